@@ -1,1 +1,11 @@
-export {}
+/** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
+export { Coordinator } from './coordinator.js'
+export * from './cryptography.js'
+export * from './errors.js'
+export { Member } from './member.js'
+export * from './options.js'
+export * from './plan.js'
+export * from './roster.js'
+export * from './signer.js'
+export * from './transcript.js'
+export * from './transport.js'

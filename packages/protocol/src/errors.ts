@@ -1,0 +1,229 @@
+/**
+ * Everything that can go wrong between parties, one class per cause.
+ *
+ * An error says which peer is at fault, in which message and field, what was expected and what came, and (where there is one) the remedy. The same fields
+ * travel back to the sender as a `Failure` message (see failure.ts), so both ends read the same sentence. No error ever carries key material.
+ */
+
+export interface ErrorDetails {
+  /** Peer at fault, as the transport names it. */
+  peer?: string
+  /** Message kind in which the fault was found, e.g. `refresh`. */
+  kind?: string
+  /** Field of that message, e.g. `c1[2]`. */
+  field?: string
+  expected?: string
+  actual?: string
+  /** Phase of the session, e.g. `galois-keys`. */
+  phase?: string
+  /** What to do about it. */
+  remedy?: string
+  /** Peer that caused a session to end. */
+  culprit?: string
+  reason?: string
+}
+
+export type ErrorCode =
+  | 'malformed-message'
+  | 'oversized-message'
+  | 'replayed-message'
+  | 'out-of-order-message'
+  | 'wrong-session'
+  | 'unknown-member'
+  | 'not-permitted'
+  | 'share-conflict'
+  | 'residue-range'
+  | 'quota-exceeded'
+  | 'party-missing'
+  | 'peer-unreachable'
+  | 'deadline-exceeded'
+  | 'descriptor-rejected'
+  | 'signature'
+  | 'session-aborted'
+  | 'remote-failure'
+  | 'internal'
+
+function sentence(summary: string, details: ErrorDetails): string {
+  const where: string[] = []
+  if (details.peer !== undefined) where.push(`peer ${details.peer}`)
+  if (details.kind !== undefined) where.push(`message ${details.kind}`)
+  if (details.field !== undefined) where.push(`field ${details.field}`)
+  if (details.phase !== undefined) where.push(`phase ${details.phase}`)
+  if (details.culprit !== undefined) where.push(`caused by ${details.culprit}`)
+  let text = summary
+  if (where.length > 0) text += ` (${where.join(', ')})`
+  if (details.expected !== undefined) text += `; expected ${details.expected}`
+  if (details.actual !== undefined) text += `${details.expected === undefined ? '; got' : ', got'} ${details.actual}`
+  if (details.reason !== undefined) text += `: ${details.reason}`
+  if (details.remedy !== undefined) text += `. ${details.remedy}`
+  return text
+}
+
+/** Base of every error this package throws. */
+export abstract class ProtocolError extends Error implements ErrorDetails {
+  readonly code: ErrorCode
+  declare readonly peer?: string
+  declare readonly kind?: string
+  declare readonly field?: string
+  declare readonly expected?: string
+  declare readonly actual?: string
+  declare readonly phase?: string
+  declare readonly remedy?: string
+  declare readonly culprit?: string
+  declare readonly reason?: string
+
+  constructor(code: ErrorCode, summary: string, details: ErrorDetails, options?: ErrorOptions) {
+    super(sentence(summary, details), options)
+    this.code = code
+    this.name = new.target.name
+    for (const key of DETAIL_KEYS) {
+      const value = details[key]
+      if (value !== undefined) Object.defineProperty(this, key, { value, enumerable: true })
+    }
+  }
+}
+
+export const DETAIL_KEYS = [
+  'peer',
+  'kind',
+  'field',
+  'expected',
+  'actual',
+  'phase',
+  'remedy',
+  'culprit',
+  'reason'
+] as const satisfies readonly (keyof ErrorDetails)[]
+
+/** Bytes that are not a message of this protocol: bad framing, unknown kind, missing or ill-typed field, wrong length. */
+export class MalformedMessageError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('malformed-message', 'malformed message', details, options)
+  }
+}
+
+/** A message, field or count above the bound that follows from the plan and the parameters. */
+export class OversizedMessageError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('oversized-message', 'message larger than this session allows', details, options)
+  }
+}
+
+/** A sequence number (or a descriptor) that was already used. */
+export class ReplayedMessageError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('replayed-message', 'message was received before', details, options)
+  }
+}
+
+/** A message that the session's state does not expect now, or a sequence number below one already seen. */
+export class OutOfOrderMessageError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('out-of-order-message', 'message out of order', details, options)
+  }
+}
+
+/** A message of another session, or of no session where one is needed. */
+export class WrongSessionError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('wrong-session', 'message belongs to another session', details, options)
+  }
+}
+
+/** The sender, or a peer named in a message, is not in the roster. */
+export class UnknownMemberError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('unknown-member', 'not a member of this session', details, options)
+  }
+}
+
+/** The sender's (or the receiver's) roles do not include what the message needs. */
+export class NotPermittedError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('not-permitted', 'role does not permit this message', details, options)
+  }
+}
+
+/** A second, different share (or input) for an instance that already has one. */
+export class ShareConflictError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('share-conflict', 'a share is given once, and this one differs', details, options)
+  }
+}
+
+/** A residue at or above its prime. */
+export class ResidueRangeError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('residue-range', 'residue is not below its prime', details, options)
+  }
+}
+
+/** A querier asked for more than the signed descriptor grants. */
+export class QuotaExceededError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('quota-exceeded', 'quota exceeded', details, options)
+  }
+}
+
+/** A party that the session needs is gone: connection lost, or silent beyond the deadline. `peer` is who, `phase` is when. */
+export class PartyMissingError extends ProtocolError {
+  constructor(details: ErrorDetails & { peer: string; phase: string }, options?: ErrorOptions) {
+    super('party-missing', 'party is missing', details, options)
+  }
+}
+
+/** The transport has no connection to this peer. */
+export class PeerUnreachableError extends ProtocolError {
+  constructor(details: ErrorDetails & { peer: string }, options?: ErrorOptions) {
+    super('peer-unreachable', 'peer cannot be reached', details, options)
+  }
+}
+
+/** No answer in time. */
+export class DeadlineExceededError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('deadline-exceeded', 'no answer in time', details, options)
+  }
+}
+
+/** A party does not accept the proposed session: `field` of the descriptor, and the `remedy`. */
+export class DescriptorRejectedError extends ProtocolError {
+  constructor(details: ErrorDetails & { field: string; remedy: string }, options?: ErrorOptions) {
+    super('descriptor-rejected', 'session descriptor rejected', details, options)
+  }
+}
+
+/** A signature or a commitment that does not verify. */
+export class SignatureError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('signature', 'signature or commitment does not verify', details, options)
+  }
+}
+
+/** The session has ended before its time; `culprit` is the peer, `reason` the cause. */
+export class SessionAbortedError extends ProtocolError {
+  constructor(details: ErrorDetails & { culprit: string; reason: string }, options?: ErrorOptions) {
+    super('session-aborted', 'session aborted', details, options)
+  }
+}
+
+/** The peer refused: `remote` is its error, rebuilt from the Failure it sent. */
+export class RemoteFailureError extends ProtocolError {
+  readonly remote: ProtocolError
+  constructor(peer: string, remote: ProtocolError, details: ErrorDetails = {}) {
+    super(
+      'remote-failure',
+      'peer answered with a failure',
+      { ...details, peer, reason: details.reason ?? `[${remote.code}] ${remote.message}` },
+      { cause: remote }
+    )
+    this.remote = remote
+  }
+}
+
+/** A fault inside a party that is none of the above; peers only learn its name. */
+export class InternalError extends ProtocolError {
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    super('internal', 'internal error', details, options)
+  }
+}

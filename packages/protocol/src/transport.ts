@@ -1,0 +1,41 @@
+/**
+ * What the protocol asks of a network: authenticated peers, request and response as whole byte strings, news of peers that come and go.
+ *
+ * The memory network in memory-network.ts and the libp2p host of the node package implement it.
+ */
+
+export interface RequestOptions {
+  signal?: AbortSignal
+  /** A longer answer is refused before it is read in full (OversizedMessageError). */
+  maximumResponseBytes: number
+}
+
+export interface ServeLimits {
+  /** A longer request is refused before it is read in full (OversizedMessageError). Asked anew for every request. */
+  maximumRequestBytes: number | ((peer: string) => number)
+}
+
+export type RequestHandler = (peer: string, request: Uint8Array, context: { signal: AbortSignal }) => Promise<Uint8Array>
+
+export type PeerState = 'up' | 'down'
+
+export interface Transport {
+  /** This party's peer id, as text. */
+  readonly self: string
+
+  /**
+   * Sends one request and resolves with the answer.
+   * @throws PeerUnreachableError no connection, or it broke; RemoteFailureError the peer answered with a Failure (decode with `decodeFailure`);
+   *         OversizedMessageError the answer is longer than allowed; the signal's reason when it fires
+   */
+  request(peer: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array>
+
+  /** Registers the one handler. What it throws goes back as a Failure (`encodeFailure`) and the stream is reset. */
+  serve(handler: RequestHandler, limits: ServeLimits): void
+
+  /** News of peers: 'down' when the connection is gone for good or heartbeats are missed, 'up' when it is (back) there. Returns the way to unsubscribe. */
+  onPeerChange(listener: (peer: string, state: PeerState) => void): () => void
+
+  /** Payload bytes since start, in total or for one peer; only ever growing. */
+  readonly bytes: { sent(peer?: string): number; received(peer?: string): number }
+}
