@@ -1,1 +1,64 @@
-export {}
+/**
+ * `@slytherin/mhe`: the multiparty layer of CKKS, local steps only. One module per protocol, each with the same verbs:
+ * `referencePolynomial → share → aggregate → finalize`.
+ */
+export { SecretKey as SecretShare } from '@slytherin/ckks'
+export { ShareAggregation } from './aggregation.js'
+export {
+  DecryptionQuotaError,
+  DuplicateShareError,
+  FloodingHeadroomError,
+  InvalidShareRequestError,
+  MalformedShareError,
+  MissingShareError,
+  MultipartyError,
+  RefreshLevelError,
+  ShareAlreadyGivenError,
+  ShareMismatchError,
+  StatisticalSecurityError,
+  UnknownPartyError
+} from './errors.js'
+export {
+  checkFlooding,
+  checkHeadroom,
+  type FloodedCiphertext,
+  type Flooding,
+  floodingNoise,
+  MINIMUM_STATISTICAL_BITS,
+  minimumNoise,
+  noiseAfterFlooding,
+  precisionLeft,
+  roundToPrecision,
+  slotPrecision
+} from './flooding.js'
+export { GaloisKeyGeneration, type GaloisShare } from './galois-key.js'
+export { InMemoryShareLedger, type ShareLedger, type ShareLedgerEntry } from './ledger.js'
+export { PublicKeyGeneration } from './public-key.js'
+export { PublicKeySwitch, type SwitchRequest, type SwitchShare } from './public-key-switch.js'
+export { referenceSeed, SESSION_ID_BYTES } from './reference.js'
+export {
+  IDENTITY_TRANSFORM,
+  MASK_STATISTICAL_BITS,
+  Refresh,
+  type RefreshRequest,
+  type RefreshShare,
+  type RefreshTransform
+} from './refresh.js'
+export { RelinearizationKeyGeneration, type RelinearizationShareOne, type RelinearizationShareTwo } from './relinearization-key.js'
+export {
+  SHARE_HEADER_BYTES,
+  ShareFormat,
+  type ShareIdentity,
+  type ShareKind,
+  type ShareLayout,
+  type ShareProtocol
+} from './share-format.js'
+export {
+  decodeComponent,
+  encodeComponent,
+  type RefreshShareRequest,
+  SHARE_KEY_BYTES,
+  ShareGiver,
+  type ShareGiverInit,
+  type SwitchShareRequest
+} from './share-giver.js'

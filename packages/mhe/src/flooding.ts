@@ -1,0 +1,146 @@
+/**
+ * Noise flooding of switched and decrypted results.
+ *
+ *   σ_flood = sqrt(12·τ) · 2^(s/2) · σ_ct
+ *
+ * (Li, Micciancio, Schultz and Sorrell, eprint 2022/816; OpenFHE floods with the same constant.) s is the number of statistical bits, τ
+ * the number of decryptions the session allows, σ_ct the *tracked* noise of the ciphertext, a conservative standard deviation per
+ * coefficient that depends on the circuit and on public bounds only, never on the value decrypted.
+ *
+ * Why: the approximate result of CKKS is m + e. Who learns it exactly learns c0 + c1·s exactly, hence s (eprint 2020/1533). Flooding
+ * makes the published value statistically close to one that does not depend on e.
+ *
+ * What it gives: by the Gaussian mechanism's Kullback-Leibler divergence σ_ct² / (2·σ_flood²), each coefficient costs at most 2^-s / 24
+ * over τ decryptions. The divergence of independent coefficients adds up, so for the whole vector of N coefficients the guarantee is
+ * s - log2(N) bits; a caller who wants s bits for the vector asks for s + log2(N). The mechanism is stated for a bound of the noise; the
+ * tracked σ_ct stands for it through the tracker's margin.
+ *
+ * Every party adds the full σ_flood, for the others may collude and subtract theirs: the sum of n shares has sqrt(n)·σ_flood.
+ */
+import type { Context } from '@slytherin/ckks'
+import { FloodingHeadroomError, InvalidShareRequestError, StatisticalSecurityError } from './errors.js'
+import { ERROR_SIGMA, TERNARY_VARIANCE } from './sampling.js'
+
+/** Fewer statistical bits than this are refused. */
+export const MINIMUM_STATISTICAL_BITS = 30
+
+/** Widest flooding the sampler supports, as log2 of the standard deviation. */
+export const MAXIMUM_FLOODING_LOG2_SIGMA = 200
+
+/** Standard deviations kept between the flooded noise and Q_l / 2, as log2: 8 of them (probability below 2^-49 per coefficient). */
+const HEADROOM_TAIL_BITS = 3
+
+export interface Flooding {
+  /** s: bits of statistical security, at least 30. */
+  readonly statisticalBits: number
+  /** τ: number of ciphertexts the session allows to be decrypted, at least 1. */
+  readonly maximumDecryptions: number
+}
+
+/** What is known of a ciphertext that is to be switched. */
+export interface FloodedCiphertext {
+  readonly level: number
+  /** log2 of the tracked standard deviation per coefficient. */
+  readonly noise: number
+  /** Scale of the message; precision can only be told when it is given. */
+  readonly scale?: number
+  /** Bound on |slot value|; the message's room below Q_l / 2 is only checked when it is given. */
+  readonly magnitude?: number
+}
+
+/** @throws StatisticalSecurityError below 30 bits; InvalidShareRequestError for a count of decryptions that is not a positive integer */
+export function checkFlooding(flooding: Flooding): void {
+  if (!(flooding.statisticalBits >= MINIMUM_STATISTICAL_BITS) || !Number.isFinite(flooding.statisticalBits)) {
+    throw new StatisticalSecurityError(flooding.statisticalBits, MINIMUM_STATISTICAL_BITS)
+  }
+  if (!Number.isSafeInteger(flooding.maximumDecryptions) || flooding.maximumDecryptions < 1) {
+    throw new InvalidShareRequestError('switch', 'maximumDecryptions', 'a positive integer', flooding.maximumDecryptions)
+  }
+}
+
+/**
+ * The least noise any ciphertext of the scheme can have, as log2 of the standard deviation per coefficient: encryption and rescaling both
+ * divide with rounding, which leaves sqrt((1 + N·var(s)) / 12). A smaller claim is raised to this.
+ */
+export function minimumNoise(context: Context): number {
+  return 0.5 * Math.log2((1 + context.parameters.N * context.parties * TERNARY_VARIANCE) / 12)
+}
+
+/**
+ * log2 of the standard deviation of one party's flooding noise.
+ *
+ * @param noise log2 of the tracked σ_ct
+ * @throws StatisticalSecurityError, InvalidShareRequestError
+ */
+export function floodingNoise(context: Context, noise: number, flooding: Flooding): number {
+  checkFlooding(flooding)
+  if (!Number.isFinite(noise)) throw new InvalidShareRequestError('switch', 'noise', 'a finite log2', noise)
+  const tracked = Math.max(noise, minimumNoise(context))
+  return tracked + 0.5 * Math.log2(12 * flooding.maximumDecryptions) + flooding.statisticalBits / 2
+}
+
+/**
+ * log2 of the standard deviation per coefficient under the target key, after the shares of `parties` have been added: the ciphertext's own
+ * noise, a flooding noise per party, and the error of each party's encryption of zero under the target key.
+ */
+export function noiseAfterFlooding(context: Context, noise: number, flooding: Flooding, parties: number = context.parties): number {
+  const tracked = Math.max(noise, minimumNoise(context))
+  const flood = floodingNoise(context, noise, flooding)
+  // u_i·e_pk + e_i·t, both ternary times Gaussian
+  const zero = 2 * context.parameters.N * TERNARY_VARIANCE * ERROR_SIGMA ** 2
+  return 0.5 * addLog2(2 * tracked, Math.log2(parties) + addLog2(2 * flood, Math.log2(zero)))
+}
+
+/**
+ * Bits of absolute precision left in a slot after flooding: -log2 of the standard deviation of its real part.
+ * An error of variance σ² per coefficient has variance N·σ²/2 in the real part of a slot.
+ */
+export function precisionLeft(
+  context: Context,
+  ciphertext: FloodedCiphertext & { scale: number },
+  flooding: Flooding,
+  parties?: number
+): number {
+  return slotPrecision(context, noiseAfterFlooding(context, ciphertext.noise, flooding, parties), ciphertext.scale)
+}
+
+/** Bits of absolute precision in the real part of a slot for noise of log2 σ `noise` per coefficient at the given scale. */
+export function slotPrecision(context: Context, noise: number, scale: number): number {
+  return Math.log2(scale) - noise - 0.5 * Math.log2(context.parameters.N / 2)
+}
+
+/**
+ * @throws FloodingHeadroomError when eight standard deviations of the flooded noise, and the message where its scale and magnitude are
+ * given, do not fit below Q_l / 2
+ */
+export function checkHeadroom(context: Context, ciphertext: FloodedCiphertext, flooding: Flooding, parties?: number): void {
+  const { parameters } = context
+  const after = noiseAfterFlooding(context, ciphertext.noise, flooding, parties)
+  let headroom = -1
+  for (const index of parameters.ciphertextIndices(ciphertext.level)) headroom += context.ring.moduli[index]!.log2
+  let needed = after + HEADROOM_TAIL_BITS
+  if (ciphertext.scale !== undefined && ciphertext.magnitude !== undefined) {
+    needed = addLog2(needed, Math.log2(ciphertext.scale) + Math.log2(ciphertext.magnitude))
+  }
+  if (needed >= headroom || floodingNoise(context, ciphertext.noise, flooding) > MAXIMUM_FLOODING_LOG2_SIGMA) {
+    const precision = ciphertext.scale === undefined ? Number.NaN : slotPrecision(context, after, ciphertext.scale)
+    throw new FloodingHeadroomError(ciphertext.level, after, headroom, precision)
+  }
+}
+
+/**
+ * Rounds decoded values to a precision, so that nothing below it is shown or passed on.
+ *
+ * @param precisionBits bits of absolute precision; values become multiples of 2^-floor(precisionBits)
+ */
+export function roundToPrecision(values: Float64Array, precisionBits: number): Float64Array {
+  const step = 2 ** -Math.floor(precisionBits)
+  return values.map(value => Math.round(value / step) * step)
+}
+
+/** log2(2^a + 2^b). */
+export function addLog2(a: number, b: number): number {
+  const high = Math.max(a, b)
+  if (high === Number.NEGATIVE_INFINITY) return high
+  return high + Math.log2(1 + 2 ** (Math.min(a, b) - high))
+}

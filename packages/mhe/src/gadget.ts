@@ -1,0 +1,39 @@
+/**
+ * Gadget of the hybrid key switch (eprint 2020/304 section 3; with α = 1 Microsoft SEAL's).
+ *
+ * Ciphertext primes are grouped in digits of α primes. The gadget element of digit j satisfies
+ *
+ *   P·g_j ≡ P mod q_i   for the primes q_i of digit j,      P·g_j ≡ 0   modulo every other prime and every special prime
+ */
+import type { Context, Parameters } from '@slytherin/ckks'
+import type { Polynomial, Ring } from '@slytherin/ring'
+import type { Scratch } from './scratch.js'
+
+/** Indices of the primes of digit `digit`. */
+export function digitIndices(parameters: Parameters, digit: number): number[] {
+  const first = digit * parameters.alpha
+  const last = Math.min(first + parameters.alpha, parameters.maxLevel + 1)
+  return Array.from({ length: last - first }, (_, k) => first + k)
+}
+
+/** Number of digits at the top level. */
+export function digitCount(parameters: Parameters): number {
+  return parameters.digits(parameters.maxLevel)
+}
+
+/** P·s over the ciphertext primes, NTT form: digit j of the gadget product is its rows of digit j. */
+export function timesSpecialModulus(context: Context, secret: Polynomial, scratch: Scratch): Polynomial {
+  const { parameters, ring } = context
+  const product = parameters.specialPrimes.reduce((value, prime) => value * prime.value, 1n)
+  const out = scratch.allocate(parameters.ciphertextIndices(parameters.maxLevel), 'ntt')
+  return ring.multiplyScalar(out, secret, product)
+}
+
+/** `out += addend` on the rows of the moduli `indices` only; the other rows of `out` stay as they are. */
+export function addOnRows(ring: Ring, out: Polynomial, addend: Polynomial, indices: readonly number[], scratch: Scratch): void {
+  const part = scratch.allocate(indices, out.domain)
+  ring.add(part, out, addend)
+  indices.forEach((index, k) => {
+    out.row(out.indices.indexOf(index)).set(part.row(k))
+  })
+}

@@ -1,0 +1,226 @@
+/**
+ * Collective refresh (eprint 2020/304, Π_ColBootstrap; for CKKS as in Lattigo's mpckks): one round, from level l to the top level L.
+ *
+ *   share      h0_i = s_i·c1 - M_i + e        in R_Ql
+ *              h1_i = -a·s_i + T(M_i) + e'    in R_QL
+ *   aggregate  (h0, h1) = Σ (h0_i, h1_i)
+ *   finalise   c' = (T(c0 + h0) + h1, a)
+ *
+ * c0 + h0 = m - M is taken as integers of absolute value below Q_l / 2 and lifted to Q_L exactly; T is an exact linear map of
+ * polynomials, the identity for a plain refresh.
+ *
+ * Masks M_i are uniform of λ + ceil(log2(scale·magnitude)) bits, λ = 128: who sees m - M is at statistical distance 2^-128 per coefficient
+ * from learning nothing. No further flooding is needed, and more noise would stay in the message.
+ *
+ * `a` is derived per instance. With one reference polynomial in two refreshes, h1 - h1' would be the difference of two masks.
+ * Parties need c1 only; c0 must never be sent to them.
+ */
+import { Ciphertext, type Context, type Parameters, type SecretKey } from '@slytherin/ckks'
+import { deriveSeed, type Polynomial, type Ring } from '@slytherin/ring'
+import { ShareAggregation } from './aggregation.js'
+import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
+import { addLog2 } from './flooding.js'
+import { expandReference, referenceSeed } from './reference.js'
+import { ERROR_SIGMA } from './sampling.js'
+import { releasingOnError, withScratch } from './scratch.js'
+import { ShareFormat } from './share-format.js'
+
+/** λ: bits by which a mask exceeds the message. */
+export const MASK_STATISTICAL_BITS = 128
+
+/** The message and its noise together stay below this multiple of scale·magnitude. */
+const MESSAGE_MARGIN = 2n
+
+/** Q_l exceeds the sum of masks and message (in absolute value) by at least this factor: 2 for the sign, 2 for safety. */
+const MODULUS_MARGIN = 4n
+
+/** A linear map that rides inside a refresh: applied by each party to its mask and by the evaluator to the masked message. */
+export interface RefreshTransform {
+  readonly name: string
+  /** log2 of the factor by which it can enlarge coefficients (and their standard deviation). */
+  readonly growthBits: number
+  /** In place, coefficient form over Q_L; exactly linear over the integers. */
+  apply(ring: Ring, polynomial: Polynomial): void
+}
+
+/** A plain refresh. */
+export const IDENTITY_TRANSFORM: RefreshTransform = { name: 'identity', growthBits: 0, apply: () => undefined }
+
+export interface RefreshRequest {
+  /** Unique per refreshed ciphertext and session. */
+  readonly instance: string
+  /** Level l of the ciphertext. */
+  readonly level: number
+  readonly scale: number
+  /** Bound on |slot value|. */
+  readonly magnitude: number
+  /** Second component of the ciphertext, NTT form over Q_l. */
+  readonly c1: Polynomial
+}
+
+export interface RefreshShare {
+  /** s_i·c1 - M_i + e over Q_l. */
+  readonly h0: Polynomial
+  /** -a·s_i + T(M_i) + e' over Q_L. */
+  readonly h1: Polynomial
+}
+
+export class Refresh {
+  readonly format: ShareFormat<RefreshShare>
+
+  constructor(
+    readonly context: Context,
+    readonly sessionId: Uint8Array,
+    readonly transform: RefreshTransform = IDENTITY_TRANSFORM
+  ) {
+    const { parameters } = context
+    this.format = new ShareFormat<RefreshShare>(context, sessionId, {
+      protocol: 'refresh',
+      shape: level => [parameters.ciphertextIndices(level), parameters.ciphertextIndices(parameters.maxLevel)],
+      parts: share => [share.h0, share.h1],
+      assemble: parts => ({ h0: parts[0]!, h1: parts[1]! })
+    })
+  }
+
+  /** Bits of each mask: coefficients are uniform in [-2^(bits-1), 2^(bits-1)). @throws InvalidShareRequestError */
+  static maskBits(scale: number, magnitude: number): number {
+    if (!(scale > 0) || !Number.isFinite(scale)) throw new InvalidShareRequestError('refresh', 'scale', 'positive and finite', scale)
+    if (!(magnitude > 0) || !Number.isFinite(magnitude)) {
+      throw new InvalidShareRequestError('refresh', 'magnitude', 'positive and finite', magnitude)
+    }
+    return MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(Math.log2(scale) + Math.log2(magnitude)))
+  }
+
+  /**
+   * The lowest level at which a ciphertext can be refreshed: Q_l ≥ 4·(parties·2^(maskBits-1) + 2·scale·magnitude).
+   *
+   * @param parties number of shares that are added, mask-only shares included
+   * @throws RefreshLevelError when no level of the parameters is high enough
+   */
+  static minimumLevel(parameters: Parameters, parties: number, scale: number, magnitude: number): number {
+    const bits = Refresh.maskBits(scale, magnitude)
+    const message = BigInt(Math.ceil(scale * magnitude))
+    const needed = MODULUS_MARGIN * (BigInt(parties) * (1n << BigInt(bits - 1)) + MESSAGE_MARGIN * message)
+    let modulus = 1n
+    for (let level = 0; level <= parameters.maxLevel; level++) {
+      modulus *= parameters.primes[level]!.value
+      if (modulus >= needed) return level
+    }
+    throw new RefreshLevelError(parameters.maxLevel, -1, bits, parties)
+  }
+
+  /** The reference polynomial a of one refresh, uniform in R_QL, NTT form. The caller disposes it. */
+  referencePolynomial(instance: string): Polynomial {
+    const { ring, parameters } = this.context
+    return expandReference(ring, parameters.ciphertextIndices(parameters.maxLevel), referenceSeed(this.sessionId, 'refresh', instance, 0))
+  }
+
+  /**
+   * @param secret this party's secret; `null` for a share that only adds a mask. A mask-only share is not hidden by any secret: it must
+   *               stay with the evaluator that made it.
+   * @param seed   32 secret bytes, used for this share only
+   * @throws RefreshLevelError when the level is too low for the masks of the whole cohort; InvalidShareRequestError
+   */
+  share(secret: SecretKey | null, request: RefreshRequest, seed: Uint8Array): RefreshShare {
+    const { context } = this
+    const { ring, parameters } = context
+    const { level, scale, magnitude, c1 } = request
+    this.check(request)
+    const bits = Refresh.maskBits(scale, magnitude)
+    return releasingOnError(made =>
+      withScratch(ring, scratch => {
+        const top = parameters.ciphertextIndices(parameters.maxLevel)
+        const mask = ring.uniformBits(scratch.allocate(top, 'coefficient'), deriveSeed(seed, 'mask'), bits)
+
+        const h0 = ring.allocate(parameters.ciphertextIndices(level), 'coefficient')
+        made.push(h0)
+        ring.gaussian(h0, deriveSeed(seed, 'error 0'), ERROR_SIGMA)
+        ring.ntt(ring.subtract(h0, h0, mask))
+        if (secret !== null) ring.multiplyAdd(h0, secret.polynomial, c1)
+
+        // The error is symmetric: -(a·s + e' - T(M)) is -a·s + T(M) + e'.
+        const h1 = ring.allocate(top, 'coefficient')
+        made.push(h1)
+        ring.gaussian(h1, deriveSeed(seed, 'error 1'), ERROR_SIGMA)
+        this.transform.apply(ring, mask)
+        ring.ntt(ring.subtract(h1, h1, mask))
+        if (secret !== null) ring.multiplyAdd(h1, scratch.keep(this.referencePolynomial(request.instance)), secret.polynomial)
+        ring.negate(h1, h1)
+        return { h0, h1 }
+      })
+    )
+  }
+
+  /** Refuses what no share may be given for; `share` does the same. @throws as `share` */
+  check(request: RefreshRequest): void {
+    const { level, scale, magnitude, c1 } = request
+    this.checkLevel(level, this.context.parties, scale, magnitude)
+    if (c1.indices.length !== level + 1) throw new ShareMismatchError('refresh', 'moduli of c1', level + 1, c1.indices.length)
+  }
+
+  aggregate(shares: Iterable<RefreshShare>): RefreshShare {
+    return this.format.sum(shares)
+  }
+
+  /** Sums serialised shares as they arrive. */
+  aggregation(instance: string, level: number, parties: number = this.context.parties): ShareAggregation<RefreshShare> {
+    return new ShareAggregation(this.format, { instance, level }, parties)
+  }
+
+  /**
+   * @param ciphertext the ciphertext whose c1 the shares were made for; stays as it is
+   * @param aggregate  sum of all shares; stays as it is
+   * @param shares     number of shares in the sum, mask-only shares included
+   * @returns a new ciphertext of the same message and scale at the top level
+   * @throws ShareMismatchError, RefreshLevelError
+   */
+  finalize(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.context.parties): Ciphertext {
+    const { context, transform } = this
+    const { ring, parameters } = context
+    const { level, scale, magnitude, noise } = ciphertext
+    if (ciphertext.degree !== 1) throw new ShareMismatchError('refresh', 'degree of the ciphertext', 1, ciphertext.degree)
+    const shareLevel = aggregate.h0.indices.length - 1
+    if (shareLevel !== level) throw new ShareMismatchError('refresh', 'level of the shares', level, shareLevel)
+    this.checkLevel(level, shares, scale, magnitude)
+    return releasingOnError(made =>
+      withScratch(ring, scratch => {
+        const masked = scratch.allocate(parameters.ciphertextIndices(level), 'ntt')
+        ring.inverseNtt(ring.add(masked, ciphertext.components[0]!, aggregate.h0))
+        const c0 = ring.allocate(parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
+        made.push(c0)
+        ring.extendBasis(c0, masked)
+        transform.apply(ring, c0)
+        ring.ntt(c0)
+        ring.add(c0, c0, aggregate.h1)
+        const c1 = this.referencePolynomial(instance)
+        made.push(c1)
+        const sharesNoise = Math.log2(shares * ERROR_SIGMA ** 2)
+        const noiseOut = 0.5 * addLog2(2 * transform.growthBits + addLog2(2 * noise, sharesNoise), sharesNoise)
+        return new Ciphertext([c0, c1], {
+          level: parameters.maxLevel,
+          scale,
+          noise: noiseOut,
+          magnitude: magnitude * 2 ** transform.growthBits
+        })
+      })
+    )
+  }
+
+  serialize(share: RefreshShare, instance: string): Uint8Array {
+    return this.format.serialize(share, { instance, level: share.h0.indices.length - 1 })
+  }
+
+  /** @throws MalformedShareError */
+  deserialize(bytes: Uint8Array, instance: string, level: number): RefreshShare {
+    return this.format.deserialize(bytes, { instance, level })
+  }
+
+  private checkLevel(level: number, shares: number, scale: number, magnitude: number): void {
+    const { parameters } = this.context
+    if (!Number.isInteger(level) || level < 0 || level > parameters.maxLevel) {
+      throw new InvalidShareRequestError('refresh', 'level', `0 to ${parameters.maxLevel}`, level)
+    }
+    const minimum = Refresh.minimumLevel(parameters, shares, scale, magnitude)
+    if (level < minimum) throw new RefreshLevelError(level, minimum, Refresh.maskBits(scale, magnitude), shares)
+  }
+}
