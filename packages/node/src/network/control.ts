@@ -1,0 +1,157 @@
+/**
+ * The control stream of one connection: hello, beats, goodbye.
+ *
+ *   dialler → hello          listener → hello | refusal
+ *   then either side         → beat every `deadlines.beat`, goodbye when it stops
+ *
+ * `dial()` resolves even when the remote turns the connection away, so a peer counts as connected only after its hello. The hello is
+ * independent of any session.
+ */
+import type { Connection, Stream } from '@libp2p/interface'
+import { z } from 'zod'
+import { FrameKind } from '../framing/frame.js'
+import { FrameStream, type FrameStreamOptions } from '../framing/frame-stream.js'
+import { HelloMismatchError, HelloMissingError, HelloRefusedError } from './errors.js'
+import { CONTROL_PROTOCOL, MAXIMUM_CONTROL_BYTES, type NetworkDeadlines, PROTOCOL_VERSION } from './settings.js'
+
+export interface Hello {
+  readonly version: number
+  /** Release of the software, for logs. */
+  readonly software: string
+  /** What the peer calls itself, for logs. */
+  readonly name: string
+}
+
+const helloSchema = z.object({ version: z.number().int(), software: z.string().max(64), name: z.string().max(128) })
+const refusalSchema = z.object({ field: z.string().max(128), reason: z.string().max(1024) })
+
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+export class Control {
+  private goodbyeReason: string | undefined
+  private sending: Promise<void> = Promise.resolve()
+  private beating = false
+
+  private constructor(
+    readonly connection: Connection,
+    private readonly frames: FrameStream,
+    readonly hello: Hello
+  ) {}
+
+  /** Opens the control stream of an outbound connection and exchanges hellos. */
+  static async open(connection: Connection, own: Hello, options: FrameStreamOptions, deadlines: NetworkDeadlines): Promise<Control> {
+    const signal = AbortSignal.timeout(deadlines.hello)
+    const stream = await connection.newStream(CONTROL_PROTOCOL, { signal })
+    return await Control.guard(stream, options, async frames => {
+      await frames.send(FrameKind.hello, encode(own))
+      return new Control(connection, frames, await receiveHello(frames, own, deadlines))
+    })
+  }
+
+  /** Answers the control stream of an inbound connection; a hello that does not fit is refused with the reason. */
+  static async accept(
+    stream: Stream,
+    connection: Connection,
+    own: Hello,
+    options: FrameStreamOptions,
+    deadlines: NetworkDeadlines
+  ): Promise<Control> {
+    return await Control.guard(stream, options, async frames => {
+      let hello: Hello
+      try {
+        hello = await receiveHello(frames, own, deadlines)
+      } catch (error) {
+        if (error instanceof HelloMismatchError) {
+          await frames.send(FrameKind.refusal, encode({ field: error.field, reason: `expected ${error.expected}, got ${error.actual}` }))
+          await frames.close()
+        }
+        throw error
+      }
+      await frames.send(FrameKind.hello, encode(own))
+      return new Control(connection, frames, hello)
+    })
+  }
+
+  private static async guard(
+    stream: Stream,
+    options: FrameStreamOptions,
+    exchange: (frames: FrameStream) => Promise<Control>
+  ): Promise<Control> {
+    const frames = new FrameStream(stream, options)
+    try {
+      return await exchange(frames)
+    } catch (error) {
+      if (!(error instanceof HelloMismatchError)) frames.abort(error as Error)
+      throw error
+    }
+  }
+
+  /** The reason the peer gave for leaving, once it has. */
+  get goodbye(): string | undefined {
+    return this.goodbyeReason
+  }
+
+  /** Settles when the peer has said goodbye or closed; throws a FrameError when the stream breaks or anything else comes. */
+  async run(): Promise<void> {
+    for (;;) {
+      const frame = await this.frames.receive({ [FrameKind.beat]: 0, [FrameKind.goodbye]: MAXIMUM_CONTROL_BYTES })
+      if (frame === undefined) return
+      if (frame.kind === FrameKind.goodbye) {
+        this.goodbyeReason = new TextDecoder().decode(frame.payload)
+        return
+      }
+    }
+  }
+
+  /** Gives a sign of life, unless the one before it is still on its way. */
+  beat(): void {
+    if (this.beating) return
+    this.beating = true
+    this.sending = this.frames
+      .send(FrameKind.beat, new Uint8Array(0))
+      .catch(() => {})
+      .finally(() => {
+        this.beating = false
+      })
+  }
+
+  async sayGoodbye(reason: string): Promise<void> {
+    await this.sending
+    await this.frames.send(FrameKind.goodbye, new TextEncoder().encode(reason.slice(0, 256)))
+  }
+
+  abort(reason: Error): void {
+    this.frames.abort(reason)
+  }
+}
+
+async function receiveHello(frames: FrameStream, own: Hello, deadlines: NetworkDeadlines): Promise<Hello> {
+  const { peer } = frames
+  const signal = AbortSignal.timeout(deadlines.hello)
+  const frame = await frames
+    .receive({ [FrameKind.hello]: MAXIMUM_CONTROL_BYTES, [FrameKind.refusal]: MAXIMUM_CONTROL_BYTES }, signal)
+    .catch((error: unknown) => {
+      throw signal.aborted ? new HelloMissingError(peer, deadlines.hello) : error
+    })
+  if (frame === undefined) throw new HelloMissingError(peer, deadlines.hello)
+  if (frame.kind === FrameKind.refusal) {
+    const refusal = parse(refusalSchema, frame.payload)
+    throw new HelloRefusedError(peer, refusal?.field ?? 'unknown', refusal?.reason ?? 'no reason given')
+  }
+  const hello = parse(helloSchema, frame.payload)
+  if (hello === undefined) throw new HelloMismatchError(peer, 'hello', 'JSON with version, software and name', 'something else')
+  if (hello.version !== own.version) throw new HelloMismatchError(peer, 'version', String(own.version), String(hello.version))
+  return hello
+}
+
+function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
+  try {
+    return schema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
+  } catch {
+    return undefined
+  }
+}
+
+export function ownHello(name: string, software: string, version: number = PROTOCOL_VERSION): Hello {
+  return { version, software, name }
+}

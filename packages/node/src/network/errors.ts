@@ -1,0 +1,83 @@
+/** Errors of the network layer that are not about the bytes of a frame. */
+import { DeadlineExceededError, MalformedMessageError, PeerUnreachableError, UnknownMemberError } from '@slytherin/protocol'
+
+/** The peer is not in the roster: refused before any protocol. */
+export class UnknownPeerError extends UnknownMemberError {
+  constructor(
+    peer: string,
+    readonly address?: string
+  ) {
+    super({
+      peer,
+      field: 'peer id',
+      expected: 'a peer of the roster',
+      actual: address === undefined ? peer : `${peer} at ${address}`,
+      remedy: 'Add it to the roster, or leave it refused.'
+    })
+  }
+}
+
+/** The hello of the other end does not fit ours. */
+export class HelloMismatchError extends MalformedMessageError {
+  constructor(peer: string, field: string, expected: string, actual: string) {
+    super({ peer, kind: 'hello', field, expected, actual, remedy: 'Run the same release of slytherin at all parties.' })
+  }
+}
+
+/** The other end refused our hello. */
+export class HelloRefusedError extends PeerUnreachableError {
+  constructor(peer: string, field: string, reason: string) {
+    super({ peer, kind: 'hello', field, reason: `it refused our hello: ${reason}` })
+  }
+}
+
+/** The hello did not come, so the peer counts as unreachable. */
+export class HelloMissingError extends PeerUnreachableError {
+  constructor(
+    peer: string,
+    readonly milliseconds: number
+  ) {
+    super({ peer, kind: 'hello', reason: `no hello within ${milliseconds} ms` })
+  }
+}
+
+/** A multiplexer frame announced more than any stream may have in flight. */
+export class MultiplexerFrameError extends Error {
+  override name = 'MultiplexerFrameError'
+
+  constructor(
+    readonly announced: number,
+    readonly maximum: number
+  ) {
+    super(`a yamux frame announces ${announced} bytes; the largest window is ${maximum}`)
+  }
+}
+
+/** A peer gave no sign of life. */
+export class HeartbeatMissedError extends PeerUnreachableError {
+  constructor(
+    peer: string,
+    readonly milliseconds: number
+  ) {
+    super({ peer, reason: `no sign of life for ${Math.round(milliseconds)} ms` })
+  }
+}
+
+/** The answer took longer than it may. */
+export class ResponseDeadlineError extends DeadlineExceededError {
+  constructor(
+    peer: string,
+    readonly milliseconds: number
+  ) {
+    super({ peer, field: 'response', expected: `an answer within ${milliseconds} ms`, actual: 'none' })
+  }
+}
+
+/** This side is stopping. */
+export class TransportStoppedError extends Error {
+  override name = 'TransportStoppedError'
+
+  constructor() {
+    super('the transport has stopped')
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * What this side knows of one peer of the roster: whether it is up, its connections, its streams, its bytes.
+ *
+ *   down ──hello──▶ up ──connection lost──▶ interrupted ──hello──▶ up
+ *                   └──goodbye──▶ down      └──no sign of life for `deadlines.down`──▶ down
+ *
+ * An interruption shorter than the deadline is not reported: requests in flight fail, new ones wait for the connection to come back.
+ */
+import type { Connection } from '@libp2p/interface'
+import { PeerUnreachableError } from '@slytherin/protocol'
+import type { FrameStreamOptions } from '../framing/frame-stream.js'
+import type { Control } from './control.js'
+import { HeartbeatMissedError } from './errors.js'
+import { type NetworkDeadlines, type NetworkLimits, REQUEST_PROTOCOL } from './settings.js'
+import { StreamPool } from './stream-pool.js'
+
+export type LinkState = 'up' | 'interrupted' | 'down'
+
+export class PeerLink {
+  state: LinkState = 'down'
+  sentBytes = 0
+  receivedBytes = 0
+  readonly pool: StreamPool
+  private readonly controls = new Map<Connection, Control>()
+  private readonly waiting = new Set<{ connected(): void; refused(reason: Error): void }>()
+  private readonly leaving = new Set<() => void>()
+  private lastHeard = 0
+
+  constructor(
+    readonly peer: string,
+    private readonly deadlines: NetworkDeadlines,
+    private readonly limits: NetworkLimits,
+    private readonly onChange: (state: 'up' | 'down', reason: Error | undefined) => void
+  ) {
+    this.pool = new StreamPool(
+      limits.streams / 2,
+      async signal => {
+        const connection = this.controls.keys().next().value
+        if (connection === undefined) throw new PeerUnreachableError({ peer, reason: 'the connection is gone' })
+        return await connection.newStream(REQUEST_PROTOCOL, { signal, maxOutboundStreams: limits.streams })
+      },
+      this.frameOptions()
+    )
+  }
+
+  /** Options for every stream of this peer: whatever comes is a sign of life and is counted. */
+  frameOptions(): FrameStreamOptions {
+    return {
+      peer: this.peer,
+      highWaterBytes: this.limits.highWater,
+      stallMilliseconds: this.deadlines.stall,
+      idleMilliseconds: this.deadlines.idle,
+      onReceived: bytes => {
+        this.receivedBytes += bytes
+        this.lastHeard = performance.now()
+      },
+      onSent: bytes => {
+        this.sentBytes += bytes
+      }
+    }
+  }
+
+  get connected(): boolean {
+    return this.controls.size > 0
+  }
+
+  /** Release names and such of the current connection, for logs. */
+  get hello(): Control['hello'] | undefined {
+    return this.controls.values().next().value?.hello
+  }
+
+  get encryption(): string | undefined {
+    return this.controls.keys().next().value?.encryption
+  }
+
+  /** A hello was exchanged on a connection; settles when that connection is of no more use. */
+  async attach(control: Control): Promise<void> {
+    this.controls.set(control.connection, control)
+    this.lastHeard = performance.now()
+    this.change('up', undefined)
+    for (const waiter of [...this.waiting]) waiter.connected()
+    let failure: Error | undefined
+    try {
+      await control.run()
+    } catch (error) {
+      failure = error as Error
+    }
+    this.controls.delete(control.connection)
+    control.connection.abort(failure ?? new Error('control stream closed'))
+    if (this.controls.size > 0) return
+    for (const settle of [...this.leaving]) settle()
+    this.pool.abort(new PeerUnreachableError({ peer: this.peer, reason: control.goodbye ?? 'the connection was lost' }, { cause: failure }))
+    if (control.goodbye === undefined) this.change('interrupted', failure)
+    else this.change('down', new PeerUnreachableError({ peer: this.peer, reason: control.goodbye }))
+  }
+
+  /**
+   * Settles when the peer is connected and has said hello.
+   * @throws PeerUnreachableError after `milliseconds`, or the signal's reason
+   */
+  async whenConnected(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.connected) return
+    await new Promise<void>((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer)
+        this.waiting.delete(waiter)
+        signal?.removeEventListener('abort', abort)
+        settle()
+      }
+      const waiter = { connected: () => finish(resolve), refused: (reason: Error) => finish(() => reject(reason)) }
+      const abort = (): void => finish(() => reject(signal?.reason))
+      const timer = setTimeout(
+        () => finish(() => reject(new PeerUnreachableError({ peer: this.peer, reason: `not connected within ${milliseconds} ms` }))),
+        milliseconds
+      )
+      this.waiting.add(waiter)
+      signal?.addEventListener('abort', abort, { once: true })
+    })
+  }
+
+  /** Settles when no connection is left, or when the signal aborts. */
+  async whenDisconnected(signal: AbortSignal): Promise<void> {
+    if (!this.connected || signal.aborted) return
+    await new Promise<void>(resolve => {
+      const settle = (): void => {
+        this.leaving.delete(settle)
+        signal.removeEventListener('abort', settle)
+        resolve()
+      }
+      this.leaving.add(settle)
+      signal.addEventListener('abort', settle, { once: true })
+    })
+  }
+
+  /** A hello failed: whoever waits for the connection is told why instead of waiting on. */
+  refused(reason: Error): void {
+    if (this.connected) return
+    for (const waiter of [...this.waiting]) waiter.refused(reason)
+  }
+
+  /** One tick of the heartbeat: give a sign of life, look for one. `forgiven` ms were lost by this process itself. */
+  beat(now: number, forgiven: number): void {
+    this.lastHeard += forgiven
+    for (const control of this.controls.values()) control.beat()
+    const silence = now - this.lastHeard
+    if (this.state === 'down' || silence < this.deadlines.down) return
+    const missed = new HeartbeatMissedError(this.peer, silence)
+    this.drop(missed)
+    this.change('down', missed)
+  }
+
+  /** Ends every connection to the peer. */
+  drop(reason: Error): void {
+    this.pool.abort(new PeerUnreachableError({ peer: this.peer, reason: reason.message }, { cause: reason }))
+    for (const control of this.controls.values()) {
+      control.abort(reason)
+      control.connection.abort(reason)
+    }
+  }
+
+  async sayGoodbye(reason: string): Promise<void> {
+    await Promise.allSettled([...this.controls.values()].map(control => control.sayGoodbye(reason)))
+  }
+
+  private change(state: LinkState, reason: Error | undefined): void {
+    const before = this.state
+    if (before === state || (before === 'down' && state === 'interrupted')) return
+    this.state = state
+    if (state === 'up' && before === 'down') this.onChange('up', undefined)
+    if (state === 'down') this.onChange('down', reason)
+  }
+}

@@ -1,0 +1,69 @@
+/** Settings of the network layer, with units and reasons. Sizes are bytes, times milliseconds. */
+
+/** Protocols of this version. A change that old parties cannot follow changes the number in all of them. */
+export const CONTROL_PROTOCOL = '/slytherin/1.0.0/control'
+export const REQUEST_PROTOCOL = '/slytherin/1.0.0/request'
+
+/** What the hello carries; both sides must agree. */
+export const PROTOCOL_VERSION = 1
+
+export interface NetworkDeadlines {
+  /** TCP connect, handshake and multiplexer together. */
+  readonly dial: number
+  /** From a new connection to the peer's hello. */
+  readonly hello: number
+  /** Between two signs of life that this side gives. */
+  readonly beat: number
+  /** Without a sign of life for this long, a peer is down. */
+  readonly down: number
+  /** A request waits this long for a peer that is not (or not yet) connected. */
+  readonly connect: number
+  /** Longest silence inside a frame, receiving. */
+  readonly idle: number
+  /** Longest wait for a peer to take more bytes, sending. */
+  readonly stall: number
+  /** From a request to its answer, when the caller gives no deadline of its own. */
+  readonly response: number
+}
+
+export const DEFAULT_DEADLINES: NetworkDeadlines = {
+  dial: 10_000,
+  hello: 5_000,
+  beat: 2_000,
+  down: 8_000,
+  connect: 20_000,
+  idle: 15_000,
+  stall: 20_000,
+  response: 15 * 60_000
+}
+
+export interface NetworkLimits {
+  /** Connections in all, and half-open ones. */
+  readonly connections: number
+  /** Streams of one connection in each direction; also the requests in flight to and from one peer. */
+  readonly streams: number
+  /** Largest yamux receive window of a stream. Wide area: 8 MiB. Must not exceed `readBuffer`. */
+  readonly streamWindow: number
+  /** What libp2p holds for a stream that is paused. */
+  readonly readBuffer: number
+  /** Queued bytes at which a stream is paused. */
+  readonly highWater: number
+}
+
+export const DEFAULT_LIMITS: NetworkLimits = {
+  connections: 64,
+  streams: 64,
+  streamWindow: 2 << 20,
+  readBuffer: 4 << 20,
+  highWater: 1 << 20
+}
+
+/** Hellos, refusals and goodbyes are small; so are failures. */
+export const MAXIMUM_CONTROL_BYTES = 4096
+export const MAXIMUM_FAILURE_BYTES = 64 * 1024
+
+/** First pause of the dial loop, its growth and its longest pause. */
+export const DIAL_BACKOFF = { first: 250, factor: 1.6, longest: 5_000 } as const
+
+/** A peer that refused the hello is asked again after this long. */
+export const REFUSED_PAUSE = 30_000
