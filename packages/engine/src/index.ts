@@ -1,1 +1,5 @@
-export {}
+export * from './errors.js'
+export { fuse } from './fuse.js'
+export { Network } from './network.js'
+export { importOnnx } from './onnx/import.js'
+export { evaluate } from './reference.js'

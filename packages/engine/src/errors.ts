@@ -1,0 +1,187 @@
+/**
+ * Typed errors of the engine: one class per cause, each carrying the fields a caller needs to say what is wrong, where, and what to do about it.
+ */
+
+/** Common ancestor, so that a caller can tell the engine's refusals from defects. */
+export abstract class EngineError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** The bytes are not a complete ONNX model (truncated, not protobuf, no graph, contradictory header). */
+export class MalformedModelError extends EngineError {
+  constructor(
+    readonly detail: string,
+    options?: ErrorOptions
+  ) {
+    super(`not a readable ONNX model: ${detail}`, options)
+  }
+}
+
+/** The graph holds an operator that has no encrypted counterpart. */
+export class UnsupportedOperatorError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly operator: string,
+    readonly remedy: string
+  ) {
+    super(`node '${node}': operator ${operator} is not supported; ${remedy}`)
+  }
+}
+
+/** A supported operator with a setting that is not. */
+export class UnsupportedAttributeError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly operator: string,
+    readonly attribute: string,
+    readonly value: string,
+    readonly remedy: string
+  ) {
+    super(`node '${node}': ${operator} with ${attribute} = ${value} is not supported; ${remedy}`)
+  }
+}
+
+/** The way nodes are wired cannot be evaluated: several inputs or outputs, sums across activations, products of different values. */
+export class UnsupportedTopologyError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly reason: string,
+    readonly remedy: string
+  ) {
+    super(`node '${node}': ${reason}; ${remedy}`)
+  }
+}
+
+/** Shapes of a node's operands do not fit each other. */
+export class ShapeMismatchError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly expected: string,
+    readonly actual: string
+  ) {
+    super(`node '${node}': expected ${expected}, got ${actual}`)
+  }
+}
+
+/** A weight is NaN or infinite. */
+export class NonFiniteWeightError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly tensor: string,
+    readonly index: number
+  ) {
+    super(`node '${node}': tensor '${tensor}' is not finite at element ${index}; repair or retrain the model`)
+  }
+}
+
+/** A tensor is kept in another file. */
+export class ExternalInitializerError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly tensor: string,
+    readonly location: string
+  ) {
+    super(
+      `node '${node}': tensor '${tensor}' lives in external file '${location}'; save the model with its weights inside (onnx.save without save_as_external_data)`
+    )
+  }
+}
+
+/** A node needs a constant tensor that the file does not hold. */
+export class MissingInitializerError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly tensor: string
+  ) {
+    super(`node '${node}': tensor '${tensor}' must be a constant of the model and is missing; export with constant weights folded in`)
+  }
+}
+
+/** A tensor of the file contradicts its own header, or has a data type that is not a number the engine reads. */
+export class MalformedTensorError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly tensor: string,
+    readonly detail: string
+  ) {
+    super(`node '${node}': tensor '${tensor}': ${detail}`)
+  }
+}
+
+/** A vector of the wrong length or with values that are not finite. */
+export class InvalidInputError extends EngineError {
+  constructor(
+    readonly what: string,
+    readonly expected: string,
+    readonly actual: string
+  ) {
+    super(`${what}: expected ${expected}, got ${actual}`)
+  }
+}
+
+/** An architecture document that breaks its schema or contradicts itself. */
+export class InvalidArchitectureError extends EngineError {
+  constructor(
+    readonly path: string,
+    readonly detail: string
+  ) {
+    super(`architecture: ${path}: ${detail}`)
+  }
+}
+
+/** A plan document that breaks its schema or contradicts itself. */
+export class InvalidPlanError extends EngineError {
+  constructor(
+    readonly path: string,
+    readonly detail: string
+  ) {
+    super(`plan: ${path}: ${detail}`)
+  }
+}
+
+/** No parameters within the security table evaluate this network to the wanted precision. */
+export class InfeasiblePlanError extends EngineError {
+  constructor(
+    readonly model: string,
+    readonly reason: string,
+    readonly remedy: string
+  ) {
+    super(`no plan for '${model}': ${reason}; ${remedy}`)
+  }
+}
+
+/** The planner does not (yet) evaluate this kind of layer under encryption. */
+export class UnsupportedLayerError extends EngineError {
+  constructor(
+    readonly layer: string,
+    readonly kind: string,
+    readonly remedy: string
+  ) {
+    super(`layer '${layer}': ${kind} cannot be evaluated under encryption; ${remedy}`)
+  }
+}
+
+/** Something handed to `run` is not what the plan says. */
+export class PlanMismatchError extends EngineError {
+  constructor(
+    readonly what: string,
+    readonly expected: string,
+    readonly actual: string
+  ) {
+    super(`${what}: the plan expects ${expected}, got ${actual}`)
+  }
+}
+
+/** The network is not the one the plan was made for. */
+export class NetworkMismatchError extends EngineError {
+  constructor(
+    readonly layer: string,
+    readonly expected: string,
+    readonly actual: string
+  ) {
+    super(`layer '${layer}': the plan expects ${expected}, the network has ${actual}`)
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * Fusing: every run of linear operators becomes one affine layer, every activation a polynomial of such a layer's output.
+ *
+ * A value of the graph is followed as p(A·x + c): x the output of the last activation (or the input), A·x + c the output of the last operator that mixes elements,
+ * p a polynomial applied element by element. Element-wise operators change p, mixing operators change A and c; a mixing operator that meets a p of degree two or
+ * more makes an activation of it. So BatchNormalization, constants and Horner chains vanish, wherever they stand.
+ *
+ * A quadratic c₂u² + c₁u + c₀ is exactly  sign(c₂)·(s·(u + h))² + k  with s = √|c₂|, h = c₁/(2c₂), k = c₀ - c₁²/(4c₂):
+ * s and h go into the layer before, sign and k into the layer after, and the activation is a pure square.
+ */
+import { UnsupportedTopologyError } from './errors.js'
+import { outputSize, poolWindow, tapCount, tapSource } from './geometry.js'
+import { type GraphNode, type GraphOperator, inputShape, type NetworkGraph, sizeOf } from './graph.js'
+import { type AffineLayer, type ConvolutionTaps, type Layer, Network, type SquareLayer } from './network.js'
+import type { LinearOperation } from './operations.js'
+import { add, at, type Coefficient, degree, IDENTITY, isIdentity, isZero, multiply, type Polynomial, power } from './polynomial.js'
+import { SparseMatrix } from './sparse.js'
+
+/** A·x + c of the output x of layer `base` (-1 is the network's input). */
+interface Affine {
+  readonly base: number
+  readonly matrix: SparseMatrix
+  readonly bias: Float64Array
+  readonly operations: readonly LinearOperation[]
+  readonly names: readonly string[]
+  readonly convolution?: ConvolutionTaps
+}
+
+/** p(root), p element by element */
+interface Value {
+  readonly root: Affine
+  readonly polynomial: Polynomial
+  /** names of the element-wise nodes that made p */
+  readonly names: readonly string[]
+}
+
+/** @throws UnsupportedTopologyError when values of different activations meet */
+export function fuse(graph: NetworkGraph): Network {
+  return new Fuser(graph).run()
+}
+
+class Fuser {
+  private readonly layers: Layer[] = []
+  private readonly values: Value[] = []
+  /** index of the last activation, -1 before the first */
+  private last = -1
+  /** what an activation of a node gives, so that two readers share it */
+  private readonly activated = new Map<number, Affine>()
+
+  constructor(private readonly graph: NetworkGraph) {}
+
+  run(): Network {
+    const { graph } = this
+    graph.nodes.forEach((node, index) => {
+      this.values.push(index === 0 ? this.inputValue() : this.step(node))
+    })
+    const output = this.values[graph.output]!
+    const logits = degree(output.polynomial) > 1 ? this.activate(graph.output) : this.linear(output, graph.nodes[graph.output]!)
+    if (logits.base !== this.last) {
+      throw new UnsupportedTopologyError(
+        graph.nodes[graph.output]!.name,
+        'the output does not depend on the last activation',
+        'remove unused layers'
+      )
+    }
+    if (!isIdentityAffine(logits) || this.layers.length === 0) this.pushAffine(logits)
+    return new Network(graph.name, inputShape(graph), this.layers, graph.final)
+  }
+
+  private inputValue(): Value {
+    const size = sizeOf(inputShape(this.graph))
+    return { root: identityAffine(-1, size), polynomial: IDENTITY, names: [] }
+  }
+
+  private step(node: GraphNode): Value {
+    const { operator } = node
+    const first = this.values[node.inputs[0]!]!
+    switch (operator.kind) {
+      case 'input':
+        throw new UnsupportedTopologyError(node.name, 'a second input', 'export a model with one input')
+      case 'reshape':
+        return first
+      case 'scaleShift':
+        return {
+          ...first,
+          polynomial: add(multiply(first.polynomial, [operator.scale]), [operator.shift]),
+          names: [...first.names, node.name]
+        }
+      case 'power':
+        return { ...first, polynomial: power(first.polynomial, operator.exponent), names: [...first.names, node.name] }
+      case 'multiply': {
+        const second = this.values[node.inputs[1]!]!
+        if (first.root === second.root)
+          return { ...first, polynomial: multiply(first.polynomial, second.polynomial), names: namesOf(first, second, node) }
+        throw new UnsupportedTopologyError(node.name, 'a product of two different values', 'multiply a value by itself or by a constant')
+      }
+      case 'add':
+      case 'subtract': {
+        const second = this.values[node.inputs[1]!]!
+        const factor = operator.kind === 'add' ? 1 : -1
+        if (first.root === second.root)
+          return { ...first, polynomial: add(first.polynomial, second.polynomial, factor), names: namesOf(first, second, node) }
+        return this.sum(node, factor)
+      }
+      default:
+        return { root: apply(operator, this.mixed(node.inputs[0]!), node), polynomial: IDENTITY, names: [] }
+    }
+  }
+
+  /** The value of a node as an affine map, after making an activation of it when it is not one already. */
+  private mixed(index: number): Affine {
+    const value = this.values[index]!
+    return degree(value.polynomial) > 1 ? this.activate(index) : this.linear(value, this.graph.nodes[index]!)
+  }
+
+  private linear(value: Value, node: GraphNode): Affine {
+    const { root, polynomial } = value
+    if (isIdentity(polynomial)) return root
+    return scaleShift(root, polynomial[1] ?? 0, polynomial[0]!, node.name)
+  }
+
+  private sum(node: GraphNode, factor: number): Value {
+    const [left, right] = [this.mixed(node.inputs[0]!), this.mixed(node.inputs[1]!)]
+    if (left.base !== right.base) {
+      throw new UnsupportedTopologyError(
+        node.name,
+        'a sum of values from before and after an activation (a residual connection)',
+        'remove the connection, or put it around linear layers only'
+      )
+    }
+    const features = left.matrix.columns
+    const branch = (affine: Affine): readonly LinearOperation[] =>
+      affine.operations.length > 0 ? affine.operations : [{ kind: 'elementwise', features }]
+    const root: Affine = {
+      base: left.base,
+      matrix: left.matrix.add(right.matrix, factor),
+      bias: left.bias.map((value, row) => value + factor * right.bias[row]!),
+      operations: [{ kind: 'sum', branches: [branch(left), branch(right)] }],
+      names: [...left.names, ...right.names, node.name]
+    }
+    return { root, polynomial: IDENTITY, names: [] }
+  }
+
+  /** Makes a layer of p(root); returns its output as an affine map of that layer. */
+  private activate(index: number): Affine {
+    const known = this.activated.get(index)
+    if (known) return known
+    const { root, polynomial, names } = this.values[index]!
+    const name = commonName(names, this.graph.nodes[index]!.name)
+    if (root.base !== this.last) {
+      throw new UnsupportedTopologyError(name, 'two activations side by side', 'let every activation follow the one before it')
+    }
+    const features = root.matrix.rows
+    const quadratic =
+      degree(polynomial) === 2 && Array.from({ length: features }, (_, i) => at(polynomial[2]!, i)).every(value => value !== 0)
+    let after: Affine
+    if (quadratic) {
+      const square = completeSquare(polynomial, features)
+      const before = scaleShift(root, square.scale, square.offset, name)
+      if (!isIdentityAffine(before)) this.pushAffine(before)
+      const layer: SquareLayer = { kind: 'square', name, features, argument: { scale: square.scale, shift: square.shift } }
+      this.layers.push(layer)
+      this.last++
+      after = scaleShift(identityAffine(this.last, features), square.sign, square.constant, name)
+    } else {
+      if (!isIdentityAffine(root)) this.pushAffine(root)
+      this.layers.push({ kind: 'polynomial', name, features, coefficients: polynomial })
+      this.last++
+      after = identityAffine(this.last, features)
+    }
+    this.activated.set(index, after)
+    return after
+  }
+
+  private pushAffine(affine: Affine): void {
+    const { matrix, bias, convolution } = affine
+    const operations = affine.operations.length > 0 ? affine.operations : [{ kind: 'elementwise' as const, features: matrix.columns }]
+    const name = affine.names.join('+') || 'identity'
+    const layer: AffineLayer = { kind: 'affine', name, matrix, bias, operations }
+    this.layers.push(convolution && affine.base === -1 ? { ...layer, convolution } : layer)
+  }
+}
+
+const namesOf = (first: Value, second: Value, node: GraphNode): string[] => [...new Set([...first.names, ...second.names, node.name])]
+
+/** Longest common prefix of node names, for exporters that write an activation as 'act1/mul', 'act1/add'. */
+function commonName(names: readonly string[], fallback: string): string {
+  if (names.length === 0) return fallback
+  let prefix = names[0]!
+  for (const name of names) while (!name.startsWith(prefix)) prefix = prefix.slice(0, -1)
+  return (names.length > 1 ? prefix.replace(/[/._-]+$/, '') : prefix) || fallback
+}
+
+const identityAffine = (base: number, size: number): Affine => ({
+  base,
+  matrix: SparseMatrix.identity(size),
+  bias: new Float64Array(size),
+  operations: [],
+  names: []
+})
+
+function isIdentityAffine(affine: Affine): boolean {
+  const { matrix, bias } = affine
+  return (
+    affine.operations.length === 0 &&
+    matrix.rows === matrix.columns &&
+    bias.every(value => value === 0) &&
+    matrix.values.every(value => value === 1)
+  )
+}
+
+function completeSquare(polynomial: Polynomial, features: number) {
+  const map = (formula: (c0: number, c1: number, c2: number) => number): Coefficient => {
+    const uniform = polynomial.every(coefficient => typeof coefficient === 'number')
+    const value = (index: number) => formula(at(polynomial[0]!, index), at(polynomial[1]!, index), at(polynomial[2]!, index))
+    return uniform ? value(0) : Float64Array.from({ length: features }, (_, index) => value(index))
+  }
+  return {
+    scale: map((_, __, c2) => Math.sqrt(Math.abs(c2))),
+    shift: map((_, c1, c2) => c1 / (2 * c2)),
+    offset: map((_, c1, c2) => (Math.sqrt(Math.abs(c2)) * c1) / (2 * c2)),
+    sign: map((_, __, c2) => Math.sign(c2)),
+    constant: map((c0, c1, c2) => c0 - (c1 * c1) / (4 * c2))
+  }
+}
+
+/** diag(scale)·(A·x + c) + shift, keeping the convolution when both are constant within each channel */
+function scaleShift(root: Affine, scale: Coefficient, shift: Coefficient, name: string): Affine {
+  if ((scale === 1 || isOnes(scale)) && isZero(shift)) return root
+  const untouched = root.operations.length === 0
+  const matrix = root.matrix.scaleRows(scale)
+  const bias = root.bias.map((value, row) => value * at(scale, row) + at(shift, row))
+  const convolution = root.convolution && scaleConvolution(root.convolution, scale, shift)
+  const affine: Affine = { base: root.base, matrix, bias, operations: root.operations, names: root.names.length > 0 ? root.names : [name] }
+  if (convolution) return { ...affine, convolution }
+  if (untouched && typeof scale !== 'number') return { ...affine, operations: [{ kind: 'elementwise', features: matrix.columns }] }
+  return affine
+}
+
+const isOnes = (coefficient: Coefficient): boolean => typeof coefficient !== 'number' && coefficient.every(value => value === 1)
+
+function scaleConvolution(convolution: ConvolutionTaps, scale: Coefficient, shift: Coefficient): ConvolutionTaps | undefined {
+  const { geometry, kernel, bias } = convolution
+  const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+  const perChannel = (coefficient: Coefficient): Float64Array | undefined => {
+    const out = Float64Array.from({ length: geometry.outputChannels }, (_, channel) => at(coefficient, channel * positions))
+    if (typeof coefficient !== 'number' && coefficient.some((value, index) => value !== out[Math.floor(index / positions)]))
+      return undefined
+    return out
+  }
+  const [factor, offset] = [perChannel(scale), perChannel(shift)]
+  if (!factor || !offset) return undefined
+  const taps = tapCount(geometry)
+  return {
+    geometry,
+    kernel: kernel.map((value, index) => value * factor[Math.floor(index / taps)]!),
+    bias: bias.map((value, channel) => value * factor[channel]! + offset[channel]!)
+  }
+}
+
+type MixingOperator = Extract<GraphOperator, { kind: 'convolution' | 'dense' | 'averagePool' | 'permute' }>
+
+function apply(operator: MixingOperator, input: Affine, node: GraphNode): Affine {
+  const { matrix, bias, operation } = matrixOf(operator, input.matrix.rows)
+  const composed = matrix.compose(input.matrix)
+  const constant = matrix.apply(input.bias)
+  const affine: Affine = {
+    base: input.base,
+    matrix: composed,
+    bias: constant.map((value, row) => value + (bias?.[row] ?? 0)),
+    operations: [...input.operations, operation(node)],
+    names: [...input.names, node.name]
+  }
+  const convolution = operator.kind === 'convolution' ? directConvolution(operator, input) : undefined
+  return convolution ? { ...affine, convolution } : affine
+}
+
+/** The convolution itself, when its input is the base up to one common factor (and a constant, if no padding mixes zeros into it). */
+function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution' }>, input: Affine): ConvolutionTaps | undefined {
+  const { geometry, kernel, bias } = operator
+  const { matrix } = input
+  const factor = matrix.values[0] ?? 1
+  const offset = input.bias[0] ?? 0
+  const diagonal = input.operations.length === 0 && matrix.rows === matrix.columns
+  if (!diagonal || matrix.values.some(value => value !== factor) || input.bias.some(value => value !== offset)) return undefined
+  if (offset !== 0 && geometry.pads.some(pad => pad > 0)) return undefined
+  const taps = tapCount(geometry)
+  return {
+    geometry,
+    kernel: kernel.map(value => value * factor),
+    bias: bias.map(
+      (value, channel) => value + offset * kernel.subarray(channel * taps, (channel + 1) * taps).reduce((sum, weight) => sum + weight, 0)
+    )
+  }
+}
+
+function matrixOf(
+  operator: MixingOperator,
+  inputs: number
+): { matrix: SparseMatrix; bias?: Float64Array; operation: (node: GraphNode) => LinearOperation } {
+  switch (operator.kind) {
+    case 'convolution': {
+      const { geometry, kernel } = operator
+      const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+      const taps = tapCount(geometry)
+      const matrix = SparseMatrix.build(geometry.outputChannels * positions, inputs, (row, put) => {
+        const channel = Math.floor(row / positions)
+        for (let tap = 0; tap < taps; tap++) {
+          const source = tapSource(geometry, tap, channel, row % positions)
+          if (source >= 0) put(source, kernel[channel * taps + tap]!)
+        }
+      })
+      const bias = Float64Array.from({ length: matrix.rows }, (_, row) => operator.bias[Math.floor(row / positions)]!)
+      return { matrix, bias, operation: () => ({ kind: 'convolution', geometry }) }
+    }
+    case 'dense': {
+      const { outputs, weight, bias } = operator
+      const start = Int32Array.from({ length: outputs + 1 }, (_, row) => row * inputs)
+      const index = Int32Array.from({ length: outputs * inputs }, (_, k) => k % inputs)
+      return {
+        matrix: new SparseMatrix(outputs, inputs, start, index, weight),
+        bias,
+        operation: () => ({ kind: 'dense', inputs, outputs })
+      }
+    }
+    case 'averagePool': {
+      const { geometry } = operator
+      const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+      const matrix = SparseMatrix.build(geometry.channels * positions, inputs, (row, put) => {
+        const { sources, divisor } = poolWindow(geometry, Math.floor(row / positions), row % positions)
+        for (const source of sources) put(source, 1 / divisor)
+      })
+      return { matrix, operation: () => ({ kind: 'averagePool', geometry }) }
+    }
+    case 'permute': {
+      const { source, permutation } = operator
+      const matrix = SparseMatrix.build(source.length, inputs, (row, put) => put(source[row]!, 1))
+      return { matrix, operation: node => ({ kind: 'transpose', shape: inverseShape(node.shape, permutation), permutation }) }
+    }
+  }
+}
+
+/** Shape before a transposition, from the shape after it. */
+function inverseShape(shape: readonly number[], permutation: readonly number[]): number[] {
+  const before = new Array<number>(shape.length)
+  permutation.forEach((axis, index) => {
+    before[axis] = shape[index]!
+  })
+  return before
+}

@@ -1,0 +1,83 @@
+/**
+ * Geometry of sliding windows (convolution, pooling) on one sample in channel-row-column order.
+ *
+ *   output row  = floor((height + padTop + padBottom - dilation·(kernel - 1) - 1) / stride) + 1
+ *   input row   = outputRow·stride - padTop + kernelRow·dilation, zero outside [0, height)
+ *
+ * Geometry is public: it is part of the architecture that every party sees.
+ */
+
+export interface WindowGeometry {
+  readonly channels: number
+  readonly height: number
+  readonly width: number
+  /** rows, columns */
+  readonly kernel: readonly [number, number]
+  readonly strides: readonly [number, number]
+  /** top, left, bottom, right */
+  readonly pads: readonly [number, number, number, number]
+  readonly dilations: readonly [number, number]
+}
+
+export interface ConvolutionGeometry extends WindowGeometry {
+  readonly outputChannels: number
+  readonly groups: number
+}
+
+export interface PoolGeometry extends WindowGeometry {
+  /** Whether zero padding counts in the divisor. */
+  readonly countPadding: boolean
+}
+
+/** Rows and columns of the output; not positive when the window does not fit. */
+export function outputSize(geometry: WindowGeometry): readonly [number, number] {
+  const { height, width, kernel, strides, pads, dilations } = geometry
+  return [
+    Math.floor((height + pads[0] + pads[2] - dilations[0] * (kernel[0] - 1) - 1) / strides[0]) + 1,
+    Math.floor((width + pads[1] + pads[3] - dilations[1] * (kernel[1] - 1) - 1) / strides[1]) + 1
+  ]
+}
+
+/** Input channels that one output channel reads. */
+export const channelsPerGroup = (geometry: ConvolutionGeometry): number => geometry.channels / geometry.groups
+
+/** Kernel taps of one output channel: channels of its group × kernel rows × kernel columns. */
+export const tapCount = (geometry: ConvolutionGeometry): number => channelsPerGroup(geometry) * geometry.kernel[0] * geometry.kernel[1]
+
+/**
+ * Input index that tap `tap` of output channel `channel` at spatial position `position` reads, or -1 where it falls on padding.
+ * @param tap (channel within group · kernel rows + row) · kernel columns + column
+ * @param position output row · output columns + output column
+ */
+export function tapSource(geometry: ConvolutionGeometry, tap: number, channel: number, position: number): number {
+  const [kernelRows, kernelColumns] = geometry.kernel
+  const outputColumns = outputSize(geometry)[1]
+  const column = tap % kernelColumns
+  const row = Math.floor(tap / kernelColumns) % kernelRows
+  const perGroup = channelsPerGroup(geometry)
+  const group = Math.floor(channel / (geometry.outputChannels / geometry.groups))
+  const inputChannel = group * perGroup + Math.floor(tap / (kernelColumns * kernelRows))
+  const y = Math.floor(position / outputColumns) * geometry.strides[0] - geometry.pads[0] + row * geometry.dilations[0]
+  const x = (position % outputColumns) * geometry.strides[1] - geometry.pads[1] + column * geometry.dilations[1]
+  if (y < 0 || y >= geometry.height || x < 0 || x >= geometry.width) return -1
+  return (inputChannel * geometry.height + y) * geometry.width + x
+}
+
+/**
+ * Input indices that a pooling window reads at `position` of `channel`, and its divisor.
+ * The divisor counts padding when the geometry says so.
+ */
+export function poolWindow(geometry: PoolGeometry, channel: number, position: number): { sources: number[]; divisor: number } {
+  const outputColumns = outputSize(geometry)[1]
+  const top = Math.floor(position / outputColumns) * geometry.strides[0] - geometry.pads[0]
+  const left = (position % outputColumns) * geometry.strides[1] - geometry.pads[1]
+  const sources: number[] = []
+  for (let row = 0; row < geometry.kernel[0]; row++) {
+    for (let column = 0; column < geometry.kernel[1]; column++) {
+      const y = top + row * geometry.dilations[0]
+      const x = left + column * geometry.dilations[1]
+      if (y >= 0 && y < geometry.height && x >= 0 && x < geometry.width) sources.push((channel * geometry.height + y) * geometry.width + x)
+    }
+  }
+  return { sources, divisor: geometry.countPadding ? geometry.kernel[0] * geometry.kernel[1] : sources.length }
+}

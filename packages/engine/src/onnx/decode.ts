@@ -1,0 +1,207 @@
+/**
+ * ONNX bytes → plain model: nodes, attributes and constant tensors as ordinary values, every tensor checked against its own header.
+ *
+ * Format: onnx.proto (IR version 3 to 12), decoded with the published descriptors of `onnx-buf`. Only what is inside the file is read; tensors kept in
+ * external files are recorded as such and refused when a node needs them.
+ */
+import { fromBinary } from '@bufbuild/protobuf'
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as DataType,
+  type ModelProto,
+  ModelProtoSchema,
+  type TensorProto,
+  type ValueInfoProto
+} from 'onnx-buf'
+import { ExternalInitializerError, MalformedModelError, MalformedTensorError } from '../errors.js'
+
+/** A constant tensor, row-major, as float64 whatever its stored type. */
+export interface ConstantTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float64Array
+}
+
+/** Values of an attribute in the forms the operators ask for. */
+export interface OnnxAttribute {
+  readonly integers?: readonly number[]
+  readonly integer?: number
+  readonly float?: number
+  readonly floats?: readonly number[]
+  readonly text?: string
+  readonly tensor?: TensorProto
+}
+
+export interface OnnxNode {
+  /** Name in the file, or operator and position when the file gives none. */
+  readonly name: string
+  readonly operator: string
+  readonly domain: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>
+}
+
+/** A graph input or output. The batch dimension and symbolic ones are -1. */
+export interface OnnxValue {
+  readonly name: string
+  readonly shape: readonly number[] | undefined
+}
+
+export interface OnnxModel {
+  readonly name: string
+  readonly opset: number
+  readonly producer: string
+  readonly nodes: readonly OnnxNode[]
+  readonly inputs: readonly OnnxValue[]
+  readonly outputs: readonly OnnxValue[]
+  readonly initializers: ReadonlyMap<string, TensorProto>
+  readonly metadata: ReadonlyMap<string, string>
+}
+
+const MINIMUM_OPSET = 7
+const MAXIMUM_OPSET = 25
+const MAXIMUM_TENSOR_ELEMENTS = 2 ** 28
+
+/**
+ * @param bytes a whole `.onnx` file
+ * @throws MalformedModelError when the bytes are truncated or not ONNX
+ */
+export function decodeOnnx(bytes: Uint8Array): OnnxModel {
+  let model: ModelProto
+  try {
+    model = fromBinary(ModelProtoSchema, bytes)
+  } catch (error) {
+    throw new MalformedModelError(
+      `${error instanceof Error ? error.message : String(error)} (${bytes.length} bytes; is the file complete?)`,
+      {
+        cause: error
+      }
+    )
+  }
+  const graph = model.graph
+  if (!graph || graph.node.length === 0) throw new MalformedModelError(`${bytes.length} bytes hold no graph; is the file complete?`)
+  const standard = model.opsetImport.find(entry => entry.domain === '' || entry.domain === 'ai.onnx')
+  if (!standard) throw new MalformedModelError('no operator set is declared; is the file complete?')
+  const opset = Number(standard.version)
+  if (opset < MINIMUM_OPSET || opset > MAXIMUM_OPSET) {
+    throw new MalformedModelError(`operator set ${opset} is outside ${MINIMUM_OPSET} to ${MAXIMUM_OPSET}; export again with opset 13`)
+  }
+  if (graph.sparseInitializer.length > 0) throw new MalformedModelError('sparse initialisers are not read; store dense tensors')
+  const initializers = new Map<string, TensorProto>()
+  for (const tensor of graph.initializer) {
+    if (initializers.has(tensor.name)) throw new MalformedModelError(`two initialisers are named '${tensor.name}'`)
+    initializers.set(tensor.name, tensor)
+  }
+  const nodes = graph.node.map((node, index): OnnxNode => {
+    if (node.opType === '') throw new MalformedModelError(`node ${index} ('${node.name}') names no operator`)
+    return {
+      name: node.name || `${node.opType}#${index}`,
+      operator: node.opType,
+      domain: node.domain,
+      inputs: node.input,
+      outputs: node.output,
+      attributes: new Map(node.attribute.map(attribute => [attribute.name, decodeAttribute(attribute)]))
+    }
+  })
+  return {
+    name: graph.name,
+    opset,
+    producer: model.producerName,
+    nodes,
+    inputs: graph.input.filter(input => !initializers.has(input.name)).map(decodeValue),
+    outputs: graph.output.map(decodeValue),
+    initializers,
+    metadata: new Map(model.metadataProps.map(entry => [entry.key, entry.value]))
+  }
+}
+
+function decodeAttribute(attribute: AttributeProto): OnnxAttribute {
+  switch (attribute.type) {
+    case AttributeType.INT:
+      return { integer: Number(attribute.i) }
+    case AttributeType.INTS:
+      return { integers: attribute.ints.map(Number) }
+    case AttributeType.FLOAT:
+      return { float: attribute.f }
+    case AttributeType.FLOATS:
+      return { floats: attribute.floats }
+    case AttributeType.STRING:
+      return { text: new TextDecoder().decode(attribute.s) }
+    case AttributeType.TENSOR:
+      return attribute.t ? { tensor: attribute.t } : {}
+    default:
+      return {}
+  }
+}
+
+function decodeValue(value: ValueInfoProto): OnnxValue {
+  const type = value.type?.value
+  if (type?.case !== 'tensorType') return { name: value.name, shape: undefined }
+  const shape = type.value.shape?.dim.map(dimension => (dimension.value.case === 'dimValue' ? Number(dimension.value.value) : -1))
+  return { name: value.name, shape }
+}
+
+/**
+ * Reads a constant tensor.
+ * @param node name of the node that asks, for the error
+ * @throws ExternalInitializerError, MalformedTensorError
+ */
+export function decodeTensor(tensor: TensorProto, node: string): ConstantTensor {
+  const name = tensor.name || '(unnamed)'
+  if (tensor.dataLocation === DataLocation.EXTERNAL || tensor.externalData.length > 0) {
+    const location = tensor.externalData.find(entry => entry.key === 'location')?.value ?? '(unnamed)'
+    throw new ExternalInitializerError(node, name, location)
+  }
+  const shape = tensor.dims.map(Number)
+  const count = shape.reduce((product, dimension) => product * dimension, 1)
+  if (shape.some(dimension => dimension < 0) || count > MAXIMUM_TENSOR_ELEMENTS) {
+    throw new MalformedTensorError(node, name, `dimensions ${shape.join('×')} are out of range`)
+  }
+  const values = decodeValues(tensor, node, name)
+  if (values.length !== count) {
+    throw new MalformedTensorError(node, name, `${values.length} values for dimensions ${shape.join('×') || 'of a scalar'}`)
+  }
+  return { name, shape, values }
+}
+
+function decodeValues(tensor: TensorProto, node: string, name: string): Float64Array {
+  const raw = tensor.rawData
+  if (raw.length > 0) {
+    const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength)
+    const read = (size: number, at: (offset: number) => number): Float64Array => {
+      if (raw.length % size !== 0) throw new MalformedTensorError(node, name, `${raw.length} raw bytes are not a multiple of ${size}`)
+      return Float64Array.from({ length: raw.length / size }, (_, index) => at(index * size))
+    }
+    switch (tensor.dataType) {
+      case DataType.FLOAT:
+        return read(4, offset => view.getFloat32(offset, true))
+      case DataType.DOUBLE:
+        return read(8, offset => view.getFloat64(offset, true))
+      case DataType.FLOAT16:
+        return read(2, offset => view.getFloat16(offset, true))
+      case DataType.INT64:
+        return read(8, offset => Number(view.getBigInt64(offset, true)))
+      case DataType.INT32:
+        return read(4, offset => view.getInt32(offset, true))
+    }
+  } else {
+    switch (tensor.dataType) {
+      case DataType.FLOAT:
+        return Float64Array.from(tensor.floatData)
+      case DataType.DOUBLE:
+        return Float64Array.from(tensor.doubleData)
+      case DataType.INT64:
+        return Float64Array.from(tensor.int64Data, Number)
+      case DataType.INT32:
+        return Float64Array.from(tensor.int32Data)
+    }
+  }
+  throw new MalformedTensorError(
+    node,
+    name,
+    `data type ${DataType[tensor.dataType] ?? tensor.dataType} is not read; store float32 or float64`
+  )
+}

@@ -1,0 +1,117 @@
+/** Sparse matrices in compressed rows: columns ascend within a row, no entry appears twice. */
+export class SparseMatrix {
+  constructor(
+    readonly rows: number,
+    readonly columns: number,
+    /** rows + 1 offsets into `index` and `values` */
+    readonly start: Int32Array,
+    readonly index: Int32Array,
+    readonly values: Float64Array
+  ) {}
+
+  /** @param row calls `put` for the entries of a row, each column at most once, in any order */
+  static build(rows: number, columns: number, row: (row: number, put: (column: number, value: number) => void) => void): SparseMatrix {
+    const start = new Int32Array(rows + 1)
+    const index: number[] = []
+    const values: number[] = []
+    for (let r = 0; r < rows; r++) {
+      const entries: [number, number][] = []
+      row(r, (column, value) => entries.push([column, value]))
+      entries.sort((a, b) => a[0] - b[0])
+      for (const [column, value] of entries) {
+        index.push(column)
+        values.push(value)
+      }
+      start[r + 1] = index.length
+    }
+    return new SparseMatrix(rows, columns, start, Int32Array.from(index), Float64Array.from(values))
+  }
+
+  static identity(size: number): SparseMatrix {
+    return SparseMatrix.build(size, size, (row, put) => put(row, 1))
+  }
+
+  get entries(): number {
+    return this.values.length
+  }
+
+  /** A·x */
+  apply(x: ArrayLike<number>): Float64Array {
+    const out = new Float64Array(this.rows)
+    for (let row = 0; row < this.rows; row++) {
+      let sum = 0
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) sum += this.values[k]! * x[this.index[k]!]!
+      out[row] = sum
+    }
+    return out
+  }
+
+  /** A·B, by Gustavson's row-wise algorithm. An entry that cancels to zero stays in the pattern. */
+  compose(right: SparseMatrix): SparseMatrix {
+    const sums = new Float64Array(right.columns)
+    const seen = new Int32Array(right.columns).fill(-1)
+    return SparseMatrix.build(this.rows, right.columns, (row, put) => {
+      const touched: number[] = []
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) {
+        const middle = this.index[k]!
+        const factor = this.values[k]!
+        for (let m = right.start[middle]!; m < right.start[middle + 1]!; m++) {
+          const column = right.index[m]!
+          if (seen[column] !== row) {
+            seen[column] = row
+            sums[column] = 0
+            touched.push(column)
+          }
+          sums[column]! += factor * right.values[m]!
+        }
+      }
+      for (const column of touched) put(column, sums[column]!)
+    })
+  }
+
+  /** A + factor·B over the union of the patterns */
+  add(other: SparseMatrix, factor = 1): SparseMatrix {
+    return SparseMatrix.build(this.rows, this.columns, (row, put) => {
+      const sums = new Map<number, number>()
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) sums.set(this.index[k]!, this.values[k]!)
+      for (let k = other.start[row]!; k < other.start[row + 1]!; k++) {
+        sums.set(other.index[k]!, (sums.get(other.index[k]!) ?? 0) + factor * other.values[k]!)
+      }
+      for (const [column, value] of sums) put(column, value)
+    })
+  }
+
+  /** diag(factors)·A */
+  scaleRows(factors: number | Float64Array): SparseMatrix {
+    const values = this.values.slice()
+    for (let row = 0; row < this.rows; row++) {
+      const factor = typeof factors === 'number' ? factors : factors[row]!
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) values[k]! *= factor
+    }
+    return new SparseMatrix(this.rows, this.columns, this.start, this.index, values)
+  }
+
+  /** A·diag(factors) */
+  scaleColumns(factors: number | Float64Array): SparseMatrix {
+    const values = this.values.map((value, k) => value * (typeof factors === 'number' ? factors : factors[this.index[k]!]!))
+    return new SparseMatrix(this.rows, this.columns, this.start, this.index, values)
+  }
+
+  /** Value at (row, column), 0 outside the pattern. */
+  at(row: number, column: number): number {
+    let low = this.start[row]!
+    let high = this.start[row + 1]! - 1
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const found = this.index[middle]!
+      if (found === column) return this.values[middle]!
+      if (found < column) low = middle + 1
+      else high = middle - 1
+    }
+    return 0
+  }
+
+  get largest(): number {
+    return this.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)
+  }
+}
