@@ -1,0 +1,137 @@
+/** Integers into residues, residues into doubles, base extension and division with rounding. */
+
+import { BasisMismatchError, InvalidArgumentError, LengthMismatchError } from './errors.js'
+import { balance } from './modulus.js'
+import type { Polynomial } from './polynomial.js'
+import type { Ring } from './ring.js'
+
+const SINGLE_STEP_LIMIT = 2 ** 51
+const WIDE_LIMIT = 2 ** 98
+
+/** See Ring.fromIntegers. @throws LengthMismatchError InvalidArgumentError when a value is not an integer below 2^98 */
+export function fromIntegers(ring: Ring, out: Polynomial, values: Float64Array): Polynomial {
+  ring.checkOperand('fromIntegers', out, out)
+  if (values.length !== ring.N) throw new LengthMismatchError('integers', ring.N, values.length)
+  let largest = 0
+  for (const value of values) {
+    if (value !== Math.trunc(value)) throw new InvalidArgumentError('values', 'integers', value)
+    const magnitude = Math.abs(value)
+    if (magnitude > largest) largest = magnitude
+  }
+  if (!(largest < WIDE_LIMIT)) throw new InvalidArgumentError('values', 'magnitudes below 2^98', largest)
+  const { kernel, N } = ring
+  out.domain = 'coefficient'
+  kernel.withScratch(
+    N * 8,
+    scratch => {
+      kernel.doubles(scratch, N).set(values)
+      out.indices.forEach((index, k) => {
+        if (largest < SINGLE_STEP_LIMIT) {
+          kernel.exports.reduceRow(out.rowAddress(k), scratch, N, ring.block(index))
+          return
+        }
+        const modulus = ring.moduli[index]!
+        const power = balance(2n ** 49n, modulus.value)
+        kernel.exports.reduceWideRow(out.rowAddress(k), scratch, N, power, power / modulus.number, ring.block(index))
+      })
+    },
+    true
+  )
+  return out
+}
+
+/**
+ * See Ring.toDoubles. Garner's mixed-radix digits, balanced: v_0 = a_0, v_i = (…((a_i - v_0)/q_0 - v_1)/q_1 …) mod q_i, then
+ * x = v_0 + q_0·(v_1 + q_1·(…)) in double-double arithmetic. Balanced digits represent exactly the centred interval of Q = Πq_i.
+ */
+export function toDoubles(ring: Ring, a: Polynomial): Float64Array {
+  ring.checkOperand('toDoubles', a, a)
+  ring.checkDomain('toDoubles', a, 'coefficient')
+  const { kernel, N } = ring
+  const count = a.indices.length
+  const tableBytes = Math.ceil((12 * count) / 64) * 64
+  return kernel.withScratch(
+    tableBytes + count * ring.rowBytes,
+    scratch => {
+      const moduliAddress = scratch
+      const rowsAddress = scratch + 8 * count
+      const digits = a.indices.map((_, k) => scratch + tableBytes + k * ring.rowBytes)
+      kernel.doubles(moduliAddress, count).set(a.indices.map(index => ring.moduli[index]!.number))
+      new Uint32Array(kernel.memory.buffer, rowsAddress, count).set(digits)
+      a.indices.forEach((index, i) => {
+        const digit = digits[i]!
+        const block = ring.block(index)
+        kernel.exports.copyBytes(digit, a.rowAddress(i), N * 8)
+        for (let j = 0; j < i; j++) {
+          const { w, ratio } = ring.extension([a.indices[j]!]).inverse(index)
+          kernel.exports.subtractMultiplyConstantRow(digit, digit, digits[j]!, N, w, ratio, block)
+        }
+      })
+      // The result takes the place of the first digit.
+      kernel.exports.mixedRadixValue(digits[0]!, rowsAddress, count, moduliAddress, N)
+      return Float64Array.from(kernel.doubles(digits[0]!, N))
+    },
+    true
+  )
+}
+
+/** See Ring.extendBasis. */
+export function extendBasis(ring: Ring, out: Polynomial, a: Polynomial): Polynomial {
+  ring.checkOperand('extendBasis', out, out)
+  ring.checkOperand('extendBasis', a, a)
+  ring.checkDomain('extendBasis', a, 'coefficient')
+  out.domain = 'coefficient'
+  if (out === a) return out
+  const { kernel } = ring
+  const extension = ring.extension(a.indices)
+  kernel.withScratch(
+    Math.max(64, extension.scratchBytes),
+    scratch => {
+      extension.prepare(
+        a.indices.map((_, k) => a.rowAddress(k)),
+        scratch
+      )
+      out.indices.forEach((index, k) => {
+        const own = a.addressOf(index)
+        if (own >= 0) kernel.exports.copyBytes(out.rowAddress(k), own, ring.N * 8)
+        else extension.extend(out.rowAddress(k), index)
+      })
+    },
+    true
+  )
+  return out
+}
+
+/**
+ * See Ring.divideAndRound. With P = Π drop and r the centred remainder of a modulo P (extended exactly), round(a/P) = (a - r)/P.
+ */
+export function divideAndRound(ring: Ring, out: Polynomial, a: Polynomial, drop: readonly number[]): Polynomial {
+  ring.checkOperand('divideAndRound', out, a)
+  for (const index of drop) {
+    if (a.basis.positions[index] === undefined || a.basis.positions[index] < 0)
+      throw new BasisMismatchError('divideAndRound', index, a.indices)
+    if (out.basis.positions[index]! >= 0)
+      throw new BasisMismatchError('divideAndRound', index, out.indices, 'is to be dropped but is in the output')
+  }
+  const { kernel, N } = ring
+  const { exports } = kernel
+  const transform = a.domain === 'ntt'
+  const extension = ring.extension(drop)
+  const rows = drop.map(index => a.addressOf(index))
+  if (transform)
+    rows.forEach((row, k) => {
+      exports.backward(row, row, ring.block(drop[k]!))
+    })
+  kernel.withScratch(ring.rowBytes + extension.scratchBytes, remainder => {
+    extension.prepare(rows, remainder + ring.rowBytes)
+    out.indices.forEach((index, k) => {
+      const block = ring.block(index)
+      extension.extend(remainder, index)
+      if (transform) exports.forward(remainder, remainder, block)
+      const { w, ratio } = extension.inverse(index)
+      exports.subtractMultiplyConstantRow(out.rowAddress(k), a.addressOf(index), remainder, N, w, ratio, block)
+    })
+  })
+  out.domain = a.domain
+  return out
+}

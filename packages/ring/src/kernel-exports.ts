@@ -1,0 +1,47 @@
+/** The functions of the WebAssembly kernel (assembly/index.ts). Addresses are byte offsets; `n` counts doubles. */
+export interface KernelExports {
+  probeFusedMultiplyAdd(a: number, b: number, c: number): number
+  heapBase(): number
+  zero(out: number, bytes: number): void
+  copyBytes(out: number, from: number, bytes: number): void
+
+  initialiseModulus(block: number, q: number, logN: number): void
+  buildPowers(powers: number, logN: number, root: number, block: number): void
+  minimalRoot(powers: number, logN: number): number
+  buildTables(powers: number, logN: number, block: number, inverse: number): void
+  multiplyModulo(a: number, b: number, block: number): number
+
+  forward(to: number, from: number, block: number): void
+  backward(to: number, from: number, block: number): void
+
+  add(out: number, a: number, b: number, n: number, block: number): void
+  subtract(out: number, a: number, b: number, n: number, block: number): void
+  negate(out: number, a: number, n: number): void
+  multiplyRows(out: number, a: number, b: number, n: number, block: number): void
+  multiplyAddRows(out: number, a: number, b: number, n: number, block: number): void
+  multiplyConstantRow(out: number, a: number, n: number, w: number, ratio: number, block: number): void
+  subtractMultiplyConstantRow(out: number, a: number, b: number, n: number, w: number, ratio: number, block: number): void
+  reduceRow(out: number, a: number, n: number, block: number): void
+  reduceWideRow(out: number, a: number, n: number, power: number, ratio: number, block: number): void
+
+  exchangeOrder(to: number, from: number, n: number): void
+  gather(out: number, a: number, offsets: number, n: number): void
+  automorphismCoefficients(out: number, a: number, n: number, g: number): void
+  automorphismOffsets(offsets: number, logN: number, g: number): void
+
+  combineRows(out: number, rows: number, count: number, weights: number, n: number, block: number): void
+  quotientRow(out: number, rows: number, count: number, reciprocals: number, n: number, block: number): void
+  mixedRadixValue(out: number, rows: number, count: number, moduli: number, n: number): void
+
+  encodeWords(to: number, from: number, n: number, block: number): void
+  decodeWords(to: number, from: number, n: number, block: number): number
+  encodePacked(to: number, from: number, n: number, bits: number, block: number): void
+  decodePacked(to: number, from: number, n: number, bits: number, block: number): number
+
+  keyStream(out: number, count: number, state: number): void
+  sampleUniform(out: number, n: number, state: number, buffer: number, mask: bigint, block: number): void
+  sampleTernary(out: number, n: number, state: number, buffer: number): void
+  sampleGaussian(out: number, n: number, state: number, buffer: number, thresholds: number, count: number): void
+  sampleNormal(out: number, n: number, state: number, buffer: number, sigma: number): void
+  sampleBits(out: number, n: number, state: number, buffer: number, mask: bigint, offset: number): void
+}

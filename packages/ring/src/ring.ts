@@ -1,0 +1,385 @@
+/**
+ * Z[X]/(X^N + 1) modulo primes below 2^49, in residue number system form: allocation and arithmetic.
+ *
+ * Conventions of every operation: `out` comes first and is returned; it may be one of the inputs unless said otherwise; rows are matched by
+ * modulus index and an operand may hold more rows than `out`. Wrong domains throw DomainMismatchError, missing rows BasisMismatchError,
+ * operands of another ring RingMismatchError, disposed operands DisposedError.
+ */
+
+import { BaseExtension } from './base-extension.js'
+import { Basis } from './basis.js'
+import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './basis-change.js'
+import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } from './codec.js'
+import {
+  AliasError,
+  BasisMismatchError,
+  DisposedError,
+  DomainMismatchError,
+  InvalidArgumentError,
+  InvalidModulusError,
+  LengthMismatchError,
+  RingMismatchError
+} from './errors.js'
+import type { Kernel } from './kernel.js'
+import { balance, MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
+import { type Domain, Polynomial } from './polynomial.js'
+import { isPrime } from './primes.js'
+import { DEFAULT_SIGMA, gaussian, ternary, uniform, uniformBits, wideGaussian } from './sampler.js'
+import { TransformTables } from './transform-tables.js'
+
+export const MINIMUM_LOG_N = 4
+export const MAXIMUM_LOG_N = 16
+
+/**
+ * Bytes between rows beyond the residues: three cache lines, so that equal positions of many rows do not fall into the same cache set,
+ * and so that vector stores may run over a row's end.
+ */
+const ROW_PADDING_BYTES = 192
+
+export class Ring implements Disposable {
+  readonly kernel: Kernel
+  readonly logN: number
+  readonly N: number
+  readonly moduli: readonly Modulus[]
+  /** Distance of a polynomial's rows in memory, bytes. */
+  readonly rowBytes: number
+  readonly #tables: TransformTables
+  readonly #bases = new Map<string, Basis>()
+  readonly #extensions = new Map<string, BaseExtension>()
+  readonly #automorphisms = new Map<number, number>()
+  #disposed = false
+
+  /**
+   * Builds the root tables and tests one transform per prime.
+   *
+   * @param init.logN log2 of the ring degree, 4 to 16
+   * @param init.moduli distinct primes ≡ 1 mod 2N below 2^49
+   * @throws InvalidModulusError InvalidArgumentError OutOfMemoryError KernelSelfTestError
+   */
+  constructor(kernel: Kernel, init: { logN: number; moduli: readonly bigint[] }) {
+    const { logN, moduli } = init
+    if (!Number.isInteger(logN) || logN < MINIMUM_LOG_N || logN > MAXIMUM_LOG_N) {
+      throw new InvalidArgumentError('logN', `an integer from ${MINIMUM_LOG_N} to ${MAXIMUM_LOG_N}`, logN)
+    }
+    if (moduli.length === 0) throw new InvalidArgumentError('moduli', 'at least one prime', 0)
+    moduli.forEach((q, i) => {
+      if (q >= 1n << BigInt(MAXIMUM_MODULUS_BITS)) throw new InvalidModulusError(q, `is not below 2^${MAXIMUM_MODULUS_BITS}`)
+      if (q < 2n || (q - 1n) % (1n << BigInt(logN + 1)) !== 0n) throw new InvalidModulusError(q, `is not 1 modulo 2N = 2^${logN + 1}`)
+      if (!isPrime(q)) throw new InvalidModulusError(q, 'is not prime')
+      if (moduli.indexOf(q) !== i) throw new InvalidModulusError(q, 'is given twice')
+    })
+    this.kernel = kernel
+    this.logN = logN
+    this.N = 2 ** logN
+    this.rowBytes = this.N * 8 + ROW_PADDING_BYTES
+    this.moduli = moduli.map(q => new Modulus(q))
+    this.#tables = new TransformTables(kernel, logN, this.moduli)
+  }
+
+  /** The primitive 2N-th root of unity of each modulus. */
+  get roots(): readonly bigint[] {
+    return this.#tables.roots
+  }
+
+  /** Address of the constants of modulus `index` (assembly/modulus.ts). @throws DisposedError */
+  block(index: number): number {
+    if (this.#disposed) throw new DisposedError('ring')
+    return this.#tables.blocks[index]!
+  }
+
+  /** Frees the tables. Polynomials must have been disposed by their owners. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#tables.dispose()
+    for (const extension of this.#extensions.values()) extension.dispose()
+    for (const address of this.#automorphisms.values()) this.kernel.arena.release(address)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** A zero polynomial over the moduli `indices` (ascending). @throws BasisMismatchError OutOfMemoryError */
+  allocate(indices: readonly number[], domain: Domain): Polynomial {
+    const polynomial = this.allocateUninitialised(this.basis(indices), domain)
+    polynomial.wipe()
+    return polynomial
+  }
+
+  /** Like `allocate`, with unspecified residues: for a polynomial about to be overwritten. */
+  allocateUninitialised(basis: Basis, domain: Domain): Polynomial {
+    if (this.#disposed) throw new DisposedError('ring')
+    return new Polynomial(this, basis, this.kernel.arena.allocate(basis.indices.length * this.rowBytes), domain)
+  }
+
+  /** The interned basis of these indices. @throws BasisMismatchError when they are not ascending indices of this ring's moduli, or none */
+  basis(indices: readonly number[]): Basis {
+    const key = indices.join()
+    let basis = this.#bases.get(key)
+    if (!basis) {
+      if (indices.length === 0) throw new BasisMismatchError('basis', 0, indices, 'or any other is missing')
+      indices.forEach((index, k) => {
+        if (!Number.isInteger(index) || index < 0 || index >= this.moduli.length) {
+          throw new BasisMismatchError('basis', index, indices, `does not exist among ${this.moduli.length} moduli`)
+        }
+        if (k > 0 && index <= indices[k - 1]!) throw new BasisMismatchError('basis', index, indices, 'is not in ascending order')
+      })
+      basis = new Basis(Object.freeze([...indices]), this.moduli.length)
+      this.#bases.set(key, basis)
+    }
+    return basis
+  }
+
+  /** The constants for extending from the moduli `source`. */
+  extension(source: readonly number[]): BaseExtension {
+    const key = source.join()
+    let extension = this.#extensions.get(key)
+    if (!extension) {
+      extension = new BaseExtension(this, this.basis(source).indices)
+      this.#extensions.set(key, extension)
+    }
+    return extension
+  }
+
+  /** @throws RingMismatchError DisposedError BasisMismatchError unless `a` is a live polynomial of this ring with all rows of `out` */
+  checkOperand(operation: string, out: Polynomial, a: Polynomial): void {
+    if (out.ring !== this || a.ring !== this) throw new RingMismatchError(operation)
+    if (a.isDisposed || out.isDisposed) throw new DisposedError('polynomial')
+    if (this.#disposed) throw new DisposedError('ring')
+    if (out.basis === a.basis) return
+    for (const index of out.indices) if (a.basis.positions[index]! < 0) throw new BasisMismatchError(operation, index, a.indices)
+  }
+
+  /** @throws DomainMismatchError */
+  checkDomain(operation: string, a: Polynomial, expected: Domain): void {
+    if (a.domain !== expected) throw new DomainMismatchError(operation, expected, a.domain)
+  }
+
+  /** out = a, in a's domain. */
+  copy(out: Polynomial, a: Polynomial): Polynomial {
+    this.checkOperand('copy', out, a)
+    out.domain = a.domain
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      const to = out.rowAddress(k)
+      const from = a.addressOf(index)
+      if (to !== from) exports.copyBytes(to, from, this.N * 8)
+    })
+    return out
+  }
+
+  /** out = a + b. */
+  add(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
+    this.#checkPair('add', out, a, b)
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      exports.add(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    })
+    return out
+  }
+
+  /** out = a - b. */
+  subtract(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
+    this.#checkPair('subtract', out, a, b)
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      exports.subtract(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    })
+    return out
+  }
+
+  /** out = -a. */
+  negate(out: Polynomial, a: Polynomial): Polynomial {
+    this.checkOperand('negate', out, a)
+    out.domain = a.domain
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      exports.negate(out.rowAddress(k), a.addressOf(index), this.N)
+    })
+    return out
+  }
+
+  /** out = a·b, ntt domain. */
+  multiply(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
+    this.checkDomain('multiply', a, 'ntt')
+    this.#checkPair('multiply', out, a, b)
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      exports.multiplyRows(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    })
+    return out
+  }
+
+  /** out += a·b, ntt domain. */
+  multiplyAdd(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
+    this.checkDomain('multiplyAdd', out, 'ntt')
+    this.checkDomain('multiplyAdd', a, 'ntt')
+    this.#checkPair('multiplyAdd', out, a, b)
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      exports.multiplyAddRows(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    })
+    return out
+  }
+
+  /**
+   * out = scalar·a, either domain.
+   *
+   * @param scalar any integer, or one per row of `out`
+   * @throws LengthMismatchError
+   */
+  multiplyScalar(out: Polynomial, a: Polynomial, scalar: bigint | readonly bigint[]): Polynomial {
+    this.checkOperand('multiplyScalar', out, a)
+    if (typeof scalar !== 'bigint' && scalar.length !== out.indices.length) {
+      throw new LengthMismatchError('scalars of multiplyScalar', out.indices.length, scalar.length)
+    }
+    out.domain = a.domain
+    const { exports } = this.kernel
+    out.indices.forEach((index, k) => {
+      const modulus = this.moduli[index]!
+      const w = balance(typeof scalar === 'bigint' ? scalar : scalar[k]!, modulus.value)
+      exports.multiplyConstantRow(out.rowAddress(k), a.addressOf(index), this.N, w, w / modulus.number, this.block(index))
+    })
+    return out
+  }
+
+  /** Forward transform in place. */
+  ntt(p: Polynomial): Polynomial {
+    this.checkOperand('ntt', p, p)
+    this.checkDomain('ntt', p, 'coefficient')
+    p.indices.forEach((index, k) => {
+      this.kernel.exports.forward(p.rowAddress(k), p.rowAddress(k), this.block(index))
+    })
+    p.domain = 'ntt'
+    return p
+  }
+
+  /** Inverse transform in place. */
+  inverseNtt(p: Polynomial): Polynomial {
+    this.checkOperand('inverseNtt', p, p)
+    this.checkDomain('inverseNtt', p, 'ntt')
+    p.indices.forEach((index, k) => {
+      this.kernel.exports.backward(p.rowAddress(k), p.rowAddress(k), this.block(index))
+    })
+    p.domain = 'coefficient'
+    return p
+  }
+
+  /**
+   * out = a(X^g), in a's domain. `out` must not be `a`.
+   *
+   * @param galoisElement g, odd, 0 < g < 2N
+   * @throws AliasError InvalidArgumentError
+   */
+  automorphism(out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
+    this.checkOperand('automorphism', out, a)
+    if (out === a) throw new AliasError('automorphism')
+    this.checkGaloisElement(galoisElement)
+    const { exports } = this.kernel
+    out.domain = a.domain
+    const offsets = a.domain === 'ntt' ? this.automorphismOffsets(galoisElement) : 0
+    out.indices.forEach((index, k) => {
+      if (a.domain === 'ntt') exports.gather(out.rowAddress(k), a.addressOf(index), offsets, this.N)
+      else exports.automorphismCoefficients(out.rowAddress(k), a.addressOf(index), this.N, galoisElement)
+    })
+    return out
+  }
+
+  checkGaloisElement(galoisElement: number): void {
+    if (!Number.isInteger(galoisElement) || galoisElement <= 0 || galoisElement >= 2 * this.N || galoisElement % 2 === 0) {
+      throw new InvalidArgumentError('galoisElement', `an odd integer below 2N = ${2 * this.N}`, galoisElement)
+    }
+  }
+
+  /** Address of the gather table of an automorphism in the ntt domain; kept until the ring is disposed. */
+  automorphismOffsets(galoisElement: number): number {
+    let address = this.#automorphisms.get(galoisElement)
+    if (address === undefined) {
+      address = this.kernel.arena.allocate(this.N * 4)
+      this.kernel.exports.automorphismOffsets(address, this.logN, galoisElement)
+      this.#automorphisms.set(galoisElement, address)
+    }
+    return address
+  }
+
+  /** Uniform residues, each row its own stream, in out's domain. See sampler.ts for all samplers. */
+  uniform(out: Polynomial, seed: Uint8Array): Polynomial {
+    return uniform(this, out, seed)
+  }
+
+  /** Uniform {-1, 0, 1} coefficients, one vector for all rows; out becomes coefficient domain. */
+  ternary(out: Polynomial, seed: Uint8Array): Polynomial {
+    return ternary(this, out, seed)
+  }
+
+  /** Discrete Gaussian of standard deviation sigma, bounded by 6 sigma, one vector for all rows; out becomes coefficient domain. */
+  gaussian(out: Polynomial, seed: Uint8Array, sigma = DEFAULT_SIGMA): Polynomial {
+    return gaussian(this, out, seed, sigma)
+  }
+
+  /** Gaussian of standard deviation sigma up to 2^200, one integer vector for all rows; out becomes coefficient domain. */
+  wideGaussian(out: Polynomial, seed: Uint8Array, sigma: number): Polynomial {
+    return wideGaussian(this, out, seed, sigma)
+  }
+
+  /** Uniform integers in [-2^(bits-1), 2^(bits-1)), bits <= 512, one integer vector for all rows; out becomes coefficient domain. */
+  uniformBits(out: Polynomial, seed: Uint8Array, bits: number): Polynomial {
+    return uniformBits(this, out, seed, bits)
+  }
+
+  /** Reduces N integers, |v| < 2^98, into every row; out becomes coefficient domain. */
+  fromIntegers(out: Polynomial, values: Float64Array): Polynomial {
+    return fromIntegers(this, out, values)
+  }
+
+  /** The centred integers a stands for, modulo the product of its rows: exact below 2^53, correctly rounded to about one unit beyond. */
+  toDoubles(a: Polynomial): Float64Array {
+    return toDoubles(this, a)
+  }
+
+  /** Exact centred base extension of a over its own rows, |a| < Q/2·(1 - 2^-20), into out's rows. Coefficient domain. */
+  extendBasis(out: Polynomial, a: Polynomial): Polynomial {
+    return extendBasis(this, out, a)
+  }
+
+  /**
+   * out = round(a / Π drop), a over out's rows and `drop`, which are disjoint. Either domain, out in a's. `a` is used up: its residues
+   * are unspecified afterwards.
+   */
+  divideAndRound(out: Polynomial, a: Polynomial, drop: readonly number[]): Polynomial {
+    return divideAndRound(this, out, a, drop)
+  }
+
+  /** 8 bytes little-endian per canonical residue, standard order, row after row. */
+  encodeWords(a: Polynomial): Uint8Array<ArrayBuffer> {
+    return encodeWords(this, a)
+  }
+
+  /** @throws ResidueRangeError LengthMismatchError */
+  decodeWords(bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
+    return decodeWords(this, bytes, indices, domain)
+  }
+
+  /** ⌈log2 q⌉ bits per canonical residue, little-endian bit order, standard order, rows padded to whole bytes. */
+  encodePacked(a: Polynomial): Uint8Array<ArrayBuffer> {
+    return encodePacked(this, a)
+  }
+
+  /** @throws ResidueRangeError LengthMismatchError PaddingError */
+  decodePacked(bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
+    return decodePacked(this, bytes, indices, domain)
+  }
+
+  /** Length of `encodePacked` over these rows. */
+  packedLength(indices: readonly number[]): number {
+    return packedLength(this, indices)
+  }
+
+  #checkPair(operation: string, out: Polynomial, a: Polynomial, b: Polynomial): void {
+    this.checkOperand(operation, out, a)
+    this.checkOperand(operation, out, b)
+    if (a.domain !== b.domain) throw new DomainMismatchError(operation, a.domain, b.domain)
+    out.domain = a.domain
+  }
+}
