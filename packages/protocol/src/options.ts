@@ -1,6 +1,6 @@
 /** What a party is given when it is made: components, limits, callbacks. Times in milliseconds unless the name says otherwise. */
 import type { PartyCryptography } from './cryptography.js'
-import type { Architecture, Plan, PlanParameters } from './plan.js'
+import type { Architecture, Plan } from './plan.js'
 import type { RosterEntry } from './roster.js'
 import type { Signer } from './signer.js'
 import type { TranscriptExport } from './transcript.js'
@@ -145,5 +145,3 @@ export interface QueryOptions {
   querier?: string
   signal?: AbortSignal
 }
-
-export type { PlanParameters }

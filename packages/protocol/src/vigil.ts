@@ -1,0 +1,76 @@
+/**
+ * Waiting for a peer without mistaking long work for death: after half the idle time without news the peer is pinged, and only one that answers neither
+ * is missing.
+ *
+ * Time is counted in ticks of a timer, not by the clock: a process that was suspended or whose thread was busy counts one tick for the whole gap, so it does
+ * not take its own sleep for the peer's silence.
+ */
+
+const TICKS = 10
+
+export interface VigilOptions {
+  /** Milliseconds of silence after which the peer is missing. */
+  idle: number
+  /** Milliseconds that the whole wait may take. */
+  longest: number
+  /** Asks the peer; resolves with whether it is working on what is waited for. */
+  ping(signal: AbortSignal): Promise<boolean>
+  onMissing(reason: string): void
+  /** The peer lives but does not work on it: the request or its answer was lost. */
+  onLost(): void
+}
+
+export class Vigil {
+  readonly #options: VigilOptions
+  readonly #timer: ReturnType<typeof setInterval>
+  readonly #pings = new AbortController()
+  #silent = 0
+  #ticks = 0
+  #refusals = 0
+  #pinging = false
+
+  constructor(options: VigilOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#tick(), options.idle / TICKS)
+  }
+
+  /** The peer was heard of. */
+  news(): void {
+    this.#silent = 0
+    this.#ticks = 0
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#pings.abort()
+  }
+
+  #tick(): void {
+    this.#silent++
+    this.#ticks++
+    const { idle, longest } = this.#options
+    if (this.#silent >= TICKS) return this.#options.onMissing(`no answer for ${idle / 1000} s`)
+    if ((this.#ticks * idle) / TICKS > longest) return this.#options.onMissing(`answers pings, but gave no answer for ${longest / 1000} s`)
+    if (this.#silent >= TICKS / 2 && !this.#pinging) void this.#ping()
+  }
+
+  async #ping(): Promise<void> {
+    this.#pinging = true
+    try {
+      const working = await this.#options.ping(this.#pings.signal)
+      if (working) {
+        this.#silent = 0
+        this.#refusals = 0
+      } else if (++this.#refusals >= 2) {
+        this.#options.onLost()
+      } else {
+        // An answer may be under way: ask once more, soon.
+        this.#silent = TICKS / 2 - 1
+      }
+    } catch {
+      // Silence goes on counting.
+    } finally {
+      this.#pinging = false
+    }
+  }
+}
