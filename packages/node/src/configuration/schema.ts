@@ -1,0 +1,147 @@
+/** Schema of party.yaml: the single source of its types, its checks and its documentation. Times are milliseconds, sizes bytes. */
+import { isIP } from 'node:net'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import { ROLES } from '@slytherin/protocol'
+import { z } from 'zod'
+
+const check = (test: (text: string) => unknown): ((text: string) => boolean) => {
+  return text => {
+    try {
+      return test(text) !== false
+    } catch {
+      return false
+    }
+  }
+}
+
+const path = z.string().min(1)
+const milliseconds = z.number().int().positive()
+const bytes = z.number().int().positive()
+const count = z.number().int().positive()
+
+const address = z.string().refine(check(multiaddr), { error: 'expected a multiaddr such as /ip4/127.0.0.1/tcp/4001 or /dns4/example.org/tcp/4001' })
+const peerId = z.string().refine(check(text => peerIdFromString(text).type === 'Ed25519'), {
+  error: 'expected an Ed25519 peer id, as "slytherin init" prints it (12D3KooW…)'
+})
+const addressRange = z.string().refine(
+  check(text => {
+    const [host, prefix, ...rest] = text.split('/')
+    const family = isIP(host!)
+    return family !== 0 && rest.length === 0 && (prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
+  }),
+  { error: 'expected an IP address or a CIDR range such as 10.0.0.0/8' }
+)
+
+const rosterEntry = z.strictObject({
+  /** What people call the party; for logs and reports. */
+  name: z.string().min(1).max(128),
+  peerId,
+  roles: z.array(z.enum(ROLES)).min(1),
+  /** Where it listens. A party without addresses is never dialled: it dials. */
+  addresses: z.array(address).default([])
+})
+
+/** x = (raw·scale - mean) / deviation, clamped to ±clip. */
+const normalisation = z.strictObject({
+  scale: z.number().default(1),
+  mean: z.union([z.number(), z.array(z.number())]).default(0),
+  deviation: z.union([z.number().positive(), z.array(z.number().positive())]).default(1),
+  clip: z.number().positive().optional()
+})
+
+const samples = z
+  .strictObject({
+    /** IDX file (gzip or plain), as MNIST comes. */
+    idx: path.optional(),
+    /** NumPy array file, first axis the samples. */
+    npy: path.optional(),
+    offset: z.number().int().min(0).default(0),
+    /** All from `offset` on when absent. */
+    count: count.optional(),
+    normalisation: normalisation.prefault({})
+  })
+  .refine(value => (value.idx === undefined) !== (value.npy === undefined), { error: 'expected exactly one of "idx" and "npy"' })
+
+const keystore = z
+  .strictObject({
+    /** Name of the environment variable that holds the passphrase. */
+    passphraseEnvironment: z.string().min(1).optional(),
+    passphraseFile: path.optional(),
+    keyFile: path.optional()
+  })
+  .refine(value => Object.values(value).filter(item => item !== undefined).length === 1, {
+    error: 'expected exactly one of "passphraseEnvironment", "passphraseFile" and "keyFile"'
+  })
+
+export const configurationSchema = z.strictObject({
+  /** What this party calls itself. */
+  name: z.string().min(1).max(128),
+  /** Directory with identity, keystore and ledger, made by `slytherin init`. */
+  state: path,
+  keystore,
+  network: z
+    .strictObject({
+      listen: z.array(address).default([]),
+      announce: z.array(address).default([]),
+      /** Addresses that may connect; all when absent. */
+      allowedAddresses: z.array(addressRange).optional(),
+      deadlines: z
+        .strictObject({
+          dial: milliseconds,
+          hello: milliseconds,
+          beat: milliseconds,
+          down: milliseconds,
+          connect: milliseconds,
+          idle: milliseconds,
+          stall: milliseconds,
+          response: milliseconds
+        })
+        .partial()
+        .prefault({}),
+      limits: z
+        .strictObject({ connections: count, streams: count.min(2), streamWindow: bytes.min(262_144), readBuffer: bytes, highWater: bytes })
+        .partial()
+        .prefault({})
+    })
+    .prefault({}),
+  /** Everyone, this party included. */
+  roster: z.array(rosterEntry).min(1),
+  /** Own roles, checked against the roster; those of the roster when absent. */
+  roles: z.array(z.enum(ROLES)).optional(),
+  /** What the evaluator puts into the session, and what every party demands of it. */
+  session: z
+    .strictObject({
+      /** Samples per query that the plan is made for. */
+      batch: count.default(64),
+      /** Statistical security of flooding; the least that this party accepts, too. */
+      floodingBits: z.number().int().min(30).max(100).default(30),
+      maximumDecryptions: count.optional(),
+      minimumRefreshes: z.number().int().min(0).default(0),
+      switchesPerQuerier: count.optional(),
+      queries: count.optional(),
+      /** Least flooding that this party accepts in a descriptor. */
+      minimumFloodingBits: z.number().int().min(30).max(100).default(30),
+      /** Most switches per querier that this party accepts; any when absent. */
+      maximumSwitchesPerQuerier: count.optional(),
+      /** Requests in flight to one party. */
+      window: count.max(32).default(3)
+    })
+    .prefault({}),
+  /** ONNX file; needed by the model owner. */
+  model: path.optional(),
+  /** Needed by a querier or data owner that asks at start. */
+  samples: samples.optional(),
+  evaluator: z.enum(['seal', 'kernel']).default('seal'),
+  /** How long the protocol waits for answers, the roster, the whole. */
+  deadlines: z.strictObject({ idle: milliseconds, roster: milliseconds, longest: milliseconds, heartbeat: milliseconds }).partial().prefault({}),
+  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+  /** Serve the next session when one has ended. */
+  keepServing: z.boolean().default(false),
+  /** Leave encrypted model parts on disk when the session ends. */
+  keepParts: z.boolean().default(false)
+})
+
+export type Configuration = z.infer<typeof configurationSchema>
+export type SamplesConfiguration = NonNullable<Configuration['samples']>
+export type Normalisation = z.infer<typeof normalisation>

@@ -1,0 +1,40 @@
+/** The samples of a configuration: a range of a data file, normalised as the model wants them. */
+import { readFile } from 'node:fs/promises'
+import type { Normalisation, SamplesConfiguration } from '../configuration/schema.js'
+import { readIdx, readNpy, type SampleArray } from './array-file.js'
+import { DataFileError } from './errors.js'
+
+/**
+ * @returns one row of numbers per sample
+ * @throws DataFileError when the file is not what it should be or has too few samples
+ */
+export async function loadSamples(configuration: SamplesConfiguration): Promise<Float64Array[]> {
+  const file = configuration.idx ?? configuration.npy!
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new DataFileError(file, 'file', 'readable', error.code ?? error.message, { cause: error })
+  })
+  const array = configuration.idx === undefined ? readNpy(bytes, file) : readIdx(bytes, file)
+  const { offset } = configuration
+  const count = configuration.count ?? array.rows - offset
+  if (count < 1 || offset + count > array.rows) {
+    throw new DataFileError(file, 'samples', `at least ${offset + Math.max(count, 1)}`, String(array.rows))
+  }
+  return Array.from({ length: count }, (_, i) => normalise(array, offset + i, configuration.normalisation, file))
+}
+
+function normalise(array: SampleArray, row: number, { scale, mean, deviation, clip }: Normalisation, file: string): Float64Array {
+  for (const [field, values] of Object.entries({ mean, deviation })) {
+    if (Array.isArray(values) && values.length !== array.columns) {
+      throw new DataFileError(file, `normalisation.${field}`, `one number, or ${array.columns}`, `${values.length} numbers`)
+    }
+  }
+  const sample = new Float64Array(array.columns)
+  for (let column = 0; column < array.columns; column++) {
+    const centre = typeof mean === 'number' ? mean : mean[column]!
+    const spread = typeof deviation === 'number' ? deviation : deviation[column]!
+    const value = (array.value(row, column) * scale - centre) / spread
+    if (!Number.isFinite(value)) throw new DataFileError(file, `sample ${row}, value ${column}`, 'a finite number', String(value))
+    sample[column] = clip === undefined ? value : Math.max(-clip, Math.min(clip, value))
+  }
+  return sample
+}

@@ -1,0 +1,79 @@
+/** What can be wrong with a party's files. Messages name the file and what to do; none carries a secret. */
+
+/** Base: something about a file of the state directory. */
+export abstract class StorageError extends Error {
+  constructor(
+    readonly file: string,
+    problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions
+  ) {
+    super(`${file}: ${problem}. ${remedy}`, options)
+    this.name = new.target.name
+  }
+}
+
+/** The passphrase or key file is not the one that this file was sealed with. */
+export class WrongPassphraseError extends StorageError {
+  constructor(file: string) {
+    super(
+      file,
+      'the passphrase (or key file) does not open this file',
+      'Use the one given to "slytherin init"; without it the secrets cannot be recovered.'
+    )
+  }
+}
+
+/** The passphrase is right, but the contents are not what was written. */
+export class TamperedFileError extends StorageError {
+  constructor(
+    file: string,
+    readonly field: string,
+    options?: ErrorOptions
+  ) {
+    super(
+      file,
+      `"${field}" is not what slytherin wrote there`,
+      'Restore the file from a backup, or make a new identity with "slytherin init" and tell the other parties.',
+      options
+    )
+  }
+}
+
+/** A file with secrets can be read by others. */
+export class FileModeError extends StorageError {
+  constructor(
+    file: string,
+    readonly mode: number
+  ) {
+    super(file, `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}, so others can read it`, `Run: chmod 600 ${file}`)
+  }
+}
+
+export class MissingFileError extends StorageError {
+  constructor(file: string, what: string, remedy: string) {
+    super(file, `${what} is not there`, remedy)
+  }
+}
+
+/** A file that must not be overwritten exists. */
+export class FileExistsError extends StorageError {
+  constructor(file: string) {
+    super(file, 'it exists already', 'Choose another directory, or move the old state away if it is really not needed.')
+  }
+}
+
+/** The environment variable or file that should give the passphrase gives none, or one too weak to use. */
+export class PassphraseSourceError extends StorageError {}
+
+/** Another process works with this state directory. */
+export class StateInUseError extends StorageError {
+  constructor(file: string, options?: ErrorOptions) {
+    super(
+      file,
+      'another process uses this state directory',
+      'Stop it first; two processes with one identity would break the rule that a share is given once.',
+      options
+    )
+  }
+}

@@ -1,0 +1,56 @@
+/** The directory with all that a party keeps: where each thing lies, and the lock that one process holds. */
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { StateInUseError } from './errors.js'
+
+export interface StatePaths {
+  readonly directory: string
+  readonly identity: string
+  readonly keystore: string
+  readonly ledger: string
+  readonly parts: string
+  readonly lock: string
+}
+
+export function statePaths(directory: string): StatePaths {
+  return {
+    directory,
+    identity: join(directory, 'identity.json'),
+    keystore: join(directory, 'keystore.json'),
+    ledger: join(directory, 'shares.sqlite'),
+    parts: join(directory, 'parts'),
+    lock: join(directory, 'lock.sqlite')
+  }
+}
+
+/** The right of this process to work in a state directory; the operating system takes it back when the process ends, however it ends. */
+export class StateLock implements Disposable {
+  private constructor(private readonly database: DatabaseSync) {}
+
+  /** Makes the directory (mode 0700) when missing. @throws StateInUseError */
+  static async acquire(paths: StatePaths): Promise<StateLock> {
+    await mkdir(paths.directory, { recursive: true, mode: 0o700 })
+    const database = new DatabaseSync(paths.lock)
+    try {
+      database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    } catch (error) {
+      database.close()
+      throw new StateInUseError(paths.directory, { cause: error })
+    }
+    return new StateLock(database)
+  }
+
+  dispose(): void {
+    this.database.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+/** Removes what an earlier process left unfinished: parts of sessions that are over. */
+export async function removeLeftovers(paths: StatePaths): Promise<void> {
+  await rm(paths.parts, { recursive: true, force: true })
+}
