@@ -19,7 +19,7 @@
  */
 import type { Context } from '@slytherin/ckks'
 import { FloodingHeadroomError, InvalidShareRequestError, StatisticalSecurityError } from './errors.js'
-import { ERROR_SIGMA, TERNARY_VARIANCE } from './sampling.js'
+import { ERROR_SIGMA, SAMPLE_MARGIN_BITS, TERNARY_VARIANCE } from './sampling.js'
 
 /** Fewer statistical bits than this are refused. */
 export const MINIMUM_STATISTICAL_BITS = 30
@@ -29,6 +29,10 @@ export const MAXIMUM_FLOODING_LOG2_SIGMA = 200
 
 /** Standard deviations kept between the flooded noise and Q_l / 2, as log2: 8 of them (probability below 2^-49 per coefficient). */
 const HEADROOM_TAIL_BITS = 3
+
+/** Steps per octave of the sampled standard deviation, and what is forgiven before the next step is taken. */
+const SIGMA_STEPS = 1024
+const SIGMA_SLACK = 1e-6
 
 export interface Flooding {
   /** s: bits of statistical security, at least 30. */
@@ -80,6 +84,16 @@ export function floodingNoise(context: Context, noise: number, flooding: Floodin
 }
 
 /**
+ * The standard deviation that is sampled: 2^log2Sigma rounded up to 11 significant bits, so that the last place of an engine's logarithm
+ * cannot change the bytes of a share.
+ */
+export function sampledSigma(log2Sigma: number): number {
+  const exponent = Math.floor(log2Sigma)
+  const steps = Math.ceil((2 ** (log2Sigma - exponent) - 1) * SIGMA_STEPS - SIGMA_SLACK)
+  return 2 ** exponent * (1 + steps / SIGMA_STEPS)
+}
+
+/**
  * log2 of the standard deviation per coefficient under the target key, after the shares of `parties` have been added: the ciphertext's own
  * noise, a flooding noise per party, and the error of each party's encryption of zero under the target key.
  */
@@ -88,7 +102,7 @@ export function noiseAfterFlooding(context: Context, noise: number, flooding: Fl
   const flood = floodingNoise(context, noise, flooding)
   // u_i·e_pk + e_i·t, both ternary times Gaussian
   const zero = 2 * context.parameters.N * TERNARY_VARIANCE * ERROR_SIGMA ** 2
-  return 0.5 * addLog2(2 * tracked, Math.log2(parties) + addLog2(2 * flood, Math.log2(zero)))
+  return 0.5 * addLog2(2 * tracked, Math.log2(parties) + addLog2(2 * flood, Math.log2(zero)) + 2 * SAMPLE_MARGIN_BITS)
 }
 
 /**
@@ -116,8 +130,7 @@ export function slotPrecision(context: Context, noise: number, scale: number): n
 export function checkHeadroom(context: Context, ciphertext: FloodedCiphertext, flooding: Flooding, parties?: number): void {
   const { parameters } = context
   const after = noiseAfterFlooding(context, ciphertext.noise, flooding, parties)
-  let headroom = -1
-  for (const index of parameters.ciphertextIndices(ciphertext.level)) headroom += context.ring.moduli[index]!.log2
+  const headroom = parameters.logModulus(ciphertext.level) - 1
   let needed = after + HEADROOM_TAIL_BITS
   if (ciphertext.scale !== undefined && ciphertext.magnitude !== undefined) {
     needed = addLog2(needed, Math.log2(ciphertext.scale) + Math.log2(ciphertext.magnitude))

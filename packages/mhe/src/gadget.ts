@@ -9,13 +9,6 @@ import type { Context, Parameters } from '@slytherin/ckks'
 import type { Polynomial, Ring } from '@slytherin/ring'
 import type { Scratch } from './scratch.js'
 
-/** Indices of the primes of digit `digit`. */
-export function digitIndices(parameters: Parameters, digit: number): number[] {
-  const first = digit * parameters.alpha
-  const last = Math.min(first + parameters.alpha, parameters.maxLevel + 1)
-  return Array.from({ length: last - first }, (_, k) => first + k)
-}
-
 /** Number of digits at the top level. */
 export function digitCount(parameters: Parameters): number {
   return parameters.digits(parameters.maxLevel)

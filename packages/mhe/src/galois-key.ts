@@ -12,7 +12,7 @@ import { type Context, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
 import { deriveSeed, type Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, ShareMismatchError } from './errors.js'
-import { addOnRows, digitCount, digitIndices, timesSpecialModulus } from './gadget.js'
+import { addOnRows, digitCount, timesSpecialModulus } from './gadget.js'
 import { expandReference, referenceSeed } from './reference.js'
 import { sampleError } from './sampling.js'
 import { releasingOnError, withScratch } from './scratch.js'
@@ -71,7 +71,7 @@ export class GaloisKeyGeneration {
           made.push(out)
           ring.uniform(reference, referenceSeed(this.sessionId, 'galois', String(element), digit))
           ring.multiplyAdd(out, reference, minusSecret)
-          addOnRows(ring, out, gadgetImage, digitIndices(parameters, digit), scratch)
+          addOnRows(ring, out, gadgetImage, parameters.digitIndices(digit, parameters.maxLevel), scratch)
         }
         return { h: [...made] }
       })
@@ -94,7 +94,8 @@ export class GaloisKeyGeneration {
     if (aggregate.h.length !== digits) throw new ShareMismatchError('galois', 'digits', digits, aggregate.h.length)
     return new KeySwitchKey(
       aggregate.h.map((b, digit) => ({ b, a: this.referencePolynomial(element, digit) })),
-      this.context.parameters.maxLevel
+      this.context.parameters.maxLevel,
+      this.context.noise.collectiveKey
     )
   }
 

@@ -12,9 +12,9 @@ import { Ciphertext, type Context, type PublicKey, type SecretKey } from '@slyth
 import { deriveSeed, type Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, ShareMismatchError } from './errors.js'
-import { checkHeadroom, type Flooding, floodingNoise, noiseAfterFlooding } from './flooding.js'
+import { checkHeadroom, type Flooding, floodingNoise, noiseAfterFlooding, sampledSigma } from './flooding.js'
 import { sampleError, sampleTernary } from './sampling.js'
-import { releasingOnError, withScratch } from './scratch.js'
+import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
 export interface SwitchRequest {
@@ -64,12 +64,12 @@ export class PublicKeySwitch {
     const { ring, parameters } = context
     const { level, c1 } = request
     this.check(request, flooding)
-    const sigma = 2 ** floodingNoise(context, request.noise, flooding)
+    const sigma = sampledSigma(floodingNoise(context, request.noise, flooding))
     const indices = parameters.ciphertextIndices(level)
     return releasingOnError(made =>
       withScratch(ring, scratch => {
         const ephemeral = scratch.keep(sampleTernary(ring, indices, deriveSeed(seed, 'ephemeral')))
-        const h0 = ring.allocate(indices, 'coefficient')
+        const h0 = overwritable(ring, indices, 'coefficient')
         made.push(h0)
         ring.ntt(ring.wideGaussian(h0, deriveSeed(seed, 'flooding'), sigma))
         ring.multiplyAdd(h0, c1, secret.polynomial)
@@ -119,7 +119,7 @@ export class PublicKeySwitch {
     checkHeadroom(context, ciphertext, flooding, parties)
     const noise = noiseAfterFlooding(context, ciphertext.noise, flooding, parties)
     return releasingOnError(made => {
-      const c0 = ring.allocate(parameters.ciphertextIndices(level), 'ntt')
+      const c0 = overwritable(ring, parameters.ciphertextIndices(level), 'ntt')
       made.push(c0)
       ring.add(c0, ciphertext.components[0]!, aggregate.h0)
       const c1 = aggregate.h1.clone()

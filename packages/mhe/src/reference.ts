@@ -8,6 +8,7 @@
  */
 import { deriveSeed, type Polynomial, type Ring } from '@slytherin/ring'
 import { InvalidShareRequestError } from './errors.js'
+import { overwritable } from './scratch.js'
 
 /** Bytes in a session identifier: a SHA-256. */
 export const SESSION_ID_BYTES = 32
@@ -33,7 +34,7 @@ export function referenceSeed(sessionId: Uint8Array, protocol: string, instance:
 
 /** Expands a reference polynomial: uniform, NTT form, over `indices`. The caller disposes it. */
 export function expandReference(ring: Ring, indices: readonly number[], seed: Uint8Array): Polynomial {
-  return ring.uniform(ring.allocate(indices, 'ntt'), seed)
+  return ring.uniform(overwritable(ring, indices, 'ntt'), seed)
 }
 
 /** @throws InvalidShareRequestError unless the identifier has 32 bytes */

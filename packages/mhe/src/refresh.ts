@@ -21,8 +21,8 @@ import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
 import { addLog2 } from './flooding.js'
 import { expandReference, referenceSeed } from './reference.js'
-import { ERROR_SIGMA } from './sampling.js'
-import { releasingOnError, withScratch } from './scratch.js'
+import { ERROR_SIGMA, SAMPLE_MARGIN_BITS } from './sampling.js'
+import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
 /** λ: bits by which a mask exceeds the message. */
@@ -85,8 +85,8 @@ export class Refresh {
   /** Bits of each mask: coefficients are uniform in [-2^(bits-1), 2^(bits-1)). @throws InvalidShareRequestError */
   static maskBits(scale: number, magnitude: number): number {
     if (!(scale > 0) || !Number.isFinite(scale)) throw new InvalidShareRequestError('refresh', 'scale', 'positive and finite', scale)
-    if (!(magnitude > 0) || !Number.isFinite(magnitude)) {
-      throw new InvalidShareRequestError('refresh', 'magnitude', 'positive and finite', magnitude)
+    if (!(magnitude >= 0) || !Number.isFinite(magnitude)) {
+      throw new InvalidShareRequestError('refresh', 'magnitude', 'finite and not negative', magnitude)
     }
     return MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(Math.log2(scale) + Math.log2(magnitude)))
   }
@@ -132,14 +132,14 @@ export class Refresh {
         const top = parameters.ciphertextIndices(parameters.maxLevel)
         const mask = ring.uniformBits(scratch.allocate(top, 'coefficient'), deriveSeed(seed, 'mask'), bits)
 
-        const h0 = ring.allocate(parameters.ciphertextIndices(level), 'coefficient')
+        const h0 = overwritable(ring, parameters.ciphertextIndices(level), 'coefficient')
         made.push(h0)
         ring.gaussian(h0, deriveSeed(seed, 'error 0'), ERROR_SIGMA)
         ring.ntt(ring.subtract(h0, h0, mask))
         if (secret !== null) ring.multiplyAdd(h0, secret.polynomial, c1)
 
         // The error is symmetric: -(a·s + e' - T(M)) is -a·s + T(M) + e'.
-        const h1 = ring.allocate(top, 'coefficient')
+        const h1 = overwritable(ring, top, 'coefficient')
         made.push(h1)
         ring.gaussian(h1, deriveSeed(seed, 'error 1'), ERROR_SIGMA)
         this.transform.apply(ring, mask)
@@ -186,7 +186,7 @@ export class Refresh {
       withScratch(ring, scratch => {
         const masked = scratch.allocate(parameters.ciphertextIndices(level), 'ntt')
         ring.inverseNtt(ring.add(masked, ciphertext.components[0]!, aggregate.h0))
-        const c0 = ring.allocate(parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
+        const c0 = overwritable(ring, parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
         made.push(c0)
         ring.extendBasis(c0, masked)
         transform.apply(ring, c0)
@@ -194,7 +194,7 @@ export class Refresh {
         ring.add(c0, c0, aggregate.h1)
         const c1 = this.referencePolynomial(instance)
         made.push(c1)
-        const sharesNoise = Math.log2(shares * ERROR_SIGMA ** 2)
+        const sharesNoise = Math.log2(shares * ERROR_SIGMA ** 2) + 2 * SAMPLE_MARGIN_BITS
         const noiseOut = 0.5 * addLog2(2 * transform.growthBits + addLog2(2 * noise, sharesNoise), sharesNoise)
         return new Ciphertext([c0, c1], {
           level: parameters.maxLevel,

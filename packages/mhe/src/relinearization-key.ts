@@ -12,7 +12,7 @@ import { type Context, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
 import { deriveSeed, type Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { ShareMismatchError } from './errors.js'
-import { addOnRows, digitCount, digitIndices, timesSpecialModulus } from './gadget.js'
+import { addOnRows, digitCount, timesSpecialModulus } from './gadget.js'
 import { COLLECTIVE } from './public-key.js'
 import { expandReference, referenceSeed } from './reference.js'
 import { ERROR_SIGMA, sampleError, sampleTernary } from './sampling.js'
@@ -83,7 +83,7 @@ export class RelinearizationKeyGeneration {
           const first = sampleError(ring, indices, deriveSeed(seed, 'error 0', digit))
           made.push(first)
           ring.multiplyAdd(first, reference, minusEphemeral)
-          addOnRows(ring, first, gadgetSecret, digitIndices(parameters, digit), scratch)
+          addOnRows(ring, first, gadgetSecret, parameters.digitIndices(digit, parameters.maxLevel), scratch)
           const second = sampleError(ring, indices, deriveSeed(seed, 'error 1', digit))
           made.push(second)
           ring.multiplyAdd(second, reference, secret.polynomial)
@@ -157,7 +157,8 @@ export class RelinearizationKeyGeneration {
     for (const polynomial of aggregatedOne.h0) polynomial.dispose()
     return new KeySwitchKey(
       aggregatedTwo.h.map((b, digit) => ({ b, a: aggregatedOne.h1[digit]! })),
-      this.identity.level
+      this.identity.level,
+      this.context.noise.collectiveRelinearizationKey
     )
   }
 

@@ -3,13 +3,19 @@
  */
 import type { Domain, Polynomial, Ring } from '@slytherin/ring'
 
+/** A polynomial with unspecified residues, about to be overwritten. The caller disposes it. */
+export function overwritable(ring: Ring, indices: readonly number[], domain: Domain): Polynomial {
+  return ring.allocateUninitialised(ring.basis(indices), domain)
+}
+
 export class Scratch {
   private readonly held: Polynomial[] = []
 
   constructor(private readonly ring: Ring) {}
 
+  /** Unspecified residues: for a polynomial about to be overwritten. */
   allocate(indices: readonly number[], domain: Domain): Polynomial {
-    return this.keep(this.ring.allocate(indices, domain))
+    return this.keep(overwritable(this.ring, indices, domain))
   }
 
   /** Takes charge of a polynomial: it is wiped when the scratch is. */

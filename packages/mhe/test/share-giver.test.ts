@@ -1,0 +1,242 @@
+import { inspect } from 'node:util'
+import { Encryptor, KeyGenerator, SecretKey, serializePublicKey } from '@slytherin/ckks'
+import {
+  DecryptionQuotaError,
+  encodeComponent,
+  FloodingHeadroomError,
+  GaloisKeyGeneration,
+  InMemoryShareLedger,
+  InvalidShareRequestError,
+  MalformedShareError,
+  PublicKeyGeneration,
+  PublicKeySwitch,
+  Refresh,
+  RefreshLevelError,
+  RelinearizationKeyGeneration,
+  ShareAlreadyGivenError,
+  ShareGiver,
+  type ShareLedger,
+  type ShareLedgerEntry,
+  StatisticalSecurityError
+} from '@slytherin/mhe'
+import { describe, expect, it } from 'vitest'
+import { collectivePublicKey, decrypt, largest, largestDifference, makeCohort, phaseCoefficients, randomSlots } from './cohort.js'
+
+const cohort = makeCohort({ parties: 2, label: 'givers' })
+const { context, parameters, sessionId } = cohort
+const flooding = { statisticalBits: 30, maximumDecryptions: 2 }
+
+function giver(i: number, ledger: ShareLedger = new InMemoryShareLedger(), shareKey = cohort.seed('share key', i)): ShareGiver {
+  return new ShareGiver(context, { secret: SecretKey.fromSeed(context, cohort.seed('secret', i)), shareKey, ledger, sessionId, flooding })
+}
+
+const level = Refresh.minimumLevel(parameters, 2, parameters.scale, 1)
+const values = randomSlots(cohort, 'values')
+const ciphertext = new Encryptor(context, collectivePublicKey(cohort)).encrypt(
+  context.encoder.encode(values, { level, scale: parameters.scale }),
+  cohort.seed('encryption')
+)
+const c1 = encodeComponent(context, ciphertext.components[1]!)
+const refreshRequest = { instance: 'refresh 1', level, scale: ciphertext.scale, magnitude: ciphertext.magnitude, c1 }
+const receiver = SecretKey.fromSeed(context, cohort.seed('receiver'))
+const targetKey = serializePublicKey(new KeyGenerator(context).publicKey(receiver, cohort.seed('receiver key')))
+const switchRequest = { instance: 'result 1', level, noise: ciphertext.noise, c1, targetKey }
+
+describe('shares given as bytes', () => {
+  it('make a collective public key', () => {
+    const protocol = new PublicKeyGeneration(context, sessionId)
+    const aggregation = protocol.aggregation()
+    for (const i of [1, 0]) aggregation.add(i, giver(i).publicKeyShare())
+    const key = protocol.finalize(aggregation.take())
+    expect(largest(phaseCoefficients(cohort, key.b, key.a))).toBeLessThanOrEqual(2 * 6 * 3.2)
+  })
+
+  it('make a relinearisation key in two rounds and a Galois key', () => {
+    const protocol = new RelinearizationKeyGeneration(context, sessionId)
+    const givers = [giver(0), giver(1)]
+    const one = protocol.aggregationOne()
+    givers.forEach((party, i) => {
+      one.add(i, party.relinearizationShareOne())
+    })
+    const sum = one.take()
+    const bytes = protocol.serializeOne(sum, 'aggregate')
+    const two = protocol.aggregationTwo()
+    givers.forEach((party, i) => {
+      two.add(i, party.relinearizationShareTwo(bytes))
+    })
+    const key = protocol.finalize(sum, two.take())
+    const { ring } = cohort
+    const square = ring.multiply(cohort.ideal.polynomial.clone(), cohort.ideal.polynomial, cohort.ideal.polynomial)
+    const special = parameters.specialPrimes[0]!.value
+    const error = key.digits[0]!.b.clone()
+    const first = error.indices.map(index => (index === 0 ? special : 0n))
+    ring.subtract(error, error, ring.multiplyScalar(square, square, first))
+    // the error is about σ·sqrt(2·N·(4/3)·2) = 118: a wrong ephemeral secret in round two would make it as large as the modulus
+    expect(largest(phaseCoefficients(cohort, error, key.digits[0]!.a))).toBeLessThan(2000)
+
+    const galois = new GaloisKeyGeneration(context, sessionId)
+    const aggregation = galois.aggregation(3)
+    givers.forEach((party, i) => {
+      aggregation.add(i, party.galoisShare(3))
+    })
+    expect(galois.finalize(aggregation.take(), 3).digits.length).toBe(parameters.maxLevel + 1)
+    expect(() =>
+      givers[0]!.relinearizationShareTwo(protocol.serializeOne(protocol.deserializeOne(givers[0]!.relinearizationShareOne()), 'aggregate'))
+    ).toThrow(ShareAlreadyGivenError)
+  })
+
+  it('refresh and switch a ciphertext', () => {
+    const refresh = new Refresh(context, sessionId)
+    const refreshed = refresh.aggregation('refresh 1', level)
+    const switching = new PublicKeySwitch(context, sessionId)
+    const switched = switching.aggregation('result 1', level)
+    for (const i of [0, 1]) {
+      refreshed.add(i, giver(i).refreshShare(refreshRequest))
+      switched.add(i, giver(i).switchShare(switchRequest))
+    }
+    const top = refresh.finalize(ciphertext, refreshed.take(), 'refresh 1')
+    expect(largestDifference(decrypt(cohort, top).real, values.real)).toBeLessThan(2 ** -25)
+    const out = switching.finalize(ciphertext, switched.take(), flooding)
+    expect(largestDifference(decrypt(cohort, out, receiver).real, values.real)).toBeLessThan(2 ** -10)
+  })
+})
+
+describe('a share is given once', () => {
+  it('the same request gets the same bytes, from the same giver, after a restart, and on an empty ledger', () => {
+    const ledger = new InMemoryShareLedger()
+    const party = giver(0, ledger)
+    const makers: ((party: ShareGiver) => Uint8Array)[] = [
+      p => p.publicKeyShare(),
+      p => p.galoisShare(5),
+      p => p.relinearizationShareOne(),
+      p => p.refreshShare(refreshRequest),
+      p => p.switchShare(switchRequest)
+    ]
+    for (const make of makers) {
+      const first = make(party)
+      expect(make(party)).toEqual(first)
+      expect(make(giver(0, ledger))).toEqual(first)
+      expect(make(giver(0))).toEqual(first)
+      expect(make(giver(0, new InMemoryShareLedger(), cohort.seed('another share key')))).not.toEqual(first)
+    }
+  })
+
+  it('refuses a changed input under one instance, whatever changed', () => {
+    const party = giver(0)
+    party.refreshShare(refreshRequest)
+    const other = encodeComponent(context, ciphertext.components[0]!)
+    const changes = [{ c1: other }, { magnitude: ciphertext.magnitude / 2 }, { scale: ciphertext.scale / 2 }]
+    for (const change of changes) expect(() => party.refreshShare({ ...refreshRequest, ...change })).toThrow(ShareAlreadyGivenError)
+    party.switchShare(switchRequest)
+    const otherKey = serializePublicKey(new KeyGenerator(context).publicKey(receiver, cohort.seed('another key')))
+    for (const change of [{ c1: other }, { noise: ciphertext.noise + 1 }, { targetKey: otherKey }]) {
+      expect(() => party.switchShare({ ...switchRequest, ...change })).toThrow(ShareAlreadyGivenError)
+    }
+  })
+
+  it('asks the ledger before it computes, with hashes only', () => {
+    const entries: ShareLedgerEntry[] = []
+    const refusing: ShareLedger = {
+      claim(entry) {
+        entries.push(entry)
+        throw new RangeError('disk full')
+      }
+    }
+    expect(() => giver(0, refusing).refreshShare(refreshRequest)).toThrow('disk full')
+    expect(entries).toEqual([
+      {
+        session: Buffer.from(sessionId).toString('hex'),
+        protocol: 'refresh',
+        instance: 'refresh 1',
+        inputHash: expect.stringMatching(/^[0-9a-f]{64}$/)
+      }
+    ])
+  })
+
+  it('a request that is refused for its contents uses up no instance', () => {
+    const party = giver(0)
+    expect(() =>
+      party.refreshShare({
+        ...refreshRequest,
+        level: 0,
+        c1: encodeComponent(context, cohort.ring.copy(cohort.ring.allocate([0], 'ntt'), ciphertext.components[1]!))
+      })
+    ).toThrow(RefreshLevelError)
+    expect(() => party.refreshShare({ ...refreshRequest, c1: c1.subarray(1) })).toThrow(MalformedShareError)
+    expect(() => party.refreshShare({ ...refreshRequest, level: 77 })).toThrow(InvalidShareRequestError)
+    expect(() => party.switchShare({ ...switchRequest, noise: 185 })).toThrow(FloodingHeadroomError)
+    const oversized = c1.slice().fill(255, 0, 8)
+    expect(() => party.switchShare({ ...switchRequest, c1: oversized })).toThrow(MalformedShareError)
+    expect(() => party.switchShare({ ...switchRequest, targetKey: targetKey.subarray(3) })).toThrow()
+    expect(party.refreshShare(refreshRequest).length).toBeGreaterThan(0)
+    expect(party.switchShare(switchRequest).length).toBeGreaterThan(0)
+  })
+
+  it('the ledger keeps sessions, protocols and instances apart', () => {
+    const ledger = new InMemoryShareLedger()
+    const entry = { session: 's', protocol: 'p', instance: 'i', inputHash: 'h' }
+    expect(ledger.claim(entry)).toBe('first')
+    expect(ledger.claim(entry)).toBe('again')
+    expect(ledger.claim({ ...entry, session: 't', inputHash: 'x' })).toBe('first')
+    expect(ledger.claim({ ...entry, protocol: 'q', inputHash: 'x' })).toBe('first')
+    expect(ledger.claim({ ...entry, instance: 'j', inputHash: 'x' })).toBe('first')
+    expect(() => ledger.claim({ ...entry, inputHash: 'x' })).toThrow(ShareAlreadyGivenError)
+    expect([...ledger.instances('s', 'p')]).toEqual(['i', 'j'])
+  })
+})
+
+describe('quota of decryptions', () => {
+  it('counts instances, lets repetitions through, and outlives a restart', () => {
+    const ledger = new InMemoryShareLedger()
+    const party = giver(0, ledger)
+    const first = party.switchShare(switchRequest)
+    party.switchShare({ ...switchRequest, instance: 'result 2' })
+    for (const p of [party, giver(0, ledger)]) {
+      expect(() => p.switchShare({ ...switchRequest, instance: 'result 3' })).toThrow(DecryptionQuotaError)
+      expect(p.switchShare(switchRequest)).toEqual(first)
+    }
+  })
+})
+
+describe('secrets', () => {
+  const secretBytes = Buffer.from(cohort.seed('share key', 0))
+
+  it('are in no inspection, JSON, property or error of a giver', () => {
+    const party = giver(0)
+    const texts = [inspect(party, { showHidden: true, depth: 3 }), JSON.stringify({ ...party, context: undefined })]
+    for (const text of texts) {
+      expect(text).not.toContain(secretBytes.toString('hex'))
+      expect(text).not.toContain(`${[...secretBytes.subarray(0, 6)].join(',')}`)
+      expect(text).not.toContain(`${[...secretBytes.subarray(0, 6)].join(', ')}`)
+    }
+    expect(Object.keys(party).sort()).toEqual(['context', 'flooding', 'sessionId'])
+  })
+
+  it('are wiped on dispose, after which nothing is given', () => {
+    const secret = SecretKey.fromSeed(context, cohort.seed('secret', 0))
+    const row = secret.polynomial.row(0)
+    expect(row.some(value => value !== 0)).toBe(true)
+    const party = new ShareGiver(context, {
+      secret,
+      shareKey: cohort.seed('share key', 0),
+      ledger: new InMemoryShareLedger(),
+      sessionId,
+      flooding
+    })
+    party.dispose()
+    party.dispose()
+    expect(row.every(value => value === 0)).toBe(true)
+    for (const give of [() => party.publicKeyShare(), () => party.galoisShare(3), () => party.refreshShare(refreshRequest)]) {
+      expect(give).toThrow(InvalidShareRequestError)
+    }
+  })
+
+  it('a giver is not made with a short share key or too little flooding', () => {
+    expect(() => giver(0, new InMemoryShareLedger(), new Uint8Array(16))).toThrow(InvalidShareRequestError)
+    const secret = SecretKey.fromSeed(context, cohort.seed('secret', 0))
+    const weak = { statisticalBits: 20, maximumDecryptions: 1 }
+    expect(
+      () => new ShareGiver(context, { secret, shareKey: new Uint8Array(32), ledger: new InMemoryShareLedger(), sessionId, flooding: weak })
+    ).toThrow(StatisticalSecurityError)
+  })
+})
