@@ -1,1 +1,37 @@
-export {}
+/**
+ * The CKKS scheme: parameter sets and their security, encoder, keys, encryption, noise tracking, and evaluators behind one interface. Knows nothing of networks or parties.
+ */
+
+export { Ciphertext, type CiphertextMetadata, type CiphertextState } from './ciphertext.js'
+export { Context, type ContextOptions } from './context.js'
+export { Decryptor } from './decryptor.js'
+export { type EncodeOptions, Encoder, type SlotValues } from './encoder.js'
+export { Encryptor } from './encryptor.js'
+export * from './errors.js'
+export { EvaluationRules, metadataOf, type PlaintextMetadata, SCALE_TOLERANCE } from './evaluation-rules.js'
+export type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from './evaluator.js'
+export { CanonicalEmbedding, type ComplexVector } from './fourier.js'
+export { checkGaloisElement, conjugationElement, galoisElementOf, SLOT_GENERATOR } from './galois.js'
+export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
+export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
+export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
+export { Parameters, type ParametersInit, type ParametersJson, type ParametersRequest } from './parameters.js'
+export { Plaintext } from './plaintext.js'
+export * from './seal/frame.js'
+export { SealHandle, type SealModule, SealRuntime } from './seal/runtime.js'
+export { SealCodec, type UntrackedState } from './seal/seal-codec.js'
+export { SealEvaluator, type SealEvaluatorOptions } from './seal/seal-evaluator.js'
+export { SealParameters, sameParmsId } from './seal/seal-parameters.js'
+export { ERROR_SIGMA, maximumLogQP, SECURITY_TABLE, TERNARY_VARIANCE } from './security.js'
+export {
+  deserializeCiphertext,
+  deserializeKeySwitchKey,
+  deserializePublicKey,
+  type ExpectedCiphertext,
+  serializeCiphertext,
+  serializedCiphertextLength,
+  serializedKeySwitchKeyLength,
+  serializedPublicKeyLength,
+  serializeKeySwitchKey,
+  serializePublicKey
+} from './serialization.js'

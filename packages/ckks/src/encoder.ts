@@ -1,0 +1,112 @@
+/**
+ * Slots ↔ polynomials, in SEAL's CKKS slot order (generator 3, conjugate slots at the inverse exponents): a plaintext made here decodes in SEAL and the
+ * other way round. Real or complex slots, any level, any scale with coefficients below 2^98 and below Q_l/2.
+ */
+import type { Polynomial, Ring } from '@slytherin/ring'
+import { EncodingError, InvalidScaleError } from './errors.js'
+import { CanonicalEmbedding, type ComplexVector } from './fourier.js'
+import type { Parameters } from './parameters.js'
+import { Plaintext } from './plaintext.js'
+
+/** Real slots, or real and imaginary parts. At most N/2 values; missing slots are 0. */
+export type SlotValues = Float64Array | { readonly real: Float64Array; readonly imaginary: Float64Array }
+
+export interface EncodeOptions {
+  level: number
+  scale: number
+}
+
+/** What the ring reduces exactly. */
+const MAXIMUM_COEFFICIENT_BITS = 98
+
+export class Encoder {
+  private readonly embedding: CanonicalEmbedding
+
+  constructor(
+    private readonly parameters: Parameters,
+    private readonly ring: Ring
+  ) {
+    this.embedding = new CanonicalEmbedding(parameters.N)
+  }
+
+  /**
+   * @returns a plaintext in the ntt domain whose magnitude is the largest |slot|
+   * @throws EncodingError (too many values, not finite, too large), InvalidLevelError, InvalidScaleError
+   */
+  encode(values: SlotValues, options: EncodeOptions): Plaintext {
+    const { level, scale } = options
+    this.parameters.checkLevel('encode', level)
+    const { coefficients, magnitude } = this.coefficients(values, level, scale)
+    const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), 'coefficient')
+    try {
+      this.ring.fromIntegers(polynomial, coefficients)
+      this.ring.ntt(polynomial)
+    } catch (error) {
+      polynomial.dispose()
+      throw error
+    } finally {
+      coefficients.fill(0)
+      this.embedding.wipe()
+    }
+    return new Plaintext(polynomial, level, scale, magnitude)
+  }
+
+  /** The N rounded coefficients of the encoding, before reduction, and the largest |slot|. @throws as `encode` */
+  coefficients(values: SlotValues, level: number, scale: number): { coefficients: Float64Array; magnitude: number } {
+    if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError('encode', scale)
+    const real = values instanceof Float64Array ? values : values.real
+    const imaginary = values instanceof Float64Array ? undefined : values.imaginary
+    const { slots } = this.parameters
+    const longest = Math.max(real.length, imaginary?.length ?? 0)
+    if (longest > slots) throw new EncodingError('length', `at most ${slots} slots`, String(longest))
+    const magnitude = largestMagnitude(real, imaginary)
+    const coefficients = this.embedding.interpolate(real, imaginary, scale)
+    const limit = 2 ** Math.min(MAXIMUM_COEFFICIENT_BITS, this.parameters.logModulus(level) - 1)
+    let largest = 0
+    for (let j = 0; j < coefficients.length; j++) {
+      const rounded = Math.round(coefficients[j]!)
+      coefficients[j] = rounded
+      largest = Math.max(largest, Math.abs(rounded))
+    }
+    if (!(largest < limit)) {
+      throw new EncodingError('magnitude', `coefficients below 2^${Math.log2(limit).toFixed(1)}`, `2^${Math.log2(largest).toFixed(1)}`)
+    }
+    return { coefficients, magnitude }
+  }
+
+  /** The slots of a plaintext of any level whose coefficients are below Q_l/2. The plaintext stays as it is. */
+  decode(plaintext: Plaintext): ComplexVector {
+    return this.decodePolynomial(plaintext.polynomial, plaintext.scale)
+  }
+
+  /** The slots of a polynomial in either domain. */
+  decodePolynomial(polynomial: Polynomial, scale: number): ComplexVector {
+    if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError('decode', scale)
+    const copy = polynomial.clone()
+    try {
+      if (copy.domain === 'ntt') this.ring.inverseNtt(copy)
+      const coefficients = this.ring.toDoubles(copy)
+      const slots = this.embedding.evaluate(coefficients, 1 / scale)
+      coefficients.fill(0)
+      return slots
+    } finally {
+      this.embedding.wipe()
+      copy.wipe()
+      copy.dispose()
+    }
+  }
+}
+
+function largestMagnitude(real: Float64Array, imaginary: Float64Array | undefined): number {
+  let square = 0
+  const length = Math.max(real.length, imaginary?.length ?? 0)
+  for (let k = 0; k < length; k++) {
+    const x = k < real.length ? real[k]! : 0
+    const y = imaginary !== undefined && k < imaginary.length ? imaginary[k]! : 0
+    const norm = x * x + y * y
+    if (!Number.isFinite(x) || !Number.isFinite(y))
+      throw new EncodingError('value', 'finite numbers', `${Number.isFinite(x) ? y : x} at slot ${k}`)
+    if (norm > square) square = norm
+  }
+  return Math.sqrt(square)
+}

@@ -1,0 +1,152 @@
+/**
+ * What each operation demands of its operands and what it makes of their level, scale, degree, noise and magnitude. Shared by all evaluators, so that they cannot disagree.
+ * Every method checks first and throws before anything is computed.
+ */
+import type { CiphertextMetadata } from './ciphertext.js'
+import {
+  DegreeMismatchError,
+  InvalidLevelError,
+  InvalidScaleError,
+  LevelMismatchError,
+  ScaleMismatchError,
+  ScaleOverflowError
+} from './errors.js'
+import { combineNoise, type NoiseModel } from './noise.js'
+import type { Parameters } from './parameters.js'
+
+/** What is known of a plaintext operand. */
+export interface PlaintextMetadata {
+  readonly level: number
+  readonly scale: number
+  readonly magnitude: number
+}
+
+/** Scales that differ by less count as equal. */
+export const SCALE_TOLERANCE = 2 ** -30
+
+export class EvaluationRules {
+  constructor(
+    private readonly parameters: Parameters,
+    private readonly noise: NoiseModel,
+    /** How this evaluator's key switching decomposes. */
+    private readonly digits: 'centred' | 'positive'
+  ) {}
+
+  /** a + b, or a - b. `same`: both are one ciphertext. */
+  add(operation: string, a: CiphertextMetadata, b: CiphertextMetadata, same: boolean): CiphertextMetadata {
+    this.sameLevel(operation, a.level, b.level)
+    const noise = same ? this.noise.double(a.noise) : combineNoise(a.noise, b.noise)
+    return {
+      level: a.level,
+      scale: a.scale,
+      degree: Math.max(a.degree, b.degree),
+      noise: combineNoise(noise, this.scaleDifference(operation, a, b)),
+      magnitude: a.magnitude + b.magnitude
+    }
+  }
+
+  addPlain(operation: string, a: CiphertextMetadata, p: PlaintextMetadata): CiphertextMetadata {
+    this.sameLevel(operation, a.level, p.level)
+    return {
+      ...metadataOf(a),
+      noise: combineNoise(a.noise, this.noise.encoding(p.scale, p.magnitude), this.scaleDifference(operation, a, p)),
+      magnitude: a.magnitude + p.magnitude
+    }
+  }
+
+  multiply(operation: string, a: CiphertextMetadata, b: CiphertextMetadata, same: boolean): CiphertextMetadata {
+    this.sameLevel(operation, a.level, b.level)
+    this.degreeOne(operation, a)
+    this.degreeOne(operation, b)
+    return {
+      level: a.level,
+      scale: this.productScale(operation, a.level, a.scale, b.scale),
+      degree: 2,
+      noise: same ? this.noise.square(a) : this.noise.product(a, b),
+      magnitude: a.magnitude * b.magnitude
+    }
+  }
+
+  multiplyPlain(operation: string, a: CiphertextMetadata, p: PlaintextMetadata): CiphertextMetadata {
+    this.sameLevel(operation, a.level, p.level)
+    const plain = { ...p, noise: this.noise.encoding(p.scale, p.magnitude) }
+    return {
+      level: a.level,
+      scale: this.productScale(operation, a.level, a.scale, p.scale),
+      degree: a.degree,
+      noise: this.noise.product(a, plain),
+      magnitude: a.magnitude * p.magnitude
+    }
+  }
+
+  /** @param keyNoise log2 σ of the relinearisation key's error, the collective one's when unknown */
+  relinearize(a: CiphertextMetadata, keyNoise: number | undefined): CiphertextMetadata {
+    if (a.degree !== 2) throw new DegreeMismatchError('relinearize', 2, a.degree)
+    return { ...this.switched(a, keyNoise ?? this.noise.collectiveRelinearizationKey), degree: 1 }
+  }
+
+  /** Rotation or conjugation. @param keyNoise log2 σ of the Galois key's error, the collective one's when unknown */
+  automorphism(operation: string, a: CiphertextMetadata, keyNoise: number | undefined): CiphertextMetadata {
+    this.degreeOne(operation, a)
+    return this.switched(a, keyNoise ?? this.noise.collectiveKey)
+  }
+
+  rescale(a: CiphertextMetadata): CiphertextMetadata {
+    if (a.level < 1) throw new InvalidLevelError('rescale', a.level, this.parameters.maxLevel, 1)
+    const prime = this.parameters.primes[a.level]!
+    return {
+      level: a.level - 1,
+      scale: a.scale / prime.number,
+      degree: a.degree,
+      noise: this.noise.rescale(a.noise, prime.log2, a.degree),
+      magnitude: a.magnitude
+    }
+  }
+
+  dropLevel(a: CiphertextMetadata, level: number): CiphertextMetadata {
+    if (!Number.isInteger(level) || level < 0 || level > a.level) throw new InvalidLevelError('dropLevel', level, a.level)
+    if (Math.log2(a.scale) >= this.parameters.logModulus(level)) {
+      throw new ScaleOverflowError('dropLevel', Math.log2(a.scale), this.parameters.logModulus(level))
+    }
+    return { ...metadataOf(a), level }
+  }
+
+  /** @throws RangeError when `bound` is not a magnitude */
+  withMagnitude(bound: number): number {
+    if (!Number.isFinite(bound) || bound < 0) throw new RangeError(`a magnitude is a finite number not below 0, got ${bound}`)
+    return bound
+  }
+
+  private switched(a: CiphertextMetadata, keyNoise: number): CiphertextMetadata {
+    return { ...metadataOf(a), noise: combineNoise(a.noise, this.noise.keySwitch({ level: a.level, keyNoise, digits: this.digits })) }
+  }
+
+  private sameLevel(operation: string, a: number, b: number): void {
+    if (a !== b) throw new LevelMismatchError(operation, a, b)
+  }
+
+  private degreeOne(operation: string, a: CiphertextMetadata): void {
+    if (a.degree !== 1) throw new DegreeMismatchError(operation, 1, a.degree)
+  }
+
+  /** Noise of adding b as if its scale were a's. @throws ScaleMismatchError beyond the tolerance */
+  private scaleDifference(operation: string, a: CiphertextMetadata, b: { scale: number; magnitude: number }): number {
+    const difference = Math.abs(a.scale - b.scale)
+    if (!(difference <= SCALE_TOLERANCE * Math.max(a.scale, b.scale))) throw new ScaleMismatchError(operation, a.scale, b.scale)
+    return difference === 0 ? Number.NEGATIVE_INFINITY : this.noise.scaleDifference(difference, b.magnitude)
+  }
+
+  private productScale(operation: string, level: number, a: number, b: number): number {
+    const scale = a * b
+    if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError(operation, scale)
+    const modulusBits = this.parameters.logModulus(level)
+    if (Math.log2(scale) >= modulusBits) throw new ScaleOverflowError(operation, Math.log2(scale), modulusBits)
+    return scale
+  }
+}
+
+/** The metadata alone, of an object that carries more. */
+export function metadataOf(a: CiphertextMetadata): CiphertextMetadata {
+  const { level, scale, degree, noise, magnitude } = a
+  return { level, scale, degree, noise, magnitude }
+}

@@ -1,0 +1,79 @@
+/**
+ * The interface of everything that computes on ciphertexts. Implementations: `SealEvaluator` (node-seal, the independent reference), `KernelEvaluator` (the ring
+ * kernel), and a simulator elsewhere. One compliance suite runs over all of them.
+ *
+ * Every operation returns a new ciphertext that the caller disposes, unless its name ends in InPlace. Operands must be at one level; what is added must have one scale
+ * (relative tolerance 2^-30).
+ */
+import type { Ciphertext, CiphertextMetadata } from './ciphertext.js'
+import type { EncodeOptions, SlotValues } from './encoder.js'
+import type { KeySwitchKey } from './keys.js'
+import type { Parameters } from './parameters.js'
+
+/** A ciphertext inside an evaluator. */
+export interface EvaluatorCiphertext extends CiphertextMetadata, Disposable {
+  dispose(): void
+}
+
+/** An encoded plaintext inside an evaluator. */
+export interface EvaluatorPlaintext extends Disposable {
+  readonly level: number
+  readonly scale: number
+  /** Bound on |slot|. */
+  readonly magnitude: number
+  dispose(): void
+}
+
+export interface EvaluationKeys {
+  relinearizationKey?: KeySwitchKey
+  /** By Galois element. */
+  galoisKeys: ReadonlyMap<number, KeySwitchKey>
+}
+
+export type EvaluatorPair = readonly [EvaluatorCiphertext, EvaluatorCiphertext | EvaluatorPlaintext]
+
+export interface Evaluator extends Disposable {
+  readonly name: string
+  readonly parameters: Parameters
+  readonly slots: number
+
+  /** Takes a copy of the keys, in place of those it had. @throws KeyMismatchError, UnsupportedParametersError, InvalidGaloisElementError */
+  setKeys(keys: EvaluationKeys): void
+
+  /** Copies in; the caller still owns its ciphertext. */
+  load(ciphertext: Ciphertext): EvaluatorCiphertext
+  /** Copies out. */
+  store(ciphertext: EvaluatorCiphertext): Ciphertext
+  plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext
+
+  copy(a: EvaluatorCiphertext): EvaluatorCiphertext
+  /** @throws LevelMismatchError, ScaleMismatchError */
+  add(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext
+  addInPlace(a: EvaluatorCiphertext, b: EvaluatorCiphertext): void
+  subtract(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext
+  addPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext
+  /** Degree 2 out of two of degree 1. @throws LevelMismatchError, DegreeMismatchError, ScaleOverflowError */
+  multiply(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext
+  multiplyPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext
+  square(a: EvaluatorCiphertext): EvaluatorCiphertext
+  /** Σ a_k·b_k without relinearisation; all pairs ciphertext × ciphertext, or all ciphertext × plaintext, at one level. @throws EmptySumError */
+  multiplyAccumulate(pairs: Iterable<EvaluatorPair>): EvaluatorCiphertext
+  /** accumulator += a·b */
+  multiplyAddInPlace(accumulator: EvaluatorCiphertext, a: EvaluatorCiphertext, b: EvaluatorCiphertext | EvaluatorPlaintext): void
+
+  /** Degree 2 → 1. A ciphertext of degree 1 is copied. @throws MissingKeyError */
+  relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext
+  /** Divides by the last prime of the level: level - 1, scale / q_level. @throws InvalidLevelError at level 0 */
+  rescale(a: EvaluatorCiphertext): EvaluatorCiphertext
+  /** Forgets primes; scale and message stay. @throws InvalidLevelError when `level` is above the ciphertext's */
+  dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext
+
+  /** Rotates the slots left by `steps` (taken modulo N / 2). @throws MissingKeyError, DegreeMismatchError */
+  rotate(a: EvaluatorCiphertext, steps: number): EvaluatorCiphertext
+  /** The same rotations, sharing work where the evaluator can. */
+  rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[]
+  conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext
+
+  /** In place, returns `a`: the caller knows a better bound on |slot|. */
+  withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext
+}

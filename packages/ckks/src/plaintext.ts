@@ -1,0 +1,26 @@
+import type { Polynomial } from '@slytherin/ring'
+
+/** An encoded message: Δ·m modulo Q_l in the ntt domain. Owns its polynomial. */
+export class Plaintext implements Disposable {
+  constructor(
+    readonly polynomial: Polynomial,
+    readonly level: number,
+    readonly scale: number,
+    /** Bound on |slot|. */
+    readonly magnitude: number
+  ) {}
+
+  dispose(): void {
+    this.polynomial.dispose()
+  }
+
+  /** Zeroes the message before releasing it. */
+  wipe(): void {
+    this.polynomial.wipe()
+    this.polynomial.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}

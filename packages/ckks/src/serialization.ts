@@ -1,0 +1,174 @@
+/**
+ * Ciphertexts and keys as bytes: header (see `header.ts`), then packed residues. Readers take nothing on trust: every field is compared with what the caller
+ * expects before anything is allocated, and residues are below their primes before any arithmetic sees them.
+ */
+import { LengthMismatchError, PaddingError, type Polynomial, ResidueRangeError } from '@slytherin/ring'
+import { Ciphertext } from './ciphertext.js'
+import type { Context } from './context.js'
+import { MalformedCiphertextError, MalformedKeySwitchKeyError, MalformedPublicKeyError } from './errors.js'
+import { HEADER_BYTES, type Header, type Refusal, readHeader, writeHeader } from './header.js'
+import { KeySwitchKey, PublicKey } from './keys.js'
+import type { Parameters } from './parameters.js'
+
+export interface ExpectedCiphertext {
+  level: number
+  /** 1 by default. */
+  degree?: number
+  /** The exact scale; any positive one that fits the level when absent. */
+  scale?: number
+}
+
+/** No error polynomial of this scheme is smaller, not even a bare rounding's. */
+const MINIMUM_NOISE = -16
+
+export const serializedCiphertextLength = (parameters: Parameters, level: number, degree = 1): number =>
+  HEADER_BYTES + (degree + 1) * packedBytes(parameters, parameters.ciphertextIndices(level))
+
+export const serializedPublicKeyLength = (parameters: Parameters): number =>
+  HEADER_BYTES + 2 * packedBytes(parameters, parameters.keyIndices())
+
+export const serializedKeySwitchKeyLength = (parameters: Parameters, level: number = parameters.maxLevel): number =>
+  HEADER_BYTES + 2 * parameters.digits(level) * packedBytes(parameters, parameters.keyIndices(level))
+
+export function serializeCiphertext(ciphertext: Ciphertext): Uint8Array {
+  const { level, scale, noise, magnitude, components } = ciphertext
+  return write({ kind: 'ciphertext', level, count: components.length, scale, noise, magnitude }, components)
+}
+
+/**
+ * @param expected what the protocol says must come; anything else is refused
+ * @throws MalformedCiphertextError with the field at fault
+ */
+export function deserializeCiphertext(context: Context, bytes: Uint8Array, expected: ExpectedCiphertext): Ciphertext {
+  const { parameters } = context
+  const refuse: Refusal = (field, wanted, actual) => new MalformedCiphertextError(field, wanted, actual)
+  const { degree = 1 } = expected
+  parameters.checkLevel('deserializeCiphertext', expected.level)
+  const header = readHeader(context.ring, 'ciphertext', bytes, refuse)
+  const { level, count, scale, noise, magnitude } = header
+  if (level !== expected.level) throw refuse('level', String(expected.level), String(level))
+  if (count !== degree + 1) throw refuse('degree', String(degree), String(count - 1))
+  const logQ = parameters.logModulus(level)
+  if (!Number.isFinite(scale) || scale <= 0 || Math.log2(scale) >= logQ)
+    throw refuse('scale', `positive and below 2^${logQ.toFixed(2)}`, String(scale))
+  if (expected.scale !== undefined && scale !== expected.scale) throw refuse('scale', String(expected.scale), String(scale))
+  if (!Number.isFinite(noise) || noise < MINIMUM_NOISE || noise >= logQ) {
+    throw refuse('noise', `from ${MINIMUM_NOISE} to ${logQ.toFixed(2)} bits`, String(noise))
+  }
+  if (!Number.isFinite(magnitude) || magnitude < 0 || Object.is(magnitude, -0) || Math.log2(scale) + Math.log2(magnitude) >= logQ - 1) {
+    throw refuse('magnitude', `not negative, and scale·magnitude below 2^${(logQ - 1).toFixed(2)}`, String(magnitude))
+  }
+  const components = readPolynomials(context, bytes, count, parameters.ciphertextIndices(level), refuse)
+  return new Ciphertext(components, { level, scale, noise, magnitude })
+}
+
+export function serializePublicKey(key: PublicKey): Uint8Array {
+  const header: Header = { kind: 'public key', level: 0, count: 2, scale: 1, noise: 0, magnitude: 0 }
+  return write(header, [key.b, key.a])
+}
+
+/** @throws MalformedPublicKeyError with the field at fault */
+export function deserializePublicKey(context: Context, bytes: Uint8Array): PublicKey {
+  const { parameters } = context
+  const refuse: Refusal = (field, wanted, actual) => new MalformedPublicKeyError(field, wanted, actual)
+  const header = readHeader(context.ring, 'public key', bytes, refuse)
+  if (header.level !== 0) throw refuse('level', '0', String(header.level))
+  if (header.count !== 2) throw refuse('count', '2', String(header.count))
+  demandUnused(header, ['scale', 'noise', 'magnitude'], refuse)
+  const [b, a] = readPolynomials(context, bytes, 2, parameters.keyIndices(), refuse)
+  return new PublicKey(b!, a!)
+}
+
+export function serializeKeySwitchKey(key: KeySwitchKey): Uint8Array {
+  const header: Header = {
+    kind: 'key-switching key',
+    level: key.level,
+    count: 2 * key.digits.length,
+    scale: 1,
+    noise: key.noise ?? Number.POSITIVE_INFINITY,
+    magnitude: 0
+  }
+  return write(
+    header,
+    key.digits.flatMap(({ b, a }) => [b, a])
+  )
+}
+
+/**
+ * @param expected.level the level the key must serve, the top one by default
+ * @throws MalformedKeySwitchKeyError with the field at fault
+ */
+export function deserializeKeySwitchKey(context: Context, bytes: Uint8Array, expected: { level?: number } = {}): KeySwitchKey {
+  const { parameters } = context
+  const refuse: Refusal = (field, wanted, actual) => new MalformedKeySwitchKeyError(field, wanted, actual)
+  const level = expected.level ?? parameters.maxLevel
+  parameters.checkLevel('deserializeKeySwitchKey', level)
+  const header = readHeader(context.ring, 'key-switching key', bytes, refuse)
+  if (header.level !== level) throw refuse('level', String(level), String(header.level))
+  const digits = parameters.digits(level)
+  if (header.count !== 2 * digits) throw refuse('count', String(2 * digits), String(header.count))
+  demandUnused(header, ['scale', 'magnitude'], refuse)
+  const known = header.noise !== Number.POSITIVE_INFINITY
+  if (known && !(header.noise >= MINIMUM_NOISE && header.noise < parameters.logModulus(level))) {
+    throw refuse('noise', `at least ${MINIMUM_NOISE} bits, or infinite when unknown`, String(header.noise))
+  }
+  const polynomials = readPolynomials(context, bytes, header.count, parameters.keyIndices(level), refuse)
+  const pairs = Array.from({ length: digits }, (_, digit) => ({ b: polynomials[2 * digit]!, a: polynomials[2 * digit + 1]! }))
+  return known ? new KeySwitchKey(pairs, level, header.noise) : new KeySwitchKey(pairs, level)
+}
+
+function packedBytes(parameters: Parameters, indices: readonly number[]): number {
+  const moduli = parameters.moduli()
+  return indices.reduce((sum, index) => sum + Math.ceil((parameters.N * moduli[index]!.bits) / 8), 0)
+}
+
+function write(header: Header, polynomials: readonly Polynomial[]): Uint8Array {
+  const { ring } = polynomials[0]!
+  const length = polynomials.reduce((sum, polynomial) => sum + ring.packedLength(polynomial.indices), HEADER_BYTES)
+  const bytes = new Uint8Array(length)
+  writeHeader(ring, header, bytes)
+  let offset = HEADER_BYTES
+  for (const polynomial of polynomials) {
+    const packed = ring.encodePacked(polynomial)
+    bytes.set(packed, offset)
+    offset += packed.byteLength
+  }
+  return bytes
+}
+
+/** The whole payload, `count` polynomials over `indices` in the ntt domain, and not a byte more. */
+function readPolynomials(context: Context, bytes: Uint8Array, count: number, indices: readonly number[], refuse: Refusal): Polynomial[] {
+  const { ring, parameters } = context
+  const each = packedBytes(parameters, indices)
+  const length = HEADER_BYTES + count * each
+  if (bytes.byteLength !== length) throw refuse('length', String(length), String(bytes.byteLength))
+  const polynomials: Polynomial[] = []
+  try {
+    for (let k = 0; k < count; k++) {
+      const start = HEADER_BYTES + k * each
+      polynomials.push(ring.decodePacked(bytes.subarray(start, start + each), indices, 'ntt'))
+    }
+  } catch (error) {
+    for (const polynomial of polynomials) polynomial.dispose()
+    const index = polynomials.length
+    if (error instanceof ResidueRangeError) {
+      throw refuse(
+        'payload',
+        'residues below their primes',
+        `residue ${error.index} of row ${error.row} of polynomial ${index} not below its prime`
+      )
+    }
+    if (error instanceof PaddingError)
+      throw refuse('payload', 'zero padding bits', `padding set in row ${error.row} of polynomial ${index}`)
+    if (error instanceof LengthMismatchError) throw refuse('length', String(error.expected), String(error.actual))
+    throw error
+  }
+  return polynomials
+}
+
+function demandUnused(header: Header, fields: readonly ('scale' | 'noise' | 'magnitude')[], refuse: Refusal): void {
+  const unused = { scale: 1, noise: 0, magnitude: 0 }
+  for (const field of fields) {
+    if (!Object.is(header[field], unused[field])) throw refuse(field, String(unused[field]), String(header[field]))
+  }
+}
