@@ -21,7 +21,7 @@ export function decodeWords(to: usize, from: usize, n: i32, block: usize): i32 {
 }
 
 /**
- * `bits` <= 49 bits per residue, lowest first, the last byte padded with zeros. Writes up to 8 bytes past the end.
+ * `bits` <= 49 bits per residue, lowest first. n is a multiple of 8, so the row ends with a byte. Writes up to 8 bytes past the end.
  * Bits carried over a byte boundary: at most 7, so a residue and the carry fit 56 bits of one word.
  */
 export function encodePacked(to: usize, from: usize, n: i32, bits: i32, block: usize): void {
@@ -38,7 +38,7 @@ export function encodePacked(to: usize, from: usize, n: i32, bits: i32, block: u
   store<u64>(to, carry)
 }
 
-/** Reads up to 8 bytes past the end. @returns the first index whose residue is not below q, n when all are, n + 1 when padding bits are set. */
+/** Reads up to 8 bytes past the end. @returns the first index whose residue is not below q, or n. */
 export function decodePacked(to: usize, from: usize, n: i32, bits: i32, block: usize): i32 {
   const q = load<f64>(block), limit = load<u64>(block, 24), half = limit >> 1, mask: u64 = (<u64>1 << bits) - 1
   let used: i32 = 0
@@ -50,6 +50,5 @@ export function decodePacked(to: usize, from: usize, n: i32, bits: i32, block: u
     from += <usize>(used >> 3)
     used &= 7
   }
-  if (used != 0 && load<u8>(from) >> used != 0) return n + 1
   return n
 }

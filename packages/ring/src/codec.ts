@@ -1,9 +1,9 @@
 /**
  * Residues as bytes: canonical [0, q), standard order (coefficients, or the bit-reversed transform order of SEAL). Decoding is strict: every residue
- * below its modulus, every padding bit zero, the length exact.
+ * below its modulus, the length exact. N is a multiple of 8, so packed rows end with a byte and nothing is padded.
  */
 
-import { LengthMismatchError, PaddingError, ResidueRangeError } from './errors.js'
+import { LengthMismatchError, ResidueRangeError } from './errors.js'
 import type { Domain, Polynomial } from './polynomial.js'
 import type { Ring } from './ring.js'
 
@@ -11,7 +11,7 @@ const WORD = 8
 /** The kernel's bit packing reads and writes whole words. */
 const OVERRUN = 16
 
-const packedRowLength = (ring: Ring, index: number): number => Math.ceil((ring.N * ring.moduli[index]!.bits) / 8)
+const packedRowLength = (ring: Ring, index: number): number => (ring.N * ring.moduli[index]!.bits) / 8
 
 /** See Ring.packedLength. */
 export function packedLength(ring: Ring, indices: readonly number[]): number {
@@ -46,7 +46,7 @@ function encodeRows(
   return bytes
 }
 
-/** Calls `decode(to, from, index)` for every row; it returns the position of the first fault (N: none, N + 1: padding). */
+/** Calls `decode(to, from, index)` for every row; it returns the position of the first residue out of range, or N. */
 function decodeRows(
   ring: Ring,
   bytes: Uint8Array,
@@ -71,7 +71,6 @@ function decodeRows(
         const row = polynomial.rowAddress(k)
         const fault = decode(domain === 'ntt' ? ordered : row, from, index)
         if (fault < N) throw new ResidueRangeError(k, fault)
-        if (fault > N) throw new PaddingError(k)
         if (domain === 'ntt') kernel.exports.exchangeOrder(row, ordered, N)
       })
     })

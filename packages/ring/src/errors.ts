@@ -136,14 +136,6 @@ export class ResidueRangeError extends Error {
   }
 }
 
-/** Padding bits after a packed row are not zero. */
-export class PaddingError extends Error {
-  override readonly name = 'PaddingError'
-  constructor(readonly row: number) {
-    super(`the padding bits after row ${row} are not zero`)
-  }
-}
-
 /** Received bytes, a key or a vector have the wrong length. */
 export class LengthMismatchError extends Error {
   override readonly name = 'LengthMismatchError'

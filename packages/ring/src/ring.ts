@@ -361,12 +361,12 @@ export class Ring implements Disposable {
     return decodeWords(this, bytes, indices, domain)
   }
 
-  /** ⌈log2 q⌉ bits per canonical residue, little-endian bit order, standard order, rows padded to whole bytes. */
+  /** ⌈log2 q⌉ bits per canonical residue, little-endian bit order, standard order (a row is a whole number of bytes). */
   encodePacked(a: Polynomial): Uint8Array<ArrayBuffer> {
     return encodePacked(this, a)
   }
 
-  /** @throws ResidueRangeError LengthMismatchError PaddingError */
+  /** @throws ResidueRangeError LengthMismatchError */
   decodePacked(bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
     return decodePacked(this, bytes, indices, domain)
   }
