@@ -6,7 +6,7 @@
  *  16  ring digest, 8 bytes
  *  24  scale f64           32  noise f64       40  magnitude f64
  *
- * `count` is the number of polynomials behind the header; they follow as packed residues (⌈log2 q⌉ bits each, rows padded to bytes), nothing else.
+ * `count` is the number of polynomials behind the header; they follow as packed residues (⌈log2 q⌉ bits each; N ≥ 16 makes rows whole bytes), nothing else.
  */
 import { deriveSeed, type Ring } from '@slytherin/ring'
 import type { MalformedBytesError } from './errors.js'

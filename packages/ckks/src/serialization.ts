@@ -2,7 +2,7 @@
  * Ciphertexts and keys as bytes: header (see `header.ts`), then packed residues. Readers take nothing on trust: every field is compared with what the caller
  * expects before anything is allocated, and residues are below their primes before any arithmetic sees them.
  */
-import { LengthMismatchError, PaddingError, type Polynomial, ResidueRangeError } from '@slytherin/ring'
+import { LengthMismatchError, type Polynomial, ResidueRangeError } from '@slytherin/ring'
 import { Ciphertext } from './ciphertext.js'
 import type { Context } from './context.js'
 import { MalformedCiphertextError, MalformedKeySwitchKeyError, MalformedPublicKeyError } from './errors.js'
@@ -119,7 +119,7 @@ export function deserializeKeySwitchKey(context: Context, bytes: Uint8Array, exp
 
 function packedBytes(parameters: Parameters, indices: readonly number[]): number {
   const moduli = parameters.moduli()
-  return indices.reduce((sum, index) => sum + Math.ceil((parameters.N * moduli[index]!.bits) / 8), 0)
+  return indices.reduce((sum, index) => sum + (parameters.N * moduli[index]!.bits) / 8, 0)
 }
 
 function write(header: Header, polynomials: readonly Polynomial[]): Uint8Array {
@@ -158,8 +158,7 @@ function readPolynomials(context: Context, bytes: Uint8Array, count: number, ind
         `residue ${error.index} of row ${error.row} of polynomial ${index} not below its prime`
       )
     }
-    if (error instanceof PaddingError)
-      throw refuse('payload', 'zero padding bits', `padding set in row ${error.row} of polynomial ${index}`)
+    throw refuse('payload', 'zero padding bits', `padding set in row ${error.row} of polynomial ${index}`)
     if (error instanceof LengthMismatchError) throw refuse('length', String(error.expected), String(error.actual))
     throw error
   }
