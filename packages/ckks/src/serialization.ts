@@ -158,7 +158,6 @@ function readPolynomials(context: Context, bytes: Uint8Array, count: number, ind
         `residue ${error.index} of row ${error.row} of polynomial ${index} not below its prime`
       )
     }
-    throw refuse('payload', 'zero padding bits', `padding set in row ${error.row} of polynomial ${index}`)
     if (error instanceof LengthMismatchError) throw refuse('length', String(error.expected), String(error.actual))
     throw error
   }
