@@ -14,7 +14,12 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    const issue = { key: '', expected: 'a readable file', got: (error as NodeJS.ErrnoException).code ?? 'an error', remedy: 'Check the path given to --config.' }
+    const issue = {
+      key: '',
+      expected: 'a readable file',
+      got: (error as NodeJS.ErrnoException).code ?? 'an error',
+      remedy: 'Check the path given to --config.'
+    }
     throw new ConfigurationError(file, [issue], { cause: error })
   }
   return parseConfiguration(text, file)
@@ -31,7 +36,11 @@ export function parseConfiguration(text: string, file: string): Configuration {
   }
   const raw: unknown = document.toJS({ maxAliasCount: 20 })
   const parsed = configurationSchema.safeParse(raw, { reportInput: true })
-  if (!parsed.success) throw new ConfigurationError(file, parsed.error.issues.flatMap(issue => describe(issue, raw)))
+  if (!parsed.success)
+    throw new ConfigurationError(
+      file,
+      parsed.error.issues.flatMap(issue => describe(issue, raw))
+    )
   const configuration = resolvePaths(parsed.data, dirname(resolve(file)))
   const issues = rules(configuration)
   if (issues.length > 0) throw new ConfigurationError(file, issues)
@@ -75,7 +84,12 @@ function rules({ roster, network }: Configuration): ConfigurationIssue[] {
   roster.forEach((entry, index) => {
     const earlier = roster.findIndex(other => other.peerId === entry.peerId)
     if (earlier < index) {
-      issues.push({ key: `roster[${index}].peerId`, expected: 'every peer once', got: `the peer of roster[${earlier}] again`, remedy: 'List all its roles in one entry.' })
+      issues.push({
+        key: `roster[${index}].peerId`,
+        expected: 'every peer once',
+        got: `the peer of roster[${earlier}] again`,
+        remedy: 'List all its roles in one entry.'
+      })
     }
     if (roster.findIndex(other => other.name === entry.name) < index) {
       issues.push({ key: `roster[${index}].name`, expected: 'every name once', got: `"${entry.name}" again` })
@@ -132,7 +146,14 @@ function describe(issue: z.core.$ZodIssue, raw: unknown): ConfigurationIssue[] {
       ]
     }
     case 'invalid_type':
-      return [{ key, expected: issue.expected, got: show(at(raw, issue.path)), ...(at(raw, issue.path) === undefined ? { remedy: 'Add the key.' } : {}) }]
+      return [
+        {
+          key,
+          expected: issue.expected,
+          got: show(at(raw, issue.path)),
+          ...(at(raw, issue.path) === undefined ? { remedy: 'Add the key.' } : {})
+        }
+      ]
     default: {
       const expected = issue.message.replace(/^expected /, '').replace(/^Too (small|big): expected /, '')
       return [{ key, expected, got: show(at(raw, issue.path)) }]

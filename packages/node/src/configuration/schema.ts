@@ -20,15 +20,22 @@ const milliseconds = z.number().int().positive()
 const bytes = z.number().int().positive()
 const count = z.number().int().positive()
 
-const address = z.string().refine(check(multiaddr), { error: 'expected a multiaddr such as /ip4/127.0.0.1/tcp/4001 or /dns4/example.org/tcp/4001' })
-const peerId = z.string().refine(check(text => peerIdFromString(text).type === 'Ed25519'), {
-  error: 'expected an Ed25519 peer id, as "slytherin init" prints it (12D3KooW…)'
-})
+const address = z
+  .string()
+  .refine(check(multiaddr), { error: 'expected a multiaddr such as /ip4/127.0.0.1/tcp/4001 or /dns4/example.org/tcp/4001' })
+const peerId = z.string().refine(
+  check(text => peerIdFromString(text).type === 'Ed25519'),
+  {
+    error: 'expected an Ed25519 peer id, as "slytherin init" prints it (12D3KooW…)'
+  }
+)
 const addressRange = z.string().refine(
   check(text => {
     const [host, prefix, ...rest] = text.split('/')
     const family = isIP(host!)
-    return family !== 0 && rest.length === 0 && (prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
+    return (
+      family !== 0 && rest.length === 0 && (prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
+    )
   }),
   { error: 'expected an IP address or a CIDR range such as 10.0.0.0/8' }
 )
@@ -134,7 +141,10 @@ export const configurationSchema = z.strictObject({
   samples: samples.optional(),
   evaluator: z.enum(['seal', 'kernel']).default('seal'),
   /** How long the protocol waits for answers, the roster, the whole. */
-  deadlines: z.strictObject({ idle: milliseconds, roster: milliseconds, longest: milliseconds, heartbeat: milliseconds }).partial().prefault({}),
+  deadlines: z
+    .strictObject({ idle: milliseconds, roster: milliseconds, longest: milliseconds, heartbeat: milliseconds })
+    .partial()
+    .prefault({}),
   log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
   /** Serve the next session when one has ended. */
   keepServing: z.boolean().default(false),

@@ -43,11 +43,13 @@ const NPY_TYPES: Record<string, ElementType> = {
 export function readIdx(bytes: Uint8Array, file: string): SampleArray {
   const plain = gunzipped(bytes, file)
   const view = viewOf(plain)
-  if (plain.length < 4 || view.getUint16(0) !== 0) throw new DataFileError(file, 'magic', 'an IDX file (two zero bytes first)', 'something else')
+  if (plain.length < 4 || view.getUint16(0) !== 0)
+    throw new DataFileError(file, 'magic', 'an IDX file (two zero bytes first)', 'something else')
   const type = IDX_TYPES[plain[2]!]
   if (type === undefined) throw new DataFileError(file, 'element type', 'an IDX type (0x08 to 0x0e)', `0x${plain[2]!.toString(16)}`)
   const rank = plain[3]!
-  if (rank < 1 || plain.length < 4 + 4 * rank) throw new DataFileError(file, 'dimensions', 'at least one, all of them present', `${rank} announced`)
+  if (rank < 1 || plain.length < 4 + 4 * rank)
+    throw new DataFileError(file, 'dimensions', 'at least one, all of them present', `${rank} announced`)
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
   return arrayOf(view, 4 + 4 * rank, type, shape, file)
 }
@@ -64,8 +66,12 @@ export function readNpy(bytes: Uint8Array, file: string): SampleArray {
   const type = NPY_TYPES[descriptor]
   if (type === undefined) throw new DataFileError(file, 'descr', Object.keys(NPY_TYPES).join(', '), descriptor)
   if (!/'fortran_order': False/.test(header)) throw new DataFileError(file, 'fortran_order', 'False', 'True')
-  const shape = (/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? '').split(',').filter(item => item.trim() !== '').map(Number)
-  if (shape.length === 0 || shape.some(size => !Number.isInteger(size))) throw new DataFileError(file, 'shape', 'one dimension or more', header.trim())
+  const shape = (/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? '')
+    .split(',')
+    .filter(item => item.trim() !== '')
+    .map(Number)
+  if (shape.length === 0 || shape.some(size => !Number.isInteger(size)))
+    throw new DataFileError(file, 'shape', 'one dimension or more', header.trim())
   return arrayOf(view, end, type, shape, file)
 }
 
@@ -73,7 +79,8 @@ function arrayOf(view: DataView, start: number, type: ElementType, shape: readon
   const [rows, ...rest] = shape
   const columns = rest.reduce((product, size) => product * size, 1)
   const expected = start + rows! * columns * type.bytes
-  if (view.byteLength !== expected) throw new DataFileError(file, 'length', `${expected} bytes for shape ${shape.join('×')}`, `${view.byteLength} bytes`)
+  if (view.byteLength !== expected)
+    throw new DataFileError(file, 'length', `${expected} bytes for shape ${shape.join('×')}`, `${view.byteLength} bytes`)
   return { rows: rows!, columns, value: (row, column) => type.read(view, start + (row * columns + column) * type.bytes) }
 }
 

@@ -6,7 +6,7 @@ import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import type { Signer } from '@slytherin/protocol'
 import { FileExistsError, TamperedFileError } from './errors.js'
 import type { KeyMaterial } from './key-source.js'
-import { readSealed, writeSealed } from './sealed-file.js'
+import { readLabel, readSealed, writeSealed } from './sealed-file.js'
 
 const PURPOSE = 'identity'
 
@@ -19,9 +19,14 @@ export interface Identity {
 /** @throws FileExistsError: an identity is never overwritten */
 export async function createIdentity(path: string, material: KeyMaterial): Promise<Identity> {
   if (await exists(path)) throw new FileExistsError(path)
-  const privateKey = await generateKeyPair('Ed25519')
-  await writeSealed(path, PURPOSE, privateKey.raw, material)
-  return identityOf(privateKey)
+  const identity = identityOf(await generateKeyPair('Ed25519'))
+  await writeSealed(path, PURPOSE, identity.privateKey.raw, material, identity.peer)
+  return identity
+}
+
+/** The peer id, without the passphrase. */
+export async function peekPeer(path: string): Promise<string> {
+  return await readLabel(path, PURPOSE)
 }
 
 /** @throws MissingFileError, FileModeError, WrongPassphraseError, TamperedFileError */

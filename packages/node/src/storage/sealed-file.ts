@@ -27,6 +27,8 @@ const sealedSchema = z.strictObject({
   format: z.literal('slytherin-sealed'),
   version: z.literal(1),
   purpose: z.string(),
+  /** Not secret, but bound to the contents: the peer id of an identity. */
+  label: z.string(),
   derivation: z.union([
     z.strictObject({
       name: z.literal('scrypt'),
@@ -55,8 +57,12 @@ const scryptAsync = promisify<
   Buffer
 >(scrypt)
 
-/** Encrypts and replaces the file. @param purpose what the file is for; a file of another purpose does not open */
-export async function writeSealed(path: string, purpose: string, plaintext: Uint8Array, material: KeyMaterial): Promise<void> {
+/**
+ * Encrypts and replaces the file.
+ * @param purpose what the file is for; a file of another purpose does not open
+ * @param label readable by everyone who can read the file
+ */
+export async function writeSealed(path: string, purpose: string, plaintext: Uint8Array, material: KeyMaterial, label = ''): Promise<void> {
   const salt = randomBytes(32)
   const derivation: Sealed['derivation'] = material.kind === 'passphrase' ? { name: 'scrypt', ...SCRYPT } : { name: 'hkdf' }
   const keys = await deriveKeys(material, derivation, salt, purpose)
@@ -65,6 +71,7 @@ export async function writeSealed(path: string, purpose: string, plaintext: Uint
       format: 'slytherin-sealed',
       version: 1,
       purpose,
+      label,
       derivation,
       salt: salt.toString('base64'),
       check: keys.check.toString('base64'),
@@ -102,6 +109,11 @@ export async function readSealed(path: string, purpose: string, material: KeyMat
   } finally {
     keys.key.fill(0)
   }
+}
+
+/** The label, without opening the file; only a read of the contents proves that it is the one written. */
+export async function readLabel(path: string, purpose: string): Promise<string> {
+  return (await readHeader(path, purpose)).label
 }
 
 async function readHeader(path: string, purpose: string): Promise<Sealed> {
@@ -154,6 +166,6 @@ async function deriveKeys(
 }
 
 function additionalData(header: Header): Buffer {
-  const { format, version, purpose, derivation, salt, check, cipher, nonce } = header
-  return Buffer.from(JSON.stringify([format, version, purpose, derivation, salt, check, cipher, nonce]))
+  const { format, version, purpose, label, derivation, salt, check, cipher, nonce } = header
+  return Buffer.from(JSON.stringify([format, version, purpose, label, derivation, salt, check, cipher, nonce]))
 }

@@ -1,0 +1,69 @@
+/** `slytherin party`: runs a party until its session has ended (or for ever with keepServing). */
+import { Command } from 'commander'
+import { loadConfiguration } from '../configuration/load.js'
+import type { PartyEvent } from '../events.js'
+import { reportError } from '../events.js'
+import { createLogger } from '../logging.js'
+import { Party } from '../party.js'
+import { EXIT_FAILURE, EXIT_OK } from './exit-codes.js'
+import { ExitError, type Streams } from './program.js'
+import { ProgressLines } from './progress-lines.js'
+
+interface Options {
+  config: string
+  jsonEvents?: boolean
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+export function partyCommand(streams: Streams): Command {
+  return new Command('party')
+    .description('Run a party: connect to the others of the roster and play its roles in a session.')
+    .requiredOption('-c, --config <path>', 'party.yaml')
+    .option('--json-events', 'one JSON event per line on standard output (logs stay on standard error)')
+    .action(async (options: Options) => {
+      const configuration = await loadConfiguration(options.config)
+      const json = options.jsonEvents === true
+      const logger = createLogger(configuration.name, { level: configuration.log.level, readable: !json && process.stderr.isTTY })
+      const lines = new ProgressLines(configuration, streams)
+      const emit = (event: PartyEvent): void => {
+        if (json) streams.out(`${JSON.stringify({ time: Date.now(), ...event })}\n`)
+        else lines.show(event)
+      }
+      const exitCode = await runParty(options, emit, logger, configuration)
+      emit({ event: 'stopped', exitCode })
+      if (exitCode !== EXIT_OK) throw new ExitError(exitCode)
+    })
+}
+
+async function runParty(
+  options: Options,
+  emit: (event: PartyEvent) => void,
+  logger: ReturnType<typeof createLogger>,
+  configuration: Awaited<ReturnType<typeof loadConfiguration>>
+): Promise<number> {
+  let interrupted: NodeJS.Signals | undefined
+  let party: Party | undefined
+  const interrupt = (signal: NodeJS.Signals): void => {
+    // The second signal does not wait.
+    if (interrupted !== undefined) process.exit(EXIT_FAILURE)
+    interrupted = signal
+    void party?.stop(signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, interrupt)
+  try {
+    party = await Party.open(configuration, { file: options.config, logger, onEvent: emit })
+    if (interrupted !== undefined) return EXIT_FAILURE
+    await party.run()
+    return EXIT_OK
+  } catch (error) {
+    if (interrupted !== undefined) return EXIT_FAILURE
+    if (party === undefined) throw error
+    logger.error({ error }, 'the session has ended')
+    emit({ event: 'error', error: reportError(error) })
+    return EXIT_FAILURE
+  } finally {
+    await party?.stop(interrupted ?? 'done')
+    for (const signal of SIGNALS) process.off(signal, interrupt)
+  }
+}

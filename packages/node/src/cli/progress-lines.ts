@@ -1,0 +1,65 @@
+/** Events as lines for people: seconds since start, phase, how far, what. */
+import type { Configuration } from '../configuration/schema.js'
+import type { PartyEvent } from '../events.js'
+import type { Streams } from './program.js'
+
+/** A phase's steps are shown at most this often, in ms; its first and last always. */
+const INTERVAL = 1000
+
+export class ProgressLines {
+  private readonly start = performance.now()
+  private readonly shown = new Map<string, number>()
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly streams: Streams
+  ) {}
+
+  show(event: PartyEvent): void {
+    const text = this.describe(event)
+    if (text === undefined) return
+    const seconds = ((performance.now() - this.start) / 1000).toFixed(1).padStart(7)
+    this.streams.out(`${seconds} s  ${text}\n`)
+  }
+
+  private describe(event: PartyEvent): string | undefined {
+    switch (event.event) {
+      case 'started':
+        return `${event.name} (${event.roles.join(', ')}) listens on ${event.addresses.join(', ') || 'nothing: it dials'}`
+      case 'peer':
+        return `${event.name} is ${event.state}${event.reason === undefined ? '' : `: ${event.reason}`}`
+      case 'progress':
+        return this.due(event.phase, event.done, event.total)
+          ? `${event.phase.padEnd(20)} ${`${event.done}/${event.total}`.padStart(9)}  ${event.step ?? this.nameOf(event.peer)}`.trimEnd()
+          : undefined
+      case 'ready':
+        return 'ready for queries'
+      case 'result':
+        return `predictions: ${event.predictions.join(' ')}`
+      case 'session':
+        return `session ${event.session.slice(0, 12)} ended: ${event.queries} queries, ${event.refreshes} refreshes, ${mebibytes(event.bytes.sent)} sent, ${mebibytes(event.bytes.received)} received, ${mebibytes(event.peakMemoryBytes)} of memory at most`
+      case 'refused':
+        return `refused ${this.nameOf(event.peer) || event.peer}: ${event.error.message}`
+      case 'error':
+        return `${event.error.name}: ${event.error.message}`
+      default:
+        return undefined
+    }
+  }
+
+  private due(phase: string, done: number, total: number): boolean {
+    const now = performance.now()
+    const last = this.shown.get(phase)
+    if (last !== undefined && done < total && now - last < INTERVAL) return false
+    this.shown.set(phase, now)
+    return true
+  }
+
+  private nameOf(peer: string | undefined): string {
+    return this.configuration.roster.find(entry => entry.peerId === peer)?.name ?? ''
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`
+}

@@ -1,0 +1,8 @@
+/** Errors on the wire as the protocol package encodes them. */
+import { encodeFailure, remoteFailure } from '@slytherin/protocol'
+import type { FailureCodec } from './transport.js'
+
+export const protocolFailures: FailureCodec = {
+  encode: encodeFailure,
+  decode: (peer, bytes) => remoteFailure(bytes, peer)
+}

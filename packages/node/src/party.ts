@@ -1,0 +1,320 @@
+/**
+ * A party as a process: state directory, identity, transport, cryptography worker, and the roles that the roster gives it.
+ *
+ *   open  lock state → unseal identity → check the roster → start worker and transport
+ *   run   lead or serve a session, ask the configured query, report
+ *   stop  tell the others, end the worker, release the state
+ */
+import {
+  Coordinator,
+  type CoordinatorOptions,
+  Member,
+  type MemberOptions,
+  type PartyOptions,
+  type Plan,
+  type QueryOptions,
+  type Role,
+  type SessionSummary
+} from '@slytherin/protocol'
+import type { Logger } from 'pino'
+import { ConfigurationError } from './configuration/errors.js'
+import { keySourceOf } from './configuration/load.js'
+import type { Configuration } from './configuration/schema.js'
+import { loadSamples } from './data/samples.js'
+import { type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, reportError } from './events.js'
+import { protocolFailures } from './network/failures.js'
+import { Libp2pTransport, type NetworkNotice } from './network/transport.js'
+import { type Identity, openIdentity, signerOf } from './storage/identity.js'
+import { loadKeyMaterial } from './storage/key-source.js'
+import { removeLeftovers, StateLock, statePaths } from './storage/state-directory.js'
+import { VERSION } from './version.js'
+import { CryptographyWorker, type CryptographyWorkerOptions } from './worker/cryptography-worker.js'
+
+export interface PartyInit {
+  /** Name of the configuration file, for errors. */
+  readonly file: string
+  readonly logger: Logger
+  readonly onEvent: EventListener
+  /** Another module to host in the worker. */
+  readonly worker?: CryptographyWorkerOptions
+}
+
+const USAGE_INTERVAL = 5000
+
+export class Party {
+  private readonly started = performance.now()
+  private readonly stopping = new AbortController()
+  private readonly usage: NodeJS.Timeout
+  private sessionPeer: Coordinator | Member | undefined
+
+  private constructor(
+    readonly configuration: Configuration,
+    readonly roles: readonly Role[],
+    private readonly init: PartyInit,
+    private readonly lock: StateLock,
+    private readonly identity: Identity,
+    readonly transport: Libp2pTransport,
+    private readonly worker: CryptographyWorker,
+    private readonly samples: Float64Array[] | undefined
+  ) {
+    this.usage = setInterval(() => this.emit(this.usageEvent()), USAGE_INTERVAL)
+  }
+
+  /**
+   * @throws ConfigurationError when the roster does not fit the identity
+   * @throws StorageError for what is wrong with the state directory
+   */
+  static async open(configuration: Configuration, init: PartyInit): Promise<Party> {
+    const paths = statePaths(configuration.state)
+    const lock = await StateLock.acquire(paths)
+    const undo: (() => Promise<void> | void)[] = [() => lock.dispose()]
+    try {
+      await removeLeftovers(paths)
+      const keySource = keySourceOf(configuration)
+      using material = await loadKeyMaterial(keySource)
+      const identity = await openIdentity(paths.identity, material)
+      const roles = ownRoles(configuration, identity.peer, init.file)
+      const samples = configuration.samples === undefined ? undefined : await loadSamples(configuration.samples)
+      const { evaluator, model, keepParts } = configuration
+      const options = { evaluator, state: configuration.state, keySource, keepParts, ...(model === undefined ? {} : { model }) }
+      const worker = await CryptographyWorker.start(options, init.worker)
+      undo.push(() => worker.dispose())
+      const transport = await Libp2pTransport.start({
+        privateKey: identity.privateKey,
+        name: configuration.name,
+        software: VERSION,
+        listen: configuration.network.listen,
+        announce: configuration.network.announce,
+        ...(configuration.network.allowedAddresses === undefined ? {} : { allowedAddresses: configuration.network.allowedAddresses }),
+        peers: peersToMeet(configuration, roles),
+        failures: protocolFailures,
+        deadlines: configuration.network.deadlines,
+        limits: configuration.network.limits,
+        onNotice: notice => tellNotice(notice, configuration, init)
+      })
+      undo.push(() => transport.stop('could not start'))
+      return new Party(configuration, roles, init, lock, identity, transport, worker, samples)
+    } catch (error) {
+      for (const step of undo.reverse()) await step()
+      throw error
+    }
+  }
+
+  /**
+   * One session, or session after session with `keepServing`.
+   * @returns the last session's summary
+   * @throws what ended a session before its time (PartyMissingError, SessionAbortedError, …), WorkerCrashedError
+   */
+  async run(): Promise<SessionSummary> {
+    this.emit({
+      event: 'started',
+      name: this.configuration.name,
+      peer: this.identity.peer,
+      roles: this.roles,
+      addresses: this.transport.addresses,
+      evaluator: this.configuration.evaluator,
+      pid: process.pid
+    })
+    const crashed = this.worker.whenEnded().then(error => {
+      throw error
+    })
+    crashed.catch(() => {})
+    const { keepServing } = this.configuration
+    const lead = this.roles.includes('evaluator') ? this.coordinate() : this.takePart(keepServing)
+    return await Promise.race([lead, crashed])
+  }
+
+  /** Leaves the session (the others are told), ends worker and transport, releases the state. Safe to call at any time, more than once. */
+  async stop(reason = 'stopped'): Promise<void> {
+    if (this.stopping.signal.aborted) return
+    clearInterval(this.usage)
+    this.stopping.abort(new Error(reason))
+    if (this.sessionPeer instanceof Member)
+      await this.sessionPeer.stop().catch((error: unknown) => this.init.logger.warn({ error }, 'leaving the session'))
+    await this.transport.stop(reason)
+    await this.worker.dispose()
+    this.lock.dispose()
+  }
+
+  private async coordinate(): Promise<SessionSummary> {
+    const { session, keepServing } = this.configuration
+    const { maximumDecryptions, switchesPerQuerier, queries, window } = session
+    const options: CoordinatorOptions = {
+      ...this.partyOptions(),
+      window,
+      limits: {
+        floodingBits: session.floodingBits,
+        ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
+        ...(switchesPerQuerier === undefined ? {} : { switchesPerQuerier }),
+        ...(queries === undefined ? {} : { queries })
+      },
+      planner: async (architecture, { parties, floodingBits }): Promise<Plan> =>
+        await this.worker.plan(architecture, {
+          batch: session.batch,
+          parties,
+          floodingBits,
+          minimumRefreshes: session.minimumRefreshes,
+          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+        })
+    }
+    const coordinator = new Coordinator(options)
+    this.sessionPeer = coordinator
+    for (;;) {
+      const [summary] = await Promise.all([coordinator.run(), this.ask(coordinator)])
+      this.reportSession(summary)
+      if (!keepServing || this.stopping.signal.aborted) return summary
+    }
+  }
+
+  private async takePart(keepServing: boolean): Promise<SessionSummary> {
+    const options: MemberOptions = {
+      ...this.partyOptions(),
+      window: this.configuration.session.window,
+      onPredictions: ({ query, from, predictions }) => this.emit({ event: 'result', query, from, ...resultOf(predictions) })
+    }
+    const member = new Member(options)
+    this.sessionPeer = member
+    member.start()
+    for (;;) {
+      const [summary] = await Promise.all([member.finished(), this.ask(member)])
+      this.reportSession(summary)
+      if (!keepServing || this.stopping.signal.aborted) {
+        await member.stop()
+        return summary
+      }
+    }
+  }
+
+  /** Asks the configured query once the session is ready, and leaves it. */
+  private async ask(peer: Coordinator | Member): Promise<void> {
+    await peer.ready()
+    this.emit({ event: 'ready' })
+    if (!this.roles.includes('querier') && !this.roles.includes('data-owner')) return
+    if (this.samples !== undefined) {
+      const start = performance.now()
+      const options: QueryOptions = { signal: this.stopping.signal }
+      const reader = this.roles.includes('querier') ? undefined : this.configuration.roster.find(entry => entry.roles.includes('querier'))
+      if (reader !== undefined) options.querier = reader.peerId
+      const logits = await peer.query(this.samples, options)
+      if (reader === undefined) this.emit({ event: 'result', ...resultOf(logits), seconds: (performance.now() - start) / 1000 })
+    }
+    await peer.leave()
+  }
+
+  private partyOptions(): PartyOptions {
+    const { roster, session, deadlines } = this.configuration
+    const { minimumFloodingBits, maximumSwitchesPerQuerier } = session
+    return {
+      transport: this.transport,
+      signer: signerOf(this.identity),
+      roster: roster.map(entry => ({ peer: entry.peerId, roles: entry.roles })),
+      cryptography: this.worker,
+      policy: { minimumFloodingBits, ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }) },
+      deadlines,
+      signal: this.stopping.signal,
+      onProgress: progress => this.emit({ event: 'progress', ...progress }),
+      onRefused: (error, peer) => {
+        this.init.logger.child({ component: 'protocol' }).warn({ error, peer }, 'refused')
+        this.emit({ event: 'refused', peer, error: reportError(error) })
+      }
+    }
+  }
+
+  private reportSession(summary: SessionSummary): void {
+    const { plan, transcript } = summary
+    const peers = this.configuration.roster.filter(entry => entry.peerId !== this.identity.peer).map(entry => entry.peerId)
+    const { bytes } = this.transport
+    this.emit({
+      event: 'session',
+      session: summary.session,
+      roles: this.roles,
+      phases: summary.phases,
+      queries: summary.queries,
+      refreshes: summary.refreshes,
+      floodingBits: summary.floodingBits,
+      maximumDecryptions: summary.maximumDecryptions,
+      switchesPerQuerier: summary.switchesPerQuerier,
+      parameters: plan.parameters,
+      model: plan.model,
+      batch: plan.batch,
+      evaluator: this.configuration.evaluator,
+      bytes: {
+        sent: bytes.sent(),
+        received: bytes.received(),
+        peers: Object.fromEntries(peers.map(peer => [peer, { sent: bytes.sent(peer), received: bytes.received(peer) }]))
+      },
+      peakMemoryBytes: peakMemoryBytes(),
+      seconds: (performance.now() - this.started) / 1000,
+      transcriptHead: transcript.head
+    })
+  }
+
+  private usageEvent(): PartyEvent {
+    return {
+      event: 'usage',
+      rssBytes: process.memoryUsage.rss(),
+      peakMemoryBytes: peakMemoryBytes(),
+      bytesSent: this.transport.bytes.sent(),
+      bytesReceived: this.transport.bytes.received()
+    }
+  }
+
+  private emit(event: PartyEvent): void {
+    this.init.onEvent(event)
+  }
+}
+
+function resultOf(logits: readonly Float64Array[]): { predictions: number[]; logits: number[][] } {
+  return { predictions: predictionsOf(logits), logits: logits.map(row => Array.from(row)) }
+}
+
+/** @throws ConfigurationError unless the identity is in the roster with exactly the configured roles, and has what they need */
+function ownRoles(configuration: Configuration, peer: string, file: string): readonly Role[] {
+  const { roster, roles, model } = configuration
+  const entry = roster.find(({ peerId }) => peerId === peer)
+  if (entry === undefined) {
+    const remedy = 'Add the line that "slytherin init" printed, or use the state directory of a party of the roster.'
+    throw new ConfigurationError(file, [
+      { key: 'roster', expected: `this party's own peer id ${peer}`, got: 'a roster without it', remedy }
+    ])
+  }
+  if (roles !== undefined && (roles.length !== entry.roles.length || roles.some(role => !entry.roles.includes(role)))) {
+    throw new ConfigurationError(file, [
+      { key: 'roles', expected: `the roster's for this party, ${entry.roles.join(', ')}`, got: roles.join(', ') }
+    ])
+  }
+  if (entry.roles.includes('model-owner') && model === undefined) {
+    throw new ConfigurationError(file, [
+      { key: 'model', expected: 'an ONNX file, for this party owns the model', got: 'nothing', remedy: 'Add the key.' }
+    ])
+  }
+  return entry.roles
+}
+
+/** All may connect; only those are dialled with whom this party speaks: everyone and the evaluator. */
+function peersToMeet({ roster }: Configuration, roles: readonly Role[]): { peer: string; addresses: string[] }[] {
+  const leads = roles.includes('evaluator')
+  return roster.map(entry => ({ peer: entry.peerId, addresses: leads || entry.roles.includes('evaluator') ? entry.addresses : [] }))
+}
+
+function tellNotice(notice: NetworkNotice, { roster }: Configuration, { logger, onEvent }: PartyInit): void {
+  const log = logger.child({ component: 'network' })
+  const { kind, peer } = notice
+  const name = roster.find(entry => entry.peerId === peer)?.name ?? 'unknown'
+  switch (kind) {
+    case 'up':
+      log.info({ peer, encryption: notice.encryption }, `${name} is up`)
+      onEvent({ event: 'peer', peer, name, state: 'up' })
+      break
+    case 'down':
+      log.warn({ peer, error: notice.error }, `${name} is down`)
+      onEvent({ event: 'peer', peer, name, state: 'down', ...(notice.error === undefined ? {} : { reason: notice.error.message }) })
+      break
+    case 'dial-failed':
+      log.debug({ peer, error: notice.error }, `cannot reach ${name}`)
+      break
+    default:
+      log.warn({ peer, error: notice.error }, kind)
+      onEvent({ event: 'refused', peer, error: reportError(notice.error) })
+  }
+}

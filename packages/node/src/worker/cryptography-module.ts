@@ -1,0 +1,34 @@
+/** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
+import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
+import type { KeySource } from '../storage/key-source.js'
+
+/** Plain data: it crosses to the worker, which opens keystore and ledger itself. */
+export interface CryptographyOptions {
+  readonly evaluator: 'seal' | 'kernel'
+  /** State directory. */
+  readonly state: string
+  readonly keySource: KeySource
+  /** ONNX file, where this party owns the model. */
+  readonly model?: string
+  /** Leave model parts on disk at the end of a session. */
+  readonly keepParts: boolean
+}
+
+/** What the evaluator asks of the engine. */
+export interface PlanRequest {
+  readonly batch: number
+  readonly parties: number
+  readonly minimumRefreshes: number
+  readonly floodingBits: number
+  readonly maximumDecryptions?: number
+}
+
+export interface HostedCryptography extends PartyCryptography {
+  plan(architecture: Architecture, request: PlanRequest): Promise<Plan>
+  /** Wipes secrets, closes files. */
+  dispose(): Promise<void>
+}
+
+export interface CryptographyModule {
+  createCryptography(options: CryptographyOptions): Promise<HostedCryptography>
+}
