@@ -17,9 +17,8 @@
  *
  * Every party adds the full σ_flood, for the others may collude and subtract theirs: the sum of n shares has sqrt(n)·σ_flood.
  */
-import type { Context } from '@slytherin/ckks'
+import { type Context, combineNoise, ERROR_SIGMA, SOURCE_MARGIN_BITS, TERNARY_VARIANCE } from '@slytherin/ckks'
 import { FloodingHeadroomError, InvalidShareRequestError, StatisticalSecurityError } from './errors.js'
-import { ERROR_SIGMA, SAMPLE_MARGIN_BITS, TERNARY_VARIANCE } from './sampling.js'
 
 /** Fewer statistical bits than this are refused. */
 export const MINIMUM_STATISTICAL_BITS = 30
@@ -67,7 +66,7 @@ export function checkFlooding(flooding: Flooding): void {
  * divide with rounding, which leaves sqrt((1 + N·var(s)) / 12). A smaller claim is raised to this.
  */
 export function minimumNoise(context: Context): number {
-  return 0.5 * Math.log2((1 + context.parameters.N * context.parties * TERNARY_VARIANCE) / 12)
+  return context.noise.rounding(1)
 }
 
 /**
@@ -100,9 +99,9 @@ export function sampledSigma(log2Sigma: number): number {
 export function noiseAfterFlooding(context: Context, noise: number, flooding: Flooding, parties: number = context.parties): number {
   const tracked = Math.max(noise, minimumNoise(context))
   const flood = floodingNoise(context, noise, flooding)
-  // u_i·e_pk + e_i·t, both ternary times Gaussian
-  const zero = 2 * context.parameters.N * TERNARY_VARIANCE * ERROR_SIGMA ** 2
-  return 0.5 * addLog2(2 * tracked, Math.log2(parties) + addLog2(2 * flood, Math.log2(zero)) + 2 * SAMPLE_MARGIN_BITS)
+  // u_i·e_pk + e_i·t, each ternary times Gaussian
+  const zero = Math.log2(ERROR_SIGMA * Math.sqrt(2 * context.parameters.N * TERNARY_VARIANCE))
+  return combineNoise(tracked, 0.5 * Math.log2(parties) + combineNoise(flood, zero) + SOURCE_MARGIN_BITS)
 }
 
 /**
@@ -152,7 +151,7 @@ export function roundToPrecision(values: Float64Array, precisionBits: number): F
 }
 
 /** log2(2^a + 2^b). */
-export function addLog2(a: number, b: number): number {
+function addLog2(a: number, b: number): number {
   const high = Math.max(a, b)
   if (high === Number.NEGATIVE_INFINITY) return high
   return high + Math.log2(1 + 2 ** (Math.min(a, b) - high))

@@ -15,13 +15,11 @@
  * `a` is derived per instance. With one reference polynomial in two refreshes, h1 - h1' would be the difference of two masks.
  * Parties need c1 only; c0 must never be sent to them.
  */
-import { Ciphertext, type Context, type Parameters, type SecretKey } from '@slytherin/ckks'
+import { Ciphertext, type Context, combineNoise, ERROR_SIGMA, type Parameters, type SecretKey, SOURCE_MARGIN_BITS } from '@slytherin/ckks'
 import { deriveSeed, type Polynomial, type Ring } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
-import { addLog2 } from './flooding.js'
 import { expandReference, referenceSeed } from './reference.js'
-import { ERROR_SIGMA, SAMPLE_MARGIN_BITS } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
@@ -194,12 +192,11 @@ export class Refresh {
         ring.add(c0, c0, aggregate.h1)
         const c1 = this.referencePolynomial(instance)
         made.push(c1)
-        const sharesNoise = Math.log2(shares * ERROR_SIGMA ** 2) + 2 * SAMPLE_MARGIN_BITS
-        const noiseOut = 0.5 * addLog2(2 * transform.growthBits + addLog2(2 * noise, sharesNoise), sharesNoise)
+        const errors = Math.log2(ERROR_SIGMA * Math.sqrt(shares)) + SOURCE_MARGIN_BITS
         return new Ciphertext([c0, c1], {
           level: parameters.maxLevel,
           scale,
-          noise: noiseOut,
+          noise: combineNoise(transform.growthBits + combineNoise(noise, errors), errors),
           magnitude: magnitude * 2 ** transform.growthBits
         })
       })

@@ -8,14 +8,14 @@
  * The paper sends the two summands of round two separately, but only their sum is ever used: sending the sum (with the errors of both)
  * halves the bytes and reveals less.
  */
-import { type Context, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
+import { type Context, ERROR_SIGMA, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
 import { deriveSeed, type Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { ShareMismatchError } from './errors.js'
 import { addOnRows, digitCount, timesSpecialModulus } from './gadget.js'
 import { COLLECTIVE } from './public-key.js'
 import { expandReference, referenceSeed } from './reference.js'
-import { ERROR_SIGMA, sampleError, sampleTernary } from './sampling.js'
+import { sampleError, sampleTernary } from './sampling.js'
 import { releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat, type ShareIdentity } from './share-format.js'
 
