@@ -1,9 +1,10 @@
 /** What a party checks, against its own configuration, before it puts its name under a descriptor. */
-import { checkParameters } from './plan.js'
+
 import { canonicalJson } from './canonical.js'
 import { MINIMUM_FLOODING_BITS, type SessionDescriptor } from './descriptor.js'
 import { DescriptorRejectedError, ProtocolError } from './errors.js'
 import type { AcceptancePolicy } from './options.js'
+import { checkParameters } from './plan.js'
 import { canonicalRoster, type RosterEntry } from './roster.js'
 
 function describe(roster: readonly RosterEntry[]): string {
@@ -35,7 +36,12 @@ export async function checkAcceptable(
   }
   const quota = own.policy.maximumSwitchesPerQuerier
   if (quota !== undefined && descriptor.switchesPerQuerier > quota) {
-    refuse('switchesPerQuerier', `at most ${quota}`, String(descriptor.switchesPerQuerier), 'Lower the quota at the coordinator, or raise it here.')
+    refuse(
+      'switchesPerQuerier',
+      `at most ${quota}`,
+      String(descriptor.switchesPerQuerier),
+      'Lower the quota at the coordinator, or raise it here.'
+    )
   }
   try {
     checkParameters(descriptor.parameters, { allowInsecure: own.policy.allowInsecure === true })

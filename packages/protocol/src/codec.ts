@@ -82,7 +82,8 @@ export function readHeader(bytes: Uint8Array, peer: string): Header {
     if (field <= previous) throw cursor.malformed('tag', `a field above ${previous}`, `field ${field}`)
     previous = field
     const kind = KIND_OF_FIELD.get(field)
-    if (wire !== (field === 2 || kind !== undefined ? 2 : 0)) throw cursor.malformed('tag', 'the wire type of its field', `field ${field}, wire type ${wire}`)
+    if (wire !== (field === 2 || kind !== undefined ? 2 : 0))
+      throw cursor.malformed('tag', 'the wire type of its field', `field ${field}, wire type ${wire}`)
     if (field === 1) version = cursor.varint('version')
     else if (field === 2) {
       session = cursor.delimited('session')
@@ -92,7 +93,8 @@ export function readHeader(bytes: Uint8Array, peer: string): Header {
     else if (kind === undefined) throw cursor.malformed('body', 'a known kind of message', `field ${field}`)
     else {
       const body = cursor.delimited('body')
-      if (cursor.position !== bytes.length) throw cursor.malformed('body', 'to end the message', `${bytes.length - cursor.position} bytes after it`)
+      if (cursor.position !== bytes.length)
+        throw cursor.malformed('body', 'to end the message', `${bytes.length - cursor.position} bytes after it`)
       if (version !== PROTOCOL_VERSION) throw cursor.malformed('version', String(PROTOCOL_VERSION), String(version))
       return { version, session, lane, sequence, kind, body }
     }
@@ -104,13 +106,18 @@ export function readHeader(bytes: Uint8Array, peer: string): Header {
 export function decodeBody<K extends Kind>(kind: K, body: Uint8Array, sizes: MessageSizes | undefined, peer: string): Bodies[K] {
   const entry = KINDS[kind]
   const bound = entry.bound(sizes)
-  if (body.length > bound) throw new OversizedMessageError({ peer, kind, field: 'body', expected: `at most ${bound} bytes`, actual: `${body.length} bytes` })
+  if (body.length > bound)
+    throw new OversizedMessageError({ peer, kind, field: 'body', expected: `at most ${bound} bytes`, actual: `${body.length} bytes` })
   try {
     const limits = entry.limits?.(sizes)
     return entry.codec.decode(body, limits === undefined ? undefined : { limits }) as Bodies[K]
   } catch (error) {
     if (error instanceof ProtocolError) throw error
-    if (error instanceof Error && error.name === 'MaxLengthError') throw new OversizedMessageError({ peer, kind, reason: error.message }, { cause: error })
-    throw new MalformedMessageError({ peer, kind, field: 'body', reason: error instanceof Error ? error.message : 'undecodable' }, { cause: error })
+    if (error instanceof Error && error.name === 'MaxLengthError')
+      throw new OversizedMessageError({ peer, kind, reason: error.message }, { cause: error })
+    throw new MalformedMessageError(
+      { peer, kind, field: 'body', reason: error instanceof Error ? error.message : 'undecodable' },
+      { cause: error }
+    )
   }
 }

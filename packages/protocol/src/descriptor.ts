@@ -134,19 +134,49 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
   }
   const { roster, plan } = descriptor
   const peers = new Set(roster.map(entry => entry.peer))
-  demand(peers.size === roster.length, 'roster', 'every peer once', `${roster.length - peers.size} repeated`, 'Merge the roles of each peer into one entry.')
-  demand(canonicalJson(roster) === canonicalJson(canonicalRoster(roster)), 'roster', 'canonical order', 'another order', 'Sort by peer id, roles in their order.')
+  demand(
+    peers.size === roster.length,
+    'roster',
+    'every peer once',
+    `${roster.length - peers.size} repeated`,
+    'Merge the roles of each peer into one entry.'
+  )
+  demand(
+    canonicalJson(roster) === canonicalJson(canonicalRoster(roster)),
+    'roster',
+    'canonical order',
+    'another order',
+    'Sort by peer id, roles in their order.'
+  )
   const evaluators = peersWith(roster, 'evaluator')
   demand(evaluators.length === 1, 'roster', 'one evaluator', evaluators.length, 'Give the role evaluator to exactly one peer.')
-  demand(evaluators[0] === descriptor.coordinator, 'coordinator', `the evaluator ${evaluators[0]}`, descriptor.coordinator, 'The evaluator coordinates its session.')
+  demand(
+    evaluators[0] === descriptor.coordinator,
+    'coordinator',
+    `the evaluator ${evaluators[0]}`,
+    descriptor.coordinator,
+    'The evaluator coordinates its session.'
+  )
   const owners = peersWith(roster, 'model-owner').length
   demand(owners === 1, 'roster', 'one model owner', owners, 'Give the role model-owner to exactly one peer.')
   const queriers = peersWith(roster, 'querier').length
   demand(queriers >= 1, 'roster', 'at least one querier', queriers, 'Give the role querier to whoever reads results.')
   const holders = peersWith(roster, 'key-holder').length
   demand(holders >= 1, 'roster', 'at least one key holder', holders, 'Give the role key-holder to the cohort.')
-  demand(plan.parties === holders, 'plan.parties', `${holders} key holders of the roster`, plan.parties, 'Plan for as many parties as the roster has key holders.')
-  demand(plan.batch === descriptor.batch, 'batch', `the plan's ${plan.batch}`, descriptor.batch, 'Propose the batch that the plan was made for.')
+  demand(
+    plan.parties === holders,
+    'plan.parties',
+    `${holders} key holders of the roster`,
+    plan.parties,
+    'Plan for as many parties as the roster has key holders.'
+  )
+  demand(
+    plan.batch === descriptor.batch,
+    'batch',
+    `the plan's ${plan.batch}`,
+    descriptor.batch,
+    'Propose the batch that the plan was made for.'
+  )
   demand(
     descriptor.switchesPerQuerier * queriers <= descriptor.maximumDecryptions,
     'switchesPerQuerier',
@@ -154,5 +184,11 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
     descriptor.switchesPerQuerier,
     'Raise maximumDecryptions (and plan for its flooding) or lower the quota.'
   )
-  demand(descriptor.floodingBits >= MINIMUM_FLOODING_BITS, 'floodingBits', `at least ${MINIMUM_FLOODING_BITS}`, descriptor.floodingBits, 'Raise floodingBits.')
+  demand(
+    descriptor.floodingBits >= MINIMUM_FLOODING_BITS,
+    'floodingBits',
+    `at least ${MINIMUM_FLOODING_BITS}`,
+    descriptor.floodingBits,
+    'Raise floodingBits.'
+  )
 }

@@ -12,7 +12,7 @@ import {
   OversizedMessageError,
   PartyMissingError,
   PeerUnreachableError,
-  ProtocolError,
+  type ProtocolError,
   QuotaExceededError,
   RemoteFailureError,
   ReplayedMessageError,
@@ -59,7 +59,8 @@ function isBuildable(code: string): code is keyof typeof BUILDERS {
 /** A typed error from its code and fields; a code this version does not know becomes an InternalError that names it. */
 export function errorFromCode(code: string, details: ErrorDetails): ProtocolError {
   if (isBuildable(code)) return BUILDERS[code](details)
-  if (code === 'remote-failure') return new RemoteFailureError(known(details.peer), new InternalError({ reason: known(details.reason) }), details)
+  if (code === 'remote-failure')
+    return new RemoteFailureError(known(details.peer), new InternalError({ reason: known(details.reason) }), details)
   return new InternalError({ ...details, reason: details.reason === undefined ? `failure code ${code}` : `${code}: ${details.reason}` })
 }
 
@@ -77,11 +78,17 @@ export function encodeFailure(error: unknown): Uint8Array {
 /** The typed error of a Failure. Never throws: bytes that are no Failure give a MalformedMessageError. */
 export function decodeFailure(bytes: Uint8Array, peer: string): ProtocolError {
   if (bytes.length > MAXIMUM_FAILURE_BYTES) {
-    return new OversizedMessageError({ peer, kind: 'failure', expected: `at most ${MAXIMUM_FAILURE_BYTES} bytes`, actual: `${bytes.length} bytes` })
+    return new OversizedMessageError({
+      peer,
+      kind: 'failure',
+      expected: `at most ${MAXIMUM_FAILURE_BYTES} bytes`,
+      actual: `${bytes.length} bytes`
+    })
   }
   try {
     const failure = Failure.decode(bytes)
-    if (failure.code === '') return new MalformedMessageError({ peer, kind: 'failure', field: 'code', expected: 'a failure code', actual: 'none' })
+    if (failure.code === '')
+      return new MalformedMessageError({ peer, kind: 'failure', field: 'code', expected: 'a failure code', actual: 'none' })
     const details: ErrorDetails = {}
     for (const key of DETAIL_KEYS) if (failure[key] !== '') details[key] = failure[key].slice(0, MAXIMUM_DETAIL)
     return errorFromCode(failure.code, details)

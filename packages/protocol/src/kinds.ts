@@ -16,7 +16,13 @@ import {
   type MessageSizes
 } from './sizes.js'
 
-type Loose<T> = T extends Uint8Array ? Uint8Array : T extends readonly (infer U)[] ? Loose<U>[] : T extends object ? { [K in keyof T]: Loose<T[K]> } : T
+type Loose<T> = T extends Uint8Array
+  ? Uint8Array
+  : T extends readonly (infer U)[]
+    ? Loose<U>[]
+    : T extends object
+      ? { [K in keyof T]: Loose<T[K]> }
+      : T
 
 type EnvelopeBodies = Omit<messages.Envelope, 'version' | 'session' | 'lane' | 'sequence'>
 
@@ -45,7 +51,10 @@ const planned =
   (bound: (sizes: MessageSizes) => number) =>
   (sizes: MessageSizes | undefined): number =>
     sizes === undefined ? 0 : bound(sizes) + MAXIMUM_FAILURE_BYTES
-const parties = (...fields: string[]) => (): Record<string, number> => Object.fromEntries(fields.map(field => [field, MAXIMUM_PARTIES]))
+const parties =
+  (...fields: string[]) =>
+  (): Record<string, number> =>
+    Object.fromEntries(fields.map(field => [field, MAXIMUM_PARTIES]))
 
 export const KINDS: { readonly [K in Kind]: KindEntry } = {
   hello: { field: 16, codec: messages.Hello, bound: small },
@@ -54,7 +63,12 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   architectureReply: { field: 19, codec: messages.ArchitectureReply, bound: () => MAXIMUM_ARCHITECTURE_BYTES },
   propose: { field: 20, codec: messages.Propose, bound: () => MAXIMUM_DESCRIPTOR_BYTES },
   acceptance: { field: 21, codec: messages.Acceptance, bound: planned(sizes => sizes.resultKey + MAXIMUM_SIGNATURE_BYTES) },
-  commitments: { field: 22, codec: messages.Commitments, bound: () => list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES), limits: parties('entries') },
+  commitments: {
+    field: 22,
+    codec: messages.Commitments,
+    bound: () => list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES),
+    limits: parties('entries')
+  },
   reveal: { field: 23, codec: messages.Reveal, bound: small },
   open: {
     field: 24,
@@ -72,7 +86,9 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   shares: {
     field: 32,
     codec: messages.Shares,
-    bound: planned(sizes => Math.max(sizes.keyShare, list(sizes.refreshCount, sizes.refreshShare), list(sizes.switchCount, sizes.switchShare))),
+    bound: planned(sizes =>
+      Math.max(sizes.keyShare, list(sizes.refreshCount, sizes.refreshShare), list(sizes.switchCount, sizes.switchShare))
+    ),
     limits: sizes => ({ shares: sizes === undefined ? 0 : Math.max(1, sizes.refreshCount, sizes.switchCount) })
   },
   modelPart: { field: 33, codec: messages.ModelPart, bound: small },

@@ -95,7 +95,10 @@ export class Link implements Connection {
       const reply = KINDS[rule.reply]
       const sizes = this.#options.record()?.sizes
       const response = await orAborted(
-        this.#options.transport.request(this.peer, request, { signal: controller.signal, maximumResponseBytes: reply.bound(sizes) + ENVELOPE_BYTES }),
+        this.#options.transport.request(this.peer, request, {
+          signal: controller.signal,
+          maximumResponseBytes: reply.bound(sizes) + ENVELOPE_BYTES
+        }),
         controller.signal
       )
       this.#options.meter.received(rule.phase, response.length)
@@ -147,9 +150,13 @@ export class Link implements Connection {
 
 /** Damage in transit, on the way there or back; a repetition (with a new sequence number) may get through. */
 function isRepeatable(error: unknown): error is Error {
-  if (error instanceof MalformedMessageError || error instanceof OversizedMessageError || error instanceof OutOfOrderMessageError) return true
+  if (error instanceof MalformedMessageError || error instanceof OversizedMessageError || error instanceof OutOfOrderMessageError)
+    return true
   if (error instanceof DeadlineExceededError) return true
-  return error instanceof RemoteFailureError && ['malformed-message', 'signature', 'residue-range', 'replayed-message'].includes(error.remote.code)
+  return (
+    error instanceof RemoteFailureError &&
+    ['malformed-message', 'signature', 'residue-range', 'replayed-message'].includes(error.remote.code)
+  )
 }
 
 async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

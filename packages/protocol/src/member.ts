@@ -1,18 +1,127 @@
-import type { MemberOptions, QueryOptions, SessionSummary } from './options.js'
+/** A party that serves: every role but the evaluator's, on a transport. */
+import type { Connection } from './connection.js'
+import { NotPermittedError, PartyMissingError, SessionAbortedError } from './errors.js'
+import { Link } from './link.js'
+import { DEFAULT_DEADLINES, type Deadlines, type MemberOptions, type QueryOptions, type SessionSummary } from './options.js'
+import { Party } from './party.js'
+import type { PartySession } from './party-session.js'
+import { Receiver } from './receiver.js'
+import { rolesOf } from './roster.js'
 
-/** Every role but the evaluator: answers the coordinator, and asks queries. */
-export declare class Member {
-  constructor(options: MemberOptions)
+/** How long leaving waits for the coordinator to hear of it. */
+const FAREWELL = 2_000
+
+export class Member {
+  readonly #options: MemberOptions
+  readonly #deadlines: Deadlines
+  readonly #party: Party
+  readonly #receiver: Receiver
+  readonly #links = new WeakMap<PartySession, Link>()
+  #unsubscribe: (() => void) | undefined
+  #stopped = false
+
+  /** @throws NotPermittedError when this peer is not in the roster, or is its evaluator */
+  constructor(options: MemberOptions) {
+    const { transport, roster } = options
+    const roles = rolesOf(roster, transport.self)
+    if (roles === undefined || roles.includes('evaluator')) {
+      throw new NotPermittedError({
+        peer: transport.self,
+        field: 'roster',
+        expected: 'this peer, without the role evaluator',
+        actual: roles?.join(', ') ?? 'no entry',
+        remedy: roles === undefined ? 'Add this peer to the roster.' : 'Use Coordinator for the evaluator.'
+      })
+    }
+    this.#options = options
+    this.#deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
+    this.#party = new Party(options, {
+      uplink: session => this.#uplink(session),
+      ended: record => this.#receiver.forget(record)
+    })
+    this.#receiver = new Receiver({
+      self: transport.self,
+      roster,
+      record: () => this.#party.current?.record,
+      handler: this.#party.handle,
+      onRefused: (error, peer) => options.onRefused?.(error, peer)
+    })
+  }
+
   /** Begins to serve. */
-  start(): void
-  /** Resolves when the current (or next) session is ready for queries. */
-  ready(): Promise<void>
-  /** Logits per sample; samples beyond the plan's batch are asked in several queries. */
-  query(samples: readonly Float64Array[], options?: QueryOptions): Promise<Float64Array[]>
+  start(): void {
+    const { transport, signal } = this.#options
+    signal?.throwIfAborted()
+    transport.serve(
+      async (peer, request, context) => {
+        if (this.#stopped) throw new NotPermittedError({ peer, reason: 'this party has stopped' })
+        return await this.#receiver.receive(peer, request, context.signal)
+      },
+      { maximumRequestBytes: peer => this.#receiver.maximumRequestBytes(peer) }
+    )
+    this.#unsubscribe = transport.onPeerChange((peer, state) => {
+      const session = this.#party.current
+      if (state === 'down' && session !== undefined && peer === session.descriptor.coordinator) {
+        void this.#party.end(session, new PartyMissingError({ peer, phase: session.phase, reason: 'connection lost' }))
+      }
+    })
+    signal?.addEventListener('abort', () => void this.stop(), { once: true })
+  }
+
+  /** Resolves when the current (or next) session is ready for queries; rejects when it is aborted before. */
+  async ready(): Promise<void> {
+    await this.#party.ready()
+  }
+
+  /**
+   * Logits per sample; samples beyond the plan's batch are asked in several queries, one after the other. Waits for the session to be ready.
+   * @throws RemoteFailureError what the evaluator answered; PartyMissingError, SessionAbortedError when the session ends meanwhile
+   */
+  async query(samples: readonly Float64Array[], options: QueryOptions = {}): Promise<Float64Array[]> {
+    return await this.#party.query(samples, options)
+  }
+
   /** No more queries from this party in this session; the session closes when all queriers and data owners have left. */
-  leave(): Promise<void>
-  /** Resolves when the current (or next) session closes in good order; rejects with PartyMissingError or SessionAbortedError when it is aborted. */
-  finished(): Promise<SessionSummary>
+  async leave(): Promise<void> {
+    await this.#party.leave()
+  }
+
+  /**
+   * Resolves when the current (or next) session closes in good order; the outcome of a session is told once, then the next one is waited for.
+   * @throws PartyMissingError, SessionAbortedError when it is aborted, naming who and why
+   */
+  async finished(): Promise<SessionSummary> {
+    return await this.#party.finished()
+  }
+
   /** Leaves a running session (the others are told) and stops serving. */
-  stop(): Promise<void>
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#unsubscribe?.()
+    const session = this.#party.current
+    if (session === undefined) return
+    const self = this.#options.transport.self
+    const farewell = { code: 'session-aborted', culprit: self, phase: session.phase, reason: 'this party was stopped' }
+    await this.#uplink(session)
+      .request('abort', farewell, AbortSignal.timeout(FAREWELL))
+      .catch(() => undefined)
+    await this.#party.end(session, new SessionAbortedError({ culprit: self, phase: session.phase, reason: 'this party was stopped' }))
+  }
+
+  #uplink(session: PartySession): Connection {
+    let link = this.#links.get(session)
+    if (link === undefined) {
+      link = new Link({
+        transport: this.#options.transport,
+        peer: session.descriptor.coordinator,
+        deadlines: this.#deadlines,
+        record: () => session.record,
+        meter: session.record.meter,
+        onRefused: (error, peer) => this.#options.onRefused?.(error, peer)
+      })
+      this.#links.set(session, link)
+    }
+    return link
+  }
 }

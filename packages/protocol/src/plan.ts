@@ -4,8 +4,16 @@
 import * as z from 'zod'
 
 const level = z.number().int().min(0).max(64)
-const count = z.number().int().min(0).max(2 ** 24)
-const positive = z.number().int().min(1).max(2 ** 24)
+const count = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 24)
+const positive = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 24)
 
 const parametersSchema = z.looseObject({
   logN: z.number().int().min(4).max(17),

@@ -7,8 +7,8 @@ import { decodeBody, encodeMessage, type Header, readHeader } from './codec.js'
 import type { Handler } from './connection.js'
 import { equalBytes, toHex } from './digest.js'
 import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError, WrongSessionError } from './errors.js'
-import { isRequest, KINDS, RULES, type RequestKind, ruleOf } from './kinds.js'
-import { hasRole, rolesOf, type RosterEntry } from './roster.js'
+import { isRequest, KINDS, type RequestKind, RULES, ruleOf } from './kinds.js'
+import { hasRole, type RosterEntry, rolesOf } from './roster.js'
 import { SequenceGuard } from './sequence.js'
 import type { SessionRecord } from './session-record.js'
 import { ENVELOPE_BYTES, MAXIMUM_FAILURE_BYTES } from './sizes.js'
@@ -74,7 +74,13 @@ export class Receiver {
     const refusal = this.#mayNotSend(peer, kind)
     if (refusal !== undefined) throw refusal
     if (rule.to !== undefined && !hasRole(this.#options.roster, this.#options.self, rule.to)) {
-      throw new NotPermittedError({ peer, kind, field: 'receiver', expected: `a party with the role ${rule.to}`, actual: this.#options.self })
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'receiver',
+        expected: `a party with the role ${rule.to}`,
+        actual: this.#options.self
+      })
     }
     const record = this.#options.record()
     this.#checkSession(peer, header, record)
@@ -88,7 +94,13 @@ export class Receiver {
     active?.meter.begin(rule.phase)
     try {
       if (header.body.length > KINDS[kind].bound(record?.sizes)) {
-        throw new OversizedMessageError({ peer, kind, field: 'body', expected: `at most ${KINDS[kind].bound(record?.sizes)} bytes`, actual: `${header.body.length} bytes` })
+        throw new OversizedMessageError({
+          peer,
+          kind,
+          field: 'body',
+          expected: `at most ${KINDS[kind].bound(record?.sizes)} bytes`,
+          actual: `${header.body.length} bytes`
+        })
       }
       const body = decodeBody(kind, header.body, record?.sizes, peer)
       const reply =

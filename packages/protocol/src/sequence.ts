@@ -43,7 +43,13 @@ export class SequenceGuard {
       throw new ReplayedMessageError(details)
     }
     if (sequence > lane.last + MAXIMUM_GAP) {
-      throw new OutOfOrderMessageError({ peer, kind, field: 'sequence', expected: `at most ${lane.last + MAXIMUM_GAP}`, actual: String(sequence) })
+      throw new OutOfOrderMessageError({
+        peer,
+        kind,
+        field: 'sequence',
+        expected: `at most ${lane.last + MAXIMUM_GAP}`,
+        actual: String(sequence)
+      })
     }
     for (let skipped = lane.last + 1; skipped < sequence; skipped++) lane.skipped.add(skipped)
     while (lane.skipped.size > MAXIMUM_GAP) lane.skipped.delete(lane.skipped.values().next().value as number)
@@ -73,7 +79,8 @@ export class SequenceGuard {
   }
 
   #checkLane({ peer, kind, lane }: SequencedMessage): void {
-    if (lane >= MAXIMUM_LANES) throw new MalformedMessageError({ peer, kind, field: 'lane', expected: `below ${MAXIMUM_LANES}`, actual: String(lane) })
+    if (lane >= MAXIMUM_LANES)
+      throw new MalformedMessageError({ peer, kind, field: 'lane', expected: `below ${MAXIMUM_LANES}`, actual: String(lane) })
   }
 
   #lane(message: SequencedMessage): Lane {

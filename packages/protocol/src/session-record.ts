@@ -1,8 +1,9 @@
 /** What both ends of a connection keep for one session: its identifiers, bounds, figures and log. */
+
+import type { SessionDescriptor } from './descriptor.js'
 import { toHex } from './digest.js'
 import type { PhaseMeter } from './phase-meter.js'
 import { type MessageSizes, messageSizes } from './sizes.js'
-import type { SessionDescriptor } from './descriptor.js'
 import { Transcript } from './transcript.js'
 
 export class SessionRecord {

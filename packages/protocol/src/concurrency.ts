@@ -1,0 +1,45 @@
+/** Doing several things at a time: all at once, or a bounded number. The first failure stops the rest and is the one reported. */
+
+/** Runs `task` for every item at once. */
+export async function together<T, R>(
+  items: readonly T[],
+  signal: AbortSignal,
+  task: (item: T, signal: AbortSignal, index: number) => Promise<R>
+): Promise<R[]> {
+  return await linked(signal, async inner => await Promise.all(items.map((item, index) => task(item, inner, index))))
+}
+
+/** Runs `task` for 0 … count-1, in order, at most `width` at a time. */
+export async function windowed(
+  count: number,
+  width: number,
+  signal: AbortSignal,
+  task: (index: number, signal: AbortSignal) => Promise<void>
+): Promise<void> {
+  let next = 0
+  await linked(signal, async inner => {
+    const worker = async (): Promise<void> => {
+      while (next < count) {
+        inner.throwIfAborted()
+        await task(next++, inner)
+      }
+    }
+    await Promise.all(Array.from({ length: Math.max(1, Math.min(width, count)) }, worker))
+  })
+}
+
+/** Runs `body` with a signal that fires with the outer one, and when `body` fails. */
+async function linked<R>(signal: AbortSignal, body: (inner: AbortSignal) => Promise<R>): Promise<R> {
+  signal.throwIfAborted()
+  const controller = new AbortController()
+  const abort = (): void => controller.abort(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await body(controller.signal)
+  } catch (error) {
+    controller.abort(error)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

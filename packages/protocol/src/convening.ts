@@ -1,0 +1,157 @@
+/** The coordinator's first steps: everybody there, the model's shape, the plan, the agreement (agreement.ts), one session id. */
+import { commitmentTo, NONCE_BYTES, openedDigest } from './agreement.js'
+import { canonicalJson, parseJson } from './canonical.js'
+import { together } from './concurrency.js'
+import type { Connection } from './connection.js'
+import { createDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './descriptor.js'
+import { equalBytes, hash } from './digest.js'
+import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, PeerUnreachableError, SignatureError } from './errors.js'
+import { checkCommitments } from './joining.js'
+import { connectionsWith, type Lead } from './lead.js'
+import { delay } from './link.js'
+import type { Planner, SessionLimits } from './options.js'
+import { type Architecture, outputCount, type Plan, parsePlan } from './plan.js'
+import { hasRole, peersWith, rolesOf } from './roster.js'
+
+const ROSTER_RETRY = 250
+const DEFAULT_QUERIES = 16
+
+/** Waits until everybody answers. @throws PartyMissingError naming who did not come in time */
+export async function gatherRoster(lead: Lead, deadline: number): Promise<void> {
+  const total = lead.connections.size
+  let done = 0
+  await together([...lead.connections.values()], lead.signal, async (connection, signal) => {
+    await greet(lead, connection, deadline, signal)
+    lead.progress({ phase: 'roster', done: ++done, total, peer: connection.peer })
+  })
+}
+
+async function greet(lead: Lead, connection: Connection, deadline: number, signal: AbortSignal): Promise<void> {
+  const { peer } = connection
+  for (let waited = 0; ; waited += ROSTER_RETRY) {
+    try {
+      const { roles } = await connection.request('hello', {}, signal)
+      const expected = rolesOf(lead.roster, peer)!
+      if (canonicalJson([...roles].sort()) === canonicalJson([...expected].sort())) return
+      throw new DescriptorRejectedError({
+        peer,
+        kind: 'hello',
+        field: 'roles',
+        expected: expected.join(', '),
+        actual: roles.map(role => role.slice(0, 40)).join(', '),
+        remedy: 'Configure the same roles at every party.'
+      })
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof PartyMissingError || error instanceof PeerUnreachableError)) throw error
+      if (waited >= deadline)
+        throw new PartyMissingError({ peer, phase: 'roster', reason: `did not come within ${deadline / 1000} s` }, { cause: error })
+      await delay(ROSTER_RETRY, signal)
+    }
+  }
+}
+
+/** Asks the model owner for the shape of its model and has the planner plan it. @throws MalformedMessageError, whatever the planner throws */
+export async function makePlan(lead: Lead, planner: Planner, limits: Partial<SessionLimits>): Promise<Plan> {
+  const [owner] = connectionsWith(lead, 'model-owner')
+  if (owner === undefined) {
+    throw new DescriptorRejectedError({
+      field: 'roster',
+      expected: 'a model owner',
+      actual: 'none',
+      remedy: 'Give the role model-owner to one peer.'
+    })
+  }
+  lead.progress({ phase: 'plan', done: 0, total: 1, peer: owner.peer })
+  const { json } = await owner.request('architecture', {}, lead.signal)
+  let architecture: Architecture
+  try {
+    architecture = parseJson(json) as Architecture
+  } catch (error) {
+    throw new MalformedMessageError({ peer: owner.peer, kind: 'architectureReply', field: 'json', expected: 'JSON' }, { cause: error })
+  }
+  const parties = peersWith(lead.roster, 'key-holder').length
+  const floodingBits = limits.floodingBits ?? MINIMUM_FLOODING_BITS
+  const plan = parsePlan(await planner(architecture, { parties, floodingBits, signal: lead.signal }))
+  lead.progress({ phase: 'plan', done: 1, total: 1, peer: owner.peer })
+  return plan
+}
+
+/** The descriptor for a plan, with the limits asked for or what follows from the number of queries. @throws DescriptorRejectedError */
+export function describeSession(lead: Lead, plan: Plan, limits: Partial<SessionLimits>): SessionDescriptor {
+  const queriers = Math.max(1, peersWith(lead.roster, 'querier').length)
+  const perQuerier = limits.switchesPerQuerier ?? (limits.queries ?? DEFAULT_QUERIES) * outputCount(plan)
+  const maximumDecryptions = limits.maximumDecryptions ?? perQuerier * queriers
+  return createDescriptor({
+    coordinator: lead.self,
+    roster: lead.roster,
+    plan,
+    floodingBits: limits.floodingBits ?? MINIMUM_FLOODING_BITS,
+    maximumDecryptions,
+    switchesPerQuerier: limits.switchesPerQuerier ?? Math.floor(maximumDecryptions / queriers)
+  })
+}
+
+/** Propose, collect acceptances, collect nonces, open. @throws SignatureError, MalformedMessageError naming the party; RemoteFailureError when one refuses */
+export async function agree(lead: Lead, descriptor: SessionDescriptor): Promise<void> {
+  const bytes = encodeDescriptor(descriptor)
+  const proposalId = await hash(bytes)
+  const own = lead.connections.get(lead.self)!
+  const total = 3 * lead.connections.size
+  let done = 0
+  const step = (peer: string): void => lead.progress({ phase: 'session', done: ++done, total, peer })
+
+  // This party's own acceptance comes first: with it the session exists here.
+  const ownAcceptance = await own.request('propose', { descriptor: bytes }, lead.signal)
+  const acceptances = await together([...lead.connections.values()], lead.signal, async (connection, signal) => {
+    const acceptance = connection === own ? ownAcceptance : await connection.request('propose', { descriptor: bytes }, signal)
+    const { peer } = connection
+    const querier = hasRole(lead.roster, peer, 'querier')
+    const resultKeyHash = querier ? await hash(acceptance.resultKey) : new Uint8Array(0)
+    if (querier !== acceptance.resultKey.length > 0) {
+      throw new MalformedMessageError({
+        peer,
+        kind: 'acceptance',
+        field: 'resultKey',
+        expected: querier ? 'a key' : 'none',
+        actual: `${acceptance.resultKey.length} bytes`
+      })
+    }
+    step(peer)
+    return { peer, commitment: acceptance.commitment, resultKeyHash, signature: acceptance.signature, resultKey: acceptance.resultKey }
+  })
+  const entries = acceptances.map(({ peer, commitment, resultKeyHash, signature }) => ({ peer, commitment, resultKeyHash, signature }))
+  for (const entry of entries) {
+    await checkCommitments(
+      lead,
+      { ...descriptor, roster: descriptor.roster.filter(({ peer }) => peer === entry.peer) },
+      proposalId,
+      [entry],
+      entry
+    )
+  }
+
+  const nonces = await together([...lead.connections.values()], lead.signal, async (connection, signal, index) => {
+    const { peer } = connection
+    const { nonce } = await connection.request('commitments', { entries }, signal)
+    const expected = entries[index]!.commitment
+    if (nonce.length !== NONCE_BYTES || !equalBytes(commitmentTo(peer, nonce), expected)) {
+      throw new SignatureError({ peer, kind: 'reveal', field: 'nonce', expected: 'the nonce that was committed to' })
+    }
+    step(peer)
+    return { peer, nonce }
+  })
+
+  const resultKeys = acceptances.filter(({ resultKey }) => resultKey.length > 0).map(({ peer, resultKey }) => ({ peer, key: resultKey }))
+  const open = (peer: string) => ({ nonces, resultKeys: hasRole(lead.roster, peer, 'key-holder') ? resultKeys : [] })
+  const ownOpened = await own.request('open', open(lead.self), lead.signal)
+  const sessionId = lead.session().record.sessionId!
+  await together([...lead.connections.values()], lead.signal, async (connection, signal) => {
+    const { peer } = connection
+    const { signature } = connection === own ? ownOpened : await connection.request('open', open(peer), signal)
+    if (!(await lead.signer.verify(peer, openedDigest(sessionId, peer), signature))) {
+      throw new SignatureError({ peer, kind: 'opened', field: 'signature', expected: `a signature of ${peer} over the session id` })
+    }
+    step(peer)
+  })
+}

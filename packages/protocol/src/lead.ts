@@ -1,0 +1,31 @@
+/** What the coordinator's steps share: everybody's connection, the session, the way to stop. */
+import type { Connection } from './connection.js'
+import type { PartyCryptography } from './cryptography.js'
+import type { Phase, ProgressEvent } from './options.js'
+import type { PartySession } from './party-session.js'
+import type { PhaseMeter } from './phase-meter.js'
+import { peersWith, type Role, type RosterEntry } from './roster.js'
+import type { Signer } from './signer.js'
+
+export interface Lead {
+  readonly self: string
+  readonly roster: readonly RosterEntry[]
+  readonly signer: Signer
+  readonly cryptography: PartyCryptography
+  /** In canonical order; this party's own is local. */
+  readonly connections: ReadonlyMap<string, Connection>
+  readonly meter: PhaseMeter
+  readonly signal: AbortSignal
+  /** Requests in flight to one party. */
+  readonly window: number
+  progress(event: ProgressEvent): void
+  onRefused(error: Error, peer: string): void
+  /** Begins a phase: what is done from here belongs to it. */
+  enter(phase: Phase): void
+  /** The session, from the proposal on. */
+  session(): PartySession
+}
+
+export function connectionsWith(lead: Lead, role: Role): Connection[] {
+  return peersWith(lead.roster, role).map(peer => lead.connections.get(peer)!)
+}

@@ -1,0 +1,27 @@
+/** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored. */
+import { windowed } from './concurrency.js'
+import { checkBytes } from './duties.js'
+import { MalformedMessageError } from './errors.js'
+import { connectionsWith, type Lead } from './lead.js'
+
+export async function uploadModel(lead: Lead): Promise<void> {
+  const owner = connectionsWith(lead, 'model-owner')[0]!
+  const { plan, record } = lead.session()
+  const total = plan.weights.count
+  let done = 0
+  await windowed(total, lead.window, lead.signal, async (index, signal) => {
+    const part = await owner.request('modelPart', { index }, signal)
+    if (part.index !== index) {
+      throw new MalformedMessageError({
+        peer: owner.peer,
+        kind: 'modelPartReply',
+        field: 'index',
+        expected: String(index),
+        actual: String(part.index)
+      })
+    }
+    checkBytes(part.ciphertext, record.sizes.modelPart, 'ciphertext', 'modelPartReply', owner.peer)
+    await lead.cryptography.storeModelPart(index, part.ciphertext)
+    lead.progress({ phase: 'model-upload', done: ++done, total, peer: owner.peer })
+  })
+}

@@ -1,0 +1,301 @@
+/**
+ * Asking a query and reading its result.
+ *
+ * The data owner opens a query, sends its encrypted inputs and has it evaluated; the querier it named (as a rule itself) receives the ciphertexts, switched
+ * to its own key, and decrypts them.
+ */
+import { windowed } from './concurrency.js'
+import type { Connection, HandlerContext } from './connection.js'
+import { equalBytes, hash, randomBytes, toHex } from './digest.js'
+import { checkBytes, checkIndex, checkText, type Handlers, type PartyComponents } from './duties.js'
+import {
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  PartyMissingError,
+  QuotaExceededError,
+  RemoteFailureError,
+  ShareConflictError
+} from './errors.js'
+import { decodeFailure } from './failure.js'
+import type { Bodies } from './kinds.js'
+import type { Deadlines } from './options.js'
+import type { PartySession } from './party-session.js'
+import { inputCount, outputCount } from './plan.js'
+import { hasRole } from './roster.js'
+import { Vigil } from './vigil.js'
+
+/** Queries whose results a querier may be receiving at one time. */
+const MAXIMUM_RECEIVING = 16
+
+interface Asked {
+  readonly result: PromiseWithResolvers<Float64Array[]>
+  readonly vigil: Vigil
+}
+
+interface Receiving {
+  readonly owner: string
+  readonly samples: number
+  readonly ciphertexts: (Uint8Array | undefined)[]
+  readonly hashes: (Uint8Array | undefined)[]
+  decrypting: Promise<void> | undefined
+}
+
+export interface QueryClientOptions {
+  window: number
+  deadlines: Deadlines
+  /** Connection to the evaluator of a session. */
+  uplink(session: PartySession): Connection
+  onPredictions?(result: { query: string; from: string; predictions: Float64Array[] }): void
+}
+
+export class QueryClient {
+  readonly #party: PartyComponents
+  readonly #options: QueryClientOptions
+  readonly #asked = new Map<string, Asked>()
+  readonly #receiving = new Map<string, Receiving>()
+  /** Hashes of results already read, the latest few, to recognise repetitions. */
+  readonly #completed = new Map<string, readonly (Uint8Array | undefined)[]>()
+  /** Samples are set in one place, so queries of one process take turns. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(party: PartyComponents, options: QueryClientOptions) {
+    this.#party = party
+    this.#options = options
+  }
+
+  /** The session is over: nothing more will come. */
+  reset(reason: Error): void {
+    for (const asked of this.#asked.values()) asked.result.reject(reason)
+    this.#asked.clear()
+    this.#receiving.clear()
+    this.#completed.clear()
+  }
+
+  /**
+   * Logits per sample, in order; empty when another party is the querier.
+   * @throws what the evaluator answered (RemoteFailureError), PartyMissingError, SessionAbortedError
+   */
+  async ask(session: PartySession, samples: readonly Float64Array[], querier: string, signal: AbortSignal): Promise<Float64Array[]> {
+    const { self, roles } = this.#party
+    if (!roles.includes('data-owner') && !roles.includes('querier')) {
+      throw new NotPermittedError({
+        peer: self,
+        kind: 'queryOpen',
+        field: 'sender',
+        expected: 'the role querier or data-owner',
+        actual: roles.join(', ')
+      })
+    }
+    if (!hasRole(session.descriptor.roster, querier, 'querier')) {
+      throw new NotPermittedError({
+        peer: querier,
+        kind: 'queryOpen',
+        field: 'querier',
+        expected: 'the role querier',
+        actual: 'no such role'
+      })
+    }
+    if (samples.length === 0) return []
+    const results: Float64Array[] = []
+    for (let start = 0; start < samples.length; start += session.plan.batch) {
+      const batch = samples.slice(start, start + session.plan.batch)
+      const turn = this.#turn.then(async () => await this.#ask(session, batch, querier, signal))
+      this.#turn = turn.catch(() => undefined)
+      results.push(...(await turn))
+    }
+    return results
+  }
+
+  async #ask(session: PartySession, samples: Float64Array[], querier: string, outer: AbortSignal): Promise<Float64Array[]> {
+    const signal = AbortSignal.any([outer, session.signal])
+    signal.throwIfAborted()
+    const query = toHex(randomBytes(16))
+    const uplink = this.#options.uplink(session)
+    const asked = this.#expect(query, uplink)
+    const abort = (): void => asked.result.reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await session.record.meter.measure('input', async () => await this.#send(session, uplink, query, samples, querier, signal))
+      await uplink.request('queryEvaluate', { query }, signal)
+      const predictions = await session.record.meter.measure('evaluation', async () => await asked.result.promise)
+      session.queries++
+      return predictions
+    } catch (error) {
+      // An evaluator that does not answer is what ends the session; the reason it ended for says more.
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+      asked.vigil.stop()
+      this.#asked.delete(query)
+    }
+  }
+
+  async #send(
+    session: PartySession,
+    uplink: Connection,
+    query: string,
+    samples: Float64Array[],
+    querier: string,
+    signal: AbortSignal
+  ): Promise<void> {
+    const { cryptography } = this.#party
+    await cryptography.setSamples(samples)
+    await uplink.request('queryOpen', { query, querier, samples: samples.length }, signal)
+    const total = inputCount(session.plan)
+    let done = 0
+    await windowed(total, this.#options.window, signal, async (index, inner) => {
+      const ciphertext = await cryptography.encryptInput(index)
+      await uplink.request('queryInput', { query, index, ciphertext }, inner)
+      this.#party.progress({ phase: 'input', done: ++done, total, query })
+    })
+  }
+
+  #expect(query: string, uplink: Connection): Asked {
+    const result = Promise.withResolvers<Float64Array[]>()
+    result.promise.catch(() => undefined)
+    const { idle } = this.#options.deadlines
+    const vigil = new Vigil({
+      idle,
+      // How long an evaluation may take is for whoever asks to say; here it only matters that the evaluator lives.
+      longest: Number.POSITIVE_INFINITY,
+      ping: async signal => {
+        await uplink.ping(signal)
+        return true
+      },
+      onMissing: reason => result.reject(new PartyMissingError({ peer: uplink.peer, phase: 'evaluation', reason })),
+      onLost: () => undefined
+    })
+    const asked = { result, vigil }
+    this.#asked.set(query, asked)
+    return asked
+  }
+
+  readonly handlers: Handlers = {
+    queryProgress: async body => {
+      this.#asked.get(body.query)?.vigil.news()
+      this.#party.progress({
+        phase: 'evaluation',
+        done: body.done,
+        total: body.total,
+        query: body.query.slice(0, 64),
+        step: body.step.slice(0, 200)
+      })
+      return {}
+    },
+
+    queryResult: async (body, context) => await this.#take(body, context),
+
+    queryFinished: async body => {
+      this.#asked.get(body.query)?.result.resolve([])
+      return {}
+    },
+
+    queryFailed: async (body, context) => {
+      this.#receiving.delete(body.query)
+      this.#asked
+        .get(body.query)
+        ?.result.reject(new RemoteFailureError(context.peer, decodeFailure(body.failure, context.peer), { kind: 'queryEvaluate' }))
+      return {}
+    }
+  }
+
+  async #take(body: Bodies['queryResult'], context: HandlerContext): Promise<Bodies['acknowledged']> {
+    const { peer } = context
+    const kind = 'queryResult'
+    const session = this.#party.session()
+    session.require('keyed', kind, context)
+    checkText(body.query, 'query', kind, peer)
+    const total = outputCount(session.plan)
+    if (body.total !== total)
+      throw new MalformedMessageError({ peer, kind, field: 'total', expected: String(total), actual: String(body.total) })
+    checkIndex(body.index, total, 'index', kind, peer)
+    checkBytes(body.ciphertext, session.record.sizes.result, 'ciphertext', kind, peer)
+    if (body.samples < 1 || body.samples > session.plan.batch) {
+      throw new MalformedMessageError({
+        peer,
+        kind,
+        field: 'samples',
+        expected: `1 to ${session.plan.batch}`,
+        actual: String(body.samples)
+      })
+    }
+    const bytesHash = await hash(body.ciphertext)
+    const completed = this.#completed.get(body.query)
+    const receiving = completed === undefined ? this.#receivingOf(session, body, context) : undefined
+    const known = (completed ?? receiving!.hashes)[body.index]
+    if (known !== undefined && !equalBytes(known, bytesHash)) {
+      throw new ShareConflictError({ peer, kind, field: `ciphertext[${body.index}]`, reason: 'another ciphertext came before' })
+    }
+    if (receiving === undefined) return {}
+    receiving.hashes[body.index] = bytesHash
+    receiving.ciphertexts[body.index] ??= body.ciphertext
+    const done = receiving.ciphertexts.filter(ciphertext => ciphertext !== undefined).length
+    this.#party.progress({ phase: 'result', done, total, peer, query: body.query })
+    if (done === total) {
+      receiving.decrypting ??= this.#decrypt(session, body.query, receiving)
+      await receiving.decrypting
+    }
+    return {}
+  }
+
+  #receivingOf(session: PartySession, body: Bodies['queryResult'], context: HandlerContext): Receiving {
+    const { peer } = context
+    const known = this.#receiving.get(body.query)
+    if (known !== undefined) {
+      if (known.owner !== body.owner || known.samples !== body.samples) {
+        throw new MalformedMessageError({
+          peer,
+          kind: 'queryResult',
+          field: 'owner',
+          expected: `${known.owner}, ${known.samples} samples`,
+          actual: `${body.samples} samples`
+        })
+      }
+      return known
+    }
+    const own = body.owner === this.#party.self
+    if (own ? !this.#asked.has(body.query) : !hasRole(session.descriptor.roster, body.owner, 'data-owner')) {
+      throw new OutOfOrderMessageError({
+        peer,
+        kind: 'queryResult',
+        field: 'query',
+        expected: 'a query that was asked',
+        actual: body.query
+      })
+    }
+    if (this.#receiving.size >= MAXIMUM_RECEIVING) {
+      throw new QuotaExceededError({ peer, kind: 'queryResult', field: 'query', expected: `at most ${MAXIMUM_RECEIVING} at a time` })
+    }
+    const receiving: Receiving = {
+      owner: body.owner,
+      samples: body.samples,
+      ciphertexts: new Array(body.total).fill(undefined),
+      hashes: new Array(body.total).fill(undefined),
+      decrypting: undefined
+    }
+    this.#receiving.set(body.query, receiving)
+    return receiving
+  }
+
+  async #decrypt(session: PartySession, query: string, receiving: Receiving): Promise<void> {
+    let wanted: Float64Array[]
+    try {
+      const predictions = await this.#party.cryptography.decryptResults(receiving.ciphertexts as Uint8Array[])
+      wanted = predictions.slice(0, receiving.samples)
+    } catch (error) {
+      this.#asked.get(query)?.result.reject(error)
+      throw error
+    } finally {
+      this.#receiving.delete(query)
+    }
+    this.#completed.set(query, receiving.hashes)
+    if (this.#completed.size > MAXIMUM_RECEIVING) this.#completed.delete(this.#completed.keys().next().value as string)
+    if (receiving.owner === this.#party.self) this.#asked.get(query)?.result.resolve(wanted)
+    else {
+      session.queries++
+      this.#options.onPredictions?.({ query, from: receiving.owner, predictions: wanted })
+    }
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * The evaluator's counter: takes queries and their inputs, evaluates one after the other, has ciphertexts refreshed and the result switched by all key
+ * holders at once, and hands it to the querier.
+ */
+import { together } from './concurrency.js'
+import type { Connection, HandlerContext } from './connection.js'
+import type { EvaluationProgress, RefreshRequest, SwitchRequest } from './cryptography.js'
+import { equalBytes, hash } from './digest.js'
+import { checkBytes, checkIndex, checkList, checkText, type Handlers } from './duties.js'
+import {
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  PartyMissingError,
+  type ProtocolError,
+  QuotaExceededError,
+  SessionAbortedError,
+  ShareConflictError
+} from './errors.js'
+import { encodeFailure } from './failure.js'
+import type { Bodies } from './kinds.js'
+import { connectionsWith, type Lead } from './lead.js'
+import { inputCount, outputCount } from './plan.js'
+import { hasRole } from './roster.js'
+import { translateError } from './translate.js'
+
+/** Queries that one party may have open (inputs stored, not yet answered). */
+const MAXIMUM_OPEN = 4
+/** Queries of a session whose identifiers are remembered. */
+const MAXIMUM_QUERIES = 65_536
+
+interface Query {
+  readonly id: string
+  readonly owner: string
+  readonly querier: string
+  readonly samples: number
+  readonly inputs: (Uint8Array | undefined)[]
+  state: 'open' | 'evaluating' | 'done' | 'failed'
+}
+
+export class QueryDesk {
+  readonly #lead: Lead
+  readonly #heartbeat: number
+  readonly #queries = new Map<string, Query>()
+  /** Parties that may still ask. */
+  readonly #asking: Set<string>
+  /** Ciphertexts promised to each querier. */
+  readonly #promised = new Map<string, number>()
+  readonly #idle = Promise.withResolvers<void>()
+  #tail: Promise<void> = Promise.resolve()
+  #running = 0
+  #closing = false
+  /** Called when a query's fault is the session's: a key holder is missing, the session was aborted. */
+  readonly #giveUp: (error: ProtocolError) => void
+
+  constructor(lead: Lead, options: { heartbeat: number; giveUp(error: ProtocolError): void }) {
+    this.#lead = lead
+    this.#heartbeat = options.heartbeat
+    this.#giveUp = options.giveUp
+    this.#asking = new Set(
+      lead.roster.filter(({ roles }) => roles.includes('querier') || roles.includes('data-owner')).map(({ peer }) => peer)
+    )
+  }
+
+  /** Resolves when nobody will ask any more and everything asked is answered. */
+  get finished(): Promise<void> {
+    return this.#idle.promise
+  }
+
+  /** Answers what is being evaluated and takes no more. */
+  close(): void {
+    this.#closing = true
+    this.#asking.clear()
+    this.#check()
+  }
+
+  /** Whether a party may still ask, or is to read a result that is under way. */
+  isServing(peer: string): boolean {
+    if (this.#asking.has(peer)) return true
+    return [...this.#queries.values()].some(query => query.state === 'evaluating' && (query.querier === peer || query.owner === peer))
+  }
+
+  /** A party is gone; false when the session makes no sense without it. */
+  drop(peer: string): boolean {
+    this.#asking.delete(peer)
+    if (this.#asking.size === 0) return false
+    for (const query of this.#queries.values()) if (query.owner === peer || query.querier === peer) query.state = 'failed'
+    this.#check()
+    return true
+  }
+
+  readonly handlers: Handlers = {
+    queryOpen: async (body, context) => this.#open(body, context),
+    queryInput: async (body, context) => await this.#input(body, context),
+    queryEvaluate: async (body, context) => this.#evaluate(body, context),
+    leave: async (_body, context) => {
+      this.#asking.delete(context.peer)
+      this.#check()
+      return {}
+    }
+  }
+
+  #open(body: Bodies['queryOpen'], context: HandlerContext): Bodies['acknowledged'] {
+    const { peer } = context
+    const kind = 'queryOpen'
+    const session = this.#lead.session()
+    session.require('ready', kind, context)
+    checkText(body.query, 'query', kind, peer)
+    if (!hasRole(this.#lead.roster, body.querier, 'querier')) {
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'querier',
+        expected: 'a peer with the role querier',
+        actual: body.querier.slice(0, 120)
+      })
+    }
+    if (body.querier !== peer && !hasRole(this.#lead.roster, peer, 'data-owner')) {
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'sender',
+        expected: 'the role data-owner, to ask for another querier',
+        actual: 'no such role'
+      })
+    }
+    const { plan, descriptor } = session
+    if (body.samples < 1 || body.samples > plan.batch) {
+      throw new MalformedMessageError({ peer, kind, field: 'samples', expected: `1 to ${plan.batch}`, actual: String(body.samples) })
+    }
+    const known = this.#queries.get(body.query)
+    if (known !== undefined) {
+      if (known.owner === peer && known.querier === body.querier && known.samples === body.samples) return {}
+      throw new ShareConflictError({ peer, kind, field: 'query', reason: 'the identifier belongs to another query' })
+    }
+    if (this.#closing || !this.#asking.has(peer))
+      throw new OutOfOrderMessageError({ peer, kind, expected: 'queries before leaving', actual: 'left' })
+    const open = [...this.#queries.values()].filter(
+      query => query.owner === peer && (query.state === 'open' || query.state === 'evaluating')
+    ).length
+    if (open >= MAXIMUM_OPEN || this.#queries.size >= MAXIMUM_QUERIES) {
+      throw new QuotaExceededError({
+        peer,
+        kind,
+        field: 'query',
+        expected: `at most ${MAXIMUM_OPEN} open at a time`,
+        actual: String(open + 1)
+      })
+    }
+    const promised = this.#promised.get(body.querier) ?? 0
+    const count = outputCount(plan)
+    if (promised + count > descriptor.switchesPerQuerier) {
+      throw new QuotaExceededError({
+        peer,
+        kind,
+        field: 'querier',
+        expected: `at most ${descriptor.switchesPerQuerier} ciphertexts for ${body.querier}`,
+        actual: `${promised} + ${count}`,
+        remedy: 'Open a new session, or propose a larger quota.'
+      })
+    }
+    this.#promised.set(body.querier, promised + count)
+    const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
+    this.#queries.set(body.query, { id: body.query, owner: peer, querier: body.querier, samples: body.samples, inputs, state: 'open' })
+    return {}
+  }
+
+  async #input(body: Bodies['queryInput'], context: HandlerContext): Promise<Bodies['acknowledged']> {
+    const { peer } = context
+    const kind = 'queryInput'
+    const query = this.#own(body.query, kind, context)
+    checkIndex(body.index, query.inputs.length, 'index', kind, peer)
+    checkBytes(body.ciphertext, this.#lead.session().record.sizes.input, 'ciphertext', kind, peer)
+    const bytesHash = await hash(body.ciphertext)
+    const known = query.inputs[body.index]
+    if (known !== undefined) {
+      if (equalBytes(known, bytesHash)) return {}
+      throw new ShareConflictError({ peer, kind, field: `ciphertext[${body.index}]`, reason: 'another ciphertext came before' })
+    }
+    if (query.state !== 'open')
+      throw new OutOfOrderMessageError({ peer, kind, field: 'query', expected: 'an open query', actual: query.state })
+    await this.#lead.cryptography.storeInput(query.id, body.index, body.ciphertext)
+    query.inputs[body.index] = bytesHash
+    const done = query.inputs.filter(input => input !== undefined).length
+    this.#lead.progress({ phase: 'input', done, total: query.inputs.length, peer, query: query.id })
+    return {}
+  }
+
+  #evaluate(body: Bodies['queryEvaluate'], context: HandlerContext): Bodies['acknowledged'] {
+    const kind = 'queryEvaluate'
+    const query = this.#own(body.query, kind, context)
+    if (query.state !== 'open') return {}
+    const missing = query.inputs.indexOf(undefined)
+    if (missing >= 0) {
+      throw new OutOfOrderMessageError({
+        peer: context.peer,
+        kind,
+        field: 'query',
+        expected: `all ${query.inputs.length} inputs`,
+        actual: `input ${missing} is missing`
+      })
+    }
+    query.state = 'evaluating'
+    this.#running++
+    this.#tail = this.#tail.then(async () => await this.#serve(query))
+    return {}
+  }
+
+  #own(id: string, kind: string, context: HandlerContext): Query {
+    this.#lead.session().require('ready', kind, context)
+    const query = this.#queries.get(id)
+    if (query === undefined) {
+      throw new OutOfOrderMessageError({
+        peer: context.peer,
+        kind,
+        field: 'query',
+        expected: 'a query that was opened',
+        actual: id.slice(0, 64)
+      })
+    }
+    if (query.owner !== context.peer) {
+      throw new NotPermittedError({ peer: context.peer, kind, field: 'query', expected: 'the owner of the query', actual: context.peer })
+    }
+    return query
+  }
+
+  /** Evaluates a query and delivers its result. Never rejects. */
+  async #serve(query: Query): Promise<void> {
+    const { meter } = this.#lead
+    try {
+      this.#lead.enter('evaluation')
+      const result = await meter.measure('evaluation', async () => await this.#run(query))
+      this.#lead.enter('result')
+      await meter.measure('result', async () => await this.#deliver(query, result))
+      query.state = 'done'
+      this.#lead.session().queries++
+    } catch (error) {
+      query.state = 'failed'
+      await this.#fail(query, error)
+    } finally {
+      query.inputs.fill(undefined)
+      this.#running--
+      this.#check()
+    }
+  }
+
+  async #run(query: Query): Promise<Uint8Array[]> {
+    const { cryptography } = this.#lead
+    const listeners = this.#listeners(query)
+    let latest: EvaluationProgress = { done: 0, total: 1, step: 'queued' }
+    const tell = (): void => {
+      for (const listener of listeners) listener(latest)
+    }
+    const timer = setInterval(tell, this.#heartbeat)
+    try {
+      const result = await cryptography.evaluate(query.id, {
+        refresh: async request => await this.#refresh(request),
+        switchShares: async request => await this.#switch(query, request),
+        progress: progress => {
+          latest = progress
+          this.#lead.progress({ phase: 'evaluation', query: query.id, ...progress })
+          tell()
+        }
+      })
+      const total = outputCount(this.#lead.session().plan)
+      if (result.length !== total) {
+        throw new MalformedMessageError({
+          peer: this.#lead.self,
+          kind: 'queryEvaluate',
+          field: 'result',
+          expected: `${total} ciphertexts`,
+          actual: String(result.length)
+        })
+      }
+      return result
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  /** Tell owner and querier how far it is; news replaces news that has not left yet. */
+  #listeners(query: Query): ((progress: EvaluationProgress) => void)[] {
+    const others = [...new Set([query.owner, query.querier])].filter(peer => peer !== this.#lead.self)
+    return others.map(peer => {
+      const connection = this.#lead.connections.get(peer)!
+      let next: EvaluationProgress | undefined
+      let busy = false
+      const send = async (): Promise<void> => {
+        busy = true
+        while (next !== undefined && !this.#lead.signal.aborted) {
+          const { done, total, step } = next
+          next = undefined
+          // Lost news is no harm: the vigil on the other side pings.
+          await connection
+            .request('queryProgress', { query: query.id, done, total, step: step.slice(0, 200) }, this.#lead.signal)
+            .catch(() => undefined)
+        }
+        busy = false
+      }
+      return progress => {
+        next = progress
+        if (!busy) void send()
+      }
+    })
+  }
+
+  async #refresh(request: RefreshRequest): Promise<Uint8Array[][]> {
+    const { sizes } = this.#lead.session().record
+    const { instance, level, scale, magnitude, c1 } = request
+    const shares = await this.#lead.meter.measure('refresh', async () => {
+      return await this.#fromHolders('refresh', c1.length, sizes.refreshShare, async (holder, signal) => {
+        return await holder.request('refresh', { instance, level, scale, magnitude, c1 }, signal)
+      })
+    })
+    this.#lead.session().refreshes++
+    return shares
+  }
+
+  async #switch(query: Query, request: SwitchRequest): Promise<Uint8Array[][]> {
+    const { sizes } = this.#lead.session().record
+    const { instance, level, noise, c1 } = request
+    return await this.#lead.meter.measure('switch', async () => {
+      return await this.#fromHolders('switch', c1.length, sizes.switchShare, async (holder, signal) => {
+        return await holder.request('switch', { query: query.id, querier: query.querier, instance, level, noise, c1 }, signal)
+      })
+    })
+  }
+
+  async #fromHolders(
+    kind: 'refresh' | 'switch',
+    count: number,
+    bound: number,
+    ask: (holder: Connection, signal: AbortSignal) => Promise<Bodies['shares']>
+  ): Promise<Uint8Array[][]> {
+    const holders = connectionsWith(this.#lead, 'key-holder')
+    let done = 0
+    return await together(holders, this.#lead.signal, async (holder, signal) => {
+      const { shares } = await ask(holder, signal)
+      checkList(shares, count, bound, 'shares', kind, holder.peer)
+      if (shares.length !== count) {
+        throw new MalformedMessageError({
+          peer: holder.peer,
+          kind,
+          field: 'shares',
+          expected: `${count} shares`,
+          actual: String(shares.length)
+        })
+      }
+      this.#lead.progress({ phase: kind, done: ++done, total: holders.length, peer: holder.peer })
+      return shares
+    })
+  }
+
+  async #deliver(query: Query, result: readonly Uint8Array[]): Promise<void> {
+    const { connections, signal } = this.#lead
+    const querier = connections.get(query.querier)!
+    for (const [index, ciphertext] of result.entries()) {
+      const { id, owner, samples } = query
+      await querier.request('queryResult', { query: id, owner, samples, index, total: result.length, ciphertext }, signal)
+      this.#lead.progress({ phase: 'result', done: index + 1, total: result.length, peer: query.querier, query: id })
+    }
+    if (query.owner !== query.querier) await connections.get(query.owner)!.request('queryFinished', { query: query.id }, signal)
+  }
+
+  /** A missing party or an ended session is everybody's affair; anything else only fails the query. */
+  async #fail(query: Query, error: unknown): Promise<void> {
+    if (this.#lead.signal.aborted) return
+    const typed = translateError(error, { kind: 'queryEvaluate', peer: this.#lead.self })
+    if (typed instanceof PartyMissingError || typed instanceof SessionAbortedError) {
+      const peer = typed instanceof PartyMissingError ? typed.peer : undefined
+      const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer)
+      if (!onlyAsks) return this.#giveUp(typed)
+    }
+    this.#lead.onRefused(typed, typed.culprit ?? typed.peer ?? this.#lead.self)
+    const failure = encodeFailure(typed)
+    for (const peer of new Set([query.owner, query.querier])) {
+      if (peer === typed.peer && typed instanceof PartyMissingError) continue
+      const connection = this.#lead.connections.get(peer)!
+      await connection.request('queryFailed', { query: query.id, failure }, this.#lead.signal).catch(fault => {
+        if (fault instanceof PartyMissingError && !this.drop(peer)) this.#giveUp(fault)
+      })
+    }
+  }
+
+  #check(): void {
+    if (this.#running === 0 && this.#asking.size === 0) this.#idle.resolve()
+  }
+}
