@@ -6,7 +6,7 @@
  *
  * An interruption shorter than the deadline is not reported: requests in flight fail, new ones wait for the connection to come back.
  */
-import type { Connection } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 import { PeerUnreachableError } from '@slytherin/protocol'
 import type { FrameStreamOptions } from '../framing/frame-stream.js'
 import type { Control } from './control.js'
@@ -34,11 +34,7 @@ export class PeerLink {
   ) {
     this.pool = new StreamPool(
       limits.streams / 2,
-      async signal => {
-        const connection = this.controls.keys().next().value
-        if (connection === undefined) throw new PeerUnreachableError({ peer, reason: 'the connection is gone' })
-        return await connection.newStream(REQUEST_PROTOCOL, { signal, maxOutboundStreams: limits.streams })
-      },
+      signal => this.openStream(signal),
       this.frameOptions()
     )
   }
@@ -61,7 +57,26 @@ export class PeerLink {
   }
 
   get connected(): boolean {
-    return this.controls.size > 0
+    return this.connection !== undefined
+  }
+
+  private get connection(): Connection | undefined {
+    for (const connection of this.controls.keys()) if (connection.status === 'open') return connection
+    return undefined
+  }
+
+  /** A request stream; a connection that goes away while the stream is opened is waited for to come back. */
+  private async openStream(signal: AbortSignal): Promise<Stream> {
+    for (;;) {
+      await this.whenConnected(this.deadlines.connect, signal)
+      const { connection } = this
+      if (connection === undefined) continue
+      try {
+        return await connection.newStream(REQUEST_PROTOCOL, { signal, maxOutboundStreams: this.limits.streams })
+      } catch (error) {
+        if (connection.status === 'open' || signal.aborted) throw new PeerUnreachableError({ peer: this.peer, reason: (error as Error).message }, { cause: error })
+      }
+    }
   }
 
   /** Release names and such of the current connection, for logs. */
@@ -70,7 +85,7 @@ export class PeerLink {
   }
 
   get encryption(): string | undefined {
-    return this.controls.keys().next().value?.encryption
+    return this.connection?.encryption
   }
 
   /** A hello was exchanged on a connection; settles when that connection is of no more use. */

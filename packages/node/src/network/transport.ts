@@ -130,7 +130,6 @@ export class Libp2pTransport implements Transport {
     options.signal?.throwIfAborted()
     options.signal?.addEventListener('abort', abort, { once: true })
     try {
-      await link.whenConnected(this.deadlines.connect, cancel.signal)
       return await link.pool.use(cancel.signal, frames => this.exchange(frames, request, options.maximumResponseBytes, cancel.signal))
     } catch (error) {
       throw cancel.signal.aborted ? cancel.signal.reason : error
@@ -205,8 +204,8 @@ export class Libp2pTransport implements Transport {
   /** Our side of the hello on a connection that we (or libp2p's reconnection) opened. */
   private greet(connection: Connection): void {
     const link = this.links.get(connection.remotePeer.toString())
-    if (link === undefined) {
-      connection.abort(new UnknownPeerError(connection.remotePeer.toString()))
+    if (link === undefined || this.stopping.signal.aborted) {
+      connection.abort(link === undefined ? new UnknownPeerError(connection.remotePeer.toString()) : new TransportStoppedError())
       return
     }
     Control.open(connection, this.hello, link.frameOptions(), this.deadlines).then(

@@ -6,13 +6,16 @@ import { type FailureCodec, Libp2pTransport, type NetworkNotice, type TransportO
 
 /** An error as it came over the wire, so that tests see what the peer was told. */
 export class ToldError extends Error {
-  constructor(
-    readonly peer: string,
-    readonly remoteName: string,
-    readonly field: string | undefined,
-    message: string
-  ) {
+  readonly peer: string
+  readonly remoteName: string
+  readonly field: string | undefined
+
+  // Written out, for child processes run this file with type stripping alone.
+  constructor(peer: string, remoteName: string, field: string | undefined, message: string) {
     super(message)
+    this.peer = peer
+    this.remoteName = remoteName
+    this.field = field
   }
 }
 
