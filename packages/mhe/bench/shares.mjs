@@ -66,11 +66,6 @@ for (const shape of SHAPES) {
     run => relinearization.shareTwo(secret, seed('u'), one, seed('2', run)),
     s => formatTwo.dispose(s)
   )
-  measure(
-    '  its bytes, write',
-    () => formatTwo.serialize(relinearization.shareTwo(secret, seed('u'), one, seed('2')), relinearization.identity),
-    () => {}
-  )
   formatOne.dispose(one)
 
   const refresh = new Refresh(context, session)

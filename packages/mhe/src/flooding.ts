@@ -33,6 +33,9 @@ const HEADROOM_TAIL_BITS = 3
 const SIGMA_STEPS = 1024
 const SIGMA_SLACK = 1e-6
 
+/** What flooding needs to know of a context: parameters, noise model and number of parties; no ring. */
+export type FloodingContext = Pick<Context, 'parameters' | 'noise' | 'parties'>
+
 export interface Flooding {
   /** s: bits of statistical security, at least 30. */
   readonly statisticalBits: number
@@ -65,7 +68,7 @@ export function checkFlooding(flooding: Flooding): void {
  * The least noise any ciphertext of the scheme can have, as log2 of the standard deviation per coefficient: encryption and rescaling both
  * divide with rounding, which leaves sqrt((1 + N·var(s)) / 12). A smaller claim is raised to this.
  */
-export function minimumNoise(context: Context): number {
+export function minimumNoise(context: FloodingContext): number {
   return context.noise.rounding(1)
 }
 
@@ -75,7 +78,7 @@ export function minimumNoise(context: Context): number {
  * @param noise log2 of the tracked σ_ct
  * @throws StatisticalSecurityError, InvalidShareRequestError
  */
-export function floodingNoise(context: Context, noise: number, flooding: Flooding): number {
+export function floodingNoise(context: FloodingContext, noise: number, flooding: Flooding): number {
   checkFlooding(flooding)
   if (!Number.isFinite(noise)) throw new InvalidShareRequestError('switch', 'noise', 'a finite log2', noise)
   const tracked = Math.max(noise, minimumNoise(context))
@@ -96,7 +99,7 @@ export function sampledSigma(log2Sigma: number): number {
  * log2 of the standard deviation per coefficient under the target key, after the shares of `parties` have been added: the ciphertext's own
  * noise, a flooding noise per party, and the error of each party's encryption of zero under the target key.
  */
-export function noiseAfterFlooding(context: Context, noise: number, flooding: Flooding, parties: number = context.parties): number {
+export function noiseAfterFlooding(context: FloodingContext, noise: number, flooding: Flooding, parties: number = context.parties): number {
   const tracked = Math.max(noise, minimumNoise(context))
   const flood = floodingNoise(context, noise, flooding)
   // u_i·e_pk + e_i·t, each ternary times Gaussian
@@ -109,7 +112,7 @@ export function noiseAfterFlooding(context: Context, noise: number, flooding: Fl
  * An error of variance σ² per coefficient has variance N·σ²/2 in the real part of a slot.
  */
 export function precisionLeft(
-  context: Context,
+  context: FloodingContext,
   ciphertext: FloodedCiphertext & { scale: number },
   flooding: Flooding,
   parties?: number
@@ -118,7 +121,7 @@ export function precisionLeft(
 }
 
 /** Bits of absolute precision in the real part of a slot for noise of log2 σ `noise` per coefficient at the given scale. */
-export function slotPrecision(context: Context, noise: number, scale: number): number {
+export function slotPrecision(context: FloodingContext, noise: number, scale: number): number {
   return Math.log2(scale) - noise - 0.5 * Math.log2(context.parameters.N / 2)
 }
 
@@ -126,7 +129,7 @@ export function slotPrecision(context: Context, noise: number, scale: number): n
  * @throws FloodingHeadroomError when eight standard deviations of the flooded noise, and the message where its scale and magnitude are
  * given, do not fit below Q_l / 2
  */
-export function checkHeadroom(context: Context, ciphertext: FloodedCiphertext, flooding: Flooding, parties?: number): void {
+export function checkHeadroom(context: FloodingContext, ciphertext: FloodedCiphertext, flooding: Flooding, parties?: number): void {
   const { parameters } = context
   const after = noiseAfterFlooding(context, ciphertext.noise, flooding, parties)
   const headroom = parameters.logModulus(ciphertext.level) - 1

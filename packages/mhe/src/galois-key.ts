@@ -9,7 +9,7 @@
  * σ_g(s) → s. The rotation to the left by r slots is g = 3^r mod 2N.
  */
 import { type Context, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
-import { deriveSeed, type Polynomial } from '@slytherin/ring'
+import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, ShareMismatchError } from './errors.js'
 import { addOnRows, digitCount, timesSpecialModulus } from './gadget.js'
@@ -67,7 +67,7 @@ export class GaloisKeyGeneration {
         const gadgetImage = timesSpecialModulus(this.context, image, scratch)
         const reference = scratch.allocate(indices, 'ntt')
         for (let digit = 0; digit < digitCount(parameters); digit++) {
-          const out = sampleError(ring, indices, deriveSeed(seed, 'error', digit))
+          const out = sampleError(ring, indices, seed, ['error', digit])
           made.push(out)
           ring.uniform(reference, referenceSeed(this.sessionId, 'galois', String(element), digit))
           ring.multiplyAdd(out, reference, minusSecret)

@@ -23,6 +23,7 @@ export {
   checkHeadroom,
   type FloodedCiphertext,
   type Flooding,
+  type FloodingContext,
   floodingNoise,
   MINIMUM_STATISTICAL_BITS,
   minimumNoise,

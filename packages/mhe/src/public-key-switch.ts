@@ -9,11 +9,11 @@
  * c0 + c1·s exactly and solve for s (see the attack tests). Parties need c1 only.
  */
 import { Ciphertext, type Context, type PublicKey, type SecretKey } from '@slytherin/ckks'
-import { deriveSeed, type Polynomial } from '@slytherin/ring'
+import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, ShareMismatchError } from './errors.js'
 import { checkHeadroom, type Flooding, floodingNoise, noiseAfterFlooding, sampledSigma } from './flooding.js'
-import { sampleError, sampleTernary } from './sampling.js'
+import { sampleError, sampleTernary, withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
@@ -68,13 +68,13 @@ export class PublicKeySwitch {
     const indices = parameters.ciphertextIndices(level)
     return releasingOnError(made =>
       withScratch(ring, scratch => {
-        const ephemeral = scratch.keep(sampleTernary(ring, indices, deriveSeed(seed, 'ephemeral')))
+        const ephemeral = scratch.keep(sampleTernary(ring, indices, seed, ['ephemeral']))
         const h0 = overwritable(ring, indices, 'coefficient')
         made.push(h0)
-        ring.ntt(ring.wideGaussian(h0, deriveSeed(seed, 'flooding'), sigma))
+        withDerivedSeed(seed, ['flooding'], derived => ring.ntt(ring.wideGaussian(h0, derived, sigma)))
         ring.multiplyAdd(h0, c1, secret.polynomial)
         ring.multiplyAdd(h0, ephemeral, target.b)
-        const h1 = sampleError(ring, indices, deriveSeed(seed, 'error'))
+        const h1 = sampleError(ring, indices, seed, ['error'])
         made.push(h1)
         ring.multiplyAdd(h1, ephemeral, target.a)
         return { h0, h1 }

@@ -6,11 +6,10 @@
  *   finalise   pk  = (b, a)
  */
 import { type Context, PublicKey, type SecretKey } from '@slytherin/ckks'
-import { deriveSeed, type Polynomial } from '@slytherin/ring'
+import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { expandReference, referenceSeed } from './reference.js'
 import { sampleError } from './sampling.js'
-import { withScratch } from './scratch.js'
 import { ShareFormat, type ShareIdentity } from './share-format.js'
 
 /** The one instance of the key protocols that exists per session. */
@@ -46,9 +45,10 @@ export class PublicKeyGeneration {
    */
   share(secret: SecretKey, seed: Uint8Array): Polynomial {
     const { ring, parameters } = this.context
-    const out = sampleError(ring, parameters.keyIndices(), deriveSeed(seed, 'error'))
+    const out = sampleError(ring, parameters.keyIndices(), seed, ['error'])
     // The error is symmetric, so -(a·s + e) is a share just as -a·s + e is.
-    withScratch(ring, scratch => ring.multiplyAdd(out, scratch.keep(this.referencePolynomial()), secret.polynomial))
+    using reference = this.referencePolynomial()
+    ring.multiplyAdd(out, reference, secret.polynomial)
     return ring.negate(out, out)
   }
 

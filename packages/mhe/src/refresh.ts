@@ -12,14 +12,16 @@
  * Masks M_i are uniform of λ + ceil(log2(scale·magnitude)) bits, λ = 128: who sees m - M is at statistical distance 2^-128 per coefficient
  * from learning nothing. No further flooding is needed, and more noise would stay in the message.
  *
- * `a` is derived per instance. With one reference polynomial in two refreshes, h1 - h1' would be the difference of two masks.
+ * `a` is derived per instance and input. With one reference polynomial in two refreshes, h1 - h1' would be the difference of two masks.
  * Parties need c1 only; c0 must never be sent to them.
  */
 import { Ciphertext, type Context, combineNoise, ERROR_SIGMA, type Parameters, type SecretKey, SOURCE_MARGIN_BITS } from '@slytherin/ckks'
-import { deriveSeed, type Polynomial, type Ring } from '@slytherin/ring'
+import type { Polynomial, Ring } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
+import { hashParts, hex } from './hash.js'
 import { expandReference, referenceSeed } from './reference.js'
+import { withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
@@ -107,10 +109,16 @@ export class Refresh {
     throw new RefreshLevelError(parameters.maxLevel, -1, bits, parties)
   }
 
-  /** The reference polynomial a of one refresh, uniform in R_QL, NTT form. The caller disposes it. */
-  referencePolynomial(instance: string): Polynomial {
+  /**
+   * The reference polynomial a of one refresh, uniform in R_QL, NTT form. The caller disposes it.
+   *
+   * The ciphertext's c1 enters the instance: should a party's ledger be lost or rolled back, another input under the same name still gets
+   * another reference polynomial.
+   */
+  referencePolynomial(instance: string, c1: Polynomial): Polynomial {
     const { ring, parameters } = this.context
-    return expandReference(ring, parameters.ciphertextIndices(parameters.maxLevel), referenceSeed(this.sessionId, 'refresh', instance, 0))
+    const bound = `${instance}/${hex(hashParts(ring.encodePacked(c1)))}`
+    return expandReference(ring, parameters.ciphertextIndices(parameters.maxLevel), referenceSeed(this.sessionId, 'refresh', bound, 0))
   }
 
   /**
@@ -128,21 +136,22 @@ export class Refresh {
     return releasingOnError(made =>
       withScratch(ring, scratch => {
         const top = parameters.ciphertextIndices(parameters.maxLevel)
-        const mask = ring.uniformBits(scratch.allocate(top, 'coefficient'), deriveSeed(seed, 'mask'), bits)
+        const mask = scratch.allocate(top, 'coefficient')
+        withDerivedSeed(seed, ['mask'], derived => ring.uniformBits(mask, derived, bits))
 
         const h0 = overwritable(ring, parameters.ciphertextIndices(level), 'coefficient')
         made.push(h0)
-        ring.gaussian(h0, deriveSeed(seed, 'error 0'), ERROR_SIGMA)
+        withDerivedSeed(seed, ['error 0'], derived => ring.gaussian(h0, derived, ERROR_SIGMA))
         ring.ntt(ring.subtract(h0, h0, mask))
         if (secret !== null) ring.multiplyAdd(h0, secret.polynomial, c1)
 
         // The error is symmetric: -(a·s + e' - T(M)) is -a·s + T(M) + e'.
         const h1 = overwritable(ring, top, 'coefficient')
         made.push(h1)
-        ring.gaussian(h1, deriveSeed(seed, 'error 1'), ERROR_SIGMA)
+        withDerivedSeed(seed, ['error 1'], derived => ring.gaussian(h1, derived, ERROR_SIGMA))
         this.transform.apply(ring, mask)
         ring.ntt(ring.subtract(h1, h1, mask))
-        if (secret !== null) ring.multiplyAdd(h1, scratch.keep(this.referencePolynomial(request.instance)), secret.polynomial)
+        if (secret !== null) ring.multiplyAdd(h1, scratch.keep(this.referencePolynomial(request.instance, c1)), secret.polynomial)
         ring.negate(h1, h1)
         return { h0, h1 }
       })
@@ -190,7 +199,7 @@ export class Refresh {
         transform.apply(ring, c0)
         ring.ntt(c0)
         ring.add(c0, c0, aggregate.h1)
-        const c1 = this.referencePolynomial(instance)
+        const c1 = this.referencePolynomial(instance, ciphertext.components[1]!)
         made.push(c1)
         const errors = Math.log2(ERROR_SIGMA * Math.sqrt(shares)) + SOURCE_MARGIN_BITS
         return new Ciphertext([c0, c1], {

@@ -9,7 +9,7 @@
  * halves the bytes and reveals less.
  */
 import { type Context, ERROR_SIGMA, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
-import { deriveSeed, type Polynomial } from '@slytherin/ring'
+import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { ShareMismatchError } from './errors.js'
 import { addOnRows, digitCount, timesSpecialModulus } from './gadget.js'
@@ -72,7 +72,7 @@ export class RelinearizationKeyGeneration {
     const indices = parameters.keyIndices()
     return releasingOnError(made =>
       withScratch(ring, scratch => {
-        const minusEphemeral = scratch.keep(sampleTernary(ring, indices, ephemeralSeed))
+        const minusEphemeral = scratch.keep(sampleTernary(ring, indices, ephemeralSeed, ['ephemeral']))
         ring.negate(minusEphemeral, minusEphemeral)
         const gadgetSecret = timesSpecialModulus(this.context, secret.polynomial, scratch)
         const h0: Polynomial[] = []
@@ -80,11 +80,11 @@ export class RelinearizationKeyGeneration {
         for (let digit = 0; digit < digitCount(parameters); digit++) {
           const reference = this.referencePolynomial(digit)
           made.push(reference)
-          const first = sampleError(ring, indices, deriveSeed(seed, 'error 0', digit))
+          const first = sampleError(ring, indices, seed, ['error 0', digit])
           made.push(first)
           ring.multiplyAdd(first, reference, minusEphemeral)
           addOnRows(ring, first, gadgetSecret, parameters.digitIndices(digit, parameters.maxLevel), scratch)
-          const second = sampleError(ring, indices, deriveSeed(seed, 'error 1', digit))
+          const second = sampleError(ring, indices, seed, ['error 1', digit])
           made.push(second)
           ring.multiplyAdd(second, reference, secret.polynomial)
           made.splice(made.indexOf(reference), 1)
@@ -120,11 +120,11 @@ export class RelinearizationKeyGeneration {
     }
     return releasingOnError(made =>
       withScratch(ring, scratch => {
-        const difference = scratch.keep(sampleTernary(ring, indices, ephemeralSeed))
+        const difference = scratch.keep(sampleTernary(ring, indices, ephemeralSeed, ['ephemeral']))
         ring.subtract(difference, difference, secret.polynomial)
         for (let digit = 0; digit < digits; digit++) {
           // e + e' of the paper's two summands, drawn as one Gaussian of twice the variance
-          const out = sampleError(ring, indices, deriveSeed(seed, 'error', digit), ERROR_SIGMA * Math.SQRT2)
+          const out = sampleError(ring, indices, seed, ['error', digit], ERROR_SIGMA * Math.SQRT2)
           made.push(out)
           ring.multiplyAdd(out, aggregatedOne.h0[digit]!, secret.polynomial)
           ring.multiplyAdd(out, aggregatedOne.h1[digit]!, difference)

@@ -37,6 +37,8 @@ export interface ShareGiverInit {
   readonly sessionId: Uint8Array
   /** Flooding of every switch in this session; its number of decryptions is also the giver's quota. */
   readonly flooding: Flooding
+  /** Least noise (log2) that a switch request may claim, from the plan: an evaluator that understates it would get too little flooding. */
+  readonly minimumSwitchNoise?: number
 }
 
 export interface RefreshShareRequest {
@@ -77,6 +79,7 @@ export class ShareGiver implements Disposable {
   readonly context: Context
   readonly sessionId: Uint8Array
   readonly flooding: Flooding
+  readonly minimumSwitchNoise: number
   readonly #secret: SecretKey
   readonly #shareKey: Uint8Array
   readonly #ledger: ShareLedger
@@ -93,6 +96,7 @@ export class ShareGiver implements Disposable {
     this.context = context
     this.sessionId = init.sessionId.slice()
     this.flooding = init.flooding
+    this.minimumSwitchNoise = init.minimumSwitchNoise ?? Number.NEGATIVE_INFINITY
     this.#secret = init.secret
     this.#shareKey = init.shareKey.slice()
     this.#ledger = init.ledger
@@ -156,6 +160,9 @@ export class ShareGiver implements Disposable {
     this.#checkUsable()
     const { context, flooding } = this
     const { instance, level, noise, scale, magnitude } = request
+    if (!(noise >= this.minimumSwitchNoise)) {
+      throw new InvalidShareRequestError('switch', 'noise', `at least ${this.minimumSwitchNoise}`, noise)
+    }
     const c1 = decodeComponent(context, request.c1, level, 'switch')
     try {
       const target = deserializePublicKey(context, request.targetKey)

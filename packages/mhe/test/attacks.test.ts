@@ -36,8 +36,10 @@ function encrypt(label: string, level: number): { values: ReturnType<typeof rand
 describe('two refreshes under one reference polynomial', () => {
   /** The flaw: every refresh of the session uses the same reference polynomial. */
   class RefreshWithOneReference extends Refresh {
+    private readonly only = encrypt('the only one', 0).ciphertext.components[1]!
+
     override referencePolynomial(): Polynomial {
-      return super.referencePolynomial('the only one')
+      return super.referencePolynomial('the only one', this.only)
     }
   }
 
@@ -117,6 +119,14 @@ describe('two refreshes under one reference polynomial', () => {
     const modulusBits = parameters.primes.reduce((bits, prime) => bits + prime.log2, 0)
     expect(largestMaskBits).toBeGreaterThan(modulusBits - 6)
     expect(error).toBeGreaterThan(2 ** 20)
+  })
+
+  it('reveal nothing with ours, even when a party whose ledger was lost is asked twice under one instance', () => {
+    const level = Refresh.minimumLevel(parameters, 3, parameters.scale, 1)
+    const protocol = new Refresh(context, cohort.sessionId)
+    const [one, two] = ['first', 'second'].map(label => encrypt(label, level).ciphertext)
+    const differences = maskDifferences(transcript(protocol, one!, 'one name'), transcript(protocol, two!, 'one name')).flat()
+    expect(differences.some(value => (value < 0n ? -value : value) > 1n << BigInt(maskBits + 60))).toBe(true)
   })
 
   it('with ours, refreshed ciphertexts do not share their second component', () => {

@@ -12,7 +12,7 @@ import {
   SecretKey
 } from '@slytherin/ckks'
 import { PublicKeyGeneration, RelinearizationKeyGeneration } from '@slytherin/mhe'
-import { deriveSeed, loadKernel, type Polynomial, type Ring } from '@slytherin/ring'
+import { deriveSeed, type Kernel, loadKernel, type Polynomial, type Ring } from '@slytherin/ring'
 
 export interface CohortOptions {
   readonly parties: number
@@ -51,8 +51,8 @@ export function makeCohort(options: CohortOptions): Cohort {
   return cohortOf(parameters, parties, options.label)
 }
 
-export function cohortOf(parameters: Parameters, parties: number, label = 'cohort'): Cohort {
-  const context = Context.create(parameters, kernel, { parties })
+export function cohortOf(parameters: Parameters, parties: number, label = 'cohort', on: Kernel = kernel): Cohort {
+  const context = Context.create(parameters, on, { parties })
   const root = deriveSeed(new Uint8Array(32), label, parties)
   const seed = (...labels: (string | number)[]) => deriveSeed(root, ...labels)
   const secrets = Array.from({ length: parties }, (_, i) => SecretKey.fromSeed(context, seed('secret', i)))

@@ -19,8 +19,9 @@ import {
   type ShareLedgerEntry,
   StatisticalSecurityError
 } from '@slytherin/mhe'
+import { loadKernel } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
-import { collectivePublicKey, decrypt, largest, largestDifference, makeCohort, phaseCoefficients, randomSlots } from './cohort.js'
+import { cohortOf, collectivePublicKey, decrypt, largest, largestDifference, makeCohort, phaseCoefficients, randomSlots } from './cohort.js'
 
 const cohort = makeCohort({ parties: 2, label: 'givers' })
 const { context, parameters, sessionId } = cohort
@@ -121,6 +122,21 @@ describe('a share is given once', () => {
     }
   })
 
+  it('the same request gets the same bytes on every kernel', async () => {
+    const reference = giver(0)
+    const other = cohortOf(parameters, 2, 'givers', await loadKernel({ variant: 'fallback' }))
+    using elsewhere = new ShareGiver(other.context, {
+      secret: SecretKey.fromSeed(other.context, cohort.seed('secret', 0)),
+      shareKey: cohort.seed('share key', 0),
+      ledger: new InMemoryShareLedger(),
+      sessionId,
+      flooding
+    })
+    expect(elsewhere.galoisShare(7)).toEqual(reference.galoisShare(7))
+    expect(elsewhere.refreshShare(refreshRequest)).toEqual(reference.refreshShare(refreshRequest))
+    expect(elsewhere.switchShare(switchRequest)).toEqual(reference.switchShare(switchRequest))
+  })
+
   it('refuses a changed input under one instance, whatever changed', () => {
     const party = giver(0)
     party.refreshShare(refreshRequest)
@@ -198,6 +214,44 @@ describe('quota of decryptions', () => {
   })
 })
 
+describe('noise of a switch', () => {
+  it('must not be claimed below what the plan says', () => {
+    const secret = SecretKey.fromSeed(context, cohort.seed('secret', 0))
+    const init = { secret, shareKey: cohort.seed('share key', 0), ledger: new InMemoryShareLedger(), sessionId, flooding }
+    using party = new ShareGiver(context, { ...init, minimumSwitchNoise: ciphertext.noise })
+    for (const noise of [ciphertext.noise - 0.01, Number.NaN]) {
+      expect(() => party.switchShare({ ...switchRequest, noise })).toThrow(InvalidShareRequestError)
+    }
+    expect(party.switchShare(switchRequest).length).toBeGreaterThan(0)
+  })
+})
+
+describe('memory', () => {
+  it('is given back whatever happens', () => {
+    const { kernel } = cohort.ring
+    const party = giver(0)
+    const protocol = new Refresh(context, sessionId)
+    const round = (k: number) => {
+      const share = party.refreshShare({ ...refreshRequest, instance: `memory ${k}` })
+      using aggregation = protocol.aggregation(`memory ${k}`, level)
+      aggregation.add(0, share)
+      expect(() => aggregation.add(1, share.subarray(1))).toThrow(MalformedShareError)
+      expect(() => party.refreshShare({ ...refreshRequest, instance: `memory ${k}`, magnitude: 0.25 })).toThrow(ShareAlreadyGivenError)
+      expect(() => party.switchShare({ ...switchRequest, targetKey: targetKey.subarray(1) })).toThrow()
+      const corrupted = share.slice().fill(255, share.length - 40)
+      expect(() => aggregation.add(1, corrupted)).toThrow(MalformedShareError)
+      party.galoisShare(3)
+      party.relinearizationShareOne()
+      party.publicKeyShare()
+    }
+    round(0)
+    const before = kernel.bytesInUse
+    round(1)
+    round(2)
+    expect(kernel.bytesInUse).toBe(before)
+  })
+})
+
 describe('secrets', () => {
   const secretBytes = Buffer.from(cohort.seed('share key', 0))
 
@@ -209,7 +263,7 @@ describe('secrets', () => {
       expect(text).not.toContain(`${[...secretBytes.subarray(0, 6)].join(',')}`)
       expect(text).not.toContain(`${[...secretBytes.subarray(0, 6)].join(', ')}`)
     }
-    expect(Object.keys(party).sort()).toEqual(['context', 'flooding', 'sessionId'])
+    expect(Object.keys(party).sort()).toEqual(['context', 'flooding', 'minimumSwitchNoise', 'sessionId'])
   })
 
   it('are wiped on dispose, after which nothing is given', () => {

@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises'
+import { type Ciphertext, Encryptor } from '@slytherin/ckks'
+import { InMemoryShareLedger, PublicKeyGeneration, ShareGiver } from '@slytherin/mhe'
+import { expect, it } from 'vitest'
+import { decrypt, largestDifference, makeCohort, randomSlots } from './cohort.js'
+
+it('the example of the README runs and encrypts under the collective key', async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+  const code = /```ts\n([\s\S]*?)```/.exec(readme)![1]!
+  const cohort = makeCohort({ parties: 3, label: 'readme' })
+  const { context, parameters, sessionId } = cohort
+  const flooding = { statisticalBits: 30, maximumDecryptions: 1 }
+  const givers = cohort.secrets.map(
+    (secret, i) =>
+      new ShareGiver(context, { secret, shareKey: cohort.seed('key', i), ledger: new InMemoryShareLedger(), sessionId, flooding })
+  )
+  const values = randomSlots(cohort, 'readme')
+  const plaintext = context.encoder.encode(values, { level: 2, scale: parameters.scale })
+  const names = { PublicKeyGeneration, Encryptor, context, sessionId, givers, plaintext }
+  const run = new Function(...Object.keys(names), `${code}\nreturn ciphertext`) as (...values: unknown[]) => Ciphertext
+  const decrypted = decrypt(cohort, run(...Object.values(names)))
+  expect(largestDifference(decrypted.real, values.real)).toBeLessThan(2 ** -25)
+})
