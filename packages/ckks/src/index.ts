@@ -12,6 +12,7 @@ export { EvaluationRules, metadataOf, type PlaintextMetadata, SCALE_TOLERANCE } 
 export type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from './evaluator.js'
 export { CanonicalEmbedding, type ComplexVector } from './fourier.js'
 export { checkGaloisElement, conjugationElement, galoisElementOf, SLOT_GENERATOR } from './galois.js'
+export { KernelEvaluator } from './kernel/kernel-evaluator.js'
 export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
 export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'

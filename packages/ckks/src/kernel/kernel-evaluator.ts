@@ -1,0 +1,356 @@
+/**
+ * The evaluator on the ring kernel: the fast one, and the default.
+ *
+ * Ciphertexts stay in the ntt domain over q_0 … q_level. Products are not relinearised until asked; rotations of one ciphertext share its decomposition. Level, scale,
+ * noise and magnitude follow the rules that all evaluators share (`evaluation-rules.ts`). Memory is explicit: what an operation returns lives until it is disposed, what
+ * it needs meanwhile is released before it returns, also when it throws.
+ */
+import { DisposedError, type Polynomial } from '@slytherin/ring'
+import { Ciphertext, type CiphertextMetadata } from '../ciphertext.js'
+import type { Context } from '../context.js'
+import type { EncodeOptions, SlotValues } from '../encoder.js'
+import { EmptySumError, ForeignOperandError } from '../errors.js'
+import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
+import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
+import { conjugationElement, galoisElementOf } from '../galois.js'
+import type { KeySwitchKey } from '../keys.js'
+import type { Parameters } from '../parameters.js'
+import { StoredKeys } from './evaluation-keys.js'
+import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
+import { type Decomposition, KeySwitch } from './key-switch.js'
+import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
+import { Products } from './products.js'
+
+export class KernelEvaluator implements Evaluator {
+  readonly name = 'kernel'
+  readonly parameters: Parameters
+  readonly slots: number
+  /** Handles not yet disposed. */
+  readonly live = new HandleCount()
+  private readonly rules: EvaluationRules
+  private readonly keys: StoredKeys
+  private readonly keySwitch: KeySwitch
+  private readonly products: Products
+
+  constructor(private readonly context: Context) {
+    this.parameters = context.parameters
+    this.slots = context.parameters.slots
+    this.rules = new EvaluationRules(context.parameters, context.noise, 'centred')
+    this.keys = new StoredKeys(context)
+    this.keySwitch = new KeySwitch(context)
+    this.products = new Products(context.ring)
+  }
+
+  /** Takes copies, in place of the keys it had. A key for levels up to `key.level` serves those. @throws KeyMismatchError, ForeignOperandError, InvalidGaloisElementError */
+  setKeys(keys: EvaluationKeys): void {
+    this.keys.set(keys)
+  }
+
+  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws as `setKeys` */
+  setRelinearizationKey(key: KeySwitchKey): void {
+    this.keys.setRelinearization(key)
+  }
+
+  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws as `setKeys` */
+  setGaloisKey(galoisElement: number, key: KeySwitchKey): void {
+    this.keys.setGalois(galoisElement, key)
+  }
+
+  load(ciphertext: Ciphertext): EvaluatorCiphertext {
+    this.checkForeign('load', ciphertext)
+    return this.result(metadataOf(ciphertext), () => ciphertext.components.map(component => component.clone()))
+  }
+
+  store(ciphertext: EvaluatorCiphertext): Ciphertext {
+    const own = this.ciphertext('store', ciphertext)
+    return new Ciphertext(
+      mapAll(own.components, component => component.clone()),
+      own
+    )
+  }
+
+  plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
+    const { polynomial, level, scale, magnitude } = this.context.encoder.encode(values, options)
+    return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
+  }
+
+  copy(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    const own = this.ciphertext('copy', a)
+    return this.map(own, own, component => component.clone())
+  }
+
+  add(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
+    const [x, y] = [this.ciphertext('add', a), this.ciphertext('add', b)]
+    const state = this.rules.add('add', x, y, x === y)
+    return this.result(state, () => this.sum(x.components, y.components))
+  }
+
+  addInPlace(a: EvaluatorCiphertext, b: EvaluatorCiphertext): void {
+    const [x, y] = [this.ciphertext('addInPlace', a), this.ciphertext('addInPlace', b)]
+    this.addInto(x, y.components, this.rules.add('addInPlace', x, y, x === y))
+  }
+
+  subtract(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
+    const [x, y] = [this.ciphertext('subtract', a), this.ciphertext('subtract', b)]
+    const state = this.rules.add('subtract', x, y, x === y)
+    return this.result(state, () => this.difference(x.components, y.components))
+  }
+
+  addPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
+    const [x, y] = [this.ciphertext('addPlain', a), this.plain('addPlain', p)]
+    const state = this.rules.addPlain('addPlain', x, y)
+    return this.map(x, state, (component, k) =>
+      k === 0 ? into(blankLike(component), out => this.context.ring.add(out, component, y.polynomial)) : component.clone()
+    )
+  }
+
+  multiply(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
+    const [x, y] = [this.ciphertext('multiply', a), this.ciphertext('multiply', b)]
+    const state = this.rules.multiply('multiply', x, y, x === y)
+    return this.result(state, () => this.products.tensor(x.components, y.components))
+  }
+
+  multiplyPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
+    const [x, y] = [this.ciphertext('multiplyPlain', a), this.plain('multiplyPlain', p)]
+    const state = this.rules.multiplyPlain('multiplyPlain', x, y)
+    return this.map(x, state, component => into(blankLike(component), out => this.context.ring.multiply(out, component, y.polynomial)))
+  }
+
+  square(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    const own = this.ciphertext('square', a)
+    const state = this.rules.multiply('square', own, own, true)
+    return this.result(state, () => this.products.tensor(own.components, own.components))
+  }
+
+  /** A ciphertext of the sum may be disposed as soon as the next pair is asked for. */
+  multiplyAccumulate(pairs: Iterable<EvaluatorPair>): EvaluatorCiphertext {
+    let sum: KernelCiphertext | undefined
+    try {
+      for (const [a, b] of pairs) {
+        if (sum !== undefined) this.multiplyAddInPlace(sum, a, b)
+        else if (b instanceof KernelPlaintext) sum = this.ciphertext('multiplyAccumulate', this.multiplyPlain(a, b))
+        else sum = this.ciphertext('multiplyAccumulate', this.multiply(a, this.ciphertext('multiplyAccumulate', b)))
+      }
+    } catch (error) {
+      sum?.dispose()
+      throw error
+    }
+    if (sum === undefined) throw new EmptySumError('multiplyAccumulate')
+    return sum
+  }
+
+  multiplyAddInPlace(accumulator: EvaluatorCiphertext, a: EvaluatorCiphertext, b: EvaluatorCiphertext | EvaluatorPlaintext): void {
+    const operation = 'multiplyAddInPlace'
+    const sum = this.ciphertext(operation, accumulator)
+    const x = this.ciphertext(operation, a)
+    if (b instanceof KernelPlaintext) {
+      const y = this.plain(operation, b)
+      const state = this.rules.add(operation, sum, this.rules.multiplyPlain(operation, x, y), false)
+      this.widen(sum, x.components.length)
+      this.products.addPlain(sum.components, x.components, y.polynomial)
+      sum.restate(state)
+      return
+    }
+    const y = this.ciphertext(operation, b)
+    const state = this.rules.add(operation, sum, this.rules.multiply(operation, x, y, x === y), false)
+    // an accumulator that is also a factor must not change while it is read
+    if (sum === x || sum === y) {
+      const product = this.products.tensor(x.components, y.components)
+      try {
+        this.addInto(sum, product, state)
+      } finally {
+        disposeAll(product)
+      }
+      return
+    }
+    this.widen(sum, 3)
+    this.products.addTensor(sum.components, x.components, y.components)
+    sum.restate(state)
+  }
+
+  relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    const own = this.ciphertext('relinearize', a)
+    if (own.degree === 1) return this.copy(own)
+    const key = this.keys.relinearization('relinearize', own.level)
+    const state = this.rules.relinearize(own, key.noise)
+    const [c0, c1, c2] = own.components
+    return this.result(state, () => {
+      const { b, a } = this.keySwitch.apply(c2!, own.level, key)
+      return [this.context.ring.add(b, b, c0!), this.context.ring.add(a, a, c1!)]
+    })
+  }
+
+  rescale(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    const own = this.ciphertext('rescale', a)
+    const state = this.rules.rescale(own)
+    const { ring } = this.context
+    const indices = this.parameters.ciphertextIndices(state.level)
+    return this.map(own, state, component => {
+      const scratch = component.clone()
+      try {
+        return into(blank(ring, indices), out => ring.divideAndRound(out, scratch, [own.level]))
+      } finally {
+        scratch.dispose()
+      }
+    })
+  }
+
+  dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
+    const own = this.ciphertext('dropLevel', a)
+    const state = this.rules.dropLevel(own, level)
+    const indices = this.parameters.ciphertextIndices(level)
+    return this.map(own, state, component => into(blank(this.context.ring, indices), out => this.context.ring.copy(out, component)))
+  }
+
+  rotate(a: EvaluatorCiphertext, steps: number): EvaluatorCiphertext {
+    return this.automorphism('rotate', a, galoisElementOf(steps, this.parameters.N))
+  }
+
+  /** One decomposition of c1 for all of them. */
+  rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[] {
+    const own = this.ciphertext('rotateMany', a)
+    const rotated: EvaluatorCiphertext[] = []
+    let decomposition: Decomposition | undefined
+    try {
+      for (const step of steps) {
+        const element = galoisElementOf(step, this.parameters.N)
+        if (element === 1) {
+          rotated.push(this.copy(own))
+          continue
+        }
+        const key = this.keys.galois('rotateMany', element, own.level)
+        const state = this.rules.automorphism('rotateMany', own, key.noise)
+        decomposition ??= this.keySwitch.decompose(own.components[1]!, own.level)
+        rotated.push(this.rotated(own, state, element, decomposition, key))
+      }
+    } catch (error) {
+      disposeAll(rotated)
+      throw error
+    } finally {
+      decomposition?.dispose()
+    }
+    return rotated
+  }
+
+  conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    return this.automorphism('conjugate', a, conjugationElement(this.parameters.N))
+  }
+
+  withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
+    const own = this.ciphertext('withMagnitude', a)
+    own.restate({ ...metadataOf(own), magnitude: this.rules.withMagnitude(bound) })
+    return own
+  }
+
+  /** Releases the keys. Ciphertexts still held by callers must be disposed by them. */
+  dispose(): void {
+    this.keys.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  private automorphism(operation: string, a: EvaluatorCiphertext, element: number): EvaluatorCiphertext {
+    const own = this.ciphertext(operation, a)
+    if (element === 1) return this.copy(own)
+    const key = this.keys.galois(operation, element, own.level)
+    const state = this.rules.automorphism(operation, own, key.noise)
+    const decomposition = this.keySwitch.decompose(own.components[1]!, own.level)
+    try {
+      return this.rotated(own, state, element, decomposition, key)
+    } finally {
+      decomposition.dispose()
+    }
+  }
+
+  /** σ(c0 + b, a) with (b, a) switched under the key that is kept under σ^-1. */
+  private rotated(
+    own: KernelCiphertext,
+    state: CiphertextMetadata,
+    element: number,
+    decomposition: Decomposition,
+    key: KeySwitchKey
+  ): KernelCiphertext {
+    const { ring } = this.context
+    const { b, a } = this.keySwitch.applyDecomposed(decomposition, key)
+    try {
+      ring.add(b, b, own.components[0]!)
+      return this.result(state, () =>
+        mapAll([b, a], component => into(blankLike(component), out => ring.automorphism(out, component, element)))
+      )
+    } finally {
+      b.dispose()
+      a.dispose()
+    }
+  }
+
+  private sum(x: readonly Polynomial[], y: readonly Polynomial[]): Polynomial[] {
+    const { ring } = this.context
+    const longer = x.length >= y.length ? x : y
+    return mapAll(longer, (component, k) =>
+      k < x.length && k < y.length ? into(blankLike(component), out => ring.add(out, x[k]!, y[k]!)) : component.clone()
+    )
+  }
+
+  private difference(x: readonly Polynomial[], y: readonly Polynomial[]): Polynomial[] {
+    const { ring } = this.context
+    const longer = x.length >= y.length ? x : y
+    return mapAll(longer, (component, k) => {
+      if (k >= y.length) return component.clone()
+      return into(blankLike(component), out => (k < x.length ? ring.subtract(out, x[k]!, y[k]!) : ring.negate(out, y[k]!)))
+    })
+  }
+
+  private addInto(sum: KernelCiphertext, y: readonly Polynomial[], state: CiphertextMetadata): void {
+    const { ring } = this.context
+    const present = sum.components.length
+    for (let k = 0; k < Math.min(present, y.length); k++) ring.add(sum.components[k]!, sum.components[k]!, y[k]!)
+    sum.replace([...sum.components, ...mapAll(y.slice(present), component => component.clone())], state)
+  }
+
+  /** Appends zero components until there are `count`. */
+  private widen(sum: KernelCiphertext, count: number): void {
+    const { components } = sum
+    while (components.length < count) components.push(this.context.ring.allocate(components[0]!.indices, 'ntt'))
+  }
+
+  private map(
+    own: KernelCiphertext,
+    state: CiphertextMetadata,
+    compute: (component: Polynomial, index: number) => Polynomial
+  ): KernelCiphertext {
+    return this.result(state, () => mapAll(own.components, compute))
+  }
+
+  private result(state: CiphertextMetadata, compute: () => Polynomial[]): KernelCiphertext {
+    return new KernelCiphertext(this.live, compute(), state)
+  }
+
+  private ciphertext(operation: string, value: EvaluatorCiphertext | EvaluatorPlaintext): KernelCiphertext {
+    if (!(value instanceof KernelCiphertext) || value.owner !== this.live) throw new ForeignOperandError(operation)
+    if (value.isDisposed) throw new DisposedError('ciphertext')
+    return value
+  }
+
+  private plain(operation: string, value: EvaluatorPlaintext): KernelPlaintext {
+    if (!(value instanceof KernelPlaintext) || value.owner !== this.live) throw new ForeignOperandError(operation)
+    if (value.isDisposed) throw new DisposedError('plaintext')
+    return value
+  }
+
+  private checkForeign(operation: string, ciphertext: Ciphertext): void {
+    const { ring, parameters } = this.context
+    parameters.checkLevel(operation, ciphertext.level)
+    const rows = parameters.ciphertextIndices(ciphertext.level)
+    for (const component of ciphertext.components) {
+      if (component.ring !== ring) throw new ForeignOperandError(operation, 'the ciphertext belongs to another context')
+      if (component.domain !== 'ntt' || component.indices.join() !== rows.join()) {
+        throw new ForeignOperandError(
+          operation,
+          `expected ${rows.length} rows in the ntt domain, got ${component.indices.length} (${component.domain})`
+        )
+      }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** Polynomials for results: made without zeroing, and never leaked when something throws half-way. */
+import type { Polynomial, Ring } from '@slytherin/ring'
+
+/** A polynomial to be overwritten: unspecified residues, ntt domain. */
+export function blank(ring: Ring, indices: readonly number[]): Polynomial {
+  return ring.allocateUninitialised(ring.basis(indices), 'ntt')
+}
+
+/** A polynomial to be overwritten, over the moduli of `model` and in its domain. */
+export function blankLike(model: Polynomial): Polynomial {
+  return model.ring.allocateUninitialised(model.basis, model.domain)
+}
+
+export function disposeAll(items: Iterable<Disposable>): void {
+  for (const item of items) item[Symbol.dispose]()
+}
+
+/** `make` of every item; when one throws, those made before are disposed. */
+export function mapAll<T, R extends Disposable>(items: Iterable<T>, make: (item: T, index: number) => R): R[] {
+  const made: R[] = []
+  try {
+    let index = 0
+    for (const item of items) made.push(make(item, index++))
+  } catch (error) {
+    disposeAll(made)
+    throw error
+  }
+  return made
+}
+
+/** Computes into `out`, which is disposed when `compute` throws. */
+export function into<R extends Disposable>(out: R, compute: (out: R) => unknown): R {
+  try {
+    compute(out)
+  } catch (error) {
+    out[Symbol.dispose]()
+    throw error
+  }
+  return out
+}

@@ -1,0 +1,17 @@
+import { type Context, KernelEvaluator } from '@slytherin/ckks'
+import { evaluatorCompliance } from './evaluator-compliance.js'
+import { SECURE, SMALL } from './support.js'
+
+const kernel = {
+  name: 'KernelEvaluator',
+  create: async (context: Context) => new KernelEvaluator(context),
+  held: (evaluator: unknown) => {
+    const { live } = evaluator as KernelEvaluator
+    return live.ciphertexts + live.plaintexts
+  }
+}
+
+evaluatorCompliance(kernel, { parameters: SMALL })
+evaluatorCompliance(kernel, { parameters: { ...SMALL, levels: 4, specialPrimes: 2 } })
+evaluatorCompliance(kernel, { parameters: { ...SMALL, levels: 4, specialPrimes: 3 } })
+evaluatorCompliance(kernel, { parameters: SECURE })
