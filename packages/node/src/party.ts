@@ -40,12 +40,18 @@ export interface PartyInit {
 }
 
 const USAGE_INTERVAL = 5000
+/** After an aborted session, before the next is tried. */
+const RETRY_PAUSE = 2000
+/** How long leaving a session may take. */
+const FAREWELL_PATIENCE = 7000
 
 export class Party {
   private readonly started = performance.now()
   private readonly stopping = new AbortController()
   private readonly usage: NodeJS.Timeout
   private sessionPeer: Coordinator | Member | undefined
+  private running: Promise<unknown> = Promise.resolve()
+  private stopped: Promise<void> | undefined
 
   private constructor(
     readonly configuration: Configuration,
@@ -119,25 +125,30 @@ export class Party {
       throw error
     })
     crashed.catch(() => {})
-    const { keepServing } = this.configuration
-    const lead = this.roles.includes('evaluator') ? this.coordinate() : this.takePart(keepServing)
-    return await Promise.race([lead, crashed])
+    const session = this.roles.includes('evaluator') ? this.coordinate() : this.takePart()
+    this.running = session.catch(() => {})
+    return await Promise.race([session, crashed])
   }
 
   /** Leaves the session (the others are told), ends worker and transport, releases the state. Safe to call at any time, more than once. */
   async stop(reason = 'stopped'): Promise<void> {
-    if (this.stopping.signal.aborted) return
+    this.stopped ??= this.end(reason)
+    await this.stopped
+  }
+
+  private async end(reason: string): Promise<void> {
     clearInterval(this.usage)
     this.stopping.abort(new Error(reason))
-    if (this.sessionPeer instanceof Member)
-      await this.sessionPeer.stop().catch((error: unknown) => this.init.logger.warn({ error }, 'leaving the session'))
+    // The coordinator and the member tell the others; that needs the transport.
+    const farewell = this.sessionPeer instanceof Member ? this.sessionPeer.stop() : this.running
+    await Promise.race([farewell.catch((error: unknown) => this.init.logger.warn({ error }, 'leaving the session')), patience()])
     await this.transport.stop(reason)
     await this.worker.dispose()
     this.lock.dispose()
   }
 
   private async coordinate(): Promise<SessionSummary> {
-    const { session, keepServing } = this.configuration
+    const { session } = this.configuration
     const { maximumDecryptions, switchesPerQuerier, queries, window } = session
     const options: CoordinatorOptions = {
       ...this.partyOptions(),
@@ -159,14 +170,13 @@ export class Party {
     }
     const coordinator = new Coordinator(options)
     this.sessionPeer = coordinator
-    for (;;) {
+    return await this.serve(async () => {
       const [summary] = await Promise.all([coordinator.run(), this.ask(coordinator)])
-      this.reportSession(summary)
-      if (!keepServing || this.stopping.signal.aborted) return summary
-    }
+      return summary
+    })
   }
 
-  private async takePart(keepServing: boolean): Promise<SessionSummary> {
+  private async takePart(): Promise<SessionSummary> {
     const options: MemberOptions = {
       ...this.partyOptions(),
       window: this.configuration.session.window,
@@ -175,12 +185,24 @@ export class Party {
     const member = new Member(options)
     this.sessionPeer = member
     member.start()
-    for (;;) {
+    return await this.serve(async () => {
       const [summary] = await Promise.all([member.finished(), this.ask(member)])
-      this.reportSession(summary)
-      if (!keepServing || this.stopping.signal.aborted) {
-        await member.stop()
-        return summary
+      return summary
+    })
+  }
+
+  /** One session, or one after the other: with `keepServing` a session that is aborted is reported, and the next one is served. */
+  private async serve(session: () => Promise<SessionSummary>): Promise<SessionSummary> {
+    for (;;) {
+      try {
+        const summary = await session()
+        this.reportSession(summary)
+        if (!this.configuration.keepServing || this.stopping.signal.aborted) return summary
+      } catch (error) {
+        if (!this.configuration.keepServing || this.stopping.signal.aborted) throw error
+        this.init.logger.error({ error }, 'the session was aborted')
+        this.emit({ event: 'error', error: reportError(error) })
+        await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE))
       }
     }
   }
@@ -317,4 +339,10 @@ function tellNotice(notice: NetworkNotice, { roster }: Configuration, { logger, 
       log.warn({ peer, error: notice.error }, kind)
       onEvent({ event: 'refused', peer, error: reportError(notice.error) })
   }
+}
+
+async function patience(): Promise<void> {
+  await new Promise<void>(resolve => {
+    setTimeout(resolve, FAREWELL_PATIENCE).unref()
+  })
 }

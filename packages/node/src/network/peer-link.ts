@@ -68,7 +68,7 @@ export class PeerLink {
   /** A request stream; a connection that goes away while the stream is opened is waited for to come back. */
   private async openStream(signal: AbortSignal): Promise<Stream> {
     for (;;) {
-      await this.whenConnected(this.deadlines.connect, signal)
+      await this.whenConnected(this.state === 'interrupted' ? this.deadlines.down : this.deadlines.connect, signal)
       const { connection } = this
       if (connection === undefined) continue
       try {

@@ -16,7 +16,7 @@ export interface NetworkDeadlines {
   readonly beat: number
   /** Without a sign of life for this long, a peer is down. */
   readonly down: number
-  /** A request waits this long for a peer that is not (or not yet) connected. */
+  /** A request waits this long for a peer that is down; for one whose connection was just lost it waits until that one is back or down. */
   readonly connect: number
   /** Longest silence inside a frame, receiving. */
   readonly idle: number
@@ -31,7 +31,7 @@ export const DEFAULT_DEADLINES: NetworkDeadlines = {
   hello: 5_000,
   beat: 2_000,
   down: 8_000,
-  connect: 20_000,
+  connect: 1_000,
   idle: 15_000,
   stall: 20_000,
   response: 15 * 60_000
@@ -58,9 +58,8 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   highWater: 1 << 20
 }
 
-/** Hellos, refusals and goodbyes are small; so are failures. */
+/** Hellos, refusals and goodbyes are small. */
 export const MAXIMUM_CONTROL_BYTES = 4096
-export const MAXIMUM_FAILURE_BYTES = 64 * 1024
 
 /** First pause of the dial loop, its growth and its longest pause. */
 export const DIAL_BACKOFF = { first: 250, factor: 1.6, longest: 5_000 } as const

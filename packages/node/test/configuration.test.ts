@@ -1,0 +1,176 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { ConfigurationError, type ConfigurationIssue, DataFileError, keySourceOf, loadConfiguration, loadSamples, parseConfiguration, readIdx, readNpy, suggest } from '@slytherin/node'
+import { describe, expect, it } from 'vitest'
+import { identity } from './support/network.js'
+
+const [self, other] = [(await identity()).peer, (await identity()).peer]
+
+const GOOD = `
+name: hospital-a
+state: ./state
+keystore: { keyFile: ../secrets/party.key }
+network:
+  listen: [/ip4/127.0.0.1/tcp/4001]
+roster:
+  - { name: hospital-a, peerId: ${self}, roles: [evaluator, querier], addresses: [/dns4/a.example/tcp/4001] }
+  - { name: hospital-b, peerId: ${other}, roles: [key-holder, model-owner] }
+model: models/net.onnx
+samples: { idx: data/images.gz, count: 64, normalisation: { scale: 0.00392156862745098, mean: 0.1307, deviation: 0.3081 } }
+`
+
+function issuesOf(text: string): readonly ConfigurationIssue[] {
+  try {
+    parseConfiguration(text, '/etc/slytherin/party.yaml')
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect((error as ConfigurationError).file).toBe('/etc/slytherin/party.yaml')
+    return (error as ConfigurationError).issues
+  }
+  return []
+}
+
+describe('party.yaml', () => {
+  it('is read with defaults, paths relative to the file', () => {
+    const configuration = parseConfiguration(GOOD, '/etc/slytherin/party.yaml')
+    expect(configuration).toMatchObject({
+      name: 'hospital-a',
+      state: '/etc/slytherin/state',
+      model: '/etc/slytherin/models/net.onnx',
+      samples: { idx: '/etc/slytherin/data/images.gz', offset: 0, count: 64 },
+      evaluator: 'seal',
+      keepServing: false,
+      session: { batch: 64, floodingBits: 30, minimumRefreshes: 0 },
+      log: { level: 'info' }
+    })
+    expect(keySourceOf(configuration)).toEqual({ kind: 'key-file', path: '/etc/secrets/party.key' })
+    expect(configuration.roster[1]!.addresses).toEqual([])
+    expect(parseConfiguration(GOOD, 'party.yaml').state).toBe(resolve('state'))
+  })
+
+  it('names every fault at once: file, key, expected, got, remedy', () => {
+    const issues = issuesOf(
+      GOOD.replace('state: ./state', 'stat: ./state')
+        .replace('/ip4/127.0.0.1/tcp/4001', '127.0.0.1:4001')
+        .replace('key-holder', 'keyholder')
+        .replace(other, 'QmNobody')
+        .replace('count: 64', 'count: -1')
+        .concat('session: { flodingBits: 40, batch: "many" }\nevaluator: kernl\n')
+    )
+    const at = (key: string): ConfigurationIssue | undefined => issues.find(issue => issue.key === key)
+    expect(at('stat')).toMatchObject({ got: '"stat"', remedy: 'Did you mean "state"?' })
+    expect(at('state')).toMatchObject({ expected: 'string', got: 'nothing', remedy: 'Add the key.' })
+    expect(at('network.listen[0]')).toMatchObject({ expected: expect.stringContaining('/ip4/'), got: '"127.0.0.1:4001"' })
+    expect(at('roster[1].roles[0]')).toMatchObject({ got: '"keyholder"', remedy: 'Did you mean "key-holder"?' })
+    expect(at('roster[1].peerId')).toMatchObject({ expected: expect.stringContaining('12D3KooW'), got: '"QmNobody"' })
+    expect(at('session.flodingBits')).toMatchObject({ remedy: 'Did you mean "floodingBits"?' })
+    expect(at('session.batch')).toMatchObject({ expected: 'number', got: '"many"' })
+    expect(at('evaluator')).toMatchObject({ expected: '"seal" or "kernel"', got: '"kernl"', remedy: 'Did you mean "kernel"?' })
+    expect(at('samples.count')).toMatchObject({ got: '-1' })
+    expect(issues).toHaveLength(9)
+  })
+
+  it('lists the known keys where none is near', () => {
+    expect(issuesOf(`${GOOD}\nlog: { colour: red }\n`)[0]).toMatchObject({ key: 'log.colour', remedy: 'Known keys: level.' })
+  })
+
+  it('takes no passphrase inline and does not repeat it', () => {
+    const issues = issuesOf(GOOD.replace('keyFile: ../secrets/party.key', 'passphrase: hunter2hunter2'))
+    expect(issues.find(issue => issue.key === 'keystore.passphrase')!.remedy).toContain('never stands in the configuration')
+    expect(JSON.stringify(issues)).not.toContain('hunter2')
+  })
+
+  it('refuses what the schema cannot see: double peers and names, missing roles, flooding below 30 bits', () => {
+    expect(issuesOf(GOOD.replace(other, self))[0]).toMatchObject({ key: 'roster[1].peerId', expected: 'every peer once' })
+    expect(issuesOf(GOOD.replace('name: hospital-b', 'name: hospital-a'))[0]).toMatchObject({ key: 'roster[1].name' })
+    expect(issuesOf(GOOD.replace('[evaluator, querier]', '[querier]'))[0]).toMatchObject({ key: 'roster', expected: 'exactly 1 evaluator', got: '0' })
+    expect(issuesOf(GOOD.replace('[key-holder, model-owner]', '[key-holder, evaluator, model-owner]'))[0]).toMatchObject({ got: '2' })
+    expect(issuesOf(`${GOOD}\nsession: { floodingBits: 29 }\n`)[0]).toMatchObject({ key: 'session.floodingBits', got: '29' })
+    const limits = GOOD.replace('network:', 'network:\n  limits: { streamWindow: 8388608, readBuffer: 4194304 }')
+    expect(issuesOf(limits)[0]).toMatchObject({ key: 'network.limits.streamWindow' })
+  })
+
+  it('says where YAML is broken and which file is missing', async () => {
+    expect(issuesOf('name: [a')[0]!.got).toMatch(/line 1/)
+    const error = await loadConfiguration('/no/such/party.yaml').catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error).toMatchObject({ file: '/no/such/party.yaml', issues: [{ got: 'ENOENT' }] })
+  })
+})
+
+describe('suggestions', () => {
+  it('are near or none', () => {
+    const known = ['floodingBits', 'batch', 'maximumDecryptions']
+    expect(suggest('flodingbits', known)).toBe('floodingBits')
+    expect(suggest('bacth', known)).toBe('batch')
+    expect(suggest('colour', known)).toBeUndefined()
+  })
+})
+
+describe('sample files', () => {
+  const idx = (type: number, shape: number[], data: number[]): Uint8Array => {
+    const header = new DataView(new ArrayBuffer(4 + 4 * shape.length))
+    header.setUint8(2, type)
+    header.setUint8(3, shape.length)
+    shape.forEach((size, i) => header.setUint32(4 + 4 * i, size))
+    return Buffer.concat([new Uint8Array(header.buffer), Uint8Array.from(data)])
+  }
+  const npy = (descr: string, shape: string, data: Uint8Array, order = 'False'): Uint8Array => {
+    const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }`.padEnd(117).concat('\n')
+    const length = Buffer.alloc(2)
+    length.writeUInt16LE(text.length)
+    return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(text, 'latin1'), data])
+  }
+
+  it('IDX, plain or gzip, with offset, count and normalisation', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'slytherin-samples-'))
+    try {
+      const file = join(directory, 'images.gz')
+      await writeFile(file, gzipSync(idx(8, [3, 2, 2], [0, 0, 0, 0, 0, 51, 102, 255, 9, 9, 9, 9])))
+      const samples = await loadSamples({ idx: file, offset: 1, count: 1, normalisation: { scale: 1 / 255, mean: 0.2, deviation: 0.5, clip: 1 } })
+      expect(samples).toHaveLength(1)
+      expect(samples[0]![0]).toBeCloseTo(-0.4, 12)
+      expect(samples[0]![1]).toBeCloseTo(0, 12)
+      expect(samples[0]![2]).toBeCloseTo(0.4, 12)
+      expect(samples[0]![3]).toBe(1)
+      const tooMany = loadSamples({ idx: file, offset: 1, count: 3, normalisation: { scale: 1, mean: 0, deviation: 1 } })
+      await expect(tooMany).rejects.toMatchObject({ name: 'DataFileError', field: 'samples', expected: 'at least 4', actual: '3' })
+      const narrow = loadSamples({ idx: file, offset: 0, normalisation: { scale: 1, mean: [1, 2], deviation: 1 } })
+      await expect(narrow).rejects.toMatchObject({ field: 'normalisation.mean' })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
+  it('npy, and a typed error for everything else', () => {
+    const floats = npy('<f4', '2, 3', new Uint8Array(Float32Array.of(1, 2, 3, 4.5, Number.NaN, 6).buffer))
+    const array = readNpy(floats, 'x.npy')
+    expect([array.rows, array.columns, array.value(1, 0)]).toEqual([2, 3, 4.5])
+    const broken: [string, () => unknown][] = [
+      ['length', () => readNpy(floats.subarray(0, -1), 'x.npy')],
+      ['descr', () => readNpy(npy('<c16', '1, 1', new Uint8Array(16)), 'x.npy')],
+      ['fortran_order', () => readNpy(npy('<f4', '1, 1', new Uint8Array(4), 'True'), 'x.npy')],
+      ['magic', () => readNpy(new Uint8Array(20), 'x.npy')],
+      ['magic', () => readIdx(Uint8Array.of(1, 2, 3, 4), 'x.idx')],
+      ['element type', () => readIdx(idx(7, [1], [1]), 'x.idx')],
+      ['length', () => readIdx(idx(8, [2, 2], [1, 2, 3]), 'x.idx')],
+      ['gzip', () => readIdx(gzipSync(idx(8, [1], [1])).subarray(0, 12), 'x.idx')]
+    ]
+    for (const [field, read] of broken) expect(read, field).toThrow(expect.objectContaining({ name: 'DataFileError', field }))
+    expect(() => readIdx(idx(7, [1], [1]), 'x.idx')).toThrow(DataFileError)
+  })
+
+  it('refuses values that are not finite', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'slytherin-samples-'))
+    try {
+      const file = join(directory, 'x.npy')
+      await writeFile(file, npy('<f8', '1, 2', new Uint8Array(Float64Array.of(1, Number.POSITIVE_INFINITY).buffer)))
+      const loading = loadSamples({ npy: file, offset: 0, normalisation: { scale: 1, mean: 0, deviation: 1 } })
+      await expect(loading).rejects.toMatchObject({ field: 'sample 0, value 1', actual: 'Infinity' })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+})
