@@ -1,0 +1,384 @@
+/**
+ * What every evaluator must do. Each result is decrypted, compared with the same computation in the clear, and its noise is measured with the secret key: never above what is
+ * tracked, and not more than `slackBits` below it.
+ */
+import {
+  type Ciphertext,
+  type ComplexVector,
+  type Context,
+  conjugationElement,
+  DegreeMismatchError,
+  EmptySumError,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  ForeignOperandError,
+  galoisElementOf,
+  InvalidLevelError,
+  LevelMismatchError,
+  MissingKeyError,
+  type ParametersRequest,
+  ScaleMismatchError,
+  ScaleOverflowError
+} from '@slytherin/ckks'
+import { DisposedError } from '@slytherin/ring'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  complexSlots,
+  conjugated,
+  encrypt,
+  largestDifference,
+  measuredNoise,
+  minus,
+  type Party,
+  party,
+  plus,
+  rotated,
+  seedOf,
+  times
+} from './support.js'
+
+export interface Implementation {
+  name: string
+  create(context: Context): Promise<Evaluator>
+  /** Objects or bytes the evaluator holds; back to where it was once everything is disposed. */
+  held(evaluator: Evaluator): number
+  /**
+   * How much larger than evenly spread noise the error of a single slot may be. SEAL's digits are not centred: their mean turns the key's error into partial sums, whose
+   * spectrum peaks at the roots next to 1 (slot 0 and its neighbours) with a factor of about √N.
+   */
+  slotPeak?(N: number): number
+}
+
+export interface ComplianceOptions {
+  parameters: ParametersRequest
+  /** Largest tracked - measured for one operation on fresh operands, bits. */
+  slackBits?: number
+}
+
+const STEPS = [1, 2, 5, -1, -7]
+
+export function evaluatorCompliance(implementation: Implementation, options: ComplianceOptions): void {
+  const { parameters: request, slackBits = 4 } = options
+  const label = `${implementation.name}, N = 2^${request.logN}, ${request.levels + 1} + ${request.specialPrimes ?? 1} primes`
+
+  describe(`evaluator compliance: ${label}`, () => {
+    let owner: Party
+    let evaluator: Evaluator
+    let top: number
+    let slots: number
+    let peak: number
+    let x: ComplexVector
+    let y: ComplexVector
+    let X: Ciphertext
+    let Y: Ciphertext
+
+    const rotationsOf = (n: number) => [...STEPS, n / 2]
+
+    beforeAll(async () => {
+      owner = await party(request)
+      const { context, generator, secret } = owner
+      top = context.parameters.maxLevel
+      slots = context.parameters.slots
+      peak = implementation.slotPeak?.(context.parameters.N) ?? 1
+      evaluator = await implementation.create(context)
+      const { N } = context.parameters
+      const elements = [...rotationsOf(slots).map(step => galoisElementOf(step, N)), conjugationElement(N)]
+      const relinearizationKey = generator.relinearizationKey(secret, { seed: seedOf('relinearization') })
+      const galoisKeys = new Map(elements.map(g => [g, generator.galoisKey(secret, g, { seed: seedOf('galois', g) })]))
+      evaluator.setKeys({ relinearizationKey, galoisKeys })
+      // the evaluator has its own copies
+      relinearizationKey.dispose()
+      for (const key of galoisKeys.values()) key.dispose()
+      x = complexSlots('x', slots)
+      y = complexSlots('y', slots)
+      X = encrypt(owner, x, 'x')
+      Y = encrypt(owner, y, 'y')
+    })
+
+    afterAll(() => {
+      evaluator[Symbol.dispose]()
+      owner.context.dispose()
+    })
+
+    const verify = (result: EvaluatorCiphertext, expected: ComplexVector, slack: number = slackBits) => {
+      const ciphertext = evaluator.store(result)
+      expect({ ...metadata(ciphertext) }).toEqual({ ...metadata(result) })
+      const noise = measuredNoise(owner, ciphertext, expected)
+      expect(noise).toBeLessThanOrEqual(result.noise)
+      expect(result.noise - noise).toBeLessThan(slack)
+      // in the slots the noise has √N times the standard deviation; nine of them
+      const tolerance = (9 * peak * 2 ** result.noise * Math.sqrt(2 * slots)) / result.scale
+      expect(largestDifference(owner.decryptor.decrypt(ciphertext), expected)).toBeLessThan(tolerance)
+      const largest = Math.max(...expected.real.map((re, k) => Math.hypot(re, expected.imaginary[k]!)))
+      expect(result.magnitude).toBeGreaterThanOrEqual(largest * (1 - 1e-12))
+      ciphertext.dispose()
+    }
+
+    /** Loads, computes, disposes everything, and checks that nothing is left. */
+    const scope = (body: (keep: <T extends Disposable>(object: T) => T) => void) => {
+      const before = implementation.held(evaluator)
+      {
+        using stack = new DisposableStack()
+        body(object => stack.use(object))
+      }
+      expect(implementation.held(evaluator)).toBe(before)
+    }
+
+    const words = (ciphertext: Ciphertext) => ciphertext.components.map(component => owner.context.ring.encodeWords(component))
+
+    it('loads and stores without changing a residue', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const back = evaluator.store(a)
+        expect(words(back)).toEqual(words(X))
+        expect(metadata(back)).toEqual(metadata(X))
+        back.dispose()
+        verify(a, x)
+        verify(keep(evaluator.copy(a)), x)
+      })
+    })
+
+    it('adds and subtracts', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const b = keep(evaluator.load(Y))
+        verify(keep(evaluator.add(a, b)), plus(x, y))
+        verify(keep(evaluator.subtract(a, b)), minus(x, y))
+        verify(keep(evaluator.add(a, a)), plus(x, x))
+        evaluator.addInPlace(a, b)
+        verify(a, plus(x, y))
+        verify(b, y)
+      })
+    })
+
+    it('adds a plaintext', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const p = keep(evaluator.plaintext(y, a))
+        verify(keep(evaluator.addPlain(a, p)), plus(x, y))
+      })
+    })
+
+    it('multiplies, relinearises and rescales', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const b = keep(evaluator.load(Y))
+        const product = keep(evaluator.multiply(a, b))
+        expect(product.degree).toBe(2)
+        expect(product.scale).toBe(a.scale * b.scale)
+        verify(product, times(x, y))
+        const linear = keep(evaluator.relinearize(product))
+        expect(linear.degree).toBe(1)
+        verify(linear, times(x, y))
+        const rescaled = keep(evaluator.rescale(linear))
+        expect(rescaled.level).toBe(top - 1)
+        expect(rescaled.scale).toBe(product.scale / owner.context.parameters.primes[top]!.number)
+        verify(rescaled, times(x, y))
+        verify(keep(evaluator.rescale(product)), times(x, y))
+        verify(keep(evaluator.relinearize(keep(evaluator.rescale(product)))), times(x, y))
+        verify(keep(evaluator.relinearize(linear)), times(x, y))
+      })
+    })
+
+    it('squares', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        verify(keep(evaluator.square(a)), times(x, x))
+        const product = keep(evaluator.multiply(a, a))
+        verify(product, times(x, x))
+        verify(keep(evaluator.rescale(keep(evaluator.relinearize(product)))), times(x, x))
+      })
+    })
+
+    it('multiplies by a plaintext', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const p = keep(evaluator.plaintext(y, { level: top, scale: 2 ** 30 }))
+        const product = keep(evaluator.multiplyPlain(a, p))
+        expect(product.scale).toBe(a.scale * 2 ** 30)
+        verify(product, times(x, y))
+        verify(keep(evaluator.rescale(product)), times(x, y))
+      })
+    })
+
+    it('accumulates products of ciphertexts', () => {
+      scope(keep => {
+        const count = 8
+        const left = Array.from({ length: count }, (_, k) => complexSlots(`left ${k}`, slots))
+        const right = Array.from({ length: count }, (_, k) => complexSlots(`right ${k}`, slots))
+        const load = (values: ComplexVector[], name: string) =>
+          values.map((value, k) => {
+            using ciphertext = encrypt(owner, value, `${name} ${k}`)
+            return keep(evaluator.load(ciphertext))
+          })
+        const a = load(left, 'left')
+        const b = load(right, 'right')
+        const sum = keep(evaluator.multiplyAccumulate(a.map((item, k) => [item, b[k]!] as const)))
+        const expected = left.map((value, k) => times(value, right[k]!)).reduce(plus)
+        expect(sum.degree).toBe(2)
+        verify(sum, expected)
+        evaluator.multiplyAddInPlace(sum, a[0]!, b[1]!)
+        const extended = plus(expected, times(left[0]!, right[1]!))
+        verify(sum, extended)
+        verify(keep(evaluator.rescale(keep(evaluator.relinearize(sum)))), extended)
+      })
+    })
+
+    it('accumulates products with plaintexts, also onto a sum', () => {
+      scope(keep => {
+        const count = 5
+        const values = Array.from({ length: count }, (_, k) => complexSlots(`plain ${k}`, slots))
+        const a = keep(evaluator.load(X))
+        const b = keep(evaluator.load(Y))
+        const plaintexts = values.map(value => keep(evaluator.plaintext(value, { level: top, scale: 2 ** 36 })))
+        const sum = keep(evaluator.multiplyAccumulate(plaintexts.map((p, k) => [k % 2 === 0 ? a : b, p] as const)))
+        const expected = values.map((value, k) => times(k % 2 === 0 ? x : y, value)).reduce(plus)
+        expect(sum.degree).toBe(1)
+        verify(sum, expected)
+        evaluator.multiplyAddInPlace(sum, b, plaintexts[0]!)
+        verify(sum, plus(expected, times(y, values[0]!)))
+        expect(() => evaluator.multiplyAccumulate([])).toThrow(EmptySumError)
+      })
+    })
+
+    it('rotates and conjugates, one by one and together', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const steps = rotationsOf(slots)
+        const together = evaluator.rotateMany(a, [...steps, 0]).map(keep)
+        steps.forEach((step, k) => {
+          verify(keep(evaluator.rotate(a, step)), rotated(x, step))
+          verify(together[k]!, rotated(x, step))
+        })
+        verify(together[steps.length]!, x)
+        verify(keep(evaluator.rotate(a, slots)), x)
+        verify(keep(evaluator.rotate(a, 1 - slots)), rotated(x, 1))
+        verify(keep(evaluator.conjugate(a)), conjugated(x))
+      })
+    })
+
+    it('works at every level', () => {
+      for (let level = top; level >= 0; level--) {
+        scope(keep => {
+          const a = keep(evaluator.dropLevel(keep(evaluator.load(X)), level))
+          using Z = encrypt(owner, y, `level ${level}`, level)
+          const b = keep(evaluator.load(Z))
+          expect(a.level).toBe(level)
+          verify(a, x)
+          verify(keep(evaluator.add(a, b)), plus(x, y))
+          verify(keep(evaluator.rotate(b, 5)), rotated(y, 5))
+          verify(evaluator.rotateMany(b, [-7]).map(keep)[0]!, rotated(y, -7))
+          if (level === 0) return
+          const product = keep(evaluator.relinearize(keep(evaluator.multiply(a, b))))
+          verify(product, times(x, y))
+          verify(keep(evaluator.rescale(product)), times(x, y))
+        })
+      }
+    })
+
+    it('keeps the noise of a deep computation below what it tracks', () => {
+      scope(keep => {
+        let value = x
+        let a = keep(evaluator.load(X))
+        for (let level = top; level >= 1; level--) {
+          const factor = complexSlots(`deep ${level}`, slots)
+          using F = encrypt(owner, factor, `deep ${level}`, level)
+          const product = keep(evaluator.multiply(a, keep(evaluator.load(F))))
+          a = keep(evaluator.rotate(keep(evaluator.rescale(keep(evaluator.relinearize(product)))), 2))
+          value = rotated(times(value, factor), 2)
+          // magnitudes are bounds and multiply; the slots' mean square does not keep up with them
+          verify(a, value, slackBits + 2 * (top - level + 1))
+        }
+      })
+    })
+
+    it('accepts scales within the tolerance and counts their error', () => {
+      scope(keep => {
+        const scale = owner.context.parameters.scale * (1 + 2 ** -31)
+        using plaintext = owner.context.encoder.encode(y, { level: top, scale })
+        using Z = owner.encryptor.encrypt(plaintext, seedOf('close scale'))
+        const a = keep(evaluator.load(X))
+        const b = keep(evaluator.load(Z))
+        verify(keep(evaluator.add(a, b)), plus(x, y))
+        verify(keep(evaluator.addPlain(a, keep(evaluator.plaintext(y, { level: top, scale })))), plus(x, y))
+        verify(b, y)
+        evaluator.addInPlace(a, b)
+        verify(a, plus(x, y))
+      })
+    })
+
+    it('allows results that do not depend on the key', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const zero = { real: new Float64Array(slots), imaginary: new Float64Array(slots) }
+        const plain = keep(evaluator.plaintext(new Float64Array(0), { level: top, scale: 2 ** 20 }))
+        for (const result of [keep(evaluator.subtract(a, a)), keep(evaluator.multiplyPlain(a, plain))]) {
+          const ciphertext = evaluator.store(result)
+          expect(largestDifference(owner.decryptor.decrypt(ciphertext), zero)).toBe(0)
+          ciphertext.dispose()
+        }
+      })
+    })
+
+    it('takes a better bound on the slots', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const noise = keep(evaluator.multiply(a, keep(evaluator.load(Y)))).noise
+        expect(evaluator.withMagnitude(a, 0.5)).toBe(a)
+        expect(a.magnitude).toBe(0.5)
+        expect(keep(evaluator.multiply(a, keep(evaluator.load(Y)))).noise).toBeLessThan(noise)
+        for (const bad of [Number.NaN, -1, Number.POSITIVE_INFINITY]) expect(() => evaluator.withMagnitude(a, bad)).toThrow(RangeError)
+      })
+    })
+
+    it('refuses operands that do not fit, naming the cause', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const lower = keep(evaluator.dropLevel(a, top - 1))
+        const product = keep(evaluator.multiply(a, a))
+        const plain = keep(evaluator.plaintext(y, { level: top, scale: 2 ** 20 }))
+        expect(() => evaluator.add(a, lower)).toThrow(LevelMismatchError)
+        expect(() => evaluator.addInPlace(lower, a)).toThrow(LevelMismatchError)
+        expect(() => evaluator.multiply(a, lower)).toThrow(LevelMismatchError)
+        expect(() => evaluator.multiplyPlain(lower, plain)).toThrow(LevelMismatchError)
+        expect(() => evaluator.add(a, product)).toThrow(ScaleMismatchError)
+        expect(() => evaluator.addPlain(a, plain)).toThrow(ScaleMismatchError)
+        expect(() => evaluator.multiplyAddInPlace(product, a, plain)).toThrow(ScaleMismatchError)
+        expect(() => evaluator.multiply(product, a)).toThrow(DegreeMismatchError)
+        expect(() => evaluator.rotate(product, 1)).toThrow(DegreeMismatchError)
+        expect(() => evaluator.rotate(a, 3)).toThrow(MissingKeyError)
+        expect(() => evaluator.rotateMany(a, [1, 3])).toThrow(MissingKeyError)
+        expect(() => evaluator.dropLevel(lower, top)).toThrow(InvalidLevelError)
+        expect(() => evaluator.dropLevel(a, -1)).toThrow(InvalidLevelError)
+        expect(() => evaluator.plaintext(y, { level: top + 1, scale: 2 ** 20 })).toThrow(InvalidLevelError)
+        const bottom = keep(evaluator.dropLevel(a, 0))
+        expect(() => evaluator.rescale(bottom)).toThrow(InvalidLevelError)
+        expect(() => evaluator.multiply(bottom, bottom)).toThrow(ScaleOverflowError)
+      })
+    })
+
+    it('refuses operands of others and disposed ones', async () => {
+      const other = await implementation.create(owner.context)
+      const foreign = other.load(X)
+      const foreignPlain = other.plaintext(y, { level: top, scale: 2 ** 20 })
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        expect(() => evaluator.add(a, foreign)).toThrow(ForeignOperandError)
+        expect(() => evaluator.multiplyPlain(a, foreignPlain)).toThrow(ForeignOperandError)
+        expect(() => evaluator.store(foreign)).toThrow(ForeignOperandError)
+        expect(() => evaluator.multiply(a, foreignPlain as unknown as EvaluatorCiphertext)).toThrow(ForeignOperandError)
+        const gone = evaluator.copy(a)
+        gone.dispose()
+        gone.dispose()
+        expect(() => evaluator.add(a, gone)).toThrow(DisposedError)
+        expect(() => evaluator.store(gone)).toThrow(DisposedError)
+      })
+      expect(() => other.relinearize(other.square(foreign))).toThrow(MissingKeyError)
+      other[Symbol.dispose]()
+    })
+  })
+}
+
+function metadata({ level, scale, degree, noise, magnitude }: EvaluatorCiphertext | Ciphertext): object {
+  return { level, scale, degree, noise, magnitude }
+}

@@ -1,0 +1,13 @@
+import { SealEvaluator } from '@slytherin/ckks'
+import { evaluatorCompliance } from './evaluator-compliance.js'
+import { SECURE, SMALL } from './support.js'
+
+const seal = {
+  name: 'SealEvaluator',
+  create: SealEvaluator.create,
+  held: (evaluator: unknown) => (evaluator as SealEvaluator).runtime.liveHandles,
+  slotPeak: Math.sqrt
+}
+
+evaluatorCompliance(seal, { parameters: SMALL })
+evaluatorCompliance(seal, { parameters: SECURE })
