@@ -68,7 +68,7 @@ export function checkList(list: readonly Uint8Array[], count: number, bytes: num
   if (list.length < 1 || list.length > count) {
     throw new MalformedMessageError({ peer, kind, field, expected: `1 to ${count} elements`, actual: String(list.length) })
   }
-  list.forEach((element, index) => checkBytes(element, bytes, `${field}[${index}]`, kind, peer))
+  for (const [index, element] of list.entries()) checkBytes(element, bytes, `${field}[${index}]`, kind, peer)
 }
 
 /** A byte string, not empty and at most `bytes` long. @throws MalformedMessageError */

@@ -27,10 +27,8 @@ interface Joined {
 }
 
 export interface JoiningHooks {
-  /** The session that goes on now, if any; ended by `replace`. */
-  current(): PartySession | undefined
   /** A new session has begun; the one before, if it goes on, is over. */
-  replace(session: PartySession, signal: AbortSignal): Promise<void>
+  replace(session: PartySession): Promise<void>
   meter(): PhaseMeter
 }
 
@@ -68,7 +66,7 @@ export class Joining {
     const { self, cryptography, signer, roster, policy, roles } = this.#party
     const proposalId = await hash(bytes)
     const known = this.#joined
-    if (known !== undefined && known.session.active && equalBytes(known.session.record.proposalId, proposalId)) return known.acceptance
+    if (known?.session.active === true && equalBytes(known.session.record.proposalId, proposalId)) return known.acceptance
     if (this.#seen.has(toHex(proposalId))) {
       throw new ReplayedMessageError({
         peer: context.peer,
@@ -82,7 +80,7 @@ export class Joining {
     this.#remember(proposalId)
 
     const session = new PartySession(new SessionRecord(self, descriptor, proposalId, this.#hooks.meter()))
-    await this.#hooks.replace(session, context.signal)
+    await this.#hooks.replace(session)
     this.resultKeys.clear()
     const resultKey = roles.includes('querier') ? await cryptography.resultKey(descriptor.parameters) : new Uint8Array(0)
     const resultKeyHash = roles.includes('querier') ? await hash(resultKey) : NO_RESULT_KEY

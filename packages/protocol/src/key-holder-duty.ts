@@ -74,7 +74,7 @@ export class KeyHolderDuty {
       checkList(body.c1, record.sizes.refreshCount, record.sizes.refreshC1, 'c1', kind, context.peer)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once(kind, body.instance, input, context, async () => await this.#party.cryptography.refreshShare(body))
-      session.refreshes++
+      session.refreshes.add(body.instance)
       return this.#give('refresh', 0, context, shares)
     },
 

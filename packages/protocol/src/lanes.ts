@@ -9,13 +9,14 @@ export interface HeldLane {
 }
 
 export class Lanes {
+  /** The last one is taken first, so that few lanes are in use. */
   readonly #free: number[]
   readonly #counters = new Map<string, number>()
   #urgentTail: Promise<void> = Promise.resolve()
   readonly #waiting: ((lane: number) => void)[] = []
 
   constructor(count: number = MAXIMUM_LANES - 1) {
-    this.#free = Array.from({ length: count }, (_, i) => i + 1)
+    this.#free = Array.from({ length: count }, (_, i) => count - i)
   }
 
   /** @throws the signal's reason */
@@ -37,7 +38,7 @@ export class Lanes {
   }
 
   async #acquireAny(signal: AbortSignal): Promise<HeldLane> {
-    const free = this.#free.shift()
+    const free = this.#free.pop()
     if (free !== undefined) return this.#held(free, () => this.#give(free))
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     const onAbort = (): void => {

@@ -18,8 +18,11 @@ export class PartySession {
   #stage: Stage = 'proposed'
   /** Phase of the last message. */
   phase: Phase = 'session'
-  queries = 0
-  refreshes = 0
+  /** Queries answered, asked or read here. */
+  readonly queries = new Set<string>()
+  /** Instances of refreshes made or answered here. */
+  readonly refreshes = new Set<string>()
+  #error: Error | undefined
 
   constructor(readonly record: SessionRecord) {
     // Nobody may be waiting; whoever is, hears it from these promises.
@@ -48,6 +51,11 @@ export class PartySession {
     return !this.#ended.signal.aborted
   }
 
+  /** Whether it has come to an end in good order. */
+  get closed(): boolean {
+    return !this.active && this.#error === undefined
+  }
+
   /** Resolves when queries may be asked. */
   get ready(): Promise<void> {
     return this.#ready.promise
@@ -71,6 +79,7 @@ export class PartySession {
   /** Ends the session; false when it had ended before. */
   end(error: Error | undefined): boolean {
     if (!this.active) return false
+    this.#error = error
     this.#ended.abort(error ?? new DOMException('the session is closed', 'AbortError'))
     return true
   }
@@ -99,8 +108,8 @@ export class PartySession {
       maximumDecryptions,
       switchesPerQuerier,
       phases: record.meter.figures(),
-      queries: this.queries,
-      refreshes: this.refreshes,
+      queries: this.queries.size,
+      refreshes: this.refreshes.size,
       transcript: await record.transcript.export()
     }
   }

@@ -60,7 +60,6 @@ export class Party {
     }
     this.#components = components
     this.#joining = new Joining(components, {
-      current: () => this.current,
       replace: async session => await this.#begin(session),
       meter: () => hooks.meter ?? new PhaseMeter()
     })
@@ -204,6 +203,12 @@ export class Party {
   /** Tells the coordinator that no more queries come from here. */
   async leave(): Promise<void> {
     const session = this.current
-    if (session !== undefined) await this.#hooks.uplink(session).request('leave', {}, session.signal)
+    if (session === undefined) return
+    try {
+      await this.#hooks.uplink(session).request('leave', {}, session.signal)
+    } catch (error) {
+      // The last to leave may hear that the session is closed before it hears that it may go.
+      if (!session.closed) throw error
+    }
   }
 }

@@ -119,7 +119,7 @@ export class QueryClient {
       await session.record.meter.measure('input', async () => await this.#send(session, uplink, query, samples, querier, signal))
       await uplink.request('queryEvaluate', { query }, signal)
       const predictions = await session.record.meter.measure('evaluation', async () => await asked.result.promise)
-      session.queries++
+      session.queries.add(query)
       return predictions
     } catch (error) {
       // An evaluator that does not answer is what ends the session; the reason it ended for says more.
@@ -294,7 +294,7 @@ export class QueryClient {
     if (this.#completed.size > MAXIMUM_RECEIVING) this.#completed.delete(this.#completed.keys().next().value as string)
     if (receiving.owner === this.#party.self) this.#asked.get(query)?.result.resolve(wanted)
     else {
-      session.queries++
+      session.queries.add(query)
       this.#options.onPredictions?.({ query, from: receiving.owner, predictions: wanted })
     }
   }

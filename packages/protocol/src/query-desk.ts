@@ -233,7 +233,7 @@ export class QueryDesk {
       this.#lead.enter('result')
       await meter.measure('result', async () => await this.#deliver(query, result))
       query.state = 'done'
-      this.#lead.session().queries++
+      this.#lead.session().queries.add(query.id)
     } catch (error) {
       query.state = 'failed'
       await this.#fail(query, error)
@@ -312,7 +312,7 @@ export class QueryDesk {
         return await holder.request('refresh', { instance, level, scale, magnitude, c1 }, signal)
       })
     })
-    this.#lead.session().refreshes++
+    this.#lead.session().refreshes.add(instance)
     return shares
   }
 

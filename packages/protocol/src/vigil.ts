@@ -49,9 +49,9 @@ export class Vigil {
     this.#silent++
     this.#ticks++
     const { idle, longest } = this.#options
-    if (this.#silent >= TICKS) return this.#options.onMissing(`no answer for ${idle / 1000} s`)
-    if ((this.#ticks * idle) / TICKS > longest) return this.#options.onMissing(`answers pings, but gave no answer for ${longest / 1000} s`)
-    if (this.#silent >= TICKS / 2 && !this.#pinging) void this.#ping()
+    if (this.#silent >= TICKS) this.#options.onMissing(`no answer for ${idle / 1000} s`)
+    else if ((this.#ticks * idle) / TICKS > longest) this.#options.onMissing(`answers pings, but gave no answer for ${longest / 1000} s`)
+    else if (this.#silent >= TICKS / 2 && !this.#pinging) void this.#ping()
   }
 
   async #ping(): Promise<void> {
