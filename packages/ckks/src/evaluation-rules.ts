@@ -32,10 +32,10 @@ export class EvaluationRules {
     private readonly digits: 'centred' | 'positive'
   ) {}
 
-  /** a + b, or a - b. `same`: both are one ciphertext. */
+  /** a + b, or a - b. `same`: both are one ciphertext, or one was made from the other in the same operation. */
   add(operation: string, a: CiphertextMetadata, b: CiphertextMetadata, same: boolean): CiphertextMetadata {
     this.sameLevel(operation, a.level, b.level)
-    const noise = same ? this.noise.double(a.noise) : combineNoise(a.noise, b.noise)
+    const noise = same ? this.noise.correlatedSum(a.noise, b.noise) : combineNoise(a.noise, b.noise)
     return {
       level: a.level,
       scale: a.scale,

@@ -58,6 +58,11 @@ export class SecretKey implements Disposable {
     return new SecretKey(polynomial)
   }
 
+  /** What `console.log` and `util.inspect` print, getters included. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return 'SecretKey {}'
+  }
+
   /** s in the ntt domain over every modulus. */
   get polynomial(): Polynomial {
     return this.#polynomial

@@ -128,9 +128,10 @@ export class NoiseModel {
     return combineNoise(1 + messageBits(a) + a.noise, 0.5 * (1 + this.logN) + 2 * a.noise)
   }
 
-  /** Adds a to itself. */
-  double(noise: number): number {
-    return noise + 1
+  /** Sum of errors that may be the same: standard deviations add. */
+  correlatedSum(a: number, b: number): number {
+    const larger = Math.max(a, b)
+    return Number.isFinite(larger) ? larger + Math.log2(2 ** (a - larger) + 2 ** (b - larger)) : larger
   }
 
   /** @param logPrime log2 of the prime divided by */

@@ -148,6 +148,8 @@ export function evaluatorCompliance(implementation: Implementation, options: Com
         evaluator.addInPlace(a, b)
         verify(a, plus(x, y))
         verify(b, y)
+        evaluator.addInPlace(b, b)
+        verify(b, plus(y, y))
       })
     })
 

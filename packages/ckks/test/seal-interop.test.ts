@@ -256,6 +256,7 @@ describe('interoperability with Microsoft SEAL', () => {
       expect(fieldOf(patch(view => view.setBigUint64(65, 3n, true)))).toBe('data.count')
       expect(fieldOf(patch(view => view.setFloat64(73, Number.NaN, true)))).toBe('scale')
       expect(fieldOf(patch(view => view.setFloat64(73, -1, true)))).toBe('scale')
+      expect(fieldOf(patch(view => view.setFloat64(73, 2 ** 170, true)))).toBe('scale')
       expect(fieldOf(patch(view => view.setBigUint64(81, 2n, true)))).toBe('correctionFactor')
       expect(fieldOf(patch(view => view.setUint16(89, 1)))).toBe('data.magic')
       expect(fieldOf(patch(view => view.setBigUint64(105, 5n, true)))).toBe('data.count')

@@ -37,6 +37,7 @@ export class SealCodec {
 
   ciphertextBytes(ciphertext: Ciphertext): Uint8Array {
     const { level, scale, components } = ciphertext
+    this.context.parameters.checkLevel('ciphertextBytes', level)
     return writeCiphertext(this.ciphertextFields(this.seal.parmsIds[level]!, level + 1, scale, components))
   }
 
@@ -44,6 +45,8 @@ export class SealCodec {
   readCiphertext(bytes: Uint8Array, state: UntrackedState): Ciphertext {
     const fields = readCiphertext(bytes)
     const level = this.levelOf(fields.parmsId)
+    const logQ = this.context.parameters.logModulus(level)
+    if (Math.log2(fields.scale) >= logQ) throw new MalformedSealObjectError('scale', `below 2^${logQ.toFixed(2)}`, String(fields.scale))
     if (fields.components.length < 2) throw new MalformedSealObjectError('size', '2 or 3', String(fields.components.length))
     return new Ciphertext(this.decodeComponents(fields, this.context.parameters.ciphertextIndices(level)), {
       level,

@@ -13,6 +13,7 @@ import { EmptySumError, ForeignOperandError, MissingKeyError } from '../errors.j
 import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
 import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
+import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
 import { type SealHandle, type SealModule, SealRuntime } from './runtime.js'
 import { SealCodec } from './seal-codec.js'
@@ -121,24 +122,27 @@ export class SealEvaluator implements Evaluator {
 
   setKeys(keys: EvaluationKeys): void {
     this.releaseKeys()
-    const { runtime, seal, codec } = this
     try {
-      if (keys.relinearizationKey !== undefined) {
-        const bytes = codec.relinearizationKeyBytes(keys.relinearizationKey)
-        const handle = runtime.create('RelinKeys', module => new module.RelinKeys())
-        this.relinearizationKey = { handle, noise: keys.relinearizationKey.noise }
-        runtime.call('load relinearization key', () => handle.object.loadFromArray(seal.context.object, bytes))
-      }
-      for (const [element, key] of keys.galoisKeys) {
-        const bytes = codec.galoisKeyBytes(key, element)
-        const handle = runtime.create('GaloisKeys', module => new module.GaloisKeys())
-        this.galoisKeys.set(element, { handle, noise: key.noise })
-        runtime.call('load galois key', () => handle.object.loadFromArray(seal.context.object, bytes))
-      }
+      if (keys.relinearizationKey !== undefined) this.setRelinearizationKey(keys.relinearizationKey)
+      for (const [element, key] of keys.galoisKeys) this.setGaloisKey(element, key)
     } catch (error) {
       this.releaseKeys()
       throw error
     }
+  }
+
+  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws KeyMismatchError, SealMemoryError */
+  setRelinearizationKey(key: KeySwitchKey): void {
+    const loaded = this.loadKey(key, this.codec.relinearizationKeyBytes(key), module => new module.RelinKeys())
+    this.relinearizationKey?.handle.dispose()
+    this.relinearizationKey = loaded
+  }
+
+  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws KeyMismatchError, InvalidGaloisElementError, SealMemoryError */
+  setGaloisKey(galoisElement: number, key: KeySwitchKey): void {
+    const loaded = this.loadKey(key, this.codec.galoisKeyBytes(key, galoisElement), module => new module.GaloisKeys())
+    this.galoisKeys.get(galoisElement)?.handle.dispose()
+    this.galoisKeys.set(galoisElement, loaded)
   }
 
   load(ciphertext: Ciphertext): EvaluatorCiphertext {
@@ -256,7 +260,7 @@ export class SealEvaluator implements Evaluator {
     const x = this.ciphertext(operation, a)
     const y = b instanceof SealPlaintext ? this.plain(operation, b) : this.ciphertext(operation, b)
     const product = y instanceof SealPlaintext ? this.rules.multiplyPlain(operation, x, y) : this.rules.multiply(operation, x, y, x === y)
-    const state = this.rules.add(operation, sum, product, false)
+    const state = this.rules.add(operation, sum, product, sum === x || sum === y)
     const into = this.product.object
     this.runtime.call(operation, () => {
       this.multiplyInto(into, x, y)
@@ -372,6 +376,21 @@ export class SealEvaluator implements Evaluator {
     if (!(value instanceof SealPlaintext) || value.owner !== this) throw new ForeignOperandError(operation)
     if (value.handle.disposed) throw new DisposedError('plaintext')
     return value
+  }
+
+  private loadKey<T extends RelinKeysObject | GaloisKeysObject>(
+    key: KeySwitchKey,
+    bytes: Uint8Array,
+    make: (module: SealModule) => T
+  ): LoadedKey<T> {
+    const handle = this.runtime.create('key', make)
+    try {
+      this.runtime.call('load key', () => handle.object.loadFromArray(this.seal.context.object, bytes))
+    } catch (error) {
+      handle.dispose()
+      throw error
+    }
+    return { handle, noise: key.noise }
   }
 
   private releaseKeys(): void {
