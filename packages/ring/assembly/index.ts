@@ -1,12 +1,13 @@
+export { multiplyAccumulate11, multiplyAccumulate21, multiplyAccumulate22 } from './accumulate'
 export { probeFusedMultiplyAdd } from './arithmetic'
 export { keyStream } from './chacha'
 export { decodePacked, decodeWords, encodePacked, encodeWords } from './codec'
-export { combineRows, mixedRadixValue, quotientRow } from './combine'
+export { combineRows, extendRows, mixedRadixValue, quotientRow } from './combine'
 export { initialiseModulus } from './modulus'
-export { automorphismCoefficients, automorphismOffsets, exchangeOrder, gather } from './order'
+export { automorphismCoefficients, automorphismOffsets, exchangeOrder, gather, gatherAdd, gatherSum } from './order'
 export {
-  add, copyBytes, heapBase, multiplyAddRows, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, subtract, subtractMultiplyConstantRow, zero
+  add, copyBytes, heapBase, multiplyAddRows, multiplyConstantLazyRow, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, subtract, subtractMultiplyConstantRow, zero
 } from './pointwise'
 export { sampleBits, sampleGaussian, sampleNormal, sampleTernary, sampleUniform } from './sampler'
 export { buildPowers, buildTables, minimalRoot, multiplyModulo } from './tables'
-export { backward, forward } from './transform'
+export { backward, forward, forwardSubtractMultiply, forwardSubtractMultiplyAdd } from './transform'

@@ -1,5 +1,8 @@
 // Orders: the kernel's transform order, and automorphisms X → X^g in both domains.
 
+import { reduce } from './arithmetic'
+import { inverseOf, modulusOf, roundingOf } from './modulus'
+
 /**
  * Kernel order ↔ bit-reversed order: element 4g + k of quarter `lane` ↔ element 4g + lane of quarter k. An involution, out of place.
  */
@@ -27,6 +30,29 @@ export function gather(out: usize, a: usize, offsets: usize, n: i32): void {
     store<f64>(out, x1, 8)
     store<f64>(out, x2, 16)
     store<f64>(out, x3, 24)
+  }
+}
+
+/** out[i] = a[offsets[i]] + b[offsets[i]], balanced. Out of place. */
+export function gatherSum(out: usize, a: usize, b: usize, offsets: usize, n: i32, block: usize): void {
+  const q = modulusOf(block), inverse = inverseOf(block), R = roundingOf(block)
+  for (const end = out + (<usize>n << 3); out < end; out += 32, offsets += 16) {
+    const o0: usize = load<u32>(offsets), o1: usize = load<u32>(offsets, 4), o2: usize = load<u32>(offsets, 8), o3: usize = load<u32>(offsets, 12)
+    const x = f64x2.add(v128.load64_lane(a + o1, v128.load64_zero(a + o0), 1), v128.load64_lane(b + o1, v128.load64_zero(b + o0), 1))
+    const y = f64x2.add(v128.load64_lane(a + o3, v128.load64_zero(a + o2), 1), v128.load64_lane(b + o3, v128.load64_zero(b + o2), 1))
+    v128.store(out, reduce(x, q, inverse, R))
+    v128.store(out, reduce(y, q, inverse, R), 16)
+  }
+}
+
+/** out[i] += a[offsets[i]], balanced. Out of place. */
+export function gatherAdd(out: usize, a: usize, offsets: usize, n: i32, block: usize): void {
+  const q = modulusOf(block), inverse = inverseOf(block), R = roundingOf(block)
+  for (const end = out + (<usize>n << 3); out < end; out += 32, offsets += 16) {
+    const x = v128.load64_lane(a + load<u32>(offsets, 4), v128.load64_zero(a + load<u32>(offsets)), 1)
+    const y = v128.load64_lane(a + load<u32>(offsets, 12), v128.load64_zero(a + load<u32>(offsets, 8)), 1)
+    v128.store(out, reduce(f64x2.add(v128.load(out), x), q, inverse, R))
+    v128.store(out, reduce(f64x2.add(v128.load(out, 16), y), q, inverse, R), 16)
   }
 }
 

@@ -16,20 +16,13 @@ const arithmetic = fused => {
 /** Largest |input|/q the forward transform takes: base extensions hand it unreduced values. */
 export const FORWARD_INPUT_BOUND = 2
 
-/**
- * Fused builds: the passes (by m, the number of roots known before them) that reduce the butterfly's first input, as an AssemblyScript condition.
- * Radix 4: m = 64 or 128, then 2^14 (of sizes 2^16 and up). Radix 2: m = 64, 2^11, 2^16. The fallback reduces in every pass.
- */
-export const REDUCING_PASSES = { 4: [6, 7, 14, 15], 2: [6, 11, 16] }
-export function forwardReductionAt({ radix }) {
-  const mask = REDUCING_PASSES[radix].reduce((sum, log) => sum + 2 ** log, 0)
-  return `m & 0x${mask.toString(16)}`
-}
+/** Fused builds: the middle passes (log2 of m, the roots known before them) that reduce their butterflies' first input. The fallback reduces in all. */
+const REDUCING_PASSES = [5, 6, 13, 14]
+/** The same as an AssemblyScript condition. */
+export const REDUCING_CONDITION = `m & 0x${REDUCING_PASSES.reduce((mask, log) => mask + 2 ** log, 0).toString(16)}`
 
-/** @returns the largest bound of the last pass's outputs before their final reduction */
-export function checkForward({ fused, radix, logN }) {
+function checkForward(fused, logN) {
   const { product, reduce } = arithmetic(fused)
-  const reducing = m => !fused || REDUCING_PASSES[radix].includes(Math.log2(m))
   const butterfly = (b, reduced) => {
     const x3 = product(b)
     return (reduced ? reduce(b) : b) + x3 + product(b + x3)
@@ -37,21 +30,18 @@ export function checkForward({ fused, radix, logN }) {
   const N = 2 ** logN
   let b = butterfly(FORWARD_INPUT_BOUND, !fused)
   let m = 4
-  if (radix === 4) {
-    if (logN & 1) {
-      b = (fused ? b : reduce(b)) + product(b)
-      m = 8
-    }
-    for (; m <= N / 16; m *= 4) b = butterfly(b, reducing(m))
-  } else {
-    for (; m <= N / 8; m *= 2) b = (reducing(m) ? reduce(b) : b) + product(b)
+  if (logN & 1) {
+    b = (fused ? b : reduce(b)) + product(b)
+    m = 8
   }
+  for (; m <= N / 16; m *= 4) b = butterfly(b, !fused || REDUCING_PASSES.includes(Math.log2(m)))
   b = butterfly(b, !fused)
   reduce(b)
-  return b
+  // forwardSubtractMultiply and …Add: a product of a balanced residue minus this, plus a balanced residue
+  reduce(product(b + 0.5) + 0.5)
 }
 
-export function checkInverse({ fused, radix, logN }) {
+function checkInverse(fused, logN) {
   const { product, reduce } = arithmetic(fused)
   const butterfly = b => {
     const difference = product(2 * b)
@@ -60,21 +50,15 @@ export function checkInverse({ fused, radix, logN }) {
   }
   const N = 2 ** logN
   let b = butterfly(0.5)
-  if (radix === 4) {
-    for (let m = N / 16; m >= 4; m /= 4) b = butterfly(b)
-    if (logN & 1) b = Math.max(reduce(2 * b), product(2 * b))
-  } else {
-    for (let m = N / 8; m >= 4; m /= 2) b = Math.max(reduce(2 * b), product(2 * b))
-  }
-  product(4 * b)
+  for (let m = N / 16; m >= 4; m /= 4) b = butterfly(b)
+  if (logN & 1) b = Math.max(reduce(2 * b), product(2 * b))
   reduce(product(4 * b))
-  return b
 }
 
 /** @throws Error when some size between 2^4 and 2^17 could overflow */
-export function checkBounds({ fused, radix }) {
+export function checkBounds({ fused }) {
   for (let logN = 4; logN <= 17; logN++) {
-    checkForward({ fused, radix, logN })
-    checkInverse({ fused, radix, logN })
+    checkForward(fused, logN)
+    checkInverse(fused, logN)
   }
 }

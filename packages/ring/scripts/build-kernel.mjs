@@ -20,9 +20,9 @@ const assembly = new URL('../assembly/', here)
 const build = new URL('../build/', here)
 
 const VARIANTS = {
-  simd: { fused: true, paired: false, radix: 2 },
-  revectorised: { fused: true, paired: true, radix: 4 },
-  fallback: { fused: false, paired: false, radix: 4 }
+  simd: { fused: true, paired: false },
+  revectorised: { fused: true, paired: true },
+  fallback: { fused: false, paired: false }
 }
 
 async function contentHash() {

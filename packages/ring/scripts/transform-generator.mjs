@@ -12,7 +12,7 @@
  * `paired` emits both 128-bit halves of the four lanes side by side, which V8's revectorisation can join into 256-bit operations; otherwise the
  * halves go one after the other, which needs fewer registers.
  */
-import { forwardReductionAt } from './bounds.mjs'
+import { REDUCING_CONDITION } from './bounds.mjs'
 
 const HALVES = [0, 1]
 const pointer = k => (k ? `p${k}` : 'p')
@@ -130,38 +130,46 @@ function middle(paired, name, butterfly) {
   return [...lines, '}', '}']
 }
 
-/** One level in the middle (radix 2), for the sizes with an odd number of levels, and for builds where it is the faster one. */
+/** One level in the middle (radix 2), at m = 4 of the sizes with an odd number of levels. */
 function middleRadix2(name, forward, reduceSum) {
+  const value = (at, h) => `v128.load(${at}, ${16 * h})`
   const lines = [
-    `@inline function ${name}(x: usize, m: usize, table: usize, ratios: usize, ${SIGNATURE}): void {`,
-    'const stride = (N << 2) / m, quarter = N << 1, blocks = m >> 2',
-    'let upper = table + (blocks << 5), upperRatio = ratios + (blocks << 5)',
-    'for (let j: usize = 0; j < blocks; j++, upper += 32, upperRatio += 32) {',
-    'const base = x + j * (stride << 1)'
+    `@inline function ${name}(x: usize, table: usize, ratios: usize, ${SIGNATURE}): void {`,
+    'const stride = N, quarter = N << 1',
+    ...HALVES.map(h => `const w${h} = v128.load(table, ${32 + 16 * h}), w${h}r = v128.load(ratios, ${32 + 16 * h})`),
+    'for (let k = 0, b = x; k < 4; k++, b += quarter) { for (let p = b, end = b + stride; p < end; p += 32) { const p1 = p + stride'
   ]
-  for (const h of HALVES) lines.push(`const w${h} = v128.load(upper, ${16 * h}), w${h}r = v128.load(upperRatio, ${16 * h})`)
-  lines.push(
-    'for (let k = 0, b = base; k < 4; k++, b += quarter) { for (let p = b, end = b + stride; p < end; p += 32) { const p1 = p + stride'
-  )
-  if (forward) {
-    for (const h of HALVES) lines.push(`const t${h} = ${constant(`v128.load(p1, ${16 * h})`, `w${h}`)}`)
-    for (const h of HALVES) lines.push(`const u${h} = ${reduceSum ? reduced(`v128.load(p, ${16 * h})`) : `v128.load(p, ${16 * h})`}`)
-    for (const h of HALVES) lines.push(`v128.store(p, ${plus(`u${h}`, `t${h}`)}, ${16 * h})`)
-    for (const h of HALVES) lines.push(`v128.store(p1, ${minus(`u${h}`, `t${h}`)}, ${16 * h})`)
-  } else {
-    for (const h of HALVES) lines.push(`const u${h} = v128.load(p, ${16 * h}), v${h} = v128.load(p1, ${16 * h})`)
-    for (const h of HALVES) lines.push(`const r${h} = ${reduceSum ? reduced(plus(`u${h}`, `v${h}`)) : plus(`u${h}`, `v${h}`)}`)
-    for (const h of HALVES) lines.push(`const t${h} = ${constant(minus(`u${h}`, `v${h}`), `w${h}`)}`)
-    for (const h of HALVES) lines.push(`v128.store(p, r${h}, ${16 * h})`)
-    for (const h of HALVES) lines.push(`v128.store(p1, t${h}, ${16 * h})`)
+  for (const h of HALVES) {
+    if (forward) {
+      lines.push(
+        `const t${h} = ${constant(value('p1', h), `w${h}`)}`,
+        `const u${h} = ${reduceSum ? reduced(value('p', h)) : value('p', h)}`
+      )
+      lines.push(`const a${h} = ${plus(`u${h}`, `t${h}`)}, b${h} = ${minus(`u${h}`, `t${h}`)}`)
+    } else {
+      lines.push(`const u${h} = ${value('p', h)}, t${h} = ${value('p1', h)}`)
+      lines.push(`const a${h} = ${reduced(plus(`u${h}`, `t${h}`))}, b${h} = ${constant(minus(`u${h}`, `t${h}`), `w${h}`)}`)
+    }
   }
-  return [...lines, '} }', '}', '}']
+  for (const h of HALVES) lines.push(`v128.store(p, a${h}, ${16 * h})`)
+  for (const h of HALVES) lines.push(`v128.store(p1, b${h}, ${16 * h})`)
+  return [...lines, '} }', '}']
 }
 
 const lastTwiddles = h =>
   [1, 2, 3].map(i => `const w${i}${h} = v128.load(t, ${32 * (i - 1) + 16 * h}), w${i}${h}r = v128.load(t, ${96 + 32 * (i - 1) + 16 * h})`)
 
-function lastForward(paired, reduceFirst) {
+/**
+ * The last forward pass, ending with the final reduction ('reduce'), or writing (a - value)·scale ('subtract'), or adding that to a row
+ * ('subtract-add').
+ */
+function lastForward(paired, reduceFirst, finish) {
+  const at = (name, k) => (k ? `${name}${k}` : name)
+  const finished = (k, h) => {
+    if (finish === 'reduce') return reduced(`o${k}${h}`)
+    const scaled = constant(minus(`v128.load(${at('a', k)}, ${16 * h})`, `o${k}${h}`), 'scale')
+    return reduced(finish === 'subtract' ? scaled : plus(scaled, `v128.load(${at('c', k)}, ${16 * h})`))
+  }
   const compute = h => [
     ...lastTwiddles(h),
     ...forwardButterfly(
@@ -170,15 +178,20 @@ function lastForward(paired, reduceFirst) {
       i => `w${i}${h}`,
       reduceFirst
     ),
-    ...[0, 1, 2, 3].map(k => `const f${k}${h} = ${reduced(`o${k}${h}`)}`)
+    ...[0, 1, 2, 3].map(k => `const f${k}${h} = ${finished(k, h)}`)
   ]
+  const extra = { reduce: [], subtract: ['y', 'a'], 'subtract-add': ['y', 'a', 'c'] }[finish]
+  const parameters = { y: 'y: usize', a: 'a: usize', c: 'c: usize' }
+  const name = { reduce: 'forwardLast', subtract: 'forwardLastSubtract', 'subtract-add': 'forwardLastSubtractAdd' }[finish]
   return [
-    `@inline function forwardLast(x: usize, table: usize, ${SIGNATURE}): void {`,
+    `@inline function ${name}(x: usize, ${extra.map(e => `${parameters[e]}, `).join('')}${extra.length ? 'scale: v128, scaler: v128, ' : ''}table: usize, ${SIGNATURE}): void {`,
     'const quarter = N << 1',
     'let t = table',
     ROW_LOOP,
-    ...halves(paired, compute, { pointer, name: k => `f${k}` }),
+    ...extra.map(e => `const ${e}1 = ${e} + quarter, ${e}2 = ${e}1 + quarter, ${e}3 = ${e}2 + quarter`),
+    ...halves(paired, compute, { pointer: k => (finish === 'reduce' ? pointer(k) : at('y', k)), name: k => `f${k}` }),
     't += 192',
+    ...extra.map(e => `${e} += 32`),
     '}',
     '}'
   ]
@@ -238,51 +251,65 @@ function lastInverse() {
   return [...lines, '}', '}']
 }
 
-/** @param {{ paired: boolean, fused: boolean, radix: 2 | 4 }} options */
-export function generateTransform({ paired, fused, radix }) {
-  const call = 'table, ratios, N, q, s, inverse, R'
+/** @param {{ paired: boolean, fused: boolean }} options */
+export function generateTransform({ paired, fused }) {
   const everyPass = !fused
-  const lines = [
+  const call = 'table, ratios, N, q, s, inverse, R'
+  const constants = [
+    'const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)',
+    'const logN = load<u32>(block, 32), N: usize = <usize>1 << logN'
+  ]
+  const reducing = everyPass
+    ? `forwardMiddleReduced(to, m, ${call})`
+    : `if (${REDUCING_CONDITION}) forwardMiddleReduced(to, m, ${call}); else forwardMiddle(to, m, ${call})`
+  return `${[
     '// Generated by scripts/transform-generator.mjs.',
-    "import { multiplyConstant, reduce } from './arithmetic'",
+    "import { constantForm, multiplyConstant, reduce } from './arithmetic'",
     "import { inverseOf, modulusOf, roundingOf, subtrahendOf } from './modulus'",
     ...firstForward(everyPass),
-    ...lastForward(paired, everyPass),
-    ...firstInverse(paired, everyPass),
-    ...lastInverse(),
-    ...middle(paired, 'inverseMiddle', (h, load, twiddle) => inverseButterfly(h, load, twiddle, everyPass)),
-    ...middleRadix2('inverseMiddle2', false, true),
     ...middle(paired, 'forwardMiddle', (h, load, twiddle) => forwardButterfly(h, load, twiddle, false)),
     ...middle(paired, 'forwardMiddleReduced', (h, load, twiddle) => forwardButterfly(h, load, twiddle, true)),
-    ...middleRadix2('forwardMiddle2', true, false),
-    ...middleRadix2('forwardMiddle2Reduced', true, true)
-  ]
-  const forwardStep = (name, step) =>
-    everyPass
-      ? `${name}Reduced(to, m, ${call})`
-      : `if (${forwardReductionAt({ fused, radix: step })}) ${name}Reduced(to, m, ${call}); else ${name}(to, m, ${call})`
-  lines.push(
-    '/** Forward transform of a row, |from| <= 2q, out of place or in place. Output balanced. */',
-    'export function forward(to: usize, from: usize, block: usize): void {',
-    'const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)',
-    'const logN = load<u32>(block, 32), N: usize = <usize>1 << logN, table: usize = load<u32>(block, 44), ratios: usize = load<u32>(block, 48)',
+    ...middleRadix2('forwardMiddle2', true, everyPass),
+    ...['reduce', 'subtract', 'subtract-add'].flatMap(finish => lastForward(paired, everyPass, finish)),
+    ...firstInverse(paired, everyPass),
+    ...middle(paired, 'inverseMiddle', (h, load, twiddle) => inverseButterfly(h, load, twiddle, everyPass)),
+    ...middleRadix2('inverseMiddle2', false, true),
+    ...lastInverse(),
+    '/** All forward passes but the last. */',
+    'function forwardPasses(to: usize, from: usize, block: usize): void {',
+    ...constants,
+    'const table: usize = load<u32>(block, 44), ratios: usize = load<u32>(block, 48)',
     'forwardFirst(to, from, load<u32>(block, 40), N, q, s, inverse, R)',
     'let m: usize = 4',
-    radix === 4
-      ? `if (logN & 1) { ${everyPass ? `forwardMiddle2Reduced(to, m, ${call})` : `forwardMiddle2(to, m, ${call})`}; m = 8 }\nfor (; m <= N >> 4; m <<= 2) { ${forwardStep('forwardMiddle', 4)} }`
-      : `for (; m <= N >> 3; m <<= 1) { ${forwardStep('forwardMiddle2', 2)} }`,
+    `if (logN & 1) { forwardMiddle2(to, ${call}); m = 8 }`,
+    `for (; m <= N >> 4; m <<= 2) { ${reducing} }`,
+    '}',
+    '/** Forward transform of a row, |from| <= 2q, out of place or in place. Output balanced. */',
+    'export function forward(to: usize, from: usize, block: usize): void {',
+    ...constants,
+    'forwardPasses(to, from, block)',
     'forwardLast(to, load<u32>(block, 52), N, q, s, inverse, R)',
     '}',
-    '/** Inverse transform of a row, balanced input and output. */',
+    '/** out = (a - forward(from))·w, ratio = w/q; `scratch` holds the transform on the way and may be `from`. Output balanced. */',
+    'export function forwardSubtractMultiply(out: usize, a: usize, from: usize, scratch: usize, w: f64, ratio: f64, block: usize): void {',
+    ...constants,
+    'forwardPasses(scratch, from, block)',
+    'forwardLastSubtract(scratch, out, a, constantForm(w), f64x2.splat(ratio), load<u32>(block, 52), N, q, s, inverse, R)',
+    '}',
+    '/** out = (a - forward(from))·w + addend; `addend` may be `out`. */',
+    'export function forwardSubtractMultiplyAdd(out: usize, a: usize, addend: usize, from: usize, scratch: usize, w: f64, ratio: f64, block: usize): void {',
+    ...constants,
+    'forwardPasses(scratch, from, block)',
+    'forwardLastSubtractAdd(scratch, out, a, addend, constantForm(w), f64x2.splat(ratio), load<u32>(block, 52), N, q, s, inverse, R)',
+    '}',
+    '/** Inverse transform of a row, balanced input and output, out of place or in place. */',
     'export function backward(to: usize, from: usize, block: usize): void {',
-    'const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)',
-    'const logN = load<u32>(block, 32), N: usize = <usize>1 << logN, table: usize = load<u32>(block, 60), ratios: usize = load<u32>(block, 64)',
+    ...constants,
+    'const table: usize = load<u32>(block, 60), ratios: usize = load<u32>(block, 64)',
     'inverseFirst(to, from, load<u32>(block, 68), N, q, s, inverse, R)',
-    radix === 4
-      ? `for (let m: usize = N >> 4; m >= 4; m >>= 2) inverseMiddle(to, m, ${call})\nif (logN & 1) inverseMiddle2(to, 4, ${call})`
-      : `for (let m: usize = N >> 3; m >= 4; m >>= 1) inverseMiddle2(to, m, ${call})`,
+    `for (let m: usize = N >> 4; m >= 4; m >>= 2) inverseMiddle(to, m, ${call})`,
+    `if (logN & 1) inverseMiddle2(to, ${call})`,
     'inverseLast(to, load<u32>(block, 56), N, q, s, inverse, R)',
     '}'
-  )
-  return `${lines.join('\n')}\n`
+  ].join('\n')}\n`
 }

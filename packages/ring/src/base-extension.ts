@@ -77,7 +77,7 @@ export class BaseExtension {
     for (let k = 0; k < count; k++) {
       const to = scratch + k * ring.rowBytes
       const scale = this.#scales[k]!
-      exports.multiplyConstantRow(to, rows[k]!, ring.N, scale.w, scale.ratio, ring.block(this.source[k]!))
+      exports.multiplyConstantLazyRow(to, rows[k]!, ring.N, scale.w, scale.ratio, ring.block(this.source[k]!))
       table[k] = to
     }
     const quotient = scratch + count * ring.rowBytes
@@ -87,14 +87,40 @@ export class BaseExtension {
 
   /** Second half, per target: x mod the modulus `target` into the row at `out`, balanced. */
   extend(out: number, target: number): void {
-    const { ring, count } = this
+    const { ring } = this
     const { exports } = ring.kernel
+    if (this.count === 1) exports.reduceRow(out, this.#onlyRow(), ring.N, ring.block(target))
+    else exports.extendRows(out, this.#rowsAddress, this.count, this.#weights(target), ring.N, ring.block(target), 1)
+  }
+
+  /**
+   * Second half for a row that is transformed next, which takes residues up to 2q: nothing is computed that need not be.
+   *
+   * @param scratch row that may be written
+   * @returns the address of the residues: `scratch`, or the source row itself
+   */
+  extendForTransform(scratch: number, target: number): number {
+    const { ring, count } = this
     if (count === 1) {
-      const from = new Uint32Array(ring.kernel.memory.buffer, this.#rowsAddress, 1)[0]!
-      exports.reduceRow(out, from, ring.N, ring.block(target))
-      return
+      // |x| <= q_source/2 <= 2·q_target
+      if (ring.moduli[this.source[0]!]!.number <= 4 * ring.moduli[target]!.number) return this.#onlyRow()
+      this.extend(scratch, target)
+      return scratch
     }
-    exports.combineRows(out, this.#rowsAddress, count + 1, this.#weights(target), ring.N, ring.block(target))
+    ring.kernel.exports.extendRows(
+      scratch,
+      this.#rowsAddress,
+      count,
+      this.#weights(target),
+      ring.N,
+      ring.block(target),
+      count === 2 ? 0 : 1
+    )
+    return scratch
+  }
+
+  #onlyRow(): number {
+    return new Uint32Array(this.ring.kernel.memory.buffer, this.#rowsAddress, 1)[0]!
   }
 
   /** Q^-1 modulo another modulus of the ring. */

@@ -104,9 +104,14 @@ export function extendBasis(ring: Ring, out: Polynomial, a: Polynomial): Polynom
 
 /**
  * See Ring.divideAndRound. With P = Π drop and r the centred remainder of a modulo P (extended exactly), round(a/P) = (a - r)/P.
+ * In the transform domain the subtraction and the division ride on the last pass of the transform of r.
  */
-export function divideAndRound(ring: Ring, out: Polynomial, a: Polynomial, drop: readonly number[]): Polynomial {
+export function divideAndRound(ring: Ring, out: Polynomial, a: Polynomial, drop: readonly number[], addend?: Polynomial): Polynomial {
   ring.checkOperand('divideAndRound', out, a)
+  if (addend) {
+    ring.checkOperand('divideAndRound', out, addend)
+    ring.checkDomain('divideAndRound', addend, a.domain)
+  }
   for (const index of drop) {
     if (a.basis.positions[index] === undefined || a.basis.positions[index] < 0)
       throw new BasisMismatchError('divideAndRound', index, a.indices)
@@ -115,21 +120,30 @@ export function divideAndRound(ring: Ring, out: Polynomial, a: Polynomial, drop:
   }
   const { kernel, N } = ring
   const { exports } = kernel
-  const transform = a.domain === 'ntt'
+  const transformed = a.domain === 'ntt'
   const extension = ring.extension(drop)
   const rows = drop.map(index => a.addressOf(index))
-  if (transform)
+  if (transformed) {
     rows.forEach((row, k) => {
       exports.backward(row, row, ring.block(drop[k]!))
     })
+  }
   kernel.withScratch(ring.rowBytes + extension.scratchBytes, remainder => {
     extension.prepare(rows, remainder + ring.rowBytes)
     out.indices.forEach((index, k) => {
       const block = ring.block(index)
-      extension.extend(remainder, index)
-      if (transform) exports.forward(remainder, remainder, block)
       const { w, ratio } = extension.inverse(index)
-      exports.subtractMultiplyConstantRow(out.rowAddress(k), a.addressOf(index), remainder, N, w, ratio, block)
+      const to = out.rowAddress(k)
+      const from = a.addressOf(index)
+      if (transformed) {
+        const extended = extension.extendForTransform(remainder, index)
+        if (addend) exports.forwardSubtractMultiplyAdd(to, from, addend.addressOf(index), extended, remainder, w, ratio, block)
+        else exports.forwardSubtractMultiply(to, from, extended, remainder, w, ratio, block)
+      } else {
+        extension.extend(remainder, index)
+        exports.subtractMultiplyConstantRow(addend ? remainder : to, from, remainder, N, w, ratio, block)
+        if (addend) exports.add(to, remainder, addend.addressOf(index), N, block)
+      }
     })
   })
   out.domain = a.domain

@@ -12,6 +12,17 @@ export interface KernelExports {
   multiplyModulo(a: number, b: number, block: number): number
 
   forward(to: number, from: number, block: number): void
+  forwardSubtractMultiply(out: number, a: number, from: number, scratch: number, w: number, ratio: number, block: number): void
+  forwardSubtractMultiplyAdd(
+    out: number,
+    a: number,
+    addend: number,
+    from: number,
+    scratch: number,
+    w: number,
+    ratio: number,
+    block: number
+  ): void
   backward(to: number, from: number, block: number): void
 
   add(out: number, a: number, b: number, n: number, block: number): void
@@ -20,18 +31,26 @@ export interface KernelExports {
   multiplyRows(out: number, a: number, b: number, n: number, block: number): void
   multiplyAddRows(out: number, a: number, b: number, n: number, block: number): void
   multiplyConstantRow(out: number, a: number, n: number, w: number, ratio: number, block: number): void
+  multiplyConstantLazyRow(out: number, a: number, n: number, w: number, ratio: number, block: number): void
   subtractMultiplyConstantRow(out: number, a: number, b: number, n: number, w: number, ratio: number, block: number): void
   reduceRow(out: number, a: number, n: number, block: number): void
   reduceWideRow(out: number, a: number, n: number, power: number, ratio: number, block: number): void
 
   exchangeOrder(to: number, from: number, n: number): void
   gather(out: number, a: number, offsets: number, n: number): void
+  gatherAdd(out: number, a: number, offsets: number, n: number, block: number): void
+  gatherSum(out: number, a: number, b: number, offsets: number, n: number, block: number): void
   automorphismCoefficients(out: number, a: number, n: number, g: number): void
   automorphismOffsets(offsets: number, logN: number, g: number): void
 
   combineRows(out: number, rows: number, count: number, weights: number, n: number, block: number): void
+  extendRows(out: number, rows: number, count: number, weights: number, n: number, block: number, balance: number): void
   quotientRow(out: number, rows: number, count: number, reciprocals: number, n: number, block: number): void
   mixedRadixValue(out: number, rows: number, count: number, moduli: number, n: number): void
+
+  multiplyAccumulate11(c0: number, table: number, count: number, n: number, block: number, add: number): void
+  multiplyAccumulate21(c0: number, c1: number, table: number, count: number, n: number, block: number, add: number): void
+  multiplyAccumulate22(c0: number, c1: number, c2: number, table: number, count: number, n: number, block: number, add: number): void
 
   encodeWords(to: number, from: number, n: number, block: number): void
   decodeWords(to: number, from: number, n: number, block: number): number

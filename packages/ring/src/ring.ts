@@ -21,6 +21,7 @@ import {
   RingMismatchError
 } from './errors.js'
 import type { Kernel } from './kernel.js'
+import { addAutomorphism, automorphismOfSum, type ComponentPair, decompose, innerProduct, multiplyAccumulate } from './key-switch.js'
 import { balance, MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
 import { type Domain, Polynomial } from './polynomial.js'
 import { isPrime } from './primes.js'
@@ -344,11 +345,53 @@ export class Ring implements Disposable {
   }
 
   /**
-   * out = round(a / Π drop), a over out's rows and `drop`, which are disjoint. Either domain, out in a's. `a` is used up: its residues
-   * are unspecified afterwards.
+   * out = round(a / Π drop) [+ addend], a over out's rows and `drop`, which are disjoint. Either domain, out in a's. `a` is used up: its
+   * residues are unspecified afterwards. `addend` may be `out`.
    */
-  divideAndRound(out: Polynomial, a: Polynomial, drop: readonly number[]): Polynomial {
-    return divideAndRound(this, out, a, drop)
+  divideAndRound(out: Polynomial, a: Polynomial, drop: readonly number[], addend?: Polynomial): Polynomial {
+    return divideAndRound(this, out, a, drop, addend)
+  }
+
+  /**
+   * One digit of a hybrid key switch (eprint 2020/304): the centred value of a modulo the product of `digitIndices`, over out's rows, ntt domain.
+   *
+   * @param out over any rows, usually those of a and the special primes
+   * @param coefficients a in the coefficient domain, having the digit's rows
+   * @param transformed a in the ntt domain: the digit's own rows are copied from it
+   */
+  decompose(out: Polynomial, coefficients: Polynomial, transformed: Polynomial, digitIndices: readonly number[]): Polynomial {
+    return decompose(this, out, coefficients, transformed, digitIndices)
+  }
+
+  /** (out0, out1) = (Σ_j digits[j]·keys[j].b, Σ_j digits[j]·keys[j].a), ntt domain, reduced once. */
+  innerProduct(
+    out0: Polynomial,
+    out1: Polynomial,
+    digits: readonly Polynomial[],
+    keys: readonly { readonly b: Polynomial; readonly a: Polynomial }[]
+  ): void {
+    innerProduct(this, out0, out1, digits, keys)
+  }
+
+  /**
+   * Sums of products of component vectors, ntt domain, reduced once: with a = (a0[, a1]) and b = (b0[, b1]) per pair, out is
+   * (Σ a0·b0), (Σ a0·b0, Σ a1·b0) or (Σ a0·b0, Σ a0·b1 + a1·b0, Σ a1·b1). No output may be an input.
+   *
+   * @param add add the sums to what `out` holds
+   * @throws LengthMismatchError AliasError and the usual
+   */
+  multiplyAccumulate(out: readonly Polynomial[], pairs: readonly ComponentPair[], add = false): void {
+    multiplyAccumulate(this, out, pairs, add)
+  }
+
+  /** out += a(X^g), ntt domain. `out` must not be `a`. */
+  addAutomorphism(out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
+    return addAutomorphism(this, out, a, galoisElement)
+  }
+
+  /** out = (a + b)(X^g), ntt domain. `out` must be neither. */
+  automorphismOfSum(out: Polynomial, a: Polynomial, b: Polynomial, galoisElement: number): Polynomial {
+    return automorphismOfSum(this, out, a, b, galoisElement)
   }
 
   /** 8 bytes little-endian per canonical residue, standard order, row after row. */
