@@ -260,7 +260,7 @@ export class SealEvaluator implements Evaluator {
     const x = this.ciphertext(operation, a)
     const y = b instanceof SealPlaintext ? this.plain(operation, b) : this.ciphertext(operation, b)
     const product = y instanceof SealPlaintext ? this.rules.multiplyPlain(operation, x, y) : this.rules.multiply(operation, x, y, x === y)
-    const state = this.rules.add(operation, sum, product, sum === x || sum === y)
+    const state = this.rules.add(operation, sum, product, false)
     const into = this.product.object
     this.runtime.call(operation, () => {
       this.multiplyInto(into, x, y)
