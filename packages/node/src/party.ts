@@ -17,6 +17,7 @@ import {
   type SessionSummary
 } from '@slytherin/protocol'
 import type { Logger } from 'pino'
+import { CommandError, type QuerierCommand } from './commands.js'
 import { ConfigurationError } from './configuration/errors.js'
 import { keySourceOf } from './configuration/load.js'
 import type { Configuration } from './configuration/schema.js'
@@ -35,6 +36,8 @@ export interface PartyInit {
   readonly file: string
   readonly logger: Logger
   readonly onEvent: EventListener
+  /** What a querier without configured samples is to ask. */
+  readonly commands?: AsyncIterator<QuerierCommand | CommandError>
   /** Another module to host in the worker. */
   readonly worker?: CryptographyWorkerOptions
 }
@@ -81,8 +84,8 @@ export class Party {
       const identity = await openIdentity(paths.identity, material)
       const roles = ownRoles(configuration, identity.peer, init.file)
       const samples = configuration.samples === undefined ? undefined : await loadSamples(configuration.samples)
-      const { evaluator, model, keepParts } = configuration
-      const options = { evaluator, state: configuration.state, keySource, keepParts, ...(model === undefined ? {} : { model }) }
+      const { evaluator, model, calibration, keepParts } = configuration
+      const options = { evaluator, state: configuration.state, keySource, keepParts, ...(model === undefined ? {} : { model: { path: model, calibration: calibration! } }) }
       const worker = await CryptographyWorker.start(options, init.worker)
       undo.push(() => worker.dispose())
       const transport = await Libp2pTransport.start({
@@ -207,20 +210,33 @@ export class Party {
     }
   }
 
-  /** Asks the configured query once the session is ready, and leaves it. */
+  /** Asks the configured samples once, or what commands say, as soon as the session is ready; then leaves it. */
   private async ask(peer: Coordinator | Member): Promise<void> {
     await peer.ready()
     this.emit({ event: 'ready' })
     if (!this.roles.includes('querier') && !this.roles.includes('data-owner')) return
-    if (this.samples !== undefined) {
-      const start = performance.now()
-      const options: QueryOptions = { signal: this.stopping.signal }
-      const reader = this.roles.includes('querier') ? undefined : this.configuration.roster.find(entry => entry.roles.includes('querier'))
-      if (reader !== undefined) options.querier = reader.peerId
-      const logits = await peer.query(this.samples, options)
-      if (reader === undefined) this.emit({ event: 'result', ...resultOf(logits), seconds: (performance.now() - start) / 1000 })
-    }
+    if (this.samples !== undefined) await this.query(peer, this.samples)
+    else if (this.init.commands !== undefined) await this.obey(peer, this.init.commands)
     await peer.leave()
+  }
+
+  private async obey(peer: Coordinator | Member, commands: AsyncIterator<QuerierCommand | CommandError>): Promise<void> {
+    for (;;) {
+      const { done, value } = await commands.next()
+      if (done === true || this.stopping.signal.aborted) return
+      if (value instanceof CommandError) this.emit({ event: 'error', error: reportError(value) })
+      else if (value.command === 'leave') return
+      else await this.query(peer, value.samples.map(sample => Float64Array.from(sample)))
+    }
+  }
+
+  private async query(peer: Coordinator | Member, samples: Float64Array[]): Promise<void> {
+    const start = performance.now()
+    const options: QueryOptions = { signal: this.stopping.signal }
+    const reader = this.roles.includes('querier') ? undefined : this.configuration.roster.find(entry => entry.roles.includes('querier'))
+    if (reader !== undefined) options.querier = reader.peerId
+    const logits = await peer.query(samples, options)
+    if (reader === undefined) this.emit({ event: 'result', ...resultOf(logits), seconds: (performance.now() - start) / 1000 })
   }
 
   private partyOptions(): PartyOptions {

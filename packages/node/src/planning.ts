@@ -1,19 +1,30 @@
 /** From an ONNX file to a plan, with the engine. */
-import * as engine from '@slytherin/engine'
-import type { Plan } from '@slytherin/protocol'
+import { readFile } from 'node:fs/promises'
+import { architectureOf, fuse, importOnnx, type Plan, plan, SEAL_COSTS } from '@slytherin/engine'
+import type { CalibrationConfiguration } from './configuration/schema.js'
+import { DataFileError } from './data/errors.js'
+import { rangesOf } from './model/calibration.js'
 
-export interface PlanOptions {
-  readonly name: string
+export interface PlanModelOptions {
+  readonly calibration: CalibrationConfiguration
   readonly batch: number
   readonly parties: number
-  readonly minimumRefreshes: number
-  readonly floodingBits: number
+  readonly minimumRefreshes?: number
+  readonly floodingBits?: number
   readonly maximumDecryptions?: number
+  readonly evaluator?: 'seal' | 'kernel'
 }
 
-/** @throws UnsupportedOperatorError and the engine's other errors, naming node and remedy */
-export async function planModel(bytes: Uint8Array, options: PlanOptions): Promise<Plan> {
-  const { name, ...rest } = options
-  const architecture = engine.architectureOf(engine.fuse(engine.importOnnx(bytes, { name })))
-  return engine.plan(architecture, { ...rest, data: 'encrypted', weights: 'encrypted', maximumDecryptions: rest.maximumDecryptions ?? 16 })
+/**
+ * @param path ONNX file
+ * @throws DataFileError, and the engine's errors, which name the node and the remedy
+ */
+export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
+  const { calibration, evaluator, ...rest } = options
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new DataFileError(path, 'file', 'a readable ONNX model', error.code ?? error.message, { cause: error })
+  })
+  const network = fuse(importOnnx(bytes))
+  const architecture = architectureOf(network, await rangesOf(network, path, calibration))
+  return plan(architecture, { ...rest, data: 'encrypted', weights: 'encrypted', ...(evaluator === 'seal' ? { costModel: SEAL_COSTS } : {}) })
 }

@@ -18,6 +18,7 @@ roster:
   - { name: hospital-a, peerId: ${self}, roles: [evaluator, querier], addresses: [/dns4/a.example/tcp/4001] }
   - { name: hospital-b, peerId: ${other}, roles: [key-holder, model-owner] }
 model: models/net.onnx
+calibration: { manifest: models/manifest.json, margin: 1.5 }
 samples: { idx: data/images.gz, count: 64, normalisation: { scale: 0.00392156862745098, mean: 0.1307, deviation: 0.3081 } }
 `
 
@@ -39,6 +40,7 @@ describe('party.yaml', () => {
       name: 'hospital-a',
       state: '/etc/slytherin/state',
       model: '/etc/slytherin/models/net.onnx',
+      calibration: { manifest: '/etc/slytherin/models/manifest.json', margin: 1.5 },
       samples: { idx: '/etc/slytherin/data/images.gz', offset: 0, count: 64 },
       evaluator: 'seal',
       keepServing: false,
@@ -88,6 +90,7 @@ describe('party.yaml', () => {
     expect(issuesOf(GOOD.replace('[evaluator, querier]', '[querier]'))[0]).toMatchObject({ key: 'roster', expected: 'exactly 1 evaluator', got: '0' })
     expect(issuesOf(GOOD.replace('[key-holder, model-owner]', '[key-holder, evaluator, model-owner]'))[0]).toMatchObject({ got: '2' })
     expect(issuesOf(`${GOOD}\nsession: { floodingBits: 29 }\n`)[0]).toMatchObject({ key: 'session.floodingBits', got: '29' })
+    expect(issuesOf(GOOD.replace(/^calibration.*$/m, ''))[0]).toMatchObject({ key: 'calibration', got: 'nothing' })
     const limits = GOOD.replace('network:', 'network:\n  limits: { streamWindow: 8388608, readBuffer: 4194304 }')
     expect(issuesOf(limits)[0]).toMatchObject({ key: 'network.limits.streamWindow' })
   })

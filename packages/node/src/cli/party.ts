@@ -1,5 +1,6 @@
 /** `slytherin party`: runs a party until its session has ended (or for ever with keepServing). */
 import { Command } from 'commander'
+import { readCommands } from '../commands.js'
 import { loadConfiguration } from '../configuration/load.js'
 import type { PartyEvent } from '../events.js'
 import { reportError } from '../events.js'
@@ -20,7 +21,7 @@ export function partyCommand(streams: Streams): Command {
   return new Command('party')
     .description('Run a party: connect to the others of the roster and play its roles in a session.')
     .requiredOption('-c, --config <path>', 'party.yaml')
-    .option('--json-events', 'one JSON event per line on standard output (logs stay on standard error)')
+    .option('--json-events', 'one JSON event per line on standard output; a querier without configured samples reads commands from standard input')
     .action(async (options: Options) => {
       const configuration = await loadConfiguration(options.config)
       const json = options.jsonEvents === true
@@ -52,18 +53,22 @@ async function runParty(
   }
   for (const signal of SIGNALS) process.on(signal, interrupt)
   try {
-    party = await Party.open(configuration, { file: options.config, logger, onEvent: emit })
+    const commands = options.jsonEvents === true ? { commands: readCommands(process.stdin) } : {}
+    party = await Party.open(configuration, { file: options.config, logger, onEvent: emit, ...commands })
     if (interrupted !== undefined) return EXIT_FAILURE
     await party.run()
     return EXIT_OK
   } catch (error) {
-    if (interrupted !== undefined) return EXIT_FAILURE
+    // Whoever serves for ever ends this way; whoever was in a session has not finished it.
+    if (interrupted !== undefined) return configuration.keepServing ? EXIT_OK : EXIT_FAILURE
     if (party === undefined) throw error
     logger.error({ error }, 'the session has ended')
     emit({ event: 'error', error: reportError(error) })
     return EXIT_FAILURE
   } finally {
     await party?.stop(interrupted ?? 'done')
+    // An unread standard input would keep the process.
+    process.stdin.unref?.()
     for (const signal of SIGNALS) process.off(signal, interrupt)
   }
 }

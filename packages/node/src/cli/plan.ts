@@ -1,7 +1,11 @@
 /** `slytherin plan`: what a model would cost under encryption, before anyone starts a process. */
-import { readFile } from 'node:fs/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { dirname, join } from 'node:path'
+import { describePlan } from '@slytherin/engine'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { CalibrationConfiguration } from '../configuration/schema.js'
+import { DataFileError } from '../data/errors.js'
 import { planModel } from '../planning.js'
+import { exists } from '../storage/identity.js'
 import type { Streams } from './program.js'
 
 interface Options {
@@ -10,6 +14,13 @@ interface Options {
   minimumRefreshes: number
   floodingBits: number
   maximumDecryptions?: number
+  evaluator: 'seal' | 'kernel'
+  manifest?: string
+  images?: string
+  count: number
+  scale: number
+  mean: number
+  deviation: number
   json?: boolean
 }
 
@@ -22,28 +33,46 @@ export function planCommand(streams: Streams): Command {
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
     .option('--flooding-bits <bits>', 'statistical security of flooding', positive, 30)
     .option('--maximum-decryptions <number>', 'ciphertexts that a session may decrypt', positive)
+    .addOption(new Option('--evaluator <name>', 'whose costs to count with').choices(['seal', 'kernel']).default('seal'))
+    .option('--manifest <path>', 'JSON list of models with activation ranges (default: manifest.json beside the model or one folder up)')
+    .option('--images <path>', 'measure the ranges on samples instead: IDX (gzip or plain) or .npy')
+    .option('--count <number>', 'how many of them', positive, 256)
+    .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite, 1)
+    .option('--mean <number>', '', finite, 0)
+    .option('--deviation <number>', '', finite, 1)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
-      const plan = await planModel(await readFile(model), { name: model, ...options })
-      if (options.json === true) streams.out(`${JSON.stringify(plan, null, 2)}\n`)
-      else streams.out(table(plan as unknown as Record<string, unknown>))
+      const { batch, parties, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
+      const result = await planModel(model, {
+        batch,
+        parties,
+        minimumRefreshes,
+        floodingBits,
+        evaluator,
+        ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
+        calibration: await calibrationFrom(model, options)
+      })
+      streams.out(`${options.json === true ? JSON.stringify(result, null, 2) : describePlan(result)}\n`)
     })
 }
 
-function table(plan: Record<string, unknown>): string {
-  const lines: string[] = []
-  const add = (key: string, value: unknown): void => {
-    if (Array.isArray(value)) {
-      const short = value.every(item => typeof item !== 'object') && value.length <= 24
-      lines.push(`${key.padEnd(28)} ${short ? value.join(' ') : `${value.length} entries`}`)
-    } else if (typeof value === 'object' && value !== null) {
-      for (const [inner, item] of Object.entries(value)) add(`${key}.${inner}`, item)
-    } else {
-      lines.push(`${key.padEnd(28)} ${String(value)}`)
-    }
+async function calibrationFrom(model: string, options: Options): Promise<CalibrationConfiguration> {
+  const { images, count, scale, mean, deviation } = options
+  if (images !== undefined) {
+    return { samples: { [images.endsWith('.npy') ? 'npy' : 'idx']: images, offset: 0, count, normalisation: { scale, mean, deviation } } }
   }
-  for (const [key, value] of Object.entries(plan)) add(key, value)
-  return `${lines.join('\n')}\n`
+  if (options.manifest !== undefined) return { manifest: options.manifest }
+  for (const folder of ['.', '..']) {
+    const manifest = join(dirname(model), folder, 'manifest.json')
+    if (await exists(manifest)) return { manifest }
+  }
+  throw new DataFileError(model, 'calibration', 'a manifest.json beside the model, --manifest or --images', 'none')
+}
+
+function finite(text: string): number {
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('Give a number.')
+  return value
 }
 
 function natural(text: string): number {

@@ -54,32 +54,26 @@ export function keySourceOf({ keystore }: Configuration): KeySource {
   return { kind: 'key-file', path: keystore.keyFile! }
 }
 
+/** Keys whose values are paths, wherever they stand in these parts of the file. */
+const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'manifest', 'passphraseFile', 'keyFile'])
+
 function resolvePaths(configuration: Configuration, base: string): Configuration {
-  const absolute = (path: string): string => resolve(base, path)
-  const { keystore, samples } = configuration
-  return {
-    ...configuration,
-    state: absolute(configuration.state),
-    ...(configuration.model === undefined ? {} : { model: absolute(configuration.model) }),
-    keystore: {
-      ...keystore,
-      ...(keystore.passphraseFile === undefined ? {} : { passphraseFile: absolute(keystore.passphraseFile) }),
-      ...(keystore.keyFile === undefined ? {} : { keyFile: absolute(keystore.keyFile) })
-    },
-    ...(samples === undefined
-      ? {}
-      : {
-          samples: {
-            ...samples,
-            ...(samples.idx === undefined ? {} : { idx: absolute(samples.idx) }),
-            ...(samples.npy === undefined ? {} : { npy: absolute(samples.npy) })
-          }
-        })
-  }
+  const { state, model, keystore, samples, calibration, ...rest } = configuration
+  return { ...rest, ...withAbsolutePaths({ state, model, keystore, samples, calibration }, base) } as Configuration
+}
+
+function withAbsolutePaths<T extends object>(part: T, base: string): T {
+  const entries = Object.entries(part)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => {
+      if (typeof value === 'string' && PATH_KEYS.has(key)) return [key, resolve(base, value)]
+      return [key, typeof value === 'object' && value !== null && !Array.isArray(value) ? withAbsolutePaths(value as object, base) : value]
+    })
+  return Object.fromEntries(entries) as T
 }
 
 /** What a schema cannot say: rules between keys. */
-function rules({ roster, network }: Configuration): ConfigurationIssue[] {
+function rules({ roster, network, model, calibration }: Configuration): ConfigurationIssue[] {
   const issues: ConfigurationIssue[] = []
   roster.forEach((entry, index) => {
     const earlier = roster.findIndex(other => other.peerId === entry.peerId)
@@ -105,6 +99,10 @@ function rules({ roster, network }: Configuration): ConfigurationIssue[] {
     if (number < least || number > most) {
       issues.push({ key: 'roster', expected: `${most === 1 ? 'exactly' : 'at least'} ${least} ${role}`, got: String(number) })
     }
+  }
+  if (model !== undefined && calibration === undefined) {
+    const remedy = 'Add "calibration" with "samples", "manifest" or "measured".'
+    issues.push({ key: 'calibration', expected: 'where the bounds on the model\'s values come from', got: 'nothing', remedy })
   }
   const window = network.limits.streamWindow ?? 0
   if (network.limits.readBuffer !== undefined && window > network.limits.readBuffer) {

@@ -70,6 +70,28 @@ const samples = z
   })
   .refine(value => (value.idx === undefined) !== (value.npy === undefined), { error: 'expected exactly one of "idx" and "npy"' })
 
+/** Where the bounds on the model's values come from. */
+const calibration = z
+  .strictObject({
+    /** Run the model on these. */
+    samples: samples.optional(),
+    /** JSON list of models with activation ranges, as models/manifest.json. */
+    manifest: path.optional(),
+    /** Ranges of the activations' inputs, named as in the model file, and bounds on |input| and |logit|. */
+    measured: z
+      .strictObject({
+        input: z.number().positive(),
+        largestLogit: z.number().positive(),
+        activations: z.array(z.strictObject({ layer: z.string(), min: z.number(), max: z.number() }))
+      })
+      .optional(),
+    /** Factor on every bound. */
+    margin: z.number().min(1).optional()
+  })
+  .refine(value => [value.samples, value.manifest, value.measured].filter(item => item !== undefined).length === 1, {
+    error: 'expected exactly one of "samples", "manifest" and "measured"'
+  })
+
 const keystore = z
   .strictObject({
     /** Name of the environment variable that holds the passphrase. */
@@ -137,6 +159,8 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   /** ONNX file; needed by the model owner. */
   model: path.optional(),
+  /** Needed with `model`. */
+  calibration: calibration.optional(),
   /** Needed by a querier or data owner that asks at start. */
   samples: samples.optional(),
   evaluator: z.enum(['seal', 'kernel']).default('seal'),
@@ -154,4 +178,5 @@ export const configurationSchema = z.strictObject({
 
 export type Configuration = z.infer<typeof configurationSchema>
 export type SamplesConfiguration = NonNullable<Configuration['samples']>
+export type CalibrationConfiguration = NonNullable<Configuration['calibration']>
 export type Normalisation = z.infer<typeof normalisation>

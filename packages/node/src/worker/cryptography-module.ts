@@ -1,5 +1,6 @@
 /** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
 import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
+import type { CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
 
 /** Plain data: it crosses to the worker, which opens keystore and ledger itself. */
@@ -8,8 +9,8 @@ export interface CryptographyOptions {
   /** State directory. */
   readonly state: string
   readonly keySource: KeySource
-  /** ONNX file, where this party owns the model. */
-  readonly model?: string
+  /** ONNX file and where the bounds on its values come from, where this party owns the model. */
+  readonly model?: { readonly path: string; readonly calibration: CalibrationConfiguration }
   /** Leave model parts on disk at the end of a session. */
   readonly keepParts: boolean
 }

@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createLogger, runProgram } from '@slytherin/node'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Cohort } from './support/cohort.js'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'slytherin-cli-'))
+})
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function slytherin(...parameters: string[]): Promise<{ code: number; out: string; err: string }> {
+  const [out, err]: [string[], string[]] = [[], []]
+  const code = await runProgram(parameters, { out: text => out.push(text), err: text => err.push(text), terminal: false })
+  return { code, out: out.join(''), err: err.join('') }
+}
+
+const BIN = fileURLToPath(new URL('../bin/slytherin.js', import.meta.url))
+const MODELS = fileURLToPath(new URL('../../../models', import.meta.url))
+
+describe('slytherin', () => {
+  it('shows help without arguments and for every command, with code 0', async () => {
+    const bare = await slytherin()
+    expect(bare).toMatchObject({ code: 0, err: '' })
+    expect(bare.out).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.')
+    for (const command of [['--help'], ['init', '--help'], ['party', '--help'], ['roster', '--help'], ['roster', 'check', '--help'], ['plan', '--help']]) {
+      const { code, out } = await slytherin(...command)
+      expect(code, command.join(' ')).toBe(0)
+      expect(out).toContain('Usage: slytherin')
+    }
+    expect((await slytherin('--version')).out).toBe('0.1.0\n')
+  })
+
+  it('ends with code 2 for wrong usage, and suggests', async () => {
+    expect(await slytherin('partty')).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean party?') })
+    expect(await slytherin('party')).toMatchObject({ code: 2, err: expect.stringContaining('--config') })
+    expect(await slytherin('init', '-d', directory, '--role', 'keyholder')).toMatchObject({ code: 2, err: expect.stringContaining('key-holder') })
+    expect(await slytherin('plan', 'x.onnx', '--batch', '0')).toMatchObject({ code: 2, err: expect.stringContaining('above zero') })
+    expect((await slytherin('party', '--config', join(directory, 'none.yaml'))).code).toBe(2)
+  })
+
+  it('runs as a process, also under an older Node, with the same codes', async () => {
+    const exit = async (...parameters: string[]): Promise<number | null> => {
+      const child = spawn(BIN, parameters, { stdio: 'ignore' })
+      return await new Promise((resolve, reject) => child.once('exit', resolve).once('error', reject))
+    }
+    expect(await Promise.all([exit('--help'), exit('nonsense'), exit('plan', join(directory, 'none.onnx'))])).toEqual([0, 2, 1])
+  })
+})
+
+describe('slytherin init', () => {
+  it('makes identity, keystore and key file, prints the peer id and a roster line', async () => {
+    const state = join(directory, 'hospital-a')
+    const { code, out } = await slytherin('init', '--directory', state, '--role', 'key-holder', '--role', 'querier', '--address', '/dns4/a/tcp/4001')
+    expect(code).toBe(0)
+    const peer = /12D3KooW\w+/.exec(out)![0]
+    expect(out).toContain(`- { name: hospital-a, peerId: ${peer}, roles: [key-holder, querier], addresses: [/dns4/a/tcp/4001] }`)
+    for (const file of [join(state, 'identity.json'), join(state, 'keystore.json'), `${state}.key`]) expect((await stat(file)).mode & 0o777, file).toBe(0o600)
+    const again = await slytherin('init', '--directory', state)
+    expect(again).toMatchObject({ code: 1, err: expect.stringContaining('FileExistsError') })
+    expect(await readFile(join(state, 'identity.json'), 'utf8')).toContain(peer)
+  })
+
+  it('takes a passphrase from the environment or a file, and one source only', async () => {
+    const file = join(directory, 'pass')
+    await writeFile(file, 'a long passphrase\n', { mode: 0o600 })
+    const { out } = await slytherin('init', '-d', join(directory, 'a'), '--passphrase-file', file, '--json')
+    expect(JSON.parse(out)).toEqual({ name: 'a', peerId: expect.stringMatching(/^12D3KooW/), roles: ['key-holder'], addresses: [], directory: join(directory, 'a') })
+    const unset = await slytherin('init', '-d', join(directory, 'b'), '--passphrase-environment', 'SLYTHERIN_NOT_SET')
+    expect(unset).toMatchObject({ code: 1, err: expect.stringContaining('it holds no passphrase') })
+    const both = await slytherin('init', '-d', join(directory, 'b'), '--passphrase-file', file, '--key-file', 'x')
+    expect(both.code).toBe(2)
+  })
+})
+
+describe('slytherin roster check', () => {
+  it('reads the configuration without a passphrase, and says who answers', async () => {
+    const cohort = await Cohort.make({ roles: { alice: ['evaluator', 'model-owner'], bob: ['key-holder', 'querier'] } })
+    try {
+      const { alice, bob } = cohort.members
+      const plain = await slytherin('roster', 'check', '--config', bob!.file)
+      expect(plain.code).toBe(0)
+      expect(plain.out).toContain(`bob                  ${bob!.peer}  key-holder, querier  this party`)
+      const silent = await slytherin('roster', 'check', '--config', bob!.file, '--connect', '--seconds', '0.5')
+      expect(silent).toMatchObject({ code: 1, out: expect.stringContaining('DOES NOT ANSWER') })
+      const [a, b] = await Promise.all([alice!, bob!].map(({ file }) => slytherin('roster', 'check', '--config', file, '--connect')))
+      expect([a!.code, b!.code]).toEqual([0, 0])
+      expect(b!.out).toMatch(/alice .* answers/)
+      await writeFile(bob!.file, (await readFile(bob!.file, 'utf8')).replaceAll(bob!.peer, '12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2'))
+      expect(await slytherin('roster', 'check', '--config', bob!.file)).toMatchObject({ code: 2, err: expect.stringContaining(bob!.peer) })
+    } finally {
+      await cohort.remove()
+    }
+  })
+})
+
+describe('slytherin plan', () => {
+  const model = join(MODELS, 'onnx', 'cryptonet-square.onnx')
+
+  it('prints a plan for a model with a manifest, as text and as JSON', async () => {
+    const text = await slytherin('plan', model, '--batch', '64', '--minimum-refreshes', '1')
+    expect(text).toMatchObject({ code: 0, err: '' })
+    expect(text.out).toContain('128-bit security')
+    const json = await slytherin('plan', model, '--batch', '64', '--parties', '5', '--json')
+    expect(JSON.parse(json.out)).toMatchObject({ version: 1, parties: 5, batch: 64 })
+  })
+
+  it('measures ranges on images', async () => {
+    const images = join(MODELS, 'data', 'mnist-t10k-images-idx3-ubyte.gz')
+    const { code, out } = await slytherin('plan', model, '--images', images, '--count', '8', '--scale', String(1 / 255), '--batch', '8')
+    expect(code).toBe(0)
+    expect(out).toContain('batch of 8')
+  })
+
+  it('says what is wrong with a file', async () => {
+    expect(await slytherin('plan', join(directory, 'none.onnx'), '--manifest', 'x')).toMatchObject({ code: 1, err: expect.stringContaining('ENOENT') })
+    const broken = join(directory, 'cryptonet-square.onnx')
+    await writeFile(broken, 'not a model')
+    expect(await slytherin('plan', broken, '--manifest', join(MODELS, 'manifest.json'))).toMatchObject({ code: 1, err: expect.stringMatching(/Error: .+/) })
+    expect(await slytherin('plan', broken)).toMatchObject({ code: 1, err: expect.stringContaining('manifest.json') })
+  })
+})
+
+describe('logs', () => {
+  it('never hold what could be a secret', () => {
+    const lines: string[] = []
+    const destination = { write: (line: string) => void lines.push(line) }
+    for (const readable of [true, false]) {
+      const logger = createLogger('a', { level: 'info', readable, destination })
+      logger.child({ component: 'x' }).info({ passphrase: 'hunter2', options: { secretSeed: 'cafebabe', shareKey: 'deadbeef' }, peer: 'visible' }, 'started')
+      logger.error({ error: new Error('what happened') }, 'failed')
+    }
+    expect(lines).toHaveLength(4)
+    expect(lines.join('')).not.toMatch(/hunter2|cafebabe|deadbeef/)
+    expect(lines.join('')).toContain('visible')
+    expect(lines.join('')).toContain('what happened')
+    expect(lines[0]).toMatch(/INFO {2}a x started/)
+  })
+})
