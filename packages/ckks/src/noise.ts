@@ -53,8 +53,11 @@ export interface KeySwitchNoise {
   readonly digits: 'centred' | 'positive'
 }
 
-/** Bits added to every source of noise. */
+/** Bits added to every source of noise. Over 400 random keys at N = 2^11 the largest measured excess over the model without it was 0.11 bits. */
 export const SOURCE_MARGIN_BITS = 0.15
+
+/** The same where s² multiplies the rounding: ‖s²‖ varies more from key to key (0.38 bits at N = 2^11, 0.04 at 2^14). */
+const SQUARE_MARGIN_BITS = 0.4
 
 const CENTRED_DIGIT = 1 / 12
 const POSITIVE_DIGIT = 1 / 12 + 1
@@ -104,7 +107,7 @@ export class NoiseModel {
     const v = this.secretVariance
     const N = this.N
     const secretPowers = 1 + N * v + (degree >= 2 ? 2 * N * N * v * v : 0)
-    return 0.5 * Math.log2(secretPowers / 12) + SOURCE_MARGIN_BITS
+    return 0.5 * Math.log2(secretPowers / 12) + (degree >= 2 ? SQUARE_MARGIN_BITS : SOURCE_MARGIN_BITS)
   }
 
   /** A fresh encryption under the collective public key, without the plaintext's own error. */
