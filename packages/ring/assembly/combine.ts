@@ -1,43 +1,50 @@
-// Changes of basis: linear combinations of rows, the rounded quotient of a centred base extension, mixed-radix values as doubles.
+// Changes of basis: mixed-radix digits, their value modulo another prime, their value as doubles.
 
-import { loadConstantForm, multiplyConstant, reduce, round } from './arithmetic'
+import { loadConstantForm, multiplyConstant, reduce } from './arithmetic'
 import { inverseOf, modulusOf, roundingOf, subtrahendOf } from './modulus'
 import { FUSED } from './variant'
 
-/** After this many terms of combineRows and extendRows the sums are reduced. */
+/** After this many terms of `combineRows` the sum is reduced. */
 const BURST: i32 = FUSED ? 8 : 3
 
 /**
- * out = Σ_k rows[k]·w_k mod q, |rows| < 2^51 (not reduced modulo q), balanced. `rows`: count u32 addresses; `weights`: (w, w/q) as f64 pairs.
+ * Garner's step: out = (…((a - v_0)·c_0 - v_1)·c_1 … - v_{count-1})·c_{count-1} mod q, balanced.
  *
- * A term is at most q·(1/2 + 1/8) fused, q·(1/2 + 1/4) otherwise (arithmetic.ts, |a| < 2^51). A sum starts at 1/2 and is reduced after BURST terms:
- * 1/2 + 8·0.625 = 5.5 < 8 fused, 1/2 + 3·0.75 = 2.75 < 4 otherwise.
+ * `rows`: addresses (u32) of the digits v_k, |v_k| < 2^48; `constants`: (c_k, c_k/q) as f64 pairs. Every difference is below
+ * q·(1/2 + 1/16) + 2^48 < 2^51, every product below q·(1/2 + 1/16).
  */
-export function combineRows(out: usize, rows: usize, count: i32, weights: usize, n: i32, block: usize): void {
-  sumRows(out, rows, count, weights, 0, n, block, true)
+export function mixedRadixDigit(out: usize, a: usize, rows: usize, count: i32, constants: usize, n: i32, block: usize): void {
+  const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)
+  for (let i: usize = 0, bytes = <usize>n << 3; i < bytes; i += 64) {
+    let x0 = v128.load(a + i), x1 = v128.load(a + i, 16), x2 = v128.load(a + i, 32), x3 = v128.load(a + i, 48)
+    for (let k: i32 = 0; k < count; k++) {
+      const row: usize = <usize>load<u32>(rows + (<usize>k << 2)) + i
+      const c = loadConstantForm(constants + (<usize>k << 4), R), r = v128.load64_splat(constants + (<usize>k << 4), 8)
+      x0 = multiplyConstant(f64x2.sub(x0, v128.load(row)), c, r, s, R)
+      x1 = multiplyConstant(f64x2.sub(x1, v128.load(row, 16)), c, r, s, R)
+      x2 = multiplyConstant(f64x2.sub(x2, v128.load(row, 32)), c, r, s, R)
+      x3 = multiplyConstant(f64x2.sub(x3, v128.load(row, 48)), c, r, s, R)
+    }
+    v128.store(out + i, reduce(x0, q, inverse, R))
+    v128.store(out + i, reduce(x1, q, inverse, R), 16)
+    v128.store(out + i, reduce(x2, q, inverse, R), 32)
+    v128.store(out + i, reduce(x3, q, inverse, R), 48)
+  }
 }
 
 /**
- * The base extension of src/base-extension.ts: out = Σ_k y_k·w_k + v·w_count mod q, v being rows[count], |y_k| <= q_k·(1/2 + 1/32) or so. With `balance`
- * the output is balanced; without, and with two terms, it is below 2q, which `forward` takes: 2·(1/2 + 1/16) + |v|/2, |v| <= 1.
+ * out = v_0 + Σ_{k>=1} v_k·w_k mod q. `rows`: count addresses (u32); `weights`: (w_k, w_k/q) as f64 pairs from k = 1 on; integers |v_k| <= 2^48, not
+ * reduced modulo q.
  *
- * Up to three terms v·w is added as it is: |v| <= 2 and |w| < q/2, exact, 3·0.75 + 1 = 3.25 < 4. Beyond, it is one more term of the sum.
+ * A term is at most q·(1/2 + 1/64) fused, q·(1/2 + 1/32) otherwise (arithmetic.ts). A sum starts at q/2 (or with v_0) and is reduced
+ * after BURST terms: at most 2^48 + 2^49·(1/2 + 8·0.52) < 2^52 fused, 2^48 + 2^49·(1/2 + 3·0.54) < 2^51 otherwise. `balance` reduces the result; without it the
+ * result is at most |v_0| + (count - 1)·0.54·q.
  */
-export function extendRows(out: usize, rows: usize, count: i32, weights: usize, n: i32, block: usize, balance: bool): void {
-  if (count > 3) sumRows(out, rows, count + 1, weights, 0, n, block, true)
-  else sumRows(out, rows, count, weights, load<u32>(rows + (<usize>count << 2)), n, block, balance)
-}
-
-@inline function addMultiple(v: usize, w: v128, x: v128): v128 {
-  return FUSED ? f64x2.relaxed_madd(v128.load(v), w, x) : f64x2.add(x, f64x2.mul(v128.load(v), w))
-}
-
-@inline function sumRows(out: usize, rows: usize, count: i32, weights: usize, quotient: usize, n: i32, block: usize, balance: bool): void {
-  const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)
-  const product = v128.load64_splat(weights + (<usize>count << 4))
+export function combineRows(out: usize, rows: usize, count: i32, weights: usize, n: i32, block: usize, balance: bool): void {
+  const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block), first: usize = load<u32>(rows)
   for (let i: usize = 0, bytes = <usize>n << 3; i < bytes; i += 64) {
-    let x0 = f64x2.splat(0), x1 = f64x2.splat(0), x2 = f64x2.splat(0), x3 = f64x2.splat(0)
-    for (let k: i32 = 0, pending: i32 = 0; k < count; k++, pending++) {
+    let x0 = v128.load(first + i), x1 = v128.load(first + i, 16), x2 = v128.load(first + i, 32), x3 = v128.load(first + i, 48)
+    for (let k: i32 = 1, pending: i32 = 0, w = weights; k < count; k++, pending++, w += 16) {
       if (pending == BURST) {
         x0 = reduce(x0, q, inverse, R)
         x1 = reduce(x1, q, inverse, R)
@@ -45,18 +52,11 @@ export function extendRows(out: usize, rows: usize, count: i32, weights: usize, 
         x3 = reduce(x3, q, inverse, R)
         pending = 0
       }
-      const row: usize = <usize>load<u32>(rows + (<usize>k << 2)) + i
-      const w = loadConstantForm(weights + (<usize>k << 4), R), r = v128.load64_splat(weights + (<usize>k << 4), 8)
-      x0 = f64x2.add(x0, multiplyConstant(v128.load(row), w, r, s, R))
-      x1 = f64x2.add(x1, multiplyConstant(v128.load(row, 16), w, r, s, R))
-      x2 = f64x2.add(x2, multiplyConstant(v128.load(row, 32), w, r, s, R))
-      x3 = f64x2.add(x3, multiplyConstant(v128.load(row, 48), w, r, s, R))
-    }
-    if (quotient) {
-      x0 = addMultiple(quotient + i, product, x0)
-      x1 = addMultiple(quotient + i + 16, product, x1)
-      x2 = addMultiple(quotient + i + 32, product, x2)
-      x3 = addMultiple(quotient + i + 48, product, x3)
+      const row: usize = <usize>load<u32>(rows + (<usize>k << 2)) + i, c = loadConstantForm(w, R), r = v128.load64_splat(w, 8)
+      x0 = f64x2.add(x0, multiplyConstant(v128.load(row), c, r, s, R))
+      x1 = f64x2.add(x1, multiplyConstant(v128.load(row, 16), c, r, s, R))
+      x2 = f64x2.add(x2, multiplyConstant(v128.load(row, 32), c, r, s, R))
+      x3 = f64x2.add(x3, multiplyConstant(v128.load(row, 48), c, r, s, R))
     }
     if (balance) {
       x0 = reduce(x0, q, inverse, R)
@@ -68,24 +68,6 @@ export function extendRows(out: usize, rows: usize, count: i32, weights: usize, 
     v128.store(out + i, x1, 16)
     v128.store(out + i, x2, 32)
     v128.store(out + i, x3, 48)
-  }
-}
-
-/**
- * out = round(Σ_k rows[k]·reciprocals[k]): the multiple of Q in Σ y_k·(Q/q_k), y_k balanced. Not fused in any build, so that all builds agree
- * even where the sum is next to a half-integer.
- */
-export function quotientRow(out: usize, rows: usize, count: i32, reciprocals: usize, n: i32, block: usize): void {
-  const R = roundingOf(block)
-  for (let i: usize = 0, bytes = <usize>n << 3; i < bytes; i += 32) {
-    let x = f64x2.splat(0), y = f64x2.splat(0)
-    for (let k: i32 = 0; k < count; k++) {
-      const row: usize = <usize>load<u32>(rows + (<usize>k << 2)) + i, r = v128.load64_splat(reciprocals + (<usize>k << 3))
-      x = f64x2.add(x, f64x2.mul(v128.load(row), r))
-      y = f64x2.add(y, f64x2.mul(v128.load(row, 16), r))
-    }
-    v128.store(out + i, round(x, R))
-    v128.store(out + i, round(y, R), 16)
   }
 }
 
@@ -119,4 +101,3 @@ export function mixedRadixValue(out: usize, rows: usize, count: i32, moduli: usi
     store<f64>(out + i, high)
   }
 }
-

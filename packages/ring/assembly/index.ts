@@ -2,11 +2,11 @@ export { multiplyAccumulate11, multiplyAccumulate21, multiplyAccumulate22 } from
 export { probeFusedMultiplyAdd } from './arithmetic'
 export { keyStream } from './chacha'
 export { decodePacked, decodeWords, encodePacked, encodeWords } from './codec'
-export { combineRows, extendRows, mixedRadixValue, quotientRow } from './combine'
+export { combineRows, mixedRadixDigit, mixedRadixValue } from './combine'
 export { initialiseModulus } from './modulus'
 export { automorphismCoefficients, automorphismOffsets, exchangeOrder, gather, gatherAdd, gatherSum } from './order'
 export {
-  add, copyBytes, heapBase, multiplyAddRows, multiplyConstantLazyRow, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, subtract, subtractMultiplyConstantRow, zero
+  add, copyBytes, heapBase, multiplyAddRows, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, subtract, subtractMultiplyConstantRow, zero
 } from './pointwise'
 export { sampleBits, sampleGaussian, sampleNormal, sampleTernary, sampleUniform } from './sampler'
 export { buildPowers, buildTables, minimalRoot, multiplyModulo } from './tables'

@@ -61,16 +61,6 @@ export function multiplyConstantRow(out: usize, a: usize, n: i32, w: f64, ratio:
   }
 }
 
-/** The same without the last reduction: at most q·(1/2 + 1/32) for balanced a. */
-export function multiplyConstantLazyRow(out: usize, a: usize, n: i32, w: f64, ratio: f64, block: usize): void {
-  const s = subtrahendOf(block), R = roundingOf(block), W = constantForm(w), P = f64x2.splat(ratio)
-  for (const end = a + (<usize>n << 3); a < end; a += 32, out += 32) {
-    const x = multiplyConstant(v128.load(a), W, P, s, R), y = multiplyConstant(v128.load(a, 16), W, P, s, R)
-    v128.store(out, x)
-    v128.store(out, y, 16)
-  }
-}
-
 /** out = (a - b)·w, |a - b| < 2^51. */
 export function subtractMultiplyConstantRow(out: usize, a: usize, b: usize, n: i32, w: f64, ratio: f64, block: usize): void {
   const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)

@@ -71,4 +71,55 @@ for (const variant of variants) {
   report('uniformBits 180 into nine rows', 9, () => ring.uniformBits(c, seed, 180))
   report('encodePacked', 9, () => ring.encodePacked(a))
   report('decodePacked', 9, () => ring.decodePacked(packed, all, 'coefficient').dispose())
+  for (const p of [a, b, c, small, c8, a7, special]) p.dispose()
+
+  // Hybrid key switch of seven rows with two special primes, four digits.
+  const rows = all
+  const digits = [[0, 1], [2, 3], [4, 5], [6]]
+  const uniform = (indices, domain = 'ntt') => ring.uniform(ring.allocate(indices, domain), seed)
+  const keys = digits.map(() => ({ b: uniform(rows), a: uniform(rows) }))
+  const parts = digits.map(() => ring.allocate(rows, 'ntt'))
+  const [c0, c1] = [uniform(q), uniform(q)]
+  const coefficients = ring.allocate(q, 'coefficient')
+  const [u, v] = [ring.allocate(rows, 'ntt'), ring.allocate(rows, 'ntt')]
+  const [x, y, out0, out1] = [0, 1, 2, 3].map(() => ring.allocate(q, 'ntt'))
+  const decompose = () => {
+    ring.inverseNtt(ring.copy(coefficients, c1))
+    digits.forEach((digit, j) => {
+      ring.decompose(parts[j], coefficients, c1, digit)
+    })
+  }
+  const inner = () => ring.innerProduct(u, v, parts, keys)
+  const divide = () => {
+    ring.divideAndRound(x, u, [7, 8], c0)
+    ring.divideAndRound(y, v, [7, 8])
+  }
+  const permute = () => {
+    ring.automorphism(out0, x, 5)
+    ring.automorphism(out1, y, 5)
+  }
+  console.log('  key switch of 7 rows with 2 special primes (times per whole operation)')
+  report('decompose', 1, decompose)
+  report('inner product', 1, inner)
+  report('divide both by P', 1, divide)
+  report('rotation, hoisted', 1, () => {
+    inner()
+    divide()
+    permute()
+  })
+  report('rotation', 1, () => {
+    decompose()
+    inner()
+    divide()
+    permute()
+  })
+  const pairs = Array.from({ length: 8 }, () => ({ a: [uniform(q), uniform(q)], b: [uniform(q), uniform(q)] }))
+  const sums = [0, 1, 2].map(() => ring.allocate(q, 'ntt'))
+  report('8 ciphertext products summed, each', 8, () => ring.multiplyAccumulate(sums, pairs))
+  report('8 plaintext products summed, each', 8, () =>
+    ring.multiplyAccumulate(
+      sums.slice(0, 2),
+      pairs.map(({ a, b }) => ({ a, b: b.slice(0, 1) }))
+    )
+  )
 }

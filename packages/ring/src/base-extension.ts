@@ -1,10 +1,10 @@
 /**
- * Exact centred base extension (eprint 2018/117, with the quotient in floating point): for x given by residues x_i modulo q_i, Q = Πq_i,
+ * Exact centred base extension by mixed radix (Garner): for x given by residues x_i modulo odd primes q_0 … q_{k-1}, the balanced digits
  *
- *   y_i = [x_i·(Q/q_i)^-1]_{q_i}  balanced        v = round(Σ y_i/q_i)        x = Σ y_i·(Q/q_i) - v·Q
+ *   v_0 = x_0        v_i = (…((x_i - v_0)·q_0^-1 - v_1)·q_1^-1 … - v_{i-1})·q_{i-1}^-1  mod q_i,   |v_i| <= (q_i - 1)/2
  *
- * is the representative with |x| <= Q/2, reduced modulo any other prime. The quotient is wrong only when |x| is within Q·2^-50 of Q/2,
- * and then the result is x ± Q, the same in every row.
+ * give x = v_0 + v_1·q_0 + v_2·q_0·q_1 + …, which runs exactly through the centred interval |x| <= (Q - 1)/2, Q = Πq_i. No quotient is estimated, so the
+ * result is right for every x, and modulo a further prime it costs one product fewer than the number of digits.
  */
 
 import { balance, invertModulo } from './modulus.js'
@@ -16,16 +16,36 @@ export interface Constant {
   readonly ratio: number
 }
 
+function constantOf(ring: Ring, x: bigint, index: number): Constant {
+  const modulus = ring.moduli[index]!
+  const w = balance(x, modulus.value)
+  return { w, ratio: w / modulus.number }
+}
+
+/** Writes (w, ratio) pairs of integers modulo the modulus `index`, 16 bytes each. */
+export function writeConstants(ring: Ring, address: number, values: readonly bigint[], index: number): void {
+  const pairs = values.flatMap(value => {
+    const { w, ratio } = constantOf(ring, value, index)
+    return [w, ratio]
+  })
+  ring.kernel.doubles(address, pairs.length).set(pairs)
+}
+
+/** The largest unreduced term of a combination, units of q (assembly/combine.ts), and what `forward` takes. */
+const TERM_BOUND = 0.54
+const FORWARD_INPUT_BOUND = 2
+
 /** The constants of one source basis; those of a target are made when first used. */
 export class BaseExtension {
   /** Product of the source moduli. */
   readonly product: bigint
   readonly count: number
-  readonly #scales: readonly Constant[]
-  /** Kernel memory: addresses of the rows (u32), reciprocals (f64), then per target modulus count + 1 weights of 16 bytes. */
+  /** q_0…q_{k-1} for k = 1 … count - 1: what the digits from the second on are worth. */
+  readonly #units: readonly bigint[]
+  /** Kernel memory: addresses of the digits (u32), moduli (f64), Garner's constants digit after digit, then per target count - 1 weights. */
   readonly #memory: number
-  readonly #rowsAddress: number
-  readonly #reciprocalsAddress: number
+  readonly #moduliAddress: number
+  readonly #garnerAddress: number
   readonly #weightsAddress: number
   readonly #ready: boolean[]
   readonly #inverses: (Constant | undefined)[] = []
@@ -35,21 +55,28 @@ export class BaseExtension {
     readonly source: readonly number[]
   ) {
     const { kernel, moduli } = ring
+    const values = source.map(index => moduli[index]!.value)
     const count = source.length
     this.count = count
-    this.product = source.reduce((product, index) => product * moduli[index]!.value, 1n)
-    this.#scales = source.map(index => {
-      const q = moduli[index]!.value
-      return this.#constant(invertModulo(this.product / q, q), index)
+    let product = 1n
+    this.#units = values.slice(0, -1).map(q => {
+      product *= q
+      return product
     })
-    const rowsBytes = Math.ceil((4 * (count + 1)) / 64) * 64
-    const reciprocalsBytes = Math.ceil((8 * count) / 64) * 64
-    this.#memory = kernel.arena.allocate(rowsBytes + reciprocalsBytes + moduli.length * 16 * (count + 1))
-    this.#rowsAddress = this.#memory
-    this.#reciprocalsAddress = this.#memory + rowsBytes
-    this.#weightsAddress = this.#reciprocalsAddress + reciprocalsBytes
+    this.product = product * values.at(-1)!
+    const rowsBytes = Math.ceil((4 * count) / 64) * 64
+    const garnerBytes = 8 * count * (count - 1)
+    this.#memory = kernel.arena.allocate(rowsBytes + 8 * count + garnerBytes + moduli.length * 16 * (count - 1))
+    this.#moduliAddress = this.#memory + rowsBytes
+    this.#garnerAddress = this.#moduliAddress + 8 * count
+    this.#weightsAddress = this.#garnerAddress + garnerBytes
     this.#ready = moduli.map(() => false)
-    kernel.doubles(this.#reciprocalsAddress, count).set(source.map(index => 1 / moduli[index]!.number))
+    kernel.doubles(this.#moduliAddress, count).set(values.map(Number))
+    source.forEach((index, i) => {
+      const q = values[i]!
+      const inverses = values.slice(0, i).map(other => invertModulo(other, q))
+      writeConstants(ring, this.#garner(i), inverses, index)
+    })
   }
 
   dispose(): void {
@@ -58,39 +85,29 @@ export class BaseExtension {
 
   /** Bytes of scratch `prepare` needs. */
   get scratchBytes(): number {
-    return this.count === 1 ? 0 : (this.count + 1) * this.ring.rowBytes
+    return (this.count - 1) * this.ring.rowBytes
   }
 
   /**
-   * First half, once per polynomial: y_i and v into `scratch`.
+   * First half, once per polynomial: the digits. The first is the first row itself, so the rows must stay until the second half is done.
    *
    * @param rows addresses of the source rows, coefficient domain
    */
   prepare(rows: readonly number[], scratch: number): void {
     const { ring, count } = this
-    const { exports } = ring.kernel
-    const table = new Uint32Array(ring.kernel.memory.buffer, this.#rowsAddress, count + 1)
-    if (count === 1) {
-      table[0] = rows[0]!
-      return
+    const { kernel } = ring
+    const digits = new Uint32Array(kernel.memory.buffer, this.#memory, count)
+    digits[0] = rows[0]!
+    for (let i = 1; i < count; i++) {
+      const to = scratch + (i - 1) * ring.rowBytes
+      kernel.exports.mixedRadixDigit(to, rows[i]!, this.#memory, i, this.#garner(i), ring.N, ring.block(this.source[i]!))
+      digits[i] = to
     }
-    for (let k = 0; k < count; k++) {
-      const to = scratch + k * ring.rowBytes
-      const scale = this.#scales[k]!
-      exports.multiplyConstantLazyRow(to, rows[k]!, ring.N, scale.w, scale.ratio, ring.block(this.source[k]!))
-      table[k] = to
-    }
-    const quotient = scratch + count * ring.rowBytes
-    table[count] = quotient
-    exports.quotientRow(quotient, this.#rowsAddress, count, this.#reciprocalsAddress, ring.N, ring.block(this.source[0]!))
   }
 
   /** Second half, per target: x mod the modulus `target` into the row at `out`, balanced. */
   extend(out: number, target: number): void {
-    const { ring } = this
-    const { exports } = ring.kernel
-    if (this.count === 1) exports.reduceRow(out, this.#onlyRow(), ring.N, ring.block(target))
-    else exports.extendRows(out, this.#rowsAddress, this.count, this.#weights(target), ring.N, ring.block(target), 1)
+    this.#combine(out, target, true)
   }
 
   /**
@@ -101,56 +118,39 @@ export class BaseExtension {
    */
   extendForTransform(scratch: number, target: number): number {
     const { ring, count } = this
-    if (count === 1) {
-      // |x| <= q_source/2 <= 2·q_target
-      if (ring.moduli[this.source[0]!]!.number <= 4 * ring.moduli[target]!.number) return this.#onlyRow()
-      this.extend(scratch, target)
-      return scratch
-    }
-    ring.kernel.exports.extendRows(
-      scratch,
-      this.#rowsAddress,
-      count,
-      this.#weights(target),
-      ring.N,
-      ring.block(target),
-      count === 2 ? 0 : 1
-    )
+    const first = ring.moduli[this.source[0]!]!.number / 2 / ring.moduli[target]!.number
+    const small = first + (count - 1) * TERM_BOUND <= FORWARD_INPUT_BOUND
+    if (small && count === 1) return new Uint32Array(ring.kernel.memory.buffer, this.#memory, 1)[0]!
+    this.#combine(scratch, target, !small)
     return scratch
   }
 
-  #onlyRow(): number {
-    return new Uint32Array(this.ring.kernel.memory.buffer, this.#rowsAddress, 1)[0]!
+  /** Second half: x itself, rounded to doubles, into the row at `out`. */
+  value(out: number): void {
+    this.ring.kernel.exports.mixedRadixValue(out, this.#memory, this.count, this.#moduliAddress, this.ring.N)
   }
 
   /** Q^-1 modulo another modulus of the ring. */
   inverse(target: number): Constant {
     const known = this.#inverses[target]
     if (known) return known
-    const constant = this.#constant(invertModulo(this.product, this.ring.moduli[target]!.value), target)
+    const constant = constantOf(this.ring, invertModulo(this.product, this.ring.moduli[target]!.value), target)
     this.#inverses[target] = constant
     return constant
   }
 
-  #constant(x: bigint, index: number): Constant {
-    const modulus = this.ring.moduli[index]!
-    const w = balance(x, modulus.value)
-    return { w, ratio: w / modulus.number }
-  }
-
-  #weights(target: number): number {
-    const address = this.#weightsAddress + target * 16 * (this.count + 1)
+  #combine(out: number, target: number, balanced: boolean): void {
+    const { ring, count } = this
+    const weights = this.#weightsAddress + target * 16 * (count - 1)
     if (!this.#ready[target]) {
-      const values = this.source.map(index => this.product / this.ring.moduli[index]!.value)
-      values.push(-this.product)
-      this.ring.kernel.doubles(address, 2 * values.length).set(
-        values.flatMap(value => {
-          const { w, ratio } = this.#constant(value, target)
-          return [w, ratio]
-        })
-      )
+      writeConstants(ring, weights, this.#units, target)
       this.#ready[target] = true
     }
-    return address
+    ring.kernel.exports.combineRows(out, this.#memory, count, weights, ring.N, ring.block(target), Number(balanced))
+  }
+
+  /** Address of the constants of digit i: i of them. */
+  #garner(i: number): number {
+    return this.#garnerAddress + 8 * i * (i - 1)
   }
 }

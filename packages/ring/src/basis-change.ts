@@ -40,36 +40,21 @@ export function fromIntegers(ring: Ring, out: Polynomial, values: Float64Array):
   return out
 }
 
-/**
- * See Ring.toDoubles. Garner's mixed-radix digits, balanced: v_0 = a_0, v_i = (…((a_i - v_0)/q_0 - v_1)/q_1 …) mod q_i, then
- * x = v_0 + q_0·(v_1 + q_1·(…)) in double-double arithmetic. Balanced digits represent exactly the centred interval of Q = Πq_i.
- */
+/** See Ring.toDoubles: the mixed-radix digits (base-extension.ts) summed in double-double arithmetic. */
 export function toDoubles(ring: Ring, a: Polynomial): Float64Array {
   ring.checkOperand('toDoubles', a, a)
   ring.checkDomain('toDoubles', a, 'coefficient')
   const { kernel, N } = ring
-  const count = a.indices.length
-  const tableBytes = Math.ceil((12 * count) / 64) * 64
+  const extension = ring.extension(a.indices)
   return kernel.withScratch(
-    tableBytes + count * ring.rowBytes,
+    ring.rowBytes + extension.scratchBytes,
     scratch => {
-      const moduliAddress = scratch
-      const rowsAddress = scratch + 8 * count
-      const digits = a.indices.map((_, k) => scratch + tableBytes + k * ring.rowBytes)
-      kernel.doubles(moduliAddress, count).set(a.indices.map(index => ring.moduli[index]!.number))
-      new Uint32Array(kernel.memory.buffer, rowsAddress, count).set(digits)
-      a.indices.forEach((index, i) => {
-        const digit = digits[i]!
-        const block = ring.block(index)
-        kernel.exports.copyBytes(digit, a.rowAddress(i), N * 8)
-        for (let j = 0; j < i; j++) {
-          const { w, ratio } = ring.extension([a.indices[j]!]).inverse(index)
-          kernel.exports.subtractMultiplyConstantRow(digit, digit, digits[j]!, N, w, ratio, block)
-        }
-      })
-      // The result takes the place of the first digit.
-      kernel.exports.mixedRadixValue(digits[0]!, rowsAddress, count, moduliAddress, N)
-      return Float64Array.from(kernel.doubles(digits[0]!, N))
+      extension.prepare(
+        a.indices.map((_, k) => a.rowAddress(k)),
+        scratch + ring.rowBytes
+      )
+      extension.value(scratch)
+      return Float64Array.from(kernel.doubles(scratch, N))
     },
     true
   )

@@ -31,7 +31,6 @@ export interface KernelExports {
   multiplyRows(out: number, a: number, b: number, n: number, block: number): void
   multiplyAddRows(out: number, a: number, b: number, n: number, block: number): void
   multiplyConstantRow(out: number, a: number, n: number, w: number, ratio: number, block: number): void
-  multiplyConstantLazyRow(out: number, a: number, n: number, w: number, ratio: number, block: number): void
   subtractMultiplyConstantRow(out: number, a: number, b: number, n: number, w: number, ratio: number, block: number): void
   reduceRow(out: number, a: number, n: number, block: number): void
   reduceWideRow(out: number, a: number, n: number, power: number, ratio: number, block: number): void
@@ -43,9 +42,8 @@ export interface KernelExports {
   automorphismCoefficients(out: number, a: number, n: number, g: number): void
   automorphismOffsets(offsets: number, logN: number, g: number): void
 
-  combineRows(out: number, rows: number, count: number, weights: number, n: number, block: number): void
-  extendRows(out: number, rows: number, count: number, weights: number, n: number, block: number, balance: number): void
-  quotientRow(out: number, rows: number, count: number, reciprocals: number, n: number, block: number): void
+  combineRows(out: number, rows: number, count: number, weights: number, n: number, block: number, balance: number): void
+  mixedRadixDigit(out: number, a: number, rows: number, count: number, constants: number, n: number, block: number): void
   mixedRadixValue(out: number, rows: number, count: number, moduli: number, n: number): void
 
   multiplyAccumulate11(c0: number, table: number, count: number, n: number, block: number, add: number): void

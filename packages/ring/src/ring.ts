@@ -339,7 +339,7 @@ export class Ring implements Disposable {
     return toDoubles(this, a)
   }
 
-  /** Exact centred base extension of a over its own rows, |a| < Q/2·(1 - 2^-20), into out's rows. Coefficient domain. */
+  /** Exact centred base extension of a over its own rows into out's rows: the representative with |x| <= (Q - 1)/2. Coefficient domain. */
   extendBasis(out: Polynomial, a: Polynomial): Polynomial {
     return extendBasis(this, out, a)
   }

@@ -7,9 +7,9 @@
  * sampler: derive seeds (seed.ts). Temporary memory is wiped.
  */
 
+import { writeConstants } from './base-extension.js'
 import { InvalidArgumentError } from './errors.js'
 import { gaussianThresholds } from './gaussian-table.js'
-import { balance } from './modulus.js'
 import type { Polynomial } from './polynomial.js'
 import type { Ring } from './ring.js'
 import { checkSeed } from './seed.js'
@@ -163,7 +163,7 @@ function sampleLimbs(
 /** Bytes of the tables `combine` needs for `count` rows. */
 const combineBytes = (count: number): number => 16 * count + 4 * count
 
-/** out = Σ units[k]·row(k) in every row. */
+/** out = Σ units[k]·row(k) in every row; units[0] = 1, row values up to 2^48. */
 function combine(ring: Ring, out: Polynomial, units: readonly bigint[], row: (k: number) => number, tables: number): void {
   const { kernel, N } = ring
   const count = units.length
@@ -171,14 +171,8 @@ function combine(ring: Ring, out: Polynomial, units: readonly bigint[], row: (k:
   new Uint32Array(kernel.memory.buffer, rows, count).set(units.map((_, k) => row(k)))
   out.domain = 'coefficient'
   out.indices.forEach((index, k) => {
-    const modulus = ring.moduli[index]!
-    kernel.doubles(tables, 2 * count).set(
-      units.flatMap(unit => {
-        const w = balance(unit, modulus.value)
-        return [w, w / modulus.number]
-      })
-    )
-    kernel.exports.combineRows(out.rowAddress(k), rows, count, tables, N, ring.block(index))
+    writeConstants(ring, tables, units.slice(1), index)
+    kernel.exports.combineRows(out.rowAddress(k), rows, count, tables, N, ring.block(index), 1)
   })
 }
 

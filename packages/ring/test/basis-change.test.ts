@@ -95,10 +95,10 @@ describe.each(VARIANTS)('changes of basis (%s)', variant => {
     it.each([1, 2, 3, 4, 7, 8, 13])('extends exactly from %i rows', rows => {
       const source = all.slice(0, rows)
       const Q = productOf(ring, source)
-      // Up to the stated limit Q/2·(1 - 2^-20), small values and zero.
-      const limit = Q / 2n - (Q >> 20n) - 1n
+      // The ends of the centred interval, small values and zero.
+      const limit = (Q - 1n) / 2n
       const values = integers(49 * rows, rows).map((x, i) =>
-        i % 5 === 0 ? limit : i % 5 === 1 ? -limit : i % 5 === 2 ? BigInt(i - 100) : centred(x, 2n * limit + 1n)
+        i % 5 === 0 ? limit : i % 5 === 1 ? -limit : i % 5 === 2 ? BigInt(i - 100) : centred(x, Q)
       )
       const a = fromBigIntegers(ring, values, source)
       const targets = all.filter(index => index % 2 === 0 || !source.includes(index))

@@ -56,19 +56,11 @@ describe.each(VARIANTS)('fused kernels (%s)', variant => {
       digit => {
         for (const source of [uniform(1, chain), ...patterns.map(pattern => extreme(pattern, chain))]) {
           const coefficients = ring.inverseNtt(source.clone())
-          // The sum of residue lifts modulo the digit's product only: rows of the digit.
           const own = ring.copy(ring.allocate(digit, 'coefficient'), coefficients)
           const out = ring.allocate(all, 'coefficient')
           expect(ring.decompose(out, coefficients, source, digit)).toBe(out)
           expect(out.domain).toBe('ntt')
-          // Constant polynomials of extreme residues are ±(D-1)/2, where the extension may round either way, in all rows alike.
-          const D = productOf(ring, digit)
-          const got = toBigIntegers(ring.inverseNtt(out.clone()))
-          const values = toBigIntegers(own).map((value, i) => {
-            const atTheEdge = 2n * (value < 0n ? -value : value) > D - (D >> 20n)
-            return atTheEdge && got[i] !== value ? value - (value > 0n ? D : -D) : value
-          })
-          expect(got).toEqual(values)
+          const values = toBigIntegers(own)
           expect(rowsOf(out)).toEqual(
             all.map(index =>
               referenceTransform(
