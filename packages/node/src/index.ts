@@ -3,18 +3,33 @@ export { runProgram, type Streams } from './cli/program.js'
 export { CommandError, type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
 export { keySourceOf, loadConfiguration, parseConfiguration } from './configuration/load.js'
-export { type CalibrationConfiguration, type Configuration, configurationSchema, type Normalisation, type SamplesConfiguration } from './configuration/schema.js'
+export {
+  type CalibrationConfiguration,
+  type Configuration,
+  configurationSchema,
+  type Normalisation,
+  type SamplesConfiguration
+} from './configuration/schema.js'
 export { editDistance, suggest } from './configuration/suggest.js'
 export { readIdx, readNpy, type SampleArray } from './data/array-file.js'
 export { DataFileError } from './data/errors.js'
 export { loadSamples } from './data/samples.js'
-export { type ErrorReport, type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, reportError, type SessionReport } from './events.js'
+export {
+  type ErrorReport,
+  type EventListener,
+  type PartyEvent,
+  peakMemoryBytes,
+  predictionsOf,
+  reportError,
+  type SessionReport
+} from './events.js'
 export * from './framing/errors.js'
 export { CHUNK_BYTES, type Chunk, encodeHeader, FRAME_HEADER_BYTES, type Frame, FrameKind } from './framing/frame.js'
 export { type Expected, FrameStream, type FrameStreamOptions } from './framing/frame-stream.js'
 export { StreamDuplex, type StreamDuplexOptions } from './framing/stream-duplex.js'
 export { type DecodeOptions, decodeFrames, encodeFrames } from './framing/transforms.js'
 export { createLogger, type LoggerOptions, type LogLevel } from './logging.js'
+export { rangesOf } from './model/calibration.js'
 export * from './network/errors.js'
 export { protocolFailures } from './network/failures.js'
 export { createHost, type HostOptions } from './network/host.js'
@@ -22,13 +37,12 @@ export * from './network/settings.js'
 export { type FailureCodec, Libp2pTransport, type NetworkNotice, type TransportOptions, type TransportPeer } from './network/transport.js'
 export { Party, type PartyInit } from './party.js'
 export { type PlanModelOptions, planModel } from './planning.js'
-export { rangesOf } from './model/calibration.js'
 export { writeAtomically } from './storage/atomic-file.js'
 export * from './storage/errors.js'
 export { createIdentity, type Identity, openIdentity, peekPeer, signerOf } from './storage/identity.js'
 export { createKeyFile, KeyMaterial, type KeySource, loadKeyMaterial } from './storage/key-source.js'
 export { createKeystore, openKeystore, type SecretName, Secrets } from './storage/keystore.js'
-export { PartStore } from './storage/part-store.js'
+export { FilePartStore } from './storage/part-store.js'
 export { readSealed, writeSealed } from './storage/sealed-file.js'
 export { SqliteShareLedger } from './storage/share-ledger.js'
 export { removeLeftovers, StateLock, type StatePaths, statePaths } from './storage/state-directory.js'

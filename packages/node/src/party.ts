@@ -85,7 +85,13 @@ export class Party {
       const roles = ownRoles(configuration, identity.peer, init.file)
       const samples = configuration.samples === undefined ? undefined : await loadSamples(configuration.samples)
       const { evaluator, model, calibration, keepParts } = configuration
-      const options = { evaluator, state: configuration.state, keySource, keepParts, ...(model === undefined ? {} : { model: { path: model, calibration: calibration! } }) }
+      const options = {
+        evaluator,
+        state: configuration.state,
+        keySource,
+        keepParts,
+        ...(model === undefined ? {} : { model: { path: model, calibration: calibration! } })
+      }
       const worker = await CryptographyWorker.start(options, init.worker)
       undo.push(() => worker.dispose())
       const transport = await Libp2pTransport.start({
@@ -226,7 +232,11 @@ export class Party {
       if (done === true || this.stopping.signal.aborted) return
       if (value instanceof CommandError) this.emit({ event: 'error', error: reportError(value) })
       else if (value.command === 'leave') return
-      else await this.query(peer, value.samples.map(sample => Float64Array.from(sample)))
+      else
+        await this.query(
+          peer,
+          value.samples.map(sample => Float64Array.from(sample))
+        )
     }
   }
 

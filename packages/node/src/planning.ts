@@ -26,5 +26,10 @@ export async function planModel(path: string, options: PlanModelOptions): Promis
   })
   const network = fuse(importOnnx(bytes))
   const architecture = architectureOf(network, await rangesOf(network, path, calibration))
-  return plan(architecture, { ...rest, data: 'encrypted', weights: 'encrypted', ...(evaluator === 'seal' ? { costModel: SEAL_COSTS } : {}) })
+  return plan(architecture, {
+    ...rest,
+    data: 'encrypted',
+    weights: 'encrypted',
+    ...(evaluator === 'seal' ? { costModel: SEAL_COSTS } : {})
+  })
 }

@@ -29,7 +29,14 @@ describe('slytherin', () => {
     const bare = await slytherin()
     expect(bare).toMatchObject({ code: 0, err: '' })
     expect(bare.out).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.')
-    for (const command of [['--help'], ['init', '--help'], ['party', '--help'], ['roster', '--help'], ['roster', 'check', '--help'], ['plan', '--help']]) {
+    for (const command of [
+      ['--help'],
+      ['init', '--help'],
+      ['party', '--help'],
+      ['roster', '--help'],
+      ['roster', 'check', '--help'],
+      ['plan', '--help']
+    ]) {
       const { code, out } = await slytherin(...command)
       expect(code, command.join(' ')).toBe(0)
       expect(out).toContain('Usage: slytherin')
@@ -40,7 +47,10 @@ describe('slytherin', () => {
   it('ends with code 2 for wrong usage, and suggests', async () => {
     expect(await slytherin('partty')).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean party?') })
     expect(await slytherin('party')).toMatchObject({ code: 2, err: expect.stringContaining('--config') })
-    expect(await slytherin('init', '-d', directory, '--role', 'keyholder')).toMatchObject({ code: 2, err: expect.stringContaining('key-holder') })
+    expect(await slytherin('init', '-d', directory, '--role', 'keyholder')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('key-holder')
+    })
     expect(await slytherin('plan', 'x.onnx', '--batch', '0')).toMatchObject({ code: 2, err: expect.stringContaining('above zero') })
     expect((await slytherin('party', '--config', join(directory, 'none.yaml'))).code).toBe(2)
   })
@@ -57,11 +67,22 @@ describe('slytherin', () => {
 describe('slytherin init', () => {
   it('makes identity, keystore and key file, prints the peer id and a roster line', async () => {
     const state = join(directory, 'hospital-a')
-    const { code, out } = await slytherin('init', '--directory', state, '--role', 'key-holder', '--role', 'querier', '--address', '/dns4/a/tcp/4001')
+    const { code, out } = await slytherin(
+      'init',
+      '--directory',
+      state,
+      '--role',
+      'key-holder',
+      '--role',
+      'querier',
+      '--address',
+      '/dns4/a/tcp/4001'
+    )
     expect(code).toBe(0)
     const peer = /12D3KooW\w+/.exec(out)![0]
     expect(out).toContain(`- { name: hospital-a, peerId: ${peer}, roles: [key-holder, querier], addresses: [/dns4/a/tcp/4001] }`)
-    for (const file of [join(state, 'identity.json'), join(state, 'keystore.json'), `${state}.key`]) expect((await stat(file)).mode & 0o777, file).toBe(0o600)
+    for (const file of [join(state, 'identity.json'), join(state, 'keystore.json'), `${state}.key`])
+      expect((await stat(file)).mode & 0o777, file).toBe(0o600)
     const again = await slytherin('init', '--directory', state)
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining('FileExistsError') })
     expect(await readFile(join(state, 'identity.json'), 'utf8')).toContain(peer)
@@ -71,7 +92,13 @@ describe('slytherin init', () => {
     const file = join(directory, 'pass')
     await writeFile(file, 'a long passphrase\n', { mode: 0o600 })
     const { out } = await slytherin('init', '-d', join(directory, 'a'), '--passphrase-file', file, '--json')
-    expect(JSON.parse(out)).toEqual({ name: 'a', peerId: expect.stringMatching(/^12D3KooW/), roles: ['key-holder'], addresses: [], directory: join(directory, 'a') })
+    expect(JSON.parse(out)).toEqual({
+      name: 'a',
+      peerId: expect.stringMatching(/^12D3KooW/),
+      roles: ['key-holder'],
+      addresses: [],
+      directory: join(directory, 'a')
+    })
     const unset = await slytherin('init', '-d', join(directory, 'b'), '--passphrase-environment', 'SLYTHERIN_NOT_SET')
     expect(unset).toMatchObject({ code: 1, err: expect.stringContaining('it holds no passphrase') })
     const both = await slytherin('init', '-d', join(directory, 'b'), '--passphrase-file', file, '--key-file', 'x')
@@ -92,7 +119,10 @@ describe('slytherin roster check', () => {
       const [a, b] = await Promise.all([alice!, bob!].map(({ file }) => slytherin('roster', 'check', '--config', file, '--connect')))
       expect([a!.code, b!.code]).toEqual([0, 0])
       expect(b!.out).toMatch(/alice .* answers/)
-      await writeFile(bob!.file, (await readFile(bob!.file, 'utf8')).replaceAll(bob!.peer, '12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2'))
+      await writeFile(
+        bob!.file,
+        (await readFile(bob!.file, 'utf8')).replaceAll(bob!.peer, '12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2')
+      )
       expect(await slytherin('roster', 'check', '--config', bob!.file)).toMatchObject({ code: 2, err: expect.stringContaining(bob!.peer) })
     } finally {
       await cohort.remove()
@@ -119,10 +149,16 @@ describe('slytherin plan', () => {
   })
 
   it('says what is wrong with a file', async () => {
-    expect(await slytherin('plan', join(directory, 'none.onnx'), '--manifest', 'x')).toMatchObject({ code: 1, err: expect.stringContaining('ENOENT') })
+    expect(await slytherin('plan', join(directory, 'none.onnx'), '--manifest', 'x')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('ENOENT')
+    })
     const broken = join(directory, 'cryptonet-square.onnx')
     await writeFile(broken, 'not a model')
-    expect(await slytherin('plan', broken, '--manifest', join(MODELS, 'manifest.json'))).toMatchObject({ code: 1, err: expect.stringMatching(/Error: .+/) })
+    expect(await slytherin('plan', broken, '--manifest', join(MODELS, 'manifest.json'))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/Error: .+/)
+    })
     expect(await slytherin('plan', broken)).toMatchObject({ code: 1, err: expect.stringContaining('manifest.json') })
   })
 })
@@ -133,7 +169,9 @@ describe('logs', () => {
     const destination = { write: (line: string) => void lines.push(line) }
     for (const readable of [true, false]) {
       const logger = createLogger('a', { level: 'info', readable, destination })
-      logger.child({ component: 'x' }).info({ passphrase: 'hunter2', options: { secretSeed: 'cafebabe', shareKey: 'deadbeef' }, peer: 'visible' }, 'started')
+      logger
+        .child({ component: 'x' })
+        .info({ passphrase: 'hunter2', options: { secretSeed: 'cafebabe', shareKey: 'deadbeef' }, peer: 'visible' }, 'started')
       logger.error({ error: new Error('what happened') }, 'failed')
     }
     expect(lines).toHaveLength(4)

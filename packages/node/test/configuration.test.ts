@@ -2,7 +2,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { ConfigurationError, type ConfigurationIssue, DataFileError, keySourceOf, loadConfiguration, loadSamples, parseConfiguration, readIdx, readNpy, suggest } from '@slytherin/node'
+import {
+  ConfigurationError,
+  type ConfigurationIssue,
+  DataFileError,
+  keySourceOf,
+  loadConfiguration,
+  loadSamples,
+  parseConfiguration,
+  readIdx,
+  readNpy,
+  suggest
+} from '@slytherin/node'
 import { describe, expect, it } from 'vitest'
 import { identity } from './support/network.js'
 
@@ -42,7 +53,7 @@ describe('party.yaml', () => {
       model: '/etc/slytherin/models/net.onnx',
       calibration: { manifest: '/etc/slytherin/models/manifest.json', margin: 1.5 },
       samples: { idx: '/etc/slytherin/data/images.gz', offset: 0, count: 64 },
-      evaluator: 'seal',
+      evaluator: 'kernel',
       keepServing: false,
       session: { batch: 64, floodingBits: 30, minimumRefreshes: 0 },
       log: { level: 'info' }
@@ -87,7 +98,11 @@ describe('party.yaml', () => {
   it('refuses what the schema cannot see: double peers and names, missing roles, flooding below 30 bits', () => {
     expect(issuesOf(GOOD.replace(other, self))[0]).toMatchObject({ key: 'roster[1].peerId', expected: 'every peer once' })
     expect(issuesOf(GOOD.replace('name: hospital-b', 'name: hospital-a'))[0]).toMatchObject({ key: 'roster[1].name' })
-    expect(issuesOf(GOOD.replace('[evaluator, querier]', '[querier]'))[0]).toMatchObject({ key: 'roster', expected: 'exactly 1 evaluator', got: '0' })
+    expect(issuesOf(GOOD.replace('[evaluator, querier]', '[querier]'))[0]).toMatchObject({
+      key: 'roster',
+      expected: 'exactly 1 evaluator',
+      got: '0'
+    })
     expect(issuesOf(GOOD.replace('[key-holder, model-owner]', '[key-holder, evaluator, model-owner]'))[0]).toMatchObject({ got: '2' })
     expect(issuesOf(`${GOOD}\nsession: { floodingBits: 29 }\n`)[0]).toMatchObject({ key: 'session.floodingBits', got: '29' })
     expect(issuesOf(GOOD.replace(/^calibration.*$/m, ''))[0]).toMatchObject({ key: 'calibration', got: 'nothing' })
@@ -117,7 +132,7 @@ describe('sample files', () => {
     const header = new DataView(new ArrayBuffer(4 + 4 * shape.length))
     header.setUint8(2, type)
     header.setUint8(3, shape.length)
-    shape.forEach((size, i) => header.setUint32(4 + 4 * i, size))
+    for (const [i, size] of shape.entries()) header.setUint32(4 + 4 * i, size)
     return Buffer.concat([new Uint8Array(header.buffer), Uint8Array.from(data)])
   }
   const npy = (descr: string, shape: string, data: Uint8Array, order = 'False'): Uint8Array => {
@@ -132,7 +147,12 @@ describe('sample files', () => {
     try {
       const file = join(directory, 'images.gz')
       await writeFile(file, gzipSync(idx(8, [3, 2, 2], [0, 0, 0, 0, 0, 51, 102, 255, 9, 9, 9, 9])))
-      const samples = await loadSamples({ idx: file, offset: 1, count: 1, normalisation: { scale: 1 / 255, mean: 0.2, deviation: 0.5, clip: 1 } })
+      const samples = await loadSamples({
+        idx: file,
+        offset: 1,
+        count: 1,
+        normalisation: { scale: 1 / 255, mean: 0.2, deviation: 0.5, clip: 1 }
+      })
       expect(samples).toHaveLength(1)
       expect(samples[0]![0]).toBeCloseTo(-0.4, 12)
       expect(samples[0]![1]).toBeCloseTo(0, 12)

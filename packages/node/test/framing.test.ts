@@ -1,5 +1,3 @@
-import { pipe } from 'it-pipe'
-import { afterEach, describe, expect, it } from 'vitest'
 import {
   type Chunk,
   decodeFrames,
@@ -15,6 +13,8 @@ import {
   TruncatedFrameError,
   UnexpectedFrameError
 } from '@slytherin/node'
+import { pipe } from 'it-pipe'
+import { afterEach, describe, expect, it } from 'vitest'
 import { MiB, StreamPair } from './support/streams.js'
 
 const pairs: StreamPair[] = []
@@ -79,7 +79,14 @@ describe('transforms', () => {
       await failure(collect(pipe(chopped(bytes, 7), decodeFrames({ ...decoding, maximumBytes }), frames => payloads(frames))))
     const oversized = await decode(encodeHeader(FrameKind.request, 0xffff_ffff), () => MiB)
     expect(oversized).toBeInstanceOf(FrameTooLargeError)
-    expect(oversized).toMatchObject({ peer: 'the-other', kind: 'request', field: 'length', announced: 0xffff_ffff, maximum: MiB, code: 'oversized-message' })
+    expect(oversized).toMatchObject({
+      peer: 'the-other',
+      kind: 'request',
+      field: 'length',
+      announced: 0xffff_ffff,
+      maximum: MiB,
+      code: 'oversized-message'
+    })
     const garbage = await decode(new Uint8Array(100).fill(0xff), () => MiB)
     expect(garbage).toBeInstanceOf(UnexpectedFrameError)
     expect(garbage).toMatchObject({ peer: 'the-other', field: 'kind', actual: '0xff', code: 'malformed-message' })
@@ -181,7 +188,10 @@ describe('streams', () => {
     const { near, far } = await streams()
     const [a, b] = [new FrameStream(near, options()), new FrameStream(far, options())]
     for (let length = 0; length <= 300; length++) {
-      const [frame] = await Promise.all([b.receive({ [FrameKind.response]: 300 }), a.send(FrameKind.response, new Uint8Array(length).fill(length))])
+      const [frame] = await Promise.all([
+        b.receive({ [FrameKind.response]: 300 }),
+        a.send(FrameKind.response, new Uint8Array(length).fill(length))
+      ])
       expect(frame!.payload.length).toBe(length)
       expect(frame!.payload.every(byte => byte === length % 256)).toBe(true)
     }

@@ -15,6 +15,8 @@ import {
 import { afterEach, describe, expect, it } from 'vitest'
 import { connected, type Identity, identity, MiB, Network, until } from './support/network.js'
 
+type Failed = { readonly kind: 'hello-failed'; readonly peer: string; readonly error: Error; readonly at: string }
+
 const network = new Network()
 const hosts: Libp2p[] = []
 afterEach(async () => {
@@ -25,7 +27,13 @@ afterEach(async () => {
 /** A host without our transport on it: it can send whatever it likes. */
 async function bareHost(self: Identity, allowed: string): Promise<Libp2p> {
   const limits = { ...DEFAULT_LIMITS, streamWindow: 16 << 20, readBuffer: 16 << 20 }
-  const host = await createHost({ privateKey: self.key, listen: [], allowedPeers: new Set([allowed]), deadlines: DEFAULT_DEADLINES, limits })
+  const host = await createHost({
+    privateKey: self.key,
+    listen: [],
+    allowedPeers: new Set([allowed]),
+    deadlines: DEFAULT_DEADLINES,
+    limits
+  })
   hosts.push(host)
   return host
 }
@@ -50,14 +58,19 @@ interface Scene {
 /** A victim with an honest and a hostile listed peer; the hostile one is connected, its hello done where asked. */
 async function scene(withHello = true): Promise<Scene> {
   const [a, b, mallory] = [await identity(), await identity(), await identity()]
-  const victim = await network.start(a, [b, mallory].map(({ peer }) => ({ peer, addresses: [] })), { deadlines: { hello: 500, idle: 500 } })
+  const victim = await network.start(
+    a,
+    [b, mallory].map(({ peer }) => ({ peer, addresses: [] })),
+    { deadlines: { hello: 500, idle: 500 } }
+  )
   const seen: Uint8Array[] = []
   const instances = new Set<string>()
   victim.serve(
     async (_, request) => {
       seen.push(request)
       const instance = Buffer.from(request).toString('hex')
-      if (instances.has(instance)) throw Object.assign(new Error('message was received before'), { name: 'ReplayedMessageError', field: 'sequence' })
+      if (instances.has(instance))
+        throw Object.assign(new Error('message was received before'), { name: 'ReplayedMessageError', field: 'sequence' })
       instances.add(instance)
       return request
     },
@@ -110,7 +123,11 @@ describe('a peer outside the roster', () => {
     expect(transport.connectedPeers).toEqual([])
     expect(transport.host.getConnections()).toHaveLength(0)
     expect(network.notices).toContainEqual(
-      expect.objectContaining({ kind: 'refused', peer: stranger.peer, error: expect.objectContaining({ code: 'unknown-member', peer: stranger.peer }) })
+      expect.objectContaining({
+        kind: 'refused',
+        peer: stranger.peer,
+        error: expect.objectContaining({ code: 'unknown-member', peer: stranger.peer })
+      })
     )
     await expect(transport.host.dial(multiaddr(`/ip4/127.0.0.1/tcp/1/p2p/${stranger.peer}`))).rejects.toThrow()
   })
@@ -137,7 +154,8 @@ describe('hello', () => {
     const [a, b] = [await identity(), await identity()]
     const server = await network.start(a, [{ peer: b.peer, addresses: [] }])
     const client = await network.start(b, [{ peer: a.peer, addresses: server.addresses }], { version: 2 })
-    const at = (peer: string): unknown => network.notices.find(notice => notice.kind === 'hello-failed' && notice.at === peer)?.error
+    const at = (peer: string): unknown =>
+      network.notices.find((notice): notice is Failed => notice.kind === 'hello-failed' && notice.at === peer)?.error
     await until(() => at(a.peer) !== undefined && at(b.peer) !== undefined, 5000, 'refusals')
     expect(at(a.peer)).toMatchObject({ name: 'HelloMismatchError', peer: b.peer, field: 'version', expected: '1', actual: '2' })
     expect(at(b.peer)).toMatchObject({ name: 'HelloRefusedError', peer: a.peer, field: 'version' })
@@ -156,7 +174,8 @@ describe('hello', () => {
     const control = await play.connection.newStream(CONTROL_PROTOCOL)
     if (bytes !== undefined) control.send(bytes)
     else control.addEventListener('message', () => {})
-    const failed = (): unknown => network.notices.find(notice => notice.kind === 'hello-failed' && notice.peer === play.mallory.peer)?.error
+    const failed = (): unknown =>
+      network.notices.find((notice): notice is Failed => notice.kind === 'hello-failed' && notice.peer === play.mallory.peer)?.error
     await until(() => failed() !== undefined, 5000, 'refused')
     expect(failed()).toMatchObject({ ...expected, peer: play.mallory.peer })
     await until(() => play.connection.status !== 'open', 5000, 'connection closed')
@@ -178,7 +197,11 @@ describe('a listed but hostile peer', () => {
     ['garbage', [new Uint8Array(300).fill(0xee)], { name: 'UnexpectedFrameError', field: 'kind' }],
     ['an oversized request', [encodeHeader(FrameKind.request, 0xffff_ffff)], { name: 'FrameTooLargeError', field: 'length' }],
     ['an answer instead of a request', [message(FrameKind.response, new Uint8Array(9))], { name: 'UnexpectedFrameError', field: 'kind' }],
-    ['a request that stops half-way', [encodeHeader(FrameKind.request, 1000), new Uint8Array(500)], { name: 'IdleDeadlineError', field: 'stream' }]
+    [
+      'a request that stops half-way',
+      [encodeHeader(FrameKind.request, 1000), new Uint8Array(500)],
+      { name: 'IdleDeadlineError', field: 'stream' }
+    ]
   ])('that sends %s is told what was wrong, its stream is reset, the session goes on', async (_, parts, expected) => {
     const play = await scene()
     const stream = await play.connection.newStream(REQUEST_PROTOCOL)
@@ -187,7 +210,12 @@ describe('a listed but hostile peer', () => {
     await closed(stream)
     expect(stream.status).toBe('reset')
     expect(network.notices).toContainEqual(
-      expect.objectContaining({ kind: 'fault', at: play.victim.self, peer: play.mallory.peer, error: expect.objectContaining({ peer: play.mallory.peer }) })
+      expect.objectContaining({
+        kind: 'fault',
+        at: play.victim.self,
+        peer: play.mallory.peer,
+        error: expect.objectContaining({ peer: play.mallory.peer })
+      })
     )
     expect(play.seen).toHaveLength(0)
     expect(play.victim.connectedPeers).toContain(play.mallory.peer)

@@ -13,7 +13,12 @@ afterEach(async () => {
 
 const SCRIPT = fileURLToPath(new URL('./support/echo-process.ts', import.meta.url))
 
-async function startChild(self: Identity, allowed: string, listen = '/ip4/127.0.0.1/tcp/0', block?: number): Promise<{ child: ChildProcess; addresses: string[] }> {
+async function startChild(
+  self: Identity,
+  allowed: string,
+  listen = '/ip4/127.0.0.1/tcp/0',
+  block?: number
+): Promise<{ child: ChildProcess; addresses: string[] }> {
   const child = spawn(process.execPath, [SCRIPT], { stdio: ['pipe', 'pipe', 'inherit'] })
   children.push(child)
   child.stdin!.end(`${JSON.stringify({ key: Buffer.from(self.key.raw).toString('hex'), allowed, listen, block })}\n`)
@@ -111,6 +116,8 @@ describe('this process', () => {
     expect(changes).toEqual([`${client.self} down`])
     expect(performance.now() - start).toBeLessThan(2000)
     expect(network.notices.find(notice => notice.kind === 'down')!.error!.message).toContain('maintenance')
-    await expect(client.request(server.self, new Uint8Array(1), { maximumResponseBytes: 1 })).rejects.toMatchObject({ name: 'TransportStoppedError' })
+    await expect(client.request(server.self, new Uint8Array(1), { maximumResponseBytes: 1 })).rejects.toMatchObject({
+      name: 'TransportStoppedError'
+    })
   })
 })

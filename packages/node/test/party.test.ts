@@ -67,7 +67,16 @@ const of = <E extends PartyEvent['event']>(events: readonly PartyEvent[], kind: 
 describe('a session of three parties over sockets', () => {
   it('goes from roster to predictions and ends in good order at all of them', async () => {
     const cohort = await make('session: { batch: 4, minimumRefreshes: 2 }', { carol: 'samples: { npy: images.npy }' })
-    await writeFile(join(cohort.directory, 'images.npy'), npyOf([[1, 2], [-3, 1], [0.5, 0.25], [-1, 0], [7, 7]]))
+    await writeFile(
+      join(cohort.directory, 'images.npy'),
+      npyOf([
+        [1, 2],
+        [-3, 1],
+        [0.5, 0.25],
+        [-1, 0],
+        [7, 7]
+      ])
+    )
     const { alice, bob, carol } = cohort.members
     const parties = [await run(bob!.file), await run(carol!.file), await run(alice!.file)]
     const outcomes = await Promise.all(parties.map(party => party.outcome))
@@ -78,13 +87,24 @@ describe('a session of three parties over sockets', () => {
     expect(result!.logits[4]).toEqual([14, -14])
     const [report] = of(a!, 'session')
     // Five samples in batches of four: two queries, two refreshes each.
-    expect(report).toMatchObject({ queries: 2, refreshes: 4, batch: 4, model: 'fake', evaluator: 'seal', floodingBits: 30 })
+    expect(report).toMatchObject({ queries: 2, refreshes: 4, batch: 4, model: 'fake', evaluator: 'kernel', floodingBits: 30 })
     expect(report!.phases.refresh!.bytesReceived).toBeGreaterThan(0)
     expect(report!.bytes.peers[bob!.peer]!.sent).toBeGreaterThan(1000)
     expect(report!.peakMemoryBytes).toBeGreaterThan(1 << 24)
     expect(of(b!, 'session')[0]).toMatchObject({ session: report!.session, roles: ['key-holder', 'model-owner'], refreshes: 4 })
     const phases = new Set(of(a!, 'progress').map(event => event.phase))
-    for (const phase of ['roster', 'plan', 'session', 'public-key', 'galois-keys', 'model-upload', 'evaluation', 'refresh', 'switch', 'result'] as const) {
+    for (const phase of [
+      'roster',
+      'plan',
+      'session',
+      'public-key',
+      'galois-keys',
+      'model-upload',
+      'evaluation',
+      'refresh',
+      'switch',
+      'result'
+    ] as const) {
       expect(phases, phase).toContain(phase)
     }
     expect(JSON.stringify(parties.map(party => party.events))).not.toMatch(/secret|privateKey|seed/i)

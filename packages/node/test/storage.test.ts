@@ -10,19 +10,19 @@ import {
   createKeystore,
   FileExistsError,
   FileModeError,
+  FilePartStore,
   KeyMaterial,
   loadKeyMaterial,
   MissingFileError,
   openIdentity,
   openKeystore,
-  PartStore,
   PassphraseSourceError,
   peekPeer,
   readSealed,
-  signerOf,
   SqliteShareLedger,
   StateInUseError,
   StateLock,
+  signerOf,
   statePaths,
   TamperedFileError,
   WrongPassphraseError,
@@ -206,27 +206,43 @@ describe('share ledger', () => {
     expect(ledger.claim({ ...entry, session: 't' })).toBe('first')
     expect(ledger.claim({ ...entry, protocol: 'refresh' })).toBe('first')
     expect(ledger.claim({ ...entry, instance: 'q/1' })).toBe('first')
-    expect(() => ledger.claim({ ...entry, inputHash: 'bb' })).toThrow(expect.objectContaining({ name: 'ShareAlreadyGivenError', instance: 'q/0' }))
+    expect(() => ledger.claim({ ...entry, inputHash: 'bb' })).toThrow(
+      expect.objectContaining({ name: 'ShareAlreadyGivenError', instance: 'q/0' })
+    )
     expect(ledger.claim(entry)).toBe('again')
     expect(ledger.instances('s', 'switch')).toEqual(['q/0', 'q/1'])
   })
 })
 
 describe('part store', () => {
-  it('keeps parts on disk for the session', async () => {
-    const store = await PartStore.create(join(directory, 'parts'), 'session')
-    const part = (index: number): Uint8Array => new Uint8Array(10_000 + index).fill(index)
-    await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(39 - i, part(39 - i))))
-    await store.put(7, part(99))
-    for (let i = 0; i < 40; i++) expect(await store.get(i)).toEqual(part(i === 7 ? 99 : i))
-    expect([store.size, store.has(3), store.has(40)]).toEqual([40, true, false])
-    expect(await failure(store.get(40))).toBeInstanceOf(MissingFileError)
+  it('keeps parts on disk, uses the room of deleted ones again, and leaves nothing behind', async () => {
+    const store = await FilePartStore.create(join(directory, 'parts'), 'session')
+    const part = (index: number): Uint8Array => new Uint8Array(10_000).fill(index)
+    await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(`weight-${39 - i}`, part(39 - i))))
+    await store.put('weight-7', part(99))
+    for (let i = 0; i < 40; i++) expect(await store.get(`weight-${i}`)).toEqual(part(i === 7 ? 99 : i))
+    expect(await failure(store.get('weight-40'))).toMatchObject({ name: 'MissingPartError', key: 'weight-40' })
+    const size = store.byteLength
+    for (let query = 0; query < 20; query++) {
+      await store.put(`input-${query}`, part(query))
+      expect(await store.get(`input-${query}`)).toEqual(part(query))
+      await store.delete(`input-${query}`)
+    }
+    expect(store.byteLength).toBeLessThanOrEqual(size)
+    expect(await store.get('weight-39')).toEqual(part(39))
     expect((await stat(store.path)).mode & 0o777).toBe(0o600)
+    await store.clear()
+    expect((await stat(store.path)).size).toBe(0)
+    expect(await failure(store.get('weight-1'))).toMatchObject({ name: 'MissingPartError' })
+    await store.put('weight-1', part(5))
+    expect(await store.get('weight-1')).toEqual(part(5))
     await store.close()
     await expect(stat(store.path)).rejects.toThrow('ENOENT')
-    const kept = await PartStore.create(directory, 'kept')
-    await kept.close({ keep: true })
-    await stat(kept.path)
+    const kept = await FilePartStore.create(directory, 'kept', { keep: true })
+    await kept.put('weight-0', part(1))
+    await kept.clear()
+    await kept.close()
+    expect((await stat(kept.path)).size).toBe(10_000)
   })
 })
 

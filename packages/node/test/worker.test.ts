@@ -118,14 +118,18 @@ describe('cryptography worker', () => {
     const worker = await opened()
     await worker.setSamples([Float64Array.of(1)])
     await worker.storeInput('q', 0, await worker.encryptInput(0))
-    const evaluation = failure(worker.evaluate('q', { refresh: () => new Promise(() => {}), switchShares: async () => [], progress: () => {} }))
+    const evaluation = failure(
+      worker.evaluate('q', { refresh: () => new Promise(() => {}), switchShares: async () => [], progress: () => {} })
+    )
     await worker.dispose()
     expect(await evaluation).toBeInstanceOf(WorkerClosedError)
     await worker.dispose()
   })
 
   it('does not start when its module cannot, and says why', async () => {
-    const error = await failure(CryptographyWorker.start({ ...options, model: { path: 'unreadable.onnx', calibration: { manifest: 'x' } } }, { module }))
+    const error = await failure(
+      CryptographyWorker.start({ ...options, model: { path: 'unreadable.onnx', calibration: { manifest: 'x' } } }, { module })
+    )
     expect(error).toBeInstanceOf(MalformedShareError)
     const missing = await failure(CryptographyWorker.start({ ...options, keySource: { kind: 'key-file', path: '/no/such/key' } }))
     expect(missing).toBeInstanceOf(MissingFileError)

@@ -21,7 +21,10 @@ export function partyCommand(streams: Streams): Command {
   return new Command('party')
     .description('Run a party: connect to the others of the roster and play its roles in a session.')
     .requiredOption('-c, --config <path>', 'party.yaml')
-    .option('--json-events', 'one JSON event per line on standard output; a querier without configured samples reads commands from standard input')
+    .option(
+      '--json-events',
+      'one JSON event per line on standard output; a querier without configured samples reads commands from standard input'
+    )
     .action(async (options: Options) => {
       const configuration = await loadConfiguration(options.config)
       const json = options.jsonEvents === true

@@ -33,7 +33,7 @@ export function planCommand(streams: Streams): Command {
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
     .option('--flooding-bits <bits>', 'statistical security of flooding', positive, 30)
     .option('--maximum-decryptions <number>', 'ciphertexts that a session may decrypt', positive)
-    .addOption(new Option('--evaluator <name>', 'whose costs to count with').choices(['seal', 'kernel']).default('seal'))
+    .addOption(new Option('--evaluator <name>', 'whose costs to count with').choices(['seal', 'kernel']).default('kernel'))
     .option('--manifest <path>', 'JSON list of models with activation ranges (default: manifest.json beside the model or one folder up)')
     .option('--images <path>', 'measure the ranges on samples instead: IDX (gzip or plain) or .npy')
     .option('--count <number>', 'how many of them', positive, 256)

@@ -102,7 +102,7 @@ function rules({ roster, network, model, calibration }: Configuration): Configur
   }
   if (model !== undefined && calibration === undefined) {
     const remedy = 'Add "calibration" with "samples", "manifest" or "measured".'
-    issues.push({ key: 'calibration', expected: 'where the bounds on the model\'s values come from', got: 'nothing', remedy })
+    issues.push({ key: 'calibration', expected: "where the bounds on the model's values come from", got: 'nothing', remedy })
   }
   const window = network.limits.streamWindow ?? 0
   if (network.limits.readBuffer !== undefined && window > network.limits.readBuffer) {

@@ -163,7 +163,7 @@ export const configurationSchema = z.strictObject({
   calibration: calibration.optional(),
   /** Needed by a querier or data owner that asks at start. */
   samples: samples.optional(),
-  evaluator: z.enum(['seal', 'kernel']).default('seal'),
+  evaluator: z.enum(['seal', 'kernel']).default('kernel'),
   /** How long the protocol waits for answers, the roster, the whole. */
   deadlines: z
     .strictObject({ idle: milliseconds, roster: milliseconds, longest: milliseconds, heartbeat: milliseconds })

@@ -52,15 +52,24 @@ async function readManifest(path: string, model: string): Promise<Measured> {
   }
   const entry = parsed.data.models.find(({ file }) => basename(file) === basename(model))
   if (entry === undefined) {
-    throw new DataFileError(path, 'models', `an entry for ${basename(model)}`, parsed.data.models.map(({ file }) => basename(file)).join(', '))
+    throw new DataFileError(
+      path,
+      'models',
+      `an entry for ${basename(model)}`,
+      parsed.data.models.map(({ file }) => basename(file)).join(', ')
+    )
   }
   const { normalisation, trainAccuracy, activationRanges } = entry
   return { input: inputBound(path, normalisation), largestLogit: trainAccuracy.maxAbsLogit, activations: activationRanges.train }
 }
 
 /** Bound on |input| after normalisation: the clip, or what the ends of a byte become. */
-function inputBound(path: string, { scale = 1, mean, std, clip }: { scale?: number | undefined; mean?: unknown; std?: unknown; clip?: number | undefined }): number {
+function inputBound(
+  path: string,
+  { scale = 1, mean, std, clip }: { scale?: number | undefined; mean?: unknown; std?: unknown; clip?: number | undefined }
+): number {
   if (clip !== undefined) return clip
-  if (typeof mean !== 'number' || typeof std !== 'number') throw new DataFileError(path, 'normalisation', 'one mean and std, or a clip', 'neither')
+  if (typeof mean !== 'number' || typeof std !== 'number')
+    throw new DataFileError(path, 'normalisation', 'one mean and std, or a clip', 'neither')
   return Math.max(Math.abs(mean), Math.abs(255 * scale - mean)) / std
 }

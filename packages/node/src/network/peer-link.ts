@@ -32,11 +32,7 @@ export class PeerLink {
     private readonly limits: NetworkLimits,
     private readonly onChange: (state: 'up' | 'down', reason: Error | undefined) => void
   ) {
-    this.pool = new StreamPool(
-      limits.streams / 2,
-      signal => this.openStream(signal),
-      this.frameOptions()
-    )
+    this.pool = new StreamPool(limits.streams / 2, signal => this.openStream(signal), this.frameOptions())
   }
 
   /** Options for every stream of this peer: whatever comes is a sign of life and is counted. */
@@ -74,7 +70,8 @@ export class PeerLink {
       try {
         return await connection.newStream(REQUEST_PROTOCOL, { signal, maxOutboundStreams: this.limits.streams })
       } catch (error) {
-        if (connection.status === 'open' || signal.aborted) throw new PeerUnreachableError({ peer: this.peer, reason: (error as Error).message }, { cause: error })
+        if (connection.status === 'open' || signal.aborted)
+          throw new PeerUnreachableError({ peer: this.peer, reason: (error as Error).message }, { cause: error })
       }
     }
   }

@@ -10,7 +10,14 @@ import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { KEEP_ALIVE } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { MAXIMUM_FAILURE_BYTES, PeerUnreachableError, type RequestHandler, type RequestOptions, type ServeLimits, type Transport } from '@slytherin/protocol'
+import {
+  MAXIMUM_FAILURE_BYTES,
+  PeerUnreachableError,
+  type RequestHandler,
+  type RequestOptions,
+  type ServeLimits,
+  type Transport
+} from '@slytherin/protocol'
 import { isFrameFault, StreamClosedError } from '../framing/errors.js'
 import { FrameKind } from '../framing/frame.js'
 import { FrameStream } from '../framing/frame-stream.js'

@@ -1,9 +1,10 @@
 /**
- * Encrypted model parts (or anything numbered and large) of one session on disk: one append-only file and an index in memory. Each part is
- * read and written whole; the file is gone at the end of the session unless kept.
+ * Encrypted model parts and inputs of one session on disk: one file, an index in memory. A part is read and written whole; the place of a
+ * deleted part is used again by the next one of its length, so that query after query takes no more room than one.
  */
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MissingPartError, type PartStore } from '@slytherin/protocol'
 import { MissingFileError } from './errors.js'
 
 interface Place {
@@ -11,20 +12,25 @@ interface Place {
   readonly length: number
 }
 
-export class PartStore {
-  private readonly places = new Map<number, Place>()
+export class FilePartStore implements PartStore {
+  private readonly places = new Map<string, Place>()
+  private readonly free = new Map<number, number[]>()
   private end = 0
 
   private constructor(
     readonly path: string,
-    private readonly file: FileHandle
+    private readonly file: FileHandle,
+    private readonly keep: boolean
   ) {}
 
-  /** @param directory made when missing; `name` is the file in it, replaced when it exists */
-  static async create(directory: string, name: string): Promise<PartStore> {
+  /**
+   * @param directory made when missing; `name` is the file in it, replaced when it exists
+   * @param options.keep leave the file where it is when the store is closed, and its contents when it is cleared
+   */
+  static async create(directory: string, name: string, options: { readonly keep?: boolean } = {}): Promise<FilePartStore> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const path = join(directory, `${name}.parts`)
-    return new PartStore(path, await open(path, 'w+', 0o600))
+    return new FilePartStore(path, await open(path, 'w+', 0o600), options.keep ?? false)
   }
 
   /** Bytes on disk. */
@@ -32,41 +38,61 @@ export class PartStore {
     return this.end
   }
 
-  get size(): number {
-    return this.places.size
-  }
-
-  has(index: number): boolean {
-    return this.places.has(index)
-  }
-
-  /** Stores a part; a second one under the same index takes its place. */
-  async put(index: number, bytes: Uint8Array): Promise<void> {
-    const offset = this.end
-    this.end += bytes.byteLength
+  /** Stores a part; a second one under the same key takes its place. */
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const place = { offset: this.allocate(bytes.byteLength), length: bytes.byteLength }
     let written = 0
     while (written < bytes.byteLength) {
-      written += (await this.file.write(bytes, written, bytes.byteLength - written, offset + written)).bytesWritten
+      written += (await this.file.write(bytes, written, bytes.byteLength - written, place.offset + written)).bytesWritten
     }
-    this.places.set(index, { offset, length: bytes.byteLength })
+    this.release(key)
+    this.places.set(key, place)
   }
 
-  /** @throws MissingFileError when there is no such part */
-  async get(index: number): Promise<Uint8Array> {
-    const place = this.places.get(index)
-    if (place === undefined) throw new MissingFileError(this.path, `part ${index}`, 'It has to be stored before it is read.')
+  /** @throws MissingPartError when there is no such part */
+  async get(key: string): Promise<Uint8Array> {
+    const place = this.places.get(key)
+    if (place === undefined) throw new MissingPartError(key)
     const bytes = new Uint8Array(place.length)
     let filled = 0
     while (filled < place.length) {
       const { bytesRead } = await this.file.read(bytes, filled, place.length - filled, place.offset + filled)
-      if (bytesRead === 0) throw new MissingFileError(this.path, `part ${index}`, 'The file was cut short by something else.')
+      if (bytesRead === 0) throw new MissingFileError(this.path, `part ${key}`, 'Something else cut the file short: run the session again.')
       filled += bytesRead
     }
     return bytes
   }
 
-  async close(options: { keep?: boolean } = {}): Promise<void> {
+  async delete(key: string): Promise<void> {
+    this.release(key)
+    this.places.delete(key)
+  }
+
+  async clear(): Promise<void> {
+    this.places.clear()
+    this.free.clear()
+    this.end = 0
+    if (!this.keep) await this.file.truncate(0)
+  }
+
+  async close(): Promise<void> {
     await this.file.close()
-    if (options.keep !== true) await rm(this.path, { force: true })
+    if (!this.keep) await rm(this.path, { force: true })
+  }
+
+  private allocate(length: number): number {
+    const reused = this.free.get(length)?.pop()
+    if (reused !== undefined) return reused
+    const offset = this.end
+    this.end += length
+    return offset
+  }
+
+  private release(key: string): void {
+    const place = this.places.get(key)
+    if (place === undefined) return
+    const offsets = this.free.get(place.length)
+    if (offsets === undefined) this.free.set(place.length, [place.offset])
+    else offsets.push(place.offset)
   }
 }

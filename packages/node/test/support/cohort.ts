@@ -49,7 +49,14 @@ export class Cohort {
       ({ name, peer }) => `  - { name: ${name}, peerId: ${peer}, roles: [${roles[name]!.join(', ')}], addresses: [${listen(name)}] }`
     )
     for (const { name, file } of Object.values(members)) {
-      const lines = [`name: ${name}`, `state: ${name}`, `keystore: { keyFile: ${name}.key }`, `network: { listen: [${listen(name)}] }`, 'roster:', ...roster]
+      const lines = [
+        `name: ${name}`,
+        `state: ${name}`,
+        `keystore: { keyFile: ${name}.key }`,
+        `network: { listen: [${listen(name)}] }`,
+        'roster:',
+        ...roster
+      ]
       await writeFile(file, [...lines, yaml, yamlOf[name] ?? '', ''].join('\n'))
     }
     return new Cohort(directory, members)
@@ -73,5 +80,10 @@ export function npyOf(rows: readonly (readonly number[])[]): Uint8Array {
   const header = `{'descr': '<f8', 'fortran_order': False, 'shape': (${rows.length}, ${rows[0]!.length}), }`.padEnd(117).concat('\n')
   const length = Buffer.alloc(2)
   length.writeUInt16LE(header.length)
-  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header, 'latin1'), new Uint8Array(Float64Array.from(rows.flat()).buffer)])
+  return Buffer.concat([
+    Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
+    length,
+    Buffer.from(header, 'latin1'),
+    new Uint8Array(Float64Array.from(rows.flat()).buffer)
+  ])
 }

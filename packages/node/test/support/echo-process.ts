@@ -33,7 +33,9 @@ const transport = await Libp2pTransport.start({
   software: 'test',
   failures: jsonFailures
 })
-transport.serve(async (_, request) => (request.length === 1 ? await new Promise<Uint8Array>(() => {}) : request), { maximumRequestBytes: 1 << 20 })
+transport.serve(async (_, request) => (request.length === 1 ? await new Promise<Uint8Array>(() => {}) : request), {
+  maximumRequestBytes: 1 << 20
+})
 if (block !== undefined) {
   transport.onPeerChange((_, state) => {
     if (state === 'up') setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, block), 1000)

@@ -1,0 +1,53 @@
+/** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { KERNEL_COSTS, parseArchitecture, plan, SEAL_COSTS } from '@slytherin/engine'
+import { LocalCryptography } from '@slytherin/protocol'
+import { DataFileError } from '../data/errors.js'
+import { rangesOf } from '../model/calibration.js'
+import { loadKeyMaterial } from '../storage/key-source.js'
+import { openKeystore } from '../storage/keystore.js'
+import { FilePartStore } from '../storage/part-store.js'
+import { SqliteShareLedger } from '../storage/share-ledger.js'
+import { statePaths } from '../storage/state-directory.js'
+import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
+
+/** @throws StorageError when the keystore does not open, DataFileError when the model cannot be read */
+export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
+  const paths = statePaths(options.state)
+  using material = await loadKeyMaterial(options.keySource)
+  const secrets = await openKeystore(paths.keystore, material)
+  const model = options.model === undefined ? {} : { model: await modelSource(options.model) }
+  const ledger = new SqliteShareLedger(paths.ledger)
+  const store = await FilePartStore.create(paths.parts, 'session', { keep: options.keepParts })
+  const { evaluator } = options
+  const cryptography = await LocalCryptography.create({
+    secrets: { secretSeed: secrets.get('secretSeed'), shareKey: secrets.get('shareKey') },
+    ledger,
+    store,
+    evaluator,
+    ...model
+  })
+  const costModel = evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
+  return Object.assign(cryptography, {
+    plan: async (architecture: unknown, request: Parameters<HostedCryptography['plan']>[1]) =>
+      plan(parseArchitecture(architecture), { ...request, data: 'encrypted', weights: 'encrypted', costModel }),
+    dispose: async () => {
+      await cryptography.close()
+      secrets.dispose()
+      ledger.dispose()
+      await store.close()
+    }
+  })
+}
+
+async function modelSource({ path, calibration }: NonNullable<CryptographyOptions['model']>): Promise<{
+  name: string
+  onnx: Uint8Array
+  ranges: (network: Parameters<typeof rangesOf>[0]) => ReturnType<typeof rangesOf>
+}> {
+  const onnx = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new DataFileError(path, 'file', 'a readable ONNX model', error.code ?? error.message, { cause: error })
+  })
+  return { name: basename(path, '.onnx'), onnx, ranges: network => rangesOf(network, path, calibration) }
+}
