@@ -82,6 +82,7 @@ export function readHeader(bytes: Uint8Array, peer: string): Header {
     if (field <= previous) throw cursor.malformed('tag', `a field above ${previous}`, `field ${field}`)
     previous = field
     const kind = KIND_OF_FIELD.get(field)
+    if (kind === undefined && field > 4) throw cursor.malformed('body', 'a known kind of message', `field ${field}`)
     if (wire !== (field === 2 || kind !== undefined ? 2 : 0))
       throw cursor.malformed('tag', 'the wire type of its field', `field ${field}, wire type ${wire}`)
     if (field === 1) version = cursor.varint('version')
@@ -90,8 +91,7 @@ export function readHeader(bytes: Uint8Array, peer: string): Header {
       if (session.length !== 32) throw cursor.malformed('session', '32 bytes', `${session.length} bytes`)
     } else if (field === 3) lane = cursor.varint('lane')
     else if (field === 4) sequence = cursor.varint('sequence')
-    else if (kind === undefined) throw cursor.malformed('body', 'a known kind of message', `field ${field}`)
-    else {
+    else if (kind !== undefined) {
       const body = cursor.delimited('body')
       if (cursor.position !== bytes.length)
         throw cursor.malformed('body', 'to end the message', `${bytes.length - cursor.position} bytes after it`)

@@ -43,3 +43,31 @@ async function linked<R>(signal: AbortSignal, body: (inner: AbortSignal) => Prom
     signal.removeEventListener('abort', abort)
   }
 }
+
+/**
+ * The promise, or the signal's reason as soon as it fires: what cannot be interrupted need not be waited for. A later rejection of the promise is not
+ * reported to anybody.
+ */
+export async function orStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => undefined)
+  signal.throwIfAborted()
+  const { promise: stopped, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, stopped])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Resolves after a time, in milliseconds. @throws the signal's reason */
+export async function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, milliseconds)
+  try {
+    await orStopped(promise, signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}

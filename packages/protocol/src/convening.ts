@@ -5,15 +5,13 @@ import { together } from './concurrency.js'
 import type { Connection } from './connection.js'
 import { createDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './descriptor.js'
 import { equalBytes, hash } from './digest.js'
-import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, PeerUnreachableError, SignatureError } from './errors.js'
+import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, SignatureError } from './errors.js'
 import { checkCommitments } from './joining.js'
 import { connectionsWith, type Lead } from './lead.js'
-import { delay } from './link.js'
 import type { Planner, SessionLimits } from './options.js'
 import { type Architecture, outputCount, type Plan, parsePlan } from './plan.js'
 import { hasRole, peersWith, rolesOf } from './roster.js'
 
-const ROSTER_RETRY = 250
 const DEFAULT_QUERIES = 16
 
 /** Waits until everybody answers. @throws PartyMissingError naming who did not come in time */
@@ -26,9 +24,11 @@ export async function gatherRoster(lead: Lead, deadline: number): Promise<void> 
   })
 }
 
-async function greet(lead: Lead, connection: Connection, deadline: number, signal: AbortSignal): Promise<void> {
+async function greet(lead: Lead, connection: Connection, deadline: number, outer: AbortSignal): Promise<void> {
   const { peer } = connection
-  for (let waited = 0; ; waited += ROSTER_RETRY) {
+  const patience = AbortSignal.timeout(deadline)
+  const signal = AbortSignal.any([outer, patience])
+  for (;;) {
     try {
       const { roles } = await connection.request('hello', {}, signal)
       const expected = rolesOf(lead.roster, peer)!
@@ -42,11 +42,9 @@ async function greet(lead: Lead, connection: Connection, deadline: number, signa
         remedy: 'Configure the same roles at every party.'
       })
     } catch (error) {
-      signal.throwIfAborted()
-      if (!(error instanceof PartyMissingError || error instanceof PeerUnreachableError)) throw error
-      if (waited >= deadline)
-        throw new PartyMissingError({ peer, phase: 'roster', reason: `did not come within ${deadline / 1000} s` }, { cause: error })
-      await delay(ROSTER_RETRY, signal)
+      outer.throwIfAborted()
+      if (patience.aborted) throw new PartyMissingError({ peer, phase: 'roster', reason: `did not come within ${deadline / 1000} s` })
+      if (!(error instanceof PartyMissingError)) throw error
     }
   }
 }

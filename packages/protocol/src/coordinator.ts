@@ -7,7 +7,7 @@
  * left is told who and why, and the session ends; the next `run()` is a fresh one with new nonces.
  */
 import { makeGaloisKeys, makePublicKey, makeRelinearizationKey } from './ceremony.js'
-import { together } from './concurrency.js'
+import { orStopped, together } from './concurrency.js'
 import { type Connection, type Handler, LocalConnection } from './connection.js'
 import { agree, describeSession, gatherRoster, makePlan } from './convening.js'
 import {
@@ -217,7 +217,10 @@ export class Coordinator {
       // This party's own readiness first: a member may ask as soon as it hears that it may.
       await lead.connections.get(lead.self)!.request('ready', {}, lead.signal)
       await together([...lead.connections.values()], lead.signal, async (connection, signal) => {
-        if (connection.peer !== lead.self) await connection.request('ready', {}, signal)
+        if (connection.peer === lead.self) return
+        await connection.request('ready', {}, signal).catch(error => {
+          if (!(error instanceof PartyMissingError && spares(run, connection.peer))) throw error
+        })
       })
     })
     await orStopped(desk.finished, lead.signal)
@@ -249,14 +252,11 @@ export class Coordinator {
     return await handler(body, context)
   }
 
-  /** A connection is gone. Whoever has done its part is not missed. */
+  /** A connection is gone. */
   #lost(run: Run, peer: string): void {
-    const { lead, desk, phase } = run
-    const roles = rolesOf(lead.roster, peer)
-    if (roles === undefined || phase === 'roster' || phase === 'close') return
-    const missing = new PartyMissingError({ peer, phase, reason: 'connection lost' })
-    if (desk === undefined || roles.includes('key-holder')) run.controller.abort(missing)
-    else if (desk.isServing(peer) && !desk.drop(peer)) run.controller.abort(missing)
+    const { lead, phase } = run
+    if (rolesOf(lead.roster, peer) === undefined || phase === 'roster' || phase === 'close') return
+    if (!spares(run, peer)) run.controller.abort(new PartyMissingError({ peer, phase, reason: 'connection lost' }))
   }
 
   async #abort(run: Run, failure: ProtocolError): Promise<void> {
@@ -280,6 +280,12 @@ export class Coordinator {
   }
 }
 
+/** Whether the session goes on without a party: it has done its part, or others are left to ask. */
+function spares({ desk, lead }: Run, peer: string): boolean {
+  if (desk === undefined || hasRole(lead.roster, peer, 'key-holder')) return false
+  return !desk.isServing(peer) || desk.drop(peer)
+}
+
 /** The error that a session ends with: who is missing, or who is to blame and for what. */
 function asFailure(run: Run, error: unknown): ProtocolError {
   if (error instanceof PartyMissingError || error instanceof SessionAbortedError) return error
@@ -292,17 +298,4 @@ function asFailure(run: Run, error: unknown): ProtocolError {
   const culprit = typed.culprit ?? typed.peer ?? run.lead.self
   const reason = error instanceof Error ? error.message : typed.message
   return new SessionAbortedError({ culprit, phase, reason }, { cause: typed })
-}
-
-/** The promise, or the signal's reason as soon as it fires: a step inside this process cannot be interrupted, but need not be waited for. */
-async function orStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: stopped, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  promise.catch(() => undefined)
-  try {
-    return await Promise.race([promise, stopped])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -1,5 +1,6 @@
 /** Connection to another process: envelopes, lanes, retries, vigil, figures and transcript around `Transport.request`. */
 import { decodeBody, encodeMessage, readHeader } from './codec.js'
+import { delay, orStopped } from './concurrency.js'
 import type { Connection } from './connection.js'
 import { equalBytes, toHex } from './digest.js'
 import {
@@ -13,7 +14,7 @@ import {
   WrongSessionError
 } from './errors.js'
 import { type Bodies, KINDS, type ReplyOf, type RequestKind, RULES, ruleOf } from './kinds.js'
-import { type HeldLane, Lanes } from './lanes.js'
+import { Lanes } from './lanes.js'
 import type { Deadlines } from './options.js'
 import type { PhaseMeter } from './phase-meter.js'
 import type { SessionRecord } from './session-record.js'
@@ -87,6 +88,7 @@ export class Link implements Connection {
     outer.addEventListener('abort', abort, { once: true })
     let vigil: Vigil | undefined
     try {
+      outer.throwIfAborted()
       const address = { session, lane: lane.number, sequence: lane.next(toHex(session)) }
       const request = encodeMessage(address, kind, body)
       if (kind !== 'ping') vigil = this.#watch(kind, address, controller)
@@ -94,7 +96,7 @@ export class Link implements Connection {
       this.#options.meter.sent(rule.phase, request.length)
       const reply = KINDS[rule.reply]
       const sizes = this.#options.record()?.sizes
-      const response = await orAborted(
+      const response = await orStopped(
         this.#options.transport.request(this.peer, request, {
           signal: controller.signal,
           maximumResponseBytes: reply.bound(sizes) + ENVELOPE_BYTES
@@ -158,31 +160,3 @@ function isRepeatable(error: unknown): error is Error {
     ['malformed-message', 'signature', 'residue-range', 'replayed-message'].includes(error.remote.code)
   )
 }
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    promise.catch(() => undefined)
-  }
-}
-
-export async function delay(milliseconds: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, milliseconds)
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await promise
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-export type { HeldLane }

@@ -27,6 +27,8 @@ interface Node {
   handler: RequestHandler | undefined
   limits: ServeLimits | undefined
   alive: boolean
+  /** Whether its death was heard of. */
+  silent: boolean
   readonly listeners: Set<(peer: string, state: PeerState) => void>
   /** Ends requests that this party has under way, in either direction. */
   readonly pending: Set<{ with: string; fail(error: Error): void }>
@@ -54,7 +56,8 @@ export class MemoryNetwork {
   kill(peer: string, options: { silent?: boolean } = {}): void {
     const node = this.#node(peer)
     node.alive = false
-    if (options.silent === true) return
+    node.silent = options.silent === true
+    if (node.silent) return
     for (const request of [...node.pending]) request.fail(new PeerUnreachableError({ peer: request.with, reason: 'connection lost' }))
     for (const [other, { alive, listeners }] of this.#nodes) {
       if (other !== peer && alive) for (const listener of [...listeners]) listener(peer, 'down')
@@ -112,7 +115,15 @@ export class MemoryNetwork {
       },
       bytes: { sent: peer => sent.of(peer), received: peer => received.of(peer) }
     }
-    const node: Node = { transport, handler: undefined, limits: undefined, alive: true, listeners: new Set(), pending: new Set() }
+    const node: Node = {
+      transport,
+      handler: undefined,
+      limits: undefined,
+      alive: true,
+      silent: false,
+      listeners: new Set(),
+      pending: new Set()
+    }
     return node
   }
 
@@ -120,6 +131,7 @@ export class MemoryNetwork {
     options.signal?.throwIfAborted()
     const target = this.#nodes.get(to)
     if (!node.alive) throw new PeerUnreachableError({ peer: to, reason: 'this party is dead' })
+    if (!(target?.alive ?? false) && !(target?.silent ?? false)) throw new PeerUnreachableError({ peer: to, reason: 'no connection' })
     if (target?.handler === undefined) throw new PeerUnreachableError({ peer: to, reason: 'nobody serves' })
 
     const { promise, reject, resolve } = Promise.withResolvers<Uint8Array>()

@@ -12,7 +12,10 @@ const ALLOCATIONS: [string, Record<string, Role[]>][] = [
   ['the querier holds the key, the owner evaluates', { [EVALUATOR]: ['evaluator', 'model-owner'], querier: ['key-holder', 'querier'] }],
   ['two parties', { [EVALUATOR]: ['evaluator', 'model-owner', 'key-holder'], querier: ['key-holder', 'querier'] }],
   ['three separate key holders', SEPARATE],
-  ['three key holders with other roles', { [EVALUATOR]: ['evaluator', 'key-holder'], a: ['key-holder', 'model-owner'], b: ['key-holder', 'querier'] }],
+  [
+    'three key holders with other roles',
+    { [EVALUATOR]: ['evaluator', 'key-holder'], a: ['key-holder', 'model-owner'], b: ['key-holder', 'querier'] }
+  ],
   ['five key holders', { ...holders(5), [EVALUATOR]: ['evaluator'], owner: ['model-owner'], querier: ['querier'] }]
 ]
 
@@ -104,7 +107,17 @@ describe('a session from roster to close', () => {
     await parties.member('querier').query(samples(1))
     await parties.member('querier').leave()
     await run
-    for (const phase of ['roster', 'plan', 'session', 'public-key', 'relinearization-key', 'galois-keys', 'model-upload', 'input', 'result'] as const) {
+    for (const phase of [
+      'roster',
+      'plan',
+      'session',
+      'public-key',
+      'relinearization-key',
+      'galois-keys',
+      'model-upload',
+      'input',
+      'result'
+    ] as const) {
       const last = parties.progress.filter(event => event.at === EVALUATOR && event.phase === phase).at(-1)
       expect(last, phase).toMatchObject({ done: last?.total })
     }

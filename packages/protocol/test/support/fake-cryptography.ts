@@ -140,7 +140,9 @@ export class FakeCryptography implements PartyCryptography {
   async encryptInput(index: number): Promise<Uint8Array> {
     const session = await this.#enter('encryptInput')
     if (this.publicKey === undefined) throw named('SessionStateError', 'no public key')
-    return bytes(`input ${session} ${this.publicKey} ${index} ${JSON.stringify(index === 0 ? this.#samples.map(sample => [...sample]) : null)}`)
+    return bytes(
+      `input ${session} ${this.publicKey} ${index} ${JSON.stringify(index === 0 ? this.#samples.map(sample => [...sample]) : null)}`
+    )
   }
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
@@ -158,7 +160,8 @@ export class FakeCryptography implements PartyCryptography {
   async addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void> {
     const session = await this.#enter('addShare')
     const value = text(share)
-    if (!value.startsWith(`${protocol} ${session} ${instance} `)) throw named('MalformedShareError', `not a share of ${protocol} ${instance}`)
+    if (!value.startsWith(`${protocol} ${session} ${instance} `))
+      throw named('MalformedShareError', `not a share of ${protocol} ${instance}`)
     const key = `${protocol} ${instance}`
     const shares = this.#shares.get(key) ?? new Map<number, string>()
     this.#shares.set(key, shares)
@@ -230,7 +233,8 @@ export class FakeCryptography implements PartyCryptography {
     if (new Set(shares.map(list => text(list[0]!).split(' ').at(-1))).size !== shares.length) throw new Error('a party twice')
     for (const list of shares) {
       for (const [k, share] of list.entries()) {
-        if (!text(share).startsWith(`${protocol} ${instance} ${digestOf(c1[k]!)} `)) throw named('MalformedShareError', `${protocol} share ${k}`)
+        if (!text(share).startsWith(`${protocol} ${instance} ${digestOf(c1[k]!)} `))
+          throw named('MalformedShareError', `${protocol} share ${k}`)
       }
     }
   }

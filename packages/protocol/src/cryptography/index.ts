@@ -1,0 +1,6 @@
+export { RejectedShareError } from './evaluator-role.js'
+export type { KeyHolderSecrets } from './key-holder.js'
+export { type EvaluatorName, LocalCryptography, type LocalCryptographyOptions } from './local-cryptography.js'
+export type { ModelSource } from './model-owner.js'
+export { MemoryPartStore, MissingPartError, type PartStore } from './part-store.js'
+export { SessionStateError } from './session.js'

@@ -1,0 +1,205 @@
+/**
+ * All roles' cryptography in this thread: the one implementation of `PartyCryptography`. The node package runs it in a worker, tests run it
+ * directly. It is synchronous inside; whoever must stay responsive puts it behind a worker.
+ */
+import { type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
+import type { Architecture } from '@slytherin/engine'
+import type { ShareLedger } from '@slytherin/mhe'
+import { type Kernel, type KernelVariant, loadKernel } from '@slytherin/ring'
+import type {
+  EvaluationCallbacks,
+  PartyCryptography,
+  RefreshRequest,
+  SessionParameters,
+  SummedProtocol,
+  SwitchRequest
+} from '../cryptography.js'
+import type { PlanParameters } from '../plan.js'
+import { EvaluatorRole } from './evaluator-role.js'
+import { KeyHolder, type KeyHolderSecrets } from './key-holder.js'
+import { ModelOwner, type ModelSource } from './model-owner.js'
+import { MemoryPartStore, type PartStore } from './part-store.js'
+import { Querier, ResultKey } from './querier.js'
+import { OpenSession, SessionStateError } from './session.js'
+
+export type EvaluatorName = 'kernel' | 'seal'
+
+export interface LocalCryptographyOptions {
+  /** Needed by key holders. */
+  readonly secrets?: KeyHolderSecrets
+  /** Needed by key holders; durable in a deployment. */
+  readonly ledger?: ShareLedger
+  /** Needed by the model owner. */
+  readonly model?: ModelSource
+  /** Where an evaluator keeps weights and inputs; memory when not given. */
+  readonly store?: PartStore
+  /** Which evaluator computes; `kernel` when not given. */
+  readonly evaluator?: EvaluatorName
+  readonly kernelVariant?: KernelVariant | 'auto'
+}
+
+export class LocalCryptography implements PartyCryptography {
+  readonly #options: LocalCryptographyOptions
+  readonly #kernel: Kernel
+  readonly #store: PartStore
+  #model: Promise<ModelOwner> | undefined
+  #session: OpenSession | undefined
+  #keyHolder: KeyHolder | undefined
+  #querier: Querier | undefined
+  #evaluator: EvaluatorRole | undefined
+  #resultKey: ResultKey | undefined
+
+  protected constructor(options: LocalCryptographyOptions, kernel: Kernel) {
+    this.#options = options
+    this.#kernel = kernel
+    this.#store = options.store ?? new MemoryPartStore()
+  }
+
+  static async create(options: LocalCryptographyOptions = {}): Promise<LocalCryptography> {
+    return new LocalCryptography(options, await LocalCryptography.loadKernel(options))
+  }
+
+  protected static async loadKernel(options: LocalCryptographyOptions): Promise<Kernel> {
+    return await loadKernel({ variant: options.kernelVariant ?? 'auto' })
+  }
+
+  async open(session: SessionParameters): Promise<void> {
+    await this.#closeSession()
+    const opened = new OpenSession(this.#kernel, session)
+    this.#session = opened
+    if (session.roles.includes('key-holder')) {
+      const { secrets, ledger } = this.#options
+      if (secrets === undefined || ledger === undefined) throw new SessionStateError('a key holder needs secrets and a share ledger')
+      this.#keyHolder = new KeyHolder(opened, secrets, ledger)
+    }
+    if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
+    if (session.roles.includes('evaluator')) this.#evaluator = new EvaluatorRole(opened, await this.#makeEvaluator(opened), this.#store)
+  }
+
+  async close(): Promise<void> {
+    await this.#closeSession()
+    this.#resultKey?.dispose()
+    this.#resultKey = undefined
+  }
+
+  async setPublicKey(shares: Uint8Array[]): Promise<void> {
+    this.#open.setPublicKey(shares)
+  }
+
+  async publicKeyShare(): Promise<Uint8Array> {
+    return this.#asKeyHolder.publicKeyShare()
+  }
+
+  async relinearizationShareOne(): Promise<Uint8Array> {
+    return this.#asKeyHolder.relinearizationShareOne()
+  }
+
+  async relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array> {
+    return this.#asKeyHolder.relinearizationShareTwo(aggregatedOne)
+  }
+
+  async galoisShare(element: number): Promise<Uint8Array> {
+    return this.#asKeyHolder.galoisShare(element)
+  }
+
+  async refreshShare(request: RefreshRequest): Promise<Uint8Array[]> {
+    return this.#asKeyHolder.refreshShare(request)
+  }
+
+  async switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]> {
+    return this.#asKeyHolder.switchShare(request)
+  }
+
+  async modelPart(index: number): Promise<Uint8Array> {
+    return (await this.#asModelOwner()).part(this.#open, index)
+  }
+
+  async architecture(): Promise<Architecture> {
+    return (await this.#asModelOwner()).architecture
+  }
+
+  async resultKey(parameters: PlanParameters): Promise<Uint8Array> {
+    this.#resultKey?.dispose()
+    this.#resultKey = new ResultKey(this.#kernel, parameters)
+    return this.#resultKey.publicKey
+  }
+
+  async setSamples(samples: Float64Array[]): Promise<void> {
+    this.#asQuerier.setSamples(samples)
+  }
+
+  async encryptInput(index: number): Promise<Uint8Array> {
+    return this.#asQuerier.encryptInput(index)
+  }
+
+  async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
+    if (this.#resultKey === undefined) throw new SessionStateError('no result key was made')
+    return this.#asQuerier.decrypt(ciphertexts, this.#resultKey)
+  }
+
+  async addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void> {
+    this.#asEvaluator.addShare(protocol, instance, party, share)
+  }
+
+  async aggregate(_protocol: 'relinearization-1', _instance: string): Promise<Uint8Array> {
+    return this.#asEvaluator.aggregateOne()
+  }
+
+  async finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void> {
+    this.#asEvaluator.finishKey(protocol, instance)
+  }
+
+  async storeModelPart(index: number, bytes: Uint8Array): Promise<void> {
+    await this.#asEvaluator.storeModelPart(index, bytes)
+  }
+
+  async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
+    await this.#asEvaluator.storeInput(query, index, bytes)
+  }
+
+  async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
+    return this.#asEvaluator.evaluate(query, callbacks)
+  }
+
+  async #makeEvaluator(session: OpenSession): Promise<Evaluator> {
+    return (this.#options.evaluator ?? 'kernel') === 'seal' ? SealEvaluator.create(session.context) : new KernelEvaluator(session.context)
+  }
+
+  async #closeSession(): Promise<void> {
+    this.#keyHolder?.dispose()
+    this.#evaluator?.dispose()
+    if (this.#evaluator !== undefined) await this.#store.clear()
+    this.#session?.dispose()
+    this.#keyHolder = undefined
+    this.#querier = undefined
+    this.#evaluator = undefined
+    this.#session = undefined
+  }
+
+  get #open(): OpenSession {
+    return held(this.#session, 'no session is open')
+  }
+
+  get #asKeyHolder(): KeyHolder {
+    return held(this.#keyHolder, 'this party is not a key holder of an open session')
+  }
+
+  async #asModelOwner(): Promise<ModelOwner> {
+    const { model } = this.#options
+    if (model !== undefined) this.#model ??= ModelOwner.create(model)
+    return await held(this.#model, 'this party has no model')
+  }
+
+  get #asQuerier(): Querier {
+    return held(this.#querier, 'this party neither asks nor provides data in an open session')
+  }
+
+  get #asEvaluator(): EvaluatorRole {
+    return held(this.#evaluator, 'this party is not the evaluator of an open session')
+  }
+}
+
+function held<T>(value: T | undefined, otherwise: string): T {
+  if (value === undefined) throw new SessionStateError(otherwise)
+  return value
+}

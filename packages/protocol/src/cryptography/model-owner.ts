@@ -1,0 +1,44 @@
+/**
+ * Model owner: publishes the shape of its network and encrypts its weights as a plan lays them out.
+ */
+import { serializeCiphertext } from '@slytherin/ckks'
+import { type Architecture, architectureOf, fuse, importOnnx, type Network, packWeight, type Ranges } from '@slytherin/engine'
+import { type OpenSession, SessionStateError } from './session.js'
+
+/** A network as its owner hands it over. */
+export interface ModelSource {
+  /** Name under which the network is published. */
+  readonly name: string
+  /** Contents of an ONNX file. */
+  readonly onnx: Uint8Array
+  /** Bounds on what flows through the network, as the owner has measured them on its own data. */
+  readonly ranges: (network: Network) => Ranges | Promise<Ranges>
+}
+
+export class ModelOwner {
+  readonly #network: Network
+
+  private constructor(
+    network: Network,
+    readonly architecture: Architecture
+  ) {
+    this.#network = network
+  }
+
+  /** @throws the engine's import errors, naming node, operator and remedy */
+  static async create(source: ModelSource): Promise<ModelOwner> {
+    const network = fuse(importOnnx(source.onnx, { name: source.name }))
+    return new ModelOwner(network, architectureOf(network, await source.ranges(network)))
+  }
+
+  /** Weight item `index` of the plan, encrypted under the collective key at the level where it is used. */
+  part(session: OpenSession, index: number): Uint8Array {
+    const { plan, context } = session
+    const item = plan.weights.items[index]
+    if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${plan.weights.count}`)
+    const slots = packWeight(plan, this.#network, index)
+    using plaintext = context.encoder.encode(slots, { level: item.level, scale: item.scale })
+    using ciphertext = session.encryptor.encrypt(plaintext)
+    return serializeCiphertext(ciphertext)
+  }
+}

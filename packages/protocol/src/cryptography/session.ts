@@ -1,0 +1,67 @@
+/**
+ * What every role of a process needs while a session is open: the plan, the scheme's context, the collective public key.
+ */
+import { Context, Encryptor, Parameters, type PublicKey } from '@slytherin/ckks'
+import { type Plan, parsePlan } from '@slytherin/engine'
+import { PublicKeyGeneration } from '@slytherin/mhe'
+import type { Kernel } from '@slytherin/ring'
+import type { SessionParameters } from '../cryptography.js'
+import type { Role } from '../roster.js'
+
+/** No session is open, or something was asked before what it rests on (for example inputs before the public key). */
+export class SessionStateError extends Error {
+  override name = 'SessionStateError'
+}
+
+export class OpenSession {
+  readonly sessionId: Uint8Array
+  readonly plan: Plan
+  readonly parties: number
+  readonly floodingBits: number
+  readonly maximumDecryptions: number
+  readonly roles: readonly Role[]
+  readonly context: Context
+  #publicKey: PublicKey | undefined
+  #encryptor: Encryptor | undefined
+
+  constructor(kernel: Kernel, session: SessionParameters) {
+    this.plan = parsePlan(session.plan)
+    this.sessionId = session.sessionId
+    this.parties = session.parties
+    this.floodingBits = session.floodingBits
+    this.maximumDecryptions = session.maximumDecryptions
+    this.roles = session.roles
+    this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
+  }
+
+  /** Sums the signed shares of all key holders, in party order. */
+  setPublicKey(shares: readonly Uint8Array[]): void {
+    const generation = new PublicKeyGeneration(this.context, this.sessionId)
+    const parsed = shares.map(bytes => generation.deserialize(bytes))
+    try {
+      const sum = generation.aggregate(parsed)
+      try {
+        const key = generation.finalize(sum)
+        this.#encryptor = new Encryptor(this.context, key)
+        this.#publicKey?.dispose()
+        this.#publicKey = key
+      } finally {
+        sum.dispose()
+      }
+    } finally {
+      for (const share of parsed) share.dispose()
+    }
+  }
+
+  get encryptor(): Encryptor {
+    if (this.#encryptor === undefined) throw new SessionStateError('the collective public key is not known yet')
+    return this.#encryptor
+  }
+
+  dispose(): void {
+    this.#publicKey?.dispose()
+    this.#publicKey = undefined
+    this.#encryptor = undefined
+    this.context.dispose()
+  }
+}

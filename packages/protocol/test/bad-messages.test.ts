@@ -1,0 +1,281 @@
+import {
+  decodeFailure,
+  encodeFailure,
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  OversizedMessageError,
+  type ProtocolError,
+  QuotaExceededError,
+  type RemoteFailureError,
+  ReplayedMessageError,
+  ResidueRangeError,
+  ShareConflictError,
+  SignatureError,
+  UnknownMemberError,
+  WrongSessionError
+} from '@slytherin/protocol'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Cohort, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
+import { logitsOf } from './support/fake-cryptography.js'
+import { FakeSigner } from './support/fake-signer.js'
+import { Wire } from './support/wire.js'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** What the receiver threw, as the sender gets to know it. */
+async function refusal(promise: Promise<unknown>): Promise<ProtocolError> {
+  return (await rejection<RemoteFailureError>(promise)).remote
+}
+
+const proposalOf = (wire: Wire): Uint8Array => wire.find('commitments').header.session
+
+describe('a message that is refused changes nothing', () => {
+  let parties: Cohort
+  let wire: Wire
+  let run: Promise<unknown>
+
+  beforeEach(async () => {
+    parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } } })
+    wire = new Wire(parties.network)
+    run = parties.coordinator.run()
+    await parties.member('querier').ready()
+  })
+
+  /** After every refusal the session answers a query and closes in good order. */
+  afterEach(async () => {
+    const asked = samples(2)
+    const predictions = await parties.member('querier').query(asked)
+    expect(predictions.map(logits => [...logits])).toEqual(asked.map(logitsOf))
+    await parties.member('querier').leave()
+    await run
+  })
+
+  it('from a peer that is not in the roster', async () => {
+    const error = await refusal(wire.send('stranger', 'holderA', 'publicKeyShare', {}))
+    expect(error).toBeInstanceOf(UnknownMemberError)
+    expect(error).toMatchObject({ peer: 'stranger' })
+    expect(parties.refused.at(-1)).toMatchObject({ at: 'holderA', peer: 'stranger' })
+  })
+
+  it('that is no message, is cut short, or goes on after its end', async () => {
+    const galois = wire.find('galois', 'holderA').bytes
+    const cases: [Uint8Array, string][] = [
+      [new Uint8Array(0), 'body'],
+      [bytes('hello there'), 'body'],
+      [new Uint8Array([0x0a, 0x0a]), 'tag'],
+      [galois.subarray(0, galois.length - 1), 'body'],
+      [galois.subarray(0, 20), 'session'],
+      [new Uint8Array([...galois, 0]), 'body'],
+      [new Uint8Array([8, 1, 0xfa, 0x07, 0]), 'body'],
+      [new Uint8Array([8, 9, ...galois.subarray(2)]), 'version']
+    ]
+    for (const [message, field] of cases) {
+      const error = await refusal(parties.network.inject(EVALUATOR, 'holderA', message))
+      expect(error).toBeInstanceOf(MalformedMessageError)
+      expect(error).toMatchObject({ peer: EVALUATOR, kind: 'envelope', field })
+    }
+  })
+
+  it('that is an answer nobody waits for', async () => {
+    const error = await refusal(wire.send('querier', EVALUATOR, 'shares', { shares: [bytes('share')] }))
+    expect(error).toMatchObject({ code: 'malformed-message', field: 'kind', actual: 'shares' })
+  })
+
+  it('that is longer than its kind may be', async () => {
+    const reason = 'x'.repeat(20_000)
+    const error = await refusal(
+      wire.send(EVALUATOR, 'holderA', 'abort', { code: 'x', culprit: 'x', phase: 'x', reason }, { session: proposalOf(wire) })
+    )
+    expect(error).toBeInstanceOf(OversizedMessageError)
+    expect(error).toMatchObject({ peer: EVALUATOR, kind: 'abort', field: 'body' })
+  })
+
+  it('that is longer than anything its sender may send', async () => {
+    const error = await refusal(parties.network.inject('owner', EVALUATOR, new Uint8Array(100_000)))
+    expect(error).toBeInstanceOf(OversizedMessageError)
+    expect(error).toMatchObject({ peer: 'owner' })
+  })
+
+  it('that was received before', async () => {
+    const galois = wire.find('galois', 'holderA')
+    const error = await refusal(parties.network.inject(EVALUATOR, 'holderA', galois.bytes))
+    expect(error).toBeInstanceOf(ReplayedMessageError)
+    expect(error).toMatchObject({ peer: EVALUATOR, kind: 'galois', field: 'sequence' })
+  })
+
+  it('whose sequence number was skipped, or is far ahead', async () => {
+    await wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 5 })
+    const late = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 4 }))
+    expect(late).toBeInstanceOf(OutOfOrderMessageError)
+    const again = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 4 }))
+    expect(again).toBeInstanceOf(ReplayedMessageError)
+    const ahead = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 5000 }))
+    expect(ahead).toBeInstanceOf(OutOfOrderMessageError)
+    const lane = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { lane: 77 }))
+    expect(lane).toMatchObject({ code: 'malformed-message', field: 'lane' })
+  })
+
+  it('of another session', async () => {
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { session: new Uint8Array(32).fill(7) }))
+    expect(error).toBeInstanceOf(WrongSessionError)
+    const none = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { session: new Uint8Array(0) }))
+    expect(none).toBeInstanceOf(WrongSessionError)
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { session: proposalOf(wire) }))).toBeInstanceOf(
+      WrongSessionError
+    )
+  })
+
+  it('that the role of the sender or of the receiver does not permit', async () => {
+    for (const kind of ['galois', 'refresh', 'switch', 'publicKeyShare', 'modelPart', 'close'] as const) {
+      const error = await refusal(wire.send('querier', 'holderA', kind, {} as never))
+      expect(error).toBeInstanceOf(NotPermittedError)
+      expect(error).toMatchObject({ peer: 'querier', kind, field: 'sender' })
+    }
+    expect(await refusal(wire.send('holderA', EVALUATOR, 'queryOpen', { query: 'q', querier: 'querier', samples: 1 }))).toBeInstanceOf(
+      NotPermittedError
+    )
+    const receiver = await refusal(wire.send(EVALUATOR, 'owner', 'galois', { element: 3 }))
+    expect(receiver).toMatchObject({ code: 'not-permitted', field: 'receiver' })
+    const abort = await refusal(
+      wire.send('holderB', 'holderA', 'abort', { code: '', culprit: '', phase: '', reason: '' }, { session: proposalOf(wire) })
+    )
+    expect(abort).toBeInstanceOf(NotPermittedError)
+  })
+
+  it('that asks a key holder for what the plan does not need', async () => {
+    const element = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 5 }))
+    expect(element).toMatchObject({ code: 'malformed-message', kind: 'galois', field: 'element', expected: '3 or 9 or 11', actual: '5' })
+    const request = { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('c1 x')] }
+    const level = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, level: 0 }))
+    expect(level).toMatchObject({ code: 'malformed-message', kind: 'refresh', field: 'level', expected: '1 or 2', actual: '0' })
+    const scale = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, scale: Number.NaN }))
+    expect(scale).toMatchObject({ field: 'scale' })
+    const none = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: [] }))
+    expect(none).toMatchObject({ field: 'c1' })
+    const many = await refusal(
+      wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: Array.from({ length: 9 }, () => bytes('c1 x')) })
+    )
+    expect(many).toBeInstanceOf(OversizedMessageError)
+    const long = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: [new Uint8Array(5000)] }))
+    expect(long).toMatchObject({ code: 'malformed-message', field: 'c1[0]' })
+    const text = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, instance: 'two words' }))
+    expect(text).toMatchObject({ field: 'instance' })
+  })
+
+  it('with a residue out of range, told by the cryptography', async () => {
+    const error = await refusal(
+      wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('garbage')] })
+    )
+    expect(error).toBeInstanceOf(ResidueRangeError)
+    expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh' })
+    // The instance is still free for the right bytes.
+    await wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('c1 right')] })
+  })
+
+  it('that wants a second, different share', async () => {
+    const request = { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('c1 first')] }
+    await wire.send(EVALUATOR, 'holderA', 'refresh', request)
+    await wire.send(EVALUATOR, 'holderA', 'refresh', request)
+    for (const other of [{ c1: [bytes('c1 other')] }, { scale: 65 }, { magnitude: 2 }, { level: 2 }]) {
+      const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, ...other }))
+      expect(error).toBeInstanceOf(ShareConflictError)
+      expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh', field: 'c1' })
+    }
+    const two = await refusal(wire.send(EVALUATOR, 'holderA', 'relinearizationTwo', { aggregate: bytes('aggregate of something else') }))
+    expect(two).toBeInstanceOf(ShareConflictError)
+  })
+
+  it('that hands round a share of a non-member, unsigned, or a second one', async () => {
+    const share = bytes('pk of nobody')
+    const signature = await new FakeSigner('stranger').sign(share)
+    for (const peer of ['stranger', 'querier']) {
+      const error = await refusal(wire.send(EVALUATOR, 'owner', 'publicKeyPart', { peer, share, signature }))
+      expect(error).toBeInstanceOf(UnknownMemberError)
+      expect(error).toMatchObject({ field: 'peer', actual: peer })
+    }
+    const unsigned = await refusal(wire.send(EVALUATOR, 'owner', 'publicKeyPart', { peer: 'holderA', share, signature }))
+    expect(unsigned).toBeInstanceOf(SignatureError)
+    expect(unsigned).toMatchObject({ culprit: EVALUATOR })
+  })
+
+  it('that switches to an unregistered key, beyond the quota, or for another result', async () => {
+    const request = { query: 'q', querier: 'querier', instance: 's0', level: 0, noise: 3, c1: [bytes('c1 a'), bytes('c1 b')] }
+    const unregistered = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, querier: 'owner' }))
+    expect(unregistered).toMatchObject({ code: 'unknown-member', field: 'querier', actual: 'owner' })
+    // Two queries of two ciphertexts each: four in all, of which the last test of every case takes two.
+    await wire.send(EVALUATOR, 'holderA', 'switch', request)
+    await wire.send(EVALUATOR, 'holderA', 'switch', request)
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, noise: 2 }))).toBeInstanceOf(ShareConflictError)
+    const beyond = await refusal(
+      wire.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', c1: [bytes('c1 c'), bytes('c1 d'), bytes('c1 e')] })
+    )
+    expect(beyond).toBeInstanceOf(OversizedMessageError)
+    const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } } })
+    const other = new Wire(another.network)
+    const otherRun = another.coordinator.run()
+    await another.member('querier').ready()
+    await other.send(EVALUATOR, 'holderA', 'switch', request)
+    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', c1: [bytes('c1 c')] }))
+    expect(quota).toBeInstanceOf(QuotaExceededError)
+    expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 1' })
+    another.coordinator.close()
+    await otherRun
+  })
+
+  it('of a query that is not the sender’s, has no such input, or lacks inputs', async () => {
+    const open = { query: 'q1', querier: 'querier', samples: 1 }
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryOpen', { ...open, samples: 5 }))).toMatchObject({ field: 'samples' })
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryOpen', { ...open, querier: 'owner' }))).toMatchObject({
+      code: 'not-permitted'
+    })
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryInput', { query: 'q0', index: 0, ciphertext: bytes('x') }))).toBeInstanceOf(
+      OutOfOrderMessageError
+    )
+    await wire.send('querier', EVALUATOR, 'queryOpen', open)
+    await wire.send('querier', EVALUATOR, 'queryOpen', open)
+    const { self } = wire.network.transport('querier')
+    expect(self).toBe('querier')
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index: 4, ciphertext: bytes('x') }))).toMatchObject({
+      field: 'index',
+      expected: 'below 4'
+    })
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index: 0, ciphertext: bytes('x') }))).toMatchObject({
+      code: 'malformed-message',
+      kind: 'queryInput'
+    })
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryEvaluate', { query: 'q1' }))).toMatchObject({
+      code: 'out-of-order-message',
+      kind: 'queryEvaluate'
+    })
+  })
+
+  it('that brings results nobody asked for', async () => {
+    const result = { query: 'q9', owner: 'querier', samples: 1, index: 0, total: 2, ciphertext: bytes('x') }
+    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', result))).toBeInstanceOf(OutOfOrderMessageError)
+    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, total: 3 }))).toMatchObject({ field: 'total' })
+    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, index: 2 }))).toMatchObject({ field: 'index' })
+  })
+
+  it('and the refusal survives its encoding', async () => {
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 5 }))
+    expect(decodeFailure(encodeFailure(error), 'holderA')).toEqual(error)
+  })
+})
+
+describe('before a session', () => {
+  it('nothing but greetings and proposals is taken', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const wire = new Wire(parties.network)
+    const session = new Uint8Array(32).fill(1)
+    for (const kind of ['publicKeyShare', 'galois', 'ready', 'close'] as const) {
+      expect(await refusal(wire.send(EVALUATOR, 'holderA', kind, {} as never, { session }))).toBeInstanceOf(WrongSessionError)
+    }
+    const header = await wire.send(EVALUATOR, 'holderA', 'hello', {}, { session: new Uint8Array(0) })
+    expect(header.kind).toBe('helloReply')
+    expect(await refusal(wire.send('holderB', 'holderA', 'hello', {}, { session: new Uint8Array(0) }))).toBeInstanceOf(NotPermittedError)
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'architecture', {}, { session: new Uint8Array(0) }))).toBeInstanceOf(
+      NotPermittedError
+    )
+  })
+})
