@@ -16,7 +16,6 @@ describe("SEAL's memory", () => {
     })
     using X = encrypt(owner, complexSlots('memory', slots), 'memory')
     const baseline = runtime.liveHandles
-    const ringBaseline = context.ring.kernel.bytesInUse
     const round = () => {
       using a = evaluator.load(X)
       using p = evaluator.plaintext(Float64Array.of(0.5), { level: a.level, scale: a.scale })
@@ -33,6 +32,7 @@ describe("SEAL's memory", () => {
       evaluator.store(rotation).dispose()
     }
     for (let k = 0; k < 50; k++) round()
+    const ringBaseline = context.ring.kernel.bytesInUse
     const heap = runtime.heapBytes
     expect(heap).toBeGreaterThan(0)
     for (let k = 0; k < 400; k++) round()
