@@ -19,7 +19,12 @@ import { StoredKeys } from './evaluation-keys.js'
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
 import { type Decomposition, KeySwitch } from './key-switch.js'
 import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
-import { Products } from './products.js'
+import { type Factors, Products } from './products.js'
+
+/** Products summed with one reduction. */
+const BATCH = 8
+
+type Product = Factors & { readonly state: CiphertextMetadata }
 
 export class KernelEvaluator implements Evaluator {
   readonly name = 'kernel'
@@ -105,67 +110,44 @@ export class KernelEvaluator implements Evaluator {
   }
 
   multiply(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
-    const [x, y] = [this.ciphertext('multiply', a), this.ciphertext('multiply', b)]
-    const state = this.rules.multiply('multiply', x, y, x === y)
-    return this.result(state, () => this.products.tensor(x.components, y.components))
+    return this.product('multiply', this.ciphertext('multiply', a), this.ciphertext('multiply', b))
   }
 
   multiplyPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
-    const [x, y] = [this.ciphertext('multiplyPlain', a), this.plain('multiplyPlain', p)]
-    const state = this.rules.multiplyPlain('multiplyPlain', x, y)
-    return this.map(x, state, component => into(blankLike(component), out => this.context.ring.multiply(out, component, y.polynomial)))
+    return this.product('multiplyPlain', this.ciphertext('multiplyPlain', a), this.plain('multiplyPlain', p))
   }
 
   square(a: EvaluatorCiphertext): EvaluatorCiphertext {
     const own = this.ciphertext('square', a)
-    const state = this.rules.multiply('square', own, own, true)
-    return this.result(state, () => this.products.tensor(own.components, own.components))
+    return this.product('square', own, own)
   }
 
-  /** A ciphertext of the sum may be disposed as soon as the next pair is asked for. */
+  /** An array is summed several pairs at a time, with one reduction; of another iterable, a pair may be disposed as soon as the next is asked for. */
   multiplyAccumulate(pairs: Iterable<EvaluatorPair>): EvaluatorCiphertext {
+    const operation = 'multiplyAccumulate'
     let sum: KernelCiphertext | undefined
     try {
-      for (const [a, b] of pairs) {
-        if (sum !== undefined) this.multiplyAddInPlace(sum, a, b)
-        else if (b instanceof KernelPlaintext) sum = this.ciphertext('multiplyAccumulate', this.multiplyPlain(a, b))
-        else sum = this.ciphertext('multiplyAccumulate', this.multiply(a, this.ciphertext('multiplyAccumulate', b)))
+      for (const batch of batches(pairs)) {
+        if (sum !== undefined) {
+          this.accumulate(operation, sum, batch)
+          continue
+        }
+        const [first, ...others] = sameShape(batch.map(([a, b]) => this.factors(operation, a, b)))
+        const state = first!.slice(1).reduce((total, product) => this.rules.add(operation, total, product.state, false), first![0]!.state)
+        sum = this.result(state, () => this.products.sum(first!))
+        for (const factors of others) this.addProducts(operation, sum, factors)
       }
     } catch (error) {
       sum?.dispose()
       throw error
     }
-    if (sum === undefined) throw new EmptySumError('multiplyAccumulate')
+    if (sum === undefined) throw new EmptySumError(operation)
     return sum
   }
 
   multiplyAddInPlace(accumulator: EvaluatorCiphertext, a: EvaluatorCiphertext, b: EvaluatorCiphertext | EvaluatorPlaintext): void {
     const operation = 'multiplyAddInPlace'
-    const sum = this.ciphertext(operation, accumulator)
-    const x = this.ciphertext(operation, a)
-    if (b instanceof KernelPlaintext) {
-      const y = this.plain(operation, b)
-      const state = this.rules.add(operation, sum, this.rules.multiplyPlain(operation, x, y), false)
-      this.widen(sum, x.components.length)
-      this.products.addPlain(sum.components, x.components, y.polynomial)
-      sum.restate(state)
-      return
-    }
-    const y = this.ciphertext(operation, b)
-    const state = this.rules.add(operation, sum, this.rules.multiply(operation, x, y, x === y), false)
-    // an accumulator that is also a factor must not change while it is read
-    if (sum === x || sum === y) {
-      const product = this.products.tensor(x.components, y.components)
-      try {
-        this.addInto(sum, product, state)
-      } finally {
-        disposeAll(product)
-      }
-      return
-    }
-    this.widen(sum, 3)
-    this.products.addTensor(sum.components, x.components, y.components)
-    sum.restate(state)
+    this.accumulate(operation, this.ciphertext(operation, accumulator), [[a, b]])
   }
 
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -175,8 +157,8 @@ export class KernelEvaluator implements Evaluator {
     const state = this.rules.relinearize(own, key.noise)
     const [c0, c1, c2] = own.components
     return this.result(state, () => {
-      const { b, a } = this.keySwitch.apply(c2!, own.level, key)
-      return [this.context.ring.add(b, b, c0!), this.context.ring.add(a, a, c1!)]
+      const { b, a } = this.keySwitch.apply(c2!, own.level, key, c0, c1)
+      return [b, a]
     })
   }
 
@@ -272,17 +254,35 @@ export class KernelEvaluator implements Evaluator {
     decomposition: Decomposition,
     key: KeySwitchKey
   ): KernelCiphertext {
-    const { ring } = this.context
-    const { b, a } = this.keySwitch.applyDecomposed(decomposition, key)
-    try {
-      ring.add(b, b, own.components[0]!)
-      return this.result(state, () =>
-        mapAll([b, a], component => into(blankLike(component), out => ring.automorphism(out, component, element)))
-      )
-    } finally {
-      b.dispose()
-      a.dispose()
+    const pair = this.keySwitch.applyDecomposed(decomposition, key, own.components[0])
+    return this.result(state, () => this.keySwitch.automorphism(pair, element))
+  }
+
+  private product(operation: string, x: KernelCiphertext, y: KernelCiphertext | KernelPlaintext): KernelCiphertext {
+    const factors = this.factors(operation, x, y)
+    return this.result(factors.state, () => this.products.sum([factors]))
+  }
+
+  /** The components of two factors and the metadata of their product. */
+  private factors(operation: string, a: EvaluatorCiphertext, b: EvaluatorCiphertext | EvaluatorPlaintext): Product {
+    const x = this.ciphertext(operation, a)
+    if (b instanceof KernelPlaintext) {
+      const y = this.plain(operation, b)
+      return { a: [...x.components], b: [y.polynomial], state: this.rules.multiplyPlain(operation, x, y) }
     }
+    const y = this.ciphertext(operation, b)
+    return { a: [...x.components], b: [...y.components], state: this.rules.multiply(operation, x, y, x === y) }
+  }
+
+  private accumulate(operation: string, sum: KernelCiphertext, batch: readonly EvaluatorPair[]): void {
+    for (const factors of sameShape(batch.map(([a, b]) => this.factors(operation, a, b)))) this.addProducts(operation, sum, factors)
+  }
+
+  private addProducts(operation: string, sum: KernelCiphertext, factors: readonly Product[]): void {
+    const state = factors.reduce<CiphertextMetadata>((total, product) => this.rules.add(operation, total, product.state, false), sum)
+    this.widen(sum, state.degree + 1)
+    this.products.addTo(sum.components, factors)
+    sum.restate(state)
   }
 
   private sum(x: readonly Polynomial[], y: readonly Polynomial[]): Polynomial[] {
@@ -353,4 +353,21 @@ export class KernelEvaluator implements Evaluator {
       }
     }
   }
+}
+
+/** Several at a time of an array; one by one of anything else, since its items may not outlive the step. */
+function* batches(pairs: Iterable<EvaluatorPair>): Generator<readonly EvaluatorPair[]> {
+  if (Array.isArray(pairs)) for (let k = 0; k < pairs.length; k += BATCH) yield (pairs as EvaluatorPair[]).slice(k, k + BATCH)
+  else for (const pair of pairs) yield [pair]
+}
+
+/** Runs of products whose factors have equally many components. */
+function sameShape(products: readonly Product[]): Product[][] {
+  const runs: Product[][] = []
+  for (const product of products) {
+    const run = runs.at(-1)
+    if (run !== undefined && run[0]!.a.length === product.a.length && run[0]!.b.length === product.b.length) run.push(product)
+    else runs.push([product])
+  }
+  return runs
 }

@@ -15,6 +15,7 @@
 import type { Polynomial } from '@slytherin/ring'
 import type { Context } from '../context.js'
 import type { KeySwitchKey } from '../keys.js'
+import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
 
 /** The digits of one polynomial, ntt domain over Q_l·P. */
 export class Decomposition implements Disposable {
@@ -49,73 +50,67 @@ export class KeySwitch {
   decompose(c: Polynomial, level: number): Decomposition {
     const { ring, parameters } = this.context
     const extended = parameters.keyIndices(level)
-    const digits: Polynomial[] = []
     const coefficients = c.clone()
     try {
       ring.inverseNtt(coefficients)
-      for (let digit = 0; digit < parameters.digits(level); digit++) {
-        const source = ring.allocate(parameters.digitIndices(digit, level), 'coefficient')
-        const target = ring.allocate(extended, 'coefficient')
-        digits.push(target)
-        try {
-          ring.copy(source, coefficients)
-          ring.extendBasis(target, source)
-        } finally {
-          source.dispose()
-        }
-        ring.ntt(target)
-      }
-    } catch (error) {
-      for (const digit of digits) digit.dispose()
-      throw error
+      const indices = Array.from({ length: parameters.digits(level) }, (_, digit) => parameters.digitIndices(digit, level))
+      const digits = mapAll(indices, own => into(blank(ring, extended), out => ring.decompose(out, coefficients, c, own)))
+      return new Decomposition(digits, level)
     } finally {
       coefficients.dispose()
     }
-    return new Decomposition(digits, level)
   }
 
-  /** Over Q_l·P. The key's level is at least the decomposition's. */
-  innerProduct(decomposition: Decomposition, key: KeySwitchKey): Pair {
+  /** Σ_j D_j·(b_j, a_j) over Q_l·P. The key's level is at least the decomposition's. */
+  innerProduct({ digits, level }: Decomposition, key: KeySwitchKey): Pair {
     const { ring, parameters } = this.context
-    const extended = parameters.keyIndices(decomposition.level)
-    const b = ring.allocate(extended, 'ntt')
-    const a = ring.allocate(extended, 'ntt')
-    decomposition.digits.forEach((digit, j) => {
-      ring.multiplyAdd(b, digit, key.digits[j]!.b)
-      ring.multiplyAdd(a, digit, key.digits[j]!.a)
-    })
+    const [b, a] = this.pair(parameters.keyIndices(level))
+    ring.innerProduct(b, a, digits, key.digits.slice(0, digits.length))
     return { b, a }
   }
 
-  /** round(x / P) over Q_level. `x` is used up. */
-  divideByP(x: Polynomial, level: number): Polynomial {
+  /** round(x / P) [+ addend] over Q_level. `x` is used up. */
+  divideByP(x: Polynomial, level: number, addend?: Polynomial): Polynomial {
     const { ring, parameters } = this.context
-    const out = ring.allocate(parameters.ciphertextIndices(level), 'ntt')
-    try {
-      return ring.divideAndRound(out, x, this.specialIndices)
-    } catch (error) {
-      out.dispose()
-      throw error
-    }
+    return into(blank(ring, parameters.ciphertextIndices(level)), out => ring.divideAndRound(out, x, this.specialIndices, addend))
   }
 
-  /** The whole key switch. @param c ntt domain over q_0 … q_level */
-  apply(c: Polynomial, level: number, key: KeySwitchKey): Pair {
+  /**
+   * (addendB + b, addendA + a), a pair that stands for c·s' plus the addends.
+   *
+   * @param c ntt domain over q_0 … q_level
+   */
+  apply(c: Polynomial, level: number, key: KeySwitchKey, addendB?: Polynomial, addendA?: Polynomial): Pair {
     const decomposition = this.decompose(c, level)
     try {
-      return this.applyDecomposed(decomposition, key)
+      return this.applyDecomposed(decomposition, key, addendB, addendA)
     } finally {
       decomposition.dispose()
     }
   }
 
-  applyDecomposed(decomposition: Decomposition, key: KeySwitchKey): Pair {
+  /** As `apply`, for a polynomial already decomposed. */
+  applyDecomposed(decomposition: Decomposition, key: KeySwitchKey, addendB?: Polynomial, addendA?: Polynomial): Pair {
     const { b, a } = this.innerProduct(decomposition, key)
     try {
-      return { b: this.divideByP(b, decomposition.level), a: this.divideByP(a, decomposition.level) }
+      const [quotientB, quotientA] = mapAll([b, a], (x, k) => this.divideByP(x, decomposition.level, k === 0 ? addendB : addendA))
+      return { b: quotientB!, a: quotientA! }
     } finally {
       b.dispose()
       a.dispose()
     }
+  }
+
+  /** (b, a) under an automorphism; the pair itself is released. */
+  automorphism({ b, a }: Pair, galoisElement: number): Polynomial[] {
+    try {
+      return mapAll([b, a], x => into(blankLike(x), out => this.context.ring.automorphism(out, x, galoisElement)))
+    } finally {
+      disposeAll([b, a])
+    }
+  }
+
+  private pair(indices: readonly number[]): [Polynomial, Polynomial] {
+    return mapAll([0, 1], () => blank(this.context.ring, indices)) as [Polynomial, Polynomial]
   }
 }

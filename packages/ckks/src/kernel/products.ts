@@ -4,38 +4,57 @@
  *   (a0 + a1·s)(b0 + b1·s) = a0·b0 + (a0·b1 + a1·b0)·s + a1·b1·s²
  */
 import type { Polynomial, Ring } from '@slytherin/ring'
-import { blankLike, into, mapAll } from './memory.js'
+import { blankLike, disposeAll, mapAll } from './memory.js'
+
+/** Components of two factors: two and two, or any number and the one of a plaintext. */
+export interface Factors {
+  readonly a: readonly Polynomial[]
+  readonly b: readonly Polynomial[]
+}
 
 export class Products {
   constructor(private readonly ring: Ring) {}
 
-  /** Three new components out of two and two. */
-  tensor(a: readonly Polynomial[], b: readonly Polynomial[]): Polynomial[] {
-    const { ring } = this
-    const [a0, a1] = a as [Polynomial, Polynomial]
-    const [b0, b1] = b as [Polynomial, Polynomial]
-    const middle = (out: Polynomial) => {
-      ring.multiply(out, a0, b1)
-      if (a === b) ring.add(out, out, out)
-      else ring.multiplyAdd(out, a1, b0)
+  /** Σ a·b in new components. All pairs have factors of the same lengths. */
+  sum(pairs: readonly Factors[]): Polynomial[] {
+    const { a, b } = pairs[0]!
+    const out = mapAll(Array.from({ length: a.length + b.length - 1 }), () => blankLike(a[0]!))
+    try {
+      this.accumulate(out, pairs, false)
+    } catch (error) {
+      disposeAll(out)
+      throw error
     }
-    const parts = [(out: Polynomial) => ring.multiply(out, a0, b0), middle, (out: Polynomial) => ring.multiply(out, a1, b1)]
-    return mapAll(parts, compute => into(blankLike(a0), compute))
+    return out
   }
 
-  /** sum += a·b; the sum has three components, none of them among the factors. */
-  addTensor(sum: readonly Polynomial[], a: readonly Polynomial[], b: readonly Polynomial[]): void {
-    const { ring } = this
-    ring.multiplyAdd(sum[0]!, a[0]!, b[0]!)
-    ring.multiplyAdd(sum[1]!, a[0]!, b[1]!)
-    ring.multiplyAdd(sum[1]!, a[1]!, b[0]!)
-    ring.multiplyAdd(sum[2]!, a[1]!, b[1]!)
-  }
-
-  /** sum += a·p, component by component. A component may be the sum's own. */
-  addPlain(sum: readonly Polynomial[], a: readonly Polynomial[], p: Polynomial): void {
-    a.forEach((component, k) => {
-      this.ring.multiplyAdd(sum[k]!, component, p)
+  /** sum += Σ a·b; the sum has at least as many components as a product. When one of them is also a factor, there is one pair. */
+  addTo(sum: readonly Polynomial[], pairs: readonly Factors[]): void {
+    const aliased = pairs.some(({ a, b }) => sum.some(component => a.includes(component) || b.includes(component)))
+    if (!aliased) {
+      this.accumulate(sum, pairs, true)
+      return
+    }
+    const product = this.sum(pairs)
+    product.forEach((component, k) => {
+      this.ring.add(sum[k]!, sum[k]!, component)
     })
+    disposeAll(product)
+  }
+
+  private accumulate(sum: readonly Polynomial[], pairs: readonly Factors[], add: boolean): void {
+    const { a, b } = pairs[0]!
+    if (b.length === 2 || a.length <= 2) {
+      this.ring.multiplyAccumulate(sum.slice(0, a.length + b.length - 1), pairs, add)
+      return
+    }
+    // three components times a plaintext
+    for (const [from, to] of [
+      [0, 2],
+      [2, 3]
+    ]) {
+      const part = pairs.map(pair => ({ a: pair.a.slice(from, to), b: pair.b }))
+      this.ring.multiplyAccumulate(sum.slice(from, to), part, add)
+    }
   }
 }
