@@ -4,15 +4,14 @@
  */
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MissingPartError, type PartStore } from '@slytherin/protocol'
-import { MissingFileError } from './errors.js'
+import { MissingFileError, MissingPartError } from './errors.js'
 
 interface Place {
   readonly offset: number
   readonly length: number
 }
 
-export class FilePartStore implements PartStore {
+export class FilePartStore {
   private readonly places = new Map<string, Place>()
   private readonly free = new Map<number, number[]>()
   private end = 0
