@@ -10,6 +10,7 @@ import { makeGaloisKeys, makePublicKey, makeRelinearizationKey } from './ceremon
 import { orStopped, together } from './concurrency.js'
 import { type Connection, type Handler, LocalConnection } from './connection.js'
 import { agree, describeSession, gatherRoster, makePlan } from './convening.js'
+import { equalBytes } from './digest.js'
 import {
   InternalError,
   NotPermittedError,
@@ -17,7 +18,8 @@ import {
   PartyMissingError,
   type ProtocolError,
   RemoteFailureError,
-  SessionAbortedError
+  SessionAbortedError,
+  WrongSessionError
 } from './errors.js'
 import type { Bodies, ReplyOf, RequestKind } from './kinds.js'
 import type { Lead } from './lead.js'
@@ -240,10 +242,13 @@ export class Coordinator {
     const run = this.#run
     const { peer } = context
     if (kind === 'abort') {
-      const { reason } = body as Bodies['abort']
+      const { proposal, reason } = body as Bodies['abort']
+      const current = run?.party.current?.record.proposalId
+      if (current === undefined || !equalBytes(proposal, current)) throw new WrongSessionError({ peer, kind, field: 'proposal' })
       run?.controller.abort(new SessionAbortedError({ culprit: peer, reason: reason.slice(0, 300), phase: run.phase }))
       return {} as Bodies[ReplyOf<K>]
     }
+    if (kind === 'alive') return {} as Bodies[ReplyOf<K>]
     if (run?.desk === undefined) {
       throw new OutOfOrderMessageError({ peer, kind, field: 'stage', expected: 'ready', actual: run?.party.current?.stage ?? 'none' })
     }
@@ -266,7 +271,8 @@ export class Coordinator {
     const culprit = (missing ? failure.peer : failure.culprit) ?? run.lead.self
     // What went wrong inside this process is its own affair.
     const reason = failure.cause instanceof InternalError ? 'internal error of the coordinator' : (failure.reason ?? failure.message)
-    const message = { code: failure.code, culprit, phase: failure.phase ?? run.phase, reason: reason.slice(0, 500) }
+    const { proposalId } = session.record
+    const message = { proposal: proposalId, code: failure.code, culprit, phase: failure.phase ?? run.phase, reason: reason.slice(0, 500) }
     await this.#farewell(run, async (connection, signal) => {
       if (!(missing && connection.peer === culprit)) await connection.request('abort', message, signal)
     })

@@ -1,6 +1,7 @@
 /** What the parts of a party share: its components, and the shape of a set of handlers. */
 import type { HandlerContext } from './connection.js'
 import type { PartyCryptography } from './cryptography.js'
+import { DIGEST_BYTES } from './digest.js'
 import { MalformedMessageError } from './errors.js'
 import type { Bodies, ReplyOf, RequestKind } from './kinds.js'
 import type { AcceptancePolicy, ProgressEvent } from './options.js'
@@ -25,6 +26,12 @@ export interface PartyComponents {
   progress(event: ProgressEvent): void
   /** The session that is going on. @throws WrongSessionError */
   session(): PartySession
+}
+
+/** A SHA-256 value. @throws MalformedMessageError */
+export function checkHash(value: Uint8Array, field: string, kind: string, peer: string): void {
+  if (value.length === DIGEST_BYTES) return
+  throw new MalformedMessageError({ peer, kind, field, expected: `${DIGEST_BYTES} bytes`, actual: `${value.length} bytes` })
 }
 
 /** A number that must be one of a few. @throws MalformedMessageError */

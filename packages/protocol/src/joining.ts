@@ -6,7 +6,14 @@ import type { HandlerContext } from './connection.js'
 import { decodeDescriptor, type SessionDescriptor } from './descriptor.js'
 import { DIGEST_BYTES, equalBytes, hash, randomBytes, toHex } from './digest.js'
 import type { Handlers, PartyComponents } from './duties.js'
-import { MalformedMessageError, ReplayedMessageError, ShareConflictError, SignatureError, UnknownMemberError } from './errors.js'
+import {
+  MalformedMessageError,
+  type ProtocolError,
+  ReplayedMessageError,
+  ShareConflictError,
+  SignatureError,
+  UnknownMemberError
+} from './errors.js'
 import type { Bodies } from './kinds.js'
 import { PartySession } from './party-session.js'
 import type { PhaseMeter } from './phase-meter.js'
@@ -27,8 +34,9 @@ interface Joined {
 }
 
 export interface JoiningHooks {
-  /** A new session has begun; the one before, if it goes on, is over. */
-  replace(session: PartySession): Promise<void>
+  /** A new session begins; the one before, if it goes on, is over. */
+  begin(session: PartySession): Promise<void>
+  end(session: PartySession, error: ProtocolError): Promise<void>
   meter(): PhaseMeter
 }
 
@@ -36,6 +44,7 @@ export class Joining {
   readonly #party: PartyComponents
   readonly #hooks: JoiningHooks
   readonly #seen = new Set<string>()
+  readonly #forbidden = new Map<string, ProtocolError>()
   #joined: Joined | undefined
   #proposing: Promise<unknown> = Promise.resolve()
   /** Result keys of the session by querier, as bound by the signed acceptances. */
@@ -78,9 +87,11 @@ export class Joining {
     const descriptor = decodeDescriptor(bytes, context.peer)
     await checkAcceptable(descriptor, { self, configured: roster, policy, sender: context.peer })
     this.#remember(proposalId)
+    const early = this.#forbidden.get(toHex(proposalId))
+    if (early !== undefined) throw early
 
     const session = new PartySession(new SessionRecord(self, descriptor, proposalId, this.#hooks.meter()))
-    await this.#hooks.replace(session)
+    await this.#hooks.begin(session)
     this.resultKeys.clear()
     const resultKey = roles.includes('querier') ? await cryptography.resultKey(descriptor.parameters) : new Uint8Array(0)
     const resultKeyHash = roles.includes('querier') ? await hash(resultKey) : NO_RESULT_KEY
@@ -88,9 +99,20 @@ export class Joining {
     const commitment = commitmentTo(self, nonce)
     const signature = await signer.sign(acceptanceDigest(proposalId, self, commitment, resultKeyHash))
     const acceptance = { commitment, signature, resultKey }
+    const forbidden = this.#forbidden.get(toHex(proposalId))
+    if (forbidden !== undefined) {
+      await this.#hooks.end(session, forbidden)
+      throw forbidden
+    }
     this.#joined = { session, nonce, commitment, resultKeyHash, acceptance }
     this.#party.progress({ phase: 'session', done: 1, total: 3, peer: context.peer })
     return acceptance
+  }
+
+  /** A proposal was aborted before it was heard of here, or while it is being thought over. */
+  forbid(proposalId: Uint8Array, error: ProtocolError): void {
+    this.#forbidden.set(toHex(proposalId), error)
+    if (this.#forbidden.size > MAXIMUM_REMEMBERED) this.#forbidden.delete(this.#forbidden.keys().next().value as string)
   }
 
   #remember(proposalId: Uint8Array): void {

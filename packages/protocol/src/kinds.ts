@@ -118,7 +118,8 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   leave: { field: 47, codec: messages.Leave, bound: small },
   close: { field: 48, codec: messages.Close, bound: small },
   abort: { field: 49, codec: messages.Abort, bound: small },
-  acknowledged: { field: 50, codec: messages.Acknowledged, bound: small }
+  acknowledged: { field: 50, codec: messages.Acknowledged, bound: small },
+  alive: { field: 51, codec: messages.Alive, bound: small }
 }
 
 export const KIND_OF_FIELD: ReadonlyMap<number, Kind> = new Map(Object.entries(KINDS).map(([kind, entry]) => [entry.field, kind as Kind]))
@@ -162,10 +163,11 @@ export const RULES = asRules({
   queryFailed: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator' },
   refresh: { reply: 'shares', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'key-holder' },
   switch: { reply: 'shares', scope: 'session', phase: 'switch', from: 'coordinator', to: 'key-holder' },
-  ping: { reply: 'pong', scope: 'none', phase: 'ready', from: 'anyone', urgent: true },
+  ping: { reply: 'pong', scope: 'none', phase: 'ready', from: 'anyone' },
   leave: { reply: 'acknowledged', scope: 'session', phase: 'close', from: ['querier', 'data-owner'], to: 'evaluator' },
   close: { reply: 'acknowledged', scope: 'session', phase: 'close', from: 'coordinator' },
-  abort: { reply: 'acknowledged', scope: 'proposal', phase: 'close', from: 'anyone', urgent: true }
+  alive: { reply: 'acknowledged', scope: 'proposal', phase: 'ready', from: 'anyone', to: 'evaluator', urgent: true },
+  abort: { reply: 'acknowledged', scope: 'none', phase: 'close', from: 'anyone' }
 })
 
 export type RequestKind = keyof typeof RULES

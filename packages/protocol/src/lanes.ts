@@ -1,5 +1,5 @@
 /** The sender's side of sequence.ts: hands out a free lane, one request at a time in each, and counts. */
-import { MAXIMUM_LANES, URGENT_LANE } from './sequence.js'
+import { MAXIMUM_LANES, UNORDERED_LANE, URGENT_LANE } from './sequence.js'
 
 export interface HeldLane {
   readonly number: number
@@ -15,7 +15,7 @@ export class Lanes {
   #urgentTail: Promise<void> = Promise.resolve()
   readonly #waiting: ((lane: number) => void)[] = []
 
-  constructor(count: number = MAXIMUM_LANES - 1) {
+  constructor(count: number = MAXIMUM_LANES - 2) {
     this.#free = Array.from({ length: count }, (_, i) => count - i)
   }
 
@@ -23,6 +23,11 @@ export class Lanes {
   async acquire(urgent: boolean, signal: AbortSignal): Promise<HeldLane> {
     signal.throwIfAborted()
     return urgent ? await this.#acquireUrgent(signal) : await this.#acquireAny(signal)
+  }
+
+  /** A lane for a message outside a session: free at any time. */
+  unordered(): HeldLane {
+    return this.#held(UNORDERED_LANE, () => undefined)
   }
 
   async #acquireUrgent(signal: AbortSignal): Promise<HeldLane> {

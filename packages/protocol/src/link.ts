@@ -82,7 +82,7 @@ export class Link implements Connection {
     const session = rule.scope === 'none' ? NO_SESSION : record?.identifier(rule.scope)
     if (session === undefined) throw new WrongSessionError({ peer: this.peer, kind, expected: `a ${rule.scope}`, actual: 'none yet' })
 
-    const lane = await this.#lanes.acquire(rule.urgent === true, outer)
+    const lane = rule.scope === 'none' ? this.#lanes.unordered() : await this.#lanes.acquire(rule.urgent === true, outer)
     const controller = new AbortController()
     const abort = (): void => controller.abort(outer.reason)
     outer.addEventListener('abort', abort, { once: true })

@@ -1,4 +1,5 @@
 /** A party that serves: every role but the evaluator's, on a transport. */
+import { delay } from './concurrency.js'
 import type { Connection } from './connection.js'
 import { NotPermittedError, PartyMissingError, SessionAbortedError } from './errors.js'
 import { Link } from './link.js'
@@ -10,6 +11,8 @@ import { rolesOf } from './roster.js'
 
 /** How long leaving waits for the coordinator to hear of it. */
 const FAREWELL = 2_000
+/** How often within the idle deadline a member looks after its coordinator. */
+const CHECKS_PER_IDLE = 6
 
 export class Member {
   readonly #options: MemberOptions
@@ -37,6 +40,7 @@ export class Member {
     this.#deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
     this.#party = new Party(options, {
       uplink: session => this.#uplink(session),
+      begun: session => void this.#stayAwake(session),
       ended: record => this.#receiver.forget(record)
     })
     this.#receiver = new Receiver({
@@ -102,11 +106,38 @@ export class Member {
     const session = this.#party.current
     if (session === undefined) return
     const self = this.#options.transport.self
-    const farewell = { code: 'session-aborted', culprit: self, phase: session.phase, reason: 'this party was stopped' }
+    const farewell = {
+      proposal: session.record.proposalId,
+      code: 'session-aborted',
+      culprit: self,
+      phase: session.phase,
+      reason: 'this party was stopped'
+    }
     await this.#uplink(session)
       .request('abort', farewell, AbortSignal.timeout(FAREWELL))
       .catch(() => undefined)
     await this.#party.end(session, new SessionAbortedError({ culprit: self, phase: session.phase, reason: 'this party was stopped' }))
+  }
+
+  /**
+   * Asks the coordinator from time to time whether it still leads the session: a party that has nothing to do for long would otherwise not notice that its
+   * coordinator is gone, or has given up and could not tell.
+   */
+  async #stayAwake(session: PartySession): Promise<void> {
+    try {
+      for (;;) {
+        await delay(this.#deadlines.idle / CHECKS_PER_IDLE, session.signal)
+        await this.#uplink(session).request('alive', {}, session.signal)
+      }
+    } catch (error) {
+      if (!session.active) return
+      const { coordinator } = session.descriptor
+      const missing = new PartyMissingError(
+        { peer: coordinator, phase: session.phase, reason: 'does not lead this session any more' },
+        { cause: error }
+      )
+      await this.#party.end(session, error instanceof PartyMissingError ? error : missing)
+    }
   }
 
   #uplink(session: PartySession): Connection {

@@ -3,8 +3,9 @@
  * coordinator keeps one for itself.
  */
 import type { Connection, Handler, HandlerContext } from './connection.js'
-import type { Handlers, PartyComponents } from './duties.js'
-import { NotPermittedError, PartyMissingError, SessionAbortedError, WrongSessionError } from './errors.js'
+import { equalBytes } from './digest.js'
+import { checkHash, type Handlers, type PartyComponents } from './duties.js'
+import { NotPermittedError, PartyMissingError, type ProtocolError, SessionAbortedError, WrongSessionError } from './errors.js'
 import { Joining } from './joining.js'
 import { KeyHolderDuty } from './key-holder-duty.js'
 import { type Bodies, type ReplyOf, type RequestKind, RULES } from './kinds.js'
@@ -14,17 +15,28 @@ import type { PartySession } from './party-session.js'
 import { PhaseMeter } from './phase-meter.js'
 import { PublicKeyDuty } from './public-key-duty.js'
 import { QueryClient } from './query-client.js'
-import { rolesOf } from './roster.js'
+import { hasRole, rolesOf } from './roster.js'
 import type { SessionRecord } from './session-record.js'
 import { translateError } from './translate.js'
 
 const DEFAULT_WINDOW = 3
+
+/** What an abort says, as the error that the session ends with. */
+function abortion(body: Bodies['abort'], coordinator: string): ProtocolError {
+  const culprit = body.culprit.slice(0, 200)
+  const phase = body.phase.slice(0, 80)
+  const reason = body.reason.slice(0, 600)
+  if (body.code === 'party-missing') return new PartyMissingError({ peer: culprit, phase, reason: reason || `reported by ${coordinator}` })
+  return new SessionAbortedError({ culprit, phase, reason: reason || body.code, peer: coordinator })
+}
 
 export interface PartyHooks {
   /** Connection to the coordinator of a session. */
   uplink(session: PartySession): Connection
   /** Figures of a session that begins; a new meter when not given. */
   meter?: PhaseMeter
+  /** A session has begun. */
+  begun?(session: PartySession): void
   /** A session is over. */
   ended?(record: SessionRecord): void
 }
@@ -60,7 +72,8 @@ export class Party {
     }
     this.#components = components
     this.#joining = new Joining(components, {
-      replace: async session => await this.#begin(session),
+      begin: async session => await this.#begin(session),
+      end: async (session, error) => await this.end(session, error),
       meter: () => hooks.meter ?? new PhaseMeter()
     })
     this.#publicKey = new PublicKeyDuty(components)
@@ -121,19 +134,16 @@ export class Party {
         return {}
       },
       abort: async (body, context) => {
-        const session = this.active()
-        const { coordinator } = session.descriptor
-        if (context.peer !== coordinator) {
-          throw new NotPermittedError({ peer: context.peer, kind: 'abort', field: 'sender', expected: coordinator, actual: context.peer })
+        const { peer } = context
+        const { coordinator } = this.current?.descriptor ?? { coordinator: peer }
+        if (peer !== coordinator || !hasRole(this.#components.roster, peer, 'evaluator')) {
+          throw new NotPermittedError({ peer, kind: 'abort', field: 'sender', expected: 'the coordinator', actual: peer })
         }
-        const culprit = body.culprit.slice(0, 200)
-        const phase = body.phase.slice(0, 80)
-        const reason = body.reason.slice(0, 600)
-        const error =
-          body.code === 'party-missing'
-            ? new PartyMissingError({ peer: culprit, phase, reason: reason || `reported by ${coordinator}` })
-            : new SessionAbortedError({ culprit, phase, reason: reason || body.code, peer: coordinator })
-        await this.end(session, error)
+        checkHash(body.proposal, 'proposal', 'abort', peer)
+        const error = abortion(body, peer)
+        const session = this.current
+        if (session !== undefined && equalBytes(session.record.proposalId, body.proposal)) await this.end(session, error)
+        else this.#joining.forbid(body.proposal, error)
         return {}
       }
     }
@@ -153,6 +163,7 @@ export class Party {
     this.#keyHolder.reset()
     this.#session = session
     this.#reported = false
+    this.#hooks.begun?.(session)
     this.#begun.resolve(session)
     this.#begun = Promise.withResolvers<PartySession>()
   }

@@ -9,6 +9,8 @@ import { MalformedMessageError, OutOfOrderMessageError, ReplayedMessageError } f
 /** Lane 0 is for short messages that must not wait. */
 export const URGENT_LANE = 0
 export const MAXIMUM_LANES = 16
+/** For messages outside a session, which need no order. */
+export const UNORDERED_LANE = MAXIMUM_LANES - 1
 /** Most numbers that a sender may skip at once, and most that are remembered as skipped per lane. */
 const MAXIMUM_GAP = 256
 

@@ -28,6 +28,8 @@ async function refusal(promise: Promise<unknown>): Promise<ProtocolError> {
   return (await rejection<RemoteFailureError>(promise)).remote
 }
 
+const ABORT = { proposal: new Uint8Array(32), code: 'x', culprit: 'x', phase: 'x', reason: 'x' }
+
 const proposalOf = (wire: Wire): Uint8Array => wire.find('commitments').header.session
 
 describe('a message that is refused changes nothing', () => {
@@ -84,9 +86,7 @@ describe('a message that is refused changes nothing', () => {
 
   it('that is longer than its kind may be', async () => {
     const reason = 'x'.repeat(20_000)
-    const error = await refusal(
-      wire.send(EVALUATOR, 'holderA', 'abort', { code: 'x', culprit: 'x', phase: 'x', reason }, { session: proposalOf(wire) })
-    )
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'abort', { ...ABORT, reason }, { session: new Uint8Array(0) }))
     expect(error).toBeInstanceOf(OversizedMessageError)
     expect(error).toMatchObject({ peer: EVALUATOR, kind: 'abort', field: 'body' })
   })
@@ -138,9 +138,10 @@ describe('a message that is refused changes nothing', () => {
     const receiver = await refusal(wire.send(EVALUATOR, 'owner', 'galois', { element: 3 }))
     expect(receiver).toMatchObject({ code: 'not-permitted', field: 'receiver' })
     const abort = await refusal(
-      wire.send('holderB', 'holderA', 'abort', { code: '', culprit: '', phase: '', reason: '' }, { session: proposalOf(wire) })
+      wire.send('holderB', 'holderA', 'abort', { ...ABORT, proposal: proposalOf(wire) }, { session: new Uint8Array(0) })
     )
     expect(abort).toBeInstanceOf(NotPermittedError)
+    expect(await refusal(wire.send('holderB', EVALUATOR, 'abort', ABORT, { session: new Uint8Array(0) }))).toBeInstanceOf(WrongSessionError)
   })
 
   it('that asks a key holder for what the plan does not need', async () => {

@@ -51,8 +51,8 @@ async function succeeds(parties: Cohort): Promise<void> {
 
 describe('a party that dies', () => {
   const CASES: [string, string, Phase][] = [
-    ['holderB', 'propose', 'session'],
     ['querier', 'commitments', 'session'],
+    ['holderB', 'open', 'session'],
     ['holderB', 'publicKeyShare', 'public-key'],
     ['owner', 'publicKeyPart', 'public-key'],
     ['holderC', 'relinearizationTwo', 'relinearization-key'],
@@ -138,6 +138,23 @@ describe('a party that dies', () => {
   })
 })
 
+describe('a proposal', () => {
+  it('that a party dies over: whoever accepted hears of it, even when the news overtakes the proposal', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const { run, finished } = start(parties)
+    killAt(parties, 'holderB', 'propose', { silent: false })
+    // The querier is still making its key when the abort arrives.
+    parties.fake('querier').gate = method => (method === 'resultKey' ? new Promise(resolve => setTimeout(resolve, 100)) : undefined)
+    expect(await rejection(run)).toMatchObject({ code: 'party-missing', peer: 'holderB', phase: 'session' })
+    expect(
+      await Promise.race([rejection(finished.get('querier')!), new Promise(resolve => setTimeout(() => resolve('not asked'), 300))])
+    ).toSatisfy(outcome => outcome === 'not asked' || (outcome instanceof PartyMissingError && outcome.peer === 'holderB'))
+    parties.network.setFault(undefined)
+    parties.network.revive('holderB')
+    await succeeds(parties)
+  })
+})
+
 describe('the coordinator', () => {
   it('that dies is missed by everybody, and a new one starts afresh', async () => {
     const parties = cohort({ roles: SEPARATE })
@@ -157,6 +174,14 @@ describe('the coordinator', () => {
     killAt(parties, EVALUATOR, 'refresh', { silent: true })
     expect(await rejection(predictions)).toMatchObject({ code: 'party-missing', peer: EVALUATOR })
     await rejection(run)
+  })
+
+  it('that falls silent is missed by those who have nothing to do', async () => {
+    const parties = cohort({ roles: SEPARATE, deadlines: { idle: 400 } })
+    const { finished } = start(parties)
+    await parties.member('owner').ready()
+    parties.network.kill(EVALUATOR, { silent: true })
+    expect(await rejection(finished.get('owner')!)).toMatchObject({ code: 'party-missing', peer: EVALUATOR })
   })
 
   it('that is stopped tells everybody', async () => {
