@@ -72,7 +72,10 @@ async function compile(asc, name, options) {
 
 const hash = await contentHash()
 const hashFile = new URL('kernel.hash', build)
-if ((await readText(hashFile)) === hash) {
+const complete =
+  (await readdir(build).catch(() => [])).filter(name => /^kernel-\w+(-shared)?\.wasm$/.test(name)).length ===
+  2 * Object.keys(VARIANTS).length
+if (complete && (await readText(hashFile)) === hash) {
   console.log('kernel: up to date')
 } else {
   const started = performance.now()

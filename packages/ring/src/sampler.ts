@@ -201,8 +201,8 @@ export function uniformBits(ring: Ring, out: Polynomial, seed: Uint8Array, bits:
 
 /**
  * Wide Gaussian x = 2^s·g + u: g a continuous Gaussian of standard deviation sigma/2^s <= 2^40 rounded to an integer, u uniform of s bits, centred.
- * The statistical distance to a rounded Gaussian of standard deviation sigma is below 2^-38 per coefficient: it is meant for flooding, where
- * the standard deviation matters. s = 0 for sigma <= 2^40.
+ * s = 0 for sigma <= 2^40. It is meant for flooding, where the standard deviation and the smoothness at the scale of what is hidden matter: g is
+ * a double-precision Box-Muller sample, bounded by 8.6 sigma, and the density is constant over cells of sigma/2^39. Not constant time.
  *
  * @param sigma standard deviation, 0.5 to 2^200
  */

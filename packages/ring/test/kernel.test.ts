@@ -1,5 +1,5 @@
-import { findNttPrimes, InvalidArgumentError, KernelSelfTestError, loadKernel, Ring } from '@slytherin/ring'
-import { describe, expect, it } from 'vitest'
+import { findNttPrimes, InvalidArgumentError, KernelSelfTestError, KernelUnavailableError, loadKernel, Ring } from '@slytherin/ring'
+import { describe, expect, it, vi } from 'vitest'
 import { fromRows, randomRow, rowsOf, VARIANTS } from './reference.js'
 
 describe('loadKernel', () => {
@@ -24,6 +24,24 @@ describe('loadKernel', () => {
       expect(rowsOf(ring.inverseNtt(ring.ntt(a)))[0]).toEqual(x)
       expect(ring.encodePacked(a).buffer instanceof ArrayBuffer).toBe(true)
       kernel.arena.release(more)
+    }
+  })
+
+  it('falls back where relaxed SIMD does not compile, or its multiply-add is not fused', async () => {
+    const compile = WebAssembly.compile
+    const unfused = (await loadKernel({ variant: 'fallback' })).module
+    const spy = vi.spyOn(WebAssembly, 'compile')
+    try {
+      spy.mockRejectedValueOnce(new WebAssembly.CompileError('invalid opcode')).mockImplementation(compile)
+      expect((await loadKernel()).variant).toBe('fallback')
+      spy.mockReset().mockResolvedValueOnce(unfused).mockImplementation(compile)
+      expect((await loadKernel()).variant).toBe('fallback')
+      spy.mockReset().mockResolvedValueOnce(unfused)
+      await expect(loadKernel({ variant: 'simd' })).rejects.toThrow(KernelUnavailableError)
+      spy.mockReset().mockRejectedValue(new WebAssembly.CompileError('no SIMD'))
+      await expect(loadKernel()).rejects.toThrow(expect.objectContaining({ variant: 'fallback', reason: 'no SIMD' }))
+    } finally {
+      spy.mockRestore()
     }
   })
 
