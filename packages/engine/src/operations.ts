@@ -34,7 +34,7 @@ const window = {
 const fits = (geometry: PoolGeometry | ConvolutionGeometry): boolean =>
   outputSize(geometry).every(dimension => dimension >= 1) && geometry.channels * geometry.height * geometry.width <= MAXIMUM_FEATURES
 
-export const convolutionGeometrySchema = z
+export const convolutionGeometrySchema: z.ZodType<ConvolutionGeometry> = z
   .strictObject({ ...window, outputChannels: size, groups: size })
   .refine(fits, 'the kernel does not fit its input')
   .refine(

@@ -1,0 +1,167 @@
+/**
+ * What the parties know of a model: shapes, kinds of layers, geometry, and bounds on what flows through them. No weights.
+ *
+ * Bounds serve two ends: sizing scales and masks, and tracking noise. A weight bound is rounded up to a power of two, so that it tells little.
+ */
+import { z } from 'zod'
+import { InvalidArchitectureError, UnsupportedLayerError } from './errors.js'
+import type { ConvolutionGeometry } from './geometry.js'
+import type { Network } from './network.js'
+import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './operations.js'
+
+/** Bounds on |value|, margins included. */
+export interface Ranges {
+  readonly input: number
+  /** one per layer of the network: bound on its output */
+  readonly layers: readonly number[]
+  /** the largest logit seen, without margin: precision is relative to it */
+  readonly largestLogit: number
+}
+
+const size = z
+  .int()
+  .min(1)
+  .max(2 ** 24)
+const bound = z
+  .number()
+  .positive()
+  .max(2 ** 40)
+const name = z.string().max(4096)
+
+const affineSchema = z.strictObject({
+  kind: z.literal('affine'),
+  name,
+  inputs: size,
+  outputs: size,
+  operations: z.array(linearOperationSchema).min(1).max(64),
+  convolution: convolutionGeometrySchema.optional(),
+  weightMagnitude: bound,
+  biasMagnitude: bound,
+  outputMagnitude: bound
+})
+
+const squareSchema = z.strictObject({ kind: z.literal('square'), name, features: size, outputMagnitude: bound })
+
+export const architectureSchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().max(512),
+  input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound }),
+  layers: z
+    .array(z.discriminatedUnion('kind', [affineSchema, squareSchema]))
+    .min(1)
+    .max(1024),
+  output: z.strictObject({ features: size, largest: bound, final: z.enum(['none', 'softmax', 'argmax']) })
+})
+
+export type Architecture = z.infer<typeof architectureSchema>
+export type ArchitectureLayer = Architecture['layers'][number]
+export type AffineArchitecture = Extract<ArchitectureLayer, { kind: 'affine' }>
+
+/** Smallest power of two that is not below the value. */
+const powerOfTwoBound = (value: number): number => 2 ** Math.ceil(Math.log2(Math.max(value, 2 ** -20)))
+
+/**
+ * The public description of a network.
+ * @param ranges from `calibrate` or `rangesFromActivations`
+ * @throws UnsupportedLayerError for a layer that cannot be evaluated under encryption
+ */
+export function architectureOf(network: Network, ranges: Ranges): Architecture {
+  if (ranges.layers.length !== network.layers.length) {
+    throw new InvalidArchitectureError('ranges.layers', `${ranges.layers.length} bounds for ${network.layers.length} layers`)
+  }
+  const layers = network.layers.map((layer, index): ArchitectureLayer => {
+    const outputMagnitude = ranges.layers[index]!
+    if (layer.kind === 'polynomial') {
+      throw new UnsupportedLayerError(
+        layer.name,
+        `a polynomial of degree ${layer.coefficients.length - 1}`,
+        'use an activation of degree two'
+      )
+    }
+    if (layer.kind === 'square') return { kind: 'square', name: layer.name, features: layer.features, outputMagnitude }
+    const { matrix, bias, operations, convolution } = layer
+    const affine = {
+      kind: 'affine' as const,
+      name: layer.name,
+      inputs: matrix.columns,
+      outputs: matrix.rows,
+      operations: operations as LinearOperation[],
+      weightMagnitude: powerOfTwoBound(matrix.largest),
+      biasMagnitude: powerOfTwoBound(bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)),
+      outputMagnitude
+    }
+    return convolution ? { ...affine, convolution: convolution.geometry } : affine
+  })
+  return parseArchitecture({
+    version: 1,
+    name: network.name,
+    input: { shape: [...network.shape], magnitude: ranges.input },
+    layers,
+    output: { features: network.outputs, largest: ranges.largestLogit, final: network.final }
+  })
+}
+
+/**
+ * Checks an architecture from another party: schema, and that the shapes of neighbouring layers fit.
+ * @throws InvalidArchitectureError
+ */
+export function parseArchitecture(json: unknown): Architecture {
+  const parsed = architectureSchema.safeParse(json)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!
+    throw new InvalidArchitectureError(issue.path.join('.') || 'document', issue.message)
+  }
+  const architecture = parsed.data
+  let features = architecture.input.shape.reduce((product, dimension) => product * dimension, 1)
+  let previous: ArchitectureLayer['kind'] | undefined
+  architecture.layers.forEach((layer, index) => {
+    const path = `layers.${index}`
+    const inputs = layer.kind === 'affine' ? layer.inputs : layer.features
+    if (inputs !== features) throw new InvalidArchitectureError(path, `reads ${inputs} features, ${features} arrive`)
+    if (layer.kind === 'affine') {
+      if (previous === 'affine') throw new InvalidArchitectureError(path, 'two affine layers in a row')
+      checkOperations(layer, path)
+      if (layer.convolution) checkConvolution(layer, layer.convolution, index, path)
+      features = layer.outputs
+    }
+    previous = layer.kind
+  })
+  if (features !== architecture.output.features) {
+    throw new InvalidArchitectureError('output.features', `${architecture.output.features}, but the last layer gives ${features}`)
+  }
+  return architecture
+}
+
+function checkOperations(layer: AffineArchitecture, path: string): void {
+  const walk = (operations: readonly LinearOperation[], inputs: number, outputs: number): void => {
+    let features = inputs
+    for (const operation of operations) {
+      if (operation.kind === 'transpose') {
+        const sorted = [...operation.permutation].sort((a, b) => a - b)
+        if (sorted.length !== operation.shape.length || sorted.some((axis, index) => axis !== index)) {
+          throw new InvalidArchitectureError(`${path}.operations`, 'a permutation that is none')
+        }
+      }
+      if (operation.kind === 'sum') {
+        for (const branch of operation.branches) {
+          if (branch.length === 0) throw new InvalidArchitectureError(`${path}.operations`, 'an empty branch')
+        }
+      }
+      const shape = featuresOf(operation)
+      if (shape.inputs !== features) {
+        throw new InvalidArchitectureError(`${path}.operations`, `${operation.kind} reads ${shape.inputs} features, ${features} arrive`)
+      }
+      if (operation.kind === 'sum') for (const branch of operation.branches) walk(branch, shape.inputs, shape.outputs)
+      features = shape.outputs
+    }
+    if (features !== outputs) throw new InvalidArchitectureError(`${path}.operations`, `give ${features} features instead of ${outputs}`)
+  }
+  walk(layer.operations, layer.inputs, layer.outputs)
+}
+
+function checkConvolution(layer: AffineArchitecture, geometry: ConvolutionGeometry, index: number, path: string): void {
+  const shape = featuresOf({ kind: 'convolution', geometry })
+  if (index !== 0 || shape.inputs !== layer.inputs || shape.outputs !== layer.outputs) {
+    throw new InvalidArchitectureError(`${path}.convolution`, 'only the first layer may be a convolution, with the shape of its layer')
+  }
+}

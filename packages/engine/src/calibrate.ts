@@ -1,0 +1,102 @@
+/** Bounds on what flows through a network, from samples or from activation ranges that were measured before. */
+import type { Ranges } from './architecture.js'
+import { InvalidInputError } from './errors.js'
+import type { Network } from './network.js'
+import { at } from './polynomial.js'
+
+export interface CalibrationOptions {
+  /** Factor on every bound: inputs of a trained network leave the range of its training data by up to a third. */
+  readonly margin?: number
+}
+
+export const DEFAULT_MARGIN = 1.5
+
+/** Bounds are never below this, so that logarithms stay finite. */
+const SMALLEST_BOUND = 2 ** -20
+
+const largest = (values: ArrayLike<number>): number => {
+  let bound = 0
+  for (let index = 0; index < values.length; index++) bound = Math.max(bound, Math.abs(values[index]!))
+  return bound
+}
+
+/**
+ * Runs the network on samples in the clear and records the largest value of every layer.
+ * @throws InvalidInputError without samples
+ */
+export function calibrate(network: Network, samples: Iterable<ArrayLike<number>>, options: CalibrationOptions = {}): Ranges {
+  const margin = checkMargin(options)
+  const layers = network.layers.map(() => 0)
+  let input = 0
+  let largestLogit = 0
+  let count = 0
+  for (const sample of samples) {
+    count++
+    input = Math.max(input, largest(sample))
+    const logits = network.forward(sample, (layer, values) => {
+      layers[layer] = Math.max(layers[layer]!, largest(values))
+    })
+    largestLogit = Math.max(largestLogit, largest(logits))
+  }
+  if (count === 0) throw new InvalidInputError('calibration', 'at least one sample', 'none')
+  return finish(network, input * margin, layers, margin, largestLogit)
+}
+
+export interface MeasuredActivation {
+  /** name of the activation in the model file */
+  readonly layer: string
+  /** range of its input */
+  readonly min: number
+  readonly max: number
+}
+
+/**
+ * Bounds from the input ranges of the activations as the model file names them, for an owner who has kept those and not the data.
+ * @param bounds input: bound on |input value|; largestLogit: the largest |logit| known
+ * @throws InvalidInputError when an activation of the network has no range
+ */
+export function rangesFromActivations(
+  network: Network,
+  activations: readonly MeasuredActivation[],
+  bounds: { readonly input: number; readonly largestLogit: number },
+  options: CalibrationOptions = {}
+): Ranges {
+  const margin = checkMargin(options)
+  const layers = network.layers.map(() => 0)
+  network.layers.forEach((layer, index) => {
+    if (layer.kind === 'affine') return
+    const measured = activations.find(activation => activation.layer === layer.name)
+    if (!measured) {
+      const known = activations.map(activation => activation.layer).join(', ') || 'none'
+      throw new InvalidInputError(`range of activation '${layer.name}'`, 'a measured minimum and maximum', known)
+    }
+    const ends = [measured.min, measured.max]
+    const features = Array.from({ length: layer.features }, (_, feature) => feature)
+    const argument = layer.kind === 'square' ? layer.argument : { scale: 1, shift: 0 }
+    const before = largest(features.flatMap(feature => ends.map(end => at(argument.scale, feature) * (end + at(argument.shift, feature)))))
+    if (index > 0) layers[index - 1] = before
+    layers[index] =
+      layer.kind === 'square'
+        ? before * before
+        : largest(
+            features.map(feature => layer.coefficients.reduce<number>((sum, c, k) => sum + Math.abs(at(c, feature)) * before ** k, 0))
+          )
+  })
+  if (network.layers.at(-1)?.kind === 'affine') layers[layers.length - 1] = bounds.largestLogit
+  return finish(network, bounds.input, layers, margin, bounds.largestLogit)
+}
+
+/** Margin on the inputs of activations; a square's output follows from its input. */
+function finish(network: Network, input: number, measured: readonly number[], margin: number, largestLogit: number): Ranges {
+  const layers = measured.map((bound, index) => {
+    const before = index === 0 ? input : measured[index - 1]! * margin
+    return Math.max(network.layers[index]!.kind === 'square' ? before * before : bound * margin, SMALLEST_BOUND)
+  })
+  return { input: Math.max(input, SMALLEST_BOUND), layers, largestLogit: Math.max(largestLogit, SMALLEST_BOUND) }
+}
+
+function checkMargin(options: CalibrationOptions): number {
+  const margin = options.margin ?? DEFAULT_MARGIN
+  if (!Number.isFinite(margin) || margin < 1) throw new InvalidInputError('margin', 'a number of at least 1', String(margin))
+  return margin
+}

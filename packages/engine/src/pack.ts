@@ -1,0 +1,113 @@
+/** Slot vectors of a plan: what the data owner encrypts, what the model owner encrypts, and what the querier reads. */
+import { InvalidInputError, NetworkMismatchError, PlanMismatchError } from './errors.js'
+import type { AffineLayer, Network } from './network.js'
+import { locate, repeatOverBatch } from './packing/layout.js'
+import type { Plan } from './plan.js'
+import { programOf } from './plan-derivation.js'
+import type { CompiledAffine } from './program.js'
+
+/**
+ * Slot vector of input ciphertext `index` = block·inputs.count + k, for k in order of use.
+ * @param samples the whole batch, each in the network's input order; fewer than the batch leave the rest zero
+ * @throws InvalidInputError when a sample has the wrong length, is not finite or exceeds the architecture's input bound; PlanMismatchError for too many samples
+ */
+export function packInput(plan: Plan, samples: readonly ArrayLike<number>[], index: number): Float64Array {
+  const program = programOf(plan)
+  checkSamples(plan, samples)
+  const total = plan.batchBlocks * plan.inputs.count
+  if (!Number.isInteger(index) || index < 0 || index >= total)
+    throw new PlanMismatchError('input index', `0 to ${total - 1}`, String(index))
+  const block = Math.floor(index / plan.inputs.count)
+  const features = program.inputFeatures(index % plan.inputs.count)
+  const { batchBlock } = plan
+  const out = new Float64Array(features.length * batchBlock)
+  const first = block * batchBlock
+  const count = Math.max(0, Math.min(batchBlock, samples.length - first))
+  for (let position = 0; position < features.length; position++) {
+    const feature = features[position]!
+    if (feature < 0) continue
+    for (let i = 0; i < count; i++) out[position * batchBlock + i] = samples[first + i]![feature]!
+  }
+  return out
+}
+
+/** All input slot vectors of a batch, block-major. @throws as `packInput` */
+export function packInputs(plan: Plan, samples: readonly ArrayLike<number>[]): Float64Array[] {
+  return Array.from({ length: plan.batchBlocks * plan.inputs.count }, (_, index) => packInput(plan, samples, index))
+}
+
+function checkSamples(plan: Plan, samples: readonly ArrayLike<number>[]): void {
+  if (samples.length > plan.batch) throw new PlanMismatchError('samples', `at most ${plan.batch}`, String(samples.length))
+  const { shape, magnitude } = plan.architecture.input
+  const size = shape.reduce((product, dimension) => product * dimension, 1)
+  samples.forEach((sample, row) => {
+    if (sample.length !== size) throw new InvalidInputError(`sample ${row}`, `${size} values`, String(sample.length))
+    for (let feature = 0; feature < size; feature++) {
+      const value = sample[feature]!
+      if (!Number.isFinite(value)) throw new InvalidInputError(`sample ${row}`, 'finite values', `${value} at feature ${feature}`)
+      if (Math.abs(value) > magnitude) {
+        throw new InvalidInputError(
+          `sample ${row}`,
+          `values within ±${magnitude} (is the input normalised as the model expects?)`,
+          `${value} at feature ${feature}`
+        )
+      }
+    }
+  })
+}
+
+/**
+ * Slot vector of weight item `index` of the plan, to be encoded and encrypted at `plan.weights.items[index]`.
+ * @throws PlanMismatchError for an index out of range; NetworkMismatchError when the network is not the plan's
+ */
+export function packWeight(plan: Plan, network: Network, index: number): Float64Array {
+  const program = programOf(plan)
+  if (!Number.isInteger(index) || index < 0 || index >= plan.weights.count) {
+    throw new PlanMismatchError('weight index', `0 to ${plan.weights.count - 1}`, String(index))
+  }
+  const affine = program.steps.filter((step): step is CompiledAffine => step.kind === 'taps' || step.kind === 'diagonals')
+  const step = affine.findLast(candidate => candidate.firstWeight <= index)!
+  const layer = network.layers[step.step.layer]
+  checkLayer(step, layer)
+  const values =
+    step.kind === 'taps'
+      ? step.packing.weight(step.packing.items[index - step.firstWeight]!, layer.convolution!)
+      : step.packing.weight(step.packing.items[index - step.firstWeight]!, layer)
+  const bound = plan.weights.items[index]!.magnitude
+  const excess = values.find(value => Math.abs(value) > bound)
+  if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
+  return repeatOverBatch(values, plan.batchBlock)
+}
+
+function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | undefined): asserts layer is AffineLayer {
+  const expected = `an affine layer of ${step.layer.outputs}×${step.layer.inputs}`
+  if (layer?.kind !== 'affine') throw new NetworkMismatchError(step.name, expected, layer?.kind ?? 'no layer')
+  if (layer.matrix.rows !== step.layer.outputs || layer.matrix.columns !== step.layer.inputs) {
+    throw new NetworkMismatchError(step.name, expected, `${layer.matrix.rows}×${layer.matrix.columns}`)
+  }
+  if (step.kind === 'taps' && JSON.stringify(layer.convolution?.geometry) !== JSON.stringify(step.packing.geometry)) {
+    throw new NetworkMismatchError(step.name, 'the convolution of the plan', 'another one')
+  }
+}
+
+/**
+ * Logits of every sample of the batch.
+ * @param slots decrypted slot vectors (real parts), block-major: index = block·output.ciphertextsPerBlock + k
+ * @throws PlanMismatchError when there are too few, or they are too short
+ */
+export function unpackOutputs(plan: Plan, slots: readonly ArrayLike<number>[]): Float64Array[] {
+  const { batchBlock, output } = plan
+  const { layout } = programOf(plan).output
+  const expected = plan.batchBlocks * output.ciphertextsPerBlock
+  if (slots.length !== expected) throw new PlanMismatchError('output ciphertexts', String(expected), String(slots.length))
+  const short = slots.findIndex(values => values.length < layout.width * batchBlock)
+  if (short >= 0) throw new PlanMismatchError(`slots of output ${short}`, String(layout.width * batchBlock), String(slots[short]!.length))
+  const { block, position } = locate(layout, output.features)
+  return Array.from({ length: plan.batch }, (_, sample) => {
+    const first = Math.floor(sample / batchBlock) * output.ciphertextsPerBlock
+    return Float64Array.from(
+      { length: output.features },
+      (_, feature) => slots[first + block[feature]!]![position[feature]! * batchBlock + (sample % batchBlock)]!
+    )
+  })
+}

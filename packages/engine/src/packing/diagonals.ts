@@ -1,0 +1,197 @@
+/**
+ * A matrix times packed features by generalised diagonals with baby and giant steps.
+ *
+ * Let r be the rows rounded up to a power of two (at most the width c), x one input block, P the period of its layout. With
+ *
+ *   diag_d[j] = A[row(j mod r), feature((j + d) mod c)],    0 ≤ d < D
+ *   z[j]      = Σ_d diag_d[j]·x[(j + d) mod c]
+ *   y[i]      = Σ_m z[i + m·r],                             0 ≤ m < max(P, r)/r
+ *
+ * y is A·x, repeated with period r. D = r when the block holds more features than rows (wide to narrow, the sum over m by rotate-and-add folds),
+ * D = P when it holds fewer (then there is nothing to fold), and less than r in a chunked layout. With d = G·s + t,
+ *
+ *   z = Σ_G rot_{G·s}( Σ_t rot_{-G·s}(diag_{G·s+t}) ⊙ rot_t(x) )
+ *
+ * so the baby rotations rot_t(x) are shared by all G, by all output blocks, and hoisted from one decomposition; diagonals come rotated already. The outer sum is
+ * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0.
+ * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
+ */
+import type { AffineLayer } from '../network.js'
+import type { SparseMatrix } from '../sparse.js'
+import { type Layout, nextPowerOfTwo, periodicLayout, sequentialLayout } from './layout.js'
+
+export interface DiagonalItem {
+  readonly kind: 'diagonal'
+  readonly outputBlock: number
+  readonly giant: number
+  readonly inputBlock: number
+  readonly baby: number
+}
+
+export type DiagonalsItem = DiagonalItem | { readonly kind: 'bias'; readonly outputBlock: number }
+
+export interface DiagonalsShape {
+  /** rows of the matrix */
+  readonly outputs: number
+  readonly input: Layout
+  /** D */
+  readonly diagonals: number
+  /** s */
+  readonly babySteps: number
+  /** structurally non-zero diagonals; undefined when every one may hold a weight */
+  readonly present: ReadonlySet<number> | undefined
+}
+
+export class DiagonalsPacking {
+  readonly kind = 'diagonals'
+  readonly width: number
+  /** r */
+  readonly rows: number
+  readonly diagonals: number
+  readonly babySteps: number
+  readonly giantSteps: number
+  readonly input: Layout
+  readonly output: Layout
+  /** rotations, in positions, of the rotate-and-add folds */
+  readonly folds: readonly number[]
+  private readonly present: ReadonlySet<number> | undefined
+  private ordered: readonly DiagonalsItem[] | undefined
+
+  constructor(shape: DiagonalsShape) {
+    const { outputs, input, diagonals, babySteps } = shape
+    this.input = input
+    this.width = input.width
+    this.rows = rowPeriod(outputs, input.width)
+    this.diagonals = diagonals
+    this.babySteps = Math.min(babySteps, diagonals)
+    this.giantSteps = Math.ceil(diagonals / this.babySteps)
+    this.output = outputs <= this.width ? periodicLayout(outputs, this.width, this.rows) : sequentialLayout(outputs, this.width)
+    const folds: number[] = []
+    for (let step = this.rows; step < input.period; step *= 2) folds.push(step)
+    this.folds = folds
+    this.present = shape.present
+  }
+
+  /** Order in which weights are used: for every output block its giant steps from the last, their input blocks, their baby steps, then the bias. */
+  get items(): readonly DiagonalsItem[] {
+    this.ordered ??= this.order()
+    return this.ordered
+  }
+
+  private order(): DiagonalsItem[] {
+    const items: DiagonalsItem[] = []
+    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
+      for (let giant = this.giantSteps - 1; giant >= 0; giant--) {
+        for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
+          for (let baby = 0; baby < this.babySteps; baby++) {
+            const diagonal = giant * this.babySteps + baby
+            if (this.holds(outputBlock, inputBlock, diagonal)) items.push({ kind: 'diagonal', outputBlock, giant, inputBlock, baby })
+          }
+        }
+      }
+      items.push({ kind: 'bias', outputBlock })
+    }
+    return items
+  }
+
+  private holds(outputBlock: number, inputBlock: number, diagonal: number): boolean {
+    return diagonal < this.diagonals && (!this.present || this.present.has(presentKey(outputBlock, inputBlock, diagonal)))
+  }
+
+  /** Number of diagonals that are multiplied. */
+  get products(): number {
+    return this.present ? this.present.size : this.outputBlocks * this.inputBlocks * this.diagonals
+  }
+
+  get outputBlocks(): number {
+    return this.output.blocks.length
+  }
+
+  get inputBlocks(): number {
+    return this.input.blocks.length
+  }
+
+  /** Baby rotations, in positions, that input block `inputBlock` needs; ascending. */
+  babies(inputBlock: number): number[] {
+    const needed: number[] = []
+    for (let baby = 0; baby < this.babySteps; baby++) {
+      if (this.anyHolds(inputBlock, baby)) needed.push(baby)
+    }
+    return needed
+  }
+
+  private anyHolds(inputBlock: number, baby: number): boolean {
+    if (!this.present) return true
+    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
+      for (let giant = 0; giant < this.giantSteps; giant++) {
+        if (this.holds(outputBlock, inputBlock, giant * this.babySteps + baby)) return true
+      }
+    }
+    return false
+  }
+
+  /** All rotations, in positions, that need a Galois key; ascending. */
+  rotations(): number[] {
+    const needed = new Set<number>(this.folds)
+    if (this.giantSteps > 1) needed.add(this.babySteps)
+    for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
+      for (const baby of this.babies(inputBlock)) if (baby > 0) needed.add(baby)
+    }
+    return [...needed].sort((a, b) => a - b)
+  }
+
+  /** Value of a weight item at every position. */
+  weight(item: DiagonalsItem, layer: AffineLayer): Float64Array {
+    const { width, rows } = this
+    const { matrix, bias } = layer
+    const rowAt = (outputBlock: number, position: number): number => {
+      const row = outputBlock * width + (position % rows)
+      return row < matrix.rows ? row : -1
+    }
+    if (item.kind === 'bias') {
+      return Float64Array.from({ length: width }, (_, position) => {
+        const row = rowAt(item.outputBlock, position)
+        return row < 0 ? 0 : bias[row]!
+      })
+    }
+    const shift = item.giant * this.babySteps
+    const features = this.input.blocks[item.inputBlock]!
+    return Float64Array.from({ length: width }, (_, position) => {
+      const row = rowAt(item.outputBlock, (position - shift + width) % width)
+      const feature = features[(position + item.baby) % width]!
+      return row < 0 || feature < 0 ? 0 : matrix.at(row, feature)
+    })
+  }
+}
+
+/** r: rows rounded up to a power of two, at most the width. */
+export const rowPeriod = (outputs: number, width: number): number => Math.min(width, nextPowerOfTwo(outputs))
+
+/** D of a layout that the layer before, or nobody, has chunked: all diagonals of the shorter side. */
+export const fullDiagonals = (outputs: number, input: Layout): number => Math.min(rowPeriod(outputs, input.width), input.period)
+
+const presentKey = (outputBlock: number, inputBlock: number, diagonal: number): number =>
+  (outputBlock * 4096 + inputBlock) * 65536 + diagonal
+
+/** Keys of the diagonals that hold at least one entry of the pattern. */
+export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): Set<number> {
+  const { width } = input
+  const rows = rowPeriod(pattern.rows, width)
+  const places: number[][] = Array.from({ length: pattern.columns }, () => [])
+  input.blocks.forEach((features, block) => {
+    features.forEach((feature, position) => {
+      if (feature >= 0) places[feature]!.push(block * width + position)
+    })
+  })
+  const present = new Set<number>()
+  for (let row = 0; row < pattern.rows; row++) {
+    const outputBlock = Math.floor(row / width)
+    for (let k = pattern.start[row]!; k < pattern.start[row + 1]!; k++) {
+      for (const place of places[pattern.index[k]!]!) {
+        const diagonal = ((((place % width) - (row % width)) % rows) + rows) % rows
+        if (diagonal < diagonals) present.add(presentKey(outputBlock, Math.floor(place / width), diagonal))
+      }
+    }
+  }
+  return present
+}

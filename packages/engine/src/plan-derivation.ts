@@ -1,0 +1,163 @@
+/** From the core of a plan to the whole of it, and back: derivation, and strict parsing of plans that others have made. */
+import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
+import { InvalidPlanError } from './errors.js'
+import { walkNoise } from './noise-walk.js'
+import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
+import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
+import { type CompileOptions, compile, type Program } from './program.js'
+import { type LayerPacking, stepSeconds, weightCount } from './step-costs.js'
+
+/** Worst logit error that a plan aims at, relative to the largest logit. */
+export const PRECISION_TARGET = 0.005
+
+const programs = new WeakMap<Plan, Program>()
+
+/** The compiled form of a plan that has been made or parsed here. */
+export function programOf(plan: Plan): Program {
+  let program = programs.get(plan)
+  if (!program) {
+    // Security was checked where the plan was made or parsed; a copy of it (from a worker) is compiled as it is.
+    program = compile(coreOf(plan), { allowInsecure: true })
+    programs.set(plan, program)
+  }
+  return program
+}
+
+const coreOf = (plan: Plan): PlanCore => ({ ...plan, inputScale: plan.inputs.scale, inputLevel: plan.inputs.level })
+
+/** @throws InvalidPlanError when the core breaks a rule */
+export function derivePlan(core: PlanCore, costModel: CostModel = KERNEL_COSTS, options: CompileOptions = {}): Plan {
+  const program = compile(core, options)
+  const plan = derive(core, program, costModel)
+  programs.set(plan, program)
+  return plan
+}
+
+/**
+ * A plan from another party: schema, every rule of compilation, and that what is derivable has been derived rightly. Cost figures are taken as they are.
+ * @throws InvalidPlanError, InvalidArchitectureError, and the errors of `Parameters.fromJSON` (security table)
+ */
+export function parsePlan(json: unknown, options: CompileOptions = {}): Plan {
+  const plan = parsePlanDocument(json)
+  const core = coreOf(plan)
+  const program = compile(core, options)
+  const derived = derive(core, program, KERNEL_COSTS)
+  for (const field of ['model', 'batchBlocks', 'rotations', 'inputs', 'weights', 'refreshes'] as const) {
+    if (JSON.stringify(plan[field]) !== JSON.stringify(derived[field])) throw new InvalidPlanError(field, 'is not what the steps imply')
+  }
+  const { noise, ...output } = plan.output
+  const { noise: derivedNoise, ...derivedOutput } = derived.output
+  if (JSON.stringify(output) !== JSON.stringify(derivedOutput)) throw new InvalidPlanError('output', 'is not what the steps imply')
+  if (Math.abs(noise - derivedNoise) > 1e-6) throw new InvalidPlanError('output.noise', `${noise}, tracking gives ${derivedNoise}`)
+  const error = plan.precision.relativeError / derived.precision.relativeError
+  if (!(Math.abs(Math.log2(error)) < 1e-6)) throw new InvalidPlanError('precision', 'is not what the steps imply')
+  programs.set(plan, program)
+  return plan
+}
+
+function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
+  const { architecture, parties, batch, batchBlock } = core
+  const { parameters, noise, steps } = program
+  const batchBlocks = Math.ceil(batch / batchBlock)
+  if (core.batchBlocksPerPass < 1 || core.batchBlocksPerPass > batchBlocks) {
+    throw new InvalidPlanError('batchBlocksPerPass', `${core.batchBlocksPerPass} of ${batchBlocks}`)
+  }
+  const inputs = { count: program.inputsPerBlock, level: core.inputLevel, scale: core.inputScale, magnitude: architecture.input.magnitude }
+  const result = walkNoise(program, parties, inputs).at(-1)!
+  const { output } = program
+  const flooded = noiseAfterFlooding(noise, parameters.logN, result.noise, core)
+  if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
+    throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)
+  }
+  const worstError = worstSlotError(parameters.logN, flooded, output.scale)
+  const refreshes = steps.flatMap(step => {
+    if (step.kind !== 'refresh') return []
+    const { level, scale, magnitude, ciphertextsPerBlock } = step.step
+    return [{ step: step.index, ciphertextsPerBlock, level, scale, magnitude }]
+  })
+  return {
+    version: 1,
+    model: architecture.name,
+    architecture,
+    operands: core.operands,
+    parties,
+    batch,
+    batchBlock,
+    batchBlocks,
+    batchBlocksPerPass: core.batchBlocksPerPass,
+    floodingBits: core.floodingBits,
+    maximumDecryptions: core.maximumDecryptions,
+    parameters: core.parameters,
+    rotations: [...program.rotations],
+    inputs,
+    weights: { count: program.weights.length, items: [...program.weights] },
+    steps: core.steps,
+    refreshes,
+    output: {
+      level: output.level,
+      scale: output.scale,
+      magnitude: output.magnitude,
+      ciphertextsPerBlock: output.layout.blocks.length,
+      features: architecture.output.features,
+      noise: result.noise
+    },
+    precision: { worstError, relativeError: worstError / architecture.output.largest },
+    costs: costsOf(core, program, costModel, batchBlocks)
+  }
+}
+
+function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks: number): Plan['costs'] {
+  const { parameters, steps } = program
+  const { parties } = core
+  const costs = new OperationCosts(model, parameters.logN)
+  const sizes = new Sizes(
+    parameters.logN,
+    parameters.primes.map(prime => prime.bits),
+    parameters.specialPrimes[0]!.bits
+  )
+  const top = parameters.maxLevel
+  const passes = Math.ceil(batchBlocks / core.batchBlocksPerPass)
+  const inputs = batchBlocks * program.inputsPerBlock
+  let evaluation = inputs * costs.loading(core.inputLevel)
+  let refresh = 0
+  let refreshBytes = 0
+  let memory = 0
+  let largestModel = 0
+  let encryption = 0
+  for (const step of steps) {
+    if (step.kind === 'refresh') {
+      const count = step.step.ciphertextsPerBlock * batchBlocks
+      const perParty = count * sizes.refresh(step.step.level, 1)
+      refresh += costs.refresh(step.step.level, top, count, parties, perParty * parties)
+      refreshBytes += perParty
+      continue
+    }
+    const packing: LayerPacking = step.kind === 'square' ? { kind: 'square', outputBlocks: step.blocksOut } : step.packing
+    evaluation += batchBlocks * stepSeconds(packing, costs, step.step.level, step.step.rescalings)
+    const weights = weightCount(packing)
+    evaluation += passes * weights * costs.loading(step.step.level)
+    encryption += weights * (costs.encryption(step.step.level) + costs.transfer(sizes.ciphertext(step.step.level)))
+    largestModel += weights * sizes.ciphertext(step.step.level)
+    const held =
+      packing.kind === 'diagonals' ? packing.inputBlocks * packing.babySteps + 2 * packing.outputBlocks : 2 * packing.outputBlocks + 2
+    memory = Math.max(memory, core.batchBlocksPerPass * held * 2 * (step.step.level + 1) * 8 * parameters.N)
+  }
+  const keys = program.rotations.length + 2
+  return {
+    model: model.name,
+    seconds: {
+      evaluation: evaluation + refresh,
+      refresh,
+      dataEncryption: inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
+      modelEncryption: encryption,
+      keys: keys * (costs.switchingKey(top + 1, parties) + costs.transfer(parties * sizes.keyShare()))
+    },
+    bytes: {
+      input: inputs * sizes.ciphertext(core.inputLevel),
+      model: largestModel,
+      keysPerParty: keys * sizes.keyShare(),
+      refreshesPerParty: refreshBytes,
+      evaluatorMemory: memory
+    }
+  }
+}

@@ -1,0 +1,282 @@
+/**
+ * A plan compiled: parameters, packing and exact scales of every step, order of the weights. Compiling checks every rule that a plan must keep, so that a plan from
+ * another party is as good as one's own.
+ */
+import { EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
+import type { AffineArchitecture } from './architecture.js'
+import { parseArchitecture } from './architecture.js'
+import { InvalidPlanError } from './errors.js'
+import { patternOf } from './operations.js'
+import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
+import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './packing/layout.js'
+import { TapsPacking } from './packing/taps.js'
+import type { DiagonalsStep, PlanCore, PlanStep, RefreshStep, SquareStep, TapsStep, WeightDescriptor } from './plan.js'
+import { minimumRefreshLevel } from './refresh-level.js'
+
+interface Common {
+  readonly index: number
+  readonly name: string
+  /** scale and magnitude of the operands, at the step's level */
+  readonly scaleIn: number
+  readonly magnitudeIn: number
+  readonly blocksIn: number
+  readonly blocksOut: number
+}
+
+export interface CompiledTaps extends Common {
+  readonly kind: 'taps'
+  readonly step: TapsStep
+  readonly layer: AffineArchitecture
+  readonly packing: TapsPacking
+  readonly firstWeight: number
+}
+
+export interface CompiledDiagonals extends Common {
+  readonly kind: 'diagonals'
+  readonly step: DiagonalsStep
+  readonly layer: AffineArchitecture
+  readonly packing: DiagonalsPacking
+  readonly firstWeight: number
+}
+
+export interface CompiledSquare extends Common {
+  readonly kind: 'square'
+  readonly step: SquareStep
+}
+
+export interface CompiledRefresh extends Common {
+  readonly kind: 'refresh'
+  readonly step: RefreshStep
+}
+
+export type CompiledStep = CompiledTaps | CompiledDiagonals | CompiledSquare | CompiledRefresh
+export type CompiledAffine = CompiledTaps | CompiledDiagonals
+
+export interface Program {
+  readonly parameters: Parameters
+  readonly rules: EvaluationRules
+  readonly noise: NoiseModel
+  /** positions per block: slots / batchBlock */
+  readonly width: number
+  readonly steps: readonly CompiledStep[]
+  readonly inputsPerBlock: number
+  /** what each position of input `index` of a batch block holds */
+  inputFeatures(index: number): Int32Array
+  readonly weights: readonly WeightDescriptor[]
+  /** slots, ascending */
+  readonly rotations: readonly number[]
+  readonly output: { readonly layout: Layout; readonly level: number; readonly scale: number; readonly magnitude: number }
+}
+
+/** Bits between message and modulus: the sign. */
+const HEADROOM_BITS = 1
+
+export interface CompileOptions {
+  /** accept parameters below the security table (unit tests) */
+  readonly allowInsecure?: boolean
+}
+
+/** @throws InvalidPlanError, InvalidArchitectureError, and the errors of `Parameters.fromJSON` */
+export function compile(core: PlanCore, options: CompileOptions = {}): Program {
+  const architecture = parseArchitecture(core.architecture)
+  const parameters = Parameters.fromJSON(core.parameters, { allowInsecure: options.allowInsecure ?? false })
+  const noise = new NoiseModel(parameters, core.parties)
+  const rules = new EvaluationRules(parameters, noise, 'positive')
+  const { batch, batchBlock } = core
+  if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock > parameters.slots) {
+    throw new InvalidPlanError('batchBlock', `${batchBlock} is not a power of two up to ${parameters.slots}`)
+  }
+  if (batchBlock >= 2 * batch) throw new InvalidPlanError('batchBlock', `${batchBlock} is more than ${batch} samples need`)
+  return new Compiler(core, architecture, parameters, rules, noise).run()
+}
+
+class Compiler {
+  private readonly width: number
+  private readonly steps: CompiledStep[] = []
+  private readonly weights: WeightDescriptor[] = []
+  private readonly rotations = new Set<number>()
+  private layout: Layout | undefined
+  /** rows and diagonals that the next layer must use, when the layout was made for it */
+  private chunk: { readonly rows: number; readonly diagonals: number } | undefined
+  private level: number
+  private scale: number
+  private magnitude: number
+  private nextLayer = 0
+
+  constructor(
+    private readonly core: PlanCore,
+    private readonly architecture: PlanCore['architecture'],
+    private readonly parameters: Parameters,
+    private readonly rules: EvaluationRules,
+    private readonly noise: NoiseModel
+  ) {
+    this.width = parameters.slots / core.batchBlock
+    this.level = core.inputLevel
+    this.scale = core.inputScale
+    this.magnitude = architecture.input.magnitude
+    if (this.level > parameters.maxLevel)
+      throw new InvalidPlanError('inputs.level', `${this.level} is above the top level ${parameters.maxLevel}`)
+    this.checkFits('inputs.scale', this.level, this.scale, this.magnitude)
+  }
+
+  run(): Program {
+    const { core, architecture } = this
+    core.steps.forEach((step, index) => {
+      this.steps.push(this.compileStep(step, index))
+    })
+    if (this.nextLayer !== architecture.layers.length) {
+      throw new InvalidPlanError('steps', `end after ${this.nextLayer} of ${architecture.layers.length} layers`)
+    }
+    const first = this.steps[0]!
+    return {
+      parameters: this.parameters,
+      rules: this.rules,
+      noise: this.noise,
+      width: this.width,
+      steps: this.steps,
+      inputsPerBlock: first.kind === 'taps' ? first.packing.inputCount : first.blocksIn,
+      inputFeatures: index =>
+        first.kind === 'taps' ? first.packing.inputFeatures(index) : inputLayout(first, architecture, this.width).blocks[index]!,
+      weights: this.weights,
+      rotations: [...this.rotations].sort((a, b) => a - b),
+      output: { layout: this.layout!, level: this.level, scale: this.scale, magnitude: this.magnitude }
+    }
+  }
+
+  private compileStep(step: PlanStep, index: number): CompiledStep {
+    const path = `steps.${index}`
+    if (step.level > this.level) throw new InvalidPlanError(`${path}.level`, `${step.level}, but its operand is at level ${this.level}`)
+    if (step.kind === 'refresh') return this.compileRefresh(step, index, path)
+    const layer = this.architecture.layers[step.layer]
+    if (step.layer !== this.nextLayer || !layer) throw new InvalidPlanError(`${path}.layer`, `${step.layer}, expected ${this.nextLayer}`)
+    this.nextLayer++
+    if (step.rescalings > step.level) throw new InvalidPlanError(`${path}.rescalings`, `${step.rescalings} at level ${step.level}`)
+    if (step.magnitude !== layer.outputMagnitude) {
+      throw new InvalidPlanError(`${path}.magnitude`, `${step.magnitude}, the architecture says ${layer.outputMagnitude}`)
+    }
+    const before = { index, name: layer.name, scaleIn: this.scale, magnitudeIn: this.magnitude }
+    if (step.kind === 'square') {
+      if (layer.kind !== 'square') throw new InvalidPlanError(path, `a square for the ${layer.kind} layer '${layer.name}'`)
+      this.layout ??= sequentialLayout(layer.features, this.width)
+      const blocks = this.layout.blocks.length
+      this.advance(path, step, this.scale * this.scale)
+      return { ...before, kind: 'square', step, blocksIn: blocks, blocksOut: blocks }
+    }
+    if (layer.kind !== 'affine') throw new InvalidPlanError(path, `${step.kind} for the ${layer.kind} layer '${layer.name}'`)
+    const firstWeight = this.weights.length
+    if (step.kind === 'taps') {
+      const packing = this.tapsPacking(step, layer, path)
+      const blocksOut = packing.outputBlocks
+      this.affine(step, layer, path, packing.items)
+      this.layout = packing.output
+      return { ...before, kind: 'taps', step, layer, packing, firstWeight, blocksIn: blocksOut, blocksOut }
+    }
+    const packing = this.diagonalsPacking(step, layer, path)
+    this.affine(step, layer, path, packing.items)
+    for (const rotation of packing.rotations()) this.rotations.add(rotation * this.core.batchBlock)
+    this.layout = packing.output
+    this.chunk = undefined
+    return {
+      ...before,
+      kind: 'diagonals',
+      step,
+      layer,
+      packing,
+      firstWeight,
+      blocksIn: packing.inputBlocks,
+      blocksOut: packing.outputBlocks
+    }
+  }
+
+  private tapsPacking(step: TapsStep, layer: AffineArchitecture, path: string): TapsPacking {
+    if (step.layer !== 0 || !layer.convolution) throw new InvalidPlanError(path, `layer '${layer.name}' is not a convolution of the input`)
+    if (step.arrangement.kind === 'chunks') {
+      const { rows, diagonals } = step.arrangement
+      if (chunkDiagonals(layer.outputs, this.width, rows) !== diagonals)
+        throw new InvalidPlanError(`${path}.arrangement`, 'chunks that do not fit')
+      this.chunk = { rows, diagonals }
+    }
+    return new TapsPacking(layer.convolution, this.width, step.arrangement)
+  }
+
+  private diagonalsPacking(step: DiagonalsStep, layer: AffineArchitecture, path: string): DiagonalsPacking {
+    const rows = rowPeriod(layer.outputs, this.width)
+    if (step.chunked) {
+      if (step.layer !== 0) throw new InvalidPlanError(`${path}.chunked`, 'only the input can be laid out in chunks')
+      const diagonals = chunkDiagonals(layer.inputs, this.width, rows)
+      if (diagonals === undefined) throw new InvalidPlanError(`${path}.chunked`, 'the input does not fit one block')
+      this.layout = chunkedLayout(layer.inputs, this.width, rows, diagonals)
+      this.chunk = { rows, diagonals }
+    }
+    this.layout ??= sequentialLayout(layer.inputs, this.width)
+    if (this.chunk && this.chunk.rows !== rows) throw new InvalidPlanError(path, `a layout made for ${this.chunk.rows} rows, not ${rows}`)
+    const diagonals = this.chunk?.diagonals ?? fullDiagonals(layer.outputs, this.layout)
+    if (step.diagonals !== diagonals) throw new InvalidPlanError(`${path}.diagonals`, `${step.diagonals}, expected ${diagonals}`)
+    if (step.babySteps > diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${diagonals} diagonals`)
+    const pattern = patternOf(layer.operations)
+    const present = pattern && presentDiagonals(pattern, this.layout, diagonals)
+    return new DiagonalsPacking({ outputs: layer.outputs, input: this.layout, diagonals, babySteps: step.babySteps, present })
+  }
+
+  /** Scales and weight descriptors of an affine step. */
+  private affine(
+    step: TapsStep | DiagonalsStep,
+    layer: AffineArchitecture,
+    path: string,
+    items: readonly { readonly kind: string }[]
+  ): void {
+    this.checkFits(`${path}.weightScale`, step.level, step.weightScale, layer.weightMagnitude)
+    this.advance(path, step, this.scale * step.weightScale)
+    const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
+    const bias = { layer: step.layer, level: this.level, scale: this.scale, magnitude: layer.biasMagnitude }
+    for (const item of items) this.weights.push(item.kind === 'bias' ? bias : weight)
+  }
+
+  /** Rescales the product of a step, as the evaluator does, and checks what the plan says of it. */
+  private advance(path: string, step: Exclude<PlanStep, RefreshStep>, product: number): void {
+    this.checkFits(`${path}.level`, step.level, this.scale, this.magnitude)
+    let scale = product
+    this.checkFits(`${path}.scale`, step.level, scale, step.magnitude)
+    for (let dropped = 0; dropped < step.rescalings; dropped++) scale /= this.parameters.primes[step.level - dropped]!.number
+    this.level = step.level - step.rescalings
+    this.scale = scale
+    this.magnitude = step.magnitude
+    this.checkFits(`${path}.scale`, this.level, scale, step.magnitude)
+    if (scale !== step.scale) throw new InvalidPlanError(`${path}.scale`, `${step.scale}, rescaling gives ${scale}`)
+  }
+
+  private compileRefresh(step: RefreshStep, index: number, path: string): CompiledRefresh {
+    const { layout } = this
+    if (!layout) throw new InvalidPlanError(path, 'a refresh of the input')
+    const blocks = layout.blocks.length
+    const expected = { scale: this.scale, magnitude: this.magnitude, ciphertextsPerBlock: blocks }
+    for (const [field, value] of Object.entries(expected)) {
+      if (step[field as keyof typeof expected] !== value) throw new InvalidPlanError(`${path}.${field}`, `differs from ${value}`)
+    }
+    const minimum = minimumRefreshLevel(this.parameters, this.core.parties, step.scale, step.magnitude)
+    if (minimum === undefined || step.level < minimum) {
+      throw new InvalidPlanError(`${path}.level`, `${step.level} is too low for the masks, which need ${minimum ?? 'more primes'}`)
+    }
+    this.level = this.parameters.maxLevel
+    const name = this.architecture.layers[this.nextLayer - 1]!.name
+    return { index, name, kind: 'refresh', step, scaleIn: step.scale, magnitudeIn: step.magnitude, blocksIn: blocks, blocksOut: blocks }
+  }
+
+  private checkFits(path: string, level: number, scale: number, magnitude: number): void {
+    const needed = Math.log2(scale) + Math.max(0, Math.log2(magnitude)) + HEADROOM_BITS
+    if (!(needed <= this.parameters.logModulus(level))) {
+      throw new InvalidPlanError(
+        path,
+        `${needed.toFixed(1)} bits do not fit level ${level} (${this.parameters.logModulus(level).toFixed(1)} bits)`
+      )
+    }
+  }
+}
+
+function inputLayout(first: CompiledStep, architecture: PlanCore['architecture'], width: number): Layout {
+  if (first.kind === 'diagonals') return first.packing.input
+  return sequentialLayout(
+    architecture.input.shape.reduce((product, dimension) => product * dimension, 1),
+    width
+  )
+}

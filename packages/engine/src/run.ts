@@ -1,0 +1,465 @@
+/**
+ * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
+ * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
+ */
+import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
+import { PlanMismatchError } from './errors.js'
+import type { Plan } from './plan.js'
+import { programOf } from './plan-derivation.js'
+import type { CompiledDiagonals, CompiledRefresh, CompiledSquare, CompiledStep, CompiledTaps, Program } from './program.js'
+
+export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
+
+/** Gives weight item `index` of the plan at its level and scale; `run` disposes what it gets. */
+export type WeightSource = (index: number) => Promise<Operand>
+
+/** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
+export type InputSource = (index: number) => Promise<Operand>
+
+export interface Refresher {
+  /**
+   * Takes ciphertexts over and gives fresh ones of the same messages and scale at the top level, in the same order.
+   * @param step index into the plan's steps, and the layer before the refresh
+   */
+  refresh(
+    ciphertexts: EvaluatorCiphertext[],
+    step: { readonly index: number; readonly name: string },
+    signal?: AbortSignal
+  ): Promise<EvaluatorCiphertext[]>
+}
+
+export interface RunProgress {
+  /** name of the layer that is being computed */
+  readonly layer: string
+  /** work items (weights, squares, refreshes) finished and in all */
+  readonly done: number
+  readonly total: number
+}
+
+export interface StepReport {
+  readonly step: number
+  readonly kind: CompiledStep['kind']
+  readonly layer: string
+  /** batch blocks from..to-1 */
+  readonly blocks: readonly [number, number]
+  readonly seconds: number
+  /** of the results */
+  readonly level: number
+  readonly scale: number
+  /** log2 of the tracked error */
+  readonly noise: number
+}
+
+export interface RunOptions {
+  readonly evaluator: Evaluator
+  /** all input ciphertexts (taken over), or a source of them */
+  readonly inputs: readonly EvaluatorCiphertext[] | InputSource
+  readonly weights: WeightSource
+  /** needed when the plan has refreshes */
+  readonly refresher?: Refresher
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: RunProgress) => void
+  /** called after every step of every pass */
+  readonly onStep?: (report: StepReport) => void
+}
+
+/** Longest stretch of work between turns of the event loop. */
+const YIELD_MILLISECONDS = 8
+/** Scales count as equal within this. */
+const SCALE_TOLERANCE = 2 ** -30
+
+/**
+ * @returns output ciphertexts, block-major: index = block·output.ciphertextsPerBlock + k; the caller disposes them
+ * @throws PlanMismatchError when an input, weight or refreshed ciphertext is not as planned; the signal's reason when aborted; whatever evaluator and sources throw
+ */
+export async function run(plan: Plan, options: RunOptions): Promise<EvaluatorCiphertext[]> {
+  const runner = new Runner(plan, programOf(plan), options)
+  return await runner.run()
+}
+
+/** Everything alive, so that a failure leaves nothing behind. */
+class Scope {
+  private readonly alive = new Set<Operand>()
+
+  keep<T extends Operand>(operand: T): T {
+    this.alive.add(operand)
+    return operand
+  }
+
+  /** Gives up ownership without disposing. */
+  take<T extends Operand>(operand: T): T {
+    this.alive.delete(operand)
+    return operand
+  }
+
+  drop(operand: Operand): void {
+    this.alive.delete(operand)
+    operand.dispose()
+  }
+
+  dropAll(): void {
+    for (const operand of this.alive) operand.dispose()
+    this.alive.clear()
+  }
+}
+
+class Runner {
+  private readonly scope = new Scope()
+  private readonly evaluator: Evaluator
+  private readonly total: number
+  private done = 0
+  private lastYield = performance.now()
+  private prefetched: { readonly index: number; readonly weight: Promise<Operand> } | undefined
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly program: Program,
+    private readonly options: RunOptions
+  ) {
+    this.evaluator = options.evaluator
+    const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
+    const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' ? step.blocksIn : 0), 0)
+    this.total = passes * plan.weights.count + plan.batchBlocks * other + passes * plan.refreshes.length
+  }
+
+  async run(): Promise<EvaluatorCiphertext[]> {
+    const { plan, options } = this
+    const { inputs } = options
+    if (typeof inputs !== 'function') for (const input of inputs) this.scope.keep(input)
+    try {
+      this.checkParameters()
+      if (typeof inputs !== 'function' && inputs.length !== plan.batchBlocks * plan.inputs.count) {
+        throw new PlanMismatchError('input ciphertexts', String(plan.batchBlocks * plan.inputs.count), String(inputs.length))
+      }
+      const outputs: EvaluatorCiphertext[] = []
+      for (let from = 0; from < plan.batchBlocks; from += plan.batchBlocksPerPass) {
+        const results = await this.pass(from, Math.min(from + plan.batchBlocksPerPass, plan.batchBlocks))
+        outputs.push(...results)
+      }
+      return outputs.map(output => this.scope.take(output))
+    } catch (error) {
+      this.scope.dropAll()
+      throw error
+    } finally {
+      this.dropPrefetched()
+    }
+  }
+
+  private checkParameters(): void {
+    const { parameters } = this.evaluator
+    const expected = this.program.parameters
+    if (!parameters.equals(expected)) {
+      throw new PlanMismatchError(
+        `parameters of evaluator '${this.evaluator.name}'`,
+        `N = 2^${expected.logN}, log2(QP) = ${expected.logQP}`,
+        `N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP}`
+      )
+    }
+    if (this.plan.refreshes.length > 0 && !this.options.refresher) throw new PlanMismatchError('refresher', 'one', 'none')
+  }
+
+  /** Blocks from..to-1 through the whole program. */
+  private async pass(from: number, to: number): Promise<EvaluatorCiphertext[]> {
+    // values[b][k]: ciphertext k of batch block from + b
+    let values: EvaluatorCiphertext[][] | undefined
+    for (const step of this.program.steps) {
+      const start = performance.now()
+      if (step.kind === 'taps') values = await this.taps(step, from, to)
+      else {
+        values ??= await this.readInputs(from, to, step.blocksIn)
+        if (step.kind === 'diagonals') values = await this.diagonals(step, values)
+        else if (step.kind === 'square') values = await this.square(step, values)
+        else values = await this.refresh(step, values)
+      }
+      const { level, scale, noise } = values[0]![0]!
+      const seconds = (performance.now() - start) / 1000
+      this.options.onStep?.({ step: step.index, kind: step.kind, layer: step.name, blocks: [from, to], seconds, level, scale, noise })
+    }
+    return values!.flat()
+  }
+
+  // --- operations -------------------------------------------------------------------------------------------------------------------------------------------------
+
+  private async taps(step: CompiledTaps, from: number, to: number): Promise<EvaluatorCiphertext[][]> {
+    const { packing } = step
+    const results: EvaluatorCiphertext[][] = Array.from({ length: to - from }, () => [])
+    let sums: (EvaluatorCiphertext | undefined)[][] = []
+    for (const [offset, item] of packing.items.entries()) {
+      const weight = await this.weight(step.firstWeight + offset)
+      if (item.kind === 'bias') {
+        for (let block = 0; block < results.length; block++) {
+          for (const sum of sums[block]!) results[block]!.push(await this.finish(step, sum!, weight))
+        }
+        sums = []
+      } else {
+        if (item.tap === 0) sums = results.map(() => new Array<EvaluatorCiphertext | undefined>(packing.blocksPerGroup).fill(undefined))
+        for (let block = from; block < to; block++) {
+          for (let part = 0; part < packing.blocksPerGroup; part++) {
+            const input = await this.input(block, packing.inputIndex(item.group, item.tap, part))
+            sums[block - from]![part] = this.accumulate(sums[block - from]![part], input, weight)
+            this.scope.drop(input)
+            await this.breathe()
+          }
+        }
+      }
+      this.scope.drop(weight)
+      this.progress(step)
+    }
+    return results
+  }
+
+  private async diagonals(step: CompiledDiagonals, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
+    const { packing } = step
+    const { batchBlock } = this.plan
+    const rotated: Map<number, EvaluatorCiphertext>[][] = []
+    for (const ciphertexts of values) {
+      const blocks: Map<number, EvaluatorCiphertext>[] = []
+      for (const [inputBlock, ciphertext] of ciphertexts.entries()) {
+        const operand = this.atLevel(ciphertext, step.step.level)
+        blocks.push(await this.babySteps(operand, packing.babies(inputBlock)))
+      }
+      rotated.push(blocks)
+    }
+    const results: EvaluatorCiphertext[][] = values.map(() => [])
+    const giant = packing.babySteps * batchBlock
+    let sums: (EvaluatorCiphertext | undefined)[] = values.map(() => undefined)
+    let partial: (EvaluatorCiphertext | undefined)[] = values.map(() => undefined)
+    let current = packing.giantSteps - 1
+    /** sum ← rot(sum) once for every giant step down to `target`, after adding what has been multiplied at the present one */
+    const descend = async (target: number): Promise<void> => {
+      for (let block = 0; block < values.length; block++) {
+        const part = partial[block]
+        if (part) {
+          const linear = this.linear(part)
+          const sum = sums[block]
+          if (sum) {
+            this.evaluator.addInPlace(sum, linear)
+            this.scope.drop(linear)
+          } else sums[block] = linear
+        }
+        for (let rest = current; rest > target && sums[block]; rest--)
+          sums[block] = this.replace(sums[block]!, this.evaluator.rotate(sums[block]!, giant))
+        await this.breathe()
+      }
+      partial = values.map(() => undefined)
+      current = target
+    }
+    for (const [offset, item] of packing.items.entries()) {
+      const weight = await this.weight(step.firstWeight + offset)
+      if (item.kind === 'bias') {
+        await descend(0)
+        for (let block = 0; block < values.length; block++) {
+          let sum = sums[block]!
+          for (const fold of packing.folds) {
+            const turned = this.scope.keep(this.evaluator.rotate(sum, fold * batchBlock))
+            this.evaluator.addInPlace(sum, turned)
+            this.scope.drop(turned)
+            await this.breathe()
+          }
+          sum = await this.finish(step, sum, weight)
+          results[block]!.push(sum)
+        }
+        sums = values.map(() => undefined)
+        current = packing.giantSteps - 1
+      } else {
+        if (item.giant !== current) await descend(item.giant)
+        for (let block = 0; block < values.length; block++) {
+          const operand = rotated[block]![item.inputBlock]!.get(item.baby)!
+          partial[block] = this.accumulate(partial[block], operand, weight)
+          await this.breathe()
+        }
+      }
+      this.scope.drop(weight)
+      this.progress(step)
+    }
+    for (const blocks of rotated) for (const turns of blocks) for (const ciphertext of turns.values()) this.scope.drop(ciphertext)
+    return results
+  }
+
+  /** All baby rotations of one ciphertext, which is taken over. */
+  private async babySteps(ciphertext: EvaluatorCiphertext, babies: readonly number[]): Promise<Map<number, EvaluatorCiphertext>> {
+    const turns = babies.filter(baby => baby > 0)
+    const made = this.evaluator.rotateMany(
+      ciphertext,
+      turns.map(baby => baby * this.plan.batchBlock)
+    )
+    const out = new Map<number, EvaluatorCiphertext>()
+    for (const [index, baby] of turns.entries()) out.set(baby, this.scope.keep(made[index]!))
+    if (babies.includes(0)) out.set(0, ciphertext)
+    else this.scope.drop(ciphertext)
+    await this.breathe()
+    return out
+  }
+
+  private async square(step: CompiledSquare, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
+    const results: EvaluatorCiphertext[][] = []
+    for (const ciphertexts of values) {
+      const squares: EvaluatorCiphertext[] = []
+      for (const ciphertext of ciphertexts) {
+        const operand = this.atLevel(ciphertext, step.step.level)
+        const square = this.replace(operand, this.evaluator.square(operand))
+        squares.push(this.rescaled(this.linear(square), step))
+        this.progress(step)
+        await this.breathe()
+      }
+      results.push(squares)
+    }
+    return results
+  }
+
+  private async refresh(step: CompiledRefresh, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
+    const given = values.flat().map(ciphertext => this.atLevel(ciphertext, step.step.level))
+    for (const ciphertext of given) this.scope.take(ciphertext)
+    const fresh = await this.options.refresher!.refresh(given, { index: step.index, name: step.name }, this.options.signal)
+    for (const ciphertext of fresh) this.scope.keep(ciphertext)
+    if (fresh.length !== given.length)
+      throw new PlanMismatchError(`refreshed ciphertexts after '${step.name}'`, String(given.length), String(fresh.length))
+    for (const ciphertext of fresh) {
+      this.demand(`refreshed ciphertext after '${step.name}'`, ciphertext, {
+        level: this.program.parameters.maxLevel,
+        scale: step.step.scale
+      })
+      this.evaluator.withMagnitude(ciphertext, step.step.magnitude)
+    }
+    this.progress(step)
+    await this.breathe()
+    return values.map((ciphertexts, block) => ciphertexts.map((_, k) => fresh[block * ciphertexts.length + k]!))
+  }
+
+  /** Relinearises, rescales and adds the bias to a sum of products, which is taken over. */
+  private async finish(step: CompiledTaps | CompiledDiagonals, sum: EvaluatorCiphertext, bias: Operand): Promise<EvaluatorCiphertext> {
+    const result = this.rescaled(this.linear(sum), step)
+    await this.breathe()
+    if (isCiphertext(bias)) {
+      this.evaluator.addInPlace(result, bias)
+      return this.evaluator.withMagnitude(result, step.step.magnitude)
+    }
+    return this.evaluator.withMagnitude(this.replace(result, this.evaluator.addPlain(result, bias)), step.step.magnitude)
+  }
+
+  private rescaled(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals | CompiledSquare): EvaluatorCiphertext {
+    let result = ciphertext
+    for (let dropped = 0; dropped < step.step.rescalings; dropped++) result = this.replace(result, this.evaluator.rescale(result))
+    return this.evaluator.withMagnitude(result, step.step.magnitude)
+  }
+
+  private linear(ciphertext: EvaluatorCiphertext): EvaluatorCiphertext {
+    return ciphertext.degree === 1 ? ciphertext : this.replace(ciphertext, this.evaluator.relinearize(ciphertext))
+  }
+
+  private atLevel(ciphertext: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
+    return ciphertext.level === level ? ciphertext : this.replace(ciphertext, this.evaluator.dropLevel(ciphertext, level))
+  }
+
+  /** sum + a·b, in place when there is a sum; operands stay. */
+  private accumulate(sum: EvaluatorCiphertext | undefined, a: Operand, b: Operand): EvaluatorCiphertext {
+    const [left, right] = isCiphertext(a) ? [a, b] : [b as EvaluatorCiphertext, a]
+    if (sum) {
+      this.evaluator.multiplyAddInPlace(sum, left, right)
+      return sum
+    }
+    return this.scope.keep(isCiphertext(right) ? this.evaluator.multiply(left, right) : this.evaluator.multiplyPlain(left, right))
+  }
+
+  /** Disposes the old one, keeps the new one. */
+  private replace(old: EvaluatorCiphertext, made: EvaluatorCiphertext): EvaluatorCiphertext {
+    this.scope.keep(made)
+    this.scope.drop(old)
+    return made
+  }
+
+  // --- what comes from outside ------------------------------------------------------------------------------------------------------------------------------------
+
+  private async readInputs(from: number, to: number, count: number): Promise<EvaluatorCiphertext[][]> {
+    const values: EvaluatorCiphertext[][] = []
+    for (let block = from; block < to; block++) {
+      const ciphertexts: EvaluatorCiphertext[] = []
+      for (let k = 0; k < count; k++) {
+        const input = await this.input(block, k)
+        if (!isCiphertext(input)) throw new PlanMismatchError('input', 'a ciphertext', 'a plaintext')
+        ciphertexts.push(input)
+      }
+      values.push(ciphertexts)
+    }
+    return values
+  }
+
+  private async input(block: number, k: number): Promise<Operand> {
+    const { inputs } = this.options
+    const index = block * this.plan.inputs.count + k
+    const input = typeof inputs === 'function' ? this.scope.keep(await inputs(index)) : inputs[index]!
+    this.demand(`input ${index}`, input, this.plan.inputs)
+    if (isCiphertext(input)) this.evaluator.withMagnitude(input, this.plan.inputs.magnitude)
+    return input
+  }
+
+  /** The weight, while the next one is already being fetched. */
+  private async weight(index: number): Promise<Operand> {
+    this.options.signal?.throwIfAborted()
+    if (this.prefetched?.index !== index) {
+      this.dropPrefetched()
+      this.prefetch(index)
+    }
+    const { weight: pending } = this.prefetched!
+    this.prefetched = undefined
+    const weight = this.scope.keep(await pending)
+    if (index + 1 < this.plan.weights.count) this.prefetch(index + 1)
+    const item = this.plan.weights.items[index]!
+    this.demand(`weight ${index}`, weight, item)
+    if (isCiphertext(weight)) this.evaluator.withMagnitude(weight, item.magnitude)
+    return weight
+  }
+
+  private prefetch(index: number): void {
+    const weight = this.options.weights(index)
+    // A rejection is reported when the weight is used; until then it must not count as unhandled.
+    weight.catch(() => undefined)
+    this.prefetched = { index, weight }
+  }
+
+  private dropPrefetched(): void {
+    this.prefetched?.weight.then(
+      weight => weight.dispose(),
+      () => undefined
+    )
+    this.prefetched = undefined
+  }
+
+  private demand(what: string, actual: { level: number; scale: number }, expected: { level: number; scale: number }): void {
+    if (actual.level !== expected.level) throw new PlanMismatchError(`level of ${what}`, String(expected.level), String(actual.level))
+    if (Math.abs(actual.scale - expected.scale) > SCALE_TOLERANCE * expected.scale) {
+      throw new PlanMismatchError(`scale of ${what}`, String(expected.scale), String(actual.scale))
+    }
+  }
+
+  private progress(step: CompiledStep): void {
+    this.done++
+    this.options.onProgress?.({ layer: step.name, done: this.done, total: this.total })
+  }
+
+  /** Lets the event loop turn when it is time, and stops when asked to. */
+  private async breathe(): Promise<void> {
+    if (performance.now() - this.lastYield < YIELD_MILLISECONDS) return
+    await nextTurn()
+    this.lastYield = performance.now()
+    this.options.signal?.throwIfAborted()
+  }
+}
+
+const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
+
+/** Resolves in the next turn of the event loop, in Node and in browsers. */
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => {
+    if (typeof setImmediate === 'function') {
+      setImmediate(resolve)
+      return
+    }
+    const channel = new MessageChannel()
+    channel.port1.onmessage = () => {
+      channel.port1.close()
+      resolve()
+    }
+    channel.port2.postMessage(undefined)
+  })
+}

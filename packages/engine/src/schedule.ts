@@ -1,0 +1,200 @@
+/**
+ * Levels, rescalings and refreshes by shortest path.
+ *
+ * The program is a chain of operations between boundaries 0 (input) … n (logits). In bits (log2), with primes of p bits:
+ *
+ *   affine    scale' = scale + weightScale - p·d       weightScale free, at least what precision asks
+ *   square    scale' = 2·scale - p·d
+ *   refresh   level → top, scale stays                 where Q_l holds the masks
+ *
+ * d primes are dropped by rescaling after an operation. A scale must be large enough that the noise which enters there, times the gain from there to the logits,
+ * stays within the error budget (`minimum`), and small enough that the message fits Q_l. Since weights can raise a scale at will, all that matters about a path is
+ * its level and the lowest scale it can have: states are (boundary, level, refreshes so far) with the Pareto front of (cost, lowest scale).
+ */
+
+export interface ScheduledOperation {
+  readonly kind: 'affine' | 'square'
+  /** log2 of the bound on |slot| before and after */
+  readonly magnitudeIn: number
+  readonly magnitudeOut: number
+  /** least log2 scale of the weights (affine only) */
+  readonly weightMinimum: number
+  /** least log2 scale of the result */
+  readonly minimum: number
+  /** seconds when run at this level with d rescalings */
+  cost(level: number, rescalings: number): number
+}
+
+export interface ScheduleProblem {
+  readonly operations: readonly ScheduledOperation[]
+  /** number of ciphertext primes */
+  readonly primes: number
+  readonly primeBits: number
+  readonly inputMinimum: number
+  readonly inputMagnitude: number
+  inputCost(level: number): number
+  readonly minimumRefreshes: number
+  /** whether the boundary may be refreshed at this level and log2 scale */
+  refreshable(boundary: number, level: number, scale: number): boolean
+  refreshCost(boundary: number, level: number): number
+  /** whether the logits may leave at this level and log2 scale */
+  finishable(level: number, scale: number): boolean
+}
+
+export interface ScheduledStep {
+  readonly operation: number
+  /** level at which the operation runs */
+  readonly level: number
+  readonly rescalings: number
+  /** log2 scale before and after */
+  readonly scaleIn: number
+  readonly scaleOut: number
+  /** level at which its input is refreshed first */
+  readonly refreshedFrom?: number
+}
+
+export interface Schedule {
+  readonly cost: number
+  readonly inputLevel: number
+  readonly steps: readonly ScheduledStep[]
+}
+
+interface State {
+  readonly cost: number
+  /** lowest log2 scale */
+  readonly low: number
+  readonly level: number
+  readonly refreshes: number
+  /** level from which this state was refreshed at its own boundary */
+  readonly refreshedFrom?: number
+  readonly previous?: State
+  /** of the operation that led here */
+  readonly from?: { readonly level: number; readonly rescalings: number; readonly scaleIn: number }
+}
+
+/** No operation gains by dropping more primes at once. */
+const MAXIMUM_RESCALINGS = 3
+/** Bits between message and modulus: sign, and one of slack. */
+const HEADROOM_BITS = 2
+/** Bits kept for scales that are rounded up when they are fixed. */
+const ROUNDING_BITS = 0.2
+
+/** The cheapest schedule, or undefined when there is none. */
+export function schedule(problem: ScheduleProblem): Schedule | undefined {
+  const { operations, primes, primeBits } = problem
+  const top = primes - 1
+  const capacity = (level: number, magnitude: number): number =>
+    (level + 1) * primeBits - Math.max(magnitude, 0) - HEADROOM_BITS - ROUNDING_BITS
+  let front: State[] = []
+  for (let level = 0; level <= top; level++) {
+    const low = problem.inputMinimum + ROUNDING_BITS
+    if (low <= capacity(level, problem.inputMagnitude)) front.push({ cost: problem.inputCost(level), low, level, refreshes: 0 })
+  }
+  for (let index = 0; index < operations.length; index++) {
+    const operation = operations[index]!
+    const states = index === 0 ? front : [...front, ...refreshed(problem, front, index, top)]
+    const reached = new Map<number, State[]>()
+    for (const state of states) {
+      for (let level = state.level; level >= 0; level--) {
+        for (let rescalings = 0; rescalings <= Math.min(level, MAXIMUM_RESCALINGS); rescalings++) {
+          const next = transition(problem, operation, index, state, level, rescalings, capacity)
+          if (next) insert(reached, next)
+        }
+      }
+    }
+    front = [...reached.values()].flat()
+    if (front.length === 0) return undefined
+  }
+  let best: State | undefined
+  for (const state of front) {
+    if (state.refreshes < problem.minimumRefreshes) continue
+    if (problem.finishable(state.level, state.low) && (!best || state.cost < best.cost)) best = state
+  }
+  return best && unwind(problem, best)
+}
+
+function refreshed(problem: ScheduleProblem, front: readonly State[], boundary: number, top: number): State[] {
+  const out: State[] = []
+  for (const state of front) {
+    for (let level = 0; level <= state.level; level++) {
+      if (!problem.refreshable(boundary, level, state.low)) continue
+      const refreshes = Math.min(state.refreshes + 1, problem.minimumRefreshes)
+      out.push({
+        cost: state.cost + problem.refreshCost(boundary, level),
+        low: state.low,
+        level: top,
+        refreshes,
+        refreshedFrom: level,
+        previous: state
+      })
+      break
+    }
+  }
+  return out
+}
+
+function transition(
+  problem: ScheduleProblem,
+  operation: ScheduledOperation,
+  index: number,
+  state: State,
+  level: number,
+  rescalings: number,
+  capacity: (level: number, magnitude: number) => number
+): State | undefined {
+  const dropped = rescalings * problem.primeBits
+  const minimum = operation.minimum + ROUNDING_BITS
+  let scaleIn = state.low
+  let low: number
+  if (operation.kind === 'affine') {
+    low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
+  } else {
+    scaleIn = Math.max(scaleIn, (minimum + dropped) / 2)
+    low = 2 * scaleIn - dropped
+    if (state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn)) return undefined
+  }
+  if (scaleIn > capacity(level, operation.magnitudeIn) || low > capacity(level - rescalings, operation.magnitudeOut)) return undefined
+  return {
+    cost: state.cost + operation.cost(level, rescalings),
+    low,
+    level: level - rescalings,
+    refreshes: state.refreshes,
+    previous: state,
+    from: { level, rescalings, scaleIn }
+  }
+}
+
+/** Keeps the Pareto front of (cost, low) per level and number of refreshes. */
+function insert(reached: Map<number, State[]>, next: State): void {
+  const key = next.level * 1024 + next.refreshes
+  const states = reached.get(key)
+  if (!states) {
+    reached.set(key, [next])
+    return
+  }
+  if (states.some(state => state.cost <= next.cost && state.low <= next.low)) return
+  reached.set(key, [...states.filter(state => state.cost < next.cost || state.low < next.low), next])
+}
+
+/** Fixes the scales backwards: as low as they can be, except that input and first weights share what slack there is. */
+function unwind(problem: ScheduleProblem, last: State): Schedule {
+  const steps: ScheduledStep[] = []
+  let state = last
+  let scale = last.low
+  let inputLevel = 0
+  for (let index = problem.operations.length - 1; index >= 0; index--) {
+    const operation = problem.operations[index]!
+    const { level, rescalings } = state.from!
+    const before = state.previous!
+    const dropped = rescalings * problem.primeBits
+    let scaleIn = before.low
+    if (operation.kind === 'square') scaleIn = (scale + dropped) / 2
+    else if (index === 0) scaleIn += Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2
+    const step: ScheduledStep = { operation: index, level, rescalings, scaleIn, scaleOut: scale }
+    steps.unshift(before.refreshedFrom === undefined ? step : { ...step, refreshedFrom: before.refreshedFrom })
+    scale = scaleIn
+    state = before.refreshedFrom === undefined ? before : before.previous!
+    if (index === 0) inputLevel = level
+  }
+  return { cost: last.cost, inputLevel, steps }
+}
