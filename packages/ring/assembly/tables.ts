@@ -1,5 +1,5 @@
 // Root tables. `powers[i] = ψ^{bitreverse(i)}`, i < N, balanced, ψ a primitive 2N-th root of unity modulo q: the order in which the
-// Cooley-Tukey transform of SEAL (eprint 2012/… style, decimation in time, bit-reversed output) uses its roots.
+// Cooley-Tukey transform with bit-reversed output, SEAL's, uses its roots.
 
 import { multiply, reduce, storeTwiddle } from './arithmetic'
 import { inverseOf, modulusOf, roundingOf, subtrahendOf } from './modulus'
