@@ -13,6 +13,7 @@ import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
 import { nextPowerOfTwo } from './packing/layout.js'
 import type { Plan, PlanCore, PlanStep } from './plan.js'
 import { derivePlan, PRECISION_TARGET } from './plan-derivation.js'
+import { ENCODABLE_BITS } from './program.js'
 import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from './precision.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, schedule } from './schedule.js'
@@ -265,9 +266,12 @@ class Search {
       const layer = architecture.layers[index]!
       const minimum = entering(noise.rounding(1), packings[index + 1]) + gain - budget
       let weightMinimum = 0
+      let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
       if (layer.kind === 'affine') {
         const terms = 0.5 * Math.log2(summedTerms(packings[index]!))
         weightMinimum = noise.fresh() + magnitudes[index]! + terms + gain - budget
+        weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
+        maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude)
         gain += Math.log2(layer.weightMagnitude) + terms
       } else gain += 1 + magnitudes[index]!
       operations.unshift({
@@ -275,7 +279,9 @@ class Search {
         magnitudeIn: magnitudes[index]!,
         magnitudeOut: magnitudes[index + 1]!,
         weightMinimum,
+        weightMaximum,
         minimum,
+        maximum,
         cost: (level, rescalings) => this.operationCost(index, level, rescalings)
       })
     }
@@ -285,6 +291,7 @@ class Search {
       primes: chain.primes,
       primeBits,
       inputMinimum: entering(noise.fresh(), packings[0]) + gain - budget,
+      inputMaximum: ENCODABLE_BITS - SCALE_ROUNDING_BITS - magnitudes[0]!,
       inputMagnitude: magnitudes[0]!,
       inputCost: level => this.inputCost(level),
       minimumRefreshes: settings.minimumRefreshes,

@@ -70,6 +70,8 @@ export interface Program {
 
 /** Bits between message and modulus: the sign. */
 const HEADROOM_BITS = 1
+/** The encoder makes integers below 2^98; scale and bound of what is encoded stay a bit below. */
+export const ENCODABLE_BITS = 97
 
 export interface CompileOptions {
   /** accept parameters below the security table (unit tests) */
@@ -117,6 +119,7 @@ class Compiler {
     if (this.level > parameters.maxLevel)
       throw new InvalidPlanError('inputs.level', `${this.level} is above the top level ${parameters.maxLevel}`)
     this.checkFits('inputs.scale', this.level, this.scale, this.magnitude)
+    this.checkEncodable('inputs.scale', this.scale, this.magnitude)
   }
 
   run(): Program {
@@ -227,6 +230,8 @@ class Compiler {
   ): void {
     this.checkFits(`${path}.weightScale`, step.level, step.weightScale, layer.weightMagnitude)
     this.advance(path, step, this.scale * step.weightScale)
+    this.checkEncodable(`${path}.weightScale`, step.weightScale, layer.weightMagnitude)
+    this.checkEncodable(`${path}.scale`, this.scale, layer.biasMagnitude)
     const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
     const bias = { layer: step.layer, level: this.level, scale: this.scale, magnitude: layer.biasMagnitude }
     for (const item of items) this.weights.push(item.kind === 'bias' ? bias : weight)
@@ -260,6 +265,11 @@ class Compiler {
     this.level = this.parameters.maxLevel
     const name = this.architecture.layers[this.nextLayer - 1]!.name
     return { index, name, kind: 'refresh', step, scaleIn: step.scale, magnitudeIn: step.magnitude, blocksIn: blocks, blocksOut: blocks }
+  }
+
+  private checkEncodable(path: string, scale: number, magnitude: number): void {
+    const needed = Math.log2(scale) + Math.log2(magnitude)
+    if (!(needed <= ENCODABLE_BITS)) throw new InvalidPlanError(path, `${needed.toFixed(1)} bits cannot be encoded, at most ${ENCODABLE_BITS}`)
   }
 
   private checkFits(path: string, level: number, scale: number, magnitude: number): void {

@@ -17,10 +17,12 @@ export interface ScheduledOperation {
   /** log2 of the bound on |slot| before and after */
   readonly magnitudeIn: number
   readonly magnitudeOut: number
-  /** least log2 scale of the weights (affine only) */
+  /** least and largest log2 scale of the weights (affine only) */
   readonly weightMinimum: number
-  /** least log2 scale of the result */
+  readonly weightMaximum: number
+  /** least and largest log2 scale of the result */
   readonly minimum: number
+  readonly maximum: number
   /** seconds when run at this level with d rescalings */
   cost(level: number, rescalings: number): number
 }
@@ -31,6 +33,7 @@ export interface ScheduleProblem {
   readonly primes: number
   readonly primeBits: number
   readonly inputMinimum: number
+  readonly inputMaximum: number
   readonly inputMagnitude: number
   inputCost(level: number): number
   readonly minimumRefreshes: number
@@ -88,7 +91,7 @@ export function schedule(problem: ScheduleProblem): Schedule | undefined {
   let front: State[] = []
   for (let level = 0; level <= top; level++) {
     const low = problem.inputMinimum + ROUNDING_BITS
-    if (low <= capacity(level, problem.inputMagnitude)) front.push({ cost: problem.inputCost(level), low, level, refreshes: 0 })
+    if (low <= Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude))) front.push({ cost: problem.inputCost(level), low, level, refreshes: 0 })
   }
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index]!
@@ -148,12 +151,13 @@ function transition(
   let low: number
   if (operation.kind === 'affine') {
     low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
+    if (low + dropped - scaleIn > operation.weightMaximum) return undefined
   } else {
     scaleIn = Math.max(scaleIn, (minimum + dropped) / 2)
     low = 2 * scaleIn - dropped
     if (state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn)) return undefined
   }
-  if (scaleIn > capacity(level, operation.magnitudeIn) || low > capacity(level - rescalings, operation.magnitudeOut)) return undefined
+  if (low > operation.maximum || scaleIn > capacity(level, operation.magnitudeIn) || low > capacity(level - rescalings, operation.magnitudeOut)) return undefined
   return {
     cost: state.cost + operation.cost(level, rescalings),
     low,
@@ -189,7 +193,7 @@ function unwind(problem: ScheduleProblem, last: State): Schedule {
     const dropped = rescalings * problem.primeBits
     let scaleIn = before.low
     if (operation.kind === 'square') scaleIn = (scale + dropped) / 2
-    else if (index === 0) scaleIn += Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2
+    else if (index === 0) scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2)
     const step: ScheduledStep = { operation: index, level, rescalings, scaleIn, scaleOut: scale }
     steps.unshift(before.refreshedFrom === undefined ? step : { ...step, refreshedFrom: before.refreshedFrom })
     scale = scaleIn

@@ -27,15 +27,19 @@ export const onnxBytes = (name: string): Uint8Array => new Uint8Array(readFileSy
 
 const graphs = new Map<string, NetworkGraph>()
 export function graphOf(name: string): NetworkGraph {
-  let graph = graphs.get(name)
-  if (!graph) graphs.set(name, (graph = importOnnx(onnxBytes(name))))
+  const known = graphs.get(name)
+  if (known) return known
+  const graph = importOnnx(onnxBytes(name))
+  graphs.set(name, graph)
   return graph
 }
 
 const networks = new Map<string, Network>()
 export function networkOf(name: string): Network {
-  let network = networks.get(name)
-  if (!network) networks.set(name, (network = fuse(graphOf(name))))
+  const known = networks.get(name)
+  if (known) return known
+  const network = fuse(graphOf(name))
+  networks.set(name, network)
   return network
 }
 

@@ -1,0 +1,90 @@
+/** Runs a plan on a real evaluator with a key of one party, and refreshes by decrypting and encrypting again. */
+import {
+  Context,
+  Decryptor,
+  Encryptor,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  galoisElementOf,
+  KernelEvaluator,
+  KeyGenerator,
+  type KeySwitchKey,
+  Parameters,
+  SealEvaluator,
+  SecretKey
+} from '@slytherin/ckks'
+import { type Network, type Plan, packInput, packWeight, type RunOptions, run, unpackOutputs } from '@slytherin/engine'
+import { deriveSeed, type Kernel } from '@slytherin/ring'
+
+export interface EncryptedRun {
+  logits: Float64Array[]
+  /** log2 of the tracked noise of the worst output */
+  trackedNoise: number
+  /** decrypted slots of the outputs */
+  slots: Float64Array[]
+  seconds: { keys: number; run: number }
+  context: Context
+}
+
+export async function runEncrypted(
+  plan: Plan,
+  network: Network,
+  samples: readonly ArrayLike<number>[],
+  kernel: Kernel,
+  kind: 'seal' | 'kernel',
+  extra: Partial<RunOptions> = {}
+): Promise<EncryptedRun> {
+  const parameters = Parameters.fromJSON(plan.parameters, { allowInsecure: true })
+  const context = Context.create(parameters, kernel, { parties: plan.parties })
+  const seed = (...labels: (string | number)[]) => deriveSeed(new Uint8Array(32), 'engine test', ...labels)
+  const started = performance.now()
+  const secret = SecretKey.fromSeed(context, seed('secret'))
+  const generator = new KeyGenerator(context)
+  const publicKey = generator.publicKey(secret, seed('public'))
+  const galoisKeys = new Map<number, KeySwitchKey>()
+  for (const rotation of plan.rotations) {
+    const element = galoisElementOf(rotation, parameters.N)
+    galoisKeys.set(element, generator.galoisKey(secret, element))
+  }
+  const evaluator: Evaluator = kind === 'seal' ? await SealEvaluator.create(context) : new KernelEvaluator(context)
+  evaluator.setKeys({ relinearizationKey: generator.relinearizationKey(secret), galoisKeys })
+  const encryptor = new Encryptor(context, publicKey)
+  const decryptor = new Decryptor(context, secret)
+  const encrypt = (values: Float64Array, options: { level: number; scale: number }): EvaluatorCiphertext => {
+    const plaintext = context.encoder.encode(values, options)
+    const ciphertext = encryptor.encrypt(plaintext)
+    const loaded = evaluator.load(ciphertext)
+    plaintext.dispose()
+    ciphertext.dispose()
+    return loaded
+  }
+  const decrypt = (ciphertext: EvaluatorCiphertext): Float64Array => {
+    const stored = evaluator.store(ciphertext)
+    const { real } = decryptor.decrypt(stored)
+    stored.dispose()
+    return real
+  }
+  const ready = performance.now()
+  const outputs = await run(plan, {
+    evaluator,
+    inputs: async index => encrypt(packInput(plan, samples, index), plan.inputs),
+    weights: async index => encrypt(packWeight(plan, network, index), plan.weights.items[index]!),
+    refresher: {
+      async refresh(ciphertexts) {
+        return ciphertexts.map(ciphertext => {
+          const fresh = encrypt(decrypt(ciphertext), { level: parameters.maxLevel, scale: ciphertext.scale })
+          ciphertext.dispose()
+          return fresh
+        })
+      }
+    },
+    ...extra
+  })
+  const finished = performance.now()
+  const slots = outputs.map(decrypt)
+  const trackedNoise = Math.max(...outputs.map(output => output.noise))
+  for (const output of outputs) output.dispose()
+  evaluator.dispose()
+  secret.dispose()
+  return { logits: unpackOutputs(plan, slots), trackedNoise, slots, seconds: { keys: (ready - started) / 1000, run: (finished - ready) / 1000 }, context }
+}
