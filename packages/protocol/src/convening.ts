@@ -8,11 +8,9 @@ import { equalBytes, hash } from './digest.js'
 import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, SignatureError } from './errors.js'
 import { checkCommitments } from './joining.js'
 import { connectionsWith, type Lead } from './lead.js'
-import type { Planner, SessionLimits } from './options.js'
-import { type Architecture, outputCount, type Plan, parsePlan } from './plan.js'
+import type { Planner, PlanningContext, SessionLimits } from './options.js'
+import { type Architecture, outputCount, type Plan } from './plan.js'
 import { hasRole, peersWith, rolesOf } from './roster.js'
-
-const DEFAULT_QUERIES = 16
 
 /** Waits until everybody answers. @throws PartyMissingError naming who did not come in time */
 export async function gatherRoster(lead: Lead, deadline: number): Promise<void> {
@@ -68,26 +66,26 @@ export async function makePlan(lead: Lead, planner: Planner, limits: Partial<Ses
   } catch (error) {
     throw new MalformedMessageError({ peer: owner.peer, kind: 'architectureReply', field: 'json', expected: 'JSON' }, { cause: error })
   }
-  const parties = peersWith(lead.roster, 'key-holder').length
-  const floodingBits = limits.floodingBits ?? MINIMUM_FLOODING_BITS
-  const plan = parsePlan(await planner(architecture, { parties, floodingBits, signal: lead.signal }))
+  const context: PlanningContext = {
+    parties: peersWith(lead.roster, 'key-holder').length,
+    floodingBits: limits.floodingBits ?? MINIMUM_FLOODING_BITS,
+    ...(limits.maximumDecryptions === undefined ? {} : { maximumDecryptions: limits.maximumDecryptions }),
+    signal: lead.signal
+  }
+  const plan = await planner(architecture, context)
   lead.progress({ phase: 'plan', done: 1, total: 1, peer: owner.peer })
   return plan
 }
 
-/** The descriptor for a plan, with the limits asked for or what follows from the number of queries. @throws DescriptorRejectedError */
+/**
+ * The descriptor for a plan, with the quota asked for or what the number of queries needs, otherwise with an equal share of what the plan allows.
+ * @throws DescriptorRejectedError
+ */
 export function describeSession(lead: Lead, plan: Plan, limits: Partial<SessionLimits>): SessionDescriptor {
   const queriers = Math.max(1, peersWith(lead.roster, 'querier').length)
-  const perQuerier = limits.switchesPerQuerier ?? (limits.queries ?? DEFAULT_QUERIES) * outputCount(plan)
-  const maximumDecryptions = limits.maximumDecryptions ?? perQuerier * queriers
-  return createDescriptor({
-    coordinator: lead.self,
-    roster: lead.roster,
-    plan,
-    floodingBits: limits.floodingBits ?? MINIMUM_FLOODING_BITS,
-    maximumDecryptions,
-    switchesPerQuerier: limits.switchesPerQuerier ?? Math.floor(maximumDecryptions / queriers)
-  })
+  const share = Math.floor(plan.maximumDecryptions / queriers)
+  const wanted = limits.queries === undefined ? share : limits.queries * outputCount(plan)
+  return createDescriptor({ coordinator: lead.self, roster: lead.roster, plan, switchesPerQuerier: limits.switchesPerQuerier ?? wanted })
 }
 
 /** Propose, collect acceptances, collect nonces, open. @throws SignatureError, MalformedMessageError naming the party; RemoteFailureError when one refuses */

@@ -60,11 +60,10 @@ export interface DescriptorInit {
   coordinator: string
   roster: readonly RosterEntry[]
   plan: Plan
-  floodingBits: number
-  maximumDecryptions: number
   switchesPerQuerier: number
 }
 
+/** @throws DescriptorRejectedError when the parts contradict each other */
 export function createDescriptor(init: DescriptorInit): SessionDescriptor {
   const descriptor: SessionDescriptor = {
     version: 1,
@@ -74,8 +73,8 @@ export function createDescriptor(init: DescriptorInit): SessionDescriptor {
     roster: canonicalRoster(init.roster),
     parameters: init.plan.parameters,
     plan: init.plan,
-    floodingBits: init.floodingBits,
-    maximumDecryptions: init.maximumDecryptions,
+    floodingBits: init.plan.floodingBits,
+    maximumDecryptions: init.plan.maximumDecryptions,
     switchesPerQuerier: init.switchesPerQuerier,
     batch: init.plan.batch
   }

@@ -46,16 +46,16 @@ export function checkIndex(index: number, count: number, field: string, kind: st
   throw new MalformedMessageError({ peer, kind, field, expected: `below ${count}`, actual: String(index) })
 }
 
-/** A finite number, above zero unless `signed`. @throws MalformedMessageError */
-export function checkFinite(value: number, field: string, kind: string, peer: string, signed = false): void {
-  if (Number.isFinite(value) && (signed || value > 0)) return
-  throw new MalformedMessageError({
-    peer,
-    kind,
-    field,
-    expected: signed ? 'a finite number' : 'a finite number above 0',
-    actual: String(value)
-  })
+/** A finite number above zero. @throws MalformedMessageError */
+export function checkFinite(value: number, field: string, kind: string, peer: string): void {
+  if (Number.isFinite(value) && value > 0) return
+  throw new MalformedMessageError({ peer, kind, field, expected: 'a finite number above 0', actual: String(value) })
+}
+
+/** A finite number not below another. @throws MalformedMessageError */
+export function checkAtLeast(value: number, least: number, field: string, kind: string, peer: string): void {
+  if (Number.isFinite(value) && value >= least) return
+  throw new MalformedMessageError({ peer, kind, field, expected: `a finite number, at least ${least}`, actual: String(value) })
 }
 
 /** A short, non-empty text of visible ASCII. @throws MalformedMessageError */

@@ -1,6 +1,7 @@
 /** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
 export { type Addressing, decodeBody, encodeMessage, type Header, PROTOCOL_VERSION, readHeader } from './codec.js'
 export { Coordinator } from './coordinator.js'
+export * from './cryptography/index.js'
 export * from './cryptography.js'
 export { decodeDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './descriptor.js'
 export * from './errors.js'

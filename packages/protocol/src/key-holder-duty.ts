@@ -7,7 +7,7 @@
  */
 import type { HandlerContext } from './connection.js'
 import { digest, hash, toHex } from './digest.js'
-import { checkBytes, checkFinite, checkList, checkOneOf, checkText, type Handlers, type PartyComponents } from './duties.js'
+import { checkAtLeast, checkBytes, checkFinite, checkList, checkOneOf, checkText, type Handlers, type PartyComponents } from './duties.js'
 import { QuotaExceededError, ShareConflictError, UnknownMemberError } from './errors.js'
 import type { Phase } from './options.js'
 import type { PartySession } from './party-session.js'
@@ -85,7 +85,7 @@ export class KeyHolderDuty {
       checkText(body.instance, 'instance', kind, context.peer)
       checkText(body.query, 'query', kind, context.peer)
       checkOneOf(body.level, [plan.output.level], 'level', kind, context.peer)
-      checkFinite(body.noise, 'noise', kind, context.peer, true)
+      checkAtLeast(body.noise, plan.output.noise, 'noise', kind, context.peer)
       checkList(body.c1, record.sizes.switchCount, record.sizes.switchC1, 'c1', kind, context.peer)
       const targetKey = this.#resultKeys.get(body.querier)
       if (targetKey === undefined) {

@@ -79,15 +79,15 @@ export interface Deadlines {
 
 export const DEFAULT_DEADLINES: Deadlines = { idle: 25_000, roster: 300_000, longest: 900_000, heartbeat: 5_000 }
 
-/** Numbers that the coordinator puts into the descriptor. */
+/** Numbers that the coordinator asks of the planner and puts into the descriptor. */
 export interface SessionLimits {
   /** Statistical security of flooding, at least 30 bits. Default 30. */
   floodingBits: number
-  /** Ciphertexts that may be switched in the whole session (τ of the flooding formula). Default: what `queries` need. */
+  /** Ciphertexts that may be switched in the whole session (τ of the flooding formula). Default: the planner's. */
   maximumDecryptions: number
-  /** Ciphertexts that may be switched for each querier. Default: maximumDecryptions / queriers. */
+  /** Ciphertexts that may be switched for each querier. Default: what `queries` need, otherwise an equal share of maximumDecryptions. */
   switchesPerQuerier: number
-  /** Queries that one querier is to have answered, used for the defaults above. Default 16. */
+  /** Queries that one querier is to have answered. */
   queries: number
 }
 
@@ -107,6 +107,8 @@ export interface PlanningContext {
   /** Number of key holders. */
   parties: number
   floodingBits: number
+  /** Where the coordinator's limits name it. */
+  maximumDecryptions?: number
   signal: AbortSignal
 }
 

@@ -1,6 +1,7 @@
 import {
   decodeFailure,
   encodeFailure,
+  galoisElements,
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
@@ -27,6 +28,9 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 async function refusal(promise: Promise<unknown>): Promise<ProtocolError> {
   return (await rejection<RemoteFailureError>(promise)).remote
 }
+
+/** Of a Galois key that the plan needs: 3^4 mod 64. */
+const ELEMENT = 17
 
 const ABORT = { proposal: new Uint8Array(32), code: 'x', culprit: 'x', phase: 'x', reason: 'x' }
 
@@ -105,23 +109,23 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('whose sequence number was skipped, or is far ahead', async () => {
-    await wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 5 })
-    const late = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 4 }))
+    await wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { sequence: 5 })
+    const late = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { sequence: 4 }))
     expect(late).toBeInstanceOf(OutOfOrderMessageError)
-    const again = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 4 }))
+    const again = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { sequence: 4 }))
     expect(again).toBeInstanceOf(ReplayedMessageError)
-    const ahead = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { sequence: 5000 }))
+    const ahead = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { sequence: 5000 }))
     expect(ahead).toBeInstanceOf(OutOfOrderMessageError)
-    const lane = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { lane: 77 }))
+    const lane = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { lane: 77 }))
     expect(lane).toMatchObject({ code: 'malformed-message', field: 'lane' })
   })
 
   it('of another session', async () => {
-    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { session: new Uint8Array(32).fill(7) }))
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { session: new Uint8Array(32).fill(7) }))
     expect(error).toBeInstanceOf(WrongSessionError)
-    const none = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { session: new Uint8Array(0) }))
+    const none = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { session: new Uint8Array(0) }))
     expect(none).toBeInstanceOf(WrongSessionError)
-    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 3 }, { session: proposalOf(wire) }))).toBeInstanceOf(
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: ELEMENT }, { session: proposalOf(wire) }))).toBeInstanceOf(
       WrongSessionError
     )
   })
@@ -135,7 +139,7 @@ describe('a message that is refused changes nothing', () => {
     expect(await refusal(wire.send('holderA', EVALUATOR, 'queryOpen', { query: 'q', querier: 'querier', samples: 1 }))).toBeInstanceOf(
       NotPermittedError
     )
-    const receiver = await refusal(wire.send(EVALUATOR, 'owner', 'galois', { element: 3 }))
+    const receiver = await refusal(wire.send(EVALUATOR, 'owner', 'galois', { element: ELEMENT }))
     expect(receiver).toMatchObject({ code: 'not-permitted', field: 'receiver' })
     const abort = await refusal(
       wire.send('holderB', 'holderA', 'abort', { ...ABORT, proposal: proposalOf(wire) }, { session: new Uint8Array(0) })
@@ -145,11 +149,17 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('that asks a key holder for what the plan does not need', async () => {
-    const element = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 5 }))
-    expect(element).toMatchObject({ code: 'malformed-message', kind: 'galois', field: 'element', expected: '3 or 9 or 11', actual: '5' })
-    const request = { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('c1 x')] }
-    const level = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, level: 0 }))
-    expect(level).toMatchObject({ code: 'malformed-message', kind: 'refresh', field: 'level', expected: '1 or 2', actual: '0' })
+    const element = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 1 }))
+    expect(element).toMatchObject({
+      code: 'malformed-message',
+      kind: 'galois',
+      field: 'element',
+      expected: galoisElements(parties.plan).join(' or '),
+      actual: '1'
+    })
+    const request = { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 x')] }
+    const level = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, level: 2 }))
+    expect(level).toMatchObject({ code: 'malformed-message', kind: 'refresh', field: 'level', expected: '3', actual: '2' })
     const scale = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, scale: Number.NaN }))
     expect(scale).toMatchObject({ field: 'scale' })
     const none = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: [] }))
@@ -158,7 +168,7 @@ describe('a message that is refused changes nothing', () => {
       wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: Array.from({ length: 9 }, () => bytes('c1 x')) })
     )
     expect(many).toBeInstanceOf(OversizedMessageError)
-    const long = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: [new Uint8Array(5000)] }))
+    const long = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: [new Uint8Array(6000)] }))
     expect(long).toMatchObject({ code: 'malformed-message', field: 'c1[0]' })
     const text = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, instance: 'two words' }))
     expect(text).toMatchObject({ field: 'instance' })
@@ -166,19 +176,19 @@ describe('a message that is refused changes nothing', () => {
 
   it('with a residue out of range, told by the cryptography', async () => {
     const error = await refusal(
-      wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('garbage')] })
+      wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('garbage')] })
     )
     expect(error).toBeInstanceOf(ResidueRangeError)
     expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh' })
     // The instance is still free for the right bytes.
-    await wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('c1 right')] })
+    await wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 right')] })
   })
 
   it('that wants a second, different share', async () => {
-    const request = { instance: 'i', level: 1, scale: 64, magnitude: 1, c1: [bytes('c1 first')] }
+    const request = { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 first')] }
     await wire.send(EVALUATOR, 'holderA', 'refresh', request)
     await wire.send(EVALUATOR, 'holderA', 'refresh', request)
-    for (const other of [{ c1: [bytes('c1 other')] }, { scale: 65 }, { magnitude: 2 }, { level: 2 }]) {
+    for (const other of [{ c1: [bytes('c1 other')] }, { scale: 65 }, { magnitude: 2 }]) {
       const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, ...other }))
       expect(error).toBeInstanceOf(ShareConflictError)
       expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh', field: 'c1' })
@@ -201,15 +211,18 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('that switches to an unregistered key, beyond the quota, or for another result', async () => {
-    const request = { query: 'q', querier: 'querier', instance: 's0', level: 0, noise: 3, c1: [bytes('c1 a'), bytes('c1 b')] }
+    const { level, noise } = parties.plan.output
+    const request = { query: 'q', querier: 'querier', instance: 's0', level, noise, c1: [bytes('c1 a'), bytes('c1 b')] }
     const unregistered = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, querier: 'owner' }))
     expect(unregistered).toMatchObject({ code: 'unknown-member', field: 'querier', actual: 'owner' })
-    // Two queries of two ciphertexts each: four in all, of which the last test of every case takes two.
+    // Two queries of three ciphertexts each: six in all, of which the query after every case takes three.
     await wire.send(EVALUATOR, 'holderA', 'switch', request)
     await wire.send(EVALUATOR, 'holderA', 'switch', request)
-    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, noise: 2 }))).toBeInstanceOf(ShareConflictError)
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, noise: noise + 1 }))).toBeInstanceOf(ShareConflictError)
+    const quiet = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', noise: noise - 1 }))
+    expect(quiet).toMatchObject({ code: 'malformed-message', field: 'noise' })
     const beyond = await refusal(
-      wire.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', c1: [bytes('c1 c'), bytes('c1 d'), bytes('c1 e')] })
+      wire.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', c1: ['c', 'd', 'e', 'f'].map(bytes) })
     )
     expect(beyond).toBeInstanceOf(OversizedMessageError)
     const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } } })
@@ -217,16 +230,16 @@ describe('a message that is refused changes nothing', () => {
     const otherRun = another.coordinator.run()
     await another.member('querier').ready()
     await other.send(EVALUATOR, 'holderA', 'switch', request)
-    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', c1: [bytes('c1 c')] }))
+    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1' }))
     expect(quota).toBeInstanceOf(QuotaExceededError)
-    expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 1' })
+    expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 2' })
     another.coordinator.close()
     await otherRun
   })
 
   it('of a query that is not the sender’s, has no such input, or lacks inputs', async () => {
     const open = { query: 'q1', querier: 'querier', samples: 1 }
-    expect(await refusal(wire.send('querier', EVALUATOR, 'queryOpen', { ...open, samples: 5 }))).toMatchObject({ field: 'samples' })
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryOpen', { ...open, samples: 13 }))).toMatchObject({ field: 'samples' })
     expect(await refusal(wire.send('querier', EVALUATOR, 'queryOpen', { ...open, querier: 'owner' }))).toMatchObject({
       code: 'not-permitted'
     })
@@ -237,9 +250,9 @@ describe('a message that is refused changes nothing', () => {
     await wire.send('querier', EVALUATOR, 'queryOpen', open)
     const { self } = wire.network.transport('querier')
     expect(self).toBe('querier')
-    expect(await refusal(wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index: 4, ciphertext: bytes('x') }))).toMatchObject({
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index: 3, ciphertext: bytes('x') }))).toMatchObject({
       field: 'index',
-      expected: 'below 4'
+      expected: 'below 3'
     })
     expect(await refusal(wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index: 0, ciphertext: bytes('x') }))).toMatchObject({
       code: 'malformed-message',
@@ -252,14 +265,14 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('that brings results nobody asked for', async () => {
-    const result = { query: 'q9', owner: 'querier', samples: 1, index: 0, total: 2, ciphertext: bytes('x') }
+    const result = { query: 'q9', owner: 'querier', samples: 1, index: 0, total: 3, ciphertext: bytes('x') }
     expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', result))).toBeInstanceOf(OutOfOrderMessageError)
-    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, total: 3 }))).toMatchObject({ field: 'total' })
-    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, index: 2 }))).toMatchObject({ field: 'index' })
+    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, total: 2 }))).toMatchObject({ field: 'total' })
+    expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, index: 3 }))).toMatchObject({ field: 'index' })
   })
 
   it('and the refusal survives its encoding', async () => {
-    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 5 }))
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'galois', { element: 1 }))
     expect(decodeFailure(encodeFailure(error), 'holderA')).toEqual(error)
   })
 })

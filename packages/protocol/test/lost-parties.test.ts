@@ -8,7 +8,7 @@ import {
   type SessionSummary
 } from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
-import { type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
+import { ARCHITECTURE, type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
 import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'
 import { FakeSigner } from './support/fake-signer.js'
 import { kindOf } from './support/wire.js'
@@ -207,7 +207,7 @@ describe('the coordinator', () => {
       transport: parties.network.transport(EVALUATOR),
       signer: new FakeSigner(EVALUATOR),
       roster: parties.roster,
-      cryptography: new FakeCryptography(EVALUATOR),
+      cryptography: new FakeCryptography(EVALUATOR, ARCHITECTURE),
       planner: () => parties.plan,
       policy: { allowInsecure: true }
     })

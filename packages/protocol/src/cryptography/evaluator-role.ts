@@ -132,7 +132,7 @@ export class EvaluatorRole {
   }
 
   #refresher(query: string, callbacks: EvaluationCallbacks): Refresher {
-    const { context, sessionId, parties } = this.#session
+    const { context, plan, sessionId, parties } = this.#session
     let requests = 0
     return {
       refresh: async (handles, step) => {
@@ -144,9 +144,8 @@ export class EvaluatorRole {
           return stored
         })
         try {
-          const level = ciphertexts[0]!.level
-          const scale = ciphertexts[0]!.scale
-          const magnitude = Math.max(...ciphertexts.map(ciphertext => ciphertext.magnitude))
+          // What the key holders have in the signed plan, to the last bit.
+          const { level, scale, magnitude } = plan.refreshes.find(refresh => refresh.step === step.index)!
           const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
           const shares = await callbacks.refresh({ instance, level, scale, magnitude, c1 })
           this.#abort.signal.throwIfAborted()

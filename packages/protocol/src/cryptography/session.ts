@@ -4,7 +4,7 @@
 import { Context, Encryptor, Parameters, type PublicKey } from '@slytherin/ckks'
 import { type Plan, parsePlan } from '@slytherin/engine'
 import { PublicKeyGeneration } from '@slytherin/mhe'
-import type { Kernel } from '@slytherin/ring'
+import type { Kernel, Polynomial } from '@slytherin/ring'
 import type { SessionParameters } from '../cryptography.js'
 import type { Role } from '../roster.js'
 
@@ -37,17 +37,14 @@ export class OpenSession {
   /** Sums the signed shares of all key holders, in party order. */
   setPublicKey(shares: readonly Uint8Array[]): void {
     const generation = new PublicKeyGeneration(this.context, this.sessionId)
-    const parsed = shares.map(bytes => generation.deserialize(bytes))
+    const parsed: Polynomial[] = []
     try {
-      const sum = generation.aggregate(parsed)
-      try {
-        const key = generation.finalize(sum)
-        this.#encryptor = new Encryptor(this.context, key)
-        this.#publicKey?.dispose()
-        this.#publicKey = key
-      } finally {
-        sum.dispose()
-      }
+      for (const bytes of shares) parsed.push(generation.deserialize(bytes))
+      // The sum becomes part of the key.
+      const key = generation.finalize(generation.aggregate(parsed))
+      this.#publicKey?.dispose()
+      this.#publicKey = key
+      this.#encryptor = new Encryptor(this.context, key)
     } finally {
       for (const share of parsed) share.dispose()
     }

@@ -1,3 +1,4 @@
+import { parseArchitecture, plan } from '@slytherin/engine'
 import {
   Coordinator,
   type CoordinatorOptions,
@@ -7,7 +8,6 @@ import {
   MemoryNetwork,
   type Plan,
   type ProgressEvent,
-  parsePlan,
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
@@ -18,7 +18,7 @@ export const EVALUATOR = 'evaluator'
 
 export interface CohortOptions {
   roles: Record<string, Role[]>
-  plan?: Partial<Plan>
+  maximumDecryptions?: number
   deadlines?: Partial<Deadlines>
   coordinator?: Partial<CoordinatorOptions>
   member?: (peer: string) => Partial<MemberOptions>
@@ -39,24 +39,45 @@ export interface Cohort {
   restart(peer: string): Member
 }
 
-export function testPlan(parties: number, changes: Partial<Plan> = {}): Plan {
-  return parsePlan({
-    version: 1,
-    model: 'fake',
-    parties,
-    batch: 4,
-    batchBlocks: 2,
-    parameters: { logN: 4, primes: ['97', '193', '257'], specialPrimes: ['353'], scale: 2 ** 6, insecure: true },
-    rotations: [1, 2, -1],
-    inputs: { count: 2, level: 2 },
-    weights: { count: 7 },
-    refreshes: [
-      { level: 1, ciphertextsPerBlock: 2 },
-      { level: 2, ciphertextsPerBlock: 1 }
-    ],
-    output: { level: 0, ciphertextsPerBlock: 1 },
-    ...changes
-  })
+const dense = (inputs: number, outputs: number) => ({
+  kind: 'affine',
+  name: `dense ${inputs} to ${outputs}`,
+  inputs,
+  outputs,
+  operations: [{ kind: 'dense', inputs, outputs }],
+  weightMagnitude: 1,
+  biasMagnitude: 1,
+  outputMagnitude: 4
+})
+
+export const ARCHITECTURE = parseArchitecture({
+  version: 1,
+  name: 'tiny',
+  input: { shape: [4], magnitude: 1 },
+  layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
+  output: { features: 2, largest: 4, final: 'none' }
+})
+
+const plans = new Map<string, Plan>()
+
+/** A real plan, in a ring far too small for anything but tests: 12 samples in 3 batch blocks of one ciphertext each, two refreshes. */
+export function testPlan(parties: number, maximumDecryptions = 60): Plan {
+  const key = `${parties} ${maximumDecryptions}`
+  let known = plans.get(key)
+  if (known === undefined) {
+    known = plan(ARCHITECTURE, {
+      batch: 12,
+      data: 'encrypted',
+      weights: 'encrypted',
+      parties,
+      logN: 5,
+      minimumRefreshes: 2,
+      floodingBits: 30,
+      maximumDecryptions
+    })
+    plans.set(key, known)
+  }
+  return known
 }
 
 /** Parties in one process, members started, nothing running yet. */
@@ -64,13 +85,13 @@ export function cohort(options: CohortOptions): Cohort {
   const network = new MemoryNetwork()
   const roster = Object.entries(options.roles).map(([peer, roles]) => ({ peer, roles }))
   const holders = roster.filter(({ roles }) => roles.includes('key-holder')).length
-  const plan = testPlan(holders, options.plan)
+  const agreed = testPlan(holders, options.maximumDecryptions)
   const cryptography = new Map<string, FakeCryptography>()
   const members = new Map<string, Member>()
   const progress: (ProgressEvent & { at: string })[] = []
   const refused: { error: Error; peer: string; at: string }[] = []
   const common = (peer: string): MemberOptions => {
-    const fake = new FakeCryptography(peer)
+    const fake = new FakeCryptography(peer, ARCHITECTURE)
     cryptography.set(peer, fake)
     return {
       transport: network.transport(peer),
@@ -91,7 +112,7 @@ export function cohort(options: CohortOptions): Cohort {
   }
   let coordinator: Coordinator | undefined
   for (const { peer, roles } of roster) {
-    if (roles.includes('evaluator')) coordinator = new Coordinator({ ...common(peer), planner: () => plan, ...options.coordinator })
+    if (roles.includes('evaluator')) coordinator = new Coordinator({ ...common(peer), planner: () => agreed, ...options.coordinator })
     else start(peer)
   }
   return {
@@ -102,7 +123,7 @@ export function cohort(options: CohortOptions): Cohort {
     cryptography,
     progress,
     refused,
-    plan,
+    plan: agreed,
     member: peer => members.get(peer)!,
     fake: peer => cryptography.get(peer)!,
     restart: start

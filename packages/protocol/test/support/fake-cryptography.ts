@@ -45,7 +45,7 @@ export class FakeCryptography implements PartyCryptography {
 
   constructor(
     readonly self: string,
-    readonly shape: Architecture = { name: 'fake' } as unknown as Architecture
+    readonly shape: Architecture
   ) {}
 
   async #enter(method: string): Promise<string> {
@@ -211,13 +211,13 @@ export class FakeCryptography implements PartyCryptography {
       callbacks.progress({ done: step, total: steps, step: `layer ${step}` })
       const c1 = Array.from({ length: refresh.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} ${step} ${k}`))
       const instance = `${query}/refresh/${step}`
-      const shares = await callbacks.refresh({ instance, level: refresh.level, scale: 2 ** 20, magnitude: 3, c1 })
+      const shares = await callbacks.refresh({ instance, level: refresh.level, scale: refresh.scale, magnitude: refresh.magnitude, c1 })
       this.#check(shares, c1, 'refresh', `${session} ${instance}`)
       await this.#enter('evaluating')
     }
     const c1 = Array.from({ length: plan.output.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} output ${k}`))
     const instance = `${query}/switch`
-    const shares = await callbacks.switchShares({ instance, level: plan.output.level, noise: 4.5, c1 })
+    const shares = await callbacks.switchShares({ instance, level: plan.output.level, noise: plan.output.noise, c1 })
     this.#check(shares, c1, 'switch', `${session} ${instance}`)
     callbacks.progress({ done: steps, total: steps, step: 'done' })
     // The key that the holders switched to is in every share.
