@@ -18,6 +18,7 @@ import type { Parameters } from '../parameters.js'
 import { StoredKeys } from './evaluation-keys.js'
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
 import { type Decomposition, KeySwitch } from './key-switch.js'
+import { type LinearTransform, LinearTransformer } from './linear-transform.js'
 import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
 import { type Factors, Products } from './products.js'
 
@@ -36,6 +37,7 @@ export class KernelEvaluator implements Evaluator {
   private readonly keys: StoredKeys
   private readonly keySwitch: KeySwitch
   private readonly products: Products
+  private readonly transformer: LinearTransformer
 
   constructor(private readonly context: Context) {
     this.parameters = context.parameters
@@ -44,6 +46,7 @@ export class KernelEvaluator implements Evaluator {
     this.keys = new StoredKeys(context)
     this.keySwitch = new KeySwitch(context)
     this.products = new Products(context.ring)
+    this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
   }
 
   /** Takes copies, in place of the keys it had. A key for levels up to `key.level` serves those. @throws KeyMismatchError, ForeignOperandError, InvalidGaloisElementError */
@@ -222,6 +225,13 @@ export class KernelEvaluator implements Evaluator {
     const own = this.ciphertext('withMagnitude', a)
     own.restate({ ...metadataOf(own), magnitude: this.rules.withMagnitude(bound) })
     return own
+  }
+
+  /** The map of the slots that `transform` encodes, by double hoisting; scale a.scale·transform.scale. @throws MissingKeyError, LevelMismatchError, DegreeMismatchError */
+  linearTransform(a: EvaluatorCiphertext, transform: LinearTransform): EvaluatorCiphertext {
+    const own = this.ciphertext('linearTransform', a)
+    const state = this.transformer.state(own, transform)
+    return this.result(state, () => this.transformer.apply(own, transform))
   }
 
   /** Releases the keys. Ciphertexts still held by callers must be disposed by them. */
