@@ -1,0 +1,86 @@
+/**
+ * Lays out a scenario on this machine: a state directory with identity and keystore, a free port and a configuration for every party.
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, statePaths } from '@slytherin/node'
+import { stringify } from 'yaml'
+import { type PartyDescription, partiesOf, type Scenario } from './scenario.js'
+
+export interface DeployedParty extends PartyDescription {
+  readonly peer: string
+  readonly configuration: string
+}
+
+/** @param directory made anew; everything of the scenario lies below it */
+export async function deploy(scenario: Scenario, directory: string): Promise<DeployedParty[]> {
+  await rm(directory, { recursive: true, force: true })
+  const described = partiesOf(scenario)
+  const parties = await Promise.all(
+    described.map(async party => {
+      const home = join(directory, party.name)
+      const state = join(home, 'state')
+      const keyFile = join(home, 'key')
+      const peer = await makeState(state, keyFile)
+      const port = party.roles.includes('evaluator') ? await freePort() : undefined
+      return { ...party, keyFile, home, state, peer, addresses: port === undefined ? [] : [`/ip4/127.0.0.1/tcp/${port}`] }
+    })
+  )
+  const roster = parties.map(({ name, peer, roles, addresses }) => ({ name, peerId: peer, roles, addresses }))
+  return await Promise.all(
+    parties.map(async party => {
+      const file = join(party.home, 'party.yaml')
+      const { floodingBits, maximumDecryptions, minimumRefreshes } = scenario.session
+      const asks = party.roles.includes('data-owner')
+      const configuration = {
+        name: party.name,
+        state: party.state,
+        keystore: { keyFile: party.keyFile },
+        network: { listen: party.addresses },
+        roster,
+        session: {
+          batch: scenario.batch ?? scenario.images,
+          floodingBits,
+          minimumRefreshes,
+          queries: Math.ceil(scenario.images / (scenario.batch ?? scenario.images)),
+          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+        },
+        ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration: { manifest: scenario.manifest } } : {}),
+        ...(asks ? { samples: samplesOf(scenario) } : {}),
+        evaluator: scenario.evaluator,
+        log: { level: 'silent' }
+      }
+      await writeFile(file, stringify(configuration), { mode: 0o600 })
+      return { name: party.name, roles: party.roles, peer: party.peer, configuration: file }
+    })
+  )
+}
+
+async function makeState(state: string, keyFile: string): Promise<string> {
+  await mkdir(state, { recursive: true, mode: 0o700 })
+  await createKeyFile(keyFile)
+  using material = await loadKeyMaterial({ kind: 'key-file', path: keyFile })
+  const paths = statePaths(state)
+  const identity = await createIdentity(paths.identity, material)
+  await createKeystore(paths.keystore, material)
+  return identity.peer
+}
+
+function samplesOf(scenario: Scenario): object {
+  const { samples, normalisation } = scenario.data
+  return { [samples.endsWith('.npy') ? 'npy' : 'idx']: samples, count: scenario.images, normalisation }
+}
+
+/** A port of loopback that nobody listens on now. */
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}

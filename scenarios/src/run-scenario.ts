@@ -1,0 +1,109 @@
+/** Runs one scenario from nothing to a report: deploys, starts a process per party, waits, holds the answers against the clear network. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ErrorReport, PartyEvent, SessionReport } from '@slytherin/node'
+import { type ClearReference, clearReference } from './clear-reference.js'
+import { deploy } from './deployment.js'
+import { MemoryWatch } from './memory.js'
+import { type RunningParty, startParty } from './processes.js'
+import { makeReport, type ScenarioReport } from './report.js'
+import type { Scenario } from './scenario.js'
+
+/** The command that a party is. */
+const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
+
+/** A party ended before its work was done; says which, and what it said last. */
+export class PartyFailedError extends Error {
+  override name = 'PartyFailedError'
+  constructor(
+    readonly party: string,
+    readonly exitCode: number,
+    readonly errors: ReadonlyMap<string, ErrorReport>
+  ) {
+    const lines = [...errors].map(([name, error]) => `  ${name}: ${error.name}: ${error.message}`)
+    super([`${party} ended with exit code ${exitCode}`, ...lines].join('\n'))
+  }
+}
+
+export interface ScenarioOutcome {
+  readonly report: ScenarioReport
+  readonly predictions: readonly number[]
+  readonly clear: ClearReference
+}
+
+export interface ScenarioRunOptions {
+  /** Called for every event of every party. */
+  readonly onEvent?: (party: string, event: PartyEvent) => void
+  /** Called for every line that is not an event. */
+  readonly onNoise?: (party: string, line: string) => void
+  /** Leave states and configurations in place. */
+  readonly keep?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** @throws PartyFailedError */
+export async function runScenario(scenario: Scenario, options: ScenarioRunOptions = {}): Promise<ScenarioOutcome> {
+  const start = performance.now()
+  const directory = await mkdtemp(join(tmpdir(), 'slytherin-scenario-'))
+  const memory = new MemoryWatch()
+  const running: RunningParty[] = []
+  try {
+    const parties = await deploy(scenario, directory)
+    const sessions = new Map<string, SessionReport>()
+    const errors = new Map<string, ErrorReport>()
+    let logits: (readonly number[])[] = []
+    let predictions: readonly number[] = []
+    for (const party of parties) {
+      const child = startParty(
+        party,
+        COMMAND,
+        event => {
+          options.onEvent?.(party.name, event)
+          if (event.event === 'session') sessions.set(party.name, event)
+          else if (event.event === 'error') errors.set(party.name, event.error)
+          else if (event.event === 'result') {
+            logits = [...event.logits]
+            predictions = event.predictions
+          }
+        },
+        line => options.onNoise?.(party.name, line)
+      )
+      running.push(child)
+      memory.watch(party.name, child.processId)
+    }
+    memory.start()
+    options.signal?.addEventListener('abort', () => stopAll(running), { once: true })
+    const clearing = clearReference(scenario)
+    clearing.catch(() => undefined)
+    await Promise.all(
+      running.map(async child => {
+        const code = await child.ended
+        if (code !== 0) {
+          stopAll(running)
+          throw new PartyFailedError(child.party.name, code, errors)
+        }
+      })
+    )
+    options.signal?.throwIfAborted()
+    const totalSeconds = (performance.now() - start) / 1000
+    const clear = await clearing
+    const peakMemoryBytes = memory.peak
+    const report = makeReport(
+      scenario,
+      { parties, sessions, logits, totalSeconds, peakMemoryBytes, peakMemoryByParty: memory.peaks },
+      clear
+    )
+    return { report, predictions, clear }
+  } finally {
+    memory.stop()
+    stopAll(running)
+    await Promise.allSettled(running.map(child => child.ended))
+    if (options.keep !== true) await rm(directory, { recursive: true, force: true })
+  }
+}
+
+function stopAll(running: readonly RunningParty[]): void {
+  for (const child of running) child.kill()
+}

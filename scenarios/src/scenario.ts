@@ -1,0 +1,113 @@
+/** A scenario file: which parties there are, what they hold, what is asked. Paths are relative to the file. */
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { ROLES } from '@slytherin/protocol'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+const count = z.number().int().positive()
+
+const partySchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]*$/, { error: 'expected lower-case letters, digits and dashes' }),
+  roles: z.array(z.enum(ROLES)).min(1),
+  /** Several parties of the same kind: named name-1, name-2, …; `--parties` sets it. */
+  count: count.optional()
+})
+
+export const scenarioSchema = z.strictObject({
+  name: z.string().min(1),
+  description: z.string().default(''),
+  model: z.string().min(1),
+  /** Where the model owner finds the ranges of its activations. */
+  manifest: z.string().min(1),
+  data: z.strictObject({
+    /** IDX (gzip or plain) or NumPy file of the samples. */
+    samples: z.string().min(1),
+    /** IDX (gzip or plain) or NumPy file of the labels. */
+    labels: z.string().min(1),
+    normalisation: z
+      .strictObject({ scale: z.number().default(1), mean: z.number().default(0), deviation: z.number().positive().default(1) })
+      .prefault({})
+  }),
+  /** How many samples are asked about; `--images` overrides. */
+  images: count.default(64),
+  /** Samples per query that the plan is made for; the number of images when absent. */
+  batch: count.optional(),
+  parties: z.array(partySchema).min(1),
+  session: z
+    .strictObject({
+      floodingBits: z.number().int().min(30).default(30),
+      maximumDecryptions: count.optional(),
+      minimumRefreshes: z.number().int().min(0).default(0)
+    })
+    .prefault({}),
+  evaluator: z.enum(['kernel', 'seal']).default('kernel'),
+  /** What makes the run a failure. */
+  expect: z
+    .strictObject({
+      /** Least fraction of images whose encrypted prediction equals the clear one. */
+      agreement: z.number().min(0).max(1).default(1),
+      /** Largest logit error, as a fraction of the largest logit. */
+      logitError: z.number().positive().default(0.01)
+    })
+    .prefault({})
+})
+
+export type Scenario = z.infer<typeof scenarioSchema>
+
+export interface PartyDescription {
+  readonly name: string
+  readonly roles: readonly (typeof ROLES)[number][]
+}
+
+/** Options of the command line, which go before the file. */
+export interface ScenarioOverrides {
+  readonly parties?: number
+  readonly images?: number
+  readonly evaluator?: 'kernel' | 'seal'
+  readonly model?: string
+}
+
+/** The file is missing, is not YAML, or says something that it must not. */
+export class ScenarioFileError extends Error {
+  override name = 'ScenarioFileError'
+}
+
+/** @throws ScenarioFileError naming file, key, what was expected */
+export async function loadScenario(file: string, overrides: ScenarioOverrides = {}): Promise<Scenario> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new ScenarioFileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`, { cause: error })
+  })
+  let content: unknown
+  try {
+    content = parse(text)
+  } catch (error) {
+    throw new ScenarioFileError(`${file}: not YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+  const checked = scenarioSchema.safeParse(content)
+  if (!checked.success) {
+    const lines = checked.error.issues.map(issue => `  ${issue.path.join('.') || 'file'}: ${issue.message}`)
+    throw new ScenarioFileError(`${file}:\n${lines.join('\n')}`)
+  }
+  const scenario = checked.data
+  const here = dirname(resolve(file))
+  scenario.data.samples = resolve(here, scenario.data.samples)
+  scenario.data.labels = resolve(here, scenario.data.labels)
+  scenario.manifest = resolve(here, scenario.manifest)
+  scenario.model = overrides.model === undefined ? resolve(here, scenario.model) : resolve(overrides.model)
+  if (overrides.images !== undefined) scenario.images = overrides.images
+  if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator
+  if (overrides.parties !== undefined) {
+    const several = scenario.parties.find(party => party.count !== undefined)
+    if (several === undefined) throw new ScenarioFileError(`${file}: --parties: no party of this scenario has a count`)
+    several.count = overrides.parties
+  }
+  return scenario
+}
+
+/** Every party of the scenario by its own name. */
+export function partiesOf(scenario: Scenario): PartyDescription[] {
+  return scenario.parties.flatMap(({ name, roles, count }) =>
+    count === undefined ? [{ name, roles }] : Array.from({ length: count }, (_, k) => ({ name: `${name}-${k + 1}`, roles }))
+  )
+}
