@@ -170,6 +170,20 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
     'Plan for as many parties as the roster has key holders.'
   )
   demand(
+    plan.floodingBits === descriptor.floodingBits,
+    'floodingBits',
+    `the plan's ${plan.floodingBits}`,
+    descriptor.floodingBits,
+    'Plan for the flooding that is proposed.'
+  )
+  demand(
+    plan.maximumDecryptions === descriptor.maximumDecryptions,
+    'maximumDecryptions',
+    `the plan's ${plan.maximumDecryptions}`,
+    descriptor.maximumDecryptions,
+    'Plan for the number of decryptions that is proposed.'
+  )
+  demand(
     plan.batch === descriptor.batch,
     'batch',
     `the plan's ${plan.batch}`,

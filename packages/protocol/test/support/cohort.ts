@@ -71,6 +71,7 @@ export function testPlan(parties: number, maximumDecryptions = 60): Plan {
       weights: 'encrypted',
       parties,
       logN: 5,
+      insecure: true,
       minimumRefreshes: 2,
       floodingBits: 30,
       maximumDecryptions

@@ -1,0 +1,258 @@
+import {
+  type Bodies,
+  decodeBody,
+  decodeFailure,
+  type ErrorCode,
+  type ErrorDetails,
+  encodeFailure,
+  encodeMessage,
+  errorFromCode,
+  type Kind,
+  MalformedMessageError,
+  messageSizes,
+  ProtocolError,
+  RemoteFailureError,
+  readHeader,
+  translateError
+} from '@slytherin/protocol'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { cohort, EVALUATOR, SEPARATE, samples, testPlan } from './support/cohort.js'
+import { Wire } from './support/wire.js'
+
+const SIZES = messageSizes(testPlan(3))
+const bytes = (maximum: number) => fc.uint8Array({ maxLength: maximum })
+const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+const text = fc.string({ maxLength: 40 })
+const finite = fc.double({ noNaN: true })
+
+/** Bodies of every shape: empty, numbers, texts, doubles, byte strings, lists, nested. */
+const BODIES = {
+  hello: fc.constant({}),
+  helloReply: fc.record({ roles: fc.array(text, { maxLength: 8 }) }),
+  propose: fc.record({ descriptor: bytes(300) }),
+  acceptance: fc.record({ commitment: bytes(40), signature: bytes(80), resultKey: bytes(300) }),
+  commitments: fc.record({
+    entries: fc.array(fc.record({ peer: text, commitment: bytes(40), resultKeyHash: bytes(40), signature: bytes(80) }), { maxLength: 6 })
+  }),
+  open: fc.record({
+    nonces: fc.array(fc.record({ peer: text, nonce: bytes(40) }), { maxLength: 6 }),
+    resultKeys: fc.array(fc.record({ peer: text, key: bytes(100) }), { maxLength: 3 })
+  }),
+  galois: fc.record({ element: uint32 }),
+  shares: fc.record({ shares: fc.array(bytes(200), { maxLength: 3 }) }),
+  queryResult: fc.record({ query: text, owner: text, samples: uint32, index: uint32, total: uint32, ciphertext: bytes(300) }),
+  refresh: fc.record({ instance: text, level: uint32, scale: finite, magnitude: finite, c1: fc.array(bytes(200), { maxLength: 3 }) }),
+  switch: fc.record({
+    query: text,
+    querier: text,
+    instance: text,
+    level: uint32,
+    noise: finite,
+    c1: fc.array(bytes(200), { maxLength: 3 })
+  }),
+  ping: fc.record({ lane: uint32, sequence: uint32 }),
+  pong: fc.record({ working: fc.boolean() })
+} satisfies { [K in Kind]?: fc.Arbitrary<Bodies[K]> }
+
+const KINDS = Object.keys(BODIES) as (keyof typeof BODIES)[]
+
+/** Views into larger buffers and Buffers are the same bytes. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return [...value]
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]))
+  return Object.is(value, -0) ? 0 : value
+}
+
+describe('messages', () => {
+  it.each(KINDS)('%s survives its bytes', kind => {
+    const address = fc.record({ session: fc.constantFrom(new Uint8Array(0), new Uint8Array(32).fill(9)), lane: uint32, sequence: uint32 })
+    fc.assert(
+      fc.property(address, BODIES[kind] as fc.Arbitrary<Bodies[typeof kind]>, (addressing, body) => {
+        const header = readHeader(encodeMessage(addressing, kind, body), 'peer')
+        expect(plain({ session: header.session, lane: header.lane, sequence: header.sequence })).toEqual(plain(addressing))
+        expect(header.kind).toBe(kind)
+        expect(plain(decodeBody(kind, header.body, SIZES, 'peer'))).toEqual(plain(body))
+      }),
+      { numRuns: 40 }
+    )
+  })
+
+  it('of random bytes are refused with typed errors, whatever they are', () => {
+    fc.assert(
+      fc.property(bytes(200), raw => {
+        try {
+          readHeader(raw, 'peer')
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedMessageError)
+        }
+      }),
+      { numRuns: 2000 }
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...KINDS), bytes(300), fc.boolean(), (kind, raw, planned) => {
+        try {
+          decodeBody(kind, raw, planned ? SIZES : undefined, 'peer')
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError)
+          expect(error).toMatchObject({ peer: 'peer', kind })
+        }
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  it('with a bit changed or bytes missing decode to something or are refused with typed errors', () => {
+    const addressing = { session: new Uint8Array(32).fill(9), lane: 3, sequence: 70_000 }
+    const altered = fc.constantFrom(...KINDS).chain(kind =>
+      fc.record({
+        kind: fc.constant(kind),
+        message: (BODIES[kind] as fc.Arbitrary<Bodies[typeof kind]>).map(body => encodeMessage(addressing, kind, body)),
+        position: fc.nat(),
+        bit: fc.integer({ min: 0, max: 7 }),
+        cut: fc.option(fc.nat())
+      })
+    )
+    fc.assert(
+      fc.property(altered, ({ message, position, bit, cut }) => {
+        const raw = Uint8Array.from(message)
+        raw[position % raw.length]! ^= 1 << bit
+        try {
+          const header = readHeader(cut === null ? raw : raw.subarray(0, cut % raw.length), 'peer')
+          decodeBody(header.kind, header.body, SIZES, 'peer')
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtocolError)
+        }
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  it('are bounded by what the plan needs', () => {
+    const long = { c1: [new Uint8Array(3 * SIZES.refreshC1 + 100_000)], instance: 'i', level: 1, scale: 1, magnitude: 1 }
+    const header = readHeader(encodeMessage({ session: new Uint8Array(0), lane: 0, sequence: 0 }, 'refresh', long), 'peer')
+    expect(() => decodeBody('refresh', header.body, SIZES, 'peer')).toThrow('larger than this session allows')
+    expect(() => decodeBody('refresh', Uint8Array.of(10, 0), undefined, 'peer')).toThrow('at most 0 bytes')
+  })
+
+  it('that a running member gets, random or altered, never stop it', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const wire = new Wire(parties.network)
+    const run = parties.coordinator.run()
+    await parties.member('querier').ready()
+    const known = wire.seen.filter(({ direction }) => direction === 'request').map(message => message.bytes)
+    const hostile = fc.oneof(
+      bytes(100),
+      fc
+        .record({ message: fc.constantFrom(...known), position: fc.nat(), value: fc.integer({ min: 0, max: 255 }) })
+        .map(({ message, position, value }) => {
+          const raw = Uint8Array.from(message)
+          // Neither the session (bytes 4 to 35) nor what would be a new, valid message.
+          raw[position % Math.min(raw.length, 4)] = value
+          return raw
+        })
+    )
+    await fc.assert(
+      fc.asyncProperty(hostile, fc.constantFrom('holderA', 'owner', 'querier'), async (raw, to) => {
+        try {
+          await parties.network.inject(EVALUATOR, to, raw)
+        } catch (error) {
+          expect(error).toBeInstanceOf(RemoteFailureError)
+          expect((error as RemoteFailureError).remote.code).not.toBe('internal')
+        }
+      }),
+      { numRuns: 300 }
+    )
+    expect(await parties.member('querier').query(samples(1))).toHaveLength(1)
+    await parties.member('querier').leave()
+    await run
+  })
+})
+
+describe('failures', () => {
+  const codes = fc.constantFrom<ErrorCode>(
+    'malformed-message',
+    'oversized-message',
+    'replayed-message',
+    'out-of-order-message',
+    'wrong-session',
+    'unknown-member',
+    'not-permitted',
+    'share-conflict',
+    'residue-range',
+    'quota-exceeded',
+    'party-missing',
+    'peer-unreachable',
+    'deadline-exceeded',
+    'descriptor-rejected',
+    'signature',
+    'session-aborted',
+    'remote-failure',
+    'internal'
+  )
+  const filled = fc.string({ minLength: 1, maxLength: 60 })
+  const details = fc.record<ErrorDetails>(
+    {
+      peer: filled,
+      kind: filled,
+      field: filled,
+      expected: filled,
+      actual: filled,
+      phase: filled,
+      remedy: filled,
+      culprit: filled,
+      reason: filled
+    },
+    { requiredKeys: ['peer', 'phase', 'field', 'remedy', 'culprit', 'reason'] }
+  )
+
+  it('keep class, code and every field on the way', () => {
+    fc.assert(
+      fc.property(codes, details, (code, fields) => {
+        const original = errorFromCode(code, fields)
+        expect(original.code).toBe(code)
+        const copy = decodeFailure(encodeFailure(original), 'peer')
+        expect(copy).toBeInstanceOf(original.constructor)
+        expect({ ...copy, remote: undefined }).toEqual({ ...original, remote: undefined })
+        expect(copy.message).toBe(original.message)
+      })
+    )
+  })
+
+  it('of random bytes give a typed error and never throw', () => {
+    fc.assert(
+      fc.property(bytes(300), raw => {
+        expect(decodeFailure(raw, 'peer')).toBeInstanceOf(ProtocolError)
+      }),
+      { numRuns: 1000 }
+    )
+    expect(decodeFailure(new Uint8Array(100_000), 'peer')).toMatchObject({ code: 'oversized-message' })
+  })
+
+  it('of a code that is not known say so', () => {
+    expect(errorFromCode('new-kind', { reason: 'later' })).toMatchObject({ code: 'internal', reason: 'new-kind: later' })
+  })
+
+  it('of other packages are renamed, and what is unknown shows only its name', () => {
+    const named = (name: string): Error => Object.assign(new Error('residue 5 of row 1'), { name })
+    expect(translateError(named('ResidueRangeError'), { peer: 'p' })).toMatchObject({
+      code: 'residue-range',
+      peer: 'p',
+      reason: 'residue 5 of row 1'
+    })
+    expect(translateError(named('ShareAlreadyGivenError'), {})).toMatchObject({ code: 'share-conflict' })
+    expect(translateError(named('DecryptionQuotaError'), {})).toMatchObject({ code: 'quota-exceeded' })
+    expect(translateError(named('MalformedCiphertextError'), {})).toMatchObject({ code: 'malformed-message' })
+    const unknown = translateError(Object.assign(new Error('/home/somebody/secret'), { name: 'SomeError' }), {})
+    expect(unknown).toMatchObject({ code: 'internal', reason: 'SomeError' })
+    expect(unknown.message).not.toContain('secret')
+    expect(translateError('text', {})).toMatchObject({ code: 'internal', reason: 'string' })
+  })
+
+  it('bound the length of what they carry', () => {
+    const failure = encodeFailure(errorFromCode('internal', { reason: 'x'.repeat(100_000) }))
+    expect(failure.length).toBeLessThan(1000)
+  })
+})

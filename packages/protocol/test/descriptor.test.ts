@@ -1,0 +1,223 @@
+import {
+  type AcceptancePolicy,
+  DescriptorRejectedError,
+  decodeDescriptor,
+  encodeDescriptor,
+  MalformedMessageError,
+  type ProtocolError,
+  type RemoteFailureError,
+  type Role,
+  type RosterEntry,
+  type SessionAbortedError,
+  type SessionDescriptor
+} from '@slytherin/protocol'
+import { describe, expect, it } from 'vitest'
+import { cohort, EVALUATOR, rejection, SEPARATE, testPlan } from './support/cohort.js'
+
+const ROSTER: RosterEntry[] = [
+  { peer: 'a', roles: ['key-holder', 'evaluator'] },
+  { peer: 'b', roles: ['key-holder', 'model-owner'] },
+  { peer: 'c', roles: ['querier'] }
+]
+
+function descriptor(changes: Partial<SessionDescriptor> = {}): SessionDescriptor {
+  const plan = testPlan(2)
+  return {
+    version: 1,
+    attempt: '00112233445566778899aabbccddeeff',
+    created: 1_700_000_000_000,
+    coordinator: 'a',
+    roster: ROSTER,
+    parameters: plan.parameters,
+    plan,
+    floodingBits: 30,
+    maximumDecryptions: 60,
+    switchesPerQuerier: 60,
+    batch: 12,
+    ...changes
+  }
+}
+
+function refused(bytes: Uint8Array): ProtocolError {
+  try {
+    decodeDescriptor(bytes, 'a')
+  } catch (error) {
+    return error as ProtocolError
+  }
+  throw new Error('it was taken')
+}
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+describe('a descriptor', () => {
+  it('survives its canonical bytes, which do not depend on the order of keys', () => {
+    const original = descriptor()
+    const bytes = encodeDescriptor(original)
+    expect(decodeDescriptor(bytes, 'a')).toEqual(original)
+    const reversed = Object.fromEntries(Object.entries(original).reverse()) as unknown as SessionDescriptor
+    expect(encodeDescriptor(reversed)).toEqual(bytes)
+  })
+
+  it('is refused when it is not canonical JSON', () => {
+    const text = new TextDecoder().decode(encodeDescriptor(descriptor()))
+    for (const other of [
+      '',
+      'null',
+      '{',
+      ` ${text}`,
+      text.replace('"batch":12', '"batch":12.0'),
+      text.replace('"batch":12', '"batch":12,"batch":12')
+    ]) {
+      expect(refused(utf8(other))).toBeInstanceOf(MalformedMessageError)
+    }
+    expect(refused(Uint8Array.of(0xff, 0xfe))).toMatchObject({ code: 'malformed-message', field: 'descriptor' })
+  })
+
+  it.each<[string, object]>([
+    ['version', { version: 2 }],
+    ['attempt', { attempt: 'once' }],
+    ['created', { created: -1 }],
+    ['roster', { roster: [] }],
+    ['roster.0.roles.0', { roster: [{ peer: 'a', roles: ['king'] }] }],
+    ['floodingBits', { floodingBits: 29 }],
+    ['maximumDecryptions', { maximumDecryptions: 0 }],
+    ['switchesPerQuerier', { switchesPerQuerier: 1.5 }],
+    ['plan', { plan: { version: 1 } }],
+    ['', { extra: 1 }]
+  ])('is refused for a bad %s', (field, changes) => {
+    const error = refused(encodeDescriptor(descriptor(changes)))
+    expect(error).toMatchObject({ code: 'malformed-message', peer: 'a', kind: 'propose', field: `descriptor.${field}` })
+  })
+
+  const roster = (...entries: [string, Role[]][]): RosterEntry[] => entries.map(([peer, roles]) => ({ peer, roles }))
+  it.each<[string, string, Partial<SessionDescriptor>]>([
+    ['a peer twice', 'roster', { roster: [...ROSTER, { peer: 'c', roles: ['querier'] }] }],
+    ['another order', 'roster', { roster: [...ROSTER].reverse() }],
+    [
+      'two evaluators',
+      'roster',
+      { roster: roster(['a', ['key-holder', 'evaluator']], ['b', ['key-holder', 'model-owner']], ['c', ['querier', 'evaluator']]) }
+    ],
+    ['another coordinator', 'coordinator', { coordinator: 'b' }],
+    ['no model owner', 'roster', { roster: roster(['a', ['key-holder', 'evaluator']], ['b', ['key-holder']], ['c', ['querier']]) }],
+    ['no querier', 'roster', { roster: roster(['a', ['key-holder', 'evaluator']], ['b', ['key-holder', 'model-owner']]) }],
+    ['no key holder', 'roster', { roster: roster(['a', ['evaluator']], ['b', ['model-owner']], ['c', ['querier']]) }],
+    ['a cohort of another size', 'plan.parties', { plan: testPlan(3), parameters: testPlan(3).parameters }],
+    ['another batch', 'batch', { batch: 11 }],
+    ['other flooding', 'floodingBits', { floodingBits: 31 }],
+    ['other decryptions', 'maximumDecryptions', { maximumDecryptions: 61 }],
+    ['a quota above all decryptions', 'switchesPerQuerier', { switchesPerQuerier: 61 }]
+  ])('is refused for %s, with a remedy', (_name, field, changes) => {
+    const error = refused(encodeDescriptor(descriptor(changes)))
+    expect(error).toBeInstanceOf(DescriptorRejectedError)
+    expect(error).toMatchObject({ field, peer: 'a' })
+    expect(error.remedy?.length).toBeGreaterThan(10)
+  })
+
+  it('is refused when its parameters are not its plan’s', () => {
+    const error = refused(encodeDescriptor(descriptor({ parameters: { ...testPlan(2).parameters, scale: 3 } })))
+    expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'parameters' })
+  })
+})
+
+describe('a party signs a descriptor only when it fits its own configuration', () => {
+  async function verdict(at: string, changes: { policy?: AcceptancePolicy; roster?: RosterEntry[] }): Promise<SessionAbortedError> {
+    const parties = cohort({ roles: SEPARATE, member: peer => (peer === at ? changes : {}) })
+    const error = await rejection<SessionAbortedError>(parties.coordinator.run())
+    expect(error).toMatchObject({ code: 'session-aborted', culprit: at })
+    return error
+  }
+  const remote = (error: SessionAbortedError): ProtocolError => (error.cause as RemoteFailureError).remote
+
+  it('parameters below the security table', async () => {
+    expect(remote(await verdict('holderA', { policy: {} }))).toMatchObject({
+      code: 'descriptor-rejected',
+      field: 'parameters',
+      peer: EVALUATOR
+    })
+  })
+
+  it('less flooding than it wants', async () => {
+    const error = remote(await verdict('holderA', { policy: { allowInsecure: true, minimumFloodingBits: 40 } }))
+    expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'floodingBits', expected: 'at least 40', actual: '30' })
+  })
+
+  it('more switches than it grants', async () => {
+    const error = remote(await verdict('holderA', { policy: { allowInsecure: true, maximumSwitchesPerQuerier: 5 } }))
+    expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'switchesPerQuerier', expected: 'at most 5', actual: '60' })
+  })
+
+  it('another roster: a peer more, or other roles', async () => {
+    const entries = Object.entries(SEPARATE).map(([peer, roles]) => ({ peer, roles }))
+    const more = remote(await verdict('owner', { roster: [...entries, { peer: 'holderD', roles: ['key-holder'] }] }))
+    expect(more).toMatchObject({ code: 'descriptor-rejected', field: 'roster' })
+    const other = await rejection<SessionAbortedError>(
+      cohort({
+        roles: SEPARATE,
+        member: peer =>
+          peer === 'owner'
+            ? { roster: entries.map(entry => (entry.peer === 'owner' ? { peer: 'owner', roles: ['key-holder'] } : entry)) }
+            : {}
+      }).coordinator.run()
+    )
+    expect(other.cause).toMatchObject({
+      code: 'descriptor-rejected',
+      kind: 'hello',
+      field: 'roles',
+      expected: 'model-owner',
+      actual: 'key-holder'
+    })
+  })
+
+  it('a plan for another model', async () => {
+    const checkPlan = (): void => {
+      throw new Error('this is not my model')
+    }
+    const error = remote(await verdict('owner', { policy: { allowInsecure: true, checkPlan } }))
+    expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'plan', reason: 'this is not my model' })
+  })
+})
+
+describe('the coordinator', () => {
+  it('passes its limits to the planner and puts them into the descriptor', async () => {
+    const seen: object[] = []
+    const parties = cohort({
+      roles: SEPARATE,
+      maximumDecryptions: 90,
+      coordinator: {
+        limits: { floodingBits: 30, maximumDecryptions: 90, queries: 4 },
+        planner: (_architecture, context) => {
+          seen.push(context)
+          return testPlan(3, 90)
+        }
+      }
+    })
+    const run = parties.coordinator.run()
+    await parties.coordinator.ready()
+    parties.coordinator.close()
+    expect(await run).toMatchObject({ floodingBits: 30, maximumDecryptions: 90, switchesPerQuerier: 12 })
+    expect(seen).toMatchObject([{ parties: 3, floodingBits: 30, maximumDecryptions: 90 }])
+  })
+
+  it('says what the planner said', async () => {
+    const parties = cohort({
+      roles: SEPARATE,
+      coordinator: {
+        planner: () => {
+          throw new RangeError('no ring holds this model')
+        }
+      }
+    })
+    const error = await rejection<SessionAbortedError>(parties.coordinator.run())
+    expect(error).toMatchObject({ culprit: EVALUATOR, phase: 'plan', reason: 'no ring holds this model' })
+  })
+
+  it('leads one session at a time', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const run = parties.coordinator.run()
+    expect(await rejection(parties.coordinator.run())).toMatchObject({ code: 'out-of-order-message' })
+    await parties.coordinator.ready()
+    parties.coordinator.close()
+    await run
+  })
+})
