@@ -217,6 +217,7 @@ describe('the coordinator', () => {
       culprit: EVALUATOR,
       reason: 'the coordinator began a new session'
     })
+    await again.ready()
     expect(await parties.member('querier').query(samples(1))).toHaveLength(1)
     await parties.member('querier').leave()
     await run
