@@ -37,7 +37,7 @@ export class ProgressView {
     if (event.event === 'progress') {
       if (event.phase !== state.phase) this.#tell(name, event.phase)
       Object.assign(state, { phase: event.phase, done: event.done, total: event.total, step: event.step ?? '' })
-    } else if (event.event === 'peer' && event.state === 'down') {
+    } else if (event.event === 'peer' && event.state === 'down' && state.phase !== 'finished') {
       state.note = `${event.name} is down`
       this.#tell(name, state.note)
     } else if (event.event === 'error' || event.event === 'refused') {

@@ -14,16 +14,22 @@ import type { Scenario } from './scenario.js'
 /** The command that a party is. */
 const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
 
-/** A party ended before its work was done; says which, and what it said last. */
+/** How long the others may take to notice that a party has failed and to stop by themselves. */
+const GRACE_MS = 35_000
+
+/** A party ended before its work was done; says which was the first, how all ended, and what each said last. */
 export class PartyFailedError extends Error {
   override name = 'PartyFailedError'
   constructor(
     readonly party: string,
-    readonly exitCode: number,
-    readonly errors: ReadonlyMap<string, ErrorReport>
+    /** Exit code of every party; 1 for one that a signal ended. */
+    readonly exitCodes: ReadonlyMap<string, number>,
+    readonly errors: ReadonlyMap<string, ErrorReport>,
+    /** From the first failure until the last process had ended. */
+    readonly secondsToStop: number
   ) {
     const lines = [...errors].map(([name, error]) => `  ${name}: ${error.name}: ${error.message}`)
-    super([`${party} ended with exit code ${exitCode}`, ...lines].join('\n'))
+    super([`${party} failed with exit code ${exitCodes.get(party)}`, ...lines].join('\n'))
   }
 }
 
@@ -77,15 +83,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     options.signal?.addEventListener('abort', () => stopAll(running), { once: true })
     const clearing = clearReference(scenario)
     clearing.catch(() => undefined)
-    await Promise.all(
-      running.map(async child => {
-        const code = await child.ended
-        if (code !== 0) {
-          stopAll(running)
-          throw new PartyFailedError(child.party.name, code, errors)
-        }
-      })
-    )
+    await allEnded(running, errors)
     options.signal?.throwIfAborted()
     const totalSeconds = (performance.now() - start) / 1000
     const clear = await clearing
@@ -102,6 +100,24 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     await Promise.allSettled(running.map(child => child.ended))
     if (options.keep !== true) await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** @throws PartyFailedError when all have ended and one failed, or some have not ended long after one failed */
+async function allEnded(running: readonly RunningParty[], errors: ReadonlyMap<string, ErrorReport>): Promise<void> {
+  const exitCodes = new Map<string, number>()
+  let failed: { readonly party: string; readonly at: number } | undefined
+  let timer: NodeJS.Timeout | undefined
+  await Promise.all(
+    running.map(async child => {
+      const code = await child.ended
+      exitCodes.set(child.party.name, code)
+      if (code === 0 || failed !== undefined) return
+      failed = { party: child.party.name, at: performance.now() }
+      timer = setTimeout(() => stopAll(running), GRACE_MS)
+    })
+  )
+  clearTimeout(timer)
+  if (failed !== undefined) throw new PartyFailedError(failed.party, exitCodes, errors, (performance.now() - failed.at) / 1000)
 }
 
 function stopAll(running: readonly RunningParty[]): void {
