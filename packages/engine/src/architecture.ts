@@ -4,8 +4,10 @@
  * Bounds serve two ends: sizing scales and masks, and tracking noise. A weight bound is rounded up to a power of two, so that it tells little.
  */
 import { z } from 'zod'
+import { worstCaseRanges } from './calibrate.js'
 import { InvalidArchitectureError, UnsupportedLayerError } from './errors.js'
 import type { ConvolutionGeometry } from './geometry.js'
+import { FINAL_OPERATORS } from './graph.js'
 import type { Network } from './network.js'
 import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './operations.js'
 
@@ -50,7 +52,7 @@ export const architectureSchema = z.strictObject({
     .array(z.discriminatedUnion('kind', [affineSchema, squareSchema]))
     .min(1)
     .max(1024),
-  output: z.strictObject({ features: size, largest: bound, final: z.enum(['none', 'softmax', 'argmax']) })
+  output: z.strictObject({ features: size, largest: bound, final: z.enum(FINAL_OPERATORS) })
 })
 
 export type Architecture = z.infer<typeof architectureSchema>
@@ -62,10 +64,10 @@ const powerOfTwoBound = (value: number): number => 2 ** Math.ceil(Math.log2(Math
 
 /**
  * The public description of a network.
- * @param ranges from `calibrate` or `rangesFromActivations`
+ * @param ranges from `calibrate` or `rangesFromActivations`; when left out, worst-case bounds for inputs within ±1, which cost precision
  * @throws UnsupportedLayerError for a layer that cannot be evaluated under encryption
  */
-export function architectureOf(network: Network, ranges: Ranges): Architecture {
+export function architectureOf(network: Network, ranges: Ranges = worstCaseRanges(network)): Architecture {
   if (ranges.layers.length !== network.layers.length) {
     throw new InvalidArchitectureError('ranges.layers', `${ranges.layers.length} bounds for ${network.layers.length} layers`)
   }

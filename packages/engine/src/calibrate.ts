@@ -72,19 +72,49 @@ export function rangesFromActivations(
     }
     const ends = [measured.min, measured.max]
     const features = Array.from({ length: layer.features }, (_, feature) => feature)
-    const argument = layer.kind === 'square' ? layer.argument : { scale: 1, shift: 0 }
-    const before = largest(features.flatMap(feature => ends.map(end => at(argument.scale, feature) * (end + at(argument.shift, feature)))))
+    const { scale, shift } = layer.argument
+    const before = largest(features.flatMap(feature => ends.map(end => at(scale, feature) * (end + at(shift, feature)))))
     if (index > 0) layers[index - 1] = before
-    layers[index] =
-      layer.kind === 'square'
-        ? before * before
-        : largest(
-            features.map(feature => layer.coefficients.reduce<number>((sum, c, k) => sum + Math.abs(at(c, feature)) * before ** k, 0))
-          )
+    layers[index] = activationBound(layer, before)
   })
   if (network.layers.at(-1)?.kind === 'affine') layers[layers.length - 1] = bounds.largestLogit
   return finish(network, bounds.input, layers, margin, bounds.largestLogit)
 }
+
+/**
+ * Bounds that hold for every input within ±`input`, by the triangle inequality: far above what real data reaches, for networks whose owner has no data.
+ */
+export function worstCaseRanges(network: Network, input = 1): Ranges {
+  let before = input
+  const layers = network.layers.map(layer => {
+    if (layer.kind === 'affine') {
+      const { matrix, bias } = layer
+      let bound = 0
+      for (let row = 0; row < matrix.rows; row++) {
+        let sum = Math.abs(bias[row]!)
+        for (let k = matrix.start[row]!; k < matrix.start[row + 1]!; k++) sum += Math.abs(matrix.values[k]!) * before
+        bound = Math.max(bound, sum)
+      }
+      before = bound
+    } else before = activationBound(layer, before)
+    before = Math.max(before, SMALLEST_BOUND)
+    return before
+  })
+  return { input, layers, largestLogit: before }
+}
+
+/** Bound on |p(x)| for |x| ≤ before. */
+function activationBound(layer: Exclude<Network['layers'][number], { kind: 'affine' }>, before: number): number {
+  if (layer.kind === 'square') return before * before
+  const { basis, coefficients, features } = layer
+  const sum = (feature: number): number =>
+    coefficients.reduce<number>((total, c, k) => total + Math.abs(at(c, feature)) * basisBound(basis, k, before), 0)
+  return largest(Array.from({ length: features }, (_, feature) => sum(feature)))
+}
+
+/** Largest |x^k| or |T_k(x)| for |x| ≤ before: T_k grows outside [-1, 1] as cosh(k·arcosh x). */
+const basisBound = (basis: 'chebyshev' | 'power', k: number, before: number): number =>
+  basis === 'power' ? before ** k : Math.cosh(k * Math.acosh(Math.max(1, before)))
 
 /** Margin on the inputs of activations; a square's output follows from its input. */
 function finish(network: Network, input: number, measured: readonly number[], margin: number, largestLogit: number): Ranges {

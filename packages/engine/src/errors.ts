@@ -185,3 +185,32 @@ export class NetworkMismatchError extends EngineError {
     super(`layer '${layer}': the plan expects ${expected}, the network has ${actual}`)
   }
 }
+
+/** No polynomial of an allowed degree is as close to the function as asked. */
+export class UnreachableAccuracyError extends EngineError {
+  constructor(
+    readonly what: string,
+    readonly interval: readonly [number, number],
+    readonly wanted: number,
+    readonly reached: number,
+    readonly maximumDegree: number
+  ) {
+    super(
+      `${what} on [${interval.map(end => end.toPrecision(4)).join(', ')}]: degree ${maximumDegree} reaches an error of ${reached.toPrecision(3)}, ` +
+        `not ${wanted.toPrecision(3)}; ask for less accuracy, allow a higher degree or narrow the interval`
+    )
+  }
+}
+
+/** A network still holds an activation that is no polynomial. */
+export class UnapproximatedActivationError extends EngineError {
+  constructor(
+    readonly node: string,
+    readonly activation: string
+  ) {
+    super(
+      `node '${node}': ${activation} cannot be evaluated under encryption as it is; approximate it first (approximateActivations), ` +
+        'or replace it by a polynomial activation (x² or c₂x² + c₁x + c₀) and fine-tune the network'
+    )
+  }
+}

@@ -7,13 +7,30 @@
  *
  * A quadratic c₂u² + c₁u + c₀ is exactly  sign(c₂)·(s·(u + h))² + k  with s = √|c₂|, h = c₁/(2c₂), k = c₀ - c₁²/(4c₂):
  * s and h go into the layer before, sign and k into the layer after, and the activation is a pure square.
+ *
+ * A polynomial of higher degree that is meant for an interval becomes a Chebyshev series on [-1, 1]; the map of the interval to [-1, 1] goes into the layer before.
  */
-import { UnsupportedTopologyError } from './errors.js'
+import { chebyshevToPower, type Interval, powerToChebyshev } from './approximation/chebyshev.js'
+import { describeActivation } from './approximation/functions.js'
+import { UnapproximatedActivationError, UnsupportedTopologyError } from './errors.js'
 import { outputSize, poolWindow, tapCount, tapSource } from './geometry.js'
 import { type GraphNode, type GraphOperator, inputShape, type NetworkGraph, sizeOf } from './graph.js'
+import { commonName } from './names.js'
 import { type AffineLayer, type ConvolutionTaps, type Layer, Network, type SquareLayer } from './network.js'
 import type { LinearOperation } from './operations.js'
-import { add, at, type Coefficient, degree, IDENTITY, isIdentity, isZero, multiply, type Polynomial, power } from './polynomial.js'
+import {
+  add,
+  at,
+  type Coefficient,
+  degree,
+  evaluateAt,
+  IDENTITY,
+  isIdentity,
+  isZero,
+  multiply,
+  type Polynomial,
+  power
+} from './polynomial.js'
 import { SparseMatrix } from './sparse.js'
 
 /** A·x + c of the output x of layer `base` (-1 is the network's input). */
@@ -34,9 +51,14 @@ interface Value {
   readonly names: readonly string[]
 }
 
-/** @throws UnsupportedTopologyError when values of different activations meet */
-export function fuse(graph: NetworkGraph): Network {
-  return new Fuser(graph).run()
+export interface FuseOptions {
+  /** intervals of activations that the graph writes as powers of degree above two, by name: their layers become Chebyshev series on them */
+  readonly intervals?: ReadonlyMap<string, Interval>
+}
+
+/** @throws UnsupportedTopologyError when values of different activations meet; UnapproximatedActivationError for an activation that is no polynomial */
+export function fuse(graph: NetworkGraph, options: FuseOptions = {}): Network {
+  return new Fuser(graph, options).run()
 }
 
 class Fuser {
@@ -47,7 +69,10 @@ class Fuser {
   /** what an activation of a node gives, so that two readers share it */
   private readonly activated = new Map<number, Affine>()
 
-  constructor(private readonly graph: NetworkGraph) {}
+  constructor(
+    private readonly graph: NetworkGraph,
+    private readonly options: FuseOptions
+  ) {}
 
   run(): Network {
     const { graph } = this
@@ -88,6 +113,10 @@ class Fuser {
         }
       case 'power':
         return { ...first, polynomial: power(first.polynomial, operator.exponent), names: [...first.names, node.name] }
+      case 'activation':
+        throw new UnapproximatedActivationError(node.name, describeActivation(operator.function))
+      case 'polynomial':
+        return this.polynomial(node, operator)
       case 'multiply': {
         const second = this.values[node.inputs[1]!]!
         if (first.root === second.root)
@@ -104,6 +133,37 @@ class Fuser {
       }
       default:
         return { root: apply(operator, this.mixed(node.inputs[0]!), node), polynomial: IDENTITY, names: [] }
+    }
+  }
+
+  private polynomial(node: GraphNode, operator: Extract<GraphOperator, { kind: 'polynomial' }>): Value {
+    const [index] = node.inputs as readonly [number]
+    const { coefficients } = operator
+    const low = operator.basis === 'power' || coefficients.length <= 3
+    if (low) {
+      const powers = operator.basis === 'power' ? coefficients : [...chebyshevToPower(coefficients, operator.interval)]
+      const inner = this.values[index]!
+      const first = powers.length > 2 && degree(inner.polynomial) > 1 ? asValue(this.activate(index)) : inner
+      return { ...first, polynomial: evaluateAt(powers, first.polynomial), names: [...first.names, node.name] }
+    }
+    return asValue(this.pushSeries(node.name, this.mixed(index), coefficients, operator.interval))
+  }
+
+  /** Makes a layer of a Chebyshev series on an interval of the values of `root`. */
+  private pushSeries(name: string, root: Affine, coefficients: readonly Coefficient[], [a, b]: Interval): Affine {
+    this.checkOrder(name, root)
+    const features = root.matrix.rows
+    const argument = { scale: 2 / (b - a), shift: -(a + b) / 2 }
+    const before = scaleShift(root, argument.scale, argument.scale * argument.shift, name)
+    if (!isIdentityAffine(before)) this.pushAffine(before)
+    this.layers.push({ kind: 'polynomial', name, features, basis: 'chebyshev', coefficients, argument })
+    this.last++
+    return identityAffine(this.last, features)
+  }
+
+  private checkOrder(name: string, root: Affine): void {
+    if (root.base !== this.last) {
+      throw new UnsupportedTopologyError(name, 'two activations side by side', 'let every activation follow the one before it')
     }
   }
 
@@ -147,10 +207,9 @@ class Fuser {
     if (known) return known
     const { root, polynomial, names } = this.values[index]!
     const name = commonName(names, this.graph.nodes[index]!.name)
-    if (root.base !== this.last) {
-      throw new UnsupportedTopologyError(name, 'two activations side by side', 'let every activation follow the one before it')
-    }
+    this.checkOrder(name, root)
     const features = root.matrix.rows
+    const interval = this.options.intervals?.get(name)
     const quadratic =
       degree(polynomial) === 2 && Array.from({ length: features }, (_, i) => at(polynomial[2]!, i)).every(value => value !== 0)
     let after: Affine
@@ -162,9 +221,11 @@ class Fuser {
       this.layers.push(layer)
       this.last++
       after = scaleShift(identityAffine(this.last, features), square.sign, square.constant, name)
+    } else if (interval) {
+      after = this.pushSeries(name, root, seriesOf(polynomial, features, interval), interval)
     } else {
       if (!isIdentityAffine(root)) this.pushAffine(root)
-      this.layers.push({ kind: 'polynomial', name, features, coefficients: polynomial })
+      this.layers.push({ kind: 'polynomial', name, features, basis: 'power', coefficients: polynomial, argument: { scale: 1, shift: 0 } })
       this.last++
       after = identityAffine(this.last, features)
     }
@@ -183,12 +244,22 @@ class Fuser {
 
 const namesOf = (first: Value, second: Value, node: GraphNode): string[] => [...new Set([...first.names, ...second.names, node.name])]
 
-/** Longest common prefix of node names, for exporters that write an activation as 'act1/mul', 'act1/add'. */
-function commonName(names: readonly string[], fallback: string): string {
-  if (names.length === 0) return fallback
-  let prefix = names[0]!
-  for (const name of names) while (!name.startsWith(prefix)) prefix = prefix.slice(0, -1)
-  return (names.length > 1 ? prefix.replace(/[/._-]+$/, '') : prefix) || fallback
+const asValue = (root: Affine): Value => ({ root, polynomial: IDENTITY, names: [] })
+
+/** Chebyshev coefficients on an interval, for each feature its own when the powers differ. */
+function seriesOf(polynomial: Polynomial, features: number, interval: Interval): readonly Coefficient[] {
+  if (polynomial.every(coefficient => typeof coefficient === 'number')) return [...powerToChebyshev(polynomial, interval)]
+  const series = polynomial.map(() => new Float64Array(features))
+  for (let feature = 0; feature < features; feature++) {
+    const values = powerToChebyshev(
+      polynomial.map(coefficient => at(coefficient, feature)),
+      interval
+    )
+    values.forEach((value, k) => {
+      series[k]![feature] = value
+    })
+  }
+  return series
 }
 
 const identityAffine = (base: number, size: number): Affine => ({

@@ -2,6 +2,7 @@
  * The layer graph: what an ONNX file says about one sample, with weights as float64 and shapes inferred. Nodes stand in topological order and name their inputs by
  * index; the batch dimension is not part of any shape.
  */
+import type { ActivationFunction } from './approximation/functions.js'
 import type { ConvolutionGeometry, PoolGeometry } from './geometry.js'
 
 export type GraphOperator =
@@ -23,6 +24,17 @@ export type GraphOperator =
   | { readonly kind: 'subtract' }
   | { readonly kind: 'multiply' }
   | { readonly kind: 'power'; readonly exponent: number }
+  /** y = f(x), element by element, f no polynomial: it must be approximated before fusing */
+  | { readonly kind: 'activation'; readonly function: ActivationFunction }
+  /** y = Σ coefficients[k]·x^k, element by element */
+  | { readonly kind: 'polynomial'; readonly basis: 'power'; readonly coefficients: readonly number[] }
+  /** y = Σ coefficients[k]·T_k(t), t = (2x - a - b)/(b - a), element by element, meant for x in the interval [a, b] */
+  | {
+      readonly kind: 'polynomial'
+      readonly basis: 'chebyshev'
+      readonly coefficients: readonly number[]
+      readonly interval: readonly [number, number]
+    }
   /** y[i] = x[source[i]] */
   | { readonly kind: 'permute'; readonly source: Int32Array; readonly permutation: readonly number[] }
   /** The same elements in the same order under another shape. */
@@ -37,8 +49,9 @@ export interface GraphNode {
   readonly shape: readonly number[]
 }
 
-/** What the file applies to the logits at the end; the querier does it in the clear. */
-export type FinalOperator = 'none' | 'softmax' | 'argmax'
+/** What the file applies to the logits at the end; the querier does it in the clear (see `applyFinal`). */
+export const FINAL_OPERATORS = ['none', 'softmax', 'logSoftmax', 'sigmoid', 'normalizedSigmoid', 'argmax'] as const
+export type FinalOperator = (typeof FINAL_OPERATORS)[number]
 
 export interface NetworkGraph {
   readonly name: string

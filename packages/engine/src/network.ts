@@ -2,10 +2,12 @@
  * A fused network: affine layers alternating with activations. Every quadratic activation is a pure square, its affine part moved into the neighbouring layers.
  * `forward` is the fused clear reference in float64.
  */
+import { clenshaw } from './approximation/chebyshev.js'
 import { InvalidInputError } from './errors.js'
 import type { ConvolutionGeometry } from './geometry.js'
 import type { FinalOperator } from './graph.js'
 import type { LinearOperation } from './operations.js'
+import { at } from './polynomial.js'
 import type { SparseMatrix } from './sparse.js'
 
 /** A convolution kept as such: same function as the layer's matrix and bias. */
@@ -38,12 +40,16 @@ export interface SquareLayer {
   readonly argument: { readonly scale: number | Float64Array; readonly shift: number | Float64Array }
 }
 
-/** y = Σ coefficients[k]·x^k, element by element, of degree above two */
+/** y = Σ coefficients[k]·T_k(x) or Σ coefficients[k]·x^k, element by element, of degree above two */
 export interface PolynomialLayer {
   readonly kind: 'polynomial'
   readonly name: string
   readonly features: number
+  /** A Chebyshev series is meant for x in [-1, 1]. */
+  readonly basis: 'chebyshev' | 'power'
   readonly coefficients: readonly (number | Float64Array)[]
+  /** The layer's input is scale·(u + shift), u the input of the activation as the file writes it. */
+  readonly argument: { readonly scale: number | Float64Array; readonly shift: number | Float64Array }
 }
 
 export type Layer = AffineLayer | SquareLayer | PolynomialLayer
@@ -88,12 +94,17 @@ function applyLayer(layer: Layer, x: Float64Array): Float64Array {
       return layer.matrix.apply(x).map((value, row) => value + layer.bias[row]!)
     case 'square':
       return x.map(value => value * value)
-    case 'polynomial':
+    case 'polynomial': {
+      const evaluate = layer.basis === 'chebyshev' ? clenshaw : horner
       return x.map((value, index) =>
-        layer.coefficients.reduceRight<number>(
-          (sum, coefficient) => sum * value + (typeof coefficient === 'number' ? coefficient : coefficient[index]!),
-          0
+        evaluate(
+          layer.coefficients.map(coefficient => at(coefficient, index)),
+          value
         )
       )
+    }
   }
 }
+
+const horner = (coefficients: readonly number[], x: number): number =>
+  coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0)

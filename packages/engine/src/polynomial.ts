@@ -52,3 +52,8 @@ export function power(base: Polynomial, exponent: number): Polynomial {
   for (let k = 0; k < exponent; k++) out = multiply(out, base)
   return out
 }
+
+/** Σ powers[k]·p^k, by Horner's scheme */
+export function evaluateAt(powers: readonly number[], p: Polynomial): Polynomial {
+  return powers.reduceRight<Polynomial>((sum, coefficient) => add(multiply(sum, p), [coefficient]), [0])
+}

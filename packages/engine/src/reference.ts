@@ -1,6 +1,8 @@
 /**
  * Clear reference of the layer graph in float64, node by node with plain loops. It shares no code with fusing, packing or evaluation, so that it can judge them.
  */
+import { toUnit } from './approximation/chebyshev.js'
+import { realFunction } from './approximation/functions.js'
 import { InvalidInputError } from './errors.js'
 import { outputSize, poolWindow, tapCount, tapSource } from './geometry.js'
 import { type GraphOperator, inputShape, type NetworkGraph, sizeOf } from './graph.js'
@@ -77,9 +79,27 @@ function apply(operator: Exclude<GraphOperator, { kind: 'input' }>, operands: re
       return x.map((value, index) => value * operands[1]![index]!)
     case 'power':
       return x.map(value => value ** operator.exponent)
+    case 'activation':
+      return x.map(realFunction(operator.function).evaluate)
+    case 'polynomial': {
+      const { coefficients } = operator
+      if (operator.basis === 'chebyshev') return x.map(value => chebyshevSum(coefficients, toUnit(operator.interval, value)))
+      return x.map(value => coefficients.reduce((sum, coefficient, k) => sum + coefficient * value ** k, 0))
+    }
     case 'permute':
       return Float64Array.from(operator.source, source => x[source]!)
     case 'reshape':
       return x
   }
+}
+
+/** Σ c_k·T_k(t) term by term, with T_{k+1} = 2t·T_k - T_{k-1} */
+function chebyshevSum(coefficients: readonly number[], t: number): number {
+  let [previous, current] = [t, 1]
+  let sum = 0
+  for (const coefficient of coefficients) {
+    sum += coefficient * current
+    ;[previous, current] = [current, 2 * t * current - previous]
+  }
+  return sum
 }
