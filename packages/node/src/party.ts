@@ -10,6 +10,7 @@ import {
   type CoordinatorOptions,
   Member,
   type MemberOptions,
+  PartyMissingError,
   type PartyOptions,
   type Plan,
   type QueryOptions,
@@ -54,6 +55,7 @@ export class Party {
   private readonly usage: NodeJS.Timeout
   private sessionPeer: Coordinator | Member | undefined
   private running: Promise<unknown> = Promise.resolve()
+  private inSession = false
   private stopped: Promise<void> | undefined
 
   private constructor(
@@ -195,7 +197,7 @@ export class Party {
     this.sessionPeer = member
     member.start()
     return await this.serve(async () => {
-      const [summary] = await Promise.all([member.finished(), this.ask(member)])
+      const [summary] = await Promise.all([this.finished(member), this.ask(member)])
       return summary
     })
   }
@@ -213,6 +215,25 @@ export class Party {
         this.emit({ event: 'error', error: reportError(error) })
         await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE))
       }
+    }
+  }
+
+  /**
+   * A session's end, or an error when the evaluator was up and leaves before a session began; from then on the member itself notices.
+   * Whoever keeps serving waits for the evaluator to come back.
+   */
+  private async finished(member: Member): Promise<SessionSummary> {
+    if (this.configuration.keepServing) return await member.finished()
+    const evaluator = this.configuration.roster.find(entry => entry.roles.includes('evaluator'))!.peerId
+    const lost = Promise.withResolvers<never>()
+    const unsubscribe = this.transport.onPeerChange((peer, state) => {
+      if (peer !== evaluator || state !== 'down' || this.inSession) return
+      lost.reject(new PartyMissingError({ peer, phase: 'roster', reason: 'the evaluator left before a session began' }))
+    })
+    try {
+      return await Promise.race([member.finished(), lost.promise])
+    } finally {
+      unsubscribe()
     }
   }
 
@@ -260,7 +281,10 @@ export class Party {
       policy: { minimumFloodingBits, ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }) },
       deadlines,
       signal: this.stopping.signal,
-      onProgress: progress => this.emit({ event: 'progress', ...progress }),
+      onProgress: progress => {
+        this.inSession = true
+        this.emit({ event: 'progress', ...progress })
+      },
       onRefused: (error, peer) => {
         this.init.logger.child({ component: 'protocol' }).warn({ error, peer }, 'refused')
         this.emit({ event: 'refused', peer, error: reportError(error) })

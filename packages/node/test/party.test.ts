@@ -87,7 +87,7 @@ describe('a session of three parties over sockets', () => {
     expect(result!.logits[4]).toEqual([14, -14])
     const [report] = of(a!, 'session')
     // Five samples in batches of four: two queries, two refreshes each.
-    expect(report).toMatchObject({ queries: 2, refreshes: 4, batch: 4, model: 'fake', evaluator: 'kernel', floodingBits: 30 })
+    expect(report).toMatchObject({ queries: 2, refreshes: 4, batch: 4, model: 'tiny', evaluator: 'kernel', floodingBits: 30 })
     expect(report!.phases.refresh!.bytesReceived).toBeGreaterThan(0)
     expect(report!.bytes.peers[bob!.peer]!.sent).toBeGreaterThan(1000)
     expect(report!.peakMemoryBytes).toBeGreaterThan(1 << 24)
@@ -152,6 +152,16 @@ describe('a party', () => {
     }
     await holder.party.stop()
     await holder.party.stop()
+  })
+
+  it('does not wait for an evaluator that was there and left before a session began', async () => {
+    const cohort = await make('')
+    const { alice, bob } = cohort.members
+    const [holder, evaluator] = [await run(bob!.file), await run(alice!.file)]
+    await until(() => of(holder.events, 'peer').some(event => event.state === 'up'), 5000, 'evaluator up')
+    await evaluator.party.stop('maintenance')
+    expect(await holder.outcome).toMatchObject({ name: 'PartyMissingError', peer: alice!.peer, phase: 'roster' })
+    expect(await evaluator.outcome).toMatchObject({ name: 'SessionAbortedError' })
   })
 
   it('has its state directory for itself', async () => {

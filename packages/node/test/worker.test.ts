@@ -26,7 +26,7 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
 
 async function opened(refreshes = 2): Promise<CryptographyWorker> {
   const worker = await start()
-  const plan = await worker.plan({}, { batch: 4, parties: 1, minimumRefreshes: refreshes, floodingBits: 30 })
+  const plan = await worker.plan(await worker.architecture(), { batch: 4, parties: 1, minimumRefreshes: refreshes, floodingBits: 30 })
   await worker.open({ sessionId: new Uint8Array(32), plan, parties: 1, floodingBits: 30, maximumDecryptions: 1, roles: ['evaluator'] })
   await worker.setPublicKey([await worker.publicKeyShare()])
   return worker

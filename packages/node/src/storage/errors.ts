@@ -77,12 +77,3 @@ export class StateInUseError extends StorageError {
     )
   }
 }
-
-/** A part was asked for that was never stored, or is deleted. */
-export class MissingPartError extends Error {
-  override name = 'MissingPartError'
-
-  constructor(readonly key: string) {
-    super(`${key} has not been stored`)
-  }
-}

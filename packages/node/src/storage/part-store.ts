@@ -4,14 +4,15 @@
  */
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MissingFileError, MissingPartError } from './errors.js'
+import { MissingPartError, type PartStore } from '@slytherin/protocol'
+import { MissingFileError } from './errors.js'
 
 interface Place {
   readonly offset: number
   readonly length: number
 }
 
-export class FilePartStore {
+export class FilePartStore implements PartStore {
   private readonly places = new Map<string, Place>()
   private readonly free = new Map<number, number[]>()
   private end = 0

@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { threadId } from 'node:worker_threads'
+import { parseArchitecture, plan } from '@slytherin/engine'
 import { MalformedShareError } from '@slytherin/mhe'
-import type { CryptographyOptions, HostedCryptography } from '@slytherin/node'
-import type { EvaluationCallbacks, Plan, RefreshRequest, SessionParameters, SwitchRequest } from '@slytherin/protocol'
-import { findNttPrimes } from '@slytherin/ring'
+import type { CryptographyOptions, HostedCryptography, PlanRequest } from '@slytherin/node'
+import type { Architecture, EvaluationCallbacks, Plan, RefreshRequest, SessionParameters, SwitchRequest } from '@slytherin/protocol'
 
 const text = (value: Uint8Array): string => new TextDecoder().decode(value)
 const bytes = (value: string): Uint8Array => Uint8Array.from(Buffer.from(value))
@@ -56,21 +56,8 @@ class FakeCryptography implements HostedCryptography {
     await this.close()
   }
 
-  async plan(_: unknown, request: { batch: number; parties: number; minimumRefreshes: number }): Promise<Plan> {
-    const primes = findNttPrimes(12, 30, 3).map(String)
-    return {
-      version: 1,
-      model: 'fake',
-      parties: request.parties,
-      batch: request.batch,
-      batchBlocks: 1,
-      parameters: { logN: 12, primes: primes.slice(0, 2), specialPrimes: primes.slice(2), scale: 2 ** 20 },
-      rotations: [1],
-      inputs: { count: 2, level: 1 },
-      weights: { count: 3 },
-      refreshes: Array.from({ length: request.minimumRefreshes }, () => ({ level: 0, ciphertextsPerBlock: 1 })),
-      output: { level: 0, ciphertextsPerBlock: 1 }
-    }
+  async plan(_: unknown, request: PlanRequest): Promise<Plan> {
+    return plan(ARCHITECTURE, { ...request, data: 'encrypted', weights: 'encrypted' })
   }
 
   async setPublicKey(shares: Uint8Array[]): Promise<void> {
@@ -111,8 +98,8 @@ class FakeCryptography implements HostedCryptography {
     return bytes(`part ${this.publicKey} ${index}`)
   }
 
-  async architecture(): Promise<unknown> {
-    return { name: 'fake' }
+  async architecture(): Promise<Architecture> {
+    return ARCHITECTURE
   }
 
   async resultKey(): Promise<Uint8Array> {
@@ -162,21 +149,40 @@ class FakeCryptography implements HostedCryptography {
 
   async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
     const { plan, parties } = this.session!
-    for (const [step, { level }] of plan.refreshes.entries()) {
+    for (const [step, { level, scale, magnitude }] of plan.refreshes.entries()) {
       callbacks.progress({ done: step, total: plan.refreshes.length + 1, step: `layer ${step}` })
       const c1 = [bytes(`c1 ${step}`)]
       const instance = `${query}/refresh/${step}`
-      const shares = await callbacks.refresh({ instance, level, scale: 1, magnitude: 1, c1 })
+      const shares = await callbacks.refresh({ instance, level, scale, magnitude, c1 })
       const expected = `refresh ${this.id} ${instance} ${digest(c1[0]!)}`
       if (shares.length !== parties || shares.some(([share]) => !text(share!).startsWith(expected))) throw new Error('wrong refresh shares')
     }
-    const instance = `${query}/switch`
-    const shares = await callbacks.switchShares({ instance, level: 0, noise: 3, c1: [bytes('c1 out')] })
+    const { level, noise } = plan.output
+    const shares = await callbacks.switchShares({ instance: `${query}/switch`, level, noise, c1: [bytes('c1 out')] })
     const { samples } = JSON.parse(this.inputs.get(query)!) as { samples: number[][] }
     const logits = samples.map(sample => sample.reduce((sum, value) => sum + value, 0)).map(sum => [sum, -sum])
     return [bytes(JSON.stringify({ key: text(shares[0]![0]!).split(' ').at(-1), logits }))]
   }
 }
+
+const dense = (inputs: number, outputs: number) => ({
+  kind: 'affine' as const,
+  name: `dense ${inputs} to ${outputs}`,
+  inputs,
+  outputs,
+  operations: [{ kind: 'dense' as const, inputs, outputs }],
+  weightMagnitude: 1,
+  biasMagnitude: 1,
+  outputMagnitude: 4
+})
+
+const ARCHITECTURE = parseArchitecture({
+  version: 1,
+  name: 'tiny',
+  input: { shape: [4], magnitude: 1 },
+  layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
+  output: { features: 2, largest: 4, final: 'none' }
+})
 
 function crash(): never {
   throw new RangeError('out of memory, say')
