@@ -62,7 +62,7 @@ export const DEFAULT_LIMITS: NetworkLimits = {
 export const MAXIMUM_CONTROL_BYTES = 4096
 
 /** First pause of the dial loop, its growth and its longest pause. */
-export const DIAL_BACKOFF = { first: 250, factor: 1.6, longest: 5_000 } as const
+export const DIAL_BACKOFF = { first: 250, factor: 1.6, longest: 2_000 } as const
 
 /** A peer that refused the hello is asked again after this long. */
 export const REFUSED_PAUSE = 30_000
