@@ -1,34 +1,36 @@
 /**
- * Cost model: seconds of each evaluator operation from a few machine constants, bytes of what travels.
+ * Cost model: seconds of each operation from a few machine constants, bytes of what travels.
  *
- * One number-theoretic transform of one residue costs `transform` seconds at N = 2^14 and grows as N·log N; one pointwise pass over one residue costs `pointwise`
- * and grows as N. With R = level + 1 residues, one special prime and R digits:
+ * The unit is one pass over one residue (N numbers modulo one prime) at N = 2^14; transforms grow as N·log N, all else as N. With R = level + 1 residues, one special
+ * prime and R digits:
  *
- *   key switch   R·(R+1) + R + 2·(R+2) transforms, 2·R·(R+1) passes
- *   hoisted      2·(R+2) transforms, 2·R·(R+1) passes, after one decomposition of R·(R+1) + R transforms
- *   rescale      2·R transforms
- *   multiply     4·R passes (ciphertexts), 2·R (plaintext)
+ *   key switch   R·(R+1) + R + 2·(R+2) transforms, 2·R·(R+1) passes of the key
+ *   hoisted      2·(R+2) transforms, 2·R·(R+1) passes of the key, after one decomposition of R·(R+1) + R transforms
+ *   rescale      2·R passes of the rescaling
+ *   multiply     4·R products (ciphertexts), 2·R (plaintext)
  *
- * The constants of `seal` and `kernel` were measured on two cores of an AMD Zen 4 under Node 24.
+ * The constants of `seal` and `kernel` were measured on two cores of an AMD Zen 4 under Node 24, one thread.
  */
 
 export interface CostModel {
   readonly name: string
-  /** seconds per transform of one residue at N = 2^14, in the evaluator */
+  /** seconds per transform of one residue in the evaluator */
   readonly transform: number
-  /** the same in the ring kernel, which encrypts and makes shares whatever the evaluator is */
-  readonly ringTransform: number
-  /** seconds per pointwise multiply-accumulate of one residue at N = 2^14 */
-  readonly pointwise: number
+  /** seconds per residue of a product that is added to a sum */
+  readonly product: number
+  /** seconds per residue of a product with a key-switching key */
+  readonly keyProduct: number
+  /** seconds per residue of a rescaling, transforms included */
+  readonly rescaling: number
   /** whether rotateMany shares one decomposition */
   readonly hoisting: boolean
-  /** seconds per residue at N = 2^14 to read a ciphertext into the evaluator */
+  /** seconds per residue to read a stored ciphertext into the evaluator */
   readonly load: number
-  /** seconds of one encryption: transforms per residue of the ciphertext, encoding included */
-  readonly encryptionTransforms: number
+  /** seconds per transform of one residue in the ring kernel, which encrypts and makes shares whatever the evaluator is */
+  readonly ringTransform: number
   /** bytes per second between parties */
   readonly bandwidth: number
-  /** seconds per round trip between parties */
+  /** seconds that a round between parties takes beside its work */
   readonly roundTrip: number
   /**
    * Weight of one-time work (keys, model encryption and upload) against the evaluation of a query: 1 counts it in full, 0 not at all. A session that answers q
@@ -37,99 +39,99 @@ export interface CostModel {
   readonly preparation: number
 }
 
+const PARTIES = { ringTransform: 54e-6, bandwidth: 150e6, roundTrip: 0.02, preparation: 0.25 } as const
+
 export const SEAL_COSTS: CostModel = {
   name: 'seal',
-  transform: 384e-6,
-  ringTransform: 54e-6,
-  pointwise: 45e-6,
+  transform: 345e-6,
+  product: 147e-6,
+  keyProduct: 30e-6,
+  rescaling: 345e-6,
   hoisting: false,
-  load: 60e-6,
-  encryptionTransforms: 5,
-  bandwidth: 200e6,
-  roundTrip: 0.001,
-  preparation: 0.25
+  load: 180e-6,
+  ...PARTIES
 }
 
 export const KERNEL_COSTS: CostModel = {
   name: 'kernel',
   transform: 54e-6,
-  ringTransform: 54e-6,
-  pointwise: 12e-6,
+  product: 13e-6,
+  keyProduct: 15.5e-6,
+  rescaling: 75e-6,
   hoisting: true,
-  load: 40e-6,
-  encryptionTransforms: 5,
-  bandwidth: 200e6,
-  roundTrip: 0.001,
-  preparation: 0.25
+  load: 100e-6,
+  ...PARTIES
 }
 
-/** Seconds of the evaluator's operations at one ring degree. */
+/** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
+const ENCRYPTION_TRANSFORMS = 14
+/** One share of a key-switching key, per residue of it. */
+const KEY_SHARE_TRANSFORMS = 10
+/** One share of a refresh, per residue of it. */
+const REFRESH_SHARE_TRANSFORMS = 20
+
+/** Seconds of operations at one ring degree. */
 export class OperationCosts {
-  private readonly transform: number
-  private readonly ringTransform: number
-  private readonly pointwise: number
-  private readonly load: number
+  /** passes grow with N */
+  private readonly pass: number
+  /** transforms grow with N·log N */
+  private readonly transformation: number
 
   constructor(
     readonly model: CostModel,
-    readonly logN: number
+    logN: number
   ) {
-    const ratio = 2 ** (logN - 14)
-    this.transform = (model.transform * ratio * logN) / 14
-    this.ringTransform = (model.ringTransform * ratio * logN) / 14
-    this.pointwise = model.pointwise * ratio
-    this.load = model.load * ratio
+    this.pass = 2 ** (logN - 14)
+    this.transformation = (this.pass * logN) / 14
   }
 
   add(level: number): number {
-    return 2 * (level + 1) * this.pointwise * 0.5
+    return (level + 1) * this.model.product * this.pass
   }
 
-  /** accumulator += ciphertext × ciphertext */
+  /** sum += ciphertext × ciphertext */
   multiply(level: number): number {
-    return 4 * (level + 1) * this.pointwise
+    return 4 * (level + 1) * this.model.product * this.pass
   }
 
+  /** sum += ciphertext × plaintext */
   multiplyPlain(level: number): number {
-    return 2 * (level + 1) * this.pointwise
+    return 2 * (level + 1) * this.model.product * this.pass
   }
 
-  decompose(level: number): number {
+  private decomposition(level: number): number {
     const residues = level + 1
-    return (residues * (residues + 1) + residues) * this.transform
+    return (residues * (residues + 1) + residues) * this.model.transform * this.transformation
   }
 
-  keySwitchTail(level: number): number {
+  private hoisted(level: number): number {
     const residues = level + 1
-    return 2 * (residues + 2) * this.transform + 2 * residues * (residues + 1) * this.pointwise
+    return (
+      2 * (residues + 2) * this.model.transform * this.transformation + 2 * residues * (residues + 1) * this.model.keyProduct * this.pass
+    )
   }
 
   keySwitch(level: number): number {
-    return this.decompose(level) + this.keySwitchTail(level)
+    return this.decomposition(level) + this.hoisted(level)
   }
 
   /** `count` rotations of one ciphertext */
   rotations(level: number, count: number): number {
     if (count === 0) return 0
-    return this.model.hoisting ? this.decompose(level) + count * this.keySwitchTail(level) : count * this.keySwitch(level)
+    return this.model.hoisting ? this.decomposition(level) + count * this.hoisted(level) : count * this.keySwitch(level)
   }
 
   rescale(level: number): number {
-    return 2 * (level + 1) * this.transform
+    return 2 * (level + 1) * this.model.rescaling * this.transformation
   }
 
   loading(level: number): number {
-    return 2 * (level + 1) * this.load
+    return 2 * (level + 1) * this.model.load * this.pass
   }
 
-  /** Encoding and encrypting one vector. */
+  /** Encoding, encrypting and serialising one vector. */
   encryption(level: number): number {
-    return this.model.encryptionTransforms * (level + 2) * this.ringTransform
-  }
-
-  /** Encoding one vector of clear weights. */
-  encoding(level: number): number {
-    return 2 * (level + 2) * this.transform
+    return ENCRYPTION_TRANSFORMS * (level + 2) * this.model.ringTransform * this.transformation
   }
 
   transfer(bytes: number): number {
@@ -138,13 +140,13 @@ export class OperationCosts {
 
   /** One refresh of `count` ciphertexts by `parties` on one machine. */
   refresh(level: number, top: number, count: number, parties: number, bytes: number): number {
-    const share = 8 * (level + top + 2) * this.ringTransform
+    const share = REFRESH_SHARE_TRANSFORMS * (level + top + 2) * this.model.ringTransform * this.transformation
     return this.model.roundTrip + this.transfer(bytes) + count * (parties + 1) * share
   }
 
   /** Seconds in which `parties` make one key-switching key with digits over `primes` primes and one special prime. */
   switchingKey(primes: number, parties: number): number {
-    return parties * primes * (primes + 1) * (3 * this.ringTransform)
+    return parties * primes * (primes + 1) * KEY_SHARE_TRANSFORMS * this.model.ringTransform * this.transformation
   }
 }
 
@@ -154,11 +156,7 @@ export class Sizes {
   private readonly rows: readonly number[]
   private readonly special: number
 
-  constructor(
-    readonly logN: number,
-    readonly primeBits: readonly number[],
-    readonly specialPrimeBits: number
-  ) {
+  constructor(logN: number, primeBits: readonly number[], specialPrimeBits: number) {
     this.rows = primeBits.map(bits => (2 ** logN * bits) / 8)
     this.special = (2 ** logN * specialPrimeBits) / 8
   }
@@ -175,13 +173,13 @@ export class Sizes {
 
   /** One polynomial per digit: what a party sends in one round. */
   keyShare(): number {
-    const top = this.primeBits.length - 1
+    const top = this.rows.length - 1
     return (top + 1) * (this.polynomial(top) + this.special)
   }
 
   /** c1 to every party, one share of both polynomials back from each. */
   refresh(level: number, parties: number): number {
-    const top = this.primeBits.length - 1
+    const top = this.rows.length - 1
     return parties * (2 * this.polynomial(level) + this.polynomial(top))
   }
 }

@@ -5,7 +5,7 @@
  * walking the gains back from the logits, levels and refreshes come from a shortest path (`schedule.ts`), and the outcome is compiled and its noise tracked by the
  * evaluators' own rules; if it misses the target, the budget is tightened by what is missing. Everything is deterministic: same inputs, same plan.
  */
-import { NoiseModel, Parameters, SECURITY_TABLE } from '@slytherin/ckks'
+import { maximumLogQP, NoiseModel, Parameters } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from './architecture.js'
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InfeasiblePlanError, InvalidInputError, InvalidPlanError } from './errors.js'
@@ -13,8 +13,8 @@ import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
 import { nextPowerOfTwo } from './packing/layout.js'
 import type { Plan, PlanCore, PlanStep } from './plan.js'
 import { derivePlan, PRECISION_TARGET } from './plan-derivation.js'
-import { ENCODABLE_BITS } from './program.js'
 import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from './precision.js'
+import { ENCODABLE_BITS } from './program.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, schedule } from './schedule.js'
 import type { SparseMatrix } from './sparse.js'
@@ -36,8 +36,10 @@ export interface PlanOptions {
   readonly costModel?: CostModel
   /** bytes of ciphertexts that the evaluator may hold at a time (default 2 GiB) */
   readonly evaluatorMemory?: number
-  /** fixes the ring degree instead of searching it; below 2^13 the plan is insecure and only for tests */
+  /** fixes the ring degree instead of searching it */
   readonly logN?: number
+  /** ignores the security table: for unit tests with small rings */
+  readonly insecure?: boolean
   /** worst logit error relative to the largest logit (default 0.005) */
   readonly precision?: number
 }
@@ -92,6 +94,7 @@ function checkOptions(options: PlanOptions): Settings {
     costModel: options.costModel ?? KERNEL_COSTS,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
     logN: options.logN,
+    insecure: options.insecure ?? false,
     precision
   }
 }
@@ -136,7 +139,7 @@ class Planner {
       )
     }
     this.shrinkPrimes()
-    return derivePlan(this.best.core, settings.costModel, { allowInsecure: settings.logN !== undefined })
+    return derivePlan(this.best.core, settings.costModel, { allowInsecure: settings.insecure })
   }
 
   /** Powers of two from the whole batch down. */
@@ -151,7 +154,7 @@ class Planner {
     const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs)
     let worse = 0
     for (let primes = 2; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
-      const primeBits = widestPrimes(logN, primes)
+      const primeBits = this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
       if (primeBits === undefined) break
       const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, batchBlock }, packed, costs)
       if (outcome === 'better') worse = 0
@@ -179,13 +182,11 @@ class Planner {
 
 /** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime. */
 function widestPrimes(logN: number, primes: number): number | undefined {
-  const limit = SECURITY_TABLE.get(logN)
-  if (limit === undefined) return MAXIMUM_PRIME_BITS - 1
-  const bits = Math.min(MAXIMUM_PRIME_BITS, Math.floor((limit - MAXIMUM_PRIME_BITS) / primes))
+  const bits = Math.min(MAXIMUM_PRIME_BITS, Math.floor((maximumLogQP(logN) - MAXIMUM_PRIME_BITS) / primes))
   return bits >= MINIMUM_PRIME_BITS ? bits : undefined
 }
 
-function parametersFor(chain: Chain): Parameters {
+function parametersFor(chain: Chain, insecure: boolean): Parameters {
   return Parameters.generate({
     logN: chain.logN,
     firstPrimeBits: chain.primeBits,
@@ -193,7 +194,7 @@ function parametersFor(chain: Chain): Parameters {
     levels: chain.primes - 1,
     specialPrimeBits: chain.specialPrimeBits,
     scale: 2 ** (chain.primeBits - 1),
-    insecure: !SECURITY_TABLE.has(chain.logN)
+    insecure
   })
 }
 
@@ -214,7 +215,7 @@ class Search {
     private readonly packed: readonly PackedLayer[],
     private readonly costs: OperationCosts
   ) {
-    this.parameters = parametersFor(chain)
+    this.parameters = parametersFor(chain, settings.insecure)
     this.noise = new NoiseModel(this.parameters, settings.parties)
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
     this.batchBlocks = Math.ceil(settings.batch / chain.batchBlock)
@@ -385,7 +386,7 @@ class Search {
   /** Bits by which the tracked precision misses the target; not positive when it is met. */
   private missingBits(core: PlanCore): number {
     try {
-      const made = derivePlan(core, this.settings.costModel, { allowInsecure: this.settings.logN !== undefined })
+      const made = derivePlan(core, this.settings.costModel, { allowInsecure: this.settings.insecure })
       return Math.log2(made.precision.relativeError / this.settings.precision)
     } catch (error) {
       if (error instanceof InvalidPlanError) return 0.5

@@ -269,7 +269,8 @@ class Compiler {
 
   private checkEncodable(path: string, scale: number, magnitude: number): void {
     const needed = Math.log2(scale) + Math.log2(magnitude)
-    if (!(needed <= ENCODABLE_BITS)) throw new InvalidPlanError(path, `${needed.toFixed(1)} bits cannot be encoded, at most ${ENCODABLE_BITS}`)
+    if (!(needed <= ENCODABLE_BITS))
+      throw new InvalidPlanError(path, `${needed.toFixed(1)} bits cannot be encoded, at most ${ENCODABLE_BITS}`)
   }
 
   private checkFits(path: string, level: number, scale: number, magnitude: number): void {

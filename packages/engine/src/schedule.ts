@@ -91,7 +91,8 @@ export function schedule(problem: ScheduleProblem): Schedule | undefined {
   let front: State[] = []
   for (let level = 0; level <= top; level++) {
     const low = problem.inputMinimum + ROUNDING_BITS
-    if (low <= Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude))) front.push({ cost: problem.inputCost(level), low, level, refreshes: 0 })
+    if (low <= Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude)))
+      front.push({ cost: problem.inputCost(level), low, level, refreshes: 0 })
   }
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index]!
@@ -157,7 +158,12 @@ function transition(
     low = 2 * scaleIn - dropped
     if (state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn)) return undefined
   }
-  if (low > operation.maximum || scaleIn > capacity(level, operation.magnitudeIn) || low > capacity(level - rescalings, operation.magnitudeOut)) return undefined
+  if (
+    low > operation.maximum ||
+    scaleIn > capacity(level, operation.magnitudeIn) ||
+    low > capacity(level - rescalings, operation.magnitudeOut)
+  )
+    return undefined
   return {
     cost: state.cost + operation.cost(level, rescalings),
     low,
@@ -193,7 +199,8 @@ function unwind(problem: ScheduleProblem, last: State): Schedule {
     const dropped = rescalings * problem.primeBits
     let scaleIn = before.low
     if (operation.kind === 'square') scaleIn = (scale + dropped) / 2
-    else if (index === 0) scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2)
+    else if (index === 0)
+      scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2)
     const step: ScheduledStep = { operation: index, level, rescalings, scaleIn, scaleOut: scale }
     steps.unshift(before.refreshedFrom === undefined ? step : { ...step, refreshedFrom: before.refreshedFrom })
     scale = scaleIn

@@ -84,7 +84,13 @@ export async function runEncrypted(
   const slots = outputs.map(decrypt)
   const trackedNoise = Math.max(...outputs.map(output => output.noise))
   for (const output of outputs) output.dispose()
-  evaluator.dispose()
+  evaluator[Symbol.dispose]()
   secret.dispose()
-  return { logits: unpackOutputs(plan, slots), trackedNoise, slots, seconds: { keys: (ready - started) / 1000, run: (finished - ready) / 1000 }, context }
+  return {
+    logits: unpackOutputs(plan, slots),
+    trackedNoise,
+    slots,
+    seconds: { keys: (ready - started) / 1000, run: (finished - ready) / 1000 },
+    context
+  }
 }

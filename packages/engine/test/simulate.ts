@@ -37,7 +37,7 @@ export function simulatorFor(plan: Plan): SimulatorEvaluator {
 }
 
 /** Gives ciphertexts of the same slots at the top level. */
-export function simulatedRefresher(plan: Plan, evaluator: SimulatorEvaluator): Refresher {
+export function simulatedRefresher(evaluator: SimulatorEvaluator): Refresher {
   return {
     async refresh(ciphertexts) {
       const level = evaluator.parameters.maxLevel
@@ -67,7 +67,7 @@ export async function simulate(
     evaluator,
     inputs: async index => evaluator.encrypt(packInput(plan, samples, index), plan.inputs),
     weights: async index => evaluator.encrypt(packWeight(plan, network, index), plan.weights.items[index]!),
-    refresher: simulatedRefresher(plan, evaluator),
+    refresher: simulatedRefresher(evaluator),
     ...extra
   })
   const slots = outputs.map(output => evaluator.decrypt(output).real)

@@ -1,0 +1,294 @@
+import {
+  chunkDiagonals,
+  chunkedLayout,
+  DiagonalsPacking,
+  fullDiagonals,
+  type Layout,
+  locate,
+  periodicLayout,
+  presentDiagonals,
+  rowPeriod,
+  SparseMatrix,
+  sequentialLayout,
+  TapsPacking
+} from '@slytherin/engine'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { largestDifference } from './data.ts'
+
+/** Small deterministic numbers. */
+const value = (seed: number, index: number): number => Math.sin(seed * 12.9898 + index * 78.233) * 2
+
+const randomMatrix = (rows: number, columns: number, seed: number, density = 1): SparseMatrix =>
+  SparseMatrix.build(rows, columns, (row, put) => {
+    for (let column = 0; column < columns; column++) {
+      if (density === 1 || Math.abs(value(seed + 1, row * columns + column)) < 2 * density) put(column, value(seed, row * columns + column))
+    }
+  })
+
+const layerOf = (matrix: SparseMatrix) => ({
+  kind: 'affine' as const,
+  name: 'test',
+  matrix,
+  bias: new Float64Array(matrix.rows),
+  operations: []
+})
+
+const turn = (x: Float64Array, steps: number): Float64Array => x.map((_, index) => x[(index + steps) % x.length]!)
+
+/** The evaluation that the packing stands for, on one sample in the clear. */
+function evaluatePacked(packing: DiagonalsPacking, matrix: SparseMatrix, x: ArrayLike<number>, garbage: number): Float64Array[] {
+  const inputs = packing.input.blocks.map(features => Float64Array.from(features, feature => (feature < 0 ? garbage : x[feature]!)))
+  const outputs: Float64Array[] = []
+  let sum: Float64Array = new Float64Array(packing.width)
+  let current = packing.giantSteps - 1
+  for (const item of packing.items) {
+    const target = item.kind === 'bias' ? 0 : item.giant
+    for (; current > target; current--) sum = turn(sum, packing.babySteps)
+    if (item.kind === 'bias') {
+      for (const fold of packing.folds) sum = sum.map((s, index) => s + sum[(index + fold) % sum.length]!)
+      outputs.push(sum)
+      sum = new Float64Array(packing.width)
+      current = packing.giantSteps - 1
+    } else {
+      const weight = packing.weight(item, layerOf(matrix))
+      const turned = turn(inputs[item.inputBlock]!, item.baby)
+      sum = sum.map((s, index) => s + weight[index]! * turned[index]!)
+    }
+  }
+  return outputs
+}
+
+/** Every position of the output layout holds what A·x says. */
+function expectProduct(packing: DiagonalsPacking, matrix: SparseMatrix, x: Float64Array, garbage: number): void {
+  const expected = matrix.apply(x)
+  const outputs = evaluatePacked(packing, matrix, x, garbage)
+  expect(outputs.length).toBe(packing.output.blocks.length)
+  packing.output.blocks.forEach((features, block) => {
+    const wanted = Float64Array.from(features, feature => (feature < 0 ? 0 : expected[feature]!))
+    const given = Float64Array.from(features, (feature, position) => (feature < 0 ? 0 : outputs[block]![position]!))
+    expect(largestDifference(given, wanted)).toBeLessThan(1e-9)
+  })
+}
+
+describe('diagonals', () => {
+  const shapes = fc.record({
+    rows: fc.integer({ min: 1, max: 70 }),
+    columns: fc.integer({ min: 1, max: 150 }),
+    logWidth: fc.integer({ min: 2, max: 6 }),
+    logBaby: fc.integer({ min: 0, max: 6 }),
+    seed: fc.integer({ min: 1, max: 1000 })
+  })
+
+  test('a sequential layout of any shape gives the dense product, whatever stands in unused positions', () => {
+    fc.assert(
+      fc.property(shapes, ({ rows, columns, logWidth, logBaby, seed }) => {
+        const matrix = randomMatrix(rows, columns, seed)
+        const input = sequentialLayout(columns, 2 ** logWidth)
+        const diagonals = fullDiagonals(rows, input)
+        const packing = new DiagonalsPacking({ outputs: rows, input, diagonals, babySteps: 2 ** logBaby, present: undefined })
+        expectProduct(
+          packing,
+          matrix,
+          Float64Array.from({ length: columns }, (_, index) => value(seed + 7, index)),
+          123.5
+        )
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  test('a periodic layout (the output of another layer) needs no more diagonals than its period', () => {
+    fc.assert(
+      fc.property(shapes, ({ rows, columns, logWidth, logBaby, seed }) => {
+        const width = 2 ** logWidth
+        const features = Math.min(columns, width)
+        const matrix = randomMatrix(rows, features, seed)
+        const input = periodicLayout(features, width, rowPeriod(features, width))
+        const diagonals = fullDiagonals(rows, input)
+        expect(diagonals).toBeLessThanOrEqual(input.period)
+        const packing = new DiagonalsPacking({ outputs: rows, input, diagonals, babySteps: 2 ** logBaby, present: undefined })
+        expectProduct(
+          packing,
+          matrix,
+          Float64Array.from({ length: features }, (_, index) => value(seed + 7, index)),
+          0
+        )
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  test('a chunked layout gives the same product with features·rows/width diagonals', () => {
+    fc.assert(
+      fc.property(shapes, ({ rows, columns, logBaby, seed }) => {
+        const width = 1024
+        const period = rowPeriod(rows, width)
+        const diagonals = chunkDiagonals(columns, width, period)!
+        expect(diagonals * width).toBeGreaterThanOrEqual(columns * period)
+        expect(diagonals * width).toBeLessThan(2 * Math.max(columns * period, width))
+        const matrix = randomMatrix(rows, columns, seed)
+        const input = chunkedLayout(columns, width, period, diagonals)
+        const packing = new DiagonalsPacking({ outputs: rows, input, diagonals, babySteps: 2 ** logBaby, present: undefined })
+        expectProduct(
+          packing,
+          matrix,
+          Float64Array.from({ length: columns }, (_, index) => value(seed + 7, index)),
+          -55
+        )
+      }),
+      { numRuns: 40 }
+    )
+  })
+
+  test('structurally zero diagonals are left out and the product stays', () => {
+    fc.assert(
+      fc.property(shapes, ({ rows, columns, logWidth, logBaby, seed }) => {
+        const matrix = randomMatrix(rows, columns, seed, 0.02)
+        const input = sequentialLayout(columns, 2 ** logWidth)
+        const diagonals = fullDiagonals(rows, input)
+        const present = presentDiagonals(matrix, input, diagonals)
+        const packing = new DiagonalsPacking({ outputs: rows, input, diagonals, babySteps: 2 ** logBaby, present })
+        expect(packing.items.length).toBe(present.size + packing.outputBlocks)
+        expectProduct(
+          packing,
+          matrix,
+          Float64Array.from({ length: columns }, (_, index) => value(seed + 7, index)),
+          9
+        )
+      }),
+      { numRuns: 40 }
+    )
+  })
+
+  test('rotations are baby steps, one giant step and folds', () => {
+    const input = sequentialLayout(845, 128)
+    const packing = new DiagonalsPacking({ outputs: 10, input, diagonals: 16, babySteps: 4, present: undefined })
+    expect(packing.rotations()).toEqual([1, 2, 3, 4, 16, 32, 64])
+    expect(packing.products).toBe(7 * 16)
+  })
+})
+
+describe('taps', () => {
+  const geometry = (
+    channels: number,
+    size: number,
+    kernel: number,
+    stride: number,
+    pad: number,
+    outputChannels: number,
+    groups: number
+  ) => ({
+    channels,
+    height: size,
+    width: size + 1,
+    kernel: [kernel, kernel] as [number, number],
+    strides: [stride, stride] as [number, number],
+    pads: [pad, 0, 0, pad] as [number, number, number, number],
+    dilations: [1, 1] as [number, number],
+    outputChannels,
+    groups
+  })
+
+  const cases: [string, Parameters<typeof geometry>, number][] = [
+    ['one channel, several blocks', [1, 9, 3, 2, 0, 5, 1], 32],
+    ['padding', [1, 8, 3, 1, 1, 2, 1], 64],
+    ['several input channels', [3, 6, 2, 1, 0, 4, 1], 32],
+    ['groups', [4, 6, 3, 1, 1, 6, 2], 64],
+    ['more channels than positions in a block', [1, 5, 2, 1, 0, 11, 1], 8]
+  ]
+
+  test.each(cases)('%s: sums of tap products give the convolution', (_name, shape, width) => {
+    const convolution = geometry(...shape)
+    const packing = new TapsPacking(convolution, width, { kind: 'blocks' })
+    checkTaps(packing, convolution.channels * convolution.height * convolution.width)
+  })
+
+  test('chunks: a single block in the order of the next layer', () => {
+    const convolution = geometry(1, 9, 3, 2, 1, 3, 1)
+    const features = 3 * 4 * 5
+    const rows = 16
+    const diagonals = chunkDiagonals(features, 256, rows)!
+    const packing = new TapsPacking(convolution, 256, { kind: 'chunks', rows, diagonals })
+    expect(packing.output).toEqual(chunkedLayout(features, 256, rows, diagonals))
+    checkTaps(packing, convolution.channels * convolution.height * convolution.width)
+  })
+
+  test('cryptonet: 25 weights and one bias serve all seven blocks', () => {
+    const convolution = { ...geometry(1, 28, 5, 2, 0, 5, 1), width: 28, pads: [0, 0, 1, 1] as [number, number, number, number] }
+    const packing = new TapsPacking(convolution, 128, { kind: 'blocks' })
+    expect(packing.outputBlocks).toBe(7)
+    expect(packing.items.length).toBe(26)
+    expect(packing.inputCount).toBe(175)
+  })
+
+  function checkTaps(packing: TapsPacking, inputs: number): void {
+    const { geometry } = packing
+    const taps = packing.taps
+    const kernel = Float64Array.from({ length: geometry.outputChannels * taps }, (_, index) => value(3, index))
+    const bias = Float64Array.from({ length: geometry.outputChannels }, (_, index) => value(5, index))
+    const x = Float64Array.from({ length: inputs }, (_, index) => value(11, index))
+    const convolution = { geometry, kernel, bias }
+    const sums = packing.output.blocks.map(() => new Float64Array(packing.width))
+    for (const item of packing.items) {
+      const weight = packing.weight(item, convolution)
+      for (let part = 0; part < packing.blocksPerGroup; part++) {
+        const sum = sums[item.group * packing.blocksPerGroup + part]!
+        const features = item.kind === 'bias' ? undefined : packing.inputFeatures(packing.inputIndex(item.group, item.tap, part))
+        for (let place = 0; place < packing.width; place++) {
+          const feature = features?.[place]
+          const input = feature === undefined ? 1 : feature < 0 ? 0 : x[feature]!
+          sum[place]! += weight[place]! * input
+        }
+      }
+    }
+    const expected = directConvolution(convolution, x)
+    const places = locate(packing.output as Layout, expected.length)
+    expect(places.block.every(block => block >= 0)).toBe(true)
+    const given = expected.map((_, feature) => sums[places.block[feature]!]![places.position[feature]!]!)
+    expect(largestDifference(given, expected)).toBeLessThan(1e-12)
+  }
+
+  /** Plain loops over output channel, row, column and kernel, written from the definition. */
+  function directConvolution(
+    { geometry, kernel, bias }: { geometry: ReturnType<typeof geometryOf>; kernel: Float64Array; bias: Float64Array },
+    x: Float64Array
+  ): Float64Array {
+    const {
+      channels,
+      height,
+      width,
+      kernel: [kh, kw],
+      strides,
+      pads,
+      outputChannels,
+      groups
+    } = geometry
+    const rows = Math.floor((height + pads[0] + pads[2] - kh) / strides[0]) + 1
+    const columns = Math.floor((width + pads[1] + pads[3] - kw) / strides[1]) + 1
+    const perGroup = channels / groups
+    const out: number[] = []
+    for (let o = 0; o < outputChannels; o++) {
+      for (let r = 0; r < rows; r++) {
+        for (let c = 0; c < columns; c++) {
+          let sum = bias[o]!
+          for (let i = 0; i < perGroup; i++) {
+            for (let p = 0; p < kh; p++) {
+              for (let q = 0; q < kw; q++) {
+                const y = r * strides[0] + p - pads[0]
+                const z = c * strides[1] + q - pads[1]
+                if (y < 0 || y >= height || z < 0 || z >= width) continue
+                const channel = Math.floor(o / (outputChannels / groups)) * perGroup + i
+                sum += kernel[((o * perGroup + i) * kh + p) * kw + q]! * x[(channel * height + y) * width + z]!
+              }
+            }
+          }
+          out.push(sum)
+        }
+      }
+    }
+    return Float64Array.from(out)
+  }
+
+  const geometryOf = () => new TapsPacking(geometry(1, 4, 2, 1, 0, 1, 1), 16, { kind: 'blocks' }).geometry
+})
