@@ -49,6 +49,8 @@ interface Run {
   readonly lead: Lead
   readonly party: Party
   readonly controller: AbortController
+  /** Rejects with what ends the session before its time. */
+  readonly failed: PromiseWithResolvers<never>
   desk: QueryDesk | undefined
   phase: Phase
 }
@@ -106,6 +108,7 @@ export class Coordinator {
     } catch (error) {
       const failure = asFailure(run, run.controller.signal.aborted ? run.controller.signal.reason : error)
       run.controller.abort(failure)
+      run.failed.reject(failure)
       await this.#abort(run, failure)
       throw failure
     } finally {
@@ -115,14 +118,16 @@ export class Coordinator {
     }
   }
 
-  /** Resolves when the current (or next) session is ready for queries. */
+  /** Resolves when the current (or next) session is ready for queries; rejects when it fails before. */
   async ready(): Promise<void> {
-    await (await this.#awaited()).party.ready()
+    const { failed, party } = await this.#awaited()
+    await Promise.race([party.ready(), failed.promise])
   }
 
   /** Where this process is a querier or data owner, too: see Member.query. */
   async query(samples: readonly Float64Array[], options: QueryOptions = {}): Promise<Float64Array[]> {
-    return await (await this.#awaited()).party.query(samples, options)
+    const { failed, party } = await this.#awaited()
+    return await Promise.race([party.query(samples, options), failed.promise])
   }
 
   /** No more queries from this process. */
@@ -192,7 +197,9 @@ export class Coordinator {
       },
       session: () => party.active()
     }
-    const run: Run = { lead, party, controller, desk: undefined, phase: 'roster' }
+    const failed = Promise.withResolvers<never>()
+    failed.promise.catch(() => undefined)
+    const run: Run = { lead, party, controller, failed, desk: undefined, phase: 'roster' }
     this.#begun.resolve(run)
     this.#begun = Promise.withResolvers<Run>()
     return run

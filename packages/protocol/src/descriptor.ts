@@ -95,12 +95,14 @@ export function decodeDescriptor(bytes: Uint8Array, peer: string): SessionDescri
     new MalformedMessageError({ peer, kind: 'propose', field, reason }, { cause })
   if (bytes.length > MAXIMUM_DESCRIPTOR_BYTES) throw malformed('descriptor', 'too long')
   let json: unknown
+  let canonical: string
   try {
     json = parseJson(bytes)
+    canonical = canonicalJson(json)
   } catch (error) {
     throw malformed('descriptor', 'not JSON', error)
   }
-  if (canonicalJson(json) !== new TextDecoder().decode(bytes)) throw malformed('descriptor', 'not canonical JSON')
+  if (canonical !== new TextDecoder().decode(bytes)) throw malformed('descriptor', 'not canonical JSON')
   const parsed = schema.safeParse(json)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]

@@ -34,8 +34,12 @@ interface Query {
   readonly owner: string
   readonly querier: string
   readonly samples: number
+  /** Result ciphertexts. */
+  readonly results: number
   readonly inputs: (Uint8Array | undefined)[]
   state: 'open' | 'evaluating' | 'done' | 'failed'
+  /** Whether key holders have given shares for its result, which count against the quota. */
+  switched: boolean
 }
 
 export class QueryDesk {
@@ -44,7 +48,7 @@ export class QueryDesk {
   readonly #queries = new Map<string, Query>()
   /** Parties that may still ask. */
   readonly #asking: Set<string>
-  /** Ciphertexts promised to each querier. */
+  /** Ciphertexts switched, or to be switched, for each querier. */
   readonly #promised = new Map<string, number>()
   readonly #idle = Promise.withResolvers<void>()
   #tail: Promise<void> = Promise.resolve()
@@ -84,7 +88,10 @@ export class QueryDesk {
   drop(peer: string): boolean {
     this.#asking.delete(peer)
     if (this.#asking.size === 0) return false
-    for (const query of this.#queries.values()) if (query.owner === peer || query.querier === peer) query.state = 'failed'
+    for (const query of this.#queries.values()) {
+      if (query.state === 'open' && (query.owner === peer || query.querier === peer)) this.#forget(query)
+      else if (query.state === 'evaluating' && query.querier === peer) query.state = 'failed'
+    }
     this.#check()
     return true
   }
@@ -124,7 +131,7 @@ export class QueryDesk {
         actual: 'no such role'
       })
     }
-    const { plan, descriptor } = session
+    const { plan } = session
     if (body.samples < 1 || body.samples > plan.batch) {
       throw new MalformedMessageError({ peer, kind, field: 'samples', expected: `1 to ${plan.batch}`, actual: String(body.samples) })
     }
@@ -135,34 +142,63 @@ export class QueryDesk {
     }
     if (this.#closing || !this.#asking.has(peer))
       throw new OutOfOrderMessageError({ peer, kind, expected: 'queries before leaving', actual: 'left' })
-    const open = [...this.#queries.values()].filter(
+    this.#makeRoom(peer, kind)
+    this.#checkQuota(body.querier, kind, context)
+    const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
+    this.#queries.set(body.query, {
+      id: body.query,
+      owner: peer,
+      querier: body.querier,
+      samples: body.samples,
+      results: outputCount(plan),
+      inputs,
+      state: 'open',
+      switched: false
+    })
+    return {}
+  }
+
+  /** A party that opens a query too many gives up its oldest one that it has not sent off. */
+  #makeRoom(peer: string, kind: string): void {
+    const own = [...this.#queries.values()].filter(
       query => query.owner === peer && (query.state === 'open' || query.state === 'evaluating')
-    ).length
-    if (open >= MAXIMUM_OPEN || this.#queries.size >= MAXIMUM_QUERIES) {
+    )
+    if (own.length < MAXIMUM_OPEN && this.#queries.size < MAXIMUM_QUERIES) return
+    const oldest = own.find(query => query.state === 'open')
+    if (oldest === undefined || this.#queries.size >= MAXIMUM_QUERIES) {
       throw new QuotaExceededError({
         peer,
         kind,
         field: 'query',
-        expected: `at most ${MAXIMUM_OPEN} open at a time`,
-        actual: String(open + 1)
+        expected: `at most ${MAXIMUM_OPEN} at a time`,
+        actual: String(own.length + 1)
       })
     }
-    const promised = this.#promised.get(body.querier) ?? 0
+    this.#forget(oldest)
+  }
+
+  /** Whether the querier has room for one more result. Key holders count for themselves; this spares an evaluation whose result they would refuse. */
+  #checkQuota(querier: string, kind: string, context: HandlerContext): void {
+    const { descriptor, plan } = this.#lead.session()
+    const promised = this.#promised.get(querier) ?? 0
     const count = outputCount(plan)
-    if (promised + count > descriptor.switchesPerQuerier) {
-      throw new QuotaExceededError({
-        peer,
-        kind,
-        field: 'querier',
-        expected: `at most ${descriptor.switchesPerQuerier} ciphertexts for ${body.querier}`,
-        actual: `${promised} + ${count}`,
-        remedy: 'Open a new session, or propose a larger quota.'
-      })
-    }
-    this.#promised.set(body.querier, promised + count)
-    const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
-    this.#queries.set(body.query, { id: body.query, owner: peer, querier: body.querier, samples: body.samples, inputs, state: 'open' })
-    return {}
+    if (promised + count <= descriptor.switchesPerQuerier) return
+    throw new QuotaExceededError({
+      peer: context.peer,
+      kind,
+      field: 'querier',
+      expected: `at most ${descriptor.switchesPerQuerier} ciphertexts for ${querier}`,
+      actual: `${promised} + ${count}`,
+      remedy: 'Open a new session, or propose a larger quota.'
+    })
+  }
+
+  /** A query will not be answered: what it was promised is free again, unless shares for it were given. */
+  #forget(query: Query): void {
+    const promised = query.state === 'evaluating' && !query.switched ? query.results : 0
+    query.state = 'failed'
+    query.inputs.fill(undefined)
+    this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) - promised)
   }
 
   async #input(body: Bodies['queryInput'], context: HandlerContext): Promise<Bodies['acknowledged']> {
@@ -200,6 +236,8 @@ export class QueryDesk {
         actual: `input ${missing} is missing`
       })
     }
+    this.#checkQuota(query.querier, kind, context)
+    this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) + query.results)
     query.state = 'evaluating'
     this.#running++
     this.#tail = this.#tail.then(async () => await this.#serve(query))
@@ -230,13 +268,16 @@ export class QueryDesk {
     try {
       this.#lead.enter('evaluation')
       const result = await meter.measure('evaluation', async () => await this.#run(query))
+      if (this.#isFailed(query)) throw new PartyMissingError({ peer: query.querier, phase: 'evaluation' })
       this.#lead.enter('result')
       await meter.measure('result', async () => await this.#deliver(query, result))
       query.state = 'done'
       this.#lead.session().queries.add(query.id)
     } catch (error) {
-      query.state = 'failed'
-      await this.#fail(query, error)
+      if (!this.#lead.signal.aborted) {
+        this.#forget(query)
+        await this.#fail(query, error)
+      }
     } finally {
       query.inputs.fill(undefined)
       this.#running--
@@ -319,6 +360,7 @@ export class QueryDesk {
   async #switch(query: Query, request: SwitchRequest): Promise<Uint8Array[][]> {
     const { sizes } = this.#lead.session().record
     const { instance, level, noise, c1 } = request
+    query.switched = true
     return await this.#lead.meter.measure('switch', async () => {
       return await this.#fromHolders('switch', c1.length, sizes.switchShare, async (holder, signal) => {
         return await holder.request('switch', { query: query.id, querier: query.querier, instance, level, noise, c1 }, signal)
@@ -364,8 +406,7 @@ export class QueryDesk {
 
   /** A missing party or an ended session is everybody's affair; anything else only fails the query. */
   async #fail(query: Query, error: unknown): Promise<void> {
-    if (this.#lead.signal.aborted) return
-    const typed = translateError(error, { kind: 'queryEvaluate', peer: this.#lead.self })
+    const typed = translateError(error, { kind: 'queryEvaluate', peer: this.#culprit(error) })
     if (typed instanceof PartyMissingError || typed instanceof SessionAbortedError) {
       const peer = typed instanceof PartyMissingError ? typed.peer : undefined
       const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer)
@@ -380,6 +421,18 @@ export class QueryDesk {
         if (fault instanceof PartyMissingError && !this.drop(peer)) this.#giveUp(fault)
       })
     }
+  }
+
+  /** Errors about a share name its holder by its place among them. */
+  #culprit(error: unknown): string {
+    const place: unknown = error instanceof Error && 'party' in error ? error.party : undefined
+    const holder = typeof place === 'number' ? connectionsWith(this.#lead, 'key-holder')[place] : undefined
+    return holder?.peer ?? this.#lead.self
+  }
+
+  /** The querier may have gone while its query was evaluated. */
+  #isFailed(query: Query): boolean {
+    return query.state === 'failed'
   }
 
   #check(): void {

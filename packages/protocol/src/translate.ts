@@ -8,6 +8,8 @@ import {
   type ErrorDetails,
   InternalError,
   MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
   ProtocolError,
   QuotaExceededError,
   ResidueRangeError,
@@ -20,24 +22,44 @@ type Builder = (details: ErrorDetails, options: ErrorOptions) => ProtocolError
 const malformed: Builder = (details, options) => new MalformedMessageError(details, options)
 const conflict: Builder = (details, options) => new ShareConflictError(details, options)
 
+const outOfOrder: Builder = (details, options) => new OutOfOrderMessageError(details, options)
+
 const BY_NAME: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['ResidueRangeError', (details, options) => new ResidueRangeError(details, options)],
+  // ring and ckks
   ['LengthMismatchError', malformed],
   ['BasisMismatchError', malformed],
+  ['DegreeMismatchError', malformed],
   ['LevelMismatchError', malformed],
   ['ScaleMismatchError', malformed],
+  ['InvalidLevelError', malformed],
+  ['InvalidScaleError', malformed],
+  ['MalformedBytesError', malformed],
   ['MalformedCiphertextError', malformed],
+  ['MalformedPublicKeyError', malformed],
+  ['MalformedKeySwitchKeyError', malformed],
+  // multiparty
   ['MalformedShareError', malformed],
-  ['MalformedKeyError', malformed],
   ['ShareMismatchError', malformed],
-  ['ShareAlreadyGivenError', conflict],
-  ['DuplicateShareError', conflict],
   ['InvalidShareRequestError', malformed],
   ['RefreshLevelError', malformed],
   ['FloodingHeadroomError', malformed],
+  ['ShareAlreadyGivenError', conflict],
+  ['DuplicateShareError', conflict],
+  ['MissingShareError', outOfOrder],
   ['UnknownPartyError', (details, options) => new UnknownMemberError(details, options)],
-  ['DecryptionQuotaError', (details, options) => new QuotaExceededError(details, options)]
+  ['DecryptionQuotaError', (details, options) => new QuotaExceededError(details, options)],
+  ['StatisticalSecurityError', (details, options) => new NotPermittedError(details, options)],
+  // engine, and this package's cryptography
+  ['InvalidPlanError', malformed],
+  ['PlanMismatchError', malformed],
+  ['RejectedShareError', malformed],
+  ['SessionStateError', outOfOrder],
+  ['MissingPartError', outOfOrder]
 ])
+
+/** Fields of the same name that other packages' errors carry. */
+const SHARED_FIELDS = ['field', 'expected', 'actual'] as const
 
 /** The error itself when it is of this package, otherwise the one of the same meaning, with `details` added. */
 export function translateError(error: unknown, details: ErrorDetails): ProtocolError {
@@ -45,6 +67,10 @@ export function translateError(error: unknown, details: ErrorDetails): ProtocolE
   if (!(error instanceof Error)) return new InternalError({ ...details, reason: typeof error }, { cause: error })
   const builder = BY_NAME.get(error.name)
   if (builder === undefined) return new InternalError({ ...details, reason: error.name }, { cause: error })
-  const field = 'field' in error && typeof error.field === 'string' ? { field: error.field } : {}
-  return builder({ ...details, ...field, reason: error.message }, { cause: error })
+  const fields: ErrorDetails = {}
+  for (const key of SHARED_FIELDS) {
+    const value: unknown = (error as Error & Partial<Record<typeof key, unknown>>)[key]
+    if (typeof value === 'string' || typeof value === 'number') fields[key] = String(value)
+  }
+  return builder({ ...details, ...fields, reason: error.message }, { cause: error })
 }

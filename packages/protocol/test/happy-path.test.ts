@@ -135,3 +135,62 @@ describe('a session from roster to close', () => {
     await expect(run).resolves.toMatchObject({ queries: 0 })
   })
 })
+
+describe('queries that come to nothing', () => {
+  it('leave room for others, and their quota', async () => {
+    const parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } } })
+    const run = parties.coordinator.run()
+    const querier = parties.member('querier')
+    await querier.ready()
+    const fake = parties.fake('querier')
+    for (let i = 0; i < 6; i++) {
+      fake.gate = method => (method === 'encryptInput' ? Promise.reject(new RangeError('out of memory')) : undefined)
+      await expect(querier.query(samples(1))).rejects.toThrow('out of memory')
+    }
+    fake.gate = undefined
+    await expect(querier.query(samples(24))).resolves.toHaveLength(24)
+    await expect(querier.query(samples(1))).rejects.toMatchObject({
+      remote: { code: 'quota-exceeded', kind: 'queryOpen', actual: '6 + 3' }
+    })
+    await querier.leave()
+    await run
+  })
+
+  it('because the evaluation failed are reported, and the session goes on', async () => {
+    const parties = cohort({ roles: { ...SEPARATE, hospital: ['data-owner'] } })
+    const run = parties.coordinator.run()
+    await parties.member('querier').ready()
+    const fake = parties.fake(EVALUATOR)
+    fake.gate = method =>
+      method === 'evaluating'
+        ? Promise.reject(Object.assign(new Error('share 0 is none'), { name: 'RejectedShareError', party: 1 }))
+        : undefined
+    const outcome = parties.member('hospital').query(samples(1), { querier: 'querier' })
+    await expect(outcome).rejects.toMatchObject({
+      code: 'remote-failure',
+      remote: { code: 'malformed-message', peer: 'holderB', reason: 'share 0 is none' }
+    })
+    fake.gate = undefined
+    await expect(parties.member('hospital').query(samples(1), { querier: 'querier' })).resolves.toEqual([])
+    await parties.member('hospital').leave()
+    await parties.member('querier').leave()
+    await run
+  })
+
+  it('because the querier stops waiting', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const run = parties.coordinator.run()
+    const querier = parties.member('querier')
+    await querier.ready()
+    const patience = new AbortController()
+    parties.fake(EVALUATOR).gate = method => {
+      if (method === 'evaluating') patience.abort(new Error('too slow'))
+      return undefined
+    }
+    await expect(querier.query(samples(1), { signal: patience.signal })).rejects.toThrow('too slow')
+    parties.fake(EVALUATOR).gate = undefined
+    await expect(querier.query(samples(2))).resolves.toHaveLength(2)
+    await querier.leave()
+    await run
+  })
+})
