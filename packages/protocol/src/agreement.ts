@@ -10,7 +10,7 @@
  *
  * Nonces are committed before any is shown, so the last to speak cannot steer the id, and every party's nonce is in it, so it is fresh for each of them.
  */
-import { DIGEST_BYTES, digest } from './digest.js'
+import { digest } from './digest.js'
 
 export const NONCE_BYTES = 32
 
@@ -48,5 +48,3 @@ export function publicKeyShareDigest(sessionId: Uint8Array, peer: string, shareH
 export function transcriptDigest(sessionId: string, peer: string, head: string): Uint8Array {
   return digest('slytherin transcript', sessionId, peer, head)
 }
-
-export { DIGEST_BYTES }
