@@ -1,12 +1,7 @@
-/**
- * The evaluator's counter: takes queries and their inputs, evaluates one after the other, has ciphertexts refreshed and the result switched by all key
- * holders at once, and hands it to the querier.
- */
-import { together } from './concurrency.js'
-import type { Connection, HandlerContext } from './connection.js'
-import type { EvaluationProgress, RefreshRequest, SwitchRequest } from './cryptography.js'
+/** The evaluator's counter: takes queries and their inputs, has them evaluated one after the other and the results handed to their queriers. */
+import type { HandlerContext } from './connection.js'
 import { equalBytes, hash } from './digest.js'
-import { checkBytes, checkIndex, checkList, checkText, type Handlers } from './duties.js'
+import { checkBytes, checkIndex, checkText, type Handlers } from './duties.js'
 import {
   MalformedMessageError,
   NotPermittedError,
@@ -21,6 +16,7 @@ import { encodeFailure } from './failure.js'
 import type { Bodies } from './kinds.js'
 import { connectionsWith, type Lead } from './lead.js'
 import { inputCount, outputCount } from './plan.js'
+import { type Query, QueryEvaluation } from './query-evaluation.js'
 import { hasRole } from './roster.js'
 import { translateError } from './translate.js'
 
@@ -29,22 +25,9 @@ const MAXIMUM_OPEN = 4
 /** Queries of a session whose identifiers are remembered. */
 const MAXIMUM_QUERIES = 65_536
 
-interface Query {
-  readonly id: string
-  readonly owner: string
-  readonly querier: string
-  readonly samples: number
-  /** Result ciphertexts. */
-  readonly results: number
-  readonly inputs: (Uint8Array | undefined)[]
-  state: 'open' | 'evaluating' | 'done' | 'failed'
-  /** Whether key holders have given shares for its result, which count against the quota. */
-  switched: boolean
-}
-
 export class QueryDesk {
   readonly #lead: Lead
-  readonly #heartbeat: number
+  readonly #evaluation: QueryEvaluation
   readonly #queries = new Map<string, Query>()
   /** Parties that may still ask. */
   readonly #asking: Set<string>
@@ -59,7 +42,7 @@ export class QueryDesk {
 
   constructor(lead: Lead, options: { heartbeat: number; giveUp(error: ProtocolError): void }) {
     this.#lead = lead
-    this.#heartbeat = options.heartbeat
+    this.#evaluation = new QueryEvaluation(lead, options.heartbeat)
     this.#giveUp = options.giveUp
     this.#asking = new Set(
       lead.roster.filter(({ roles }) => roles.includes('querier') || roles.includes('data-owner')).map(({ peer }) => peer)
@@ -267,10 +250,10 @@ export class QueryDesk {
     const { meter } = this.#lead
     try {
       this.#lead.enter('evaluation')
-      const result = await meter.measure('evaluation', async () => await this.#run(query))
+      const result = await meter.measure('evaluation', async () => await this.#evaluation.run(query))
       if (this.#isFailed(query)) throw new PartyMissingError({ peer: query.querier, phase: 'evaluation' })
       this.#lead.enter('result')
-      await meter.measure('result', async () => await this.#deliver(query, result))
+      await meter.measure('result', async () => await this.#evaluation.deliver(query, result))
       query.state = 'done'
       this.#lead.session().queries.add(query.id)
     } catch (error) {
@@ -283,125 +266,6 @@ export class QueryDesk {
       this.#running--
       this.#check()
     }
-  }
-
-  async #run(query: Query): Promise<Uint8Array[]> {
-    const { cryptography } = this.#lead
-    const listeners = this.#listeners(query)
-    let latest: EvaluationProgress = { done: 0, total: 1, step: 'queued' }
-    const tell = (): void => {
-      for (const listener of listeners) listener(latest)
-    }
-    const timer = setInterval(tell, this.#heartbeat)
-    try {
-      const result = await cryptography.evaluate(query.id, {
-        refresh: async request => await this.#refresh(request),
-        switchShares: async request => await this.#switch(query, request),
-        progress: progress => {
-          latest = progress
-          this.#lead.progress({ phase: 'evaluation', query: query.id, ...progress })
-          tell()
-        }
-      })
-      const total = outputCount(this.#lead.session().plan)
-      if (result.length !== total) {
-        throw new MalformedMessageError({
-          peer: this.#lead.self,
-          kind: 'queryEvaluate',
-          field: 'result',
-          expected: `${total} ciphertexts`,
-          actual: String(result.length)
-        })
-      }
-      return result
-    } finally {
-      clearInterval(timer)
-    }
-  }
-
-  /** Tell owner and querier how far it is; news replaces news that has not left yet. */
-  #listeners(query: Query): ((progress: EvaluationProgress) => void)[] {
-    const others = [...new Set([query.owner, query.querier])].filter(peer => peer !== this.#lead.self)
-    return others.map(peer => {
-      const connection = this.#lead.connections.get(peer)!
-      let next: EvaluationProgress | undefined
-      let busy = false
-      const send = async (): Promise<void> => {
-        busy = true
-        while (next !== undefined && !this.#lead.signal.aborted) {
-          const { done, total, step } = next
-          next = undefined
-          // Lost news is no harm: the vigil on the other side pings.
-          await connection
-            .request('queryProgress', { query: query.id, done, total, step: step.slice(0, 200) }, this.#lead.signal)
-            .catch(() => undefined)
-        }
-        busy = false
-      }
-      return progress => {
-        next = progress
-        if (!busy) void send()
-      }
-    })
-  }
-
-  async #refresh(request: RefreshRequest): Promise<Uint8Array[][]> {
-    const { sizes } = this.#lead.session().record
-    const { instance, level, scale, magnitude, c1 } = request
-    const shares = await this.#lead.meter.measure('refresh', async () => {
-      return await this.#fromHolders('refresh', c1.length, sizes.refreshShare, async (holder, signal) => {
-        return await holder.request('refresh', { instance, level, scale, magnitude, c1 }, signal)
-      })
-    })
-    this.#lead.session().refreshes.add(instance)
-    return shares
-  }
-
-  async #switch(query: Query, request: SwitchRequest): Promise<Uint8Array[][]> {
-    const { sizes } = this.#lead.session().record
-    const { instance, level, noise, c1 } = request
-    query.switched = true
-    return await this.#lead.meter.measure('switch', async () => {
-      return await this.#fromHolders('switch', c1.length, sizes.switchShare, async (holder, signal) => {
-        return await holder.request('switch', { query: query.id, querier: query.querier, instance, level, noise, c1 }, signal)
-      })
-    })
-  }
-
-  async #fromHolders(
-    kind: 'refresh' | 'switch',
-    count: number,
-    bound: number,
-    ask: (holder: Connection, signal: AbortSignal) => Promise<Bodies['shares']>
-  ): Promise<Uint8Array[][]> {
-    const holders = connectionsWith(this.#lead, 'key-holder')
-    let done = 0
-    return await together(holders, this.#lead.signal, async (holder, signal) => {
-      const { shares } = await ask(holder, signal)
-      checkList(shares, count, bound, 'shares', kind, holder.peer)
-      if (shares.length !== count) {
-        throw new MalformedMessageError({
-          peer: holder.peer,
-          kind,
-          field: 'shares',
-          expected: `${count} shares`,
-          actual: String(shares.length)
-        })
-      }
-      this.#lead.progress({ phase: kind, done: ++done, total: holders.length, peer: holder.peer })
-      return shares
-    })
-  }
-
-  async #deliver(query: Query, result: readonly Uint8Array[]): Promise<void> {
-    const { connections, signal } = this.#lead
-    const querier = connections.get(query.querier)!
-    for (const [index, ciphertext] of result.entries()) {
-      const { id, owner, samples } = query
-      await querier.request('queryResult', { query: id, owner, samples, index, total: result.length, ciphertext }, signal)
-      this.#lead.progress({ phase: 'result', done: index + 1, total: result.length, peer: query.querier, query: id })
-    }
-    if (query.owner !== query.querier) await connections.get(query.owner)!.request('queryFinished', { query: query.id }, signal)
   }
 
   /** A missing party or an ended session is everybody's affair; anything else only fails the query. */
