@@ -121,7 +121,8 @@ export class LocalCryptography implements PartyCryptography {
   async resultKey(parameters: PlanParameters): Promise<Uint8Array> {
     this.#resultKey?.dispose()
     this.#resultKey = new ResultKey(this.#kernel, parameters)
-    return this.#resultKey.publicKey
+    // A copy: what is returned may be moved to another thread.
+    return this.#resultKey.publicKey.slice()
   }
 
   async setSamples(samples: Float64Array[]): Promise<void> {
