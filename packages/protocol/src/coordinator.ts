@@ -52,6 +52,8 @@ interface Run {
   /** Rejects with what ends the session before its time. */
   readonly failed: PromiseWithResolvers<never>
   desk: QueryDesk | undefined
+  /** Whether to end as soon as nothing is being evaluated. */
+  closing: boolean
   phase: Phase
 }
 
@@ -137,7 +139,9 @@ export class Coordinator {
 
   /** Ends the session in good order once running queries are answered. */
   close(): void {
-    this.#run?.desk?.close()
+    if (this.#run === undefined) return
+    this.#run.closing = true
+    this.#run.desk?.close()
   }
 
   async #awaited(): Promise<Run> {
@@ -199,7 +203,7 @@ export class Coordinator {
     }
     const failed = Promise.withResolvers<never>()
     failed.promise.catch(() => undefined)
-    const run: Run = { lead, party, controller, failed, desk: undefined, phase: 'roster' }
+    const run: Run = { lead, party, controller, failed, desk: undefined, closing: false, phase: 'roster' }
     this.#begun.resolve(run)
     this.#begun = Promise.withResolvers<Run>()
     return run
@@ -222,6 +226,7 @@ export class Coordinator {
     await phase('model-upload', async () => await uploadModel(lead))
     const desk = new QueryDesk(lead, { heartbeat: this.#deadlines.heartbeat, giveUp: error => run.controller.abort(error) })
     run.desk = desk
+    if (run.closing) desk.close()
     await phase('ready', async () => {
       // This party's own readiness first: a member may ask as soon as it hears that it may.
       await lead.connections.get(lead.self)!.request('ready', {}, lead.signal)

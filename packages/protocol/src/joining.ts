@@ -1,12 +1,13 @@
 /** A party's side of the agreement (see agreement.ts): greets, checks the descriptor, commits, reveals, opens. */
 import { checkAcceptable } from './acceptance.js'
 import { acceptanceDigest, commitmentTo, NO_RESULT_KEY, NONCE_BYTES, openedDigest, type PartyNonce, sessionIdOf } from './agreement.js'
-import { canonicalBytes } from './canonical.js'
+import { canonicalBytes, canonicalJson } from './canonical.js'
 import type { HandlerContext } from './connection.js'
 import { decodeDescriptor, type SessionDescriptor } from './descriptor.js'
 import { DIGEST_BYTES, equalBytes, hash, randomBytes, toHex } from './digest.js'
 import type { Handlers, PartyComponents } from './duties.js'
 import {
+  DescriptorRejectedError,
   MalformedMessageError,
   type ProtocolError,
   ReplayedMessageError,
@@ -86,6 +87,7 @@ export class Joining {
     }
     const descriptor = decodeDescriptor(bytes, context.peer)
     await checkAcceptable(descriptor, { self, configured: roster, policy, sender: context.peer })
+    if (roles.includes('model-owner')) await this.#checkModel(descriptor, context)
     this.#remember(proposalId)
     const early = this.#forbidden.get(toHex(proposalId))
     if (early !== undefined) throw early
@@ -107,6 +109,20 @@ export class Joining {
     this.#joined = { session, nonce, commitment, resultKeyHash, acceptance }
     this.#party.progress({ phase: 'session', done: 1, total: 3, peer: context.peer })
     return acceptance
+  }
+
+  /** The plan must be for the model that this party serves: with another layout its weights would be encrypted for another computation. */
+  async #checkModel(descriptor: SessionDescriptor, context: HandlerContext): Promise<void> {
+    const own = await this.#party.cryptography.architecture()
+    if (canonicalJson(own) === canonicalJson(descriptor.plan.architecture)) return
+    throw new DescriptorRejectedError({
+      peer: context.peer,
+      kind: 'propose',
+      field: 'plan.architecture',
+      expected: `the architecture of ${own.name}`,
+      actual: `another, ${descriptor.plan.architecture.name}`,
+      remedy: 'Plan for the architecture that the model owner gives.'
+    })
   }
 
   /** A proposal was aborted before it was heard of here, or while it is being thought over. */

@@ -12,7 +12,8 @@ import {
   type SessionDescriptor
 } from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
-import { cohort, EVALUATOR, rejection, SEPARATE, testPlan } from './support/cohort.js'
+import { ARCHITECTURE, cohort, EVALUATOR, rejection, SEPARATE, testPlan } from './support/cohort.js'
+import { FakeCryptography } from './support/fake-cryptography.js'
 
 const ROSTER: RosterEntry[] = [
   { peer: 'a', roles: ['key-holder', 'evaluator'] },
@@ -169,7 +170,17 @@ describe('a party signs a descriptor only when it fits its own configuration', (
     })
   })
 
-  it('a plan for another model', async () => {
+  it('a plan for another architecture than its model’s', async () => {
+    const other = { ...ARCHITECTURE, name: 'another' }
+    const parties = cohort({
+      roles: SEPARATE,
+      member: peer => (peer === 'owner' ? { cryptography: new FakeCryptography('owner', other) } : {})
+    })
+    const error = await rejection<SessionAbortedError>(parties.coordinator.run())
+    expect(remote(error)).toMatchObject({ code: 'descriptor-rejected', field: 'plan.architecture', actual: 'another, tiny' })
+  })
+
+  it('a plan that its owner refuses', async () => {
     const checkPlan = (): void => {
       throw new Error('this is not my model')
     }

@@ -133,6 +133,9 @@ describe('a session from roster to close', () => {
     await parties.coordinator.ready()
     parties.coordinator.close()
     await expect(run).resolves.toMatchObject({ queries: 0 })
+    const early = parties.coordinator.run()
+    parties.coordinator.close()
+    await expect(early).resolves.toMatchObject({ queries: 0 })
   })
 })
 
