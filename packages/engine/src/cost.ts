@@ -65,6 +65,8 @@ export const KERNEL_COSTS: CostModel = {
 
 /** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
 const ENCRYPTION_TRANSFORMS = 14
+/** The canonical embedding and rounding of one vector, whatever its level. */
+const ENCODING_TRANSFORMS = 10
 /** One share of a key-switching key, per residue of it. */
 const KEY_SHARE_TRANSFORMS = 10
 /** One share of a refresh, per residue of it. */
@@ -132,6 +134,11 @@ export class OperationCosts {
   /** Encoding, encrypting and serialising one vector. */
   encryption(level: number): number {
     return ENCRYPTION_TRANSFORMS * (level + 2) * this.model.ringTransform * this.transformation
+  }
+
+  /** Encoding one clear vector. */
+  encoding(level: number): number {
+    return (ENCODING_TRANSFORMS + level + 1) * this.model.ringTransform * this.transformation
   }
 
   transfer(bytes: number): number {

@@ -19,14 +19,16 @@ export function describePlan(plan: Plan): string {
     `ring       N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP.toFixed(1)} (${limit})`,
     `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${parameters.specialPrimes.map(prime => prime.log2.toFixed(1)).join(', ')} bits`,
     `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
-    `input      ${plan.inputs.count} ciphertext(s) per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}`
+    `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}`
   ]
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
     `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
     `keys       ${plan.rotations.length} rotations (${plan.rotations.join(', ') || 'none'}) and relinearisation, ${megabytes(costs.bytes.keysPerParty)} per party`,
-    `weights    ${plan.weights.count} ciphertexts, ${megabytes(costs.bytes.model)}`,
+    plan.operands.weights === 'clear'
+      ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`
+      : `weights    ${plan.weights.count} ciphertexts, ${megabytes(costs.bytes.model)}`,
     `bytes      input ${megabytes(costs.bytes.input)}, refreshes ${megabytes(costs.bytes.refreshesPerParty)} per party, evaluator memory ${megabytes(costs.bytes.evaluatorMemory)}`,
     `seconds    (${costs.model}) evaluation ${seconds(costs.seconds.evaluation)} of which refresh ${seconds(costs.seconds.refresh)}, data ${seconds(costs.seconds.dataEncryption)}, model ${seconds(costs.seconds.modelEncryption)}, keys ${seconds(costs.seconds.keys)}`
   )

@@ -33,3 +33,6 @@ export {
 } from './run.js'
 export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator.js'
 export { SparseMatrix } from './sparse.js'
+export { ClearWeights, clearInputs } from './sources.js'
+export { type OperandKind, type Operands, refreshShares } from './operands.js'
+export { weightDescriptor } from './pack.js'

@@ -2,7 +2,7 @@
 import { InvalidInputError, NetworkMismatchError, PlanMismatchError } from './errors.js'
 import type { AffineLayer, Network } from './network.js'
 import { locate, repeatOverBatch } from './packing/layout.js'
-import type { Plan } from './plan.js'
+import type { Plan, WeightDescriptor } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledAffine } from './program.js'
 
@@ -57,14 +57,23 @@ function checkSamples(plan: Plan, samples: readonly ArrayLike<number>[]): void {
 }
 
 /**
- * Slot vector of weight item `index` of the plan, to be encoded and encrypted at `plan.weights.items[index]`.
+ * Level, scale and bound of weight item `index`, whether weights are encrypted (then the plan lists them) or clear.
+ * @throws PlanMismatchError for an index out of range
+ */
+export function weightDescriptor(plan: Plan, index: number): WeightDescriptor {
+  const { weights } = programOf(plan)
+  const descriptor = weights[index]
+  if (!descriptor) throw new PlanMismatchError('weight index', `0 to ${weights.length - 1}`, String(index))
+  return descriptor
+}
+
+/**
+ * Slot vector of weight item `index` of the plan, to be encoded (and encrypted) as `weightDescriptor(plan, index)` says.
  * @throws PlanMismatchError for an index out of range; NetworkMismatchError when the network is not the plan's
  */
 export function packWeight(plan: Plan, network: Network, index: number): Float64Array {
   const program = programOf(plan)
-  if (!Number.isInteger(index) || index < 0 || index >= plan.weights.count) {
-    throw new PlanMismatchError('weight index', `0 to ${plan.weights.count - 1}`, String(index))
-  }
+  const bound = weightDescriptor(plan, index).magnitude
   const affine = program.steps.filter((step): step is CompiledAffine => step.kind === 'taps' || step.kind === 'diagonals')
   const step = affine.findLast(candidate => candidate.firstWeight <= index)!
   const layer = network.layers[step.step.layer]
@@ -73,7 +82,6 @@ export function packWeight(plan: Plan, network: Network, index: number): Float64
     step.kind === 'taps'
       ? step.packing.weight(step.packing.items[index - step.firstWeight]!, layer.convolution!)
       : step.packing.weight(step.packing.items[index - step.firstWeight]!, layer)
-  const bound = plan.weights.items[index]!.magnitude
   const excess = values.find(value => Math.abs(value) > bound)
   if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
   return repeatOverBatch(values, plan.batchBlock)

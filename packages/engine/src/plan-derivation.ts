@@ -2,10 +2,11 @@
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
 import { walkNoise } from './noise-walk.js'
+import { factorsOf } from './operands.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
 import { type CompileOptions, compile, type Program } from './program.js'
-import { type LayerPacking, stepSeconds, weightCount } from './step-costs.js'
+import { heldVectors, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
 
 /** Worst logit error that a plan aims at, relative to the largest logit. */
 export const PRECISION_TARGET = 0.005
@@ -90,7 +91,7 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     parameters: core.parameters,
     rotations: [...program.rotations],
     inputs,
-    weights: { count: program.weights.length, items: [...program.weights] },
+    weights: core.operands.weights === 'clear' ? { count: 0, items: [] } : { count: program.weights.length, items: [...program.weights] },
     steps: core.steps,
     refreshes,
     output: {
@@ -118,11 +119,13 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
   const top = parameters.maxLevel
   const passes = Math.ceil(batchBlocks / core.batchBlocksPerPass)
   const inputs = batchBlocks * program.inputsPerBlock
-  let evaluation = inputs * costs.loading(core.inputLevel)
+  const clearData = core.operands.data === 'clear'
+  const clearWeights = core.operands.weights === 'clear'
+  let evaluation = inputs * (clearData ? costs.encoding(core.inputLevel) : costs.loading(core.inputLevel))
   let refresh = 0
   let refreshBytes = 0
   let memory = 0
-  let largestModel = 0
+  let modelBytes = 0
   let encryption = 0
   for (const step of steps) {
     if (step.kind === 'refresh') {
@@ -132,15 +135,17 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
       refreshBytes += perParty
       continue
     }
+    const { level, rescalings, layer } = step.step
     const packing: LayerPacking = step.kind === 'square' ? { kind: 'square', outputBlocks: step.blocksOut } : step.packing
-    evaluation += batchBlocks * stepSeconds(packing, costs, step.step.level, step.step.rescalings)
-    const weights = weightCount(packing)
-    evaluation += passes * weights * costs.loading(step.step.level)
-    encryption += weights * (costs.encryption(step.step.level) + costs.transfer(sizes.ciphertext(step.step.level)))
-    largestModel += weights * sizes.ciphertext(step.step.level)
-    const held =
-      packing.kind === 'diagonals' ? packing.inputBlocks * packing.babySteps + 2 * packing.outputBlocks : 2 * packing.outputBlocks + 2
-    memory = Math.max(memory, core.batchBlocksPerPass * held * 2 * (step.step.level + 1) * 8 * parameters.N)
+    const factors = factorsOf(core.operands, layer)
+    evaluation +=
+      batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + passes * weightSeconds(packing, costs, level, factors)
+    if (!clearWeights) {
+      const weights = weightCount(packing)
+      encryption += weights * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
+      modelBytes += weights * sizes.ciphertext(level)
+    }
+    memory = Math.max(memory, core.batchBlocksPerPass * heldVectors(packing) * 2 * (level + 1) * 8 * parameters.N)
   }
   const keys = program.rotations.length + 2
   return {
@@ -148,13 +153,13 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
     seconds: {
       evaluation: evaluation + refresh,
       refresh,
-      dataEncryption: inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
+      dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
       modelEncryption: encryption,
       keys: keys * (costs.switchingKey(top + 1, parties) + costs.transfer(parties * sizes.keyShare()))
     },
     bytes: {
-      input: inputs * sizes.ciphertext(core.inputLevel),
-      model: largestModel,
+      input: clearData ? 0 : inputs * sizes.ciphertext(core.inputLevel),
+      model: modelBytes,
       keysPerParty: keys * sizes.keyShare(),
       refreshesPerParty: refreshBytes,
       evaluatorMemory: memory

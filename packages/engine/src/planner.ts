@@ -9,6 +9,7 @@ import { maximumLogQP, NoiseModel, Parameters } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from './architecture.js'
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InfeasiblePlanError, InvalidInputError, InvalidPlanError } from './errors.js'
+import { factorsOf, type OperandKind, refreshShares } from './operands.js'
 import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
 import { nextPowerOfTwo } from './packing/layout.js'
 import type { Plan, PlanCore, PlanStep } from './plan.js'
@@ -18,13 +19,14 @@ import { ENCODABLE_BITS } from './program.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, schedule } from './schedule.js'
 import type { SparseMatrix } from './sparse.js'
-import { inputCount, type LayerPacking, stepSeconds, weightCount } from './step-costs.js'
+import { heldVectors, inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
 
 export interface PlanOptions {
   /** number of samples */
   readonly batch: number
-  readonly data: 'encrypted'
-  readonly weights: 'encrypted'
+  /** who encrypts what; not both clear */
+  readonly data: OperandKind
+  readonly weights: OperandKind
   /** key holders */
   readonly parties: number
   /** collective refreshes that the program must contain at least (default 0) */
@@ -60,6 +62,8 @@ const SOURCES_BITS = 1.8
 const SCALE_ROUNDING_BITS = 0.1
 /** log2 of 4·2^-1, by which the modulus of a refresh exceeds the sum of the masks, and a little for the message. */
 const MASK_MARGIN_BITS = 1.01
+/** log2 of the rounding error of a clear vector's coefficients, sqrt(1/12). */
+const ENCODING_NOISE = 0.5 * Math.log2(1 / 12)
 /** Primes are this little below a power of two, in bits. */
 const PRIME_DEFICIT_BITS = 0.001
 
@@ -83,6 +87,8 @@ function checkOptions(options: PlanOptions): Settings {
     throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
   const precision = options.precision ?? PRECISION_TARGET
   if (!(precision > 0 && precision <= 1)) throw new InvalidInputError('plan option precision', 'above 0 and up to 1', String(precision))
+  if (options.data === 'clear' && options.weights === 'clear')
+    throw new InvalidInputError('plan options data and weights', 'one of them encrypted', 'both clear')
   return {
     batch: whole('batch', options.batch, 1),
     data: options.data,
@@ -151,7 +157,7 @@ class Planner {
 
   private searchChains(logN: number, batchBlock: number): void {
     const costs = new OperationCosts(this.settings.costModel, logN)
-    const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs)
+    const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs, this.settings)
     let worse = 0
     for (let primes = 2; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
       const primeBits = this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
@@ -173,7 +179,7 @@ class Planner {
   private shrinkPrimes(): void {
     const { logN, batchBlock } = this.best!.chain
     const costs = new OperationCosts(this.settings.costModel, logN)
-    const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs)
+    const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs, this.settings)
     for (let primeBits = this.best!.chain.primeBits - 1; primeBits >= MINIMUM_PRIME_BITS; primeBits--) {
       if (this.consider({ ...this.best!.chain, primeBits }, packed, costs) !== 'better') return
     }
@@ -241,7 +247,9 @@ class Search {
 
   private keyCost(): number {
     const { settings, costs, sizes, chain } = this
-    const rotations = new Set(this.packings.flatMap(packing => (packing.kind === 'diagonals' ? packing.rotations() : [])))
+    const rotations = new Set(
+      this.packings.flatMap((packing, layer) => (packing.kind === 'diagonals' ? packing.rotations(factorsOf(settings, layer).input) : []))
+    )
     const each = costs.switchingKey(chain.primes, settings.parties) + costs.transfer(settings.parties * sizes.keyShare())
     return settings.costModel.preparation * (rotations.size + 2) * each
   }
@@ -259,18 +267,23 @@ class Search {
     const { architecture, settings, noise, magnitudes, packings, chain, parameters } = this
     const budget = this.errorBudget() - tightening - SOURCES_BITS
     const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
-    const rotated = (packing: LayerPacking | undefined): boolean => packing?.kind === 'diagonals' && packing.babySteps > 1
-    const entering = (source: number, packing: LayerPacking | undefined): number => (rotated(packing) ? Math.max(source, rotation) : source)
+    // noise of what enters layer `index`, given the noise of its source
+    const entering = (source: number, index: number): number => {
+      const packing = packings[index]
+      const turned = packing?.kind === 'diagonals' && packing.babySteps > 1 && factorsOf(settings, index).input === 'encrypted'
+      return turned ? Math.max(source, rotation) : source
+    }
+    const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE)
     const operations: ScheduledOperation[] = []
     let gain = 0
     for (let index = architecture.layers.length - 1; index >= 0; index--) {
       const layer = architecture.layers[index]!
-      const minimum = entering(noise.rounding(1), packings[index + 1]) + gain - budget
+      const minimum = entering(noise.rounding(1), index + 1) + gain - budget
       let weightMinimum = 0
       let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
       if (layer.kind === 'affine') {
         const terms = 0.5 * Math.log2(summedTerms(packings[index]!))
-        weightMinimum = noise.fresh() + magnitudes[index]! + terms + gain - budget
+        weightMinimum = made(settings.weights) + magnitudes[index]! + terms + gain - budget
         weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
         maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude)
         gain += Math.log2(layer.weightMagnitude) + terms
@@ -291,14 +304,14 @@ class Search {
       operations,
       primes: chain.primes,
       primeBits,
-      inputMinimum: entering(noise.fresh(), packings[0]) + gain - budget,
+      inputMinimum: entering(made(settings.data), 0) + gain - budget,
       inputMaximum: ENCODABLE_BITS - SCALE_ROUNDING_BITS - magnitudes[0]!,
       inputMagnitude: magnitudes[0]!,
       inputCost: level => this.inputCost(level),
       minimumRefreshes: settings.minimumRefreshes,
       refreshable: (boundary, level, scale) => {
         const maskBits = MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!))
-        return (level + 1) * primeBits >= maskBits + MASK_MARGIN_BITS + Math.log2(settings.parties)
+        return (level + 1) * primeBits >= maskBits + MASK_MARGIN_BITS + Math.log2(refreshShares(settings.parties, settings))
       },
       refreshCost: (boundary, level) => {
         const count = packings[boundary - 1]!.outputBlocks * this.batchBlocks
@@ -312,16 +325,23 @@ class Search {
   }
 
   private inputCost(level: number): number {
-    const each = this.costs.encryption(level) + this.costs.transfer(this.sizes.ciphertext(level)) + this.costs.loading(level)
-    return this.batchBlocks * inputCount(this.packings[0]!) * each
+    const { costs, settings } = this
+    const each =
+      settings.data === 'clear'
+        ? costs.encoding(level)
+        : costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level)) + costs.loading(level)
+    return this.batchBlocks * inputCount(this.packings[0]!, settings.data) * each
   }
 
   private operationCost(index: number, level: number, rescalings: number): number {
-    const { costs, sizes } = this
+    const { costs, sizes, settings } = this
     const packing = this.packings[index]!
-    const upload = costs.encryption(level) + costs.transfer(sizes.ciphertext(level))
-    const weights = weightCount(packing) * (costs.loading(level) + costs.model.preparation * upload)
-    return weights + this.batchBlocks * stepSeconds(packing, costs, level, rescalings)
+    const factors = factorsOf(settings, index)
+    let weights = weightSeconds(packing, costs, level, factors)
+    if (factors.weights === 'encrypted') {
+      weights += weightCount(packing) * costs.model.preparation * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
+    }
+    return weights + this.batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
   }
 
   /** The plan's core, with exact scales. */
@@ -376,10 +396,7 @@ class Search {
   }
 
   private blocksPerPass(): number {
-    const held = this.packings.map(
-      packing => 2 * packing.outputBlocks + (packing.kind === 'diagonals' ? packing.inputBlocks * packing.babySteps : 2)
-    )
-    const bytes = Math.max(...held) * 2 * this.chain.primes * 8 * this.parameters.N
+    const bytes = Math.max(...this.packings.map(heldVectors)) * 2 * this.chain.primes * 8 * this.parameters.N
     return Math.max(1, Math.min(this.batchBlocks, Math.floor(this.settings.evaluatorMemory / bytes)))
   }
 

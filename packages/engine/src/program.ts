@@ -6,6 +6,7 @@ import { EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
 import type { AffineArchitecture } from './architecture.js'
 import { parseArchitecture } from './architecture.js'
 import { InvalidPlanError } from './errors.js'
+import { factorsOf, type Operands, refreshShares } from './operands.js'
 import { patternOf } from './operations.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './packing/layout.js'
@@ -56,6 +57,7 @@ export interface Program {
   readonly parameters: Parameters
   readonly rules: EvaluationRules
   readonly noise: NoiseModel
+  readonly operands: Operands
   /** positions per block: slots / batchBlock */
   readonly width: number
   readonly steps: readonly CompiledStep[]
@@ -84,7 +86,8 @@ export function compile(core: PlanCore, options: CompileOptions = {}): Program {
   const parameters = Parameters.fromJSON(core.parameters, { allowInsecure: options.allowInsecure ?? false })
   const noise = new NoiseModel(parameters, core.parties)
   const rules = new EvaluationRules(parameters, noise, 'positive')
-  const { batch, batchBlock } = core
+  const { batch, batchBlock, operands } = core
+  if (operands.data === 'clear' && operands.weights === 'clear') throw new InvalidPlanError('operands', 'nothing is encrypted')
   if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock > parameters.slots) {
     throw new InvalidPlanError('batchBlock', `${batchBlock} is not a power of two up to ${parameters.slots}`)
   }
@@ -135,11 +138,10 @@ class Compiler {
       parameters: this.parameters,
       rules: this.rules,
       noise: this.noise,
+      operands: core.operands,
       width: this.width,
       steps: this.steps,
-      inputsPerBlock: first.kind === 'taps' ? first.packing.inputCount : first.blocksIn,
-      inputFeatures: index =>
-        first.kind === 'taps' ? first.packing.inputFeatures(index) : inputLayout(first, architecture, this.width).blocks[index]!,
+      ...inputsOf(first, architecture, this.width, core.operands),
       weights: this.weights,
       rotations: [...this.rotations].sort((a, b) => a - b),
       output: { layout: this.layout!, level: this.level, scale: this.scale, magnitude: this.magnitude }
@@ -176,7 +178,8 @@ class Compiler {
     }
     const packing = this.diagonalsPacking(step, layer, path)
     this.affine(step, layer, path, packing.items)
-    for (const rotation of packing.rotations()) this.rotations.add(rotation * this.core.batchBlock)
+    for (const rotation of packing.rotations(factorsOf(this.core.operands, step.layer).input))
+      this.rotations.add(rotation * this.core.batchBlock)
     this.layout = packing.output
     this.chunk = undefined
     return {
@@ -258,7 +261,8 @@ class Compiler {
     for (const [field, value] of Object.entries(expected)) {
       if (step[field as keyof typeof expected] !== value) throw new InvalidPlanError(`${path}.${field}`, `differs from ${value}`)
     }
-    const minimum = minimumRefreshLevel(this.parameters, this.core.parties, step.scale, step.magnitude)
+    const shares = refreshShares(this.core.parties, this.core.operands)
+    const minimum = minimumRefreshLevel(this.parameters, shares, step.scale, step.magnitude)
     if (minimum === undefined || step.level < minimum) {
       throw new InvalidPlanError(`${path}.level`, `${step.level} is too low for the masks, which need ${minimum ?? 'more primes'}`)
     }
@@ -284,10 +288,22 @@ class Compiler {
   }
 }
 
-function inputLayout(first: CompiledStep, architecture: PlanCore['architecture'], width: number): Layout {
-  if (first.kind === 'diagonals') return first.packing.input
-  return sequentialLayout(
-    architecture.input.shape.reduce((product, dimension) => product * dimension, 1),
-    width
-  )
+/** How many slot vectors a batch block starts from, and what they hold. */
+function inputsOf(
+  first: CompiledStep,
+  architecture: PlanCore['architecture'],
+  width: number,
+  { data }: Operands
+): { inputsPerBlock: number; inputFeatures: (index: number) => Int32Array } {
+  if (first.kind === 'taps') return { inputsPerBlock: first.packing.inputCount, inputFeatures: index => first.packing.inputFeatures(index) }
+  if (first.kind === 'diagonals') {
+    const { packing } = first
+    if (data === 'encrypted') return { inputsPerBlock: packing.inputBlocks, inputFeatures: index => packing.input.blocks[index]! }
+    const turns = packing.turns()
+    return { inputsPerBlock: turns.length, inputFeatures: index => packing.turnedFeatures(turns[index]!.inputBlock, turns[index]!.baby) }
+  }
+  if (data === 'clear') throw new InvalidPlanError('steps.0', 'an activation of clear data, which its owner can compute in the clear')
+  const features = architecture.input.shape.reduce((product, dimension) => product * dimension, 1)
+  const layout = sequentialLayout(features, width)
+  return { inputsPerBlock: layout.blocks.length, inputFeatures: index => layout.blocks[index]! }
 }

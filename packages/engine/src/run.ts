@@ -4,13 +4,14 @@
  */
 import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
 import { PlanMismatchError } from './errors.js'
+import type { OperandKind } from './operands.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledDiagonals, CompiledRefresh, CompiledSquare, CompiledStep, CompiledTaps, Program } from './program.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 
-/** Gives weight item `index` of the plan at its level and scale; `run` disposes what it gets. */
+/** Gives weight item `index` of the plan at its level and scale (`weightDescriptor`), encrypted or encoded; `run` disposes what it gets. */
 export type WeightSource = (index: number) => Promise<Operand>
 
 /** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
@@ -53,8 +54,10 @@ export interface StepReport {
 export interface RunOptions {
   readonly evaluator: Evaluator
   /** all input ciphertexts (taken over), or a source of them */
-  readonly inputs: readonly EvaluatorCiphertext[] | InputSource
+  readonly inputs: readonly Operand[] | InputSource
   readonly weights: WeightSource
+  /** leaves disposing weights to their source, which may give them again (`ClearWeights`) */
+  readonly retainWeights?: boolean
   /** needed when the plan has refreshes */
   readonly refresher?: Refresher
   readonly signal?: AbortSignal
@@ -103,6 +106,9 @@ class Scope {
   }
 }
 
+/** For one batch block, by input block: operands by baby rotation. */
+type Turns = Map<number, Operand>[]
+
 class Runner {
   private readonly scope = new Scope()
   private readonly evaluator: Evaluator
@@ -119,7 +125,7 @@ class Runner {
     this.evaluator = options.evaluator
     const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
     const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' ? step.blocksIn : 0), 0)
-    this.total = passes * plan.weights.count + plan.batchBlocks * other + passes * plan.refreshes.length
+    this.total = passes * program.weights.length + plan.batchBlocks * other + passes * plan.refreshes.length
   }
 
   async run(): Promise<EvaluatorCiphertext[]> {
@@ -165,9 +171,11 @@ class Runner {
     for (const step of this.program.steps) {
       const start = performance.now()
       if (step.kind === 'taps') values = await this.taps(step, from, to)
-      else {
+      else if (step.kind === 'diagonals' && !values && this.program.operands.data === 'clear') {
+        values = await this.diagonals(step, await this.clearTurns(step, from, to))
+      } else {
         values ??= await this.readInputs(from, to, step.blocksIn)
-        if (step.kind === 'diagonals') values = await this.diagonals(step, values)
+        if (step.kind === 'diagonals') values = await this.diagonals(step, await this.turns(step, values))
         else if (step.kind === 'square') values = await this.square(step, values)
         else values = await this.refresh(step, values)
       }
@@ -202,32 +210,47 @@ class Runner {
           }
         }
       }
-      this.scope.drop(weight)
+      this.release(weight)
       this.progress(step)
     }
     return results
   }
 
-  private async diagonals(step: CompiledDiagonals, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
+  /** Every baby rotation of every input block; the ciphertexts are taken over. */
+  private async turns(step: CompiledDiagonals, values: EvaluatorCiphertext[][]): Promise<Turns[]> {
+    const out: Turns[] = []
+    for (const ciphertexts of values) {
+      const blocks: Turns = []
+      for (const [inputBlock, ciphertext] of ciphertexts.entries()) {
+        blocks.push(await this.babySteps(this.atLevel(ciphertext, step.step.level), step.packing.babies(inputBlock)))
+      }
+      out.push(blocks)
+    }
+    return out
+  }
+
+  /** Clear inputs come rotated. */
+  private async clearTurns(step: CompiledDiagonals, from: number, to: number): Promise<Turns[]> {
+    const out: Turns[] = []
+    for (let block = from; block < to; block++) {
+      const blocks: Turns = step.packing.input.blocks.map(() => new Map())
+      for (const [k, { inputBlock, baby }] of step.packing.turns().entries()) blocks[inputBlock]!.set(baby, await this.input(block, k))
+      out.push(blocks)
+    }
+    return out
+  }
+
+  private async diagonals(step: CompiledDiagonals, rotated: readonly Turns[]): Promise<EvaluatorCiphertext[][]> {
     const { packing } = step
     const { batchBlock } = this.plan
-    const rotated: Map<number, EvaluatorCiphertext>[][] = []
-    for (const ciphertexts of values) {
-      const blocks: Map<number, EvaluatorCiphertext>[] = []
-      for (const [inputBlock, ciphertext] of ciphertexts.entries()) {
-        const operand = this.atLevel(ciphertext, step.step.level)
-        blocks.push(await this.babySteps(operand, packing.babies(inputBlock)))
-      }
-      rotated.push(blocks)
-    }
-    const results: EvaluatorCiphertext[][] = values.map(() => [])
+    const results: EvaluatorCiphertext[][] = rotated.map(() => [])
     const giant = packing.babySteps * batchBlock
-    let sums: (EvaluatorCiphertext | undefined)[] = values.map(() => undefined)
-    let partial: (EvaluatorCiphertext | undefined)[] = values.map(() => undefined)
+    let sums: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
+    let partial: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
     let current = packing.giantSteps - 1
     /** sum ← rot(sum) once for every giant step down to `target`, after adding what has been multiplied at the present one */
     const descend = async (target: number): Promise<void> => {
-      for (let block = 0; block < values.length; block++) {
+      for (let block = 0; block < rotated.length; block++) {
         const part = partial[block]
         if (part) {
           const linear = this.linear(part)
@@ -241,14 +264,14 @@ class Runner {
           sums[block] = this.replace(sums[block]!, this.evaluator.rotate(sums[block]!, giant))
         await this.breathe()
       }
-      partial = values.map(() => undefined)
+      partial = rotated.map(() => undefined)
       current = target
     }
     for (const [offset, item] of packing.items.entries()) {
       const weight = await this.weight(step.firstWeight + offset)
       if (item.kind === 'bias') {
         await descend(0)
-        for (let block = 0; block < values.length; block++) {
+        for (let block = 0; block < rotated.length; block++) {
           let sum = sums[block]!
           for (const fold of packing.folds) {
             const turned = this.scope.keep(this.evaluator.rotate(sum, fold * batchBlock))
@@ -259,17 +282,17 @@ class Runner {
           sum = await this.finish(step, sum, weight)
           results[block]!.push(sum)
         }
-        sums = values.map(() => undefined)
+        sums = rotated.map(() => undefined)
         current = packing.giantSteps - 1
       } else {
         if (item.giant !== current) await descend(item.giant)
-        for (let block = 0; block < values.length; block++) {
+        for (let block = 0; block < rotated.length; block++) {
           const operand = rotated[block]![item.inputBlock]!.get(item.baby)!
           partial[block] = this.accumulate(partial[block], operand, weight)
           await this.breathe()
         }
       }
-      this.scope.drop(weight)
+      this.release(weight)
       this.progress(step)
     }
     for (const blocks of rotated) for (const turns of blocks) for (const ciphertext of turns.values()) this.scope.drop(ciphertext)
@@ -277,13 +300,13 @@ class Runner {
   }
 
   /** All baby rotations of one ciphertext, which is taken over. */
-  private async babySteps(ciphertext: EvaluatorCiphertext, babies: readonly number[]): Promise<Map<number, EvaluatorCiphertext>> {
+  private async babySteps(ciphertext: EvaluatorCiphertext, babies: readonly number[]): Promise<Map<number, Operand>> {
     const turns = babies.filter(baby => baby > 0)
     const made = this.evaluator.rotateMany(
       ciphertext,
       turns.map(baby => baby * this.plan.batchBlock)
     )
-    const out = new Map<number, EvaluatorCiphertext>()
+    const out = new Map<number, Operand>()
     for (const [index, baby] of turns.entries()) out.set(baby, this.scope.keep(made[index]!))
     if (babies.includes(0)) out.set(0, ciphertext)
     else this.scope.drop(ciphertext)
@@ -375,9 +398,7 @@ class Runner {
     for (let block = from; block < to; block++) {
       const ciphertexts: EvaluatorCiphertext[] = []
       for (let k = 0; k < count; k++) {
-        const input = await this.input(block, k)
-        if (!isCiphertext(input)) throw new PlanMismatchError('input', 'a ciphertext', 'a plaintext')
-        ciphertexts.push(input)
+        ciphertexts.push((await this.input(block, k)) as EvaluatorCiphertext)
       }
       values.push(ciphertexts)
     }
@@ -388,6 +409,7 @@ class Runner {
     const { inputs } = this.options
     const index = block * this.plan.inputs.count + k
     const input = typeof inputs === 'function' ? this.scope.keep(await inputs(index)) : inputs[index]!
+    this.demandKind(`input ${index}`, input, this.program.operands.data)
     this.demand(`input ${index}`, input, this.plan.inputs)
     if (isCiphertext(input)) this.evaluator.withMagnitude(input, this.plan.inputs.magnitude)
     return input
@@ -402,9 +424,11 @@ class Runner {
     }
     const { weight: pending } = this.prefetched!
     this.prefetched = undefined
-    const weight = this.scope.keep(await pending)
-    if (index + 1 < this.plan.weights.count) this.prefetch(index + 1)
-    const item = this.plan.weights.items[index]!
+    const weight = await pending
+    if (!this.options.retainWeights) this.scope.keep(weight)
+    if (index + 1 < this.program.weights.length) this.prefetch(index + 1)
+    const item = this.program.weights[index]!
+    this.demandKind(`weight ${index}`, weight, this.program.operands.weights)
     this.demand(`weight ${index}`, weight, item)
     if (isCiphertext(weight)) this.evaluator.withMagnitude(weight, item.magnitude)
     return weight
@@ -417,12 +441,23 @@ class Runner {
     this.prefetched = { index, weight }
   }
 
+  private release(weight: Operand): void {
+    if (!this.options.retainWeights) this.scope.drop(weight)
+  }
+
   private dropPrefetched(): void {
     this.prefetched?.weight.then(
-      weight => weight.dispose(),
+      weight => {
+        if (!this.options.retainWeights) weight.dispose()
+      },
       () => undefined
     )
     this.prefetched = undefined
+  }
+
+  private demandKind(what: string, actual: Operand, expected: OperandKind): void {
+    const kind = isCiphertext(actual) ? 'encrypted' : 'clear'
+    if (kind !== expected) throw new PlanMismatchError(what, expected, kind)
   }
 
   private demand(what: string, actual: { level: number; scale: number }, expected: { level: number; scale: number }): void {

@@ -1,5 +1,6 @@
 /** Seconds of whole program steps, for the planner's search and for the costs that a plan reports. */
 import type { OperationCosts } from './cost.js'
+import { bothEncrypted, type Factors, type OperandKind } from './operands.js'
 import type { DiagonalsPacking } from './packing/diagonals.js'
 import type { TapsPacking } from './packing/taps.js'
 
@@ -14,35 +15,56 @@ function finishing(blocks: number, costs: OperationCosts, level: number, rescali
 }
 
 /** Baby rotations, products, relinearisations, giant rotations and folds of one batch block. */
-export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCosts, level: number): number {
+export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCosts, level: number, factors: Factors): number {
   let sum = 0
-  for (let block = 0; block < packing.inputBlocks; block++) {
-    sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
-  }
-  const switches = packing.outputBlocks * (2 * packing.giantSteps - 1 + packing.folds.length)
-  return sum + packing.products * costs.multiply(level) + switches * costs.keySwitch(level)
+  if (factors.input === 'encrypted') {
+    for (let block = 0; block < packing.inputBlocks; block++) {
+      sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
+    }
+  } else sum += packing.inputBlocks * packing.babySteps * costs.encoding(level)
+  const relinearizations = bothEncrypted(factors) ? packing.giantSteps : 0
+  const switches = packing.outputBlocks * (relinearizations + packing.giantSteps - 1 + packing.folds.length)
+  return sum + packing.products * product(costs, level, factors) + switches * costs.keySwitch(level)
 }
 
-/** Evaluation of one step for one batch block, without reading weights. */
-export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level: number, rescalings: number): number {
+const product = (costs: OperationCosts, level: number, factors: Factors): number =>
+  bothEncrypted(factors) ? costs.multiply(level) : costs.multiplyPlain(level)
+
+/** Evaluation of one step for one batch block, without reading weights and inputs. */
+export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level: number, rescalings: number, factors: Factors): number {
   const blocks = packing.outputBlocks
   const finish = finishing(blocks, costs, level, rescalings)
   switch (packing.kind) {
     case 'square':
       return blocks * (costs.multiply(level) + costs.keySwitch(level)) + finish
-    case 'taps':
-      return packing.inputCount * costs.multiply(level) + blocks * costs.keySwitch(level) + finish
+    case 'taps': {
+      const relinearization = bothEncrypted(factors) ? costs.keySwitch(level) : 0
+      return packing.inputCount * product(costs, level, factors) + blocks * relinearization + finish
+    }
     case 'diagonals':
-      return diagonalsSeconds(packing, costs, level) + finish
+      return diagonalsSeconds(packing, costs, level, factors) + finish
   }
 }
 
-/** Weight ciphertexts of a step, biases included. */
+/** Weights of a step, biases included. */
 export function weightCount(packing: LayerPacking): number {
   if (packing.kind === 'square') return 0
   return packing.kind === 'taps' ? packing.items.length : packing.products + packing.outputBlocks
 }
 
-/** Input ciphertexts per batch block of the first step. */
-export const inputCount = (packing: LayerPacking): number =>
-  packing.kind === 'taps' ? packing.inputCount : packing.kind === 'diagonals' ? packing.inputBlocks : packing.outputBlocks
+/** Reading the weights of a step once: loading ciphertexts, or encoding clear weights. */
+export function weightSeconds(packing: LayerPacking, costs: OperationCosts, level: number, factors: Factors): number {
+  return weightCount(packing) * (factors.weights === 'encrypted' ? costs.loading(level) : costs.encoding(level))
+}
+
+/** Input ciphertexts (or clear slot vectors) per batch block of the first step. */
+export function inputCount(packing: LayerPacking, data: OperandKind): number {
+  if (packing.kind === 'taps') return packing.inputCount
+  if (packing.kind === 'square') return packing.outputBlocks
+  return data === 'clear' ? packing.turns().length : packing.inputBlocks
+}
+
+/** Slot vectors of one batch block that a step holds at a time. */
+export function heldVectors(packing: LayerPacking): number {
+  return 2 * packing.outputBlocks + (packing.kind === 'diagonals' ? packing.inputBlocks * packing.babySteps : 2)
+}

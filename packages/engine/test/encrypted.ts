@@ -13,7 +13,17 @@ import {
   SealEvaluator,
   SecretKey
 } from '@slytherin/ckks'
-import { type Network, type Plan, packInput, packWeight, type RunOptions, run, unpackOutputs } from '@slytherin/engine'
+import {
+  clearInputs,
+  type Network,
+  type Plan,
+  packInput,
+  packWeight,
+  type RunOptions,
+  run,
+  unpackOutputs,
+  weightDescriptor
+} from '@slytherin/engine'
 import { deriveSeed, type Kernel } from '@slytherin/ring'
 
 export interface EncryptedRun {
@@ -67,8 +77,14 @@ export async function runEncrypted(
   const ready = performance.now()
   const outputs = await run(plan, {
     evaluator,
-    inputs: async index => encrypt(packInput(plan, samples, index), plan.inputs),
-    weights: async index => encrypt(packWeight(plan, network, index), plan.weights.items[index]!),
+    inputs:
+      plan.operands.data === 'clear'
+        ? clearInputs(plan, samples, evaluator)
+        : async index => encrypt(packInput(plan, samples, index), plan.inputs),
+    weights:
+      plan.operands.weights === 'clear'
+        ? async index => evaluator.plaintext(packWeight(plan, network, index), weightDescriptor(plan, index))
+        : async index => encrypt(packWeight(plan, network, index), weightDescriptor(plan, index)),
     refresher: {
       async refresh(ciphertexts) {
         return ciphertexts.map(ciphertext => {

@@ -5,6 +5,7 @@ import {
   architectureOf,
   calibrate,
   type Network,
+  type OperandKind,
   type Plan,
   packInput,
   packWeight,
@@ -14,7 +15,8 @@ import {
   rangesFromActivations,
   run,
   SimulatorEvaluator,
-  unpackOutputs
+  unpackOutputs,
+  weightDescriptor
 } from '@slytherin/engine'
 import { modelOf, networkOf, testSamples } from './data.ts'
 
@@ -63,10 +65,13 @@ export async function simulate(
   extra: Partial<RunOptions> = {}
 ): Promise<Simulation> {
   const evaluator = simulatorFor(plan)
+  const { data, weights } = plan.operands
+  const encode = (kind: OperandKind, values: Float64Array, options: { level: number; scale: number; magnitude: number }) =>
+    kind === 'clear' ? evaluator.plaintext(values, options) : evaluator.encrypt(values, options)
   const outputs = await run(plan, {
     evaluator,
-    inputs: async index => evaluator.encrypt(packInput(plan, samples, index), plan.inputs),
-    weights: async index => evaluator.encrypt(packWeight(plan, network, index), plan.weights.items[index]!),
+    inputs: async index => encode(data, packInput(plan, samples, index), plan.inputs),
+    weights: async index => encode(weights, packWeight(plan, network, index), weightDescriptor(plan, index)),
     refresher: simulatedRefresher(evaluator),
     ...extra
   })

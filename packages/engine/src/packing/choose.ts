@@ -1,6 +1,7 @@
 /** Packing of every layer of an architecture at one width: taps or diagonals, layouts, baby steps. */
 import type { AffineArchitecture, Architecture } from '../architecture.js'
 import type { OperationCosts } from '../cost.js'
+import { type Factors, factorsOf, type Operands } from '../operands.js'
 import { patternOf } from '../operations.js'
 import type { SparseMatrix } from '../sparse.js'
 import { diagonalsSeconds, type LayerPacking } from '../step-costs.js'
@@ -27,7 +28,8 @@ export function packLayers(
   architecture: Architecture,
   patterns: readonly (SparseMatrix | undefined)[],
   width: number,
-  costs: OperationCosts
+  costs: OperationCosts,
+  operands: Operands
 ): PackedLayer[] {
   let layout: Layout | undefined
   let chunk: number | undefined
@@ -54,7 +56,7 @@ export function packLayers(
     const chunked = index === 0 && chunk !== undefined
     const diagonals = chunk ?? fullDiagonals(layer.outputs, layout)
     chunk = undefined
-    const packing = cheapestSteps(layer, layout, diagonals, patterns[index], costs)
+    const packing = cheapestSteps(layer, layout, diagonals, patterns[index], costs, factorsOf(operands, index))
     layout = packing.output
     return { packing, chunked }
   })
@@ -66,14 +68,15 @@ function cheapestSteps(
   input: Layout,
   diagonals: number,
   pattern: SparseMatrix | undefined,
-  costs: OperationCosts
+  costs: OperationCosts,
+  factors: Factors
 ): DiagonalsPacking {
   const present = pattern && presentDiagonals(pattern, input, diagonals)
   let best: DiagonalsPacking | undefined
   let lowest = Number.POSITIVE_INFINITY
   for (let babySteps = 1; babySteps <= diagonals; babySteps *= 2) {
     const packing = new DiagonalsPacking({ outputs: layer.outputs, input, diagonals, babySteps, present })
-    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL)
+    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors)
     if (seconds < lowest) {
       lowest = seconds
       best = packing

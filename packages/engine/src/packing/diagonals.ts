@@ -17,6 +17,7 @@
  * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
  */
 import type { AffineLayer } from '../network.js'
+import type { OperandKind } from '../operands.js'
 import type { SparseMatrix } from '../sparse.js'
 import { type Layout, nextPowerOfTwo, periodicLayout, sequentialLayout } from './layout.js'
 
@@ -130,14 +131,29 @@ export class DiagonalsPacking {
     return false
   }
 
-  /** All rotations, in positions, that need a Galois key; ascending. */
-  rotations(): number[] {
+  /**
+   * All rotations, in positions, that need a Galois key; ascending.
+   * @param input clear inputs come rotated already
+   */
+  rotations(input: OperandKind = 'encrypted'): number[] {
     const needed = new Set<number>(this.folds)
     if (this.giantSteps > 1) needed.add(this.babySteps)
+    if (input === 'clear') return [...needed].sort((a, b) => a - b)
     for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
       for (const baby of this.babies(inputBlock)) if (baby > 0) needed.add(baby)
     }
     return [...needed].sort((a, b) => a - b)
+  }
+
+  /** Every input block with every baby rotation it needs, in order: what the owner of clear data prepares. */
+  turns(): { readonly inputBlock: number; readonly baby: number }[] {
+    return this.input.blocks.flatMap((_, inputBlock) => this.babies(inputBlock).map(baby => ({ inputBlock, baby })))
+  }
+
+  /** Features of an input block after a rotation. */
+  turnedFeatures(inputBlock: number, baby: number): Int32Array {
+    const features = this.input.blocks[inputBlock]!
+    return features.map((_, position) => features[(position + baby) % this.width]!)
   }
 
   /** Value of a weight item at every position. */

@@ -1,0 +1,34 @@
+/**
+ * Who encrypts what: data and weights are each clear or encrypted, and at least one of them is encrypted.
+ *
+ * | data | weights | evaluator | key |
+ * |---|---|---|---|
+ * | encrypted | encrypted | anybody | a cohort |
+ * | encrypted | clear | the model owner | the querier |
+ * | clear | encrypted | the data owner | the model owner |
+ */
+export type OperandKind = 'clear' | 'encrypted'
+
+export interface Operands {
+  readonly data: OperandKind
+  readonly weights: OperandKind
+}
+
+/** Kinds of the two factors of a step's products: after the first layer everything that flows is encrypted. */
+export interface Factors {
+  readonly input: OperandKind
+  readonly weights: OperandKind
+}
+
+export const factorsOf = (operands: Operands, layer: number): Factors => ({
+  input: layer === 0 ? operands.data : 'encrypted',
+  weights: operands.weights
+})
+
+export const bothEncrypted = (factors: Factors): boolean => factors.input === 'encrypted' && factors.weights === 'encrypted'
+
+/**
+ * Shares that are added in one refresh: one of every key holder and, when the model is clear at the evaluator, a mask of the evaluator's own, so that the key holder
+ * learns no intermediate value of somebody else's model.
+ */
+export const refreshShares = (parties: number, operands: Operands): number => parties + (operands.weights === 'clear' ? 1 : 0)

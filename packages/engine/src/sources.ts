@@ -1,0 +1,58 @@
+/** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
+import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
+import type { Network } from './network.js'
+import { packInput, packWeight, weightDescriptor } from './pack.js'
+import type { Plan } from './plan.js'
+import type { InputSource, WeightSource } from './run.js'
+
+/**
+ * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready.
+ * Hand `source` to `run` together with `retainWeights: true`; dispose when the model is done with.
+ */
+export class ClearWeights implements Disposable {
+  private readonly kept = new Map<number, EvaluatorPlaintext>()
+  private passing: EvaluatorPlaintext[] = []
+  private bytes = 0
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly network: Network,
+    private readonly evaluator: Evaluator,
+    private readonly maximumBytes = 2 ** 30
+  ) {}
+
+  readonly source: WeightSource = async index => {
+    const known = this.kept.get(index)
+    if (known) return known
+    const descriptor = weightDescriptor(this.plan, index)
+    const weight = this.evaluator.plaintext(packWeight(this.plan, this.network, index), descriptor)
+    const size = (descriptor.level + 1) * 8 * 2 * this.evaluator.slots
+    if (this.bytes + size <= this.maximumBytes) {
+      this.bytes += size
+      this.kept.set(index, weight)
+    } else this.lend(weight)
+    return weight
+  }
+
+  dispose(): void {
+    for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()
+    this.kept.clear()
+    this.passing = []
+    this.bytes = 0
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** A runner uses one weight while it asks for the next: what was asked for before those two is done with. */
+  private lend(weight: EvaluatorPlaintext): void {
+    this.passing.push(weight)
+    while (this.passing.length > 2) this.passing.shift()![Symbol.dispose]()
+  }
+}
+
+/** Encoded inputs of clear data. @throws as `packInput` */
+export function clearInputs(plan: Plan, samples: readonly ArrayLike<number>[], evaluator: Evaluator): InputSource {
+  return async index => evaluator.plaintext(packInput(plan, samples, index), plan.inputs)
+}

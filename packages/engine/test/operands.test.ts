@@ -1,0 +1,101 @@
+import { ClearWeights, plan, refreshShares } from '@slytherin/engine'
+import { type Kernel, loadKernel } from '@slytherin/ring'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { largestDifference, networkOf, testSamples } from './data.ts'
+import { runEncrypted } from './encrypted.ts'
+import { architectureFor, simulate, simulatorFor } from './simulate.ts'
+
+const kinds = [
+  { data: 'encrypted', weights: 'clear' },
+  { data: 'clear', weights: 'encrypted' }
+] as const
+
+const names = ['cryptonet-square', 'cryptonet-slytherin', 'breast-cancer-wdbc-mlp-square', 'breast-cancer-wdbc-logreg']
+
+describe.each(kinds)('$data data, $weights weights', operands => {
+  test.each(names.flatMap(name => [1, 20].map(batch => [name, batch] as const)))('%s, batch %i, simulated', async (name, batch) => {
+    const made = plan(architectureFor(name), { ...operands, batch, parties: 1 })
+    const samples = testSamples(name, batch)
+    const network = networkOf(name)
+    const { logits, outputs, evaluator } = await simulate(made, network, samples)
+    samples.forEach((sample, row) => {
+      expect(largestDifference(logits[row]!, network.forward(sample))).toBeLessThan(1e-6)
+    })
+    expect(evaluator.live).toBe(0)
+    expect(Math.max(...outputs.map(output => output.noise))).toBeLessThanOrEqual(made.output.noise + 1e-6)
+    expect(made.weights.count).toBe(operands.weights === 'clear' ? 0 : made.weights.items.length)
+    expect(made.costs.bytes.input > 0).toBe(operands.data === 'encrypted')
+    expect(made.costs.bytes.model > 0).toBe(operands.weights === 'encrypted')
+  })
+
+  test('products of clear and encrypted operands need no relinearisation', async () => {
+    const name = 'breast-cancer-wdbc-logreg'
+    const made = plan(architectureFor(name), { ...operands, batch: 4, parties: 1 })
+    const { evaluator } = await simulate(made, networkOf(name), testSamples(name, 4))
+    expect(evaluator.counts.get('relinearize') ?? 0).toBe(0)
+    expect(evaluator.counts.get('multiply') ?? 0).toBe(0)
+    expect(evaluator.counts.get('multiplyPlain')).toBeGreaterThan(0)
+  })
+})
+
+describe('encrypted', () => {
+  let kernel: Kernel
+  beforeAll(async () => {
+    kernel = await loadKernel()
+  })
+
+  test.each(kinds)('a trained network, $data data, $weights weights', async operands => {
+    const name = 'breast-cancer-wdbc-mlp-square'
+    const made = plan(architectureFor(name), { ...operands, batch: 16, parties: 1, minimumRefreshes: 1 })
+    const samples = testSamples(name, 16)
+    const { logits, trackedNoise } = await runEncrypted(made, networkOf(name), samples, kernel, 'kernel')
+    samples.forEach((sample, row) => {
+      expect(largestDifference(logits[row]!, networkOf(name).forward(sample))).toBeLessThan(1e-5)
+    })
+    expect(trackedNoise).toBeLessThanOrEqual(made.output.noise + 1e-6)
+  })
+})
+
+describe('rules', () => {
+  test('nothing encrypted is refused', () => {
+    expect(() => plan(architectureFor('breast-cancer-wdbc-logreg'), { data: 'clear', weights: 'clear', batch: 1, parties: 1 })).toThrow(
+      /encrypted/
+    )
+  })
+
+  test('a clear model adds a mask of the evaluator’s own to every refresh', () => {
+    expect(refreshShares(1, { data: 'encrypted', weights: 'clear' })).toBe(2)
+    expect(refreshShares(3, { data: 'encrypted', weights: 'encrypted' })).toBe(3)
+  })
+
+  test('operands of the wrong kind are refused by name', async () => {
+    const name = 'breast-cancer-wdbc-logreg'
+    const made = plan(architectureFor(name), { data: 'encrypted', weights: 'clear', batch: 1, parties: 1 })
+    const evaluator = simulatorFor(made)
+    const weights = async () => evaluator.encrypt(new Float64Array(4), made.inputs)
+    await expect(simulate(made, networkOf(name), testSamples(name, 1), { weights })).rejects.toThrow(
+      /weight 0: the plan expects clear, got encrypted/
+    )
+  })
+
+  test('clear weights are encoded once, within their allowance', async () => {
+    const name = 'breast-cancer-wdbc-mlp-square'
+    const made = plan(architectureFor(name), { data: 'encrypted', weights: 'clear', batch: 2, parties: 1 })
+    const samples = testSamples(name, 2)
+    for (const allowance of [2 ** 30, 0]) {
+      const evaluator = simulatorFor(made)
+      using weights = new ClearWeights(made, networkOf(name), evaluator, allowance)
+      const asked: unknown[] = []
+      const source = async (index: number) => {
+        const weight = await weights.source(index)
+        asked.push(weight)
+        return weight
+      }
+      for (let query = 0; query < 2; query++) {
+        const { logits } = await simulate(made, networkOf(name), samples, { weights: source, retainWeights: true })
+        expect(largestDifference(logits[1]!, networkOf(name).forward(samples[1]!))).toBeLessThan(1e-6)
+      }
+      expect(new Set(asked).size).toBe(allowance > 0 ? asked.length / 2 : asked.length)
+    }
+  })
+})
