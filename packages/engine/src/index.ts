@@ -1,12 +1,38 @@
 /**
  * Networks under encryption: ONNX file → layer graph → fused network → public architecture → plan → packed slots → run.
  */
+export {
+  type ActivationApproximationOptions,
+  type ApproximatedActivation,
+  type ApproximatedNetwork,
+  type ApproximationReport,
+  approximateActivations
+} from './approximation/activations.js'
+export {
+  type ApproximationMethod,
+  type ApproximationRequest,
+  approximateFunction,
+  DEFAULT_MAXIMUM_DEGREE,
+  DEFAULT_MAXIMUM_ERROR,
+  depthOf,
+  type PolynomialApproximation
+} from './approximation/approximate.js'
+export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './approximation/chebyshev.js'
+export {
+  type ActivationFunction,
+  type ActivationName,
+  applyActivation,
+  type RealFunction,
+  realFunction
+} from './approximation/functions.js'
+export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/ranges.js'
 export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture.js'
 export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, type MeasuredActivation, rangesFromActivations } from './calibrate.js'
 export { type CostModel, KERNEL_COSTS, SEAL_COSTS } from './cost.js'
 export { describePlan } from './describe.js'
 export * from './errors.js'
-export { fuse } from './fuse.js'
+export { applyFinal, argmax } from './final.js'
+export { type FuseOptions, fuse } from './fuse.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './geometry.js'
 export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph.js'
 export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network.js'

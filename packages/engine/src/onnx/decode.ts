@@ -31,6 +31,7 @@ export interface OnnxAttribute {
   readonly float?: number
   readonly floats?: readonly number[]
   readonly text?: string
+  readonly texts?: readonly string[]
   readonly tensor?: TensorProto
 }
 
@@ -130,6 +131,8 @@ function decodeAttribute(attribute: AttributeProto): OnnxAttribute {
       return { floats: attribute.floats }
     case AttributeType.STRING:
       return { text: new TextDecoder().decode(attribute.s) }
+    case AttributeType.STRINGS:
+      return { texts: attribute.strings.map(text => new TextDecoder().decode(text)) }
     case AttributeType.TENSOR:
       return attribute.t ? { tensor: attribute.t } : {}
     default:
@@ -181,11 +184,26 @@ function decodeValues(tensor: TensorProto, node: string, name: string): Float64A
       case DataType.DOUBLE:
         return read(8, offset => view.getFloat64(offset, true))
       case DataType.FLOAT16:
-        return read(2, offset => view.getFloat16(offset, true))
+        return read(2, offset => float16(view.getUint16(offset, true)))
+      case DataType.BFLOAT16:
+        return read(2, offset => bfloat16(view.getUint16(offset, true)))
       case DataType.INT64:
         return read(8, offset => Number(view.getBigInt64(offset, true)))
+      case DataType.UINT64:
+        return read(8, offset => Number(view.getBigUint64(offset, true)))
       case DataType.INT32:
         return read(4, offset => view.getInt32(offset, true))
+      case DataType.UINT32:
+        return read(4, offset => view.getUint32(offset, true))
+      case DataType.INT16:
+        return read(2, offset => view.getInt16(offset, true))
+      case DataType.UINT16:
+        return read(2, offset => view.getUint16(offset, true))
+      case DataType.INT8:
+        return read(1, offset => view.getInt8(offset))
+      case DataType.UINT8:
+      case DataType.BOOL:
+        return read(1, offset => view.getUint8(offset))
     }
   } else {
     switch (tensor.dataType) {
@@ -195,8 +213,21 @@ function decodeValues(tensor: TensorProto, node: string, name: string): Float64A
         return Float64Array.from(tensor.doubleData)
       case DataType.INT64:
         return Float64Array.from(tensor.int64Data, Number)
+      case DataType.UINT32:
+      case DataType.UINT64:
+        return Float64Array.from(tensor.uint64Data, Number)
       case DataType.INT32:
+      case DataType.INT16:
+      case DataType.UINT16:
+      case DataType.INT8:
+      case DataType.UINT8:
+      case DataType.BOOL:
         return Float64Array.from(tensor.int32Data)
+      // half precision is kept as its 16 bits
+      case DataType.FLOAT16:
+        return Float64Array.from(tensor.int32Data, float16)
+      case DataType.BFLOAT16:
+        return Float64Array.from(tensor.int32Data, bfloat16)
     }
   }
   throw new MalformedTensorError(
@@ -204,4 +235,21 @@ function decodeValues(tensor: TensorProto, node: string, name: string): Float64A
     name,
     `data type ${DataType[tensor.dataType] ?? tensor.dataType} is not read; store float32 or float64`
   )
+}
+
+/** IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
+function float16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = bits & 0x3ff
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+/** The upper half of a float32. */
+function bfloat16(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4))
+  view.setUint16(0, bits & 0xffff)
+  return view.getFloat32(0)
 }

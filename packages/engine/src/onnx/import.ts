@@ -1,24 +1,30 @@
 /**
- * ONNX model → layer graph. Reads the nodes that lead to the single output, infers shapes for one sample, and refuses, naming the node and the remedy, whatever has
- * no counterpart under encryption. A final Softmax or ArgMax is recorded: the querier applies it after decryption.
+ * ONNX model → layer graph. Reads the nodes that lead to the output, infers shapes for one sample, and refuses, naming the node and the remedy, whatever has
+ * no counterpart under encryption. A final Softmax, Sigmoid or ArgMax is recorded: the querier applies it after decryption.
  */
 import {
   MalformedModelError,
   MissingInitializerError,
-  NonFiniteWeightError,
   ShapeMismatchError,
-  UnsupportedAttributeError,
   UnsupportedOperatorError,
   UnsupportedTopologyError
 } from '../errors.js'
-import type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from '../graph.js'
-import { type ConstantTensor, decodeOnnx, decodeTensor, type OnnxModel, type OnnxNode } from './decode.js'
-import { type ImportContext, OPERATORS } from './operators.js'
+import type { GraphNode, GraphOperator, NetworkGraph } from '../graph.js'
+import { Constants } from './constants.js'
+import type { ImportContext } from './context.js'
+import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode } from './decode.js'
+import { operatorFor, qualifiedName } from './operators.js'
+import { checkAxes, findTail } from './output.js'
+import { recogniseActivations } from './recognise.js'
 import { remedyFor } from './remedies.js'
 
 export interface ImportOptions {
   /** name of the network; the graph's own name when left out */
   readonly name?: string
+  /** which output of the file to compute; needed when it has several that do not come from the same logits */
+  readonly output?: string
+  /** shape of one input sample, without the batch, for files that leave it open */
+  readonly inputShape?: readonly number[]
 }
 
 /**
@@ -35,23 +41,19 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Netw
       'export a model with one input'
     )
   }
-  if (model.outputs.length !== 1) {
-    throw new UnsupportedTopologyError(
-      model.name,
-      `the graph has ${model.outputs.length} outputs (${model.outputs.map(output => output.name).join(', ')})`,
-      'export a model with one output'
-    )
-  }
-  return new Importer(model).run(options.name ?? model.name)
+  return new Importer(model).run(options)
 }
 
 class Importer implements ImportContext {
+  readonly opset: number
   private readonly nodes: GraphNode[] = []
+  private readonly names = new Set<string>()
   private readonly values = new Map<string, number>()
-  private readonly constants = new Map<string, ConstantTensor>()
   private readonly producers = new Map<string, OnnxNode>()
+  private readonly constants: Constants
 
   constructor(private readonly model: OnnxModel) {
+    this.opset = model.opset
     for (const node of model.nodes) {
       for (const output of node.outputs) {
         if (output === '') continue
@@ -59,60 +61,50 @@ class Importer implements ImportContext {
         this.producers.set(output, node)
       }
     }
+    this.constants = new Constants(model, this.producers, name => {
+      const value = this.values.get(name)
+      return value === undefined ? undefined : this.shape(value)
+    })
   }
 
-  run(name: string): NetworkGraph {
+  run(options: ImportOptions): NetworkGraph {
     const input = this.model.inputs[0]!
-    const shape = input.shape
-    if (!shape || shape.length < 2 || shape.slice(1).some(dimension => dimension < 1)) {
-      throw new ShapeMismatchError(input.name, 'an input of batch × fixed dimensions', shape ? shape.join('×') : 'no shape')
-    }
-    this.nodes.push({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: shape.slice(1) })
+    this.append({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: this.inputShape(options) })
     this.values.set(input.name, 0)
-    const { logits, final, finalNode } = this.findLogits(this.model.outputs[0]!.name)
+    const { output, logits, final, axisNodes } = findTail(this.model, this.producers, this.constants, options.output)
     const needed = this.reachable(logits)
     for (const node of this.model.nodes) {
       if (!needed.has(node)) continue
-      const operator = node.domain === '' || node.domain === 'ai.onnx' ? OPERATORS.get(node.operator) : undefined
-      if (!operator) {
-        const qualified = node.domain === '' || node.domain === 'ai.onnx' ? node.operator : `${node.domain}.${node.operator}`
-        throw new UnsupportedOperatorError(node.name, qualified, remedyFor(node.operator))
-      }
+      const operator = operatorFor(node.domain, node.operator)
+      if (!operator) throw new UnsupportedOperatorError(node.name, qualifiedName(node.domain, node.operator), remedyFor(node.operator))
       operator(this, node)
     }
-    const output = this.values.get(logits)
-    if (output === undefined) throw new MissingInitializerError(this.model.name, logits)
-    if (finalNode) this.checkFinal(finalNode, this.shape(output))
-    return { name, nodes: this.nodes, output, inputName: input.name, outputName: this.model.outputs[0]!.name, final }
+    const result = this.values.get(logits)
+    if (result === undefined) throw new MissingInitializerError(this.model.name, logits)
+    checkAxes(axisNodes, this.shape(result), this.opset)
+    const graph = prune(recogniseActivations(this.nodes), result)
+    return { name: options.name ?? this.model.name, ...graph, inputName: input.name, outputName: output, final }
   }
 
-  /** Walks back over final Softmax, ArgMax and Identity nodes. */
-  private findLogits(output: string): { logits: string; final: FinalOperator; finalNode?: OnnxNode } {
-    let logits = output
-    let final: FinalOperator = 'none'
-    let finalNode: OnnxNode | undefined
-    for (;;) {
-      const node = this.producers.get(logits)
-      if (!node || node.inputs.length === 0) return finalNode ? { logits, final, finalNode } : { logits, final }
-      if (node.operator === 'ArgMax') final = 'argmax'
-      else if (node.operator === 'Softmax' || node.operator === 'LogSoftmax') final = final === 'argmax' ? final : 'softmax'
-      else if (node.operator !== 'Identity') return finalNode ? { logits, final, finalNode } : { logits, final }
-      if (node.operator !== 'Identity') finalNode = node
-      logits = node.inputs[0]!
-    }
-  }
-
-  private checkFinal(node: OnnxNode, shape: readonly number[]): void {
-    const axis = node.attributes.get('axis')?.integer ?? (node.operator === 'ArgMax' ? 0 : this.model.opset < 13 ? 1 : -1)
-    if (shape.length !== 1 || (axis !== 1 && axis !== -1)) {
-      throw new UnsupportedAttributeError(
-        node.name,
-        node.operator,
-        'axis',
-        String(axis),
-        'apply it to the last of two dimensions, the logits'
+  private inputShape({ inputShape }: ImportOptions): readonly number[] {
+    const { name, shape } = this.model.inputs[0]!
+    const open = !shape || shape.length < 2 || shape.slice(1).some(dimension => dimension < 1)
+    const sample = inputShape ?? (open ? undefined : shape.slice(1))
+    if (!sample || sample.length === 0 || sample.some(dimension => !Number.isInteger(dimension) || dimension < 1)) {
+      throw new ShapeMismatchError(
+        name,
+        "an input of batch × fixed dimensions (or the option 'inputShape')",
+        shape ? shape.map(dimension => (dimension < 1 ? '?' : dimension)).join('×') : 'no shape'
       )
     }
+    if (
+      inputShape &&
+      shape &&
+      (shape.length !== sample.length + 1 || shape.slice(1).some((dimension, axis) => dimension > 0 && dimension !== sample[axis]))
+    ) {
+      throw new ShapeMismatchError(name, `an input of batch × ${sample.join('×')}, as asked for`, shape.join('×'))
+    }
+    return sample
   }
 
   private reachable(output: string): Set<OnnxNode> {
@@ -120,7 +112,7 @@ class Importer implements ImportContext {
     const pending = [output]
     while (pending.length > 0) {
       const node = this.producers.get(pending.pop()!)
-      if (!node || found.has(node) || node.operator === 'Constant') continue
+      if (!node || found.has(node) || this.constants.folds(node)) continue
       found.add(node)
       pending.push(...node.inputs.filter(name => name !== ''))
     }
@@ -128,33 +120,15 @@ class Importer implements ImportContext {
   }
 
   isConstant(name: string | undefined): boolean {
-    return name !== undefined && (this.model.initializers.has(name) || this.producers.get(name)?.operator === 'Constant')
+    return this.constants.has(name)
   }
 
   constant(node: OnnxNode, input: number): ConstantTensor {
-    const name = node.inputs[input] ?? ''
-    const known = this.constants.get(name)
-    if (known) return known
-    const tensor = this.readConstant(node, name, input)
-    const broken = tensor.values.findIndex(value => !Number.isFinite(value))
-    if (broken >= 0) throw new NonFiniteWeightError(node.name, name, broken)
-    this.constants.set(name, tensor)
-    return tensor
+    return this.constants.numbers(node, node.inputs[input] ?? '', input)
   }
 
-  private readConstant(node: OnnxNode, name: string, input: number): ConstantTensor {
-    const initializer = this.model.initializers.get(name)
-    if (initializer) return decodeTensor(initializer, node.name)
-    const source = this.producers.get(name)
-    if (source?.operator === 'Constant') {
-      const { tensor } = source.attributes.get('value') ?? {}
-      if (tensor) return decodeTensor(tensor, node.name)
-      const scalar = source.attributes.get('value_float')?.float ?? source.attributes.get('value_int')?.integer
-      if (scalar !== undefined) return { name, shape: [], values: Float64Array.of(scalar) }
-      const list = source.attributes.get('value_floats')?.floats ?? source.attributes.get('value_ints')?.integers
-      if (list) return { name, shape: [list.length], values: Float64Array.from(list) }
-    }
-    throw new MissingInitializerError(node.name, name || `input ${input}`)
+  shapeConstant(node: OnnxNode, input: number): ConstantTensor {
+    return this.constants.read(node, node.inputs[input] ?? '', input)
   }
 
   value(node: OnnxNode, input: number): number {
@@ -168,6 +142,14 @@ class Importer implements ImportContext {
         'swap the operands'
       )
     }
+    const source = this.producers.get(name)
+    if (source && source.outputs.indexOf(name) > 0) {
+      throw new UnsupportedTopologyError(
+        node.name,
+        `output ${source.outputs.indexOf(name)} of node '${source.name}' (${source.operator}) is used`,
+        'use its first output only'
+      )
+    }
     throw new MissingInitializerError(node.name, name || `input ${input}`)
   }
 
@@ -175,12 +157,36 @@ class Importer implements ImportContext {
     return this.nodes[value]!.shape
   }
 
-  push(node: OnnxNode, operator: GraphOperator, inputs: readonly number[], shape: readonly number[]): void {
-    this.values.set(node.outputs[0]!, this.nodes.length)
-    this.nodes.push({ name: node.name, operator, inputs, shape })
+  push(node: OnnxNode, operator: GraphOperator, inputs: readonly number[], shape: readonly number[]): number {
+    const index = this.append({ name: node.name, operator, inputs, shape })
+    this.alias(node, index)
+    return index
   }
 
+  /** Scores and labels of a classifier both stand for its logits; other operators have one output that counts. */
   alias(node: OnnxNode, value: number): void {
-    this.values.set(node.outputs[0]!, value)
+    const outputs = node.operator === 'LinearClassifier' ? node.outputs : node.outputs.slice(0, 1)
+    for (const output of outputs) if (output !== '') this.values.set(output, value)
+  }
+
+  /** Names are made unique, so that reports and ranges can refer to them. */
+  private append(node: GraphNode): number {
+    let { name } = node
+    for (let copy = 2; this.names.has(name); copy++) name = `${node.name}#${copy}`
+    this.names.add(name)
+    this.nodes.push(name === node.name ? node : { ...node, name })
+    return this.nodes.length - 1
+  }
+}
+
+/** Only the nodes that lead to the output, and the input. */
+function prune(nodes: readonly GraphNode[], output: number): { nodes: GraphNode[]; output: number } {
+  const used = new Set<number>([0, output])
+  for (let index = output; index > 0; index--) if (used.has(index)) for (const input of nodes[index]!.inputs) used.add(input)
+  const kept = nodes.map((_, index) => index).filter(index => used.has(index))
+  const moved = new Map(kept.map((index, position) => [index, position]))
+  return {
+    nodes: kept.map(index => ({ ...nodes[index]!, inputs: nodes[index]!.inputs.map(input => moved.get(input)!) })),
+    output: moved.get(output)!
   }
 }

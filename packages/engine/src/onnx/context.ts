@@ -1,0 +1,65 @@
+/** What the operators of an ONNX graph share: what they may ask of the importer, and how they read operands. */
+import { ShapeMismatchError } from '../errors.js'
+import { type GraphOperator, sizeOf } from '../graph.js'
+import type { ConstantTensor, OnnxNode } from './decode.js'
+
+/** What an operator may ask of the importer. */
+export interface ImportContext {
+  readonly opset: number
+  isConstant(name: string | undefined): boolean
+  /** @throws MissingInitializerError, ExternalInitializerError, NonFiniteWeightError, UnsupportedTopologyError when it depends on the batch size */
+  constant(node: OnnxNode, input: number): ConstantTensor
+  /** A constant that may hold the batch size, as `BATCH`. */
+  shapeConstant(node: OnnxNode, input: number): ConstantTensor
+  /** index of the graph node behind an input */
+  value(node: OnnxNode, input: number): number
+  shape(value: number): readonly number[]
+  /** Appends a graph node; the ONNX node's outputs stand for it, unless another node of the same ONNX node follows. Returns its index. */
+  push(node: OnnxNode, operator: GraphOperator, inputs: readonly number[], shape: readonly number[]): number
+  /** the node's output is the same value under another name */
+  alias(node: OnnxNode, value: number): void
+}
+
+export type Operator = (context: ImportContext, node: OnnxNode) => void
+
+export const hasInput = (node: OnnxNode, input: number): boolean => (node.inputs[input] ?? '') !== ''
+
+/** Vector of `length` values from a constant that may be a scalar or have leading ones. */
+export function vector(node: OnnxNode, tensor: ConstantTensor, length: number): Float64Array {
+  if (tensor.values.length === length && tensor.shape.every((dimension, axis) => dimension === 1 || axis === tensor.shape.length - 1)) {
+    return tensor.values
+  }
+  if (tensor.values.length === 1) return new Float64Array(length).fill(tensor.values[0]!)
+  throw new ShapeMismatchError(node.name, `${length} values in '${tensor.name}'`, tensor.shape.join('×') || 'a scalar')
+}
+
+/** Numpy broadcasting of a constant against one sample of `shape` (the batch dimension must be 1 or absent). */
+export function broadcast(node: OnnxNode, tensor: ConstantTensor, shape: readonly number[]): number | Float64Array {
+  const full = [1, ...shape]
+  const offset = full.length - tensor.shape.length
+  const fits = offset >= 0 && tensor.shape.every((dimension, axis) => dimension === 1 || dimension === full[axis + offset])
+  if (!fits) throw new ShapeMismatchError(node.name, `a constant that broadcasts to ${shape.join('×')}`, tensor.shape.join('×'))
+  if (tensor.values.length === 1) return tensor.values[0]!
+  const dimensions = [...new Array<number>(offset).fill(1), ...tensor.shape]
+  const out = new Float64Array(sizeOf(shape))
+  for (let index = 0; index < out.length; index++) {
+    let rest = index
+    let source = 0
+    let stride = 1
+    for (let axis = full.length - 1; axis >= 1; axis--) {
+      const coordinate = rest % full[axis]!
+      rest = (rest - coordinate) / full[axis]!
+      const dimension = dimensions[axis]!
+      if (dimension !== 1) source += coordinate * stride
+      stride *= dimension
+    }
+    out[index] = tensor.values[source]!
+  }
+  return out
+}
+
+/** Position of a possibly negative axis, counted with the batch, among the axes of a sample; undefined for the batch or outside. */
+export function sampleAxis(axis: number, rank: number): number | undefined {
+  const positive = axis < 0 ? axis + rank + 1 : axis
+  return positive >= 1 && positive <= rank ? positive - 1 : undefined
+}
