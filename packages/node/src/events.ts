@@ -2,7 +2,7 @@
  * What a party tells as it goes: one object per event, one JSON line each with `--json-events`. Numbers are seconds, bytes, or counts; no
  * event holds key material.
  */
-import type { Phase, PhaseFigures, Role } from '@slytherin/protocol'
+import type { Phase, PhaseFigures, Plan, Role, StepReport } from '@slytherin/protocol'
 
 export type PartyEvent =
   | {
@@ -26,6 +26,17 @@ export type PartyEvent =
       readonly step?: string
     }
   | { readonly event: 'ready' }
+  | {
+      /** What the evaluator proposes to compute. Public: every party signs it. */
+      readonly event: 'plan'
+      readonly plan: Plan
+    }
+  | {
+      /** The evaluator has run a query's plan: seconds, level, scale and tracked noise of every step, in order of passes. */
+      readonly event: 'layers'
+      readonly query: string
+      readonly steps: readonly StepReport[]
+    }
   | {
       /** Answers that this party can read, in the order of the samples. */
       readonly event: 'result'

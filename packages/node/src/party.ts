@@ -164,20 +164,24 @@ export class Party {
     const options: CoordinatorOptions = {
       ...this.partyOptions(),
       window,
+      onLayers: (query, steps) => this.emit({ event: 'layers', query, steps }),
       limits: {
         floodingBits: session.floodingBits,
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         ...(switchesPerQuerier === undefined ? {} : { switchesPerQuerier }),
         ...(queries === undefined ? {} : { queries })
       },
-      planner: async (architecture, { parties, floodingBits }): Promise<Plan> =>
-        await this.worker.plan(architecture, {
+      planner: async (architecture, { parties, floodingBits }): Promise<Plan> => {
+        const plan = await this.worker.plan(architecture, {
           batch: session.batch,
           parties,
           floodingBits,
           minimumRefreshes: session.minimumRefreshes,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
         })
+        this.emit({ event: 'plan', plan })
+        return plan
+      }
     }
     const coordinator = new Coordinator(options)
     this.sessionPeer = coordinator

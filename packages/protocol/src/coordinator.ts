@@ -157,7 +157,7 @@ export class Coordinator {
   }
 
   #prepare(): Run {
-    const { cryptography, onProgress, onRefused, signer, transport } = this.#options
+    const { cryptography, onLayers, onProgress, onRefused, signer, transport } = this.#options
     const roster = canonicalRoster(this.#options.roster)
     const controller = new AbortController()
     const meter = new PhaseMeter()
@@ -195,6 +195,7 @@ export class Coordinator {
       signal: controller.signal,
       window: this.#options.window ?? DEFAULT_WINDOW,
       progress: event => onProgress?.(event),
+      layers: (query, steps) => onLayers?.(query, steps),
       onRefused: (error, peer) => onRefused?.(error, peer),
       enter: phase => {
         run.phase = phase

@@ -5,7 +5,7 @@
  * checked inside (lengths, levels, residues below their primes) before it reaches arithmetic; such errors are typed by the packages that throw them and
  * are renamed to this package's classes by `translateError`.
  */
-import type { Architecture, Plan, PlanParameters } from './plan.js'
+import type { Architecture, Plan, PlanParameters, StepReport } from './plan.js'
 import type { Role } from './roster.js'
 
 export interface SessionParameters {
@@ -50,6 +50,8 @@ export interface EvaluationCallbacks {
   /** One share per key holder (in party order) and ciphertext, to the querier's registered key. */
   switchShares(request: SwitchRequest): Promise<Uint8Array[][]>
   progress(progress: EvaluationProgress): void
+  /** Told once, when the plan has been run: every step of every pass, in order. */
+  layers?(steps: StepReport[]): void
 }
 
 export type SummedProtocol = 'relinearization-1' | 'relinearization-2' | 'galois'

@@ -18,7 +18,8 @@ export {
   outputCount,
   type Plan,
   type PlanParameters,
-  parsePlan
+  parsePlan,
+  type StepReport
 } from './plan.js'
 export * from './roster.js'
 export * from './signer.js'

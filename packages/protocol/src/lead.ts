@@ -4,6 +4,7 @@ import type { PartyCryptography } from './cryptography.js'
 import type { Phase, ProgressEvent } from './options.js'
 import type { PartySession } from './party-session.js'
 import type { PhaseMeter } from './phase-meter.js'
+import type { StepReport } from './plan.js'
 import { peersWith, type Role, type RosterEntry } from './roster.js'
 import type { Signer } from './signer.js'
 
@@ -19,6 +20,8 @@ export interface Lead {
   /** Requests in flight to one party. */
   readonly window: number
   progress(event: ProgressEvent): void
+  /** What each step of a query's evaluation took and left. */
+  layers(query: string, steps: StepReport[]): void
   onRefused(error: Error, peer: string): void
   /** Begins a phase: what is done from here belongs to it. */
   enter(phase: Phase): void

@@ -1,6 +1,6 @@
 /** What a party is given when it is made: components, limits, callbacks. Times in milliseconds unless the name says otherwise. */
 import type { PartyCryptography } from './cryptography.js'
-import type { Architecture, Plan } from './plan.js'
+import type { Architecture, Plan, StepReport } from './plan.js'
 import type { RosterEntry } from './roster.js'
 import type { Signer } from './signer.js'
 import type { TranscriptExport } from './transcript.js'
@@ -133,6 +133,8 @@ export interface CoordinatorOptions extends PartyOptions {
   limits?: Partial<SessionLimits>
   /** Requests in flight to one party: Galois shares, model parts. Default 3. */
   window?: number
+  /** Told of every query whose plan has been run: seconds, level, scale and tracked noise of each step. */
+  onLayers?(query: string, steps: StepReport[]): void
 }
 
 export interface MemberOptions extends PartyOptions {

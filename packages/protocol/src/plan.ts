@@ -1,8 +1,8 @@
 /** What the protocol reads of the engine's plan: how many messages of which kind a session will carry, and which keys it needs. */
 import { galoisElementOf, Parameters, type ParametersJson } from '@slytherin/ckks'
-import { type Architecture, type Plan, parsePlan as parseEnginePlan } from '@slytherin/engine'
+import { type Architecture, type Plan, parsePlan as parseEnginePlan, type StepReport } from '@slytherin/engine'
 
-export type { Architecture, Plan }
+export type { Architecture, Plan, StepReport }
 export type PlanParameters = ParametersJson
 
 /**

@@ -52,7 +52,8 @@ export class QueryEvaluation {
           latest = progress
           this.#lead.progress({ phase: 'evaluation', query: query.id, ...progress })
           tell()
-        }
+        },
+        layers: steps => this.#lead.layers(query.id, steps)
       })
       const total = outputCount(this.#lead.session().plan)
       if (result.length !== total) {

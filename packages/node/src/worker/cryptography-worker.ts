@@ -13,6 +13,7 @@ import type {
   PlanParameters,
   RefreshRequest,
   SessionParameters,
+  StepReport,
   SummedProtocol,
   SwitchRequest
 } from '@slytherin/protocol'
@@ -173,7 +174,8 @@ export class CryptographyWorker implements HostedCryptography {
     const remote: RemoteCallbacks = {
       refresh: request => settle(() => callbacks.refresh(request as RefreshRequest)),
       switchShares: request => settle(() => callbacks.switchShares(request as SwitchRequest)),
-      progress: progress => callbacks.progress(progress as Parameters<EvaluationCallbacks['progress']>[0])
+      progress: progress => callbacks.progress(progress as Parameters<EvaluationCallbacks['progress']>[0]),
+      layers: steps => callbacks.layers?.(steps as StepReport[])
     }
     // comlink's types do not know that a proxied argument arrives as its remote.
     return this.outcome(this.remote.evaluate(query, proxy(remote) as unknown as Remote<RemoteCallbacks>))

@@ -10,6 +10,7 @@ export interface RemoteCallbacks {
   refresh(request: unknown): Promise<Outcome>
   switchShares(request: unknown): Promise<Outcome>
   progress(progress: unknown): void
+  layers(steps: unknown): void
 }
 
 export class WorkerHost {
@@ -39,7 +40,8 @@ export class WorkerHost {
         return await this.cryptography.evaluate(query, {
           refresh: async request => unpack(await remote.refresh(request)),
           switchShares: async request => unpack(await remote.switchShares(request)),
-          progress: progress => void remote.progress(progress)
+          progress: progress => void remote.progress(progress),
+          layers: steps => void remote.layers(steps)
         })
       } finally {
         remote[releaseProxy]()

@@ -9,7 +9,7 @@ import {
   type KeySwitchKey,
   serializeCiphertext
 } from '@slytherin/ckks'
-import { type Refresher, run } from '@slytherin/engine'
+import { type Refresher, run, type StepReport } from '@slytherin/engine'
 import { encodeComponent, PublicKeySwitch, Refresh } from '@slytherin/mhe'
 import type { EvaluationCallbacks, SummedProtocol } from '../cryptography.js'
 import { ciphertextInstance } from './key-holder.js'
@@ -86,6 +86,7 @@ export class EvaluatorRole {
     this.#loadKeys()
     const { plan } = this.#session
     const evaluator = this.#evaluator
+    const steps: StepReport[] = []
     const outputs = await run(plan, {
       evaluator,
       inputs: async index => {
@@ -97,8 +98,10 @@ export class EvaluatorRole {
       weights: async index => this.#load(await this.#store.get(weightKey(index)), plan.weights.items[index]!),
       refresher: this.#refresher(query, callbacks),
       signal: this.#abort.signal,
-      onProgress: ({ layer, done, total }) => callbacks.progress({ done, total, step: layer })
+      onProgress: ({ layer, done, total }) => callbacks.progress({ done, total, step: layer }),
+      onStep: step => steps.push(step)
     })
+    callbacks.layers?.(steps)
     const ciphertexts = outputs.map(output => {
       const stored = evaluator.store(output)
       output.dispose()
