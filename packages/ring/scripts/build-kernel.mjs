@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { generateAccumulate } from './accumulate-generator.mjs'
 import { checkBounds } from './bounds.mjs'
 import { generateChaCha } from './chacha-generator.mjs'
 import { withSharedMemory } from './shared-memory.mjs'
@@ -49,6 +50,7 @@ async function compile(asc, name, options) {
   const generated = new Map([
     ['variant.ts', `export const FUSED: bool = ${options.fused}\n`],
     ['transform.ts', generateTransform(options)],
+    ['accumulate.ts', generateAccumulate(options)],
     ['chacha.ts', generateChaCha()]
   ])
   const outputs = new Map()

@@ -107,14 +107,15 @@ export function divideAndRound(ring: Ring, out: Polynomial, a: Polynomial, drop:
   const { exports } = kernel
   const transformed = a.domain === 'ntt'
   const extension = ring.extension(drop)
-  const rows = drop.map(index => a.addressOf(index))
-  if (transformed) {
-    rows.forEach((row, k) => {
-      exports.backward(row, row, ring.block(drop[k]!))
+  const transformScratch = transformed ? drop.length * ring.rowBytes : 0
+  kernel.withScratch(ring.rowBytes + transformScratch + extension.scratchBytes, remainder => {
+    const first = remainder + ring.rowBytes
+    const rows = drop.map((index, k) => {
+      if (!transformed) return a.addressOf(index)
+      exports.backward(first + k * ring.rowBytes, a.addressOf(index), ring.block(index))
+      return first + k * ring.rowBytes
     })
-  }
-  kernel.withScratch(ring.rowBytes + extension.scratchBytes, remainder => {
-    extension.prepare(rows, remainder + ring.rowBytes)
+    extension.prepare(rows, first + transformScratch)
     out.indices.forEach((index, k) => {
       const block = ring.block(index)
       const { w, ratio } = extension.inverse(index)

@@ -18,6 +18,8 @@ export interface ComponentPair {
   readonly b: readonly Polynomial[]
 }
 
+type Key = { readonly b: Polynomial; readonly a: Polynomial }
+
 /** See Ring.decompose. */
 export function decompose(
   ring: Ring,
@@ -27,18 +29,9 @@ export function decompose(
   digitIndices: readonly number[]
 ): Polynomial {
   ring.checkOperand('decompose', out, out)
-  ring.checkOperand('decompose', coefficients, coefficients)
-  ring.checkOperand('decompose', transformed, transformed)
-  ring.checkDomain('decompose', coefficients, 'coefficient')
-  ring.checkDomain('decompose', transformed, 'ntt')
-  if (out === coefficients || out === transformed) throw new AliasError('decompose')
-  const extension = ring.extension(digitIndices)
-  for (const index of digitIndices) {
-    for (const source of [coefficients, transformed]) {
-      if (source.basis.positions[index]! < 0) throw new BasisMismatchError('decompose', index, source.indices)
-    }
-  }
+  checkDecomposed(ring, 'decompose', [out], coefficients, transformed, [digitIndices])
   const { kernel } = ring
+  const extension = ring.extension(digitIndices)
   kernel.withScratch(Math.max(64, extension.scratchBytes), scratch => {
     extension.prepare(
       digitIndices.map(index => coefficients.addressOf(index)),
@@ -54,14 +47,62 @@ export function decompose(
   return out
 }
 
-/** See Ring.innerProduct. */
-export function innerProduct(
+/** See Ring.decomposeInnerProduct. */
+export function decomposeInnerProduct(
   ring: Ring,
   out0: Polynomial,
   out1: Polynomial,
-  digits: readonly Polynomial[],
-  keys: readonly { readonly b: Polynomial; readonly a: Polynomial }[]
+  coefficients: Polynomial,
+  transformed: Polynomial,
+  digitIndices: readonly (readonly number[])[],
+  keys: readonly Key[]
 ): void {
+  const operation = 'decomposeInnerProduct'
+  if (digitIndices.length !== keys.length) throw new LengthMismatchError(`keys of ${operation}`, digitIndices.length, keys.length)
+  checkOutputs(ring, operation, [out0, out1])
+  checkDecomposed(ring, operation, [out0, out1], coefficients, transformed, digitIndices)
+  checkInputs(
+    ring,
+    operation,
+    [out0, out1],
+    keys.flatMap(({ b, a }) => [b, a])
+  )
+  const { kernel, N } = ring
+  const { exports } = kernel
+  const digits = digitIndices.map(indices => ({ indices, extension: ring.extension(indices) }))
+  const extended = digits.reduce((bytes, { extension }) => bytes + extension.scratchBytes, 0)
+  const tableBytes = Math.ceil((12 * keys.length) / 64) * 64
+  kernel.withScratch(tableBytes + extended + digits.length * ring.rowBytes, table => {
+    const addresses = new Uint32Array(kernel.memory.buffer, table, 3 * keys.length)
+    let scratch = table + tableBytes
+    for (const { indices, extension } of digits) {
+      extension.prepare(
+        indices.map(index => coefficients.addressOf(index)),
+        scratch
+      )
+      scratch += extension.scratchBytes
+    }
+    out0.indices.forEach((index, k) => {
+      const block = ring.block(index)
+      digits.forEach(({ indices, extension }, j) => {
+        addresses[3 * j] = keys[j]!.b.addressOf(index)
+        addresses[3 * j + 1] = keys[j]!.a.addressOf(index)
+        const to = scratch + j * ring.rowBytes
+        if (indices.includes(index)) addresses[3 * j + 2] = transformed.addressOf(index)
+        else {
+          exports.forward(to, extension.extendForTransform(to, index), block)
+          addresses[3 * j + 2] = to
+        }
+      })
+      exports.multiplyAccumulate21(out0.rowAddress(k), out1.rowAddress(k), table, keys.length, N, block, 0)
+    })
+  })
+  out0.domain = 'ntt'
+  out1.domain = 'ntt'
+}
+
+/** See Ring.innerProduct. */
+export function innerProduct(ring: Ring, out0: Polynomial, out1: Polynomial, digits: readonly Polynomial[], keys: readonly Key[]): void {
   if (digits.length !== keys.length) throw new LengthMismatchError('keys of innerProduct', digits.length, keys.length)
   multiplyAccumulate(
     ring,
@@ -83,18 +124,9 @@ export function multiplyAccumulate(ring: Ring, out: readonly Polynomial[], pairs
     if (b.length !== right) throw new LengthMismatchError('components of b', right, b.length)
     return [...a, ...b]
   })
-  for (const output of out) {
-    ring.checkOperand(operation, output, output)
-    if (output.basis !== first.basis)
-      throw new BasisMismatchError(operation, first.indices[0]!, output.indices, 'and all others must be the same in every output')
-    if (out.indexOf(output) !== out.lastIndexOf(output)) throw new AliasError(operation)
-    if (add) ring.checkDomain(operation, output, 'ntt')
-  }
-  for (const input of inputs) {
-    ring.checkOperand(operation, first, input)
-    ring.checkDomain(operation, input, 'ntt')
-    if (out.includes(input)) throw new AliasError(operation)
-  }
+  checkOutputs(ring, operation, out)
+  if (add) for (const output of out) ring.checkDomain(operation, output, 'ntt')
+  checkInputs(ring, operation, out, inputs)
   const { kernel, N } = ring
   const { exports } = kernel
   for (const output of out) output.domain = 'ntt'
@@ -109,6 +141,45 @@ export function multiplyAccumulate(ring: Ring, out: readonly Polynomial[], pairs
       else exports.multiplyAccumulate22(c0, c1, c2, table, pairs.length, N, block, Number(add))
     })
   })
+}
+
+/** Outputs over one basis, none twice. */
+function checkOutputs(ring: Ring, operation: string, out: readonly Polynomial[]): void {
+  const first = out[0]!
+  for (const output of out) {
+    ring.checkOperand(operation, output, output)
+    if (output.basis !== first.basis)
+      throw new BasisMismatchError(operation, first.indices[0]!, output.indices, 'and all others must be the same in every output')
+    if (out.indexOf(output) !== out.lastIndexOf(output)) throw new AliasError(operation)
+  }
+}
+
+/** Inputs with all rows of the outputs, ntt domain, none of them an output. */
+function checkInputs(ring: Ring, operation: string, out: readonly Polynomial[], inputs: readonly Polynomial[]): void {
+  for (const input of inputs) {
+    ring.checkOperand(operation, out[0]!, input)
+    ring.checkDomain(operation, input, 'ntt')
+    if (out.includes(input)) throw new AliasError(operation)
+  }
+}
+
+/** A polynomial in both domains, with the rows of its digits. */
+function checkDecomposed(
+  ring: Ring,
+  operation: string,
+  out: readonly Polynomial[],
+  coefficients: Polynomial,
+  transformed: Polynomial,
+  digits: readonly (readonly number[])[]
+): void {
+  ring.checkDomain(operation, coefficients, 'coefficient')
+  ring.checkDomain(operation, transformed, 'ntt')
+  for (const source of [coefficients, transformed]) {
+    ring.checkOperand(operation, source, source)
+    if (out.includes(source)) throw new AliasError(operation)
+    for (const index of digits.flat())
+      if (source.basis.positions[index]! < 0) throw new BasisMismatchError(operation, index, source.indices)
+  }
 }
 
 /** See Ring.addAutomorphism. */

@@ -21,7 +21,15 @@ import {
   RingMismatchError
 } from './errors.js'
 import type { Kernel } from './kernel.js'
-import { addAutomorphism, automorphismOfSum, type ComponentPair, decompose, innerProduct, multiplyAccumulate } from './key-switch.js'
+import {
+  addAutomorphism,
+  automorphismOfSum,
+  type ComponentPair,
+  decompose,
+  decomposeInnerProduct,
+  innerProduct,
+  multiplyAccumulate
+} from './key-switch.js'
 import { balance, MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
 import { type Domain, Polynomial } from './polynomial.js'
 import { isPrime } from './primes.js'
@@ -345,8 +353,7 @@ export class Ring implements Disposable {
   }
 
   /**
-   * out = round(a / Π drop) [+ addend], a over out's rows and `drop`, which are disjoint. Either domain, out in a's. `a` is used up: its
-   * residues are unspecified afterwards. `addend` may be `out`.
+   * out = round(a / Π drop) [+ addend], a over out's rows and `drop`, which are disjoint. Either domain, out in a's. `addend` may be `out`.
    */
   divideAndRound(out: Polynomial, a: Polynomial, drop: readonly number[], addend?: Polynomial): Polynomial {
     return divideAndRound(this, out, a, drop, addend)
@@ -361,6 +368,25 @@ export class Ring implements Disposable {
    */
   decompose(out: Polynomial, coefficients: Polynomial, transformed: Polynomial, digitIndices: readonly number[]): Polynomial {
     return decompose(this, out, coefficients, transformed, digitIndices)
+  }
+
+  /**
+   * `decompose` for every digit and `innerProduct` with one key, row by row, so that the digits never leave the cache:
+   * (out0, out1) = Σ_j [a]_{D_j}·(keys[j].b, keys[j].a), ntt domain. For a polynomial that meets one key only.
+   *
+   * @param coefficients a in the coefficient domain
+   * @param transformed a in the ntt domain
+   * @param digitIndices the moduli of each digit
+   */
+  decomposeInnerProduct(
+    out0: Polynomial,
+    out1: Polynomial,
+    coefficients: Polynomial,
+    transformed: Polynomial,
+    digitIndices: readonly (readonly number[])[],
+    keys: readonly { readonly b: Polynomial; readonly a: Polynomial }[]
+  ): void {
+    decomposeInnerProduct(this, out0, out1, coefficients, transformed, digitIndices, keys)
   }
 
   /** (out0, out1) = (Σ_j digits[j]·keys[j].b, Σ_j digits[j]·keys[j].a), ntt domain, reduced once. */

@@ -255,8 +255,21 @@ describe.each(VARIANTS)('fused kernels (%s)', variant => {
     const parts = digits.map(digit => ring.decompose(ring.allocate(rows, 'ntt'), coefficients, c, digit))
     const [u, v] = [ring.allocate(rows, 'ntt'), ring.allocate(rows, 'ntt')]
     ring.innerProduct(u, v, parts, keys)
+    // the same row by row
+    const [r, t] = [ring.allocate(rows, 'coefficient'), ring.allocate(rows, 'coefficient')]
+    ring.decomposeInnerProduct(r, t, coefficients, c, digits, keys)
+    expect([r.domain, t.domain]).toEqual(['ntt', 'ntt'])
+    expect(ring.encodeWords(r)).toEqual(ring.encodeWords(u))
+    expect(ring.encodeWords(t)).toEqual(ring.encodeWords(v))
+    expect(() => ring.decomposeInnerProduct(r, t, coefficients, c, digits, keys.slice(1))).toThrow(LengthMismatchError)
+    expect(() => ring.decomposeInnerProduct(r, r, coefficients, c, digits, keys)).toThrow(AliasError)
+    expect(() => ring.decomposeInnerProduct(r, c, coefficients, c, digits, keys)).toThrow(BasisMismatchError)
+    expect(() => ring.decomposeInnerProduct(r, keys[0]!.a, coefficients, c, digits, keys)).toThrow(AliasError)
+    expect(() => ring.decomposeInnerProduct(r, t, c, c, digits, keys)).toThrow(DomainMismatchError)
+    const before = ring.encodeWords(u)
     const [x, y] = [ring.allocate(chain, 'ntt'), ring.allocate(chain, 'ntt')]
     ring.divideAndRound(x, u, specials)
+    expect(ring.encodeWords(u)).toEqual(before)
     ring.divideAndRound(y, v, specials)
     // x + y·s - c·s' is small
     ring.multiplyAdd(x, y, secret)

@@ -170,14 +170,7 @@ export class KernelEvaluator implements Evaluator {
     const state = this.rules.rescale(own)
     const { ring } = this.context
     const indices = this.parameters.ciphertextIndices(state.level)
-    return this.map(own, state, component => {
-      const scratch = component.clone()
-      try {
-        return into(blank(ring, indices), out => ring.divideAndRound(out, scratch, [own.level]))
-      } finally {
-        scratch.dispose()
-      }
-    })
+    return this.map(own, state, component => into(blank(ring, indices), out => ring.divideAndRound(out, component, [own.level])))
   }
 
   dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
@@ -193,6 +186,7 @@ export class KernelEvaluator implements Evaluator {
 
   /** One decomposition of c1 for all of them. */
   rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[] {
+    if (steps.length === 1) return [this.rotate(a, steps[0]!)]
     const own = this.ciphertext('rotateMany', a)
     const rotated: EvaluatorCiphertext[] = []
     let decomposition: Decomposition | undefined
@@ -206,7 +200,8 @@ export class KernelEvaluator implements Evaluator {
         const key = this.keys.galois('rotateMany', element, own.level)
         const state = this.rules.automorphism('rotateMany', own, key.noise)
         decomposition ??= this.keySwitch.decompose(own.components[1]!, own.level)
-        rotated.push(this.rotated(own, state, element, decomposition, key))
+        const pair = this.keySwitch.applyDecomposed(decomposition, key, own.components[0])
+        rotated.push(this.result(state, () => this.keySwitch.automorphism(pair, element)))
       }
     } catch (error) {
       disposeAll(rotated)
@@ -248,24 +243,8 @@ export class KernelEvaluator implements Evaluator {
     if (element === 1) return this.copy(own)
     const key = this.keys.galois(operation, element, own.level)
     const state = this.rules.automorphism(operation, own, key.noise)
-    const decomposition = this.keySwitch.decompose(own.components[1]!, own.level)
-    try {
-      return this.rotated(own, state, element, decomposition, key)
-    } finally {
-      decomposition.dispose()
-    }
-  }
-
-  /** σ(c0 + b, a) with (b, a) switched under the key that is kept under σ^-1. */
-  private rotated(
-    own: KernelCiphertext,
-    state: CiphertextMetadata,
-    element: number,
-    decomposition: Decomposition,
-    key: KeySwitchKey
-  ): KernelCiphertext {
-    const pair = this.keySwitch.applyDecomposed(decomposition, key, own.components[0])
-    return this.result(state, () => this.keySwitch.automorphism(pair, element))
+    const [c0, c1] = own.components
+    return this.result(state, () => this.keySwitch.automorphism(this.keySwitch.apply(c1!, own.level, key, c0), element))
   }
 
   private product(operation: string, x: KernelCiphertext, y: KernelCiphertext | KernelPlaintext): KernelCiphertext {

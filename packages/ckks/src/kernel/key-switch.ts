@@ -69,7 +69,7 @@ export class KeySwitch {
     return { b, a }
   }
 
-  /** round(x / P) [+ addend] over Q_level. `x` is used up. */
+  /** round(x / P) [+ addend] over Q_level. */
   divideByP(x: Polynomial, level: number, addend?: Polynomial): Polynomial {
     const { ring, parameters } = this.context
     return into(blank(ring, parameters.ciphertextIndices(level)), out => ring.divideAndRound(out, x, this.specialIndices, addend))
@@ -81,23 +81,36 @@ export class KeySwitch {
    * @param c ntt domain over q_0 … q_level
    */
   apply(c: Polynomial, level: number, key: KeySwitchKey, addendB?: Polynomial, addendA?: Polynomial): Pair {
-    const decomposition = this.decompose(c, level)
+    return this.divide(this.decomposeInnerProduct(c, level, key), level, addendB, addendA)
+  }
+
+  /** Σ_j D_j(c)·(b_j, a_j) over Q_l·P, for a polynomial that meets this key only: the digits never leave the cache. */
+  decomposeInnerProduct(c: Polynomial, level: number, key: KeySwitchKey): Pair {
+    const { ring, parameters } = this.context
+    const digits = Array.from({ length: parameters.digits(level) }, (_, digit) => parameters.digitIndices(digit, level))
+    const coefficients = c.clone()
     try {
-      return this.applyDecomposed(decomposition, key, addendB, addendA)
+      ring.inverseNtt(coefficients)
+      const [b, a] = this.pair(parameters.keyIndices(level))
+      ring.decomposeInnerProduct(b, a, coefficients, c, digits, key.digits.slice(0, digits.length))
+      return { b, a }
     } finally {
-      decomposition.dispose()
+      coefficients.dispose()
     }
   }
 
   /** As `apply`, for a polynomial already decomposed. */
   applyDecomposed(decomposition: Decomposition, key: KeySwitchKey, addendB?: Polynomial, addendA?: Polynomial): Pair {
-    const { b, a } = this.innerProduct(decomposition, key)
+    return this.divide(this.innerProduct(decomposition, key), decomposition.level, addendB, addendA)
+  }
+
+  /** The pair itself is released. */
+  private divide(pair: Pair, level: number, addendB?: Polynomial, addendA?: Polynomial): Pair {
     try {
-      const [quotientB, quotientA] = mapAll([b, a], (x, k) => this.divideByP(x, decomposition.level, k === 0 ? addendB : addendA))
-      return { b: quotientB!, a: quotientA! }
+      const [b, a] = mapAll([pair.b, pair.a], (x, k) => this.divideByP(x, level, k === 0 ? addendB : addendA))
+      return { b: b!, a: a! }
     } finally {
-      b.dispose()
-      a.dispose()
+      disposeAll([pair.b, pair.a])
     }
   }
 

@@ -197,13 +197,12 @@ export class LinearTransformer {
     this.context.ring.add(total.a, total.a, addend.a)
   }
 
-  /** total += rot_G(inner): `inner.a` is divided by P to be decomposed, and is used up. */
+  /** total += rot_G(inner): `inner.a` is divided by P to be decomposed. */
   private addRotated(total: Pair, inner: Pair, giant: number, level: number): void {
     const { ring } = this.context
     using stack = new DisposableStack()
     const c1 = stack.use(this.keySwitch.divideByP(inner.a, level))
-    const decomposition = stack.use(this.keySwitch.decompose(c1, level))
-    const switched = this.keySwitch.innerProduct(decomposition, this.key(giant, level))
+    const switched = this.keySwitch.decomposeInnerProduct(c1, level, this.key(giant, level))
     stack.defer(() => release(switched))
     ring.add(switched.b, switched.b, inner.b)
     ring.addAutomorphism(total.b, switched.b, this.element(giant))
