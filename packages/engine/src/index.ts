@@ -62,3 +62,15 @@ export { SparseMatrix } from './sparse.js'
 export { ClearWeights, clearInputs } from './sources.js'
 export { type OperandKind, type Operands, refreshShares } from './operands.js'
 export { weightDescriptor } from './pack.js'
+export {
+  type ActivationDefinition,
+  type AveragePoolDefinition,
+  type BatchNormalizationDefinition,
+  type ConvolutionDefinition,
+  type DenseDefinition,
+  type NetworkBuilder,
+  type NetworkDefinition,
+  network,
+  type Values,
+  type WindowDefinition
+} from './builder.js'
