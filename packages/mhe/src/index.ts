@@ -46,6 +46,7 @@ export {
   type RefreshTransform
 } from './refresh.js'
 export { RelinearizationKeyGeneration, type RelinearizationShareOne, type RelinearizationShareTwo } from './relinearization-key.js'
+export { rerandomize } from './rerandomization.js'
 export {
   SHARE_HEADER_BYTES,
   ShareFormat,

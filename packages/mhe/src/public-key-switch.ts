@@ -7,6 +7,9 @@
  *
  * flood_i has the standard deviation that `flooding` derives from the tracked noise of the ciphertext: without it the target would learn
  * c0 + c1·s exactly and solve for s (see the attack tests). Parties need c1 only.
+ *
+ * Who holds no key can add a share with s_i = 0: its flooding hides from the key holders (one of whom may be the target, who knows its own
+ * flooding) the error of a ciphertext that was computed with its own clear operands.
  */
 import { Ciphertext, type Context, type PublicKey, type SecretKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
@@ -54,12 +57,13 @@ export class PublicKeySwitch {
   }
 
   /**
+   * @param secret   this party's secret; `null` for a share that only floods
    * @param target   the receiver's public key
    * @param flooding statistical bits and number of decryptions
    * @param seed     32 secret bytes, used for this share only
    * @throws StatisticalSecurityError, FloodingHeadroomError, InvalidShareRequestError
    */
-  share(secret: SecretKey, request: SwitchRequest, target: PublicKey, flooding: Flooding, seed: Uint8Array): SwitchShare {
+  share(secret: SecretKey | null, request: SwitchRequest, target: PublicKey, flooding: Flooding, seed: Uint8Array): SwitchShare {
     const { context } = this
     const { ring, parameters } = context
     const { level, c1 } = request
@@ -72,7 +76,7 @@ export class PublicKeySwitch {
         const h0 = overwritable(ring, indices, 'coefficient')
         made.push(h0)
         withDerivedSeed(seed, ['flooding'], derived => ring.ntt(ring.wideGaussian(h0, derived, sigma)))
-        ring.multiplyAdd(h0, c1, secret.polynomial)
+        if (secret !== null) ring.multiplyAdd(h0, c1, secret.polynomial)
         ring.multiplyAdd(h0, ephemeral, target.b)
         const h1 = sampleError(ring, indices, seed, ['error'])
         made.push(h1)
@@ -106,6 +110,7 @@ export class PublicKeySwitch {
    * @param ciphertext the ciphertext whose c1 the shares were made for; stays as it is
    * @param aggregate  sum of the shares; stays as it is
    * @param flooding   what the shares were flooded with, for the noise of the result
+   * @param parties    number of shares in the sum, those without a secret included
    * @returns a new ciphertext under the target's key, same level, scale and magnitude
    * @throws ShareMismatchError, FloodingHeadroomError
    */
