@@ -111,15 +111,15 @@ export class KernelUnavailableError extends Error {
   }
 }
 
-/** A transform computed at start did not give the known result: this engine or machine must not be used with this variant. */
+/** What was computed at start is not what it should be (`modulus` is null when several were involved): this engine or machine must not be used with this variant. */
 export class KernelSelfTestError extends Error {
   override readonly name = 'KernelSelfTestError'
   constructor(
     readonly variant: string,
-    readonly modulus: bigint,
+    readonly modulus: bigint | null,
     readonly check: string
   ) {
-    super(`kernel variant '${variant}' failed its self-test (${check}) for modulus ${modulus}`)
+    super(`kernel variant '${variant}' failed its self-test (${check})${modulus === null ? '' : ` for modulus ${modulus}`}`)
   }
 }
 

@@ -2,15 +2,19 @@
  * A WebAssembly kernel instance with its memory: the functions that work on residues, and the allocator they share.
  *
  * `simd` needs relaxed SIMD whose multiply-add rounds once; `fallback` runs wherever WebAssembly SIMD does, about three times slower;
- * `revectorised` is `simd` laid out for V8's experimental 256-bit revectorisation and is taken only when that flag is on or when asked for.
- * All of them give the same residues.
+ * `revectorised` is `simd` laid out for V8's experimental 256-bit revectorisation. All of them give the same residues.
+ *
+ * Under Node the choice is by trial: both are started, made to compute the same things (self-test.ts), and `revectorised` is taken when it gives the same bytes in less
+ * time. The flag is on only during that trial, so the code that came out of the experimental pass is the code that has been compared. Browsers take `simd`.
  */
 
 import { Arena } from './arena.js'
-import { InvalidArgumentError, KernelUnavailableError } from './errors.js'
+import { EngineFlags, type Flag, OPTIMISED, REVECTORISED } from './engine-flags.js'
+import { InvalidArgumentError, KernelSelfTestError, KernelUnavailableError } from './errors.js'
 import type { KernelExports } from './kernel-exports.js'
 import { compileKernel } from './kernel-files.js'
 import { Ring } from './ring.js'
+import { exercise, sameBytes, transformTime } from './self-test.js'
 
 export type KernelVariant = 'simd' | 'revectorised' | 'fallback'
 
@@ -27,7 +31,6 @@ export interface KernelOptions {
 
 const PAGE = 65536
 const LARGEST_MEMORY = 2 ** 32
-const REVECTORISATION = '--experimental-wasm-revectorize'
 
 export class Kernel {
   readonly exports: KernelExports
@@ -98,8 +101,15 @@ function isFused(kernel: Kernel): boolean {
   return kernel.exports.probeFusedMultiplyAdd(x, x, -1 - 2 ** -29) === 2 ** -60
 }
 
-async function startVariant(variant: KernelVariant, options: KernelOptions): Promise<Kernel> {
+/** Starts a variant and runs its first transforms, and then `trial`, under these engine flags. */
+async function startVariant<T>(
+  variant: KernelVariant,
+  options: KernelOptions,
+  flags: readonly Flag[],
+  trial: (kernel: Kernel) => T
+): Promise<{ kernel: Kernel; result: T }> {
   const module = await compileKernel(variant, options.shared ?? false)
+  const engine = await EngineFlags.find()
   const { memory, maximumBytes } = createMemory(options)
   let kernel: Kernel
   try {
@@ -107,11 +117,14 @@ async function startVariant(variant: KernelVariant, options: KernelOptions): Pro
   } catch (error) {
     throw new KernelUnavailableError(variant, error instanceof Error ? error.message : String(error), { cause: error })
   }
-  if (variant !== 'fallback' && !isFused(kernel))
-    throw new KernelUnavailableError(variant, 'relaxed multiply-add is not fused on this machine')
-  // Constructing a ring runs one transform per prime against known values.
-  for (const [logN, modulus] of SELF_TEST_RINGS) new Ring(kernel, { logN, moduli: [modulus] }).dispose()
-  return kernel
+  return engine.during(flags, () => {
+    if (variant !== 'fallback' && !isFused(kernel)) {
+      throw new KernelUnavailableError(variant, 'relaxed multiply-add is not fused on this machine')
+    }
+    // Constructing a ring runs one transform per prime against known values.
+    for (const [logN, modulus] of SELF_TEST_RINGS) new Ring(kernel, { logN, moduli: [modulus] }).dispose()
+    return { kernel, result: trial(kernel) }
+  })
 }
 
 /** The largest primes below 2^49 and 2^30 that are 1 mod 2^12. */
@@ -120,15 +133,46 @@ const SELF_TEST_RINGS: readonly (readonly [logN: number, modulus: bigint])[] = [
   [10, 1073692673n]
 ]
 
-async function setRevectorisation(): Promise<void> {
-  if (typeof process === 'undefined' || !process.versions?.node) return
-  const { setFlagsFromString } = await import('node:v8')
-  setFlagsFromString(REVECTORISATION)
+interface Trial {
+  readonly outputs: readonly Uint8Array[]
+  readonly milliseconds: number
 }
 
-function revectorisationIsOn(): boolean {
-  if (typeof process === 'undefined' || !Array.isArray(process.execArgv)) return false
-  return process.execArgv.includes(REVECTORISATION) || (process.env['NODE_OPTIONS'] ?? '').includes(REVECTORISATION)
+const tryOut = (kernel: Kernel): Trial => ({ outputs: exercise(kernel), milliseconds: transformTime(kernel) })
+
+/** The reference of a trial computes on small polynomials and is dropped afterwards. */
+const TRIAL_OPTIONS: KernelOptions = { initialBytes: 2 ** 20, maximumBytes: 2 ** 26 }
+/** Share of the time of `simd` below which `revectorised` is worth taking. */
+const WORTH_TAKING = 0.9
+
+const startReference = async (): Promise<Trial> => (await startVariant('simd', TRIAL_OPTIONS, [OPTIMISED], tryOut)).result
+
+/** @throws KernelUnavailableError KernelSelfTestError unless it computes what `simd` has computed, in less than `within` milliseconds */
+async function startRevectorised(options: KernelOptions, reference: Trial, within = Number.POSITIVE_INFINITY): Promise<Kernel> {
+  const { kernel, result } = await startVariant('revectorised', options, [OPTIMISED, REVECTORISED], tryOut)
+  if (!sameBytes(result.outputs, reference.outputs)) throw new KernelSelfTestError('revectorised', null, 'comparison with simd')
+  if (result.milliseconds > within) throw new KernelUnavailableError('revectorised', 'it is not faster than simd here')
+  return kernel
+}
+
+/** The fastest that works here. */
+async function startFastest(options: KernelOptions, start: (variant: KernelVariant) => Promise<Kernel>): Promise<Kernel> {
+  const unlessMisused = (error: unknown): void => {
+    if (error instanceof InvalidArgumentError) throw error
+  }
+  try {
+    if (!(await EngineFlags.find()).available) return await start('simd')
+    const reference = await startReference()
+    try {
+      return await startRevectorised(options, reference, WORTH_TAKING * reference.milliseconds)
+    } catch (error) {
+      unlessMisused(error)
+      return await start('simd')
+    }
+  } catch (error) {
+    unlessMisused(error)
+    return start('fallback')
+  }
 }
 
 /**
@@ -139,17 +183,8 @@ function revectorisationIsOn(): boolean {
  */
 export async function loadKernel(options: KernelOptions = {}): Promise<Kernel> {
   const variant = options.variant ?? 'auto'
-  if (variant !== 'auto') {
-    if (variant === 'revectorised') await setRevectorisation()
-    return startVariant(variant, options)
-  }
-  const candidates: KernelVariant[] = revectorisationIsOn() ? ['revectorised', 'simd'] : ['simd']
-  for (const candidate of candidates) {
-    try {
-      return await startVariant(candidate, options)
-    } catch (error) {
-      if (error instanceof InvalidArgumentError) throw error
-    }
-  }
-  return startVariant('fallback', options)
+  const start = async (chosen: KernelVariant) => (await startVariant(chosen, options, [OPTIMISED], () => undefined)).kernel
+  if (variant === 'auto') return startFastest(options, start)
+  if (variant === 'revectorised') return startRevectorised(options, await startReference())
+  return start(variant)
 }
