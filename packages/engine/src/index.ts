@@ -60,7 +60,7 @@ export {
 export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator.js'
 export { SparseMatrix } from './sparse.js'
 export { ClearWeights, clearInputs } from './sources.js'
-export { type OperandKind, type Operands, refreshShares } from './operands.js'
+export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './operands.js'
 export { weightDescriptor } from './pack.js'
 export {
   type ActivationDefinition,

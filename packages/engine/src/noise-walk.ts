@@ -3,7 +3,7 @@
  * below what an evaluator tracks when it runs the program.
  */
 import { type CiphertextMetadata, combineNoise, ERROR_SIGMA, type PlaintextMetadata } from '@slytherin/ckks'
-import { factorsOf, type OperandKind, refreshShares } from './operands.js'
+import { factorsOf, type OperandKind, refreshShares, rerandomizes } from './operands.js'
 import type { CompiledAffine, CompiledStep, Program } from './program.js'
 
 /** log2 of the error that the shares of a refresh leave: two errors per share. */
@@ -13,7 +13,7 @@ type Factor =
   | { readonly kind: 'encrypted'; readonly metadata: CiphertextMetadata }
   | { readonly kind: 'clear'; readonly metadata: PlaintextMetadata }
 
-/** @returns the metadata of the ciphertexts after each step; the last one's are the logits' */
+/** @returns the metadata of the ciphertexts after each step; the last one's are the logits', as they are switched */
 export function walkNoise(program: Program, parties: number, input: PlaintextMetadata): CiphertextMetadata[] {
   return new Walk(program, parties).run(input)
 }
@@ -26,11 +26,19 @@ class Walk {
 
   run(input: PlaintextMetadata): CiphertextMetadata[] {
     let state = this.made(this.program.operands.data, input)
-    return this.program.steps.map(step => {
+    const { steps } = this.program
+    return steps.map((step, index) => {
       const metadata = this.step(step, state)
       state = { kind: 'encrypted', metadata }
-      return metadata
+      return index === steps.length - 1 ? this.sent(metadata) : metadata
     })
+  }
+
+  /** As key holders are sent it: with a fresh encryption of zero where operands or the number of parties call for it. */
+  private sent(metadata: CiphertextMetadata): CiphertextMetadata {
+    const { noise, operands } = this.program
+    if (!rerandomizes(this.parties, operands)) return metadata
+    return added(metadata, noise.fresh(), this.encoding({ ...metadata, magnitude: 0 }))
   }
 
   /** A factor as its owner makes it. */
@@ -48,7 +56,7 @@ class Walk {
     const { level } = step.step
     if (step.kind === 'refresh') {
       const noise = refreshNoise(refreshShares(this.parties, operands))
-      return { ...added(encrypted(state), noise), level: parameters.maxLevel }
+      return { ...added(this.sent(encrypted(state)), noise), level: parameters.maxLevel }
     }
     let result: CiphertextMetadata
     if (step.kind === 'square') {

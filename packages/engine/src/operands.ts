@@ -32,3 +32,16 @@ export const bothEncrypted = (factors: Factors): boolean => factors.input === 'e
  * learns no intermediate value of somebody else's model.
  */
 export const refreshShares = (parties: number, operands: Operands): number => parties + (operands.weights === 'clear' ? 1 : 0)
+
+/**
+ * Shares that are added, each with its flooding, in the switch of a result: one of every key holder and, when the model is clear at the evaluator, one of the
+ * evaluator's, so that a querier who holds the key (and knows its own flooding) does not see the exact error, which depends on the weights.
+ */
+export const switchShares = refreshShares
+
+/**
+ * Whether the evaluator adds a fresh encryption of zero before it sends second components to key holders: where an operand is clear they are combinations of what others
+ * have encrypted, and a sole key holder could take them apart in any case.
+ */
+export const rerandomizes = (parties: number, operands: Operands): boolean =>
+  parties === 1 || operands.data === 'clear' || operands.weights === 'clear'

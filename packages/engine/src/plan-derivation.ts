@@ -2,7 +2,7 @@
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
 import { walkNoise } from './noise-walk.js'
-import { factorsOf } from './operands.js'
+import { factorsOf, switchShares } from './operands.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
 import { type CompileOptions, compile, type Program } from './program.js'
@@ -66,7 +66,7 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   const inputs = { count: program.inputsPerBlock, level: core.inputLevel, scale: core.inputScale, magnitude: architecture.input.magnitude }
   const result = walkNoise(program, parties, inputs).at(-1)!
   const { output } = program
-  const flooded = noiseAfterFlooding(noise, parameters.logN, result.noise, core)
+  const flooded = noiseAfterFlooding(noise, parameters.logN, result.noise, { ...core, shares: switchShares(parties, core.operands) })
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)
   }

@@ -9,7 +9,7 @@ import { maximumLogQP, NoiseModel, Parameters } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from './architecture.js'
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InfeasiblePlanError, InvalidInputError, InvalidPlanError } from './errors.js'
-import { factorsOf, type OperandKind, refreshShares } from './operands.js'
+import { factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
 import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
 import { nextPowerOfTwo } from './packing/layout.js'
 import type { Plan, PlanCore, PlanStep } from './plan.js'
@@ -257,7 +257,7 @@ class Search {
   /** Largest relative error per coefficient, log2, at the logits. */
   private errorBudget(): number {
     const { settings, architecture } = this
-    const flood = floodingFactor(settings) + 0.5 * Math.log2(settings.parties)
+    const flood = floodingFactor(settings) + 0.5 * Math.log2(switchShares(settings.parties, settings))
     return (
       Math.log2(settings.precision * architecture.output.largest) - Math.log2(WORST_CASE_DEVIATIONS) - 0.5 * (this.chain.logN - 1) - flood
     )
@@ -318,7 +318,8 @@ class Search {
         return this.costs.refresh(level, chain.primes - 1, count, settings.parties, count * this.sizes.refresh(level, settings.parties))
       },
       finishable: (level, scale) => {
-        const flooded = noiseAfterFlooding(noise, chain.logN, budget + SOURCES_BITS + scale, settings)
+        const shares = switchShares(settings.parties, settings)
+        const flooded = noiseAfterFlooding(noise, chain.logN, budget + SOURCES_BITS + scale, { ...settings, shares })
         return fitsFlooded((level + 1) * primeBits - 1, flooded, 2 ** scale, 2 ** magnitudes.at(-1)!)
       }
     })

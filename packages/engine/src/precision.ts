@@ -1,5 +1,5 @@
 /**
- * What is left of the result after flooding. Every key holder adds noise of
+ * What is left of the result after flooding. Every share of a switch adds noise of
  *
  *   σ_flood = sqrt(12·τ)·2^(s/2)·σ_ct      per coefficient (eprint 2022/816)
  *
@@ -13,7 +13,8 @@ export interface FloodingOptions {
   readonly floodingBits: number
   /** τ */
   readonly maximumDecryptions: number
-  readonly parties: number
+  /** shares that are added, each with its own flooding */
+  readonly shares: number
 }
 
 /** Standard deviations that count as the worst case over all logits of a batch. */
@@ -22,15 +23,15 @@ export const WORST_CASE_DEVIATIONS = 5
 /** Standard deviations kept between the flooded noise and Q_l/2, as log2. */
 const HEADROOM_TAIL_BITS = 3
 
-/** log2 of σ_flood/σ_ct of one party. */
-export const floodingFactor = (options: FloodingOptions): number =>
+/** log2 of σ_flood/σ_ct of one share. */
+export const floodingFactor = (options: Omit<FloodingOptions, 'shares'>): number =>
   0.5 * Math.log2(12 * options.maximumDecryptions) + options.floodingBits / 2
 
 /** log2 of the error per coefficient of the switched result. */
 export function noiseAfterFlooding(model: NoiseModel, logN: number, noise: number, options: FloodingOptions): number {
   const tracked = Math.max(noise, model.rounding(1))
-  const flood = tracked + floodingFactor(options) + 0.5 * Math.log2(options.parties)
-  const zero = 0.5 * Math.log2(options.parties * 2 * 2 ** logN * TERNARY_VARIANCE * ERROR_SIGMA ** 2)
+  const flood = tracked + floodingFactor(options) + 0.5 * Math.log2(options.shares)
+  const zero = 0.5 * Math.log2(options.shares * 2 * 2 ** logN * TERNARY_VARIANCE * ERROR_SIGMA ** 2)
   return combineNoise(tracked, flood, zero)
 }
 
