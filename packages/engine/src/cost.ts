@@ -24,6 +24,8 @@ export interface CostModel {
   readonly rescaling: number
   /** whether rotateMany shares one decomposition */
   readonly hoisting: boolean
+  /** whether the evaluator is a `LinearCombiner`: with one position to a block, clear weights are numbers and need no encoding */
+  readonly combining: boolean
   /** seconds per residue to read a stored ciphertext into the evaluator */
   readonly load: number
   /** seconds per transform of one residue in the ring kernel, which encrypts and makes shares whatever the evaluator is */
@@ -48,6 +50,7 @@ export const SEAL_COSTS: CostModel = {
   keyProduct: 30e-6,
   rescaling: 345e-6,
   hoisting: false,
+  combining: false,
   load: 180e-6,
   ...PARTIES
 }
@@ -59,10 +62,13 @@ export const KERNEL_COSTS: CostModel = {
   keyProduct: 15.5e-6,
   rescaling: 75e-6,
   hoisting: true,
+  combining: false,
   load: 100e-6,
   ...PARTIES
 }
 
+/** A product with one number, relative to one with a vector. */
+const SCALAR_FACTOR = 0.7
 /** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
 const ENCRYPTION_TRANSFORMS = 14
 /** The canonical embedding and rounding of one vector, whatever its level. */
@@ -99,6 +105,11 @@ export class OperationCosts {
   /** sum += ciphertext × plaintext */
   multiplyPlain(level: number): number {
     return 2 * (level + 1) * this.model.product * this.pass
+  }
+
+  /** sum += number · ciphertext */
+  multiplyScalar(level: number): number {
+    return SCALAR_FACTOR * this.multiplyPlain(level)
   }
 
   private decomposition(level: number): number {

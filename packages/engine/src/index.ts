@@ -74,3 +74,5 @@ export {
   type Values,
   type WindowDefinition
 } from './builder.js'
+export { packScalar } from './pack.js'
+export type { LinearCombiner } from './run.js'

@@ -72,6 +72,21 @@ export function weightDescriptor(plan: Plan, index: number): WeightDescriptor {
  * @throws PlanMismatchError for an index out of range; NetworkMismatchError when the network is not the plan's
  */
 export function packWeight(plan: Plan, network: Network, index: number): Float64Array {
+  return repeatOverBatch(weightValues(plan, network, index), plan.batchBlock)
+}
+
+/**
+ * The one number that a clear weight is when blocks have a single position (large batches).
+ * @throws as `packWeight`; PlanMismatchError when the plan's blocks have several positions
+ */
+export function packScalar(plan: Plan, network: Network, index: number): number {
+  const { width } = programOf(plan)
+  if (width !== 1) throw new PlanMismatchError('positions per block', '1 for scalar weights', String(width))
+  return weightValues(plan, network, index)[0]!
+}
+
+/** Value of a weight item at every position. */
+function weightValues(plan: Plan, network: Network, index: number): Float64Array {
   const program = programOf(plan)
   const bound = weightDescriptor(plan, index).magnitude
   const affine = program.steps.filter((step): step is CompiledAffine => step.kind === 'taps' || step.kind === 'diagonals')
@@ -84,7 +99,7 @@ export function packWeight(plan: Plan, network: Network, index: number): Float64
       : step.packing.weight(step.packing.items[index - step.firstWeight]!, layer)
   const excess = values.find(value => Math.abs(value) > bound)
   if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
-  return repeatOverBatch(values, plan.batchBlock)
+  return values
 }
 
 function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | undefined): asserts layer is AffineLayer {

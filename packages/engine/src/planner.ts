@@ -19,7 +19,7 @@ import { ENCODABLE_BITS } from './program.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, schedule } from './schedule.js'
 import type { SparseMatrix } from './sparse.js'
-import { heldVectors, inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
+import { inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
 
 export interface PlanOptions {
   /** number of samples */
@@ -36,7 +36,7 @@ export interface PlanOptions {
   /** decryptions that the session allows; default: one query's result ciphertexts, rounded up to 64 */
   readonly maximumDecryptions?: number
   readonly costModel?: CostModel
-  /** bytes of ciphertexts that the evaluator may hold at a time (default 2 GiB) */
+  /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */
   readonly evaluatorMemory?: number
   /** fixes the ring degree instead of searching it */
   readonly logN?: number
@@ -48,7 +48,7 @@ export interface PlanOptions {
 
 const DEFAULT_FLOODING_BITS = 30
 const DEFAULT_MAXIMUM_DECRYPTIONS = 64
-const DEFAULT_EVALUATOR_MEMORY = 2 ** 31
+const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 const RING_DEGREES = [13, 14, 15, 16] as const
 const MAXIMUM_PRIME_BITS = 49
 const MINIMUM_PRIME_BITS = 30
@@ -141,7 +141,7 @@ class Planner {
       throw new InfeasiblePlanError(
         this.architecture.name,
         `no ring up to 2^${degrees.at(-1)} holds its levels with flooding of ${settings.floodingBits} bits and ${settings.maximumDecryptions} decryptions`,
-        'use fewer layers, narrower activation ranges, fewer statistical bits or fewer decryptions'
+        'use fewer layers, narrower activation ranges, fewer statistical bits, fewer decryptions or more evaluator memory'
       )
     }
     this.shrinkPrimes()
@@ -237,6 +237,7 @@ class Search {
       if (!found) return 'impossible'
       const total = found.cost + this.keyCost()
       if (!(total < bound)) return 'worse'
+      if (this.passBytes(found) > this.settings.evaluatorMemory) return 'impossible'
       const core = this.core(found)
       const missing = this.missingBits(core)
       if (missing <= 0) return { core, chain: this.chain, total }
@@ -386,7 +387,7 @@ class Search {
       parties: settings.parties,
       batch: settings.batch,
       batchBlock: this.chain.batchBlock,
-      batchBlocksPerPass: this.blocksPerPass(),
+      batchBlocksPerPass: this.blocksPerPass(found),
       floodingBits: settings.floodingBits,
       maximumDecryptions: settings.maximumDecryptions,
       parameters: parameters.toJSON(),
@@ -396,9 +397,13 @@ class Search {
     }
   }
 
-  private blocksPerPass(): number {
-    const bytes = Math.max(...this.packings.map(heldVectors)) * 2 * this.chain.primes * 8 * this.parameters.N
-    return Math.max(1, Math.min(this.batchBlocks, Math.floor(this.settings.evaluatorMemory / bytes)))
+  /** Bytes that one batch block needs in the evaluator. */
+  private passBytes(found: Schedule): number {
+    return Math.max(...found.steps.map(({ level }, index) => this.packed[index]!.held * 2 * (level + 1) * 8 * this.parameters.N))
+  }
+
+  private blocksPerPass(found: Schedule): number {
+    return Math.max(1, Math.min(this.batchBlocks, Math.floor(this.settings.evaluatorMemory / this.passBytes(found))))
   }
 
   /** Bits by which the tracked precision misses the target; not positive when it is met. */

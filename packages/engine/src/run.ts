@@ -4,10 +4,11 @@
  */
 import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
 import { PlanMismatchError } from './errors.js'
-import type { OperandKind } from './operands.js'
+import { factorsOf, type OperandKind } from './operands.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledDiagonals, CompiledRefresh, CompiledSquare, CompiledStep, CompiledTaps, Program } from './program.js'
+import { scalarWeights } from './step-costs.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 
@@ -16,6 +17,18 @@ export type WeightSource = (index: number) => Promise<Operand>
 
 /** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
 export type InputSource = (index: number) => Promise<Operand>
+
+/** What an evaluator may offer for large batches, where a clear weight is one number for all slots. */
+export interface LinearCombiner {
+  /**
+   * Σ coefficients[k]·ciphertexts[k] + constant, every coefficient rounded to a multiple of 1/scale; at the ciphertexts' level, scale ciphertext.scale·scale.
+   */
+  linearCombination(
+    ciphertexts: readonly EvaluatorCiphertext[],
+    coefficients: Float64Array,
+    options: { readonly scale: number; readonly constant?: number }
+  ): EvaluatorCiphertext
+}
 
 export interface Refresher {
   /**
@@ -56,6 +69,8 @@ export interface RunOptions {
   /** all input ciphertexts (taken over), or a source of them */
   readonly inputs: readonly Operand[] | InputSource
   readonly weights: WeightSource
+  /** gives clear weights as numbers where the plan's blocks have one position; used when the evaluator is a `LinearCombiner` */
+  readonly scalars?: (index: number) => number
   /** leaves disposing weights to their source, which may give them again (`ClearWeights`) */
   readonly retainWeights?: boolean
   /** needed when the plan has refreshes */
@@ -106,8 +121,39 @@ class Scope {
   }
 }
 
-/** For one batch block, by input block: operands by baby rotation. */
-type Turns = Map<number, Operand>[]
+/** Rotated inputs of one batch block: made at their first use, dropped after their last. */
+class Turns {
+  private readonly made = new Map<number, Map<number, Operand>>()
+  /** input blocks by the item that uses them last */
+  private readonly ends = new Map<number, number>()
+
+  constructor(
+    last: Int32Array,
+    private readonly prepare: (inputBlock: number) => Promise<Map<number, Operand>>,
+    private readonly drop: (operand: Operand) => void
+  ) {
+    last.forEach((item, inputBlock) => {
+      this.ends.set(item, inputBlock)
+    })
+  }
+
+  async get(inputBlock: number, baby: number): Promise<Operand> {
+    let turns = this.made.get(inputBlock)
+    if (!turns) {
+      turns = await this.prepare(inputBlock)
+      this.made.set(inputBlock, turns)
+    }
+    return turns.get(baby)!
+  }
+
+  /** Item `index` of the packing has been multiplied. */
+  used(index: number): void {
+    const inputBlock = this.ends.get(index)
+    if (inputBlock === undefined) return
+    for (const operand of this.made.get(inputBlock)?.values() ?? []) this.drop(operand)
+    this.made.delete(inputBlock)
+  }
+}
 
 class Runner {
   private readonly scope = new Scope()
@@ -142,7 +188,10 @@ class Runner {
         const results = await this.pass(from, Math.min(from + plan.batchBlocksPerPass, plan.batchBlocks))
         outputs.push(...results)
       }
-      return outputs.map(output => this.scope.take(output))
+      for (const output of outputs) this.scope.take(output)
+      // inputs that no weight has met
+      this.scope.dropAll()
+      return outputs
     } catch (error) {
       this.scope.dropAll()
       throw error
@@ -171,13 +220,10 @@ class Runner {
     for (const step of this.program.steps) {
       const start = performance.now()
       if (step.kind === 'taps') values = await this.taps(step, from, to)
-      else if (step.kind === 'diagonals' && !values && this.program.operands.data === 'clear') {
-        values = await this.diagonals(step, await this.clearTurns(step, from, to))
-      } else {
+      else if (step.kind === 'diagonals') values = await this.diagonals(step, this.turns(step, values, from, to))
+      else {
         values ??= await this.readInputs(from, to, step.blocksIn)
-        if (step.kind === 'diagonals') values = await this.diagonals(step, await this.turns(step, values))
-        else if (step.kind === 'square') values = await this.square(step, values)
-        else values = await this.refresh(step, values)
+        values = step.kind === 'square' ? await this.square(step, values) : await this.refresh(step, values)
       }
       const { level, scale, noise } = values[0]![0]!
       const seconds = (performance.now() - start) / 1000
@@ -216,31 +262,32 @@ class Runner {
     return results
   }
 
-  /** Every baby rotation of every input block; the ciphertexts are taken over. */
-  private async turns(step: CompiledDiagonals, values: EvaluatorCiphertext[][]): Promise<Turns[]> {
-    const out: Turns[] = []
-    for (const ciphertexts of values) {
-      const blocks: Turns = []
-      for (const [inputBlock, ciphertext] of ciphertexts.entries()) {
-        blocks.push(await this.babySteps(this.atLevel(ciphertext, step.step.level), step.packing.babies(inputBlock)))
+  /** Rotated inputs of every batch block: from the values so far, which are taken over, or from the inputs of the query. */
+  private turns(step: CompiledDiagonals, values: readonly EvaluatorCiphertext[][] | undefined, from: number, to: number): Turns[] {
+    const { packing } = step
+    const last = packing.lastUses()
+    const clearTurns = values || this.program.operands.data === 'encrypted' ? undefined : packing.turns()
+    return Array.from({ length: to - from }, (_, block) => {
+      const prepare = async (inputBlock: number): Promise<Map<number, Operand>> => {
+        if (!clearTurns) {
+          const ciphertext = values ? values[block]![inputBlock]! : ((await this.input(from + block, inputBlock)) as EvaluatorCiphertext)
+          return await this.babySteps(this.atLevel(ciphertext, step.step.level), packing.babies(inputBlock))
+        }
+        const turns = new Map<number, Operand>()
+        for (const [k, turn] of clearTurns.entries()) {
+          if (turn.inputBlock === inputBlock) turns.set(turn.baby, await this.input(from + block, k))
+        }
+        return turns
       }
-      out.push(blocks)
-    }
-    return out
-  }
-
-  /** Clear inputs come rotated. */
-  private async clearTurns(step: CompiledDiagonals, from: number, to: number): Promise<Turns[]> {
-    const out: Turns[] = []
-    for (let block = from; block < to; block++) {
-      const blocks: Turns = step.packing.input.blocks.map(() => new Map())
-      for (const [k, { inputBlock, baby }] of step.packing.turns().entries()) blocks[inputBlock]!.set(baby, await this.input(block, k))
-      out.push(blocks)
-    }
-    return out
+      return new Turns(last, prepare, operand => this.scope.drop(operand))
+    })
   }
 
   private async diagonals(step: CompiledDiagonals, rotated: readonly Turns[]): Promise<EvaluatorCiphertext[][]> {
+    const { scalars } = this.options
+    const factors = factorsOf(this.program.operands, step.step.layer)
+    if (scalars && scalarWeights(step.packing, factors) && isCombiner(this.evaluator))
+      return await this.combinations(step, rotated, scalars, this.evaluator)
     const { packing } = step
     const { batchBlock } = this.plan
     const results: EvaluatorCiphertext[][] = rotated.map(() => [])
@@ -287,15 +334,46 @@ class Runner {
       } else {
         if (item.giant !== current) await descend(item.giant)
         for (let block = 0; block < rotated.length; block++) {
-          const operand = rotated[block]![item.inputBlock]!.get(item.baby)!
+          const operand = await rotated[block]!.get(item.inputBlock, item.baby)
           partial[block] = this.accumulate(partial[block], operand, weight)
+          rotated[block]!.used(offset)
           await this.breathe()
         }
       }
       this.release(weight)
       this.progress(step)
     }
-    for (const blocks of rotated) for (const turns of blocks) for (const ciphertext of turns.values()) this.scope.drop(ciphertext)
+    return results
+  }
+
+  /** A layer of large batches: every output is one linear combination of ciphertexts. */
+  private async combinations(
+    step: CompiledDiagonals,
+    rotated: readonly Turns[],
+    scalars: (index: number) => number,
+    combiner: LinearCombiner
+  ): Promise<EvaluatorCiphertext[][]> {
+    const results: EvaluatorCiphertext[][] = rotated.map(() => [])
+    let first = 0
+    for (const [offset, item] of step.packing.items.entries()) {
+      if (item.kind !== 'bias') continue
+      const terms = step.packing.items.slice(first, offset)
+      const coefficients = Float64Array.from(terms, (_, k) => scalars(step.firstWeight + first + k))
+      const constant = scalars(step.firstWeight + offset)
+      for (let block = 0; block < rotated.length; block++) {
+        const operands: EvaluatorCiphertext[] = []
+        for (const term of terms) {
+          if (term.kind === 'diagonal') operands.push((await rotated[block]!.get(term.inputBlock, 0)) as EvaluatorCiphertext)
+        }
+        const sum = this.scope.keep(combiner.linearCombination(operands, coefficients, { scale: step.step.weightScale, constant }))
+        results[block]!.push(this.rescaled(sum, step))
+        for (let used = first; used < offset; used++) rotated[block]!.used(used)
+        await this.breathe()
+      }
+      this.options.signal?.throwIfAborted()
+      this.progress(step, terms.length + 1)
+      first = offset + 1
+    }
     return results
   }
 
@@ -467,8 +545,8 @@ class Runner {
     }
   }
 
-  private progress(step: CompiledStep): void {
-    this.done++
+  private progress(step: CompiledStep, count = 1): void {
+    this.done += count
     this.options.onProgress?.({ layer: step.name, done: this.done, total: this.total })
   }
 
@@ -480,6 +558,8 @@ class Runner {
     this.options.signal?.throwIfAborted()
   }
 }
+
+const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombination' in evaluator
 
 const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
 

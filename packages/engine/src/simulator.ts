@@ -227,6 +227,34 @@ export class SimulatorEvaluator implements Evaluator {
     )
   }
 
+  /** Σ coefficients[k]·ciphertexts[k] + constant. */
+  linearCombination(
+    ciphertexts: readonly EvaluatorCiphertext[],
+    coefficients: Float64Array,
+    options: { readonly scale: number; readonly constant?: number }
+  ): EvaluatorCiphertext {
+    let sum: CiphertextMetadata | undefined
+    const real = new Float64Array(this.slots).fill(options.constant ?? 0)
+    let imaginary: Float64Array | undefined
+    ciphertexts.forEach((ciphertext, k) => {
+      const coefficient = coefficients[k]!
+      const scalar = { level: ciphertext.level, scale: options.scale, magnitude: Math.abs(coefficient) }
+      const term = this.rules.multiplyPlain('linearCombination', ciphertext, scalar)
+      sum = sum ? this.rules.add('linearCombination', sum, term, false) : term
+      const slots = slotsOf(ciphertext)
+      for (let slot = 0; slot < real.length; slot++) real[slot]! += coefficient * slots.real[slot]!
+      if (!slots.imaginary) return
+      imaginary ??= new Float64Array(this.slots)
+      for (let slot = 0; slot < real.length; slot++) imaginary[slot]! += coefficient * slots.imaginary[slot]!
+    })
+    if (!sum) throw new EmptySumError('linearCombination')
+    this.counts.set('multiplyScalar', (this.counts.get('multiplyScalar') ?? 0) + ciphertexts.length)
+    return this.make('linearCombination', imaginary ? { real, imaginary } : { real }, {
+      ...sum,
+      magnitude: sum.magnitude + Math.abs(options.constant ?? 0)
+    })
+  }
+
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
     return this.make('relinearize', slotsOf(a), this.rules.relinearize(a, undefined))
   }

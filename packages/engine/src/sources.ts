@@ -1,13 +1,13 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
 import type { Network } from './network.js'
-import { packInput, packWeight, weightDescriptor } from './pack.js'
+import { packInput, packScalar, packWeight, weightDescriptor } from './pack.js'
 import type { Plan } from './plan.js'
 import type { InputSource, WeightSource } from './run.js'
 
 /**
  * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready.
- * Hand `source` to `run` together with `retainWeights: true`; dispose when the model is done with.
+ * Hand it to `run` as `weights: clear.source, scalars: clear.scalar, retainWeights: true`; dispose when the model is done with.
  */
 export class ClearWeights implements Disposable {
   private readonly kept = new Map<number, EvaluatorPlaintext>()
@@ -33,6 +33,9 @@ export class ClearWeights implements Disposable {
     } else this.lend(weight)
     return weight
   }
+
+  /** Weight `index` as a number, for plans whose blocks have one position. @throws as `packScalar` */
+  readonly scalar = (index: number): number => packScalar(this.plan, this.network, index)
 
   dispose(): void {
     for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()

@@ -24,11 +24,21 @@ export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCost
   } else sum += packing.inputBlocks * packing.babySteps * costs.encoding(level)
   const relinearizations = bothEncrypted(factors) ? packing.giantSteps : 0
   const switches = packing.outputBlocks * (relinearizations + packing.giantSteps - 1 + packing.folds.length)
-  return sum + packing.products * product(costs, level, factors) + switches * costs.keySwitch(level)
+  return (
+    sum +
+    packing.products * product(costs, level, factors, costs.model.combining && scalarWeights(packing, factors)) +
+    switches * costs.keySwitch(level)
+  )
 }
 
-const product = (costs: OperationCosts, level: number, factors: Factors): number =>
-  bothEncrypted(factors) ? costs.multiply(level) : costs.multiplyPlain(level)
+function product(costs: OperationCosts, level: number, factors: Factors, scalar = false): number {
+  if (scalar) return costs.multiplyScalar(level)
+  return bothEncrypted(factors) ? costs.multiply(level) : costs.multiplyPlain(level)
+}
+
+/** With one position to a block, a clear weight is one number for all slots. */
+export const scalarWeights = (packing: LayerPacking, factors: Factors): boolean =>
+  packing.kind === 'diagonals' && packing.width === 1 && factors.weights === 'clear' && factors.input === 'encrypted'
 
 /** Evaluation of one step for one batch block, without reading weights and inputs. */
 export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level: number, rescalings: number, factors: Factors): number {
@@ -54,6 +64,7 @@ export function weightCount(packing: LayerPacking): number {
 
 /** Reading the weights of a step once: loading ciphertexts, or encoding clear weights. */
 export function weightSeconds(packing: LayerPacking, costs: OperationCosts, level: number, factors: Factors): number {
+  if (costs.model.combining && scalarWeights(packing, factors)) return 0
   return weightCount(packing) * (factors.weights === 'encrypted' ? costs.loading(level) : costs.encoding(level))
 }
 
@@ -66,5 +77,6 @@ export function inputCount(packing: LayerPacking, data: OperandKind): number {
 
 /** Slot vectors of one batch block that a step holds at a time. */
 export function heldVectors(packing: LayerPacking): number {
-  return 2 * packing.outputBlocks + (packing.kind === 'diagonals' ? packing.inputBlocks * packing.babySteps : 2)
+  const working = 2
+  return packing.outputBlocks + working + (packing.kind === 'diagonals' ? packing.peakInputs : 1)
 }

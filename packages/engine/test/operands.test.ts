@@ -1,4 +1,4 @@
-import { ClearWeights, plan, refreshShares } from '@slytherin/engine'
+import { ClearWeights, KERNEL_COSTS, plan, refreshShares } from '@slytherin/engine'
 import { type Kernel, loadKernel } from '@slytherin/ring'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { largestDifference, networkOf, testSamples } from './data.ts'
@@ -54,6 +54,40 @@ describe('encrypted', () => {
     })
     expect(trackedNoise).toBeLessThanOrEqual(made.output.noise + 1e-6)
   })
+})
+
+describe('batch in slots', () => {
+  const costModel = { ...KERNEL_COSTS, combining: true }
+
+  test.each(['cryptonet-square', 'breast-cancer-wdbc-mlp-square'])(
+    '%s: a batch as large as the ring, one feature to a ciphertext',
+    async name => {
+      const batch = 256
+      const options = { data: 'encrypted', weights: 'clear', parties: 1, batch, costModel, logN: 9, insecure: true } as const
+      const made = plan(architectureFor(name), options)
+      expect(made.batchBlock).toBe(batch)
+      expect(made.rotations).toEqual([])
+      const network = networkOf(name)
+      expect(made.inputs.count).toBe(network.inputs)
+      const samples = testSamples(name, 64)
+      const evaluator = simulatorFor(made)
+      using clear = new ClearWeights(made, network, evaluator)
+      const combined = await simulate(made, network, samples, { scalars: clear.scalar })
+      samples.forEach((sample, row) => {
+        expect(largestDifference(combined.logits[row]!, network.forward(sample))).toBeLessThan(1e-6)
+      })
+      expect(combined.evaluator.live).toBe(0)
+      expect(combined.evaluator.counts.get('multiplyPlain') ?? 0).toBe(0)
+      expect(combined.evaluator.counts.get('multiplyScalar')).toBeGreaterThan(0)
+      expect(Math.max(...combined.outputs.map(output => output.noise))).toBeLessThanOrEqual(made.output.noise + 1e-6)
+      // an evaluator that cannot combine multiplies by encoded weights
+      if (name.startsWith('breast')) {
+        const encoded = await simulate(made, network, samples)
+        expect(encoded.evaluator.counts.get('multiplyScalar') ?? 0).toBe(0)
+        expect(largestDifference(encoded.logits[5]!, combined.logits[5]!)).toBeLessThan(1e-9)
+      }
+    }
+  )
 })
 
 describe('rules', () => {

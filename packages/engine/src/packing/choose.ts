@@ -1,10 +1,11 @@
 /** Packing of every layer of an architecture at one width: taps or diagonals, layouts, baby steps. */
 import type { AffineArchitecture, Architecture } from '../architecture.js'
 import type { OperationCosts } from '../cost.js'
+import type { ConvolutionGeometry } from '../geometry.js'
 import { type Factors, factorsOf, type Operands } from '../operands.js'
 import { patternOf } from '../operations.js'
 import type { SparseMatrix } from '../sparse.js'
-import { diagonalsSeconds, type LayerPacking } from '../step-costs.js'
+import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightSeconds } from '../step-costs.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './layout.js'
 import { type TapArrangement, TapsPacking } from './taps.js'
@@ -13,14 +14,16 @@ export interface PackedLayer {
   readonly packing: LayerPacking
   /** the data owner lays out the input of this layer in chunks */
   readonly chunked: boolean
+  /** slot vectors of one batch block that are alive at a time */
+  readonly held: number
 }
 
 /** Structural patterns of the affine layers; undefined for dense ones. */
 export const patternsOf = (architecture: Architecture): (SparseMatrix | undefined)[] =>
-  architecture.layers.map((layer, index) =>
-    layer.kind === 'affine' && !(index === 0 && layer.convolution) ? patternOf(layer.operations) : undefined
-  )
+  architecture.layers.map(layer => (layer.kind === 'affine' ? patternOf(layer.operations) : undefined))
 
+/** Narrower blocks than this may hold a first convolution as a sparse matrix. */
+const NARROW_WIDTH = 16
 /** Level whose costs decide how many baby steps there are. */
 const TYPICAL_LEVEL = 3
 
@@ -33,22 +36,20 @@ export function packLayers(
 ): PackedLayer[] {
   let layout: Layout | undefined
   let chunk: number | undefined
-  return architecture.layers.map((layer, index): PackedLayer => {
+  const packed = architecture.layers.map((layer, index): Omit<PackedLayer, 'held'> => {
     if (layer.kind === 'square') {
       layout ??= sequentialLayout(layer.features, width)
       return { packing: { kind: 'square', outputBlocks: layout.blocks.length }, chunked: false }
     }
-    if (layer.convolution && index === 0) {
-      const next = architecture.layers.slice(1).find((later): later is AffineArchitecture => later.kind === 'affine')
-      const rows = next && rowPeriod(next.outputs, width)
-      chunk = rows === undefined ? undefined : chunkDiagonals(layer.outputs, width, rows)
-      const arrangement: TapArrangement = chunk === undefined ? { kind: 'blocks' } : { kind: 'chunks', rows: rows!, diagonals: chunk }
-      const packing = new TapsPacking(layer.convolution, width, arrangement)
-      layout = packing.output
-      return { packing, chunked: false }
-    }
+    const factors = factorsOf(operands, index)
     const rows = rowPeriod(layer.outputs, width)
     if (index === 0) {
+      const taps = layer.convolution && tapsFor(architecture, layer.convolution, layer.outputs, width)
+      if (taps && !cheaperAsMatrix(taps.packing, layer, patterns[0], costs, factors)) {
+        chunk = taps.chunk
+        layout = taps.packing.output
+        return { packing: taps.packing, chunked: false }
+      }
       chunk = chunkDiagonals(layer.inputs, width, rows)
       if (chunk !== undefined) layout = chunkedLayout(layer.inputs, width, rows, chunk)
     }
@@ -56,10 +57,44 @@ export function packLayers(
     const chunked = index === 0 && chunk !== undefined
     const diagonals = chunk ?? fullDiagonals(layer.outputs, layout)
     chunk = undefined
-    const packing = cheapestSteps(layer, layout, diagonals, patterns[index], costs, factorsOf(operands, index))
+    const packing = cheapestSteps(layer, layout, diagonals, patterns[index], costs, factors)
     layout = packing.output
     return { packing, chunked }
   })
+  return packed.map(layer => ({ ...layer, held: heldVectors(layer.packing) }))
+}
+
+/** The first convolution by taps, in chunks when one block holds it. */
+function tapsFor(
+  architecture: Architecture,
+  geometry: ConvolutionGeometry,
+  outputs: number,
+  width: number
+): { packing: TapsPacking; chunk: number | undefined } {
+  const next = architecture.layers.slice(1).find((later): later is AffineArchitecture => later.kind === 'affine')
+  const rows = next && rowPeriod(next.outputs, width)
+  const chunk = rows === undefined ? undefined : chunkDiagonals(outputs, width, rows)
+  const arrangement: TapArrangement = chunk === undefined ? { kind: 'blocks' } : { kind: 'chunks', rows: rows!, diagonals: chunk }
+  return { packing: new TapsPacking(geometry, width, arrangement), chunk }
+}
+
+/** With clear weights and very narrow blocks, taps repeat each input too often. */
+function cheaperAsMatrix(
+  taps: TapsPacking,
+  layer: AffineArchitecture,
+  pattern: SparseMatrix | undefined,
+  costs: OperationCosts,
+  factors: Factors
+): boolean {
+  const { width } = taps
+  if (width > NARROW_WIDTH || factors.weights === 'encrypted' || !pattern) return false
+  const layout = sequentialLayout(layer.inputs, width)
+  const matrix = cheapestSteps(layer, layout, fullDiagonals(layer.outputs, layout), pattern, costs, factors)
+  const seconds = (packing: LayerPacking): number =>
+    stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) +
+    weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
+    inputCount(packing, factors.input) * costs.loading(TYPICAL_LEVEL)
+  return seconds(matrix) < seconds(taps)
 }
 
 /** The number of baby steps (a power of two) that costs least. */

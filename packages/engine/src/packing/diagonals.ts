@@ -56,6 +56,7 @@ export class DiagonalsPacking {
   /** rotations, in positions, of the rotate-and-add folds */
   readonly folds: readonly number[]
   private readonly present: ReadonlySet<number> | undefined
+  private readonly babiesOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
 
   constructor(shape: DiagonalsShape) {
@@ -104,6 +105,35 @@ export class DiagonalsPacking {
     return this.present ? this.present.size : this.outputBlocks * this.inputBlocks * this.diagonals
   }
 
+  /** For every input block the index of the last item that uses it, -1 when none does. */
+  lastUses(): Int32Array {
+    const last = new Int32Array(this.inputBlocks).fill(-1)
+    this.items.forEach((item, index) => {
+      if (item.kind === 'diagonal') last[item.inputBlock] = index
+    })
+    return last
+  }
+
+  /** Most slot vectors of rotated input that are alive at a time when each is made at its first use and dropped after its last. */
+  get peakInputs(): number {
+    if (!this.present) return this.inputBlocks * this.babySteps
+    const last = this.lastUses()
+    const seen = new Set<number>()
+    let alive = 0
+    let peak = 0
+    this.items.forEach((item, index) => {
+      if (item.kind === 'bias') return
+      const size = this.babies(item.inputBlock).length
+      if (!seen.has(item.inputBlock)) {
+        seen.add(item.inputBlock)
+        alive += size
+        peak = Math.max(peak, alive)
+      }
+      if (last[item.inputBlock] === index) alive -= size
+    })
+    return peak
+  }
+
   get outputBlocks(): number {
     return this.output.blocks.length
   }
@@ -113,11 +143,14 @@ export class DiagonalsPacking {
   }
 
   /** Baby rotations, in positions, that input block `inputBlock` needs; ascending. */
-  babies(inputBlock: number): number[] {
+  babies(inputBlock: number): readonly number[] {
+    const known = this.babiesOf[inputBlock]
+    if (known) return known
     const needed: number[] = []
     for (let baby = 0; baby < this.babySteps; baby++) {
       if (this.anyHolds(inputBlock, baby)) needed.push(baby)
     }
+    this.babiesOf[inputBlock] = needed
     return needed
   }
 
@@ -189,7 +222,7 @@ export const fullDiagonals = (outputs: number, input: Layout): number => Math.mi
 const presentKey = (outputBlock: number, inputBlock: number, diagonal: number): number =>
   (outputBlock * 4096 + inputBlock) * 65536 + diagonal
 
-/** Keys of the diagonals that hold at least one entry of the pattern. */
+/** Keys of the diagonals that hold at least one entry of the pattern, and of one for every output block that would have none. */
 export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): Set<number> {
   const { width } = input
   const rows = rowPeriod(pattern.rows, width)
@@ -200,14 +233,18 @@ export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals
     })
   })
   const present = new Set<number>()
+  const empty = new Set(Array.from({ length: Math.ceil(pattern.rows / width) }, (_, outputBlock) => outputBlock))
   for (let row = 0; row < pattern.rows; row++) {
     const outputBlock = Math.floor(row / width)
     for (let k = pattern.start[row]!; k < pattern.start[row + 1]!; k++) {
       for (const place of places[pattern.index[k]!]!) {
         const diagonal = ((((place % width) - (row % width)) % rows) + rows) % rows
-        if (diagonal < diagonals) present.add(presentKey(outputBlock, Math.floor(place / width), diagonal))
+        if (diagonal >= diagonals) continue
+        present.add(presentKey(outputBlock, Math.floor(place / width), diagonal))
+        empty.delete(outputBlock)
       }
     }
   }
+  for (const outputBlock of empty) present.add(presentKey(outputBlock, 0, 0))
   return present
 }
