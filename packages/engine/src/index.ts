@@ -27,41 +27,6 @@ export {
 } from './approximation/functions.js'
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/ranges.js'
 export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture.js'
-export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, type MeasuredActivation, rangesFromActivations } from './calibrate.js'
-export { type CostModel, KERNEL_COSTS, SEAL_COSTS } from './cost.js'
-export { describePlan } from './describe.js'
-export * from './errors.js'
-export { applyFinal, argmax } from './final.js'
-export { type FuseOptions, fuse } from './fuse.js'
-export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './geometry.js'
-export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph.js'
-export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network.js'
-export { type ImportOptions, importOnnx } from './onnx/import.js'
-export type { LinearOperation } from './operations.js'
-export { packInput, packInputs, packWeight, unpackOutputs } from './pack.js'
-export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
-export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'
-export { type TapArrangement, TapsPacking } from './packing/taps.js'
-export { type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan.js'
-export { PRECISION_TARGET, parsePlan } from './plan-derivation.js'
-export { type PlanOptions, plan } from './planner.js'
-export { evaluate } from './reference.js'
-export { minimumRefreshLevel } from './refresh-level.js'
-export {
-  type InputSource,
-  type Operand,
-  type Refresher,
-  type RunOptions,
-  type RunProgress,
-  run,
-  type StepReport,
-  type WeightSource
-} from './run.js'
-export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator.js'
-export { SparseMatrix } from './sparse.js'
-export { ClearWeights, clearInputs } from './sources.js'
-export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './operands.js'
-export { weightDescriptor } from './pack.js'
 export {
   type ActivationDefinition,
   type AveragePoolDefinition,
@@ -74,5 +39,38 @@ export {
   type Values,
   type WindowDefinition
 } from './builder.js'
-export { packScalar } from './pack.js'
-export type { LinearCombiner } from './run.js'
+export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, type MeasuredActivation, rangesFromActivations } from './calibrate.js'
+export { type CostModel, KERNEL_COSTS, SEAL_COSTS } from './cost.js'
+export { describePlan } from './describe.js'
+export * from './errors.js'
+export { applyFinal, argmax } from './final.js'
+export { type FuseOptions, fuse } from './fuse.js'
+export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './geometry.js'
+export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph.js'
+export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network.js'
+export { type ImportOptions, importOnnx } from './onnx/import.js'
+export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './operands.js'
+export type { LinearOperation } from './operations.js'
+export { packInput, packInputs, packScalar, packWeight, unpackOutputs, weightDescriptor } from './pack.js'
+export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
+export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'
+export { type TapArrangement, TapsPacking } from './packing/taps.js'
+export { type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan.js'
+export { PRECISION_TARGET, parsePlan } from './plan-derivation.js'
+export { type PlanOptions, plan } from './planner.js'
+export { evaluate } from './reference.js'
+export { minimumRefreshLevel } from './refresh-level.js'
+export {
+  type InputSource,
+  type LinearCombiner,
+  type Operand,
+  type Refresher,
+  type RunOptions,
+  type RunProgress,
+  run,
+  type StepReport,
+  type WeightSource
+} from './run.js'
+export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator.js'
+export { ClearWeights, clearInputs } from './sources.js'
+export { SparseMatrix } from './sparse.js'
