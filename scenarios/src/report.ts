@@ -1,35 +1,63 @@
 /** What a scenario found out: as data for files, as a table for people. */
 import { Parameters } from '@slytherin/ckks'
-import { predictionsOf, type SessionReport } from '@slytherin/node'
+import type { Plan, StepReport } from '@slytherin/engine'
+import type { SessionReport } from '@slytherin/node'
 import Table from 'cli-table3'
 import type { ClearReference } from './clear-reference.js'
+import { agreementOf, classesOf, type FourWays, largestOf, mapWays, worstDifference } from './comparison.js'
+import { type ConfusionMatrix, confusionMatrix } from './confusion.js'
+import { type LayerReport, layerReports } from './layer-report.js'
 import { describeMachine, type Machine } from './machine.js'
 import type { PartyDescription, Scenario } from './scenario.js'
+import type { Simulation } from './simulation.js'
 
 export interface ScenarioReport {
   scenario: string
+  description: string
   parties: number
   images: number
-  /** Fractions of the images classified as labelled. */
+  /** Fractions of the images classified as labelled: by the network of the file, and by what the querier read. */
   accuracyClear: number
   accuracyEncrypted: number
-  /** Fraction of the images whose encrypted prediction equals the clear one. */
+  /** The same of all four ways. */
+  accuracy: FourWays<number>
+  /** Fraction of the images whose encrypted prediction equals that of the evaluated network in the clear. */
   agreement: number
-  /** Largest absolute difference of a logit. */
+  /** Largest absolute difference of a logit between the encrypted run and the evaluated network in the clear. */
   maxLogitError: number
-  /** Largest absolute clear logit: what the error is to be held against. */
+  /** Largest absolute logit of the evaluated network in the clear: what errors are to be held against. */
   maxLogit: number
+  /** Largest absolute difference of a logit from the network of the file: approximating, then errors, then encryption. */
+  logitError: FourWays<number>
   secondsByPhase: Record<'ceremony' | 'modelUpload' | 'dataEncryption' | 'evaluation' | 'refresh' | 'result' | 'total', number>
+  /** In the order of the plan. */
+  layers: LayerReport[]
   bytesByParty: Record<string, { sent: number; received: number; phases: Record<string, { sent: number; received: number }> }>
   /** Largest sum of the resident memory of all processes. */
   peakMemoryBytes: number
   peakMemoryByParty: Record<string, number>
-  parameters: { logN: number; logQP: number; securityBits: number; floodingBits: number; maximumDecryptions: number }
+  parameters: {
+    logN: number
+    logQP: number
+    securityBits: number
+    /** log2 of the primes of the ciphertext modulus, and of the special ones. */
+    primeBits: number[]
+    specialPrimeBits: number[]
+    floodingBits: number
+    maximumDecryptions: number
+  }
+  /** What the plan foretold for all queries together. */
+  planned: { costModel: string; seconds: Plan['costs']['seconds']; bytes: Plan['costs']['bytes']; worstLogitError: number }
+  /** Labels against encrypted predictions. */
+  confusion: ConfusionMatrix
+  queries: number
   /** Ciphertexts refreshed together count once. */
   refreshes: number
   evaluator: string
   model: string
   batch: number
+  /** Samples in one ciphertext. */
+  batchBlock: number
   machine: Machine
   createdAt: string
 }
@@ -37,10 +65,15 @@ export interface ScenarioReport {
 export interface Observations {
   readonly parties: readonly PartyDescription[]
   readonly sessions: ReadonlyMap<string, SessionReport>
+  readonly plan: Plan
+  /** Every step of every pass of every query. */
+  readonly steps: readonly StepReport[]
   readonly logits: readonly (readonly number[])[]
   readonly totalSeconds: number
   readonly peakMemoryBytes: number
   readonly peakMemoryByParty: Record<string, number>
+  /** Where the plan was simulated, too. */
+  readonly simulation?: Simulation
 }
 
 /** Phases of the protocol that make up a phase of the report. */
@@ -49,29 +82,34 @@ const CEREMONY = ['session', 'public-key', 'relinearization-key', 'galois-keys']
 export function makeReport(scenario: Scenario, seen: Observations, clear: ClearReference): ScenarioReport {
   const leader = seen.parties.find(party => party.roles.includes('evaluator'))!
   const session = seen.sessions.get(leader.name)!
+  const { plan, simulation } = seen
   const seconds = (...phases: (keyof SessionReport['phases'])[]): number =>
     phases.reduce((sum, phase) => sum + (session.phases[phase]?.seconds ?? 0), 0)
-  const clearPredictions = predictionsOf(clear.logits.map(row => row))
-  const predictions = predictionsOf(seen.logits.map(row => Float64Array.from(row)))
-  const share = (hits: (k: number) => boolean): number => clear.labels.filter((_, k) => hits(k)).length / clear.labels.length
-  let maxLogitError = 0
-  let maxLogit = 0
-  clear.logits.forEach((row, k) => {
-    row.forEach((value, i) => {
-      maxLogit = Math.max(maxLogit, Math.abs(value))
-      maxLogitError = Math.max(maxLogitError, Math.abs(value - (seen.logits[k]?.[i] ?? Number.POSITIVE_INFINITY)))
-    })
-  })
+  const logits: FourWays<readonly ArrayLike<number>[]> = {
+    clear: clear.logits,
+    polynomial: clear.polynomial,
+    ...(simulation === undefined ? {} : { simulated: simulation.logits }),
+    encrypted: seen.logits
+  }
+  const predictions = mapWays(logits, classesOf)
+  const accuracy = mapWays(predictions, classes => agreementOf(classes, clear.labels))
   const parameters = Parameters.fromJSON(session.parameters)
+  const queries = Math.max(1, session.queries)
+  const times = <K extends string>(figures: Record<K, number>): Record<K, number> =>
+    Object.fromEntries(Object.entries<number>(figures).map(([name, figure]) => [name, figure * queries])) as Record<K, number>
+  const { evaluation, refresh, dataEncryption, modelEncryption, keys } = plan.costs.seconds
   return {
     scenario: scenario.name,
+    description: scenario.description,
     parties: seen.parties.filter(party => party.roles.includes('key-holder')).length,
     images: scenario.images,
-    accuracyClear: share(k => clearPredictions[k] === clear.labels[k]),
-    accuracyEncrypted: share(k => predictions[k] === clear.labels[k]),
-    agreement: share(k => predictions[k] === clearPredictions[k]),
-    maxLogitError,
-    maxLogit,
+    accuracyClear: accuracy.clear,
+    accuracyEncrypted: accuracy.encrypted,
+    accuracy,
+    agreement: agreementOf(predictions.encrypted, predictions.polynomial),
+    maxLogitError: worstDifference(logits.encrypted, logits.polynomial),
+    maxLogit: largestOf(logits.polynomial),
+    logitError: mapWays(logits, rows => worstDifference(rows, logits.clear)),
     secondsByPhase: {
       ceremony: seconds(...CEREMONY),
       modelUpload: seconds('model-upload'),
@@ -81,6 +119,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       result: seconds('switch', 'result'),
       total: seen.totalSeconds
     },
+    layers: layerReports(plan, seen.steps, queries, simulation),
     bytesByParty: Object.fromEntries(
       seen.parties.map(({ name }) => {
         const own = seen.sessions.get(name)
@@ -97,26 +136,47 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       logN: parameters.logN,
       logQP: parameters.logQP,
       securityBits: parameters.securityBits,
+      primeBits: parameters.primes.map(prime => prime.log2),
+      specialPrimeBits: parameters.specialPrimes.map(prime => prime.log2),
       floodingBits: session.floodingBits,
       maximumDecryptions: session.maximumDecryptions
     },
+    planned: {
+      costModel: plan.costs.model,
+      seconds: { ...times({ evaluation, refresh, dataEncryption }), modelEncryption, keys },
+      bytes: plan.costs.bytes,
+      worstLogitError: plan.precision.worstError
+    },
+    confusion: confusionMatrix(
+      clear.labels,
+      predictions.encrypted,
+      Array.from({ length: Math.max(2, plan.output.features) }, (_, k) => k)
+    ),
+    queries: session.queries,
     refreshes: session.refreshes,
     evaluator: session.evaluator,
     model: session.model,
     batch: session.batch,
+    batchBlock: plan.batchBlock,
     machine: describeMachine(),
     createdAt: new Date().toISOString()
   }
 }
 
+/** Relative logit error that rounding explains. */
+const NEGLIGIBLE = 1e-9
+
 /** What a person wants to see first, then what it cost. */
 export function renderReport(report: ScenarioReport, predictions: readonly number[], clear: ClearReference): string {
   const percent = (value: number): string => `${(100 * value).toFixed(2)} %`
   const answers = new Table({ head: ['', 'correct', 'same as clear'], style: { head: [], border: [] } })
-  answers.push(
-    ['clear model', percent(report.accuracyClear), ''],
-    ['encrypted', percent(report.accuracyEncrypted), `${Math.round(report.agreement * report.images)} of ${report.images}`]
-  )
+  const { accuracy } = report
+  answers.push(['clear model', percent(accuracy.clear), ''])
+  if (accuracy.polynomial !== accuracy.clear || report.logitError.polynomial > NEGLIGIBLE * report.maxLogit) {
+    answers.push(['polynomial model', percent(accuracy.polynomial), ''])
+  }
+  if (accuracy.simulated !== undefined) answers.push(['simulated', percent(accuracy.simulated), ''])
+  answers.push(['encrypted', percent(accuracy.encrypted), `${Math.round(report.agreement * report.images)} of ${report.images}`])
   const phases = new Table({ head: ['phase', 'seconds'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
   const { refresh, ...others } = report.secondsByPhase
   for (const [phase, seconds] of Object.entries(others)) {

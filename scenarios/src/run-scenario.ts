@@ -3,13 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Plan, StepReport } from '@slytherin/engine'
 import type { ErrorReport, PartyEvent, SessionReport } from '@slytherin/node'
-import { type ClearReference, clearReference } from './clear-reference.js'
+import { type ClearReference, clearReference, loadReference } from './clear-reference.js'
 import { deploy } from './deployment.js'
 import { MemoryWatch } from './memory.js'
 import { type RunningParty, startParty } from './processes.js'
 import { makeReport, type ScenarioReport } from './report.js'
 import type { Scenario } from './scenario.js'
+import { simulate } from './simulation.js'
 
 /** The command that a party is. */
 const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
@@ -33,6 +35,14 @@ export class PartyFailedError extends Error {
   }
 }
 
+/** All parties ended well, but the evaluator never told its plan. */
+export class MissingPlanError extends Error {
+  override name = 'MissingPlanError'
+  constructor() {
+    super('the evaluator ended without having told its plan')
+  }
+}
+
 export interface ScenarioOutcome {
   readonly report: ScenarioReport
   readonly predictions: readonly number[]
@@ -46,11 +56,16 @@ export interface ScenarioRunOptions {
   readonly onNoise?: (party: string, line: string) => void
   /** Leave states and configurations in place. */
   readonly keep?: boolean
+  /** Simulate the plan, too, once all parties have ended. */
+  readonly simulate?: boolean
+  /** Called as the simulation goes, in samples. */
+  readonly onSimulated?: (done: number, total: number) => void
   readonly signal?: AbortSignal
 }
 
 /** @throws PartyFailedError */
 export async function runScenario(scenario: Scenario, options: ScenarioRunOptions = {}): Promise<ScenarioOutcome> {
+  const reference = await loadReference(scenario)
   const start = performance.now()
   const directory = await mkdtemp(join(tmpdir(), 'slytherin-scenario-'))
   const memory = new MemoryWatch()
@@ -59,6 +74,8 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     const parties = await deploy(scenario, directory)
     const sessions = new Map<string, SessionReport>()
     const errors = new Map<string, ErrorReport>()
+    let plan: Plan | undefined
+    const steps: StepReport[] = []
     let logits: (readonly number[])[] = []
     let predictions: readonly number[] = []
     for (const party of parties) {
@@ -68,6 +85,8 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
         event => {
           options.onEvent?.(party.name, event)
           if (event.event === 'session') sessions.set(party.name, event)
+          else if (event.event === 'plan') plan = event.plan
+          else if (event.event === 'layers') steps.push(...event.steps)
           else if (event.event === 'error') errors.set(party.name, event.error)
           else if (event.event === 'result') {
             logits = [...event.logits]
@@ -81,18 +100,23 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     }
     memory.start()
     options.signal?.addEventListener('abort', () => stopAll(running), { once: true })
-    const clearing = clearReference(scenario)
-    clearing.catch(() => undefined)
     await allEnded(running, errors)
     options.signal?.throwIfAborted()
     const totalSeconds = (performance.now() - start) / 1000
-    const clear = await clearing
-    const peakMemoryBytes = memory.peak
-    const report = makeReport(
-      scenario,
-      { parties, sessions, logits, totalSeconds, peakMemoryBytes, peakMemoryByParty: memory.peaks },
-      clear
-    )
+    const clear = clearReference(reference)
+    if (plan === undefined) throw new MissingPlanError()
+    const { evaluator } = scenario
+    const { signal, onSimulated } = options
+    const simulation =
+      options.simulate === true
+        ? await simulate(plan, clear.network, clear.samples, {
+            evaluator,
+            ...(signal === undefined ? {} : { signal }),
+            ...(onSimulated === undefined ? {} : { onProgress: onSimulated })
+          })
+        : undefined
+    const seen = { parties, sessions, plan, steps, logits, totalSeconds, peakMemoryBytes: memory.peak, peakMemoryByParty: memory.peaks }
+    const report = makeReport(scenario, simulation === undefined ? seen : { ...seen, simulation }, clear)
     return { report, predictions, clear }
   } finally {
     memory.stop()

@@ -1,0 +1,115 @@
+/**
+ * The engine's simulator with errors in its slots: every *source* of error (encoding, encryption, relinearisation, rotation, rescaling, refresh, flooding) adds normal
+ * deviates as large as the noise model says, and the arithmetic of the slots carries them on.
+ *
+ * A standard deviation of σ per coefficient is σ·sqrt(N/2)/scale in the real part of a slot. Imaginary parts are left out: on real messages they act only in products of
+ * two errors.
+ */
+import {
+  type CiphertextMetadata,
+  combineNoise,
+  type EncodeOptions,
+  ERROR_SIGMA,
+  EvaluationRules,
+  type EvaluatorCiphertext,
+  type EvaluatorPlaintext,
+  metadataOf,
+  NoiseModel,
+  type Parameters,
+  type SlotValues
+} from '@slytherin/ckks'
+import { SimulatedCiphertext, SimulatorEvaluator } from '@slytherin/engine'
+import { type Flooding, noiseAfterFlooding } from '@slytherin/mhe'
+import { Gaussian } from './gaussian.js'
+
+export interface NoisySimulatorOptions {
+  /** Key holders. */
+  readonly parties: number
+  /** Rotations that have a key. */
+  readonly rotations: readonly number[]
+  /** How the evaluator that is simulated decomposes: the kernel's digits are centred, SEAL's are not. */
+  readonly digits: 'centred' | 'positive'
+  readonly seed: number
+}
+
+/** Standard deviation of the real part of a slot for a noise of log2 σ per coefficient. */
+export function slotDeviation(parameters: Pick<Parameters, 'logN'>, noise: number, scale: number): number {
+  return 2 ** (noise + 0.5 * (parameters.logN - 1) - Math.log2(scale))
+}
+
+export class NoisySimulator extends SimulatorEvaluator {
+  readonly #model: NoiseModel
+  readonly #sources: EvaluationRules
+  readonly #gaussian: Gaussian
+
+  constructor(parameters: Parameters, { parties, rotations, digits, seed }: NoisySimulatorOptions) {
+    super(parameters, { parties, rotations })
+    this.#model = new NoiseModel(parameters, parties)
+    this.#sources = new EvaluationRules(parameters, this.#model, digits)
+    this.#gaussian = new Gaussian(seed)
+  }
+
+  override encrypt(values: SlotValues, options: EncodeOptions & { readonly magnitude?: number }): SimulatedCiphertext {
+    const fresh = super.encrypt(values, options)
+    this.#disturb(fresh, fresh.noise)
+    return fresh
+  }
+
+  override plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
+    const given: { readonly real: Float64Array; readonly imaginary?: Float64Array } =
+      values instanceof Float64Array ? { real: values } : values
+    const real = new Float64Array(this.slots)
+    real.set(given.real)
+    const largest = real.reduce((bound, value) => Math.max(bound, Math.abs(value)), 0)
+    this.#gaussian.disturb(real, slotDeviation(this.parameters, this.#model.encoding(options.scale, largest), options.scale))
+    return super.plaintext(given.imaginary === undefined ? real : { real, imaginary: given.imaginary }, options)
+  }
+
+  override relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    return this.#disturb(super.relinearize(a), this.#sources.relinearize(silent(a), undefined).noise)
+  }
+
+  override rotate(a: EvaluatorCiphertext, steps: number): EvaluatorCiphertext {
+    return this.#disturb(super.rotate(a, steps), this.#sources.automorphism('rotate', silent(a), undefined).noise)
+  }
+
+  override conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    return this.#disturb(super.conjugate(a), this.#sources.automorphism('conjugate', silent(a), undefined).noise)
+  }
+
+  override rescale(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    return this.#disturb(super.rescale(a), this.#sources.rescale(silent(a)).noise)
+  }
+
+  /** What a refresh with `shares` shares makes of a ciphertext, which is taken over: the top level, and two errors per share. */
+  refresh(a: EvaluatorCiphertext, shares: number): EvaluatorCiphertext {
+    const errors = 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
+    const metadata = { ...metadataOf(a), level: this.parameters.maxLevel, noise: combineNoise(a.noise, errors) }
+    const { real } = this.decrypt(a)
+    a.dispose()
+    return this.#disturb(new SimulatedCiphertext({ real }, metadata, () => undefined), errors)
+  }
+
+  /**
+   * Real parts of the slots as the querier reads them: switched to its key with the flooding of all parties.
+   * @param noise log2 σ that the flooding is derived from: the plan's, or the tracked one where that is larger
+   */
+  reveal(a: EvaluatorCiphertext, noise: number, flooding: Flooding): Float64Array {
+    const { parties } = this.#model
+    const flooded = noiseAfterFlooding({ parameters: this.parameters, noise: this.#model, parties }, noise, flooding, parties)
+    const { real } = this.decrypt(a)
+    this.#gaussian.disturb(real, slotDeviation(this.parameters, flooded, a.scale))
+    return real
+  }
+
+  #disturb<T extends EvaluatorCiphertext>(ciphertext: T, noise: number): T {
+    const { real } = (ciphertext as unknown as SimulatedCiphertext).slots
+    this.#gaussian.disturb(real, slotDeviation(this.parameters, noise, ciphertext.scale))
+    return ciphertext
+  }
+}
+
+/** The same operand without its error: what an operation makes of it is the operation's own error. */
+function silent(a: CiphertextMetadata): CiphertextMetadata {
+  return { ...metadataOf(a), noise: Number.NEGATIVE_INFINITY }
+}

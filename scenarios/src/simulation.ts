@@ -1,0 +1,208 @@
+/**
+ * The same plan on the same samples without cryptography: clear slots that carry errors as large as the noise model says, flooding included. Held against the clear
+ * network layer by layer, it tells where precision goes, which the ciphertexts of a real run tell nobody.
+ */
+import { type EvaluatorCiphertext, Parameters } from '@slytherin/ckks'
+import {
+  locate,
+  type Network,
+  type Operand,
+  type OperandKind,
+  type Plan,
+  packInput,
+  packWeight,
+  refreshShares,
+  run,
+  type SimulatedCiphertext,
+  SimulationError,
+  type StepReport,
+  unpackOutputs,
+  weightDescriptor
+} from '@slytherin/engine'
+import { NoisySimulator, slotDeviation } from './noisy-simulator.js'
+import { type PlannedStep, plannedSteps } from './plan-layers.js'
+
+export interface LayerError {
+  /** Root of the mean square of (simulated - clear) over features and samples. */
+  readonly rms: number
+  /** Largest |simulated - clear|. */
+  readonly worst: number
+}
+
+export interface SimulatedStep {
+  readonly step: number
+  /** Layer of the network whose values these are. */
+  readonly layer: number
+  readonly name: string
+  readonly kind: StepReport['kind']
+  /** Standard deviation of a value's error as the evaluator tracks it: a bound, since it knows bounds of the values only. */
+  readonly tracked: number
+  readonly error: LayerError
+}
+
+export interface Simulation {
+  /** Of every sample. */
+  readonly logits: readonly Float64Array[]
+  readonly steps: readonly SimulatedStep[]
+}
+
+export interface SimulationOptions {
+  readonly evaluator?: 'kernel' | 'seal'
+  /** The same seed gives the same errors. */
+  readonly seed?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** Samples whose layers are compared: enough for a mean, few enough to hold. Logits are compared for all. */
+const LAYER_SAMPLES = 128
+const DEFAULT_SEED = 20_230_500_690
+
+/**
+ * @param network what the plan was made for
+ * @param samples any number of them: more than the plan's batch go query by query
+ */
+export async function simulate(
+  plan: Plan,
+  network: Network,
+  samples: readonly Float64Array[],
+  options: SimulationOptions = {}
+): Promise<Simulation> {
+  const simulator = new Simulator(plan, network, options)
+  const logits: Float64Array[] = []
+  for (let from = 0; from < samples.length; from += plan.batch) {
+    logits.push(...(await simulator.query(samples.slice(from, from + plan.batch))))
+    options.onProgress?.(logits.length, samples.length)
+  }
+  return { logits, steps: simulator.steps }
+}
+
+interface Sums {
+  square: number
+  count: number
+  worst: number
+  tracked: number
+}
+
+class Simulator {
+  /** One batch block at a time: then the results of a step come in the order of its layout. */
+  readonly #plan: Plan
+  readonly #network: Network
+  readonly #options: SimulationOptions
+  readonly #evaluator: WatchedSimulator
+  readonly #planned: readonly PlannedStep[]
+  readonly #sums: Sums[]
+  #layerSamples = LAYER_SAMPLES
+
+  constructor(plan: Plan, network: Network, options: SimulationOptions) {
+    this.#plan = { ...plan, batchBlocksPerPass: 1 }
+    this.#network = network
+    this.#options = options
+    this.#planned = plannedSteps(plan)
+    this.#sums = plan.steps.map(() => ({ square: 0, count: 0, worst: 0, tracked: 0 }))
+    this.#evaluator = new WatchedSimulator(Parameters.fromJSON(plan.parameters, { allowInsecure: true }), {
+      parties: plan.parties,
+      rotations: plan.rotations,
+      digits: options.evaluator === 'seal' ? 'positive' : 'centred',
+      seed: options.seed ?? DEFAULT_SEED
+    })
+  }
+
+  get steps(): SimulatedStep[] {
+    return this.#planned.map(({ name, kind, layer }, step) => {
+      const { square, count, worst, tracked } = this.#sums[step]!
+      return { step, layer, name, kind, tracked, error: { rms: Math.sqrt(square / Math.max(1, count)), worst } }
+    })
+  }
+
+  async query(samples: readonly Float64Array[]): Promise<Float64Array[]> {
+    const plan = this.#plan
+    const { data, weights } = plan.operands
+    const evaluator = this.#evaluator
+    const { signal } = this.#options
+    const outputs = await run(plan, {
+      evaluator,
+      inputs: async index => this.#operand(data, packInput(plan, samples, index), plan.inputs),
+      weights: async index => this.#operand(weights, packWeight(plan, this.#network, index), weightDescriptor(plan, index)),
+      refresher: {
+        refresh: async ciphertexts => {
+          const shares = refreshShares(plan.parties, plan.operands)
+          return ciphertexts.map(ciphertext => evaluator.refresh(ciphertext, shares))
+        }
+      },
+      onStep: report => this.#compare(report, samples),
+      ...(signal === undefined ? {} : { signal })
+    })
+    const { floodingBits: statisticalBits, maximumDecryptions } = plan
+    const noise = Math.max(plan.output.noise, ...outputs.map(output => output.noise))
+    const slots = outputs.map(output => evaluator.reveal(output, noise, { statisticalBits, maximumDecryptions }))
+    for (const output of outputs) output.dispose()
+    return unpackOutputs(plan, slots).slice(0, samples.length)
+  }
+
+  #operand(kind: OperandKind, values: Float64Array, options: { level: number; scale: number; magnitude: number }): Operand {
+    return kind === 'clear' ? this.#evaluator.plaintext(values, options) : this.#evaluator.encrypt(values, options)
+  }
+
+  #compare({ step, blocks: [block], noise, scale }: StepReport, samples: readonly Float64Array[]): void {
+    const results = this.#evaluator.takeResults()
+    const sums = this.#sums[step]!
+    sums.tracked = Math.max(sums.tracked, slotDeviation(this.#evaluator.parameters, noise, scale))
+    const { batchBlock, steps } = this.#plan
+    const own = samples.slice(block * batchBlock, (block + 1) * batchBlock).slice(0, this.#layerSamples)
+    const { layer, layout } = this.#planned[step]!
+    if (results.length !== layout.blocks.length)
+      throw new Error(`step ${step}: ${results.length} results for ${layout.blocks.length} blocks`)
+    const slots = results.map(result => this.#evaluator.decrypt(result).real)
+    own.forEach((sample, i) => {
+      const clear = this.#clearLayers(sample)[layer]!
+      const { block: blockOf, position } = locate(layout, clear.length)
+      for (let feature = 0; feature < clear.length; feature++) {
+        const error = Math.abs(slots[blockOf[feature]!]![position[feature]! * batchBlock + i]! - clear[feature]!)
+        sums.square += error * error
+        sums.worst = Math.max(sums.worst, error)
+      }
+      sums.count += clear.length
+    })
+    if (step === steps.length - 1) this.#layerSamples -= own.length
+  }
+
+  readonly #layers = new WeakMap<Float64Array, Float64Array[]>()
+
+  /** Values after every layer. */
+  #clearLayers(sample: Float64Array): Float64Array[] {
+    let layers = this.#layers.get(sample)
+    if (layers === undefined) {
+      const seen: Float64Array[] = []
+      this.#network.forward(sample, (_, values) => seen.push(values))
+      layers = seen
+      this.#layers.set(sample, layers)
+    }
+    return layers
+  }
+}
+
+/** Remembers the results of a step: what the runner has given a bound and not disposed when the step ends. */
+class WatchedSimulator extends NoisySimulator {
+  #bounded = new Set<EvaluatorCiphertext>()
+
+  override withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
+    this.#bounded.add(a)
+    return super.withMagnitude(a, bound)
+  }
+
+  takeResults(): EvaluatorCiphertext[] {
+    const results = [...this.#bounded].filter(isAlive)
+    this.#bounded = new Set()
+    return results
+  }
+}
+
+function isAlive(ciphertext: EvaluatorCiphertext): boolean {
+  try {
+    return (ciphertext as SimulatedCiphertext).slots !== undefined
+  } catch (error) {
+    if (error instanceof SimulationError) return false
+    throw error
+  }
+}
