@@ -13,7 +13,7 @@ export {
   type ApproximationRequest,
   approximateFunction,
   DEFAULT_MAXIMUM_DEGREE,
-  DEFAULT_MAXIMUM_ERROR,
+  DEFAULT_RELATIVE_ERROR,
   depthOf,
   type PolynomialApproximation
 } from './approximation/approximate.js'

@@ -82,15 +82,16 @@ function approximateOne(
 ): ApproximatedActivation {
   const { layer } = range
   const own = options.layers?.[layer] ?? {}
-  // a degree or an accuracy of its own replaces both of the common ones
-  const common =
-    own.degree !== undefined || own.maximumError !== undefined ? { ...options, degree: undefined, maximumError: undefined } : options
-  const { method, degree, maximumError, maximumDegree, margin } = { ...common, ...own }
+  const { method, degree, maximumError, relativeError, maximumDegree, margin } = { ...options, ...own }
+  // a degree or an accuracy of its own replaces all of the common ones
+  const replaced = own.degree !== undefined || own.maximumError !== undefined || own.relativeError !== undefined
+  const wish = replaced ? own : { degree, maximumError, relativeError }
   const request: ApproximationRequest = {
     ...(method === undefined ? {} : { method }),
-    ...(degree === undefined ? {} : { degree }),
-    ...(maximumError === undefined ? {} : { maximumError }),
-    ...(maximumDegree === undefined ? {} : { maximumDegree })
+    ...(maximumDegree === undefined ? {} : { maximumDegree }),
+    ...(wish.degree === undefined ? {} : { degree: wish.degree }),
+    ...(wish.maximumError === undefined ? {} : { maximumError: wish.maximumError }),
+    ...(wish.relativeError === undefined ? {} : { relativeError: wish.relativeError })
   }
   const what = `activation '${layer}' (${describeActivation(activation)})`
   return { layer, activation, range, ...approximateFunction(realFunction(activation), widen(range, margin), request, what) }

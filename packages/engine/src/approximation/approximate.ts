@@ -26,10 +26,12 @@ export type ApproximationMethod = 'minimax' | 'chebyshev' | 'projection'
 export interface ApproximationRequest {
   /** default minimax */
   readonly method?: ApproximationMethod
-  /** the degree; when left out, the smallest that reaches `maximumError` */
+  /** the degree; when left out, the smallest that reaches the accuracy asked for */
   readonly degree?: number
-  /** default 0.02 */
+  /** accuracy: largest |f - p| on the interval */
   readonly maximumError?: number
+  /** accuracy when `maximumError` is left out: the same as a share of half the interval's length; default 0.005 */
+  readonly relativeError?: number
   /** where the search for a degree ends; default 63 */
   readonly maximumDegree?: number
 }
@@ -52,7 +54,7 @@ export interface PolynomialApproximation {
   readonly lowerBound?: number
 }
 
-export const DEFAULT_MAXIMUM_ERROR = 0.02
+export const DEFAULT_RELATIVE_ERROR = 0.005
 export const DEFAULT_MAXIMUM_DEGREE = 63
 const LARGEST_DEGREE = 255
 const SAMPLES = 2 ** 14
@@ -72,7 +74,8 @@ export function approximateFunction(
   what = 'the function'
 ): PolynomialApproximation {
   checkInterval(interval, what)
-  const { method = 'minimax', maximumError = DEFAULT_MAXIMUM_ERROR, maximumDegree = DEFAULT_MAXIMUM_DEGREE } = request
+  const { method = 'minimax', relativeError = DEFAULT_RELATIVE_ERROR, maximumDegree = DEFAULT_MAXIMUM_DEGREE } = request
+  const maximumError = request.maximumError ?? (relativeError * (interval[1] - interval[0])) / 2
   for (const [name, degree] of [
     ['degree', request.degree ?? 1],
     ['maximumDegree', maximumDegree]
@@ -83,7 +86,7 @@ export function approximateFunction(
   }
   if (request.degree !== undefined) return finish(f, interval, method, fit(f, interval, method, request.degree))
   if (!(maximumError > 0) || !Number.isFinite(maximumError)) {
-    throw new InvalidInputError(`maximumError of the approximation of ${what}`, 'a positive number', String(maximumError))
+    throw new InvalidInputError(`error of the approximation of ${what}`, 'a positive number', String(maximumError))
   }
   const reaches = (degree: number): boolean =>
     sampledError(f, interval, fit(f, interval, method, degree).coefficients, SEARCH_SAMPLES) <= maximumError

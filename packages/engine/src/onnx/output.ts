@@ -62,7 +62,11 @@ class TailWalk {
     for (;;) {
       const node = this.producers.get(logits)
       const next = node && this.before(node, logits)
-      if (next === undefined) break
+      if (next === undefined) {
+        // labels and scores of a classifier stand for the same logits
+        if (node?.operator === 'LinearClassifier') logits = node.outputs.find(name => name !== '') ?? logits
+        break
+      }
       logits = next
     }
     return { output: this.output, logits, final: this.final, axisNodes: this.axisNodes }
