@@ -14,7 +14,15 @@ export type SlotValues = Float64Array | { readonly real: Float64Array; readonly 
 export interface EncodeOptions {
   level: number
   scale: number
+  /**
+   * Bound on |slot| to state as the plaintext's magnitude. Whoever encrypts secret values gives one that is public: otherwise the largest |slot| itself
+   * would travel in the ciphertext's metadata.
+   */
+  magnitude?: number
 }
+
+/** Slots may exceed a stated bound by rounding only. */
+const BOUND_TOLERANCE = 1 + 2 ** -40
 
 /** What the ring reduces exactly. */
 const MAXIMUM_COEFFICIENT_BITS = 98
@@ -30,13 +38,17 @@ export class Encoder {
   }
 
   /**
-   * @returns a plaintext in the ntt domain whose magnitude is the largest |slot|
-   * @throws EncodingError (too many values, not finite, too large), InvalidLevelError, InvalidScaleError
+   * @returns a plaintext in the ntt domain whose magnitude is the stated bound, or the largest |slot|
+   * @throws EncodingError (too many values, not finite, too large, above the stated bound), InvalidLevelError, InvalidScaleError
    */
   encode(values: SlotValues, options: EncodeOptions): Plaintext {
     const { level, scale } = options
     this.parameters.checkLevel('encode', level)
     const { coefficients, magnitude } = this.coefficients(values, level, scale)
+    if (options.magnitude !== undefined && !(magnitude <= options.magnitude * BOUND_TOLERANCE)) {
+      coefficients.fill(0)
+      throw new EncodingError('magnitude', `slots within ±${options.magnitude}`, 'a larger one')
+    }
     const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), 'coefficient')
     try {
       this.ring.fromIntegers(polynomial, coefficients)
@@ -48,7 +60,7 @@ export class Encoder {
       coefficients.fill(0)
       this.embedding.wipe()
     }
-    return new Plaintext(polynomial, level, scale, magnitude)
+    return new Plaintext(polynomial, level, scale, options.magnitude ?? magnitude)
   }
 
   /** The N rounded coefficients of the encoding, before reduction, and the largest |slot|. @throws as `encode` */

@@ -161,4 +161,13 @@ describe('Encoder', () => {
     object.dispose()
     encoder.dispose()
   })
+
+  it('states the bound it is given and not the largest slot, and refuses what exceeds it', () => {
+    const values = Float64Array.of(0.25, -0.5)
+    using bounded = context.encoder.encode(values, { level: 0, scale: 2 ** 20, magnitude: 4 })
+    expect(bounded.magnitude).toBe(4)
+    using measured = context.encoder.encode(values, { level: 0, scale: 2 ** 20 })
+    expect(measured.magnitude).toBe(0.5)
+    expect(() => context.encoder.encode(values, { level: 0, scale: 2 ** 20, magnitude: 0.4 })).toThrow(EncodingError)
+  })
 })
