@@ -89,6 +89,12 @@ export function testSamples(name: string, count: number, first = 0): Float64Arra
   )
 }
 
+/** Digits of the first test images. */
+export function labels(count: number, first = 0): number[] {
+  const { data } = readIdx(new URL('data/mnist-t10k-labels-idx1-ubyte.gz', models))
+  return [...data.subarray(first, first + count)]
+}
+
 export const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   if (a.length !== b.length) throw new Error(`lengths ${a.length} and ${b.length} differ`)
   let largest = 0
