@@ -51,7 +51,7 @@ export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type Polyn
 export { type ImportOptions, importOnnx } from './onnx/import.js'
 export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './operands.js'
 export type { LinearOperation } from './operations.js'
-export { packInput, packInputs, packScalar, packWeight, unpackOutputs, weightDescriptor } from './pack.js'
+export { InputPacker, packInput, packInputs, packScalar, packWeight, unpackOutputs, weightDescriptor } from './pack.js'
 export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'
 export { type TapArrangement, TapsPacking } from './packing/taps.js'

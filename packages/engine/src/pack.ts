@@ -6,34 +6,54 @@ import type { Plan, WeightDescriptor } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledAffine } from './program.js'
 
-/**
- * Slot vector of input ciphertext `index` = block·inputs.count + k, for k in order of use.
- * @param samples the whole batch, each in the network's input order; fewer than the batch leave the rest zero
- * @throws InvalidInputError when a sample has the wrong length, is not finite or exceeds the architecture's input bound; PlanMismatchError for too many samples
- */
-export function packInput(plan: Plan, samples: readonly ArrayLike<number>[], index: number): Float64Array {
-  const program = programOf(plan)
-  checkSamples(plan, samples)
-  const total = plan.batchBlocks * plan.inputs.count
-  if (!Number.isInteger(index) || index < 0 || index >= total)
-    throw new PlanMismatchError('input index', `0 to ${total - 1}`, String(index))
-  const block = Math.floor(index / plan.inputs.count)
-  const features = program.inputFeatures(index % plan.inputs.count)
-  const { batchBlock } = plan
-  const out = new Float64Array(features.length * batchBlock)
-  const first = block * batchBlock
-  const count = Math.max(0, Math.min(batchBlock, samples.length - first))
-  for (let position = 0; position < features.length; position++) {
-    const feature = features[position]!
-    if (feature < 0) continue
-    for (let i = 0; i < count; i++) out[position * batchBlock + i] = samples[first + i]![feature]!
+/** Slot vectors of one batch of samples. */
+export class InputPacker {
+  readonly #plan: Plan
+  readonly #samples: readonly ArrayLike<number>[]
+
+  /**
+   * @param samples the whole batch, each in the network's input order; fewer than the batch leave the rest zero
+   * @throws InvalidInputError when a sample has the wrong length, is not finite or exceeds the architecture's input bound; PlanMismatchError for too many samples
+   */
+  constructor(plan: Plan, samples: readonly ArrayLike<number>[]) {
+    checkSamples(plan, samples)
+    this.#plan = plan
+    this.#samples = [...samples]
   }
-  return out
+
+  /**
+   * Slot vector of input `index` = block·inputs.count + k, for k in order of use.
+   * @throws PlanMismatchError for an index out of range
+   */
+  pack(index: number): Float64Array {
+    const { batchBlock, batchBlocks, inputs } = this.#plan
+    const samples = this.#samples
+    const total = batchBlocks * inputs.count
+    if (!Number.isInteger(index) || index < 0 || index >= total)
+      throw new PlanMismatchError('input index', `0 to ${total - 1}`, String(index))
+    const block = Math.floor(index / inputs.count)
+    const features = programOf(this.#plan).inputFeatures(index % inputs.count)
+    const out = new Float64Array(features.length * batchBlock)
+    const first = block * batchBlock
+    const count = Math.max(0, Math.min(batchBlock, samples.length - first))
+    for (let position = 0; position < features.length; position++) {
+      const feature = features[position]!
+      if (feature < 0) continue
+      for (let i = 0; i < count; i++) out[position * batchBlock + i] = samples[first + i]![feature]!
+    }
+    return out
+  }
 }
 
-/** All input slot vectors of a batch, block-major. @throws as `packInput` */
+/** One input slot vector. @throws as `InputPacker` */
+export function packInput(plan: Plan, samples: readonly ArrayLike<number>[], index: number): Float64Array {
+  return new InputPacker(plan, samples).pack(index)
+}
+
+/** All input slot vectors of a batch, block-major. @throws as `InputPacker` */
 export function packInputs(plan: Plan, samples: readonly ArrayLike<number>[]): Float64Array[] {
-  return Array.from({ length: plan.batchBlocks * plan.inputs.count }, (_, index) => packInput(plan, samples, index))
+  const packer = new InputPacker(plan, samples)
+  return Array.from({ length: plan.batchBlocks * plan.inputs.count }, (_, index) => packer.pack(index))
 }
 
 function checkSamples(plan: Plan, samples: readonly ArrayLike<number>[]): void {

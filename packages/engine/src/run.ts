@@ -559,12 +559,13 @@ class Runner {
   }
 }
 
-const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombination' in evaluator
+/** Whether an evaluator sums multiples of ciphertexts in one go. */
+export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombination' in evaluator
 
 const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
 
 /** Resolves in the next turn of the event loop, in Node and in browsers. */
-function nextTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise(resolve => {
     if (typeof setImmediate === 'function') {
       setImmediate(resolve)

@@ -1,9 +1,12 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
 import type { Network } from './network.js'
-import { packInput, packScalar, packWeight, weightDescriptor } from './pack.js'
+import { factorsOf } from './operands.js'
+import { InputPacker, packScalar, packWeight, weightDescriptor } from './pack.js'
 import type { Plan } from './plan.js'
-import type { InputSource, WeightSource } from './run.js'
+import { programOf } from './plan-derivation.js'
+import { type InputSource, isCombiner, nextTurn, type WeightSource } from './run.js'
+import { scalarWeights } from './step-costs.js'
 
 /**
  * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready.
@@ -21,12 +24,29 @@ export class ClearWeights implements Disposable {
     private readonly maximumBytes = 2 ** 30
   ) {}
 
+  /**
+   * Encodes in advance what a run will ask for, as far as it is kept, in order of use.
+   * @throws the signal's reason
+   */
+  async prepare(signal?: AbortSignal): Promise<void> {
+    for (const step of programOf(this.plan).steps) {
+      if (step.kind !== 'taps' && step.kind !== 'diagonals') continue
+      if (isCombiner(this.evaluator) && scalarWeights(step.packing, factorsOf(this.plan.operands, step.step.layer))) continue
+      for (let offset = 0; offset < step.packing.items.length; offset++) {
+        signal?.throwIfAborted()
+        if (this.bytes + this.sizeOf(step.firstWeight + offset) > this.maximumBytes) return
+        await this.source(step.firstWeight + offset)
+        await nextTurn()
+      }
+    }
+  }
+
   readonly source: WeightSource = async index => {
     const known = this.kept.get(index)
     if (known) return known
     const descriptor = weightDescriptor(this.plan, index)
     const weight = this.evaluator.plaintext(packWeight(this.plan, this.network, index), descriptor)
-    const size = (descriptor.level + 1) * 8 * 2 * this.evaluator.slots
+    const size = this.sizeOf(index)
     if (this.bytes + size <= this.maximumBytes) {
       this.bytes += size
       this.kept.set(index, weight)
@@ -48,6 +68,10 @@ export class ClearWeights implements Disposable {
     this.dispose()
   }
 
+  private sizeOf(index: number): number {
+    return (weightDescriptor(this.plan, index).level + 1) * 8 * 2 * this.evaluator.slots
+  }
+
   /** A runner uses one weight while it asks for the next: what was asked for before those two is done with. */
   private lend(weight: EvaluatorPlaintext): void {
     this.passing.push(weight)
@@ -55,7 +79,8 @@ export class ClearWeights implements Disposable {
   }
 }
 
-/** Encoded inputs of clear data. @throws as `packInput` */
+/** Encoded inputs of clear data. @throws as `InputPacker` */
 export function clearInputs(plan: Plan, samples: readonly ArrayLike<number>[], evaluator: Evaluator): InputSource {
-  return async index => evaluator.plaintext(packInput(plan, samples, index), plan.inputs)
+  const packer = new InputPacker(plan, samples)
+  return async index => evaluator.plaintext(packer.pack(index), plan.inputs)
 }
