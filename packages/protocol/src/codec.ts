@@ -114,10 +114,15 @@ export function decodeBody<K extends Kind>(kind: K, body: Uint8Array, sizes: Mes
   } catch (error) {
     if (error instanceof ProtocolError) throw error
     if (error instanceof Error && error.name === 'MaxLengthError')
-      throw new OversizedMessageError({ peer, kind, reason: error.message }, { cause: error })
+      throw new OversizedMessageError({ peer, kind, field: repeatedField(error) ?? 'body', reason: error.message }, { cause: error })
     throw new MalformedMessageError(
       { peer, kind, field: 'body', reason: error instanceof Error ? error.message : 'undecodable' },
       { cause: error }
     )
   }
+}
+
+/** The field of which the decoder found too many elements; it names it in its text only. */
+function repeatedField(error: Error): string | undefined {
+  return /field "(\w+)"/.exec(error.message)?.[1]
 }

@@ -1,0 +1,424 @@
+/**
+ * Whole sessions over real sockets: every party has its own libp2p host on loopback, its Ed25519 identity and the real cryptography. A test may have any
+ * party say what it should not: send bytes of its own making, or make objects with something wrong in them.
+ */
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { Connection, Ed25519PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { calibrate, fuse, importOnnx, type Network, type Plan, plan, type Ranges } from '@slytherin/engine'
+import { InMemoryShareLedger } from '@slytherin/mhe'
+import {
+  FrameKind,
+  FrameStream,
+  Libp2pTransport,
+  loadSamples,
+  type NetworkNotice,
+  predictionsOf,
+  protocolFailures,
+  REQUEST_PROTOCOL,
+  signerOf
+} from '@slytherin/node'
+import {
+  type Bodies,
+  Coordinator,
+  type CoordinatorOptions,
+  type Deadlines,
+  decodeFailure,
+  encodeMessage,
+  type Header,
+  type Kind,
+  LocalCryptography,
+  type LocalCryptographyOptions,
+  Member,
+  type PartyOptions,
+  type ProtocolError,
+  type RequestHandler,
+  type RequestOptions,
+  type Role,
+  type RosterEntry,
+  readHeader,
+  type ServeLimits,
+  type SessionSummary,
+  type Transport
+} from '@slytherin/protocol'
+import { expect } from 'vitest'
+import { until } from './network.js'
+
+/** Every role in a process of its own; two key holders. */
+export const ROLES = {
+  clinic: ['evaluator'],
+  first: ['key-holder'],
+  second: ['key-holder'],
+  owner: ['model-owner'],
+  patient: ['querier', 'data-owner']
+} as const satisfies Record<string, Role[]>
+
+export type PartyName = keyof typeof ROLES
+
+const BATCH = 4
+/** Longest answer that a test reads. */
+const MAXIMUM_ANSWER = 64 << 20
+/** A lane that honest parties do not use inside a session. */
+const OWN_LANE = 15
+
+const file = (name: string): string => fileURLToPath(new URL(`../../../../models/${name}`, import.meta.url))
+
+export interface Model {
+  readonly onnx: Uint8Array
+  readonly network: Network
+  readonly ranges: Ranges
+  readonly samples: Float64Array[]
+}
+
+/** A small trained network, and patients of its test set. */
+export async function smallModel(): Promise<Model> {
+  const onnx = await readFile(file('onnx/breast-cancer-wdbc-mlp-square.onnx'))
+  const network = fuse(importOnnx(onnx))
+  const samples = await loadSamples({
+    npy: file('data/breast-cancer-wdbc-test-x.npy'),
+    offset: 0,
+    count: 64,
+    normalisation: { scale: 1, mean: 0, deviation: 1 }
+  })
+  return { onnx, network, ranges: calibrate(network, samples), samples }
+}
+
+/** Objects that a party makes and others read. */
+export type Made =
+  | 'publicKeyShare'
+  | 'relinearizationShareOne'
+  | 'relinearizationShareTwo'
+  | 'galoisShare'
+  | 'refreshShare'
+  | 'switchShare'
+  | 'modelPart'
+  | 'encryptInput'
+  | 'evaluate'
+
+/** The real cryptography of a party that does its worst where a test tells it to. */
+export class HostileCryptography extends LocalCryptography {
+  /** What becomes of an object before it leaves this party. */
+  readonly spoil: Partial<Record<Made, (bytes: Uint8Array) => Uint8Array>> = {}
+
+  static override async create(options: LocalCryptographyOptions = {}): Promise<HostileCryptography> {
+    return new HostileCryptography(options, await LocalCryptography.loadKernel(options))
+  }
+
+  #spoilt(made: Made, bytes: Uint8Array): Uint8Array {
+    return this.spoil[made]?.(bytes) ?? bytes
+  }
+
+  override async publicKeyShare(): Promise<Uint8Array> {
+    return this.#spoilt('publicKeyShare', await super.publicKeyShare())
+  }
+
+  override async relinearizationShareOne(): Promise<Uint8Array> {
+    return this.#spoilt('relinearizationShareOne', await super.relinearizationShareOne())
+  }
+
+  override async relinearizationShareTwo(aggregate: Uint8Array): Promise<Uint8Array> {
+    return this.#spoilt('relinearizationShareTwo', await super.relinearizationShareTwo(aggregate))
+  }
+
+  override async galoisShare(element: number): Promise<Uint8Array> {
+    return this.#spoilt('galoisShare', await super.galoisShare(element))
+  }
+
+  override async refreshShare(...parameters: Parameters<LocalCryptography['refreshShare']>): Promise<Uint8Array[]> {
+    return (await super.refreshShare(...parameters)).map(share => this.#spoilt('refreshShare', share))
+  }
+
+  override async switchShare(...parameters: Parameters<LocalCryptography['switchShare']>): Promise<Uint8Array[]> {
+    return (await super.switchShare(...parameters)).map(share => this.#spoilt('switchShare', share))
+  }
+
+  override async modelPart(index: number): Promise<Uint8Array> {
+    return this.#spoilt('modelPart', await super.modelPart(index))
+  }
+
+  override async encryptInput(index: number): Promise<Uint8Array> {
+    return this.#spoilt('encryptInput', await super.encryptInput(index))
+  }
+
+  override async evaluate(...parameters: Parameters<LocalCryptography['evaluate']>): Promise<Uint8Array[]> {
+    return (await super.evaluate(...parameters)).map(result => this.#spoilt('evaluate', result))
+  }
+}
+
+export interface SentMessage {
+  readonly to: string
+  readonly header: Header
+  readonly bytes: Uint8Array
+}
+
+/** A party's transport, with a note of every request that it sends and a hand on the answers that it gives. */
+class Tap implements Transport {
+  readonly sent: SentMessage[] = []
+  /** Another answer to a request, or undefined to leave it. */
+  answer: ((request: Header, answer: Uint8Array) => Uint8Array | undefined) | undefined
+
+  constructor(readonly inner: Libp2pTransport) {}
+
+  get self(): string {
+    return this.inner.self
+  }
+
+  get bytes(): Transport['bytes'] {
+    return this.inner.bytes
+  }
+
+  async request(peer: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    this.sent.push({ to: peer, header: readHeader(request, this.self), bytes: request.slice() })
+    return await this.inner.request(peer, request, options)
+  }
+
+  serve(handler: RequestHandler, limits: ServeLimits): void {
+    this.inner.serve(async (peer, request, context) => {
+      const answer = await handler(peer, request, context)
+      return this.answer?.(readHeader(request, peer), answer) ?? answer
+    }, limits)
+  }
+
+  onPeerChange(listener: (peer: string, state: 'up' | 'down') => void): () => void {
+    return this.inner.onPeerChange(listener)
+  }
+}
+
+export interface WiredParty {
+  readonly name: PartyName
+  readonly peer: string
+  readonly transport: Libp2pTransport
+  readonly tap: Tap
+  readonly cryptography: HostileCryptography
+  /** What this party has refused, in order. */
+  readonly refused: { error: Error; peer: string }[]
+  /** What its network layer has told. */
+  readonly notices: NetworkNotice[]
+}
+
+export class WiredCohort {
+  #sequence = 0
+
+  private constructor(
+    readonly model: Model,
+    readonly parties: Readonly<Record<PartyName, WiredParty>>,
+    readonly coordinator: Coordinator,
+    readonly members: Readonly<Record<Exclude<PartyName, 'clinic'>, Member>>
+  ) {}
+
+  /** Parties connected, members serving, no session yet. */
+  static async start(options: { limits?: CoordinatorOptions['limits']; deadlines?: Partial<Deadlines> } = {}): Promise<WiredCohort> {
+    const model = await smallModel()
+    const names = Object.keys(ROLES) as PartyName[]
+    const keys = Object.fromEntries(
+      await Promise.all(names.map(async name => [name, await generateKeyPair('Ed25519')] as const))
+    ) as Record<PartyName, Ed25519PrivateKey>
+    const peerOf = (name: PartyName): string => peerIdFromPrivateKey(keys[name]).toString()
+    const roster: RosterEntry[] = names.map(name => ({ peer: peerOf(name), roles: [...ROLES[name]] }))
+
+    const made = {} as Record<PartyName, WiredParty>
+    const optionsOf = {} as Record<PartyName, PartyOptions>
+    for (const name of names) {
+      const privateKey = keys[name]
+      const peer = peerOf(name)
+      const notices: NetworkNotice[] = []
+      const leader = made.clinic
+      const transport = await Libp2pTransport.start({
+        privateKey,
+        listen: name === 'clinic' ? ['/ip4/127.0.0.1/tcp/0'] : [],
+        // Everybody dials the evaluator, which listens.
+        peers: names.map(other => ({
+          peer: peerOf(other),
+          addresses: other === 'clinic' && leader !== undefined ? leader.transport.addresses : []
+        })),
+        name,
+        software: 'test',
+        failures: protocolFailures,
+        deadlines: { idle: 1000 },
+        onNotice: notice => notices.push(notice)
+      })
+      const cryptography = await HostileCryptography.create({
+        ...(ROLES[name].some(role => role === 'key-holder')
+          ? {
+              ledger: new InMemoryShareLedger(),
+              secrets: { secretSeed: crypto.getRandomValues(new Uint8Array(32)), shareKey: crypto.getRandomValues(new Uint8Array(32)) }
+            }
+          : {}),
+        ...(name === 'owner' ? { model: { name: 'breast cancer', onnx: model.onnx, ranges: () => model.ranges } } : {})
+      })
+      const tap = new Tap(transport)
+      const refused: WiredParty['refused'] = []
+      made[name] = { name, peer, transport, tap, cryptography, refused, notices }
+      optionsOf[name] = {
+        transport: tap,
+        signer: signerOf({ privateKey, peer }),
+        roster,
+        cryptography,
+        onRefused: (error, culprit) => refused.push({ error, peer: culprit }),
+        ...(options.deadlines === undefined ? {} : { deadlines: options.deadlines })
+      }
+    }
+    const member = (name: PartyName): Member => {
+      const started = new Member(optionsOf[name])
+      started.start()
+      return started
+    }
+    const members = { first: member('first'), second: member('second'), owner: member('owner'), patient: member('patient') }
+    const coordinator = new Coordinator({
+      ...optionsOf.clinic,
+      planner: (architecture, { parties, floodingBits, maximumDecryptions }) =>
+        plan(architecture, {
+          batch: BATCH,
+          data: 'encrypted',
+          weights: 'encrypted',
+          parties,
+          floodingBits,
+          minimumRefreshes: 1,
+          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+        }),
+      ...(options.limits === undefined ? {} : { limits: options.limits })
+    })
+    await until(() => made.clinic.transport.connectedPeers.length === names.length - 1, 10_000, 'everybody connected')
+    return new WiredCohort(model, made, coordinator, members)
+  }
+
+  async stop(): Promise<void> {
+    this.coordinator.close()
+    await Promise.all(Object.values(this.members).map(member => member.stop()))
+    await Promise.all(Object.values(this.parties).map(party => party.transport.stop()))
+  }
+
+  nameOf(peer: string | undefined): PartyName | undefined {
+    return Object.values(this.parties).find(party => party.peer === peer)?.name
+  }
+
+  /** Begins a session; resolves when it is ready, with its end still to come. */
+  async open(): Promise<{ closed: Promise<SessionSummary> }> {
+    const closed = this.coordinator.run()
+    closed.catch(() => undefined)
+    await Promise.race([this.members.patient.ready(), closed])
+    return { closed }
+  }
+
+  /** An honest query, whose answers must be the clear model's. */
+  async expectRightAnswers(): Promise<void> {
+    const { model, members } = this
+    const asked = model.samples.slice(0, BATCH)
+    const logits = await members.patient.query(asked)
+    const clear = asked.map(sample => model.network.forward(sample))
+    expect(predictionsOf(logits)).toEqual(predictionsOf(clear))
+    for (const [i, row] of logits.entries()) {
+      for (const [k, value] of row.entries()) expect(Math.abs(value - clear[i]![k]!)).toBeLessThan(0.01 * model.ranges.largestLogit)
+    }
+  }
+
+  /** The last request of a kind that a party sent. */
+  sent(from: PartyName, kind: Kind, to?: PartyName): SentMessage {
+    const found = this.parties[from].tap.sent.findLast(
+      ({ header, to: peer }) => header.kind === kind && (to === undefined || peer === this.parties[to].peer)
+    )
+    if (found === undefined) throw new Error(`${from} sent no ${kind}`)
+    return found
+  }
+
+  /** Id of the session that is open. */
+  get session(): Uint8Array {
+    return this.sent('clinic', 'publicKeyPart').header.session
+  }
+
+  get plan(): Plan {
+    const { descriptor } = this.lastProposal
+    return (JSON.parse(new TextDecoder().decode(descriptor)) as { plan: Plan }).plan
+  }
+
+  private get lastProposal(): { descriptor: Uint8Array } {
+    const { body } = this.sent('clinic', 'propose').header
+    // One field of bytes: tag, length, descriptor.
+    let start = 1
+    while (body[start]! >= 0x80) start++
+    return { descriptor: body.subarray(start + 1) }
+  }
+
+  /** A message of the open session, as a party that follows the rules of order would address it. */
+  message<K extends Kind>(kind: K, body: Bodies[K], address: Partial<Pick<Header, 'session' | 'lane' | 'sequence'>> = {}): Uint8Array {
+    const { session = this.session, lane = OWN_LANE, sequence = ++this.#sequence } = address
+    return encodeMessage({ session, lane, sequence }, kind, body)
+  }
+
+  connection(from: PartyName, to: PartyName): Connection {
+    const [connection] = this.parties[from].transport.host.getConnections(peerIdFromString(this.parties[to].peer))
+    if (connection === undefined) throw new Error(`${from} has no connection to ${to}`)
+    return connection
+  }
+
+  /** Sends a request on a stream of its own; resolves with the answer's header. @throws the error that the receiver told */
+  async send(from: PartyName, to: PartyName, bytes: Uint8Array): Promise<Header> {
+    const { peer } = this.parties[to]
+    const answer = await this.parties[from].transport.request(peer, bytes, { maximumResponseBytes: MAXIMUM_ANSWER })
+    return readHeader(answer, peer)
+  }
+
+  /**
+   * Sends bytes that are to be refused, and checks what every refusal has in common: a typed failure comes back, the stream is reset, the connection stays,
+   * and the receiver has reported the very same error.
+   * @param frames what goes on the stream; one request frame around the message when bytes are given
+   * @returns the error as the sender is told it
+   */
+  async refusal(from: PartyName, to: PartyName, message: Uint8Array | readonly Uint8Array[]): Promise<ProtocolError> {
+    const receiver = this.parties[to]
+    const sender = this.parties[from].peer
+    const connection = this.connection(from, to)
+    const reports = receiver.refused.length
+    const faults = receiver.notices.length
+    const stream = await connection.newStream(REQUEST_PROTOCOL)
+    const frames = new FrameStream(stream, { peer: receiver.peer, idleMilliseconds: 5000 })
+    // Of a message that is too long, the receiver need not take the end.
+    if (message instanceof Uint8Array) frames.send(FrameKind.request, message).catch(() => undefined)
+    else for (const part of message) stream.send(part)
+    const answer = await frames.receive({ [FrameKind.failure]: MAXIMUM_ANSWER, [FrameKind.response]: MAXIMUM_ANSWER })
+    expect(answer?.kind, 'a failure comes back').toBe(FrameKind.failure)
+    await until(() => stream.status !== 'open' && stream.status !== 'closing', 2000, 'the end of the stream')
+    expect(stream.status).toBe('reset')
+    expect(connection.status).toBe('open')
+    const error = decodeFailure(answer!.payload, receiver.peer)
+    expect(error.peer, 'the error names the sender').toBe(sender)
+    const reported = [
+      ...receiver.refused.slice(reports),
+      ...receiver.notices.slice(faults).filter(notice => notice.kind === 'fault')
+    ].filter(({ peer }) => peer === sender)
+    const { code, kind, field } = error
+    expect(reported.map(report => report.error)).toContainEqual(
+      expect.objectContaining({ code, peer: sender, ...(kind && { kind }), ...(field && { field }) })
+    )
+    return error
+  }
+}
+
+/** Every party's view of an aborted session: who is to blame. */
+export async function outcomeOf(promise: Promise<unknown>): Promise<ProtocolError> {
+  const outcome = await promise.then(
+    value => ({ value }),
+    (error: unknown) => ({ error })
+  )
+  if ('error' in outcome) return outcome.error as ProtocolError
+  throw new Error(`expected a rejection, got ${JSON.stringify(outcome.value)}`)
+}
+
+/**
+ * Packed residues with one set to its prime, the least that is out of range.
+ * @param start byte at which the polynomial begins; its first row is of the first prime
+ */
+export function withResidueAtItsPrime(bytes: Uint8Array, plan: Plan, start: number, index = 5): Uint8Array {
+  const prime = BigInt(plan.parameters.primes[0]!)
+  const width = prime.toString(2).length
+  const out = bytes.slice()
+  for (let bit = 0; bit < width; bit++) {
+    const at = index * width + bit
+    const byte = start + (at >> 3)
+    const mask = 1 << (at & 7)
+    out[byte] = ((prime >> BigInt(bit)) & 1n) === 1n ? out[byte]! | mask : out[byte]! & ~mask
+  }
+  return out
+}
