@@ -18,6 +18,21 @@ export interface Ranges {
   readonly layers: readonly number[]
   /** the largest logit seen, without margin: precision is relative to it */
   readonly largestLogit: number
+  /** one per layer, null for activations: what calibration on samples tells beyond maxima */
+  readonly norms?: readonly (LayerNorms | null)[]
+}
+
+/**
+ * Euclidean norms over the features of one sample, margins included. A sum of products has the variance Σ w²·σ_x² + Σ x²·σ_w², so norms say what maxima
+ * overstate by the square root of the number of terms and more.
+ */
+export interface LayerNorms {
+  /** of what the layer reads */
+  readonly input: number
+  /** of what one output of a convolution reads */
+  readonly window?: number
+  /** max over outputs i of ‖(2·W_ij·u_j)_j‖, u the input of the square before the layer: the factor by which an error of u reaches an output */
+  readonly gain?: number
 }
 
 const size = z
@@ -39,7 +54,10 @@ const affineSchema = z.strictObject({
   convolution: convolutionGeometrySchema.optional(),
   weightMagnitude: bound,
   biasMagnitude: bound,
-  outputMagnitude: bound
+  outputMagnitude: bound,
+  /** the largest Euclidean norm of a row of the matrix */
+  rowNorm: bound.optional(),
+  norms: z.strictObject({ input: bound, window: bound.optional(), gain: bound.optional() }).optional()
 })
 
 const squareSchema = z.strictObject({ kind: z.literal('square'), name, features: size, outputMagnitude: bound })
@@ -61,6 +79,12 @@ export type AffineArchitecture = Extract<ArchitectureLayer, { kind: 'affine' }>
 
 /** Smallest power of two that is not below the value. */
 const powerOfTwoBound = (value: number): number => 2 ** Math.ceil(Math.log2(Math.max(value, 2 ** -20)))
+
+/** The value rounded up to three bits, so that it tells little of the weights. */
+const coarseBound = (value: number): number => {
+  const unit = powerOfTwoBound(value) / 16
+  return Math.ceil(Math.max(value, 2 ** -20) / unit) * unit
+}
 
 /**
  * The public description of a network.
@@ -90,9 +114,15 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
       operations: operations as LinearOperation[],
       weightMagnitude: powerOfTwoBound(matrix.largest),
       biasMagnitude: powerOfTwoBound(bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)),
-      outputMagnitude
+      outputMagnitude,
+      rowNorm: coarseBound(Math.sqrt(matrix.largestRow(value => value * value)))
     }
-    return convolution ? { ...affine, convolution: convolution.geometry } : affine
+    const norms = ranges.norms?.[index]
+    return {
+      ...affine,
+      ...(convolution ? { convolution: convolution.geometry } : {}),
+      ...(norms ? { norms } : {})
+    }
   })
   return parseArchitecture({
     version: 1,

@@ -1,5 +1,5 @@
 /** Bounds on what flows through a network, from samples or from activation ranges that were measured before. */
-import type { Ranges } from './architecture.js'
+import type { LayerNorms, Ranges } from './architecture.js'
 import { InvalidInputError } from './errors.js'
 import type { Network } from './network.js'
 import { at } from './polynomial.js'
@@ -27,19 +27,68 @@ const largest = (values: ArrayLike<number>): number => {
 export function calibrate(network: Network, samples: Iterable<ArrayLike<number>>, options: CalibrationOptions = {}): Ranges {
   const margin = checkMargin(options)
   const layers = network.layers.map(() => 0)
+  const norms = new NormMeasurement(network)
   let input = 0
   let largestLogit = 0
   let count = 0
   for (const sample of samples) {
     count++
     input = Math.max(input, largest(sample))
+    const outputs: Float64Array[] = []
     const logits = network.forward(sample, (layer, values) => {
       layers[layer] = Math.max(layers[layer]!, largest(values))
+      outputs.push(values)
     })
+    norms.add(Float64Array.from(sample), outputs)
     largestLogit = Math.max(largestLogit, largest(logits))
   }
   if (count === 0) throw new InvalidInputError('calibration', 'at least one sample', 'none')
-  return finish(network, input * margin, layers, margin, largestLogit)
+  return { ...finish(network, input * margin, layers, margin, largestLogit), norms: norms.finish(margin) }
+}
+
+/** Euclidean norms of what the affine layers read, and of what they do to an error before the square in front of them. */
+class NormMeasurement {
+  private readonly input: Float64Array
+  private readonly window: Float64Array
+  private readonly gain: Float64Array
+
+  constructor(private readonly network: Network) {
+    const count = network.layers.length
+    this.input = new Float64Array(count)
+    this.window = new Float64Array(count)
+    this.gain = new Float64Array(count)
+    // padding of the last batch block
+    const outputs: Float64Array[] = []
+    const zero = new Float64Array(network.inputs)
+    network.forward(zero, (_, values) => outputs.push(values))
+    this.add(zero, outputs)
+  }
+
+  add(sample: Float64Array, outputs: readonly Float64Array[]): void {
+    this.network.layers.forEach((layer, index) => {
+      if (layer.kind !== 'affine') return
+      const read = index === 0 ? sample : outputs[index - 1]!
+      const { matrix } = layer
+      this.input[index] = Math.max(this.input[index]!, Math.sqrt(read.reduce((sum, value) => sum + value * value, 0)))
+      if (layer.convolution)
+        this.window[index] = Math.max(this.window[index]!, Math.sqrt(matrix.largestRow((_, column) => read[column]! ** 2)))
+      if (this.network.layers[index - 1]?.kind !== 'square') return
+      const squared = index === 1 ? sample : outputs[index - 2]!
+      this.gain[index] = Math.max(this.gain[index]!, Math.sqrt(matrix.largestRow((weight, column) => (2 * weight * squared[column]!) ** 2)))
+    })
+  }
+
+  finish(margin: number): (LayerNorms | null)[] {
+    return this.network.layers.map((layer, index) => {
+      if (layer.kind !== 'affine') return null
+      const bounded = (value: number): number => Math.max(value * margin, SMALLEST_BOUND)
+      return {
+        input: bounded(this.input[index]!),
+        ...(layer.convolution ? { window: bounded(this.window[index]!) } : {}),
+        ...(this.network.layers[index - 1]?.kind === 'square' ? { gain: bounded(this.gain[index]!) } : {})
+      }
+    })
+  }
 }
 
 export interface MeasuredActivation {

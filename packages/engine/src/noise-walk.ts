@@ -1,20 +1,46 @@
 /**
- * Noise of the result from the metadata alone: the rules of the evaluators applied to one representative of every sum, counted as often as it is added. It is never
- * below what an evaluator tracks when it runs the program.
+ * Noise of a program from public bounds alone, before anything is computed.
+ *
+ * Two views are taken and the smaller one counts. The evaluators' own rules bound every product by the largest |slot| of its factors. The *norm* view sums what a layer
+ * does to errors over its features: an output Σ_j W_ij·x_j has, per slot,
+ *
+ *   σ² = ‖W_i‖²·σ_x² + ‖x‖²·σ_W²            (Δ's left out)
+ *
+ * with the row norm of the architecture and the input norm of its calibration; and when x = u² elementwise, the error of u arrives as ‖(2·W_ij·u_j)_j‖·σ_u, the
+ * measured gain, instead of 2·max|u|·‖W_i‖·σ_u. Both are bounds of a standard deviation, not of a worst case; without them networks of many layers would seem to drown in
+ * noise. The runner lowers the tracked noise of every affine layer's result to what is found here (`claims`); measured noise stays below it in tests.
  */
 import { type CiphertextMetadata, combineNoise, ERROR_SIGMA, type PlaintextMetadata } from '@slytherin/ckks'
+import { summedTerms } from './gains.js'
 import { factorsOf, type OperandKind, refreshShares, rerandomizes } from './operands.js'
-import type { CompiledAffine, CompiledStep, Program } from './program.js'
+import type { CompiledAffine, CompiledSquare, CompiledStep, Program } from './program.js'
 
 /** log2 of the error that the shares of a refresh leave: two errors per share. */
 const refreshNoise = (shares: number): number => 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
 
-type Factor =
-  | { readonly kind: 'encrypted'; readonly metadata: CiphertextMetadata }
-  | { readonly kind: 'clear'; readonly metadata: PlaintextMetadata }
+/** What is known of a ciphertext that flows. */
+interface Flow {
+  readonly metadata: CiphertextMetadata
+  /** after a square: the error of its argument apart from what came in since */
+  readonly square?: {
+    /** log2 of the error that the argument's error makes per unit of |2u| */
+    readonly unit: number
+    /** log2 of all other error */
+    readonly rest: number
+  }
+}
 
-/** @returns the metadata of the ciphertexts after each step; the last one's are the logits', as they are switched */
-export function walkNoise(program: Program, parties: number, input: PlaintextMetadata): CiphertextMetadata[] {
+type Factor = { readonly kind: 'encrypted'; readonly flow: Flow } | { readonly kind: 'clear'; readonly metadata: PlaintextMetadata }
+
+export interface NoiseWalk {
+  /** log2 of the error after every step, in the evaluator */
+  readonly claims: readonly number[]
+  /** the logits as they are switched, with what is added to them before */
+  readonly sent: CiphertextMetadata
+}
+
+/** @param input level, scale and bound of the inputs */
+export function walkNoise(program: Program, parties: number, input: PlaintextMetadata): NoiseWalk {
   return new Walk(program, parties).run(input)
 }
 
@@ -24,81 +50,134 @@ class Walk {
     private readonly parties: number
   ) {}
 
-  run(input: PlaintextMetadata): CiphertextMetadata[] {
+  run(input: PlaintextMetadata): NoiseWalk {
     let state = this.made(this.program.operands.data, input)
-    const { steps } = this.program
-    return steps.map((step, index) => {
-      const metadata = this.step(step, state)
-      state = { kind: 'encrypted', metadata }
-      return index === steps.length - 1 ? this.sent(metadata) : metadata
+    const claims = this.program.steps.map(step => {
+      const flow = this.step(step, state)
+      state = { kind: 'encrypted', flow }
+      return flow.metadata.noise
     })
+    return { claims, sent: this.sent(encrypted(state)).metadata }
   }
 
   /** As key holders are sent it: with a fresh encryption of zero where operands or the number of parties call for it. */
-  private sent(metadata: CiphertextMetadata): CiphertextMetadata {
+  private sent(flow: Flow): Flow {
     const { noise, operands } = this.program
-    if (!rerandomizes(this.parties, operands)) return metadata
-    return added(metadata, noise.fresh(), this.encoding({ ...metadata, magnitude: 0 }))
+    if (!rerandomizes(this.parties, operands)) return flow
+    return added(flow, noise.fresh(), this.encoding({ ...flow.metadata, magnitude: 0 }))
   }
 
   /** A factor as its owner makes it. */
   private made(kind: OperandKind, metadata: PlaintextMetadata): Factor {
     if (kind === 'clear') return { kind, metadata }
-    return { kind, metadata: { ...metadata, degree: 1, noise: combineNoise(this.program.noise.fresh(), this.encoding(metadata)) } }
+    const noise = combineNoise(this.program.noise.fresh(), this.encoding(metadata))
+    return { kind, flow: { metadata: { ...metadata, degree: 1, noise } } }
   }
 
   private encoding(metadata: PlaintextMetadata): number {
     return this.program.noise.encoding(metadata.scale, metadata.magnitude)
   }
 
-  private step(step: CompiledStep, state: Factor): CiphertextMetadata {
-    const { rules, parameters, operands } = this.program
-    const { level } = step.step
+  private step(step: CompiledStep, state: Factor): Flow {
+    const { parameters, operands } = this.program
     if (step.kind === 'refresh') {
-      const noise = refreshNoise(refreshShares(this.parties, operands))
-      return { ...added(this.sent(encrypted(state)), noise), level: parameters.maxLevel }
+      const flow = added(this.sent(encrypted(state)), refreshNoise(refreshShares(this.parties, operands)))
+      return { ...flow, metadata: { ...flow.metadata, level: parameters.maxLevel } }
     }
-    let result: CiphertextMetadata
-    if (step.kind === 'square') {
-      const operand = { ...encrypted(state), level }
-      result = rules.relinearize(rules.multiply('square', operand, operand, true), undefined)
-    } else result = this.affine(step, { ...state, metadata: { ...state.metadata, level } } as Factor)
-    for (let dropped = 0; dropped < step.step.rescalings; dropped++) result = rules.rescale(result)
-    result = { ...result, magnitude: step.step.magnitude }
-    if (step.kind === 'square') return result
-    const bias = this.made(operands.weights, { level: result.level, scale: result.scale, magnitude: step.layer.biasMagnitude })
-    return added(result, bias.kind === 'encrypted' ? bias.metadata.noise : this.encoding(bias.metadata))
+    if (step.kind === 'square') return this.square(step, atLevel(encrypted(state), step.step.level))
+    const operand: Factor =
+      state.kind === 'clear'
+        ? { kind: 'clear', metadata: { ...state.metadata, level: step.step.level } }
+        : { kind: 'encrypted', flow: atLevel(state.flow, step.step.level) }
+    const result = this.rescaled(this.affine(step, operand), step.step.rescalings)
+    const { level, scale } = result
+    const bias = this.made(operands.weights, { level, scale, magnitude: step.layer.biasMagnitude })
+    const biasNoise = bias.kind === 'encrypted' ? bias.flow.metadata.noise : this.encoding(bias.metadata)
+    return added({ metadata: { ...result, magnitude: step.step.magnitude } }, biasNoise)
   }
 
+  private rescaled(metadata: CiphertextMetadata, times: number): CiphertextMetadata {
+    let result = metadata
+    for (let dropped = 0; dropped < times; dropped++) result = this.program.rules.rescale(result)
+    return result
+  }
+
+  private square(step: CompiledSquare, { metadata }: Flow): Flow {
+    const { rules, parameters } = this.program
+    const { level, rescalings, magnitude } = step.step
+    const product = rules.multiply('square', metadata, metadata, true)
+    const whole = this.rescaled(rules.relinearize(product, undefined), rescalings)
+    const rest = this.rescaled(rules.relinearize(silent(product), undefined), rescalings)
+    let unit = Math.log2(metadata.scale) + metadata.noise
+    for (let dropped = 0; dropped < rescalings; dropped++) unit -= parameters.primes[level - dropped]!.log2
+    return { metadata: { ...whole, magnitude }, square: { unit, rest: rest.noise } }
+  }
+
+  /** Before rescaling. */
   private affine(step: CompiledAffine, state: Factor): CiphertextMetadata {
-    const { rules } = this.program
-    const { level, weightScale } = step.step
-    const weight = this.made(this.program.operands.weights, { level, scale: weightScale, magnitude: step.layer.weightMagnitude })
-    if (step.kind === 'taps') {
-      const product = this.product(state, weight)
-      return this.relinearized({ ...product, noise: product.noise + 0.5 * Math.log2(step.packing.taps) })
-    }
+    const { rules, operands } = this.program
+    const { layer } = step
+    const weight = this.made(operands.weights, { level: step.step.level, scale: step.step.weightScale, magnitude: layer.weightMagnitude })
     const { packing } = step
-    const turned = packing.babySteps > 1 && factorsOf(this.program.operands, step.step.layer).input === 'encrypted'
-    const operand: Factor = turned ? { kind: 'encrypted', metadata: rules.automorphism('rotate', encrypted(state), undefined) } : state
+    if (packing.kind === 'taps') {
+      const product = this.product(state, weight)
+      return this.relinearized({ ...product, noise: this.sum(step, state, weight, product) })
+    }
+    const turned = packing.babySteps > 1 && factorsOf(operands, step.step.layer).input === 'encrypted'
+    const operand: Factor = turned ? { kind: 'encrypted', flow: this.turned(encrypted(state)) } : state
     const product = this.product(operand, weight)
-    const terms = Math.ceil(packing.products / packing.outputBlocks)
-    const silent = { ...product, noise: Number.NEGATIVE_INFINITY }
-    const relinearization = this.relinearized(silent).noise
-    const rotation = rules.automorphism('rotate', { ...silent, degree: 1 }, undefined).noise
-    let sum: CiphertextMetadata = { ...product, degree: 1, noise: product.noise + 0.5 * Math.log2(terms) }
-    sum = added(sum, relinearization + 0.5 * Math.log2(packing.giantSteps))
-    if (packing.giantSteps > 1) sum = added(sum, rotation + 0.5 * Math.log2(packing.giantSteps - 1))
-    for (let fold = 0; fold < packing.folds.length; fold++) sum = added(sum, sum.noise, rotation)
+    const relinearization = this.relinearized(silent(product)).noise
+    const rotation = rules.automorphism('rotate', { ...silent(product), degree: 1 }, undefined).noise
+    // each fold doubles the variance: what the whole sum has, divided among the folds
+    const noise = this.sum(step, operand, weight, product) - 0.5 * packing.folds.length
+    let sum: CiphertextMetadata = { ...product, degree: 1, noise }
+    sum = { ...sum, noise: combineNoise(sum.noise, relinearization + 0.5 * Math.log2(packing.giantSteps)) }
+    if (packing.giantSteps > 1) sum = { ...sum, noise: combineNoise(sum.noise, rotation + 0.5 * Math.log2(packing.giantSteps - 1)) }
+    for (let fold = 0; fold < packing.folds.length; fold++) sum = { ...sum, noise: combineNoise(sum.noise + 0.5, rotation) }
     return sum
+  }
+
+  private turned(flow: Flow): Flow {
+    const { rules } = this.program
+    const rotation = rules.automorphism('rotate', silent(flow.metadata), undefined).noise
+    return added(flow, rotation)
+  }
+
+  /** log2 of the error of the whole sum of products, folds included: the smaller one of the two views. */
+  private sum(step: CompiledAffine, x: Factor, weight: Factor, product: CiphertextMetadata): number {
+    const { layer } = step
+    const terms = summedTerms(step.packing)
+    const bounded = product.noise + 0.5 * Math.log2(terms)
+    const input = step.kind === 'taps' ? (layer.norms?.window ?? layer.norms?.input) : layer.norms?.input
+    const parts: number[] = []
+    if (x.kind === 'encrypted') {
+      const { metadata, square } = x.flow
+      const weightBits = Math.log2(step.step.weightScale)
+      const row = weightBits + Math.log2(layer.rowNorm ?? layer.weightMagnitude * Math.sqrt(terms))
+      const gain = layer.norms?.gain
+      if (square && gain !== undefined) parts.push(row + square.rest, weightBits + Math.log2(gain) + square.unit)
+      else parts.push(row + metadata.noise)
+    }
+    const { scale } = x.kind === 'encrypted' ? x.flow.metadata : x.metadata
+    const magnitude = input ?? step.magnitudeIn * Math.sqrt(terms)
+    const weightNoise = weight.kind === 'encrypted' ? weight.flow.metadata.noise : this.encoding(weight.metadata)
+    parts.push(Math.log2(scale) + Math.log2(magnitude) + weightNoise)
+    const both = this.crossNoise(x, weight, terms)
+    return Math.min(bounded, combineNoise(...parts, both))
+  }
+
+  /** Error times error. */
+  private crossNoise(x: Factor, weight: Factor, terms: number): number {
+    const noiseOf = (factor: Factor): number => (factor.kind === 'encrypted' ? factor.flow.metadata.noise : this.encoding(factor.metadata))
+    return 0.5 * (this.program.parameters.logN + Math.log2(terms)) + noiseOf(x) + noiseOf(weight)
   }
 
   private product(a: Factor, b: Factor): CiphertextMetadata {
     const { rules } = this.program
-    if (a.kind === 'clear') return rules.multiplyPlain('product', encrypted(b), a.metadata)
+    if (a.kind === 'clear') return rules.multiplyPlain('product', encrypted(b).metadata, a.metadata)
     return b.kind === 'clear'
-      ? rules.multiplyPlain('product', a.metadata, b.metadata)
-      : rules.multiply('product', a.metadata, b.metadata, false)
+      ? rules.multiplyPlain('product', a.flow.metadata, b.metadata)
+      : rules.multiply('product', a.flow.metadata, b.flow.metadata, false)
   }
 
   private relinearized(product: CiphertextMetadata): CiphertextMetadata {
@@ -106,12 +185,18 @@ class Walk {
   }
 }
 
-const added = (state: CiphertextMetadata, ...noises: number[]): CiphertextMetadata => ({
-  ...state,
-  noise: combineNoise(state.noise, ...noises)
-})
+const silent = (metadata: CiphertextMetadata): CiphertextMetadata => ({ ...metadata, noise: Number.NEGATIVE_INFINITY })
 
-function encrypted(factor: Factor): CiphertextMetadata {
+const atLevel = (flow: Flow, level: number): Flow => ({ ...flow, metadata: { ...flow.metadata, level } })
+
+/** Independent errors come in. */
+function added(flow: Flow, ...noises: number[]): Flow {
+  const metadata = { ...flow.metadata, noise: combineNoise(flow.metadata.noise, ...noises) }
+  if (!flow.square) return { metadata }
+  return { metadata, square: { ...flow.square, rest: combineNoise(flow.square.rest, ...noises) } }
+}
+
+function encrypted(factor: Factor): Flow {
   if (factor.kind === 'clear') throw new RangeError('both factors are clear')
-  return factor.metadata
+  return factor.flow
 }

@@ -64,7 +64,7 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     throw new InvalidPlanError('batchBlocksPerPass', `${core.batchBlocksPerPass} of ${batchBlocks}`)
   }
   const inputs = { count: program.inputsPerBlock, level: core.inputLevel, scale: core.inputScale, magnitude: architecture.input.magnitude }
-  const result = walkNoise(program, parties, inputs).at(-1)!
+  const result = walkNoise(program, parties, inputs).sent
   const { output } = program
   const flooded = noiseAfterFlooding(noise, parameters.logN, result.noise, { ...core, shares: switchShares(parties, core.operands) })
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {

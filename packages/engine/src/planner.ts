@@ -9,6 +9,7 @@ import { maximumLogQP, NoiseModel, Parameters } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from './architecture.js'
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InfeasiblePlanError, InvalidInputError, InvalidPlanError } from './errors.js'
+import { gainOf } from './gains.js'
 import { factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
 import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
 import { nextPowerOfTwo } from './packing/layout.js'
@@ -276,19 +277,28 @@ class Search {
     }
     const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE)
     const operations: ScheduledOperation[] = []
+    // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before a square
     let gain = 0
+    let argument: number | undefined
     for (let index = architecture.layers.length - 1; index >= 0; index--) {
       const layer = architecture.layers[index]!
+      const packing = packings[index]!
       const minimum = entering(noise.rounding(1), index + 1) + gain - budget
       let weightMinimum = 0
       let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
-      if (layer.kind === 'affine') {
-        const terms = 0.5 * Math.log2(summedTerms(packings[index]!))
-        weightMinimum = made(settings.weights) + magnitudes[index]! + terms + gain - budget
+      if (layer.kind === 'affine' && packing.kind !== 'square') {
+        const before = architecture.layers[index - 1]
+        const argumentMagnitude = before?.kind === 'square' ? 2 ** magnitudes[index - 1]! : 0
+        const gains = gainOf(layer, packing, 2 ** magnitudes[index]!, argumentMagnitude)
+        weightMinimum = made(settings.weights) + gains.weights + gain - budget
         weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
         maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude)
-        gain += Math.log2(layer.weightMagnitude) + terms
-      } else gain += 1 + magnitudes[index]!
+        argument = gain + gains.argument
+        gain += gains.input
+      } else {
+        gain = argument ?? gain + 1 + magnitudes[index]!
+        argument = undefined
+      }
       operations.unshift({
         kind: layer.kind,
         magnitudeIn: magnitudes[index]!,
@@ -422,11 +432,4 @@ class Search {
 function scaleNear(bits: number): number {
   const exponent = Math.floor(bits)
   return 2 ** exponent * (1 + Math.ceil((2 ** (bits - exponent) - 1) * 16) / 16)
-}
-
-/** Products that are summed in one slot of the result, counted as the tracker counts them. */
-function summedTerms(packing: LayerPacking): number {
-  if (packing.kind === 'taps') return packing.taps
-  if (packing.kind === 'square') return 1
-  return (packing.products / packing.outputBlocks) * 2 ** packing.folds.length
 }

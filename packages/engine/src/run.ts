@@ -2,12 +2,14 @@
  * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
  * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
  */
-import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
+import { Ciphertext, type Evaluator, type EvaluatorCiphertext, type EvaluatorPlaintext } from '@slytherin/ckks'
 import { PlanMismatchError } from './errors.js'
+import { walkNoise } from './noise-walk.js'
 import { factorsOf, type OperandKind } from './operands.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledDiagonals, CompiledRefresh, CompiledSquare, CompiledStep, CompiledTaps, Program } from './program.js'
+import { SimulatorEvaluator } from './simulator.js'
 import { scalarWeights } from './step-costs.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
@@ -160,6 +162,8 @@ class Runner {
   private readonly evaluator: Evaluator
   private readonly total: number
   private done = 0
+  /** log2 of the error after every step that the public bounds allow */
+  private readonly claims: readonly number[]
   private lastYield = performance.now()
   private prefetched: { readonly index: number; readonly weight: Promise<Operand> } | undefined
 
@@ -169,6 +173,7 @@ class Runner {
     private readonly options: RunOptions
   ) {
     this.evaluator = options.evaluator
+    this.claims = walkNoise(program, plan.parties, plan.inputs).claims
     const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
     const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' ? step.blocksIn : 0), 0)
     this.total = passes * program.weights.length + plan.batchBlocks * other + passes * plan.refreshes.length
@@ -242,9 +247,8 @@ class Runner {
       const weight = await this.weight(step.firstWeight + offset)
       if (item.kind === 'bias') {
         for (let block = 0; block < results.length; block++) {
-          for (const sum of sums[block]!) results[block]!.push(await this.finish(step, sum!, weight))
+          for (let part = item.from; part < item.to; part++) results[block]!.push(await this.finish(step, sums[block]![part]!, weight))
         }
-        sums = []
       } else {
         if (item.tap === 0) sums = results.map(() => new Array<EvaluatorCiphertext | undefined>(packing.blocksPerGroup).fill(undefined))
         for (let block = from; block < to; block++) {
@@ -366,7 +370,7 @@ class Runner {
           if (term.kind === 'diagonal') operands.push((await rotated[block]!.get(term.inputBlock, 0)) as EvaluatorCiphertext)
         }
         const sum = this.scope.keep(combiner.linearCombination(operands, coefficients, { scale: step.step.weightScale, constant }))
-        results[block]!.push(this.rescaled(sum, step))
+        results[block]!.push(this.claimed(this.rescaled(sum, step), step))
         for (let used = first; used < offset; used++) rotated[block]!.used(used)
         await this.breathe()
       }
@@ -433,9 +437,18 @@ class Runner {
     await this.breathe()
     if (isCiphertext(bias)) {
       this.evaluator.addInPlace(result, bias)
-      return this.evaluator.withMagnitude(result, step.step.magnitude)
+      return this.claimed(this.evaluator.withMagnitude(result, step.step.magnitude), step)
     }
-    return this.evaluator.withMagnitude(this.replace(result, this.evaluator.addPlain(result, bias)), step.step.magnitude)
+    return this.claimed(
+      this.evaluator.withMagnitude(this.replace(result, this.evaluator.addPlain(result, bias)), step.step.magnitude),
+      step
+    )
+  }
+
+  /** Lowers the tracked noise to what the norms of the architecture allow. */
+  private claimed(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals): EvaluatorCiphertext {
+    const noise = this.claims[step.index]!
+    return ciphertext.noise <= noise ? ciphertext : this.replace(ciphertext, withNoise(this.evaluator, ciphertext, noise))
   }
 
   private rescaled(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals | CompiledSquare): EvaluatorCiphertext {
@@ -557,6 +570,15 @@ class Runner {
     this.lastYield = performance.now()
     this.options.signal?.throwIfAborted()
   }
+}
+
+/** A copy whose tracked noise is `noise`. */
+function withNoise(evaluator: Evaluator, ciphertext: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+  if (evaluator instanceof SimulatorEvaluator) return evaluator.withNoise(ciphertext, noise)
+  using stored = evaluator.store(ciphertext)
+  const { level, scale, magnitude } = ciphertext
+  // shares its polynomials with `stored`, which owns them
+  return evaluator.load(new Ciphertext(stored.components, { level, scale, noise, magnitude }))
 }
 
 /** Whether an evaluator sums multiples of ciphertexts in one go. */

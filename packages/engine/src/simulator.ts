@@ -17,6 +17,7 @@ import {
   type EvaluatorPlaintext,
   galoisElementOf,
   MissingKeyError,
+  metadataOf,
   NoiseModel,
   type Parameters,
   type SlotValues
@@ -296,6 +297,11 @@ export class SimulatorEvaluator implements Evaluator {
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
     simulated(a).replace(slotsOf(a), a.noise, this.rules.withMagnitude(bound))
     return a
+  }
+
+  /** A copy whose tracked noise is `noise`. */
+  withNoise(a: EvaluatorCiphertext, noise: number): SimulatedCiphertext {
+    return this.make('withNoise', slotsOf(a), { ...metadataOf(a), noise })
   }
 
   dispose(): void {

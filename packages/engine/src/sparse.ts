@@ -111,6 +111,17 @@ export class SparseMatrix {
     return 0
   }
 
+  /** Largest over all rows of Σ term(value, column) over the entries of a row. */
+  largestRow(term: (value: number, column: number) => number): number {
+    let largest = 0
+    for (let row = 0; row < this.rows; row++) {
+      let sum = 0
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) sum += term(this.values[k]!, this.index[k]!)
+      largest = Math.max(largest, sum)
+    }
+    return largest
+  }
+
   get largest(): number {
     return this.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)
   }

@@ -5,7 +5,7 @@
  *   y = Σ_tap w_tap ⊙ x_tap + c
  *
  * with no rotation and one relinearisation. Positions are arranged so that every block of a channel group sees the same channel at the same place: one ciphertext
- * w_tap serves all blocks.
+ * w_tap serves all blocks. Positions that hold nothing stay zero.
  *
  * Arrangements: `blocks`, channel-major with ⌊width / channels⌋ spatial positions of every channel to a block; `chunks`, a single block in the order that the
  * following layer likes best (see `chunkedLayout`).
@@ -18,7 +18,8 @@ export type TapArrangement = { readonly kind: 'blocks' } | { readonly kind: 'chu
 
 export type TapItem =
   | { readonly kind: 'tap'; readonly group: number; readonly tap: number }
-  | { readonly kind: 'bias'; readonly group: number }
+  /** of the blocks from..to-1 of the group: a last block with positions to spare has a bias of its own, zero there */
+  | { readonly kind: 'bias'; readonly group: number; readonly from: number; readonly to: number }
 
 export class TapsPacking {
   readonly kind = 'taps'
@@ -68,8 +69,17 @@ export class TapsPacking {
     }
     this.items = Array.from({ length: this.channelGroups }, (_, group): TapItem[] => [
       ...Array.from({ length: this.taps }, (_, tap): TapItem => ({ kind: 'tap', group, tap })),
-      { kind: 'bias', group }
+      ...this.biases(group, positions)
     ]).flat()
+  }
+
+  private biases(group: number, positions: number): TapItem[] {
+    const last = this.blocksPerGroup
+    if (last === 1 || positions % this.positionsPerBlock === 0) return [{ kind: 'bias', group, from: 0, to: last }]
+    return [
+      { kind: 'bias', group, from: 0, to: last - 1 },
+      { kind: 'bias', group, from: last - 1, to: last }
+    ]
   }
 
   get outputBlocks(): number {
@@ -102,7 +112,9 @@ export class TapsPacking {
     return Float64Array.from({ length: this.width }, (_, place) => {
       const channel = this.channelAt(item.group, place)
       if (channel < 0) return 0
-      return item.kind === 'bias' ? convolution.bias[channel]! : convolution.kernel[channel * this.taps + item.tap]!
+      if (item.kind === 'tap') return convolution.kernel[channel * this.taps + item.tap]!
+      const held = this.output.blocks[item.group * this.blocksPerGroup + item.from]![place]!
+      return held < 0 ? 0 : convolution.bias[channel]!
     })
   }
 

@@ -1,0 +1,82 @@
+import { architectureOf, calibrate, KERNEL_COSTS, plan } from '@slytherin/engine'
+import { type Kernel, loadKernel } from '@slytherin/ring'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { largestDifference, networkOf, testSamples } from './data.ts'
+import { runEncrypted } from './encrypted.ts'
+import { architectureFor, simulate } from './simulate.ts'
+
+/** Calibrated on images that no test evaluates. */
+function calibrated(name: string, count = 64) {
+  const network = networkOf(name)
+  return architectureOf(network, calibrate(network, testSamples(name, count, 5000)))
+}
+
+const common = { data: 'encrypted', weights: 'encrypted', parties: 3 } as const
+
+describe('norms from calibration', () => {
+  test('hold for other images', () => {
+    const name = 'cryptonet-square'
+    const stated = calibrate(networkOf(name), testSamples(name, 64, 5000)).norms!
+    const seen = calibrate(networkOf(name), testSamples(name, 64), { margin: 1 }).norms!
+    stated.forEach((norms, index) => {
+      expect(norms === null).toBe(networkOf(name).layers[index]!.kind !== 'affine')
+      if (!norms) return
+      expect(seen[index]!.input).toBeLessThan(norms.input)
+      if (norms.gain !== undefined) expect(seen[index]!.gain!).toBeLessThan(norms.gain)
+      if (norms.window !== undefined) expect(norms.window).toBeLessThan(norms.input)
+    })
+  })
+
+  test('make plans cheaper than maxima do', () => {
+    const options = { ...common, batch: 16, minimumRefreshes: 0, costModel: { ...KERNEL_COSTS, roundTrip: 10 } }
+    const [byNorms, byMaxima] = [plan(calibrated('cryptonet-square'), options), plan(architectureFor('cryptonet-square'), options)]
+    expect(byNorms.parameters.primes.length).toBeLessThan(byMaxima.parameters.primes.length)
+    expect(byNorms.precision.relativeError).toBeLessThanOrEqual(0.005)
+    expect(byNorms.refreshes.length).toBe(0)
+  })
+
+  test('make networks of twenty layers possible, which maxima do not', async () => {
+    const name = 'nn20-square'
+    const made = plan(calibrated(name), { ...common, batch: 1, logN: 14 })
+    expect(made.precision.relativeError).toBeLessThanOrEqual(0.005)
+    const samples = testSamples(name, 1)
+    const { logits, outputs, evaluator } = await simulate(made, networkOf(name), samples)
+    samples.forEach((sample, row) => {
+      expect(largestDifference(logits[row]!, networkOf(name).forward(sample))).toBeLessThan(1e-6)
+    })
+    expect(evaluator.live).toBe(0)
+    expect(Math.max(...outputs.map(output => output.noise))).toBeLessThanOrEqual(made.output.noise + 1e-6)
+    expect(() => plan(architectureFor(name), { ...common, batch: 1, logN: 14 })).toThrow(/no plan/)
+  })
+})
+
+describe('claims against measured noise', () => {
+  let kernel: Kernel
+  beforeAll(async () => {
+    kernel = await loadKernel()
+  })
+
+  test.each([
+    ['cryptonet-square', { data: 'encrypted', weights: 'encrypted' }],
+    ['cryptonet-slytherin', { data: 'encrypted', weights: 'clear' }],
+    ['cryptonet-square', { data: 'clear', weights: 'encrypted' }]
+  ] as const)('%s, %o: what is claimed is more than what is measured, and not much more', async (name, operands) => {
+    const batch = 1
+    const made = plan(calibrated(name), { ...operands, batch, parties: 1, logN: 14 })
+    const samples = testSamples(name, batch)
+    const { logits, trackedNoise } = await runEncrypted(made, networkOf(name), samples, kernel, 'kernel')
+    let sum = 0
+    samples.forEach((sample, row) => {
+      networkOf(name)
+        .forward(sample)
+        .forEach((value, k) => {
+          sum += (value - logits[row]![k]!) ** 2
+        })
+    })
+    const measured = Math.sqrt(sum / (batch * made.output.features))
+    const claimed = 2 ** (trackedNoise + 0.5 * (made.parameters.logN - 1)) / made.output.scale
+    expect(measured).toBeLessThan(claimed)
+    expect(measured).toBeGreaterThan(claimed / 64)
+    expect(trackedNoise).toBeLessThanOrEqual(made.output.noise + 1e-6)
+  })
+})
