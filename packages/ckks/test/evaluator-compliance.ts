@@ -156,7 +156,7 @@ export function evaluatorCompliance(implementation: Implementation, options: Com
     it('adds a plaintext', () => {
       scope(keep => {
         const a = keep(evaluator.load(X))
-        const p = keep(evaluator.plaintext(y, a))
+        const p = keep(evaluator.plaintext(y, { level: a.level, scale: a.scale }))
         verify(keep(evaluator.addPlain(a, p)), plus(x, y))
       })
     })

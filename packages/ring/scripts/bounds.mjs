@@ -13,7 +13,10 @@ const arithmetic = fused => {
   return { product: a => 0.5 + check(a) / (fused ? 32 : 16), reduce: a => (check(a) < limit ? 0.5 : Number.NaN) }
 }
 
-/** Largest |input|/q the forward transform takes: base extensions hand it unreduced values. */
+/**
+ * Largest |input|/2^49 the forward transform takes: base extensions hand it unreduced values. The limits above are absolute, and what a product or
+ * reduction leaves is in proportion to its modulus, so in units of 2^49 all of this holds for smaller moduli too.
+ */
 export const FORWARD_INPUT_BOUND = 2
 
 /** Fused builds: the middle passes (log2 of m, the roots known before them) that reduce their butterflies' first input. The fallback reduces in all. */

@@ -284,7 +284,7 @@ export function generateTransform({ paired, fused }) {
     `if (logN & 1) { forwardMiddle2(to, ${call}); m = 8 }`,
     `for (; m <= N >> 4; m <<= 2) { ${reducing} }`,
     '}',
-    '/** Forward transform of a row, |from| <= 2q, out of place or in place. Output balanced. */',
+    '/** Forward transform of a row, |from| <= 2^50, out of place or in place. Output balanced. */',
     'export function forward(to: usize, from: usize, block: usize): void {',
     ...constants,
     'forwardPasses(to, from, block)',

@@ -7,7 +7,7 @@
  * result is right for every x, and modulo a further prime it costs one product fewer than the number of digits.
  */
 
-import { balance, invertModulo } from './modulus.js'
+import { balance, invertModulo, MAXIMUM_MODULUS_BITS } from './modulus.js'
 import type { Ring } from './ring.js'
 
 /** A constant and its quotient by the modulus, as kernel functions take it. */
@@ -31,9 +31,10 @@ export function writeConstants(ring: Ring, address: number, values: readonly big
   ring.kernel.doubles(address, pairs.length).set(pairs)
 }
 
-/** The largest unreduced term of a combination, units of q (assembly/combine.ts), and what `forward` takes. */
+/** The largest unreduced term of a combination, units of q (assembly/combine.ts). */
 const TERM_BOUND = 0.54
-const FORWARD_INPUT_BOUND = 2
+/** What `forward` takes, whatever the modulus: all its bounds are absolute, and are worked out for the largest (scripts/bounds.mjs). */
+const FORWARD_INPUT_BOUND = 2 * 2 ** MAXIMUM_MODULUS_BITS
 
 /** The constants of one source basis; those of a target are made when first used. */
 export class BaseExtension {
@@ -92,8 +93,9 @@ export class BaseExtension {
    * First half, once per polynomial: the digits. The first is the first row itself, so the rows must stay until the second half is done.
    *
    * @param rows addresses of the source rows, coefficient domain
+   * @returns for `select`, when several polynomials take turns
    */
-  prepare(rows: readonly number[], scratch: number): void {
+  prepare(rows: readonly number[], scratch: number): readonly number[] {
     const { ring, count } = this
     const { kernel } = ring
     const digits = new Uint32Array(kernel.memory.buffer, this.#memory, count)
@@ -103,6 +105,12 @@ export class BaseExtension {
       kernel.exports.mixedRadixDigit(to, rows[i]!, this.#memory, i, this.#garner(i), ring.N, ring.block(this.source[i]!))
       digits[i] = to
     }
+    return [...digits]
+  }
+
+  /** Goes on with a polynomial prepared before. */
+  select(prepared: readonly number[]): void {
+    new Uint32Array(this.ring.kernel.memory.buffer, this.#memory, this.count).set(prepared)
   }
 
   /** Second half, per target: x mod the modulus `target` into the row at `out`, balanced. */
@@ -111,15 +119,15 @@ export class BaseExtension {
   }
 
   /**
-   * Second half for a row that is transformed next, which takes residues up to 2q: nothing is computed that need not be.
+   * Second half for a row that is transformed next, which takes numbers up to 2^50: nothing is computed that need not be.
    *
    * @param scratch row that may be written
    * @returns the address of the residues: `scratch`, or the source row itself
    */
   extendForTransform(scratch: number, target: number): number {
     const { ring, count } = this
-    const first = ring.moduli[this.source[0]!]!.number / 2 / ring.moduli[target]!.number
-    const small = first + (count - 1) * TERM_BOUND <= FORWARD_INPUT_BOUND
+    const first = ring.moduli[this.source[0]!]!.number / 2
+    const small = first + (count - 1) * TERM_BOUND * ring.moduli[target]!.number <= FORWARD_INPUT_BOUND
     if (small && count === 1) return new Uint32Array(ring.kernel.memory.buffer, this.#memory, 1)[0]!
     this.#combine(scratch, target, !small)
     return scratch

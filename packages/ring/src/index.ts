@@ -5,7 +5,7 @@
 
 export * from './errors.js'
 export { Kernel, type KernelOptions, type KernelVariant, loadKernel } from './kernel.js'
-export type { ComponentPair } from './key-switch.js'
+export type { ComponentPair, KeySwitchFinish, PolynomialPair } from './key-switch.js'
 export { balance, invertModulo, MAXIMUM_MODULUS_BITS, Modulus, powerModulo } from './modulus.js'
 export { type Domain, Polynomial } from './polynomial.js'
 export { findNttPrimes, isPrime } from './primes.js'

@@ -28,7 +28,10 @@ import {
   decompose,
   decomposeInnerProduct,
   innerProduct,
-  multiplyAccumulate
+  type KeySwitchFinish,
+  multiplyAccumulate,
+  type PolynomialPair,
+  switchKeys
 } from './key-switch.js'
 import { balance, MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
 import { type Domain, Polynomial } from './polynomial.js'
@@ -371,22 +374,34 @@ export class Ring implements Disposable {
   }
 
   /**
-   * `decompose` for every digit and `innerProduct` with one key, row by row, so that the digits never leave the cache:
-   * (out0, out1) = Σ_j [a]_{D_j}·(keys[j].b, keys[j].a), ntt domain. For a polynomial that meets one key only.
+   * `decompose` for every digit and `innerProduct` with each key, row by row, so that the digits never leave the cache:
+   * out[r] = σ_r( Σ_j [a]_{D_j}·(keys[r][j].b, keys[r][j].a) + addends ), ntt domain.
    *
-   * @param coefficients a in the coefficient domain
-   * @param transformed a in the ntt domain
    * @param digitIndices the moduli of each digit
    */
   decomposeInnerProduct(
-    out0: Polynomial,
-    out1: Polynomial,
-    coefficients: Polynomial,
-    transformed: Polynomial,
+    out: readonly PolynomialPair[],
+    a: Polynomial,
     digitIndices: readonly (readonly number[])[],
-    keys: readonly { readonly b: Polynomial; readonly a: Polynomial }[]
+    keys: readonly (readonly { readonly b: Polynomial; readonly a: Polynomial }[])[],
+    finish: KeySwitchFinish = {}
   ): void {
-    decomposeInnerProduct(this, out0, out1, coefficients, transformed, digitIndices, keys)
+    decomposeInnerProduct(this, out, a, digitIndices, keys, finish)
+  }
+
+  /**
+   * Whole key switches of one polynomial under several keys: the inner products over out's rows and `drop`, divided as by `divideAndRound`, row by row:
+   * out[r] = σ_r( round(Σ_j [a]_{D_j}·(keys[r][j].b, keys[r][j].a) / Π drop) + addends ), ntt domain.
+   */
+  switchKeys(
+    out: readonly PolynomialPair[],
+    a: Polynomial,
+    digitIndices: readonly (readonly number[])[],
+    keys: readonly (readonly { readonly b: Polynomial; readonly a: Polynomial }[])[],
+    drop: readonly number[],
+    finish: KeySwitchFinish = {}
+  ): void {
+    switchKeys(this, out, a, digitIndices, keys, drop, finish)
   }
 
   /** (out0, out1) = (Σ_j digits[j]·keys[j].b, Σ_j digits[j]·keys[j].a), ntt domain, reduced once. */

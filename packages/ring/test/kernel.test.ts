@@ -26,7 +26,7 @@ function outputsOf(kernel: Kernel): Uint8Array[] {
     { b, a: c },
     { b: inputs[3]!, a: inputs[4]! }
   ]
-  ring.decomposeInnerProduct(u, v, coefficients, a, [[0, 1], [2]], key)
+  ring.decomposeInnerProduct([[u, v]], a, [[0, 1], [2]], [key])
   const tensor = [blank(), blank(), blank()]
   ring.multiplyAccumulate(tensor, [{ a: [a, b], b: [c, u] }])
   const low = ring.divideAndRound(blank([0, 1]), u, [2, 3])

@@ -255,17 +255,50 @@ describe.each(VARIANTS)('fused kernels (%s)', variant => {
     const parts = digits.map(digit => ring.decompose(ring.allocate(rows, 'ntt'), coefficients, c, digit))
     const [u, v] = [ring.allocate(rows, 'ntt'), ring.allocate(rows, 'ntt')]
     ring.innerProduct(u, v, parts, keys)
-    // the same row by row
-    const [r, t] = [ring.allocate(rows, 'coefficient'), ring.allocate(rows, 'coefficient')]
-    ring.decomposeInnerProduct(r, t, coefficients, c, digits, keys)
-    expect([r.domain, t.domain]).toEqual(['ntt', 'ntt'])
-    expect(ring.encodeWords(r)).toEqual(ring.encodeWords(u))
-    expect(ring.encodeWords(t)).toEqual(ring.encodeWords(v))
-    expect(() => ring.decomposeInnerProduct(r, t, coefficients, c, digits, keys.slice(1))).toThrow(LengthMismatchError)
-    expect(() => ring.decomposeInnerProduct(r, r, coefficients, c, digits, keys)).toThrow(AliasError)
-    expect(() => ring.decomposeInnerProduct(r, c, coefficients, c, digits, keys)).toThrow(BasisMismatchError)
-    expect(() => ring.decomposeInnerProduct(r, keys[0]!.a, coefficients, c, digits, keys)).toThrow(AliasError)
-    expect(() => ring.decomposeInnerProduct(r, t, c, c, digits, keys)).toThrow(DomainMismatchError)
+    // the same row by row, for two keys
+    const other2 = [...keys.slice(1), keys[0]!]
+    const [u2, v2] = [ring.allocate(rows, 'ntt'), ring.allocate(rows, 'ntt')]
+    ring.innerProduct(u2, v2, parts, other2)
+    const pair = (indices: readonly number[]) => [ring.allocate(indices, 'coefficient'), ring.allocate(indices, 'coefficient')] as const
+    const one = [pair(rows)]
+    const sums = [...one, pair(rows)]
+    const bytes = (polynomials: readonly Polynomial[]) => polynomials.map(p => ring.encodeWords(p))
+    ring.decomposeInnerProduct(sums, c, digits, [keys, other2])
+    expect(sums.flat().every(p => p.domain === 'ntt')).toBe(true)
+    expect(bytes(sums.flat())).toEqual(bytes([u, v, u2, v2]))
+    const r = one[0]![0]
+    expect(() => ring.decomposeInnerProduct(one, c, digits, [keys, other2])).toThrow(LengthMismatchError)
+    expect(() => ring.decomposeInnerProduct(one, c, digits, [keys.slice(1)])).toThrow(LengthMismatchError)
+    expect(() => ring.decomposeInnerProduct([[r, r]], c, digits, [keys])).toThrow(AliasError)
+    expect(() => ring.decomposeInnerProduct([[r, c]], c, digits, [keys])).toThrow(BasisMismatchError)
+    expect(() => ring.decomposeInnerProduct([[r, keys[0]!.a]], c, digits, [keys])).toThrow(AliasError)
+    expect(() => ring.decomposeInnerProduct(one, coefficients, digits, [keys])).toThrow(DomainMismatchError)
+    // and divided, with and without addends
+    const divided = (p: Polynomial, addend?: Polynomial) => ring.divideAndRound(ring.allocate(chain, 'ntt'), p, specials, addend)
+    const switched = [pair(chain), pair(chain)]
+    ring.switchKeys(switched, c, digits, [keys, other2], specials)
+    expect(switched.flat().every(p => p.domain === 'ntt')).toBe(true)
+    expect(bytes(switched.flat())).toEqual(bytes([u, v, u2, v2].map(p => divided(p))))
+    ring.switchKeys(switched, c, digits, [keys, other2], specials, { addends: [c] })
+    expect(bytes(switched.flat())).toEqual(bytes([divided(u, c), divided(v), divided(u2, c), divided(v2)]))
+    ring.switchKeys(switched, c, digits, [keys, other2], specials, { addends: [undefined, c] })
+    expect(bytes(switched.flat())).toEqual(bytes([divided(u), divided(v, c), divided(u2), divided(v2, c)]))
+    const galoisElements = [5, 1]
+    const moved = (p: Polynomial) => ring.automorphism(ring.allocate(p.indices, 'ntt'), p, 5)
+    ring.switchKeys(switched, c, digits, [keys, other2], specials, { addends: [c], galoisElements })
+    expect(bytes(switched.flat())).toEqual(bytes([moved(divided(u, c)), moved(divided(v)), divided(u2, c), divided(v2)]))
+    const plus = (p: Polynomial) => ring.add(ring.allocate(rows, 'ntt'), p, uniform(50, rows))
+    ring.decomposeInnerProduct(sums, c, digits, [keys, other2], { addends: [undefined, uniform(50, rows)], galoisElements })
+    expect(bytes(sums.flat())).toEqual(bytes([moved(u), moved(plus(v)), u2, plus(v2)]))
+    ring.switchKeys([], c, digits, [], specials)
+    expect(() => ring.switchKeys(switched, c, digits, [keys, other2], specials, { galoisElements: [5] })).toThrow(LengthMismatchError)
+    expect(() => ring.switchKeys(switched, c, digits, [keys, other2], specials, { galoisElements: [5, 2] })).toThrow()
+    const single = [pair(chain)]
+    expect(() => ring.switchKeys(single, c, digits, [keys], [chain[0]!])).toThrow(BasisMismatchError)
+    expect(() => ring.switchKeys(single, c, digits, [keys], specials, { addends: [coefficients] })).toThrow(DomainMismatchError)
+    expect(() => ring.switchKeys(switched.slice(0, 1), c, digits, [keys], specials, { addends: [switched[0]![0]] })).toThrow(AliasError)
+    const narrow = keys.map(({ b, a }) => ({ b, a: ring.copy(ring.allocate(chain, 'ntt'), a) }))
+    expect(() => ring.switchKeys(single, c, digits, [narrow], specials)).toThrow(BasisMismatchError)
     const before = ring.encodeWords(u)
     const [x, y] = [ring.allocate(chain, 'ntt'), ring.allocate(chain, 'ntt')]
     ring.divideAndRound(x, u, specials)

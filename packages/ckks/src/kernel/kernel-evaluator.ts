@@ -17,7 +17,7 @@ import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
 import { StoredKeys } from './evaluation-keys.js'
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
-import { type Decomposition, KeySwitch } from './key-switch.js'
+import { KeySwitch } from './key-switch.js'
 import { type LinearTransform, LinearTransformer } from './linear-transform.js'
 import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
 import { type Factors, Products } from './products.js'
@@ -159,10 +159,7 @@ export class KernelEvaluator implements Evaluator {
     const key = this.keys.relinearization('relinearize', own.level)
     const state = this.rules.relinearize(own, key.noise)
     const [c0, c1, c2] = own.components
-    return this.result(state, () => {
-      const { b, a } = this.keySwitch.apply(c2!, own.level, key, c0, c1)
-      return [b, a]
-    })
+    return this.result(state, () => [...this.keySwitch.apply(c2!, own.level, [key], { addends: [c0, c1] })[0]!])
   }
 
   rescale(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -186,30 +183,11 @@ export class KernelEvaluator implements Evaluator {
 
   /** One decomposition of c1 for all of them. */
   rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[] {
-    if (steps.length === 1) return [this.rotate(a, steps[0]!)]
-    const own = this.ciphertext('rotateMany', a)
-    const rotated: EvaluatorCiphertext[] = []
-    let decomposition: Decomposition | undefined
-    try {
-      for (const step of steps) {
-        const element = galoisElementOf(step, this.parameters.N)
-        if (element === 1) {
-          rotated.push(this.copy(own))
-          continue
-        }
-        const key = this.keys.galois('rotateMany', element, own.level)
-        const state = this.rules.automorphism('rotateMany', own, key.noise)
-        decomposition ??= this.keySwitch.decompose(own.components[1]!, own.level)
-        const pair = this.keySwitch.applyDecomposed(decomposition, key, own.components[0])
-        rotated.push(this.result(state, () => this.keySwitch.automorphism(pair, element)))
-      }
-    } catch (error) {
-      disposeAll(rotated)
-      throw error
-    } finally {
-      decomposition?.dispose()
-    }
-    return rotated
+    return this.automorphisms(
+      'rotateMany',
+      a,
+      steps.map(step => galoisElementOf(step, this.parameters.N))
+    )
   }
 
   conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -239,12 +217,28 @@ export class KernelEvaluator implements Evaluator {
   }
 
   private automorphism(operation: string, a: EvaluatorCiphertext, element: number): EvaluatorCiphertext {
+    return this.automorphisms(operation, a, [element])[0]!
+  }
+
+  /** σ(c0 + b, a) per element, with (b, a) switched under the key that is kept under σ^-1. */
+  private automorphisms(operation: string, a: EvaluatorCiphertext, elements: readonly number[]): EvaluatorCiphertext[] {
     const own = this.ciphertext(operation, a)
-    if (element === 1) return this.copy(own)
-    const key = this.keys.galois(operation, element, own.level)
-    const state = this.rules.automorphism(operation, own, key.noise)
+    const moved = elements.filter(element => element !== 1)
+    const keys = moved.map(element => this.keys.galois(operation, element, own.level))
+    const states = keys.map(key => this.rules.automorphism(operation, own, key.noise))
     const [c0, c1] = own.components
-    return this.result(state, () => this.keySwitch.automorphism(this.keySwitch.apply(c1!, own.level, key, c0), element))
+    const pairs = this.keySwitch.apply(c1!, own.level, keys, { addends: [c0], galoisElements: moved })
+    let next = 0
+    try {
+      return mapAll(elements, element => {
+        if (element === 1) return this.copy(own)
+        const k = next++
+        return this.result(states[k]!, () => [...pairs[k]!])
+      })
+    } catch (error) {
+      disposeAll(pairs.slice(next).flat())
+      throw error
+    }
   }
 
   private product(operation: string, x: KernelCiphertext, y: KernelCiphertext | KernelPlaintext): KernelCiphertext {

@@ -5,39 +5,18 @@
  *   inner product    (B, A) = Σ_j D_j · (b_j, a_j)                                            over Q_l·P
  *   divide by P      (b, a) = round((B, A) / P)                                               over Q_l
  *
- * The digits depend on c alone, so one decomposition serves any number of keys (hoisting). α = 1 is SEAL's gadget. The automorphism of a rotation commutes
+ * The digits depend on c alone, so one decomposition serves any number of keys (hoisting). The ring computes all three steps row by row, so that digits are never
+ * stored. α = 1 is SEAL's gadget. The automorphism of a rotation commutes
  * with everything above: digits are centred, so σ(D_j(c)) = D_j(σ(c)). Galois keys are therefore kept under σ^-1 (`evaluation-keys.ts`) and
  *
  *   Σ_j D_j(σ(c))·key_j = σ( Σ_j D_j(c)·σ^-1(key_j) ) ,
  *
  * one permutation of two polynomials instead of one of d.
  */
-import type { Polynomial } from '@slytherin/ring'
+import type { KeySwitchFinish, Polynomial, PolynomialPair } from '@slytherin/ring'
 import type { Context } from '../context.js'
 import type { KeySwitchKey } from '../keys.js'
-import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
-
-/** The digits of one polynomial, ntt domain over Q_l·P. */
-export class Decomposition implements Disposable {
-  constructor(
-    readonly digits: readonly Polynomial[],
-    readonly level: number
-  ) {}
-
-  dispose(): void {
-    for (const digit of this.digits) digit.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
-  }
-}
-
-/** A pair of polynomials. */
-export interface Pair {
-  readonly b: Polynomial
-  readonly a: Polynomial
-}
+import { blank, disposeAll, into, mapAll } from './memory.js'
 
 export class KeySwitch {
   private readonly specialIndices: readonly number[]
@@ -46,84 +25,56 @@ export class KeySwitch {
     this.specialIndices = context.parameters.specialIndices()
   }
 
-  /** @param c ntt domain over q_0 … q_level */
-  decompose(c: Polynomial, level: number): Decomposition {
-    const { ring, parameters } = this.context
-    const extended = parameters.keyIndices(level)
-    const coefficients = c.clone()
-    try {
-      ring.inverseNtt(coefficients)
-      const indices = Array.from({ length: parameters.digits(level) }, (_, digit) => parameters.digitIndices(digit, level))
-      const digits = mapAll(indices, own => into(blank(ring, extended), out => ring.decompose(out, coefficients, c, own)))
-      return new Decomposition(digits, level)
-    } finally {
-      coefficients.dispose()
-    }
-  }
-
-  /** Σ_j D_j·(b_j, a_j) over Q_l·P. The key's level is at least the decomposition's. */
-  innerProduct({ digits, level }: Decomposition, key: KeySwitchKey): Pair {
-    const { ring, parameters } = this.context
-    const [b, a] = this.pair(parameters.keyIndices(level))
-    ring.innerProduct(b, a, digits, key.digits.slice(0, digits.length))
-    return { b, a }
-  }
-
-  /** round(x / P) [+ addend] over Q_level. */
-  divideByP(x: Polynomial, level: number, addend?: Polynomial): Polynomial {
-    const { ring, parameters } = this.context
-    return into(blank(ring, parameters.ciphertextIndices(level)), out => ring.divideAndRound(out, x, this.specialIndices, addend))
-  }
-
   /**
-   * (addendB + b, addendA + a), a pair that stands for c·s' plus the addends.
+   * σ_r(b + addend, a + addend) per key.
    *
    * @param c ntt domain over q_0 … q_level
+   * @param keys for this level or higher ones
+   * @param finish addends over q_0 … q_level, automorphisms
    */
-  apply(c: Polynomial, level: number, key: KeySwitchKey, addendB?: Polynomial, addendA?: Polynomial): Pair {
-    return this.divide(this.decomposeInnerProduct(c, level, key), level, addendB, addendA)
-  }
-
-  /** Σ_j D_j(c)·(b_j, a_j) over Q_l·P, for a polynomial that meets this key only: the digits never leave the cache. */
-  decomposeInnerProduct(c: Polynomial, level: number, key: KeySwitchKey): Pair {
+  apply(c: Polynomial, level: number, keys: readonly KeySwitchKey[], finish: KeySwitchFinish = {}): PolynomialPair[] {
     const { ring, parameters } = this.context
-    const digits = Array.from({ length: parameters.digits(level) }, (_, digit) => parameters.digitIndices(digit, level))
-    const coefficients = c.clone()
+    const digits = this.digits(level)
+    return this.pairs(keys.length, parameters.ciphertextIndices(level), out =>
+      ring.switchKeys(out, c, digits, this.digitsOf(keys, digits.length), this.specialIndices, finish)
+    )
+  }
+
+  /** σ_r(B + addend, A + addend) per key, over Q_l·P. */
+  innerProducts(c: Polynomial, level: number, keys: readonly KeySwitchKey[], finish: KeySwitchFinish = {}): PolynomialPair[] {
+    const { ring, parameters } = this.context
+    const digits = this.digits(level)
+    return this.pairs(keys.length, parameters.keyIndices(level), out =>
+      ring.decomposeInnerProduct(out, c, digits, this.digitsOf(keys, digits.length), finish)
+    )
+  }
+
+  /** round(x / P) over Q_level. */
+  divideByP(x: Polynomial, level: number): Polynomial {
+    const { ring, parameters } = this.context
+    return into(blank(ring, parameters.ciphertextIndices(level)), out => ring.divideAndRound(out, x, this.specialIndices))
+  }
+
+  /** Pairs to be overwritten by `compute`, released when it throws. */
+  private pairs(count: number, indices: readonly number[], compute: (out: PolynomialPair[]) => void): PolynomialPair[] {
+    const polynomials = mapAll(Array.from({ length: 2 * count }), () => blank(this.context.ring, indices))
     try {
-      ring.inverseNtt(coefficients)
-      const [b, a] = this.pair(parameters.keyIndices(level))
-      ring.decomposeInnerProduct(b, a, coefficients, c, digits, key.digits.slice(0, digits.length))
-      return { b, a }
-    } finally {
-      coefficients.dispose()
+      const out = Array.from({ length: count }, (_, r) => [polynomials[2 * r]!, polynomials[2 * r + 1]!] as const)
+      compute(out)
+      return out
+    } catch (error) {
+      disposeAll(polynomials)
+      throw error
     }
   }
 
-  /** As `apply`, for a polynomial already decomposed. */
-  applyDecomposed(decomposition: Decomposition, key: KeySwitchKey, addendB?: Polynomial, addendA?: Polynomial): Pair {
-    return this.divide(this.innerProduct(decomposition, key), decomposition.level, addendB, addendA)
+  private digits(level: number): number[][] {
+    const { parameters } = this.context
+    return Array.from({ length: parameters.digits(level) }, (_, digit) => parameters.digitIndices(digit, level))
   }
 
-  /** The pair itself is released. */
-  private divide(pair: Pair, level: number, addendB?: Polynomial, addendA?: Polynomial): Pair {
-    try {
-      const [b, a] = mapAll([pair.b, pair.a], (x, k) => this.divideByP(x, level, k === 0 ? addendB : addendA))
-      return { b: b!, a: a! }
-    } finally {
-      disposeAll([pair.b, pair.a])
-    }
-  }
-
-  /** (b, a) under an automorphism; the pair itself is released. */
-  automorphism({ b, a }: Pair, galoisElement: number): Polynomial[] {
-    try {
-      return mapAll([b, a], x => into(blankLike(x), out => this.context.ring.automorphism(out, x, galoisElement)))
-    } finally {
-      disposeAll([b, a])
-    }
-  }
-
-  private pair(indices: readonly number[]): [Polynomial, Polynomial] {
-    return mapAll([0, 1], () => blank(this.context.ring, indices)) as [Polynomial, Polynomial]
+  /** Below its own level, a key's last digits have nothing to do. */
+  private digitsOf(keys: readonly KeySwitchKey[], count: number): KeySwitchKey['digits'][] {
+    return keys.map(key => key.digits.slice(0, count))
   }
 }

@@ -11,7 +11,7 @@
  *
  * What is tracked as noise is the figure of the same rotations, products and sums done one after the other; the divisions left out only make it smaller.
  */
-import type { Polynomial } from '@slytherin/ring'
+import type { Polynomial, PolynomialPair } from '@slytherin/ring'
 import type { CiphertextMetadata } from '../ciphertext.js'
 import type { Context } from '../context.js'
 import type { SlotValues } from '../encoder.js'
@@ -22,8 +22,8 @@ import type { KeySwitchKey } from '../keys.js'
 import { Diagonals, type DiagonalsOptions } from './diagonals.js'
 import type { StoredKeys } from './evaluation-keys.js'
 import type { KernelCiphertext } from './kernel-ciphertext.js'
-import type { KeySwitch, Pair } from './key-switch.js'
-import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
+import type { KeySwitch } from './key-switch.js'
+import { blank, disposeAll, into, mapAll } from './memory.js'
 
 export interface LinearTransformOptions extends DiagonalsOptions {
   /** The level of the ciphertexts it will be applied to. */
@@ -122,91 +122,75 @@ export class LinearTransformer {
   /** The two components of the result. */
   apply(own: KernelCiphertext, transform: LinearTransform): Polynomial[] {
     const { level } = own
+    using stack = new DisposableStack()
     const babies = this.babies(own, transform)
-    try {
-      const total = this.pair(level, true)
+    for (const baby of babies.values()) stack.defer(() => disposeAll(baby))
+    const total = this.pair(level, true)
+    stack.defer(() => disposeAll(total))
+    for (const [giant, terms] of transform.giants) {
+      const inner = this.innerSum(terms, babies, level)
       try {
-        for (const [giant, terms] of transform.giants) {
-          const inner = this.innerSum(terms, babies, level)
-          try {
-            if (giant === 0) this.addTo(total, inner)
-            else this.addRotated(total, inner, giant, level)
-          } finally {
-            release(inner)
-          }
-        }
-        return mapAll([total.b, total.a], x => this.keySwitch.divideByP(x, level))
+        if (giant === 0) this.addTo(total, inner)
+        else this.addRotated(total, inner, giant, level)
       } finally {
-        release(total)
+        disposeAll(inner)
       }
-    } finally {
-      for (const baby of babies.values()) release(baby)
     }
+    return mapAll(total, x => this.keySwitch.divideByP(x, level))
   }
 
   /** P·rot_b(c) over Q_l·P, for every baby step b. */
-  private babies(own: KernelCiphertext, transform: LinearTransform): Map<number, Pair> {
+  private babies(own: KernelCiphertext, transform: LinearTransform): Map<number, PolynomialPair> {
     const { level } = own
     const [c0, c1] = own.components as [Polynomial, Polynomial]
     const steps = transform.diagonals.babies
-    const made = new Map<number, Pair>()
-    using stack = new DisposableStack()
-    const lifted = stack.use(this.timesP(c0, level))
+    const rotations = steps.filter(step => step !== 0)
+    using lifted = this.timesP(c0, level)
+    const finish = { addends: [lifted], galoisElements: rotations.map(step => this.element(step)) }
+    const rotated = this.keySwitch.innerProducts(
+      c1,
+      level,
+      rotations.map(step => this.key(step, level)),
+      finish
+    )
+    const made = new Map(rotations.map((step, k) => [step, rotated[k]!]))
     try {
-      if (steps[0] === 0) made.set(0, { b: lifted.clone(), a: this.timesP(c1, level) })
-      const rotations = steps.filter(step => step !== 0)
-      if (rotations.length === 0) return made
-      const decomposition = stack.use(this.keySwitch.decompose(c1, level))
-      for (const step of rotations) {
-        const { ring } = this.context
-        const switched = this.keySwitch.innerProduct(decomposition, this.key(step, level))
-        const element = this.element(step)
-        try {
-          const [b, a] = mapAll([switched.b, switched.a], (x, k) =>
-            into(blankLike(x), out => (k === 0 ? ring.automorphismOfSum(out, x, lifted, element) : ring.automorphism(out, x, element)))
-          )
-          made.set(step, { b: b!, a: a! })
-        } finally {
-          release(switched)
-        }
-      }
+      if (steps[0] === 0) made.set(0, mapAll([c0, c1], c => this.timesP(c, level)) as [Polynomial, Polynomial])
       return made
     } catch (error) {
-      for (const baby of made.values()) release(baby)
+      disposeAll([...made.values()].flat())
       throw error
     }
   }
 
-  private innerSum(terms: readonly EncodedTerm[], babies: ReadonlyMap<number, Pair>, level: number): Pair {
+  private innerSum(terms: readonly EncodedTerm[], babies: ReadonlyMap<number, PolynomialPair>, level: number): PolynomialPair {
     const sum = this.pair(level, false)
     try {
-      const pairs = terms.map(({ baby, polynomial }) => {
-        const { b, a } = babies.get(baby)!
-        return { a: [b, a], b: [polynomial] }
-      })
-      for (let k = 0; k < pairs.length; k += BATCH) this.context.ring.multiplyAccumulate([sum.b, sum.a], pairs.slice(k, k + BATCH), k > 0)
+      const pairs = terms.map(({ baby, polynomial }) => ({ a: babies.get(baby)!, b: [polynomial] }))
+      for (let k = 0; k < pairs.length; k += BATCH) this.context.ring.multiplyAccumulate(sum, pairs.slice(k, k + BATCH), k > 0)
       return sum
     } catch (error) {
-      release(sum)
+      disposeAll(sum)
       throw error
     }
   }
 
-  private addTo(total: Pair, addend: Pair): void {
-    this.context.ring.add(total.b, total.b, addend.b)
-    this.context.ring.add(total.a, total.a, addend.a)
+  private addTo(total: PolynomialPair, addend: PolynomialPair): void {
+    total.forEach((sum, component) => {
+      this.context.ring.add(sum, sum, addend[component]!)
+    })
   }
 
-  /** total += rot_G(inner): `inner.a` is divided by P to be decomposed. */
-  private addRotated(total: Pair, inner: Pair, giant: number, level: number): void {
-    const { ring } = this.context
-    using stack = new DisposableStack()
-    const c1 = stack.use(this.keySwitch.divideByP(inner.a, level))
-    const switched = this.keySwitch.decomposeInnerProduct(c1, level, this.key(giant, level))
-    stack.defer(() => release(switched))
-    ring.add(switched.b, switched.b, inner.b)
-    ring.addAutomorphism(total.b, switched.b, this.element(giant))
-    ring.addAutomorphism(total.a, switched.a, this.element(giant))
+  /** total += rot_G(inner): `inner`'s second component is divided by P to be decomposed. */
+  private addRotated(total: PolynomialPair, inner: PolynomialPair, giant: number, level: number): void {
+    using c1 = this.keySwitch.divideByP(inner[1], level)
+    const finish = { addends: [inner[0]], galoisElements: [this.element(giant)] }
+    const [switched] = this.keySwitch.innerProducts(c1, level, [this.key(giant, level)], finish)
+    try {
+      this.addTo(total, switched!)
+    } finally {
+      disposeAll(switched!)
+    }
   }
 
   /** P·c over Q_l·P: zero modulo the special primes. */
@@ -219,11 +203,10 @@ export class LinearTransformer {
     })
   }
 
-  private pair(level: number, zero: boolean): Pair {
+  private pair(level: number, zero: boolean): PolynomialPair {
     const { ring, parameters } = this.context
     const indices = parameters.keyIndices(level)
-    const [b, a] = mapAll([0, 1], () => (zero ? ring.allocate(indices, 'ntt') : blank(ring, indices)))
-    return { b: b!, a: a! }
+    return mapAll([0, 1], () => (zero ? ring.allocate(indices, 'ntt') : blank(ring, indices))) as [Polynomial, Polynomial]
   }
 
   private key(step: number, level: number): KeySwitchKey {
@@ -237,7 +220,3 @@ export class LinearTransformer {
 
 /** Products summed with one reduction. */
 const BATCH = 8
-
-function release({ b, a }: Pair): void {
-  disposeAll([b, a])
-}
