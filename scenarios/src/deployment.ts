@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, statePaths } from '@slytherin/node'
 import { stringify } from 'yaml'
-import { type PartyDescription, partiesOf, type Scenario } from './scenario.js'
+import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './scenario.js'
 
 export interface DeployedParty extends PartyDescription {
   readonly peer: string
@@ -31,7 +31,8 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
   return await Promise.all(
     parties.map(async party => {
       const file = join(party.home, 'party.yaml')
-      const { floodingBits, maximumDecryptions, minimumRefreshes } = scenario.session
+      const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes } = scenario.session
+      const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
         name: party.name,
@@ -40,10 +41,12 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
         network: { listen: party.addresses },
         roster,
         session: {
-          batch: scenario.batch ?? scenario.images,
+          data,
+          weights,
+          batch,
           floodingBits,
           minimumRefreshes,
-          queries: Math.ceil(scenario.images / (scenario.batch ?? scenario.images)),
+          queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
         },
         ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration: { manifest: scenario.manifest } } : {}),

@@ -12,6 +12,7 @@ const EXIT_USAGE = 2
 interface CommandLine {
   parties?: number
   images?: number
+  batch?: number
   evaluator?: 'kernel' | 'seal'
   model?: string
   report?: string
@@ -29,6 +30,7 @@ const program = new Command('scenario')
   .argument('<file>', 'scenario file, for example scenarios/both-encrypted.yaml')
   .option('--parties <count>', 'number of key holders', positive)
   .option('--images <count>', 'number of samples', positive)
+  .option('--batch <count>', 'samples per query that the plan is made for', positive)
   .addOption(new Option('--evaluator <name>', 'which evaluator computes').choices(['kernel', 'seal']))
   .option('--model <file>', 'another ONNX file with the same input')
   .option('--report <file>', 'write the report as JSON')

@@ -76,8 +76,8 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     const errors = new Map<string, ErrorReport>()
     let plan: Plan | undefined
     const steps: StepReport[] = []
-    let logits: (readonly number[])[] = []
-    let predictions: readonly number[] = []
+    const logits: (readonly number[])[] = []
+    const predictions: number[] = []
     for (const party of parties) {
       const child = startParty(
         party,
@@ -89,8 +89,12 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
           else if (event.event === 'layers') steps.push(...event.steps)
           else if (event.event === 'error') errors.set(party.name, event.error)
           else if (event.event === 'result') {
-            logits = [...event.logits]
-            predictions = event.predictions
+            event.logits.forEach((row, k) => {
+              logits[(event.first ?? 0) + k] = row
+            })
+            event.predictions.forEach((prediction, k) => {
+              predictions[(event.first ?? 0) + k] = prediction
+            })
           }
         },
         line => options.onNoise?.(party.name, line)

@@ -31,11 +31,14 @@ export const scenarioSchema = z.strictObject({
   }),
   /** How many samples are asked about; `--images` overrides. */
   images: count.default(64),
-  /** Samples per query that the plan is made for; the number of images when absent. */
+  /** Samples per query that the plan is made for; the number of images when absent, in equal parts when they are very many. */
   batch: count.optional(),
   parties: z.array(partySchema).min(1),
   session: z
     .strictObject({
+      /** Clear data are at the evaluator, which then owns them; clear weights likewise. */
+      data: z.enum(['clear', 'encrypted']).default('encrypted'),
+      weights: z.enum(['clear', 'encrypted']).default('encrypted'),
       floodingBits: z.number().int().min(30).default(30),
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0)
@@ -64,6 +67,7 @@ export interface PartyDescription {
 export interface ScenarioOverrides {
   readonly parties?: number
   readonly images?: number
+  readonly batch?: number
   readonly evaluator?: 'kernel' | 'seal'
   readonly model?: string
 }
@@ -96,6 +100,7 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   scenario.manifest = resolve(here, scenario.manifest)
   scenario.model = overrides.model === undefined ? resolve(here, scenario.model) : resolve(overrides.model)
   if (overrides.images !== undefined) scenario.images = overrides.images
+  if (overrides.batch !== undefined) scenario.batch = overrides.batch
   if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator
   if (overrides.parties !== undefined) {
     const several = scenario.parties.find(party => party.count !== undefined)
@@ -103,6 +108,15 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
     several.count = overrides.parties
   }
   return scenario
+}
+
+/** A batch that fills a ciphertext of the smallest ring. */
+const LARGEST_DEFAULT_BATCH = 4096
+
+/** Samples per query, and queries. */
+export function batchesOf({ images, batch }: Scenario): { batch: number; queries: number } {
+  const size = batch ?? Math.ceil(images / Math.ceil(images / LARGEST_DEFAULT_BATCH))
+  return { batch: size, queries: Math.ceil(images / size) }
 }
 
 /** Every party of the scenario by its own name. */

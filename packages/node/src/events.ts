@@ -38,15 +38,17 @@ export type PartyEvent =
       readonly steps: readonly StepReport[]
     }
   | {
-      /** Answers that this party can read, in the order of the samples. */
+      /** Answers that this party can read, in the order of the samples: one event per batch of the plan, as they come. */
       readonly event: 'result'
+      /** Place of the first one among the samples of the call, where this party asked. */
+      readonly first?: number
       /** Peer that asked, where it was another party. */
       readonly from?: string
       readonly query?: string
       /** Class of each sample: the largest logit, or whether the only logit is positive. */
       readonly predictions: readonly number[]
       readonly logits: readonly (readonly number[])[]
-      /** From asking to reading. */
+      /** From asking the first sample to reading these. */
       readonly seconds?: number
     }
   | {

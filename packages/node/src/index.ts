@@ -13,7 +13,7 @@ export {
 export { editDistance, suggest } from './configuration/suggest.js'
 export { readIdx, readNpy, type SampleArray } from './data/array-file.js'
 export { DataFileError } from './data/errors.js'
-export { loadSamples } from './data/samples.js'
+export { loadSamples, SampleFile } from './data/samples.js'
 export {
   type ErrorReport,
   type EventListener,

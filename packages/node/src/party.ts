@@ -15,6 +15,7 @@ import {
   type Plan,
   type QueryOptions,
   type Role,
+  type SampleSource,
   type SessionSummary
 } from '@slytherin/protocol'
 import type { Logger } from 'pino'
@@ -22,7 +23,7 @@ import { CommandError, type QuerierCommand } from './commands.js'
 import { ConfigurationError } from './configuration/errors.js'
 import { keySourceOf } from './configuration/load.js'
 import type { Configuration } from './configuration/schema.js'
-import { loadSamples } from './data/samples.js'
+import { SampleFile } from './data/samples.js'
 import { type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, reportError } from './events.js'
 import { protocolFailures } from './network/failures.js'
 import { Libp2pTransport, type NetworkNotice } from './network/transport.js'
@@ -66,7 +67,7 @@ export class Party {
     private readonly identity: Identity,
     readonly transport: Libp2pTransport,
     private readonly worker: CryptographyWorker,
-    private readonly samples: Float64Array[] | undefined
+    private readonly samples: SampleFile | undefined
   ) {
     this.usage = setInterval(() => this.emit(this.usageEvent()), USAGE_INTERVAL)
   }
@@ -85,7 +86,7 @@ export class Party {
       using material = await loadKeyMaterial(keySource)
       const identity = await openIdentity(paths.identity, material)
       const roles = ownRoles(configuration, identity.peer, init.file)
-      const samples = configuration.samples === undefined ? undefined : await loadSamples(configuration.samples)
+      const samples = configuration.samples === undefined ? undefined : await SampleFile.open(configuration.samples)
       const { evaluator, model, calibration, keepParts } = configuration
       const options = {
         evaluator,
@@ -171,13 +172,15 @@ export class Party {
         ...(switchesPerQuerier === undefined ? {} : { switchesPerQuerier }),
         ...(queries === undefined ? {} : { queries })
       },
-      planner: async (architecture, { parties, floodingBits }): Promise<Plan> => {
+      planner: async (architecture, { parties, floodingBits, maximumDecryptions: decryptions }): Promise<Plan> => {
         const plan = await this.worker.plan(architecture, {
           batch: session.batch,
           parties,
           floodingBits,
           minimumRefreshes: session.minimumRefreshes,
-          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+          data: session.data,
+          weights: session.weights,
+          ...(decryptions === undefined ? {} : { maximumDecryptions: decryptions })
         })
         this.emit({ event: 'plan', plan })
         return plan
@@ -265,24 +268,27 @@ export class Party {
     }
   }
 
-  private async query(peer: Coordinator | Member, samples: Float64Array[]): Promise<void> {
+  private async query(peer: Coordinator | Member, samples: SampleSource): Promise<void> {
     const start = performance.now()
-    const options: QueryOptions = { signal: this.stopping.signal }
+    const options: QueryOptions = {
+      signal: this.stopping.signal,
+      onPredictions: ({ first, predictions }) =>
+        this.emit({ event: 'result', first, ...resultOf(predictions), seconds: (performance.now() - start) / 1000 })
+    }
     const reader = this.roles.includes('querier') ? undefined : this.configuration.roster.find(entry => entry.roles.includes('querier'))
     if (reader !== undefined) options.querier = reader.peerId
-    const logits = await peer.query(samples, options)
-    if (reader === undefined) this.emit({ event: 'result', ...resultOf(logits), seconds: (performance.now() - start) / 1000 })
+    await peer.query(samples, options)
   }
 
   private partyOptions(): PartyOptions {
     const { roster, session, deadlines } = this.configuration
-    const { minimumFloodingBits, maximumSwitchesPerQuerier } = session
+    const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier } = session
     return {
       transport: this.transport,
       signer: signerOf(this.identity),
       roster: roster.map(entry => ({ peer: entry.peerId, roles: entry.roles })),
       cryptography: this.worker,
-      policy: { minimumFloodingBits, ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }) },
+      policy: { data, weights, minimumFloodingBits, ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }) },
       deadlines,
       signal: this.stopping.signal,
       onProgress: progress => {

@@ -26,7 +26,14 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
 
 async function opened(refreshes = 2): Promise<CryptographyWorker> {
   const worker = await start()
-  const plan = await worker.plan(await worker.architecture(), { batch: 4, parties: 1, minimumRefreshes: refreshes, floodingBits: 30 })
+  const plan = await worker.plan(await worker.architecture(), {
+    batch: 4,
+    parties: 1,
+    minimumRefreshes: refreshes,
+    floodingBits: 30,
+    data: 'encrypted',
+    weights: 'encrypted'
+  })
   await worker.open({ sessionId: new Uint8Array(32), plan, parties: 1, floodingBits: 30, maximumDecryptions: 1, roles: ['evaluator'] })
   await worker.setPublicKey([await worker.publicKeyShare()])
   return worker
@@ -76,6 +83,7 @@ describe('cryptography worker', () => {
         return [await worker.refreshShare(request)]
       },
       switchShares: async request => [await worker.switchShare({ ...request, targetKey: await worker.resultKey({} as never) })],
+      resultKey: async () => new Uint8Array(0),
       progress: ({ step }) => steps.push(step)
     })
     expect(refreshes).toBe(2)
@@ -97,6 +105,7 @@ describe('cryptography worker', () => {
           throw new PartyMissingError({ peer: '12D3', phase: 'refresh', reason: 'connection lost' })
         },
         switchShares: async () => [],
+        resultKey: async () => new Uint8Array(0),
         progress: () => {}
       })
     )
@@ -119,7 +128,12 @@ describe('cryptography worker', () => {
     await worker.setSamples([Float64Array.of(1)])
     await worker.storeInput('q', 0, await worker.encryptInput(0))
     const evaluation = failure(
-      worker.evaluate('q', { refresh: () => new Promise(() => {}), switchShares: async () => [], progress: () => {} })
+      worker.evaluate('q', {
+        refresh: () => new Promise(() => {}),
+        switchShares: async () => [],
+        resultKey: async () => new Uint8Array(0),
+        progress: () => {}
+      })
     )
     await worker.dispose()
     expect(await evaluation).toBeInstanceOf(WorkerClosedError)

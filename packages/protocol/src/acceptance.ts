@@ -5,7 +5,7 @@ import { MINIMUM_FLOODING_BITS, type SessionDescriptor } from './descriptor.js'
 import { DescriptorRejectedError, ProtocolError } from './errors.js'
 import type { AcceptancePolicy } from './options.js'
 import { checkParameters } from './plan.js'
-import { canonicalRoster, type RosterEntry } from './roster.js'
+import { canonicalRoster, type RosterEntry, rolesOf } from './roster.js'
 
 function describe(roster: readonly RosterEntry[]): string {
   return canonicalRoster(roster)
@@ -29,6 +29,14 @@ export async function checkAcceptable(
   }
   if (canonicalJson(canonicalRoster(descriptor.roster)) !== canonicalJson(canonicalRoster(own.configured))) {
     refuse('roster', describe(own.configured), describe(descriptor.roster), 'Configure the same peers and roles at every party.')
+  }
+  const roles = rolesOf(own.configured, own.self) ?? []
+  const { operands } = descriptor.plan
+  if (operands.data === 'clear' && roles.includes('data-owner') && own.policy.data !== 'clear') {
+    refuse('plan.operands.data', 'encrypted', 'clear', 'Plan for encrypted data, or configure this data owner for clear data.')
+  }
+  if (operands.weights === 'clear' && roles.includes('model-owner') && own.policy.weights !== 'clear') {
+    refuse('plan.operands.weights', 'encrypted', 'clear', 'Plan for encrypted weights, or configure this model owner for clear weights.')
   }
   const floodingBits = Math.max(MINIMUM_FLOODING_BITS, own.policy.minimumFloodingBits ?? 0)
   if (descriptor.floodingBits < floodingBits) {

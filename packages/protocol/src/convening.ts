@@ -12,6 +12,9 @@ import type { Planner, PlanningContext, SessionLimits } from './options.js'
 import { type Architecture, outputCount, type Plan } from './plan.js'
 import { hasRole, peersWith, rolesOf } from './roster.js'
 
+/** How often a plan is made anew for more decryptions. */
+const MAXIMUM_PLANS = 3
+
 /** Waits until everybody answers. @throws PartyMissingError naming who did not come in time */
 export async function gatherRoster(lead: Lead, deadline: number): Promise<void> {
   const total = lead.connections.size
@@ -72,7 +75,13 @@ export async function makePlan(lead: Lead, planner: Planner, limits: Partial<Ses
     ...(limits.maximumDecryptions === undefined ? {} : { maximumDecryptions: limits.maximumDecryptions }),
     signal: lead.signal
   }
-  const plan = await planner(architecture, context)
+  let plan = await planner(architecture, context)
+  // How many ciphertexts the queries need is known with the plan; more decryptions want more flooding, and so another plan.
+  for (let attempt = 0; attempt < MAXIMUM_PLANS && limits.maximumDecryptions === undefined; attempt++) {
+    const needed = (limits.queries ?? 0) * outputCount(plan) * peersWith(lead.roster, 'querier').length
+    if (needed <= plan.maximumDecryptions) break
+    plan = await planner(architecture, { ...context, maximumDecryptions: needed })
+  }
   lead.progress({ phase: 'plan', done: 1, total: 1, peer: owner.peer })
   return plan
 }
@@ -139,6 +148,7 @@ export async function agree(lead: Lead, descriptor: SessionDescriptor): Promise<
   })
 
   const resultKeys = acceptances.filter(({ resultKey }) => resultKey.length > 0).map(({ peer, resultKey }) => ({ peer, key: resultKey }))
+  for (const { peer, key } of resultKeys) lead.resultKeys.set(peer, key)
   const open = (peer: string) => ({ nonces, resultKeys: hasRole(lead.roster, peer, 'key-holder') ? resultKeys : [] })
   const ownOpened = await own.request('open', open(lead.self), lead.signal)
   const sessionId = lead.session().record.sessionId!

@@ -31,6 +31,7 @@ import {
   type Deadlines,
   type Phase,
   type QueryOptions,
+  type SampleSource,
   type SessionSummary
 } from './options.js'
 import { Party } from './party.js'
@@ -127,7 +128,7 @@ export class Coordinator {
   }
 
   /** Where this process is a querier or data owner, too: see Member.query. */
-  async query(samples: readonly Float64Array[], options: QueryOptions = {}): Promise<Float64Array[]> {
+  async query(samples: SampleSource, options: QueryOptions = {}): Promise<Float64Array[]> {
     const { failed, party } = await this.#awaited()
     return await Promise.race([party.query(samples, options), failed.promise])
   }
@@ -190,6 +191,7 @@ export class Coordinator {
       roster,
       signer,
       cryptography,
+      resultKeys: new Map(),
       connections,
       meter,
       signal: controller.signal,

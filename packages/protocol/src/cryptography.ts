@@ -49,6 +49,8 @@ export interface EvaluationCallbacks {
   refresh(request: RefreshRequest): Promise<Uint8Array[][]>
   /** One share per key holder (in party order) and ciphertext, to the querier's registered key. */
   switchShares(request: SwitchRequest): Promise<Uint8Array[][]>
+  /** The querier's registered key, to which an evaluator of a clear model adds flooding of its own. */
+  resultKey(): Promise<Uint8Array>
   progress(progress: EvaluationProgress): void
   /** Told once, when the plan has been run: every step of every pass, in order. */
   layers?(steps: StepReport[]): void
@@ -95,7 +97,13 @@ export interface PartyCryptography {
   aggregate(protocol: 'relinearization-1', instance: string): Promise<Uint8Array>
   finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void>
   storeModelPart(index: number, bytes: Uint8Array): Promise<void>
+  /** Makes the evaluator's own weights ready, where they are clear. */
+  prepareModel(): Promise<void>
   storeInput(query: string, index: number, bytes: Uint8Array): Promise<void>
+  /** The evaluator's own samples, where data are clear. */
+  storeSamples(query: string, samples: Float64Array[]): Promise<void>
+  /** Inputs of a query that were not used are not needed any more. */
+  forgetQuery(query: string): Promise<void>
   /** Result ciphertexts under the querier's key. */
   evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]>
 }

@@ -7,7 +7,7 @@ import { canonicalBytes, canonicalJson, parseJson } from './canonical.js'
 import { randomBytes, toHex } from './digest.js'
 import { DescriptorRejectedError, MalformedMessageError } from './errors.js'
 import { type Plan, type PlanParameters, parsePlan } from './plan.js'
-import { canonicalRoster, peersWith, ROLES, type RosterEntry } from './roster.js'
+import { canonicalRoster, hasRole, peersWith, ROLES, type RosterEntry } from './roster.js'
 import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from './sizes.js'
 
 /** Least statistical bits of flooding that any party signs. */
@@ -171,6 +171,26 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
     plan.parties,
     'Plan for as many parties as the roster has key holders.'
   )
+  if (plan.operands.data === 'clear') {
+    const asking = ['data-owner', 'querier'] as const
+    const elsewhere = peersWith(roster, 'data-owner').filter(peer => peer !== descriptor.coordinator)
+    demand(
+      elsewhere.length === 0 && asking.some(role => hasRole(roster, descriptor.coordinator, role)),
+      'plan.operands.data',
+      'clear only where the evaluator is the data owner',
+      elsewhere.length === 0 ? 'an evaluator without data' : `data of ${elsewhere.join(', ')}`,
+      'Let the owner of the data evaluate, or plan for encrypted data.'
+    )
+  }
+  if (plan.operands.weights === 'clear') {
+    demand(
+      hasRole(roster, descriptor.coordinator, 'model-owner'),
+      'plan.operands.weights',
+      'clear only where the evaluator is the model owner',
+      `the model of ${peersWith(roster, 'model-owner').join(', ')}`,
+      'Let the owner of the model evaluate, or plan for encrypted weights.'
+    )
+  }
   demand(
     plan.floodingBits === descriptor.floodingBits,
     'floodingBits',

@@ -13,6 +13,8 @@ export interface Lead {
   readonly roster: readonly RosterEntry[]
   readonly signer: Signer
   readonly cryptography: PartyCryptography
+  /** Keys that results are switched to, by querier, as their acceptances bound them; filled by the agreement. */
+  readonly resultKeys: Map<string, Uint8Array>
   /** In canonical order; this party's own is local. */
   readonly connections: ReadonlyMap<string, Connection>
   readonly meter: PhaseMeter

@@ -3,7 +3,14 @@ import { delay } from './concurrency.js'
 import type { Connection } from './connection.js'
 import { NotPermittedError, PartyMissingError, SessionAbortedError } from './errors.js'
 import { Link } from './link.js'
-import { DEFAULT_DEADLINES, type Deadlines, type MemberOptions, type QueryOptions, type SessionSummary } from './options.js'
+import {
+  DEFAULT_DEADLINES,
+  type Deadlines,
+  type MemberOptions,
+  type QueryOptions,
+  type SampleSource,
+  type SessionSummary
+} from './options.js'
 import { Party } from './party.js'
 import type { PartySession } from './party-session.js'
 import { Receiver } from './receiver.js'
@@ -78,10 +85,11 @@ export class Member {
   }
 
   /**
-   * Logits per sample; samples beyond the plan's batch are asked in several queries, one after the other. Waits for the session to be ready.
+   * Logits per sample; samples beyond the plan's batch are asked in several queries, the next one encrypted while one is evaluated. Waits for the session
+   * to be ready.
    * @throws RemoteFailureError what the evaluator answered; PartyMissingError, SessionAbortedError when the session ends meanwhile
    */
-  async query(samples: readonly Float64Array[], options: QueryOptions = {}): Promise<Float64Array[]> {
+  async query(samples: SampleSource, options: QueryOptions = {}): Promise<Float64Array[]> {
     return await this.#party.query(samples, options)
   }
 

@@ -1,4 +1,4 @@
-/** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored. */
+/** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored; or makes the evaluator's own clear model ready. */
 import { windowed } from './concurrency.js'
 import { checkBytes } from './duties.js'
 import { MalformedMessageError } from './errors.js'
@@ -7,6 +7,12 @@ import { connectionsWith, type Lead } from './lead.js'
 export async function uploadModel(lead: Lead): Promise<void> {
   const owner = connectionsWith(lead, 'model-owner')[0]!
   const { plan, record } = lead.session()
+  if (plan.operands.weights === 'clear') {
+    lead.progress({ phase: 'model-upload', done: 0, total: 1, peer: lead.self })
+    await lead.cryptography.prepareModel()
+    lead.progress({ phase: 'model-upload', done: 1, total: 1, peer: lead.self })
+    return
+  }
   const total = plan.weights.count
   let done = 0
   await windowed(total, lead.window, lead.signal, async (index, signal) => {

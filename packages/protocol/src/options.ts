@@ -83,7 +83,7 @@ export const DEFAULT_DEADLINES: Deadlines = { idle: 25_000, roster: 300_000, lon
 export interface SessionLimits {
   /** Statistical security of flooding, at least 30 bits. Default 30. */
   floodingBits: number
-  /** Ciphertexts that may be switched in the whole session (τ of the flooding formula). Default: the planner's. */
+  /** Ciphertexts that may be switched in the whole session (τ of the flooding formula). Default: what `queries` need, at least the planner's. */
   maximumDecryptions: number
   /** Ciphertexts that may be switched for each querier. Default: what `queries` need, otherwise an equal share of maximumDecryptions. */
   switchesPerQuerier: number
@@ -97,6 +97,10 @@ export interface AcceptancePolicy {
   minimumFloodingBits?: number
   /** Most ciphertexts switched per querier. Default: no bound of its own. */
   maximumSwitchesPerQuerier?: number
+  /** How samples must be protected where this party owns data. Default `encrypted`: a plan on clear data is refused. */
+  data?: 'clear' | 'encrypted'
+  /** How weights must be protected where this party owns the model. Default `encrypted`: a plan on clear weights is refused. */
+  weights?: 'clear' | 'encrypted'
   /** Rings below the security table; unit tests only. */
   allowInsecure?: boolean
   /** Further checks of the plan (e.g. the model owner's: is this my model?). Throws to refuse. */
@@ -144,8 +148,13 @@ export interface MemberOptions extends PartyOptions {
   window?: number
 }
 
+/** Samples at hand, or read as they are needed: no more than two batches of them are held at a time. */
+export type SampleSource = Iterable<Float64Array> | AsyncIterable<Float64Array>
+
 export interface QueryOptions {
   /** Peer that reads the result, where that is not this party. */
   querier?: string
   signal?: AbortSignal
+  /** Told of every batch as its answer comes, in order; `first` is the place of its first sample. */
+  onPredictions?(answer: { first: number; predictions: Float64Array[] }): void
 }

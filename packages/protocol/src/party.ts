@@ -10,7 +10,14 @@ import { Joining } from './joining.js'
 import { KeyHolderDuty } from './key-holder-duty.js'
 import { type Bodies, type ReplyOf, type RequestKind, RULES } from './kinds.js'
 import { modelOwnerHandlers } from './model-owner-duty.js'
-import { DEFAULT_DEADLINES, type Deadlines, type MemberOptions, type QueryOptions, type SessionSummary } from './options.js'
+import {
+  DEFAULT_DEADLINES,
+  type Deadlines,
+  type MemberOptions,
+  type QueryOptions,
+  type SampleSource,
+  type SessionSummary
+} from './options.js'
 import type { PartySession } from './party-session.js'
 import { PhaseMeter } from './phase-meter.js'
 import { PublicKeyDuty } from './public-key-duty.js'
@@ -199,12 +206,11 @@ export class Party {
     }
   }
 
-  async query(samples: readonly Float64Array[], options: QueryOptions = {}): Promise<Float64Array[]> {
+  async query(samples: SampleSource, options: QueryOptions = {}): Promise<Float64Array[]> {
     const session = await this.#awaited()
     await session.ready
-    const querier = options.querier ?? this.#components.self
     try {
-      return await this.#queries.ask(session, samples, querier, options.signal ?? new AbortController().signal)
+      return await this.#queries.ask(session, samples, options)
     } catch (error) {
       if (error instanceof PartyMissingError && error.peer === session.descriptor.coordinator) await this.end(session, error)
       throw error

@@ -26,9 +26,9 @@ export function galoisElements(plan: Plan): number[] {
   return [...elements].sort((a, b) => a - b)
 }
 
-/** Ciphertexts of one query's input. */
+/** Ciphertexts of one query's input; none where the data are clear at the evaluator. */
 export function inputCount(plan: Plan): number {
-  return plan.inputs.count * plan.batchBlocks
+  return plan.operands.data === 'clear' ? 0 : plan.inputs.count * plan.batchBlocks
 }
 
 /** Ciphertexts of one query's result, and so of its switch. */

@@ -3,7 +3,11 @@
  *
  * The data owner opens a query, sends its encrypted inputs and has it evaluated; the querier it named (as a rule itself) receives the ciphertexts, switched
  * to its own key, and decrypts them.
+ *
+ * More samples than the plan's batch are asked in several queries: while one is evaluated the next is encrypted, so that two batches are held at a time,
+ * however many there are. Where data are clear the evaluator is its own data owner, and its samples go no further than to its cryptography.
  */
+import { inBatches } from './batches.js'
 import { windowed } from './concurrency.js'
 import type { Connection, HandlerContext } from './connection.js'
 import { equalBytes, hash, randomBytes, toHex } from './digest.js'
@@ -19,7 +23,7 @@ import {
 } from './errors.js'
 import { decodeFailure } from './failure.js'
 import type { Bodies } from './kinds.js'
-import type { Deadlines } from './options.js'
+import type { Deadlines, QueryOptions, SampleSource } from './options.js'
 import type { PartySession } from './party-session.js'
 import { inputCount, outputCount } from './plan.js'
 import { hasRole } from './roster.js'
@@ -27,6 +31,8 @@ import { Vigil } from './vigil.js'
 
 /** Queries whose results a querier may be receiving at one time. */
 const MAXIMUM_RECEIVING = 16
+/** Queries of one call under way at a time: one that is evaluated and one that is encrypted. */
+const MAXIMUM_UNDER_WAY = 2
 
 interface Asked {
   readonly result: PromiseWithResolvers<Float64Array[]>
@@ -56,7 +62,7 @@ export class QueryClient {
   readonly #receiving = new Map<string, Receiving>()
   /** Hashes of results already read, the latest few, to recognise repetitions. */
   readonly #completed = new Map<string, readonly (Uint8Array | undefined)[]>()
-  /** Samples are set in one place, so queries of one process take turns. */
+  /** Samples are set in one place, so queries of one process take turns sending theirs. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(party: PartyComponents, options: QueryClientOptions) {
@@ -74,51 +80,70 @@ export class QueryClient {
 
   /**
    * Logits per sample, in order; empty when another party is the querier.
-   * @throws what the evaluator answered (RemoteFailureError), PartyMissingError, SessionAbortedError
+   * @throws what the evaluator answered (RemoteFailureError), PartyMissingError, SessionAbortedError, what reading the samples throws
    */
-  async ask(session: PartySession, samples: readonly Float64Array[], querier: string, signal: AbortSignal): Promise<Float64Array[]> {
-    const { self, roles } = this.#party
-    if (!roles.includes('data-owner') && !roles.includes('querier')) {
-      throw new NotPermittedError({
-        peer: self,
-        kind: 'queryOpen',
-        field: 'sender',
-        expected: 'the role querier or data-owner',
-        actual: roles.join(', ')
-      })
+  async ask(session: PartySession, samples: SampleSource, options: QueryOptions): Promise<Float64Array[]> {
+    const querier = options.querier ?? this.#party.self
+    this.#checkPermitted(session, querier)
+    const answers: Float64Array[] = []
+    const underWay: Promise<Float64Array[]>[] = []
+    const stopping = new AbortController()
+    const signal = AbortSignal.any([stopping.signal, session.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    const settle = async (): Promise<void> => {
+      const predictions = await underWay.shift()!
+      const first = answers.length
+      for (const logits of predictions) answers.push(logits)
+      if (predictions.length > 0) options.onPredictions?.({ first, predictions })
     }
-    if (!hasRole(session.descriptor.roster, querier, 'querier')) {
-      throw new NotPermittedError({
-        peer: querier,
-        kind: 'queryOpen',
-        field: 'querier',
-        expected: 'the role querier',
-        actual: 'no such role'
-      })
+    try {
+      for await (const batch of inBatches(samples, session.plan.batch)) {
+        if (underWay.length === MAXIMUM_UNDER_WAY) await settle()
+        const answer = this.#ask(session, batch, querier, signal)
+        answer.catch(() => undefined)
+        underWay.push(answer)
+      }
+      while (underWay.length > 0) await settle()
+      return answers
+    } catch (error) {
+      stopping.abort(error)
+      throw error
     }
-    if (samples.length === 0) return []
-    const results: Float64Array[] = []
-    for (let start = 0; start < samples.length; start += session.plan.batch) {
-      const batch = samples.slice(start, start + session.plan.batch)
-      const turn = this.#turn.then(async () => await this.#ask(session, batch, querier, signal))
-      this.#turn = turn.catch(() => undefined)
-      results.push(...(await turn))
-    }
-    return results
   }
 
-  async #ask(session: PartySession, samples: Float64Array[], querier: string, outer: AbortSignal): Promise<Float64Array[]> {
-    const signal = AbortSignal.any([outer, session.signal])
+  #checkPermitted(session: PartySession, querier: string): void {
+    const { self, roles } = this.#party
+    const refuse = (peer: string, field: string, expected: string, actual: string): never => {
+      throw new NotPermittedError({ peer, kind: 'queryOpen', field, expected, actual })
+    }
+    if (!roles.includes('data-owner') && !roles.includes('querier')) {
+      refuse(self, 'sender', 'the role querier or data-owner', roles.join(', '))
+    }
+    if (!hasRole(session.descriptor.roster, querier, 'querier')) refuse(querier, 'querier', 'the role querier', 'no such role')
+    if (session.plan.operands.data === 'clear' && session.descriptor.coordinator !== self) {
+      refuse(self, 'sender', 'the evaluator, for data are clear in this session', 'another party')
+    }
+  }
+
+  async #ask(session: PartySession, samples: Float64Array[], querier: string, signal: AbortSignal): Promise<Float64Array[]> {
     signal.throwIfAborted()
     const query = toHex(randomBytes(16))
     const uplink = this.#options.uplink(session)
-    const asked = this.#expect(query, uplink)
-    const abort = (): void => asked.result.reject(signal.reason)
+    const { promise: stopped, reject: stop } = Promise.withResolvers<never>()
+    stopped.catch(() => undefined)
+    const abort = (): void => stop(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
+    let asked: Asked | undefined
     try {
-      await session.record.meter.measure('input', async () => await this.#send(session, uplink, query, samples, querier, signal))
-      await uplink.request('queryEvaluate', { query }, signal)
-      const predictions = await session.record.meter.measure('evaluation', async () => await asked.result.promise)
+      const turn = this.#turn.then(async () => {
+        signal.throwIfAborted()
+        asked = this.#expect(query, uplink)
+        await session.record.meter.measure('input', async () => await this.#send(session, uplink, query, samples, querier, signal))
+        await uplink.request('queryEvaluate', { query }, signal)
+        return asked
+      })
+      this.#turn = turn.catch(() => undefined)
+      const { result } = await turn
+      const predictions = await session.record.meter.measure('evaluation', async () => await Promise.race([result.promise, stopped]))
       session.queries.add(query)
       return predictions
     } catch (error) {
@@ -127,7 +152,7 @@ export class QueryClient {
       throw error
     } finally {
       signal.removeEventListener('abort', abort)
-      asked.vigil.stop()
+      asked?.vigil.stop()
       this.#asked.delete(query)
     }
   }
@@ -141,8 +166,13 @@ export class QueryClient {
     signal: AbortSignal
   ): Promise<void> {
     const { cryptography } = this.#party
-    await cryptography.setSamples(samples)
     await uplink.request('queryOpen', { query, querier, samples: samples.length }, signal)
+    if (session.plan.operands.data === 'clear') {
+      await cryptography.storeSamples(query, samples)
+      this.#party.progress({ phase: 'input', done: 1, total: 1, query })
+      return
+    }
+    await cryptography.setSamples(samples)
     const total = inputCount(session.plan)
     let done = 0
     await windowed(total, this.#options.window, signal, async (index, inner) => {

@@ -115,6 +115,15 @@ export class QueryDesk {
       })
     }
     const { plan } = session
+    if (plan.operands.data === 'clear' && peer !== this.#lead.self) {
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'sender',
+        expected: 'the evaluator itself, for data are clear in this session',
+        actual: peer
+      })
+    }
     if (body.samples < 1 || body.samples > plan.batch) {
       throw new MalformedMessageError({ peer, kind, field: 'samples', expected: `1 to ${plan.batch}`, actual: String(body.samples) })
     }
@@ -180,8 +189,17 @@ export class QueryDesk {
   #forget(query: Query): void {
     const promised = query.state === 'evaluating' && !query.switched ? query.results : 0
     query.state = 'failed'
-    query.inputs.fill(undefined)
     this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) - promised)
+    this.#clear(query)
+  }
+
+  /** What was stored for a query and not used is not needed any more. */
+  #clear(query: Query): void {
+    query.inputs.fill(undefined)
+    this.#lead.cryptography.forgetQuery(query.id).catch(fault => {
+      // A session that is over has forgotten everything.
+      if (!this.#lead.signal.aborted) this.#lead.onRefused(translateError(fault, {}), this.#lead.self)
+    })
   }
 
   async #input(body: Bodies['queryInput'], context: HandlerContext): Promise<Bodies['acknowledged']> {
@@ -262,7 +280,7 @@ export class QueryDesk {
         await this.#fail(query, error)
       }
     } finally {
-      query.inputs.fill(undefined)
+      this.#clear(query)
       this.#running--
       this.#check()
     }

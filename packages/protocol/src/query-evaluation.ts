@@ -48,6 +48,7 @@ export class QueryEvaluation {
       const result = await cryptography.evaluate(query.id, {
         refresh: async request => await this.#refresh(request),
         switchShares: async request => await this.#switch(query, request),
+        resultKey: async () => this.#lead.resultKeys.get(query.querier)!,
         progress: progress => {
           latest = progress
           this.#lead.progress({ phase: 'evaluation', query: query.id, ...progress })

@@ -141,6 +141,12 @@ export const configurationSchema = z.strictObject({
   /** What the evaluator puts into the session, and what every party demands of it. */
   session: z
     .strictObject({
+      /**
+       * Who encrypts: `clear` data where the data owner evaluates, `clear` weights where the model owner does. The evaluator plans for it; the owner of what
+       * would be clear refuses a plan that protects it less than this says.
+       */
+      data: z.enum(['clear', 'encrypted']).default('encrypted'),
+      weights: z.enum(['clear', 'encrypted']).default('encrypted'),
       /** Samples per query that the plan is made for. */
       batch: count.default(64),
       /** Statistical security of flooding; the least that this party accepts, too. */

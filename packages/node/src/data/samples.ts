@@ -4,22 +4,43 @@ import type { Normalisation, SamplesConfiguration } from '../configuration/schem
 import { readIdx, readNpy, type SampleArray } from './array-file.js'
 import { DataFileError } from './errors.js'
 
+/** A range of a data file. The file's bytes are held; its samples are made into numbers one by one, as they are read. */
+export class SampleFile implements Iterable<Float64Array> {
+  private constructor(
+    private readonly array: SampleArray,
+    private readonly configuration: SamplesConfiguration,
+    private readonly file: string,
+    readonly count: number
+  ) {}
+
+  /** @throws DataFileError when the file is not what it should be or has too few samples */
+  static async open(configuration: SamplesConfiguration): Promise<SampleFile> {
+    const file = configuration.idx ?? configuration.npy!
+    const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+      throw new DataFileError(file, 'file', 'readable', error.code ?? error.message, { cause: error })
+    })
+    const array = configuration.idx === undefined ? readNpy(bytes, file) : readIdx(bytes, file)
+    const { offset } = configuration
+    const count = configuration.count ?? array.rows - offset
+    if (count < 1 || offset + count > array.rows) {
+      throw new DataFileError(file, 'samples', `at least ${offset + Math.max(count, 1)}`, String(array.rows))
+    }
+    return new SampleFile(array, configuration, file, count)
+  }
+
+  /** @throws DataFileError when a value is not a number or the normalisation does not fit */
+  *[Symbol.iterator](): Generator<Float64Array> {
+    const { offset, normalisation } = this.configuration
+    for (let i = 0; i < this.count; i++) yield normalise(this.array, offset + i, normalisation, this.file)
+  }
+}
+
 /**
- * @returns one row of numbers per sample
- * @throws DataFileError when the file is not what it should be or has too few samples
+ * @returns one row of numbers per sample, all at once
+ * @throws DataFileError as `SampleFile`
  */
 export async function loadSamples(configuration: SamplesConfiguration): Promise<Float64Array[]> {
-  const file = configuration.idx ?? configuration.npy!
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw new DataFileError(file, 'file', 'readable', error.code ?? error.message, { cause: error })
-  })
-  const array = configuration.idx === undefined ? readNpy(bytes, file) : readIdx(bytes, file)
-  const { offset } = configuration
-  const count = configuration.count ?? array.rows - offset
-  if (count < 1 || offset + count > array.rows) {
-    throw new DataFileError(file, 'samples', `at least ${offset + Math.max(count, 1)}`, String(array.rows))
-  }
-  return Array.from({ length: count }, (_, i) => normalise(array, offset + i, configuration.normalisation, file))
+  return [...(await SampleFile.open(configuration))]
 }
 
 function normalise(array: SampleArray, row: number, { scale, mean, deviation, clip }: Normalisation, file: string): Float64Array {

@@ -1,4 +1,5 @@
 /** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
+import type { OperandKind } from '@slytherin/engine'
 import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
 import type { CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
@@ -22,6 +23,8 @@ export interface PlanRequest {
   readonly minimumRefreshes: number
   readonly floodingBits: number
   readonly maximumDecryptions?: number
+  readonly data: OperandKind
+  readonly weights: OperandKind
 }
 
 export interface HostedCryptography extends PartyCryptography {

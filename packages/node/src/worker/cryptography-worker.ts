@@ -166,6 +166,18 @@ export class CryptographyWorker implements HostedCryptography {
     return this.call('storeInput', query, index, bytes)
   }
 
+  prepareModel(): Promise<void> {
+    return this.call('prepareModel')
+  }
+
+  storeSamples(query: string, samples: Float64Array[]): Promise<void> {
+    return this.call('storeSamples', query, samples)
+  }
+
+  forgetQuery(query: string): Promise<void> {
+    return this.call('forgetQuery', query)
+  }
+
   plan(architecture: Architecture, request: PlanRequest): Promise<Plan> {
     return this.call('plan', architecture, request)
   }
@@ -174,6 +186,7 @@ export class CryptographyWorker implements HostedCryptography {
     const remote: RemoteCallbacks = {
       refresh: request => settle(() => callbacks.refresh(request as RefreshRequest)),
       switchShares: request => settle(() => callbacks.switchShares(request as SwitchRequest)),
+      resultKey: () => settle(() => callbacks.resultKey()),
       progress: progress => callbacks.progress(progress as Parameters<EvaluationCallbacks['progress']>[0]),
       layers: steps => callbacks.layers?.(steps as StepReport[])
     }

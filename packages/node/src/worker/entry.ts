@@ -9,6 +9,7 @@ import { type Outcome, settle, unpack } from './outcome.js'
 export interface RemoteCallbacks {
   refresh(request: unknown): Promise<Outcome>
   switchShares(request: unknown): Promise<Outcome>
+  resultKey(): Promise<Outcome>
   progress(progress: unknown): void
   layers(steps: unknown): void
 }
@@ -40,6 +41,7 @@ export class WorkerHost {
         return await this.cryptography.evaluate(query, {
           refresh: async request => unpack(await remote.refresh(request)),
           switchShares: async request => unpack(await remote.switchShares(request)),
+          resultKey: async () => unpack(await remote.resultKey()),
           progress: progress => void remote.progress(progress),
           layers: steps => void remote.layers(steps)
         })

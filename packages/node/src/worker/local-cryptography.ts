@@ -31,7 +31,7 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   const costModel = evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
   return Object.assign(cryptography, {
     plan: async (architecture: unknown, request: Parameters<HostedCryptography['plan']>[1]) =>
-      plan(parseArchitecture(architecture), { ...request, data: 'encrypted', weights: 'encrypted', costModel }),
+      plan(parseArchitecture(architecture), { ...request, costModel }),
     dispose: async () => {
       await cryptography.close()
       secrets.dispose()

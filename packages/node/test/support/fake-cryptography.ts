@@ -57,7 +57,7 @@ class FakeCryptography implements HostedCryptography {
   }
 
   async plan(_: unknown, request: PlanRequest): Promise<Plan> {
-    return plan(ARCHITECTURE, { ...request, data: 'encrypted', weights: 'encrypted' })
+    return plan(ARCHITECTURE, request)
   }
 
   async setPublicKey(shares: Uint8Array[]): Promise<void> {
@@ -139,6 +139,18 @@ class FakeCryptography implements HostedCryptography {
 
   async storeModelPart(index: number, part: Uint8Array): Promise<void> {
     if (text(part) !== `part ${this.publicKey} ${index}`) throw new Error('part under another key')
+  }
+
+  async prepareModel(): Promise<void> {
+    throw new Error('the weights are encrypted')
+  }
+
+  async storeSamples(): Promise<void> {
+    throw new Error('the data are encrypted')
+  }
+
+  async forgetQuery(query: string): Promise<void> {
+    this.inputs.delete(query)
   }
 
   async storeInput(query: string, index: number, input: Uint8Array): Promise<void> {

@@ -1,33 +1,20 @@
 /**
- * Evaluator: keeps keys, encrypted weights and inputs; runs the plan; refreshes and switches with the cohort's shares.
+ * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
  */
-import {
-  type Ciphertext,
-  deserializeCiphertext,
-  type Evaluator,
-  type EvaluatorCiphertext,
-  type KeySwitchKey,
-  serializeCiphertext
-} from '@slytherin/ckks'
-import { type Refresher, run, type StepReport } from '@slytherin/engine'
-import { encodeComponent, PublicKeySwitch, Refresh } from '@slytherin/mhe'
+import { deserializeCiphertext, type Evaluator, type EvaluatorCiphertext, KernelEvaluator, type KeySwitchKey } from '@slytherin/ckks'
+import { ClearWeights, clearInputs, type InputSource, type Network, type RunOptions, run, type StepReport } from '@slytherin/engine'
 import type { EvaluationCallbacks, SummedProtocol } from '../cryptography.js'
-import { ciphertextInstance } from './key-holder.js'
-import type { PartStore } from './part-store.js'
+import { Assistance } from './assistance.js'
+import { MissingPartError, type PartStore } from './part-store.js'
 import { type OpenSession, SessionStateError } from './session.js'
 import { ShareSums } from './share-sums.js'
 
-/** A share failed its check. Names the key holder by its place among them; `cause` says what was wrong. */
-export class RejectedShareError extends Error {
-  override name = 'RejectedShareError'
-  constructor(
-    readonly party: number,
-    readonly protocol: string,
-    readonly instance: string,
-    override readonly cause: unknown
-  ) {
-    super(`share of key holder ${party} for ${protocol} ${instance}: ${cause instanceof Error ? cause.message : 'not acceptable'}`)
-  }
+export interface EvaluatorRoleOptions {
+  readonly store: PartStore
+  /** The evaluator's own model, where the plan's weights are clear. */
+  readonly network: Network | undefined
+  /** Bytes of encoded clear weights that are kept from one query to the next. */
+  readonly weightCacheBytes: number
 }
 
 export class EvaluatorRole {
@@ -35,16 +22,27 @@ export class EvaluatorRole {
   readonly #evaluator: Evaluator
   readonly #store: PartStore
   readonly #sums: ShareSums
+  readonly #assistance: Assistance
+  readonly #clearWeights: ClearWeights | undefined
+  /** Clear samples by query. */
+  readonly #samples = new Map<string, InputSource>()
+  /** Keys of an evaluator that takes all at once. */
   readonly #galoisKeys = new Map<number, KeySwitchKey>()
   #relinearizationKey: KeySwitchKey | undefined
   #keysLoaded = false
   readonly #abort = new AbortController()
 
-  constructor(session: OpenSession, evaluator: Evaluator, store: PartStore) {
+  /** @throws SessionStateError when the plan's weights are clear and there is no model */
+  constructor(session: OpenSession, evaluator: Evaluator, options: EvaluatorRoleOptions) {
     this.#session = session
     this.#evaluator = evaluator
-    this.#store = store
+    this.#store = options.store
     this.#sums = new ShareSums(session)
+    this.#assistance = new Assistance(session, evaluator, this.#abort.signal)
+    if (session.plan.operands.weights === 'clear') {
+      if (options.network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
+      this.#clearWeights = new ClearWeights(session.plan, options.network, evaluator, options.weightCacheBytes)
+    }
   }
 
   addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): void {
@@ -56,12 +54,16 @@ export class EvaluatorRole {
   }
 
   finishKey(protocol: 'relinearization-2' | 'galois', instance: string): void {
+    const evaluator = this.#evaluator
     if (protocol === 'relinearization-2') {
-      this.#relinearizationKey = this.#sums.finishRelinearizationKey()
+      const key = this.#sums.finishRelinearizationKey()
+      if (evaluator instanceof KernelEvaluator) handOver(key, () => evaluator.setRelinearizationKey(key))
+      else this.#relinearizationKey = key
       return
     }
     const { element, key } = this.#sums.finishGaloisKey(instance)
-    this.#galoisKeys.set(element, key)
+    if (evaluator instanceof KernelEvaluator) handOver(key, () => evaluator.setGaloisKey(element, key))
+    else this.#galoisKeys.set(element, key)
   }
 
   /** Checks an encrypted weight in full before it is kept. */
@@ -72,8 +74,15 @@ export class EvaluatorRole {
     await this.#store.put(weightKey(index), bytes)
   }
 
+  /** Encodes the evaluator's own weights, as many as are kept, so that no query waits for it. */
+  async prepareModel(): Promise<void> {
+    if (this.#clearWeights === undefined) throw new SessionStateError('the weights of this session are encrypted')
+    await this.#clearWeights.prepare(this.#abort.signal)
+  }
+
   async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
-    const { inputs, batchBlocks } = this.#session.plan
+    const { inputs, batchBlocks, operands } = this.#session.plan
+    if (operands.data === 'clear') throw new SessionStateError('the data of this session are clear')
     if (!(Number.isInteger(index) && index >= 0 && index < inputs.count * batchBlocks)) {
       throw new SessionStateError(`input ${index} is not in the plan, which has ${inputs.count * batchBlocks}`)
     }
@@ -81,42 +90,68 @@ export class EvaluatorRole {
     await this.#store.put(inputKey(query, index), bytes)
   }
 
-  /** Runs the plan on the stored inputs. @returns result ciphertexts under the querier's key, serialised */
+  /** The evaluator's own samples of a query, where the plan's data are clear. @throws when they are not what the model takes */
+  storeSamples(query: string, samples: readonly Float64Array[]): void {
+    if (this.#session.plan.operands.data === 'encrypted') throw new SessionStateError('the data of this session are encrypted')
+    this.#samples.set(query, clearInputs(this.#session.plan, samples, this.#evaluator))
+  }
+
+  /** Nothing of a query is needed any more. */
+  async forgetQuery(query: string): Promise<void> {
+    this.#samples.delete(query)
+    const { inputs, batchBlocks } = this.#session.plan
+    for (let index = 0; index < inputs.count * batchBlocks; index++) await this.#store.delete(inputKey(query, index))
+  }
+
+  /** Runs the plan on what was stored. @returns result ciphertexts under the querier's key, serialised */
   async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
     this.#loadKeys()
-    const { plan } = this.#session
-    const evaluator = this.#evaluator
     const steps: StepReport[] = []
-    const outputs = await run(plan, {
-      evaluator,
-      inputs: async index => {
-        const key = inputKey(query, index)
-        const bytes = await this.#store.get(key)
-        await this.#store.delete(key)
-        return this.#load(bytes, plan.inputs)
-      },
-      weights: async index => this.#load(await this.#store.get(weightKey(index)), plan.weights.items[index]!),
-      refresher: this.#refresher(query, callbacks),
+    const outputs = await run(this.#session.plan, {
+      evaluator: this.#evaluator,
+      inputs: this.#inputs(query),
+      ...this.#weights(),
+      refresher: this.#assistance.refresher(query, callbacks),
       signal: this.#abort.signal,
       onProgress: ({ layer, done, total }) => callbacks.progress({ done, total, step: layer }),
       onStep: step => steps.push(step)
     })
     callbacks.layers?.(steps)
-    const ciphertexts = outputs.map(output => {
-      const stored = evaluator.store(output)
-      output.dispose()
-      return stored
-    })
+    const ciphertexts = outputs.map(output => this.#assistance.take(output))
     try {
-      return await this.#switch(query, ciphertexts, callbacks)
+      return await this.#assistance.switch(query, ciphertexts, callbacks)
     } finally {
       for (const ciphertext of ciphertexts) ciphertext.dispose()
     }
   }
 
+  #inputs(query: string): InputSource {
+    const { plan } = this.#session
+    if (plan.operands.data === 'clear') {
+      const samples = this.#samples.get(query)
+      if (samples === undefined) throw new MissingPartError(`samples of query ${query}`)
+      return samples
+    }
+    return async index => {
+      const key = inputKey(query, index)
+      const bytes = await this.#store.get(key)
+      await this.#store.delete(key)
+      return this.#load(bytes, plan.inputs)
+    }
+  }
+
+  #weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'> {
+    const clear = this.#clearWeights
+    if (clear !== undefined) return { weights: clear.source, scalars: clear.scalar, retainWeights: true }
+    const { items } = this.#session.plan.weights
+    return { weights: async index => this.#load(await this.#store.get(weightKey(index)), items[index]!) }
+  }
+
   dispose(): void {
     this.#abort.abort(new SessionStateError('the session was closed'))
     this.#sums.dispose()
+    this.#samples.clear()
+    this.#clearWeights?.dispose()
     this.#relinearizationKey?.dispose()
     for (const key of this.#galoisKeys.values()) key.dispose()
     this.#galoisKeys.clear()
@@ -124,7 +159,7 @@ export class EvaluatorRole {
   }
 
   #loadKeys(): void {
-    if (this.#keysLoaded) return
+    if (this.#keysLoaded || this.#evaluator instanceof KernelEvaluator) return
     this.#evaluator.setKeys({ relinearizationKey: this.#relinearizationKey, galoisKeys: this.#galoisKeys })
     this.#keysLoaded = true
   }
@@ -133,85 +168,15 @@ export class EvaluatorRole {
     using ciphertext = deserializeCiphertext(this.#session.context, bytes, { level: expected.level, degree: 1, scale: expected.scale })
     return this.#evaluator.load(ciphertext)
   }
-
-  #refresher(query: string, callbacks: EvaluationCallbacks): Refresher {
-    const { context, plan, sessionId, parties } = this.#session
-    let requests = 0
-    return {
-      refresh: async (handles, step) => {
-        const instance = `${query}/${step.index}/${requests++}`
-        const protocol = new Refresh(context, sessionId)
-        const ciphertexts = handles.map(handle => {
-          const stored = this.#evaluator.store(handle)
-          handle.dispose()
-          return stored
-        })
-        try {
-          // What the key holders have in the signed plan, to the last bit.
-          const { level, scale, magnitude } = plan.refreshes.find(refresh => refresh.step === step.index)!
-          const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
-          const shares = await callbacks.refresh({ instance, level, scale, magnitude, c1 })
-          this.#abort.signal.throwIfAborted()
-          return ciphertexts.map((ciphertext, k) => {
-            const own = ciphertextInstance(instance, k)
-            using aggregation = protocol.aggregation(own, level, parties)
-            const sum = collect('refresh', own, aggregation, shares, k)
-            try {
-              using fresh = protocol.finalize(ciphertext, sum, own, parties)
-              return this.#evaluator.load(fresh)
-            } finally {
-              protocol.format.dispose(sum)
-            }
-          })
-        } finally {
-          for (const ciphertext of ciphertexts) ciphertext.dispose()
-        }
-      }
-    }
-  }
-
-  async #switch(query: string, ciphertexts: readonly Ciphertext[], callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
-    const { context, plan, sessionId, parties, floodingBits, maximumDecryptions } = this.#session
-    const protocol = new PublicKeySwitch(context, sessionId)
-    const flooding = { statisticalBits: floodingBits, maximumDecryptions }
-    const instance = `${query}/result`
-    const level = ciphertexts[0]!.level
-    const noise = Math.max(plan.output.noise, ...ciphertexts.map(ciphertext => ciphertext.noise))
-    const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
-    const shares = await callbacks.switchShares({ instance, level, noise, c1 })
-    this.#abort.signal.throwIfAborted()
-    return ciphertexts.map((ciphertext, k) => {
-      const own = ciphertextInstance(instance, k)
-      using aggregation = protocol.aggregation(own, level, parties)
-      const sum = collect('switch', own, aggregation, shares, k)
-      try {
-        using switched = protocol.finalize(ciphertext, sum, flooding, parties)
-        return serializeCiphertext(switched)
-      } finally {
-        protocol.format.dispose(sum)
-      }
-    })
-  }
 }
 
-/** Adds ciphertext k's share of every party; an unacceptable share names its party. */
-function collect<S>(
-  protocol: string,
-  instance: string,
-  aggregation: { add(party: number, bytes: Uint8Array): unknown; take(): S },
-  shares: readonly (readonly Uint8Array[])[],
-  k: number
-): S {
-  shares.forEach((ofParty, party) => {
-    try {
-      const share = ofParty[k]
-      if (share === undefined) throw new SessionStateError(`no share for ciphertext ${k}`)
-      aggregation.add(party, share)
-    } catch (cause) {
-      throw new RejectedShareError(party, protocol, instance, cause)
-    }
-  })
-  return aggregation.take()
+/** Gives the evaluator its copy of a key. */
+function handOver(key: KeySwitchKey, take: () => void): void {
+  try {
+    take()
+  } finally {
+    key.dispose()
+  }
 }
 
 const weightKey = (index: number): string => `weight-${index}`

@@ -1,4 +1,4 @@
-export { RejectedShareError } from './evaluator-role.js'
+export { RejectedShareError } from './assistance.js'
 export type { KeyHolderSecrets } from './key-holder.js'
 export { type EvaluatorName, LocalCryptography, type LocalCryptographyOptions } from './local-cryptography.js'
 export type { ModelSource } from './model-owner.js'

@@ -24,6 +24,8 @@ import { OpenSession, SessionStateError } from './session.js'
 
 export type EvaluatorName = 'kernel' | 'seal'
 
+const DEFAULT_WEIGHT_CACHE = 2 ** 30
+
 export interface LocalCryptographyOptions {
   /** Needed by key holders. */
   readonly secrets?: KeyHolderSecrets
@@ -35,6 +37,8 @@ export interface LocalCryptographyOptions {
   readonly store?: PartStore
   /** Which evaluator computes; `kernel` when not given. */
   readonly evaluator?: EvaluatorName
+  /** Bytes of encoded clear weights that an evaluator keeps from one query to the next; 1 GiB when not given. */
+  readonly weightCacheBytes?: number
   readonly kernelVariant?: KernelVariant | 'auto'
 }
 
@@ -73,7 +77,7 @@ export class LocalCryptography implements PartyCryptography {
       this.#keyHolder = new KeyHolder(opened, secrets, ledger)
     }
     if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
-    if (session.roles.includes('evaluator')) this.#evaluator = new EvaluatorRole(opened, await this.#makeEvaluator(opened), this.#store)
+    if (session.roles.includes('evaluator')) this.#evaluator = await this.#makeEvaluatorRole(opened)
   }
 
   async close(): Promise<void> {
@@ -154,12 +158,30 @@ export class LocalCryptography implements PartyCryptography {
     await this.#asEvaluator.storeModelPart(index, bytes)
   }
 
+  async prepareModel(): Promise<void> {
+    await this.#asEvaluator.prepareModel()
+  }
+
   async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
     await this.#asEvaluator.storeInput(query, index, bytes)
   }
 
+  async storeSamples(query: string, samples: Float64Array[]): Promise<void> {
+    this.#asEvaluator.storeSamples(query, samples)
+  }
+
+  async forgetQuery(query: string): Promise<void> {
+    await this.#asEvaluator.forgetQuery(query)
+  }
+
   async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
     return this.#asEvaluator.evaluate(query, callbacks)
+  }
+
+  async #makeEvaluatorRole(session: OpenSession): Promise<EvaluatorRole> {
+    const { weightCacheBytes = DEFAULT_WEIGHT_CACHE } = this.#options
+    const network = session.plan.operands.weights === 'clear' ? (await this.#asModelOwner()).network : undefined
+    return new EvaluatorRole(session, await this.#makeEvaluator(session), { store: this.#store, network, weightCacheBytes })
   }
 
   async #makeEvaluator(session: OpenSession): Promise<Evaluator> {

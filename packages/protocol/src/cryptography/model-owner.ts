@@ -16,14 +16,11 @@ export interface ModelSource {
 }
 
 export class ModelOwner {
-  readonly #network: Network
-
   private constructor(
-    network: Network,
+    /** Never leaves this process. */
+    readonly network: Network,
     readonly architecture: Architecture
-  ) {
-    this.#network = network
-  }
+  ) {}
 
   /** @throws the engine's import errors, naming node, operator and remedy */
   static async create(source: ModelSource): Promise<ModelOwner> {
@@ -36,8 +33,9 @@ export class ModelOwner {
     const { plan, context } = session
     const item = plan.weights.items[index]
     if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${plan.weights.count}`)
-    const slots = packWeight(plan, this.#network, index)
-    using plaintext = context.encoder.encode(slots, { level: item.level, scale: item.scale })
+    const slots = packWeight(plan, this.network, index)
+    // Level, scale and magnitude are the plan's: the ciphertext's metadata tell nothing of the weights.
+    using plaintext = context.encoder.encode(slots, item)
     using ciphertext = session.encryptor.encrypt(plaintext)
     return serializeCiphertext(ciphertext)
   }

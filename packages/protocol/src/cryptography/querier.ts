@@ -12,7 +12,7 @@ import {
   serializeCiphertext,
   serializePublicKey
 } from '@slytherin/ckks'
-import { packInput, unpackOutputs } from '@slytherin/engine'
+import { InputPacker, unpackOutputs } from '@slytherin/engine'
 import { type Kernel, randomSeed } from '@slytherin/ring'
 import { type OpenSession, SessionStateError } from './session.js'
 
@@ -39,26 +39,25 @@ export class ResultKey {
 }
 
 export class Querier {
-  #samples: Float64Array[] = []
+  #packer: InputPacker | undefined
 
   constructor(private readonly session: OpenSession) {}
 
   /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
   setSamples(samples: readonly Float64Array[]): void {
-    this.#samples = [...samples]
+    this.#packer = new InputPacker(this.session.plan, samples)
   }
 
   /** Input ciphertext `index` of the samples, block-major. */
   encryptInput(index: number): Uint8Array {
     const { plan, context, encryptor } = this.session
-    if (this.#samples.length === 0) throw new SessionStateError('no samples were given')
-    const slots = packInput(plan, this.#samples, index)
-    using plaintext = context.encoder.encode(slots, { level: plan.inputs.level, scale: plan.inputs.scale })
+    if (this.#packer === undefined) throw new SessionStateError('no samples were given')
+    using plaintext = context.encoder.encode(this.#packer.pack(index), plan.inputs)
     using ciphertext = encryptor.encrypt(plaintext)
     return serializeCiphertext(ciphertext)
   }
 
-  /** Logits per sample, for as many samples as were set. */
+  /** Logits of a whole batch, padding included. */
   decrypt(ciphertexts: readonly Uint8Array[], key: ResultKey): Float64Array[] {
     const { plan, context } = this.session
     using secret = key.secret(context)
@@ -67,7 +66,6 @@ export class Querier {
       using ciphertext = deserializeCiphertext(context, bytes, { level: plan.output.level, degree: 1 })
       return decryptor.decrypt(ciphertext).real
     })
-    const outputs = unpackOutputs(plan, slots)
-    return this.#samples.length > 0 ? outputs.slice(0, this.#samples.length) : outputs
+    return unpackOutputs(plan, slots)
   }
 }

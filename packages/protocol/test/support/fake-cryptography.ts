@@ -193,6 +193,20 @@ export class FakeCryptography implements PartyCryptography {
     this.parts.set(index, text(part))
   }
 
+  async prepareModel(): Promise<void> {
+    await this.#enter('prepareModel')
+  }
+
+  async storeSamples(query: string, samples: Float64Array[]): Promise<void> {
+    await this.#enter('storeSamples')
+    this.#inputs.set(query, new Map([[0, JSON.stringify(samples.map(sample => [...sample]))]]))
+  }
+
+  async forgetQuery(query: string): Promise<void> {
+    this.calls.push('forgetQuery')
+    this.#inputs.delete(query)
+  }
+
   async storeInput(query: string, index: number, input: Uint8Array): Promise<void> {
     const session = await this.#enter('storeInput')
     const prefix = `input ${session} ${this.publicKey} ${index} `
