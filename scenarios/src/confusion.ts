@@ -6,17 +6,20 @@ export interface ConfusionMatrix {
   readonly counts: readonly (readonly number[])[]
 }
 
-/** @param classes named even when no sample has them */
+/**
+ * @param predictions of the first samples: one that has none is not counted
+ * @param classes named even when no sample has them
+ */
 export function confusionMatrix(
   labels: readonly number[],
   predictions: readonly number[],
   classes: Iterable<number> = []
 ): ConfusionMatrix {
-  if (labels.length !== predictions.length) throw new RangeError(`${predictions.length} predictions for ${labels.length} labels`)
+  if (predictions.length > labels.length) throw new RangeError(`${predictions.length} predictions for ${labels.length} labels`)
   const named = [...new Set([...classes, ...labels, ...predictions])].sort((a, b) => a - b)
   const counts = named.map(() => named.map(() => 0))
-  labels.forEach((label, k) => {
-    counts[named.indexOf(label)]![named.indexOf(predictions[k]!)]!++
+  predictions.forEach((prediction, k) => {
+    counts[named.indexOf(labels[k]!)]![named.indexOf(prediction)]!++
   })
   return { classes: named, counts }
 }

@@ -1,6 +1,12 @@
 /** Scenarios as a library: what `npm run scenario` does, for tests and for programs of one's own. */
 export { type ClearReference, clearReference, loadReference } from './clear-reference.js'
+export type { FourWays } from './comparison.js'
+export { type ConfusionMatrix, confusionMatrix } from './confusion.js'
+export { renderHtml, type SampleAnswers, sampleAnswers } from './html-report.js'
+export type { LayerReport } from './layer-report.js'
 export { describeMachine, type Machine } from './machine.js'
-export { failuresOf, renderReport, type ScenarioReport } from './report.js'
+export { failuresOf, makeReport, type Observations, renderReport, type ScenarioReport } from './report.js'
 export { PartyFailedError, runScenario, type ScenarioOutcome, type ScenarioRunOptions } from './run-scenario.js'
 export { loadScenario, partiesOf, type Scenario, ScenarioFileError, scenarioSchema } from './scenario.js'
+export { type LayerError, type SimulatedStep, type Simulation, type SimulationOptions, simulate } from './simulation.js'
+export { writeReport } from './write-report.js'

@@ -1,10 +1,10 @@
 /** `npm run scenario -- scenarios/<file>.yaml`: runs a scenario, shows progress and a table, writes a report. */
-import { writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { ProgressView } from './progress.js'
 import { failuresOf, renderReport } from './report.js'
 import { runScenario } from './run-scenario.js'
 import { loadScenario, partiesOf, ScenarioFileError } from './scenario.js'
+import { writeReport } from './write-report.js'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -17,6 +17,7 @@ interface CommandLine {
   model?: string
   report?: string
   keep?: boolean
+  simulation: boolean
 }
 
 function positive(text: string): number {
@@ -33,7 +34,8 @@ const program = new Command('scenario')
   .option('--batch <count>', 'samples per query that the plan is made for', positive)
   .addOption(new Option('--evaluator <name>', 'which evaluator computes').choices(['kernel', 'seal']))
   .option('--model <file>', 'another ONNX file with the same input')
-  .option('--report <file>', 'write the report as JSON')
+  .option('--report <file>', 'write the report as JSON, and as HTML beside it')
+  .option('--no-simulation', 'leave the simulated run out of the report')
   .option('--keep', 'leave the state directories of the parties in place')
   .showHelpAfterError()
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
@@ -41,7 +43,7 @@ const program = new Command('scenario')
 
 process.exitCode = await main(program.args[0]!, program.opts<CommandLine>())
 
-async function main(file: string, { report: reportFile, keep, ...overrides }: CommandLine): Promise<number> {
+async function main(file: string, { report: reportFile, keep, simulation, ...overrides }: CommandLine): Promise<number> {
   const stopping = new AbortController()
   process.once('SIGINT', () => stopping.abort(new Error('interrupted')))
   process.once('SIGTERM', () => stopping.abort(new Error('terminated')))
@@ -52,14 +54,19 @@ async function main(file: string, { report: reportFile, keep, ...overrides }: Co
     process.stderr.write(`${scenario.name}: ${scenario.description}\n${names.length} processes, ${scenario.images} samples\n`)
     view = new ProgressView(names)
     const progress = view
-    const { report, predictions, clear } = await runScenario(scenario, {
+    const outcome = await runScenario(scenario, {
       keep: keep === true,
+      simulate: simulation && reportFile !== undefined,
       signal: stopping.signal,
       onEvent: (party, event) => progress.update(party, event),
       onNoise: (party, line) => progress.note(`${party}: ${line}`)
     })
     view.stop()
-    if (reportFile !== undefined) await writeFile(reportFile, `${JSON.stringify(report, null, 2)}\n`)
+    const { report, predictions, clear } = outcome
+    if (reportFile !== undefined) {
+      const page = await writeReport(reportFile, outcome)
+      process.stderr.write(`report: ${reportFile}, ${page}\n`)
+    }
     process.stdout.write(`\n${renderReport(report, predictions, clear)}\n`)
     const failures = failuresOf(report, scenario)
     for (const failure of failures) process.stderr.write(`failed: ${failure}\n`)

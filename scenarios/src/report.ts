@@ -28,7 +28,9 @@ export interface ScenarioReport {
   /** Largest absolute logit of the evaluated network in the clear: what errors are to be held against. */
   maxLogit: number
   /** Largest absolute difference of a logit from the network of the file: approximating, then errors, then encryption. */
-  logitError: FourWays<number>
+  logitError: Omit<FourWays<number>, 'clear'>
+  /** The same from the evaluated network in the clear: errors and encryption alone. */
+  computationError: Omit<FourWays<number>, 'clear' | 'polynomial'>
   secondsByPhase: Record<'ceremony' | 'modelUpload' | 'dataEncryption' | 'evaluation' | 'refresh' | 'result' | 'total', number>
   /** In the order of the plan. */
   layers: LayerReport[]
@@ -109,7 +111,8 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     agreement: agreementOf(predictions.encrypted, predictions.polynomial),
     maxLogitError: worstDifference(logits.encrypted, logits.polynomial),
     maxLogit: largestOf(logits.polynomial),
-    logitError: mapWays(logits, rows => worstDifference(rows, logits.clear)),
+    logitError: withoutClear(mapWays(logits, rows => worstDifference(rows, logits.clear))),
+    computationError: withoutPolynomial(mapWays(logits, rows => worstDifference(rows, logits.polynomial))),
     secondsByPhase: {
       ceremony: seconds(...CEREMONY),
       modelUpload: seconds('model-upload'),
@@ -162,6 +165,10 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     createdAt: new Date().toISOString()
   }
 }
+
+const withoutClear = ({ clear: _, ...others }: FourWays<number>): Omit<FourWays<number>, 'clear'> => others
+const withoutPolynomial = ({ clear: _, polynomial: __, ...others }: FourWays<number>): Omit<FourWays<number>, 'clear' | 'polynomial'> =>
+  others
 
 /** Relative logit error that rounding explains. */
 const NEGLIGIBLE = 1e-9

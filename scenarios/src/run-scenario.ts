@@ -46,6 +46,8 @@ export class MissingPlanError extends Error {
 export interface ScenarioOutcome {
   readonly report: ScenarioReport
   readonly predictions: readonly number[]
+  /** What the querier read. */
+  readonly logits: readonly (readonly number[])[]
   readonly clear: ClearReference
 }
 
@@ -121,7 +123,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
         : undefined
     const seen = { parties, sessions, plan, steps, logits, totalSeconds, peakMemoryBytes: memory.peak, peakMemoryByParty: memory.peaks }
     const report = makeReport(scenario, simulation === undefined ? seen : { ...seen, simulation }, clear)
-    return { report, predictions, clear }
+    return { report, predictions, logits, clear }
   } finally {
     memory.stop()
     stopAll(running)

@@ -2,7 +2,7 @@
  * The same plan on the same samples without cryptography: clear slots that carry errors as large as the noise model says, flooding included. Held against the clear
  * network layer by layer, it tells where precision goes, which the ciphertexts of a real run tell nobody.
  */
-import { type EvaluatorCiphertext, Parameters } from '@slytherin/ckks'
+import { Parameters } from '@slytherin/ckks'
 import {
   locate,
   type Network,
@@ -13,7 +13,7 @@ import {
   packWeight,
   refreshShares,
   run,
-  type SimulatedCiphertext,
+  SimulatedCiphertext,
   SimulationError,
   type StepReport,
   unpackOutputs,
@@ -77,6 +77,18 @@ export async function simulate(
   return { logits, steps: simulator.steps }
 }
 
+/** A step of the runner has left other results than the plan's layouts say: the simulation cannot tell which value stands where. */
+export class UnexpectedResultsError extends Error {
+  override name = 'UnexpectedResultsError'
+  constructor(
+    readonly step: number,
+    readonly expected: number,
+    readonly actual: number
+  ) {
+    super(`step ${step} left ${actual} simulated ciphertexts, its layout has ${expected}`)
+  }
+}
+
 interface Sums {
   square: number
   count: number
@@ -89,7 +101,8 @@ class Simulator {
   readonly #plan: Plan
   readonly #network: Network
   readonly #options: SimulationOptions
-  readonly #evaluator: WatchedSimulator
+  readonly #simulator: NoisySimulator
+  readonly #watched: ReturnType<typeof watched>
   readonly #planned: readonly PlannedStep[]
   readonly #sums: Sums[]
   #layerSamples = LAYER_SAMPLES
@@ -100,12 +113,13 @@ class Simulator {
     this.#options = options
     this.#planned = plannedSteps(plan)
     this.#sums = plan.steps.map(() => ({ square: 0, count: 0, worst: 0, tracked: 0 }))
-    this.#evaluator = new WatchedSimulator(Parameters.fromJSON(plan.parameters, { allowInsecure: true }), {
+    this.#simulator = new NoisySimulator(Parameters.fromJSON(plan.parameters, { allowInsecure: true }), {
       parties: plan.parties,
       rotations: plan.rotations,
       digits: options.evaluator === 'seal' ? 'positive' : 'centred',
       seed: options.seed ?? DEFAULT_SEED
     })
+    this.#watched = watched(this.#simulator)
   }
 
   get steps(): SimulatedStep[] {
@@ -118,16 +132,16 @@ class Simulator {
   async query(samples: readonly Float64Array[]): Promise<Float64Array[]> {
     const plan = this.#plan
     const { data, weights } = plan.operands
-    const evaluator = this.#evaluator
+    const simulator = this.#simulator
     const { signal } = this.#options
     const outputs = await run(plan, {
-      evaluator,
+      evaluator: this.#watched.evaluator,
       inputs: async index => this.#operand(data, packInput(plan, samples, index), plan.inputs),
       weights: async index => this.#operand(weights, packWeight(plan, this.#network, index), weightDescriptor(plan, index)),
       refresher: {
         refresh: async ciphertexts => {
           const shares = refreshShares(plan.parties, plan.operands)
-          return ciphertexts.map(ciphertext => evaluator.refresh(ciphertext, shares))
+          return ciphertexts.map(ciphertext => this.#watched.evaluator.refresh(ciphertext, shares))
         }
       },
       onStep: report => this.#compare(report, samples),
@@ -135,25 +149,25 @@ class Simulator {
     })
     const { floodingBits: statisticalBits, maximumDecryptions } = plan
     const noise = Math.max(plan.output.noise, ...outputs.map(output => output.noise))
-    const slots = outputs.map(output => evaluator.reveal(output, noise, { statisticalBits, maximumDecryptions }))
+    const slots = outputs.map(output => simulator.reveal(output, noise, { statisticalBits, maximumDecryptions }))
     for (const output of outputs) output.dispose()
     return unpackOutputs(plan, slots).slice(0, samples.length)
   }
 
   #operand(kind: OperandKind, values: Float64Array, options: { level: number; scale: number; magnitude: number }): Operand {
-    return kind === 'clear' ? this.#evaluator.plaintext(values, options) : this.#evaluator.encrypt(values, options)
+    return kind === 'clear' ? this.#simulator.plaintext(values, options) : this.#simulator.encrypt(values, options)
   }
 
   #compare({ step, blocks: [block], noise, scale }: StepReport, samples: readonly Float64Array[]): void {
-    const results = this.#evaluator.takeResults()
+    const results = this.#watched.takeResults()
     const sums = this.#sums[step]!
-    sums.tracked = Math.max(sums.tracked, slotDeviation(this.#evaluator.parameters, noise, scale))
+    sums.tracked = Math.max(sums.tracked, slotDeviation(this.#simulator.parameters, noise, scale))
     const { batchBlock, steps } = this.#plan
     const own = samples.slice(block * batchBlock, (block + 1) * batchBlock).slice(0, this.#layerSamples)
     const { layer, layout } = this.#planned[step]!
     if (results.length !== layout.blocks.length)
       throw new Error(`step ${step}: ${results.length} results for ${layout.blocks.length} blocks`)
-    const slots = results.map(result => this.#evaluator.decrypt(result).real)
+    const slots = results.map(result => this.#simulator.decrypt(result).real)
     own.forEach((sample, i) => {
       const clear = this.#clearLayers(sample)[layer]!
       const { block: blockOf, position } = locate(layout, clear.length)
@@ -182,25 +196,35 @@ class Simulator {
   }
 }
 
-/** Remembers the results of a step: what the runner has given a bound and not disposed when the step ends. */
-class WatchedSimulator extends NoisySimulator {
-  #bounded = new Set<EvaluatorCiphertext>()
-
-  override withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
-    this.#bounded.add(a)
-    return super.withMagnitude(a, bound)
+/**
+ * An evaluator that remembers what it has made: what is not disposed when a step ends are the step's results, in the order in which they were made. Weights and inputs come
+ * from the simulator itself and are not among them.
+ */
+function watched(simulator: NoisySimulator): { readonly evaluator: NoisySimulator; takeResults(): SimulatedCiphertext[] } {
+  let made = new Set<SimulatedCiphertext>()
+  const remember = <T>(value: T): T => {
+    for (const item of Array.isArray(value) ? value : [value]) if (item instanceof SimulatedCiphertext) made.add(item)
+    return value
   }
-
-  takeResults(): EvaluatorCiphertext[] {
-    const results = [...this.#bounded].filter(isAlive)
-    this.#bounded = new Set()
-    return results
+  const evaluator = new Proxy(simulator, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property, target)
+      return typeof value === 'function' ? (...given: unknown[]) => remember(value.apply(target, given)) : value
+    }
+  })
+  return {
+    evaluator,
+    takeResults: () => {
+      const results = [...made].filter(isAlive)
+      made = new Set()
+      return results
+    }
   }
 }
 
-function isAlive(ciphertext: EvaluatorCiphertext): boolean {
+function isAlive(ciphertext: SimulatedCiphertext): boolean {
   try {
-    return (ciphertext as SimulatedCiphertext).slots !== undefined
+    return ciphertext.slots !== undefined
   } catch (error) {
     if (error instanceof SimulationError) return false
     throw error

@@ -1,0 +1,345 @@
+/** A scenario's report for people: one HTML file with charts, readable offline. */
+import type { ClearReference } from './clear-reference.js'
+import { classesOf } from './comparison.js'
+import { bars, stackedBars } from './html/charts.js'
+import { confusionChart } from './html/confusion-chart.js'
+import { type Drawing, draw } from './html/drawing.js'
+import { errorChart } from './html/error-chart.js'
+import { percent, powerOfTen, seconds, size, small, words } from './html/figures.js'
+import { html, type Markup } from './html/markup.js'
+import { facts, page, table } from './html/page.js'
+import { type Picture, pictureOf, pngAddress } from './html/png.js'
+import type { LayerReport } from './layer-report.js'
+import type { ScenarioReport } from './report.js'
+
+/** Single samples, which the report's data leaves out. */
+export interface SampleAnswers {
+  readonly samples: readonly Float64Array[]
+  /** Of one sample, as the network takes it. */
+  readonly shape: readonly number[]
+  readonly labels: readonly number[]
+  readonly clear: readonly ArrayLike<number>[]
+  readonly encrypted: readonly ArrayLike<number>[]
+}
+
+export function sampleAnswers(clear: ClearReference, encrypted: readonly ArrayLike<number>[]): SampleAnswers {
+  const { samples, labels, logits, network } = clear
+  return { samples, shape: network.shape, labels, clear: logits, encrypted }
+}
+
+const SHOWN_SAMPLES = 30
+const SHOWN_ERRORS = 15
+
+export function renderHtml(report: ScenarioReport, answers: SampleAnswers): string {
+  const title = `${report.scenario}: ${report.model}`
+  return page(
+    title,
+    html`${headline(report)}
+${fourWays(report)}
+<div class="pair">${confusion(report)}${samples(answers)}</div>
+${phases(report)}
+${layers(report)}
+${errors(report)}
+${traffic(report)}
+${memory(report)}
+<div class="pair">${parameters(report)}${machine(report)}</div>
+<footer>Measured ${report.createdAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, one process per party on one machine.</footer>`
+  )
+}
+
+// --- answers ------------------------------------------------------------------------------------------------------------------------------------------------------
+
+function headline(report: ScenarioReport): Markup {
+  const { evaluation } = report.secondsByPhase
+  const tiles: [string, string, string][] = [
+    ['Encrypted accuracy', percent(report.accuracy.encrypted), `clear ${percent(report.accuracy.clear)}`],
+    ['Same as in the clear', `${Math.round(report.agreement * report.images)} of ${report.images}`, 'of the evaluated network'],
+    ['Evaluation', seconds(evaluation), `${(report.images / evaluation).toPrecision(3)} samples per second`],
+    ['Worst logit error', small(report.maxLogitError), `${percent(report.maxLogitError / report.maxLogit)} of the largest logit`],
+    ['Security', `${report.parameters.securityBits} bits`, `N = ${power(2, report.parameters.logN)}`]
+  ]
+  return html`<header><h1>${report.scenario}: ${report.model}</h1><p>${report.description}</p></header>
+<dl class="tiles">${tiles.map(([name, value, note]) => html`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`)}</dl>`
+}
+
+const WAYS = {
+  clear: 'Clear: the network of the file, float64',
+  polynomial: 'Polynomial: approximated and fused, float64',
+  simulated: 'Simulated: the plan with modelled noise',
+  encrypted: 'Encrypted: what the querier read'
+} as const
+
+function fourWays({ accuracy, logitError, computationError, images }: ScenarioReport): Markup {
+  const rows = (Object.keys(WAYS) as (keyof typeof WAYS)[]).flatMap(way => {
+    const correct = accuracy[way]
+    if (correct === undefined) return []
+    const fromClear = way === 'clear' ? undefined : logitError[way]
+    const fromPolynomial = way === 'simulated' || way === 'encrypted' ? computationError[way] : undefined
+    return [[WAYS[way], percent(correct), `${Math.round(correct * images)} of ${images}`, error(fromClear), error(fromPolynomial)]]
+  })
+  return html`<section><h2>Four ways to the same answers</h2>
+<p>The same ${images} samples each time.</p>
+${table(['', 'accuracy', 'correct', 'worst logit error against clear', 'against polynomial'], rows)}</section>`
+}
+
+const error = (value: number | undefined): string => (value === undefined ? '–' : small(value))
+
+function confusion(report: ScenarioReport): Markup {
+  const { classes, counts } = report.confusion
+  const figures = table(
+    ['label', ...classes.map(String)],
+    counts.map((row, k) => [String(classes[k]), ...row.map(String)])
+  )
+  return html`<section><h2>Encrypted predictions against labels</h2>
+<figure><div class="chart small">${draw(confusionChart(report.confusion))}</div><details><summary>As a table</summary>${figures}</details></figure></section>`
+}
+
+interface Answer {
+  readonly index: number
+  readonly label: number
+  readonly prediction: number
+  readonly clear: number
+}
+
+function samples({ samples, shape, labels, clear, encrypted }: SampleAnswers): Markup {
+  const predictions = classesOf(encrypted)
+  const clearPredictions = classesOf(clear)
+  const all = labels.map((label, index): Answer => ({ index, label, prediction: predictions[index]!, clear: clearPredictions[index]! }))
+  const wrong = all.filter(({ label, prediction }) => label !== prediction)
+  const first = all.slice(0, SHOWN_SAMPLES)
+  const shown = [...first, ...wrong.filter(({ index }) => index >= SHOWN_SAMPLES).slice(0, SHOWN_ERRORS)]
+  const pictures = shown.map(({ index }) => pictureOf(shape, samples[index]!))
+  const note =
+    wrong.length === 0
+      ? `The first ${first.length}; every one of ${all.length} is right.`
+      : `The first ${first.length}${shown.length > first.length ? ', then others that are wrong' : ''}; ${wrong.length} of ${all.length} are wrong.`
+  const list = pictures.every(picture => picture !== undefined)
+    ? html`<ul class="strip">${shown.map((answer, k) => pictured(answer, pictures[k]!))}</ul>`
+    : answerTable(shown, clear, encrypted)
+  return html`<section><h2>Samples and their encrypted predictions</h2><p>${note}</p>${list}</section>`
+}
+
+function pictured({ index, label, prediction, clear }: Answer, picture: Picture): Markup {
+  const right = label === prediction
+  const text = `Sample ${index}, a ${label}, predicted ${prediction}`
+  return html`<li${right ? '' : html` class="wrong"`}><img src="${pngAddress(picture)}" width="${picture.columns}" height="${picture.rows}" alt="${text}"><b>${prediction}</b>${
+    right ? undefined : html`<small>is a ${label}</small>`
+  }${clear === prediction ? undefined : html`<small>clear: ${clear}</small>`}</li>`
+}
+
+function answerTable(shown: readonly Answer[], clear: readonly ArrayLike<number>[], encrypted: readonly ArrayLike<number>[]): Markup {
+  const largest = (row: ArrayLike<number>): string => Math.max(...Array.from(row)).toPrecision(4)
+  const rows = shown.map(({ index, label, prediction }) => [
+    String(index),
+    String(label),
+    html`${prediction}${label === prediction ? '' : ' (wrong)'}`,
+    largest(encrypted[index]!),
+    largest(clear[index]!)
+  ])
+  return table(['sample', 'label', 'predicted', 'largest logit', 'in the clear'], rows)
+}
+
+// --- cost ---------------------------------------------------------------------------------------------------------------------------------------------------------
+
+function chart(drawing: Drawing, figures: Markup): Markup {
+  const { key } = drawing
+  const legend =
+    key &&
+    html`<ul class="key">${key.map(({ name, colour, mark }) => html`<li><i aria-hidden="true" class="${mark}" style="--mark: ${colour}"></i>${name}</li>`)}</ul>`
+  return html`<figure>${legend}<div class="chart">${draw(drawing)}</div><details><summary>Figures</summary>${figures}</details></figure>`
+}
+
+function phases(report: ScenarioReport): Markup {
+  const { total, ...measured } = report.secondsByPhase
+  const { keys, modelEncryption, dataEncryption, evaluation, refresh } = report.planned.seconds
+  const planned: Partial<Record<keyof typeof measured, number>> = {
+    ceremony: keys,
+    modelUpload: modelEncryption,
+    dataEncryption,
+    evaluation,
+    refresh
+  }
+  const rows = (Object.keys(measured) as (keyof typeof measured)[]).map(phase => ({
+    name: phase === 'refresh' ? 'of which refresh' : words(phase),
+    value: measured[phase],
+    planned: planned[phase]
+  }))
+  return html`<section><h2>Time by phase</h2>
+<p>Measured at the evaluator, planned by the cost model “${report.planned.costModel}”. From the start of the processes to the end of the last: ${seconds(total)}.</p>
+${chart(
+  bars({
+    id: 'phases',
+    title: 'Seconds by phase',
+    description: `Measured and planned time of every phase; evaluation took ${seconds(measured.evaluation)}.`,
+    bars: rows,
+    unit: 'decimal',
+    format: seconds
+  }),
+  table(
+    ['phase', 'measured', 'planned'],
+    rows.map(({ name, value, planned }) => [name, seconds(value), planned === undefined ? '–' : seconds(planned)])
+  )
+)}</section>`
+}
+
+const KINDS: Readonly<Record<string, string>> = { taps: 'convolution', diagonals: 'matrix' }
+
+const stepName = ({ name, kind }: LayerReport): string => (kind === 'refresh' ? `refresh after ${name}` : name)
+
+function layers(report: ScenarioReport): Markup {
+  const { layers } = report
+  const steps = layers.reduce((sum, layer) => sum + layer.seconds, 0)
+  const planned = layers.some(layer => layer.predictedSeconds !== undefined)
+  return html`<section><h2>Time by layer</h2>
+<p>Steps of the plan in the order of evaluation, ${seconds(steps)} in all; ${seconds(report.planned.seconds.evaluation)} were planned.</p>
+${chart(
+  bars({
+    id: 'layers',
+    title: 'Seconds by layer',
+    description: `Measured${planned ? ' and planned' : ''} time of every step of the plan.`,
+    bars: layers.map(layer => ({ name: stepName(layer), value: layer.seconds, planned: layer.predictedSeconds })),
+    unit: 'decimal',
+    format: seconds
+  }),
+  table(
+    ['step', 'kind', 'measured', 'planned', 'level', 'scale', 'noise', 'encrypted weights', 'bytes'],
+    layers.map(layer => [
+      stepName(layer),
+      KINDS[layer.kind] ?? layer.kind,
+      seconds(layer.seconds),
+      layer.predictedSeconds === undefined ? '–' : seconds(layer.predictedSeconds),
+      String(layer.level),
+      `2^${Math.log2(layer.scale).toFixed(1)}`,
+      `2^${layer.noiseBits.toFixed(1)}`,
+      layer.weights === 0 ? '–' : String(layer.weights),
+      layer.weights === 0 ? '–' : size(layer.bytes)
+    ])
+  )
+)}</section>`
+}
+
+function errors(report: ScenarioReport): Markup {
+  const { layers, computationError, planned } = report
+  return html`<section><h2>Error by layer</h2>
+<p>Absolute error of a value against the polynomial network in the clear. What an evaluator tracks is a bound, for it knows bounds of the values only; the simulation puts
+modelled errors into clear values. The logits that the querier reads carry the flooding noise of every key holder, which is what makes them safe to publish.</p>
+${chart(
+  errorChart(report, layers.map(stepName)),
+  table(
+    ['step', 'tracked (standard deviation)', 'simulated (root mean square)', 'simulated (worst)', 'encrypted (worst)', 'planned (worst)'],
+    [
+      ...layers.map(layer => [
+        stepName(layer),
+        small(layer.trackedError),
+        error(layer.simulatedError?.rms),
+        error(layer.simulatedError?.worst),
+        '–',
+        '–'
+      ]),
+      ['logits read', '–', '–', error(computationError.simulated), error(computationError.encrypted), small(planned.worstLogitError)]
+    ]
+  )
+)}</section>`
+}
+
+/** Phases of the protocol by what they are for. */
+const PURPOSES: readonly { readonly name: string; readonly phases: readonly string[] }[] = [
+  { name: 'ceremony', phases: ['session', 'public-key', 'relinearization-key', 'galois-keys'] },
+  { name: 'model upload', phases: ['model-upload'] },
+  { name: 'data', phases: ['input'] },
+  { name: 'refresh', phases: ['refresh'] },
+  { name: 'agreement and control', phases: ['roster', 'plan', 'ready', 'evaluation', 'close'] },
+  { name: 'result', phases: ['switch', 'result'] }
+]
+
+function traffic(report: ScenarioReport): Markup {
+  const parties = Object.entries(report.bytesByParty)
+  const stacks = parties.map(([name, { phases }]) => ({
+    name,
+    values: PURPOSES.map(purpose => purpose.phases.reduce((sum, phase) => sum + (phases[phase]?.sent ?? 0), 0))
+  }))
+  const named = [...new Set(parties.flatMap(([, { phases }]) => Object.keys(phases)))]
+  const all = parties.reduce((sum, [, { sent }]) => sum + sent, 0)
+  return html`<section><h2>Bytes sent, by party and phase</h2>
+<p>${size(all)} in all: what one party sends another receives.</p>
+${chart(
+  stackedBars({
+    id: 'bytes',
+    title: 'Bytes sent by party and phase',
+    description: `Bytes that each party sent, by what they were for; ${size(all)} in all.`,
+    parts: PURPOSES.map(purpose => purpose.name),
+    stacks
+  }),
+  html`${table(
+    ['party', 'sent', 'received'],
+    parties.map(([name, { sent, received }]) => [name, size(sent), size(received)]),
+    'Frames on the wire'
+  )}${table(
+    ['phase', ...parties.map(([name]) => name)],
+    named.map(phase => [
+      phase,
+      ...parties.map(([, { phases }]) => {
+        const figures = phases[phase]
+        return figures === undefined ? '–' : `${size(figures.sent)} / ${size(figures.received)}`
+      })
+    ]),
+    'Messages, sent / received'
+  )}`
+)}</section>`
+}
+
+function memory(report: ScenarioReport): Markup {
+  const rows = Object.entries(report.peakMemoryByParty).map(([name, value]) => ({ name, value }))
+  return html`<section><h2>Memory by party</h2>
+<p>Most bytes resident at one moment; all processes together ${size(report.peakMemoryBytes)}.</p>
+${chart(
+  bars({
+    id: 'memory',
+    title: 'Peak memory by party',
+    description: `Peak resident memory of every process; ${size(report.peakMemoryBytes)} together.`,
+    bars: rows,
+    unit: 'bytes',
+    format: size
+  }),
+  table(
+    ['party', 'peak'],
+    rows.map(({ name, value }) => [name, size(value)])
+  )
+)}</section>`
+}
+
+// --- circumstances ------------------------------------------------------------------------------------------------------------------------------------------------
+
+function parameters(report: ScenarioReport): Markup {
+  const { logN, logQP, securityBits, primeBits, specialPrimeBits, floodingBits, maximumDecryptions } = report.parameters
+  const bits = (values: readonly number[]): string => [...new Set(values.map(value => value.toFixed(1)))].join(', ')
+  return html`<section><h2>Parameters</h2>${facts([
+    ['Ring degree N', `${power(2, logN)} (${2 ** (logN - 1)} slots)`],
+    ['log2(QP)', logQP.toFixed(1)],
+    ['Security', `${securityBits} bits, ternary secret (eprint 2024/463)`],
+    ['Primes', `${primeBits.length} of ${bits(primeBits)} bits, special ${bits(specialPrimeBits)} bits`],
+    ['Flooding', `${floodingBits} statistical bits per key holder`],
+    ['Decryptions allowed', String(maximumDecryptions)],
+    ['Key holders', String(report.parties)],
+    ['Refreshes', String(report.refreshes)],
+    [
+      'Batch',
+      `${report.batch} samples per query, ${report.batchBlock} per ciphertext, ${report.queries} ${report.queries === 1 ? 'query' : 'queries'}`
+    ],
+    ['Encrypted model', size(report.planned.bytes.model)],
+    ['Evaluator', report.evaluator]
+  ])}</section>`
+}
+
+function machine({ machine }: ScenarioReport): Markup {
+  return html`<section><h2>Machine</h2>${facts([
+    ['Processor', machine.processor],
+    ['Cores', String(machine.cores)],
+    ['Memory', size(machine.memoryBytes)],
+    ['System', machine.system],
+    ['Node', machine.node],
+    ['V8', machine.v8]
+  ])}</section>`
+}
+
+const power = (base: number, exponent: number): string => powerOfTen(exponent).replace(/^10/, String(base))

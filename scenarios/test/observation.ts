@@ -1,0 +1,82 @@
+/** What a run of a small network tells, without the run: a real plan, real clear answers, made-up times and bytes. */
+import { fileURLToPath } from 'node:url'
+import { architectureOf, type Plan, plan, type StepReport } from '@slytherin/engine'
+import { rangesOf, type SessionReport } from '@slytherin/node'
+import { type ClearReference, clearReference, loadReference, type Observations, partiesOf, type Scenario } from '@slytherin/scenarios'
+import { smallScenario } from './support.js'
+
+export interface Recorded {
+  readonly scenario: Scenario
+  readonly plan: Plan
+  readonly clear: ClearReference
+  readonly observations: Observations
+}
+
+export async function planFor(scenario: Scenario): Promise<{ plan: Plan; clear: ClearReference }> {
+  const clear = clearReference(await loadReference(scenario))
+  const ranges = await rangesOf(clear.network, scenario.model, { manifest: scenario.manifest })
+  const { minimumRefreshes, floodingBits } = scenario.session
+  const made = plan(architectureOf(clear.network, ranges), {
+    batch: scenario.images,
+    parties: partiesOf(scenario).filter(party => party.roles.includes('key-holder')).length,
+    data: 'encrypted',
+    weights: 'encrypted',
+    minimumRefreshes,
+    floodingBits
+  })
+  return { plan: made, clear }
+}
+
+export async function recorded(changes: Partial<Scenario> = {}): Promise<Recorded> {
+  const scenario = smallScenario(changes)
+  const { plan, clear } = await planFor(scenario)
+  const parties = partiesOf(scenario)
+  const steps = plan.steps.map((step, index): StepReport => {
+    const layer = step.kind === 'refresh' ? 'refreshed' : plan.architecture.layers[step.layer]!.name
+    const { scale, level } = step
+    return { step: index, kind: step.kind, layer, blocks: [0, 1], seconds: 0.25 * (index + 1), level, scale, noise: 20 }
+  })
+  const sessions = new Map(parties.map(({ name, roles }, k) => [name, session(plan, roles, k)]))
+  const logits = clear.polynomial.map(row => Array.from(row, value => value + ERROR))
+  const peakMemoryByParty = Object.fromEntries(parties.map(({ name }, k) => [name, (k + 1) * 2 ** 28]))
+  const observations = { parties, sessions, plan, steps, logits, totalSeconds: 12.5, peakMemoryBytes: 2 ** 31, peakMemoryByParty }
+  return { scenario, plan, clear, observations }
+}
+
+/** What was added to every logit. */
+export const ERROR = 2 ** -10
+
+function session(plan: Plan, roles: SessionReport['roles'], place: number): SessionReport {
+  const figures = { seconds: place + 1, bytesSent: 1000 * (place + 1), bytesReceived: 3000 * (place + 1) }
+  return {
+    session: '00'.repeat(32),
+    roles,
+    phases: { 'public-key': figures, 'galois-keys': figures, evaluation: figures, refresh: figures, switch: figures },
+    queries: 1,
+    refreshes: plan.refreshes.length,
+    floodingBits: plan.floodingBits,
+    maximumDecryptions: plan.maximumDecryptions,
+    switchesPerQuerier: 1,
+    parameters: plan.parameters,
+    model: plan.model,
+    batch: plan.batch,
+    evaluator: 'kernel',
+    bytes: { sent: 5000 * (place + 1), received: 15_000 * (place + 1), peers: {} },
+    peakMemoryBytes: 2 ** 28,
+    seconds: 12,
+    transcriptHead: '00'.repeat(32)
+  }
+}
+
+export const cryptonet: Pick<Scenario, 'model' | 'data'> = {
+  model: file('onnx/cryptonet-square.onnx'),
+  data: {
+    samples: file('data/mnist-t10k-images-idx3-ubyte.gz'),
+    labels: file('data/mnist-t10k-labels-idx1-ubyte.gz'),
+    normalisation: { scale: 1 / 255, mean: 0, deviation: 1 }
+  }
+}
+
+function file(path: string): string {
+  return fileURLToPath(new URL(`../../models/${path}`, import.meta.url))
+}

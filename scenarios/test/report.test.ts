@@ -1,0 +1,210 @@
+/** Reports from an observation, without processes. */
+import { inflateSync } from 'node:zlib'
+import {
+  confusionMatrix,
+  failuresOf,
+  makeReport,
+  renderHtml,
+  type SampleAnswers,
+  type ScenarioReport,
+  sampleAnswers,
+  simulate
+} from '@slytherin/scenarios'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { worstDifference } from '../src/comparison.js'
+import { pictureOf, pngAddress } from '../src/html/png.js'
+import { ERROR, type Recorded, recorded } from './observation.js'
+
+let seen: Recorded
+let report: ScenarioReport
+beforeAll(async () => {
+  seen = await recorded()
+  const { plan, clear, scenario, observations } = seen
+  const simulation = await simulate(plan, clear.network, clear.samples)
+  report = makeReport(scenario, { ...observations, simulation }, clear)
+})
+
+describe('the report of an observation', () => {
+  it('compares four ways on the same samples', () => {
+    const { accuracy, logitError, computationError } = report
+    expect(Object.keys(accuracy)).toEqual(['clear', 'polynomial', 'simulated', 'encrypted'])
+    expect(accuracy.polynomial).toBe(accuracy.clear)
+    expect(accuracy.clear).toBeGreaterThan(0.8)
+    expect(report).toMatchObject({ accuracyClear: accuracy.clear, accuracyEncrypted: accuracy.encrypted, agreement: 1 })
+    expect(logitError.polynomial).toBeLessThan(1e-10)
+    expect(computationError.encrypted).toBeCloseTo(ERROR, 12)
+    expect(report.maxLogitError).toBe(computationError.encrypted)
+    expect(computationError.simulated).toBeGreaterThan(0)
+    expect(failuresOf(report, seen.scenario)).toEqual([])
+  })
+
+  it('tells what every step of the plan took, left and needed', () => {
+    const { plan } = seen
+    expect(report.layers.map(({ kind }) => kind)).toEqual(plan.steps.map(({ kind }) => kind))
+    expect(report.layers.map(({ seconds }) => seconds)).toEqual(plan.steps.map((_, step) => 0.25 * (step + 1)))
+    for (const layer of report.layers) {
+      expect(layer.noiseBits).toBe(20)
+      expect(layer.simulatedError!.rms).toBeGreaterThan(0)
+      expect(layer.bytes > 0).toBe(layer.weights > 0)
+    }
+    expect(report.layers.reduce((sum, { weights }) => sum + weights, 0)).toBe(plan.weights.count)
+    const bytes = report.layers.reduce((sum, layer) => sum + layer.bytes, 0)
+    // The plan prices biases at the level of their layer's weights, they travel at that of its result.
+    expect(bytes).toBeGreaterThan(0.8 * plan.costs.bytes.model)
+    expect(bytes).toBeLessThan(1.05 * plan.costs.bytes.model)
+  })
+
+  it('adds up the passes and queries of a step', () => {
+    const { observations, scenario, clear } = seen
+    const twice = makeReport(scenario, { ...observations, steps: [...observations.steps, ...observations.steps] }, clear)
+    expect(twice.layers.map(({ seconds }) => seconds)).toEqual(report.layers.map(({ seconds }) => 2 * seconds))
+    expect(twice.accuracy.simulated).toBeUndefined()
+    expect(twice.layers[0]!.simulatedError).toBeUndefined()
+  })
+
+  it('is plain data', () => {
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report)
+  })
+
+  it('fails a run that answers otherwise, or not at all', () => {
+    const { observations, scenario, clear } = seen
+    const other = makeReport(scenario, { ...observations, logits: observations.logits.map(row => row.map(value => -value)) }, clear)
+    expect(failuresOf(other, scenario)).toHaveLength(2)
+    const short = makeReport(scenario, { ...observations, logits: observations.logits.slice(1) }, clear)
+    expect(short.maxLogitError).toBe(Number.POSITIVE_INFINITY)
+    expect(failuresOf(short, scenario)).not.toEqual([])
+  })
+})
+
+describe('a confusion matrix', () => {
+  it('counts labels down, predictions across', () => {
+    expect(confusionMatrix([0, 0, 2, 1, 2], [0, 2, 2, 1, 1])).toEqual({
+      classes: [0, 1, 2],
+      counts: [
+        [1, 0, 1],
+        [0, 1, 0],
+        [0, 1, 1]
+      ]
+    })
+    expect(confusionMatrix([1], [1], [0, 1]).counts).toEqual([
+      [0, 0],
+      [0, 1]
+    ])
+    expect(confusionMatrix([1, 0], [1]).counts).toEqual([
+      [0, 0],
+      [0, 1]
+    ])
+    expect(() => confusionMatrix([1], [1, 2])).toThrow(RangeError)
+  })
+
+  it('of a report adds up to its images and its accuracy', () => {
+    const { counts } = report.confusion
+    expect(counts.flat().reduce((sum, count) => sum + count, 0)).toBe(report.images)
+    expect(counts.reduce((sum, row, k) => sum + row[k]!, 0)).toBe(Math.round(report.accuracyEncrypted * report.images))
+  })
+})
+
+describe('differences of logits', () => {
+  it('are infinite where an answer is missing or no number', () => {
+    expect(worstDifference([[1, 2]], [[1, 4]])).toBe(2)
+    expect(worstDifference([], [[1]])).toBe(Number.POSITIVE_INFINITY)
+    expect(worstDifference([[Number.NaN], [5]], [[1], [5]])).toBe(Number.POSITIVE_INFINITY)
+  })
+})
+
+/** Elements by tag name, without a browser. */
+const tags = (page: string, name: string): string[] => page.match(new RegExp(`<${name}[\\s>][^>]*`, 'g')) ?? []
+const identifiers = (page: string): string[] => [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id!)
+
+describe('the page of a report', () => {
+  const page = (): string => renderHtml(report, sampleAnswers(seen.clear, seen.observations.logits))
+
+  it('holds the figures', () => {
+    const text = page()
+    expect(text).toContain(`${(100 * report.accuracyEncrypted).toFixed(2)} %`)
+    expect(text).toContain('16 of 16')
+    expect(text).toContain('2.00 GiB')
+    expect(text).toContain('12.5 s')
+    expect(text).toContain(report.parameters.logQP.toFixed(1))
+    expect(text).toContain(report.machine.node)
+    for (const { name } of seen.observations.parties) expect(text).toContain(name)
+    for (const { name } of report.layers) expect(text).toContain(name)
+  })
+
+  it('draws every chart, named for those who cannot see it', () => {
+    const text = page()
+    const charts = tags(text, 'svg')
+    expect(charts).toHaveLength(6)
+    for (const chart of charts) expect(chart).toMatch(/role="img" aria-labelledby="\S+" aria-describedby="\S+"/)
+    const ids = identifiers(text)
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const [, id] of text.matchAll(/aria-(?:labelledby|describedby)="([^"]*)"/g)) expect(ids).toContain(id)
+  })
+
+  it('fetches nothing and runs nothing', () => {
+    const text = page()
+    expect(text).toContain('content="default-src &#39;none&#39;;')
+    expect(tags(text, 'script')).toEqual([])
+    expect(tags(text, 'link')).toEqual([])
+    expect(text.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(/https?:|url\((?!#)|@import| on\w+=/)
+  })
+
+  it('escapes names from outside', () => {
+    const evil = '<img src=x onerror="alert(1)">&\'</title>'
+    const [first, ...layers] = report.layers
+    const named: ScenarioReport = {
+      ...report,
+      scenario: evil,
+      description: evil,
+      model: evil,
+      layers: [{ ...first!, name: evil }, ...layers],
+      bytesByParty: { [evil]: Object.values(report.bytesByParty)[0]! },
+      peakMemoryByParty: { [evil]: 1 }
+    }
+    const text = renderHtml(named, sampleAnswers(seen.clear, seen.observations.logits))
+    expect(text).not.toContain('<img')
+    expect(text).not.toContain('onerror="')
+    expect(text.match(/<\/title>/g)).toHaveLength(7)
+    expect(text).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;&#39;&lt;/title&gt;')
+  })
+
+  it('shows pictures and what was made of them', () => {
+    const answers: SampleAnswers = {
+      shape: [1, 2, 3],
+      samples: [Float64Array.of(0, 1, 2, 3, 4, 5), Float64Array.of(5, 4, 3, 2, 1, 0)],
+      labels: [1, 0],
+      clear: [Float64Array.of(0, 1), Float64Array.of(1, 0)],
+      encrypted: [
+        [0, 1],
+        [0, 1]
+      ]
+    }
+    const text = renderHtml(report, answers)
+    expect(tags(text, 'img')).toHaveLength(2)
+    expect(text).toContain('alt="Sample 1, a 0, predicted 1"')
+    expect(text.match(/class="wrong"/g)).toHaveLength(1)
+    expect(text).toContain('1 of 2 are wrong')
+    expect(text).toContain('clear: 0')
+  })
+})
+
+describe('a picture', () => {
+  it('is a PNG of its values from black to white', () => {
+    const picture = pictureOf([1, 2, 3], Float64Array.of(-1, 0, 1, 1, 0, -1))!
+    expect(picture).toMatchObject({ rows: 2, columns: 3, channels: 1 })
+    const bytes = Buffer.from(pngAddress(picture).replace('data:image/png;base64,', ''), 'base64')
+    expect(bytes.subarray(1, 4).toString()).toBe('PNG')
+    expect([bytes.readUInt32BE(16), bytes.readUInt32BE(20)]).toEqual([3, 2])
+    const length = bytes.readUInt32BE(33)
+    expect([...inflateSync(bytes.subarray(41, 41 + length))]).toEqual([0, 0, 127, 255, 0, 255, 127, 0])
+  })
+
+  it('is made of channels, of flat squares, and of nothing else', () => {
+    const colours = pictureOf([3, 1, 2], Float64Array.of(1, 0, 0, 1, 0, 0))
+    expect(colours).toBeUndefined()
+    expect(pictureOf([3, 2, 2], new Float64Array(12))).toMatchObject({ channels: 3, rows: 2, columns: 2 })
+    expect(pictureOf([784], new Float64Array(784))).toMatchObject({ rows: 28, columns: 28, channels: 1 })
+    expect(pictureOf([30], new Float64Array(30))).toBeUndefined()
+    expect(pictureOf([2, 4, 4], new Float64Array(32))).toBeUndefined()
+  })
+})
