@@ -1,10 +1,10 @@
 /**
  * Lays out a scenario on this machine: a state directory with identity and keystore, a free port and a configuration for every party.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, statePaths } from '@slytherin/node'
+import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, readIdx, readNpy, statePaths } from '@slytherin/node'
 import { stringify } from 'yaml'
 import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './scenario.js'
 
@@ -17,6 +17,7 @@ export interface DeployedParty extends PartyDescription {
 export async function deploy(scenario: Scenario, directory: string): Promise<DeployedParty[]> {
   await rm(directory, { recursive: true, force: true })
   const described = partiesOf(scenario)
+  const calibration = await calibrationOf(scenario)
   const parties = await Promise.all(
     described.map(async party => {
       const home = join(directory, party.name)
@@ -49,7 +50,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
         },
-        ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration: { manifest: scenario.manifest } } : {}),
+        ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration } : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),
         evaluator: scenario.evaluator,
         log: { level: 'silent' }
@@ -72,8 +73,20 @@ async function makeState(state: string, keyFile: string): Promise<string> {
 
 function samplesOf(scenario: Scenario): object {
   const { samples, normalisation } = scenario.data
-  return { [samples.endsWith('.npy') ? 'npy' : 'idx']: samples, count: scenario.images, normalisation }
+  return { [formatOf(samples)]: samples, count: scenario.images, normalisation }
 }
+
+/** What the model owner measures its ranges on: the last samples of the file, which are asked about only when nearly all are. */
+async function calibrationOf({ data, manifest, calibrationSamples }: Scenario): Promise<object> {
+  if (calibrationSamples === 0) return { manifest }
+  const { samples, normalisation } = data
+  const bytes = await readFile(samples)
+  const { rows } = formatOf(samples) === 'npy' ? readNpy(bytes, samples) : readIdx(bytes, samples)
+  const count = Math.min(calibrationSamples, rows)
+  return { samples: { [formatOf(samples)]: samples, offset: rows - count, count, normalisation } }
+}
+
+const formatOf = (file: string): 'npy' | 'idx' => (file.endsWith('.npy') ? 'npy' : 'idx')
 
 /** A port of loopback that nobody listens on now. */
 async function freePort(): Promise<number> {

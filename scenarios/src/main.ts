@@ -58,6 +58,7 @@ async function main(file: string, { report: reportFile, keep, simulation, ...ove
       keep: keep === true,
       simulate: simulation && reportFile !== undefined,
       signal: stopping.signal,
+      onSimulated: (done, total) => progress.note(`simulated ${done} of ${total} samples`),
       onEvent: (party, event) => progress.update(party, event),
       onNoise: (party, line) => progress.note(`${party}: ${line}`)
     })

@@ -81,9 +81,13 @@ export class NoisySimulator extends SimulatorEvaluator {
     return this.#disturb(super.rescale(a), this.#sources.rescale(silent(a)).noise)
   }
 
-  /** What a refresh with `shares` shares makes of a ciphertext, which is taken over: the top level, and two errors per share. */
-  refresh(a: EvaluatorCiphertext, shares: number): EvaluatorCiphertext {
-    const errors = 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
+  /**
+   * What a refresh makes of a ciphertext, which is taken over: the top level, and two errors per share.
+   * @param rerandomized whether an encryption of zero was added before
+   */
+  refresh(a: EvaluatorCiphertext, shares: number, rerandomized: boolean): EvaluatorCiphertext {
+    const own = 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
+    const errors = rerandomized ? combineNoise(own, this.#model.fresh()) : own
     const metadata = { ...metadataOf(a), level: this.parameters.maxLevel, noise: combineNoise(a.noise, errors) }
     const { real } = this.decrypt(a)
     a.dispose()
@@ -91,12 +95,12 @@ export class NoisySimulator extends SimulatorEvaluator {
   }
 
   /**
-   * Real parts of the slots as the querier reads them: switched to its key with the flooding of all parties.
+   * Real parts of the slots as the querier reads them: switched to its key with the flooding of all shares.
    * @param noise log2 σ that the flooding is derived from: the plan's, or the tracked one where that is larger
    */
-  reveal(a: EvaluatorCiphertext, noise: number, flooding: Flooding): Float64Array {
+  reveal(a: EvaluatorCiphertext, noise: number, flooding: Flooding, shares: number): Float64Array {
     const { parties } = this.#model
-    const flooded = noiseAfterFlooding({ parameters: this.parameters, noise: this.#model, parties }, noise, flooding, parties)
+    const flooded = noiseAfterFlooding({ parameters: this.parameters, noise: this.#model, parties }, noise, flooding, shares)
     const { real } = this.decrypt(a)
     this.#gaussian.disturb(real, slotDeviation(this.parameters, flooded, a.scale))
     return real

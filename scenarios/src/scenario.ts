@@ -14,21 +14,27 @@ const partySchema = z.strictObject({
   count: count.optional()
 })
 
+const dataSchema = z.strictObject({
+  /** IDX (gzip or plain) or NumPy file of the samples. */
+  samples: z.string().min(1),
+  /** IDX (gzip or plain) or NumPy file of the labels. */
+  labels: z.string().min(1),
+  normalisation: z
+    .strictObject({ scale: z.number().default(1), mean: z.number().default(0), deviation: z.number().positive().default(1) })
+    .prefault({})
+})
+
 export const scenarioSchema = z.strictObject({
   name: z.string().min(1),
   description: z.string().default(''),
+  /** ONNX file; the command line also takes the name of a model of the manifest. */
   model: z.string().min(1),
-  /** Where the model owner finds the ranges of its activations. */
+  /** List of trained models with their data. */
   manifest: z.string().min(1),
-  data: z.strictObject({
-    /** IDX (gzip or plain) or NumPy file of the samples. */
-    samples: z.string().min(1),
-    /** IDX (gzip or plain) or NumPy file of the labels. */
-    labels: z.string().min(1),
-    normalisation: z
-      .strictObject({ scale: z.number().default(1), mean: z.number().default(0), deviation: z.number().positive().default(1) })
-      .prefault({})
-  }),
+  /** What is asked about; the manifest's test set of the model when absent. */
+  data: dataSchema.optional(),
+  /** The model owner measures the ranges of its network on so many of the last samples of the data; 0: it takes the manifest's. */
+  calibrationSamples: z.number().int().min(0).default(500),
   /** How many samples are asked about; `--images` overrides. */
   images: count.default(64),
   /** Samples per query that the plan is made for; the number of images when absent, in equal parts when they are very many. */
@@ -56,7 +62,13 @@ export const scenarioSchema = z.strictObject({
     .prefault({})
 })
 
-export type Scenario = z.infer<typeof scenarioSchema>
+type ScenarioFile = z.infer<typeof scenarioSchema>
+export type ScenarioData = z.infer<typeof dataSchema>
+
+/** A scenario with everything found and every path absolute. */
+export interface Scenario extends ScenarioFile {
+  data: ScenarioData
+}
 
 export interface PartyDescription {
   readonly name: string
@@ -93,12 +105,21 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
     const lines = checked.error.issues.map(issue => `  ${issue.path.join('.') || 'file'}: ${issue.message}`)
     throw new ScenarioFileError(`${file}:\n${lines.join('\n')}`)
   }
-  const scenario = checked.data
   const here = dirname(resolve(file))
-  scenario.data.samples = resolve(here, scenario.data.samples)
-  scenario.data.labels = resolve(here, scenario.data.labels)
-  scenario.manifest = resolve(here, scenario.manifest)
-  scenario.model = overrides.model === undefined ? resolve(here, scenario.model) : resolve(overrides.model)
+  const manifest = resolve(here, checked.data.manifest)
+  const listed = await modelsOf(manifest)
+  const named = listed.find(entry => entry.name === overrides.model)
+  const model = named?.model ?? (overrides.model === undefined ? resolve(here, checked.data.model) : resolve(overrides.model))
+  const given = checked.data.data
+  const data =
+    given === undefined
+      ? listed.find(entry => entry.model === model)?.data
+      : { ...given, samples: resolve(here, given.samples), labels: resolve(here, given.labels) }
+  if (data === undefined) {
+    const names = listed.map(entry => entry.name).join(', ')
+    throw new ScenarioFileError(`${file}: no data for ${model}: give the scenario "data", or choose a model of ${manifest}: ${names}`)
+  }
+  const scenario: Scenario = { ...checked.data, manifest, model, data }
   if (overrides.images !== undefined) scenario.images = overrides.images
   if (overrides.batch !== undefined) scenario.batch = overrides.batch
   if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator
@@ -108,6 +129,39 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
     several.count = overrides.parties
   }
   return scenario
+}
+
+const manifestSchema = z.object({
+  models: z.array(
+    z.object({
+      name: z.string(),
+      file: z.string(),
+      dataset: z.object({ test: z.object({ x: z.string(), y: z.string() }) }),
+      normalisation: z.object({ scale: z.number().optional(), mean: z.unknown(), std: z.unknown() })
+    })
+  )
+})
+
+/** The models of a manifest with the data they are tested on. @throws ScenarioFileError */
+async function modelsOf(manifest: string): Promise<{ name: string; model: string; data: ScenarioData }[]> {
+  const parsed = await readFile(manifest, 'utf8')
+    .then(text => manifestSchema.parse(JSON.parse(text)))
+    .catch((error: unknown) => {
+      throw new ScenarioFileError(`${manifest}: not a manifest of models: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error
+      })
+    })
+  const folder = dirname(manifest)
+  return parsed.models.map(({ name, file, dataset, normalisation: { scale, mean, std } }) => ({
+    name,
+    model: resolve(folder, file),
+    data: {
+      samples: resolve(folder, dataset.test.x),
+      labels: resolve(folder, dataset.test.y),
+      // Bytes are scaled; tables of features are stored standardised.
+      normalisation: { scale: scale ?? 1, mean: typeof mean === 'number' ? mean : 0, deviation: typeof std === 'number' ? std : 1 }
+    }
+  }))
 }
 
 /** A batch that fills a ciphertext of the smallest ring. */

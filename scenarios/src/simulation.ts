@@ -12,10 +12,12 @@ import {
   packInput,
   packWeight,
   refreshShares,
+  rerandomizes,
   run,
   SimulatedCiphertext,
   SimulationError,
   type StepReport,
+  switchShares,
   unpackOutputs,
   weightDescriptor
 } from '@slytherin/engine'
@@ -141,7 +143,8 @@ class Simulator {
       refresher: {
         refresh: async ciphertexts => {
           const shares = refreshShares(plan.parties, plan.operands)
-          return ciphertexts.map(ciphertext => this.#watched.evaluator.refresh(ciphertext, shares))
+          const rerandomized = rerandomizes(plan.parties, plan.operands)
+          return ciphertexts.map(ciphertext => this.#watched.evaluator.refresh(ciphertext, shares, rerandomized))
         }
       },
       onStep: report => this.#compare(report, samples),
@@ -149,7 +152,8 @@ class Simulator {
     })
     const { floodingBits: statisticalBits, maximumDecryptions } = plan
     const noise = Math.max(plan.output.noise, ...outputs.map(output => output.noise))
-    const slots = outputs.map(output => simulator.reveal(output, noise, { statisticalBits, maximumDecryptions }))
+    const shares = switchShares(plan.parties, plan.operands)
+    const slots = outputs.map(output => simulator.reveal(output, noise, { statisticalBits, maximumDecryptions }, shares))
     for (const output of outputs) output.dispose()
     return unpackOutputs(plan, slots).slice(0, samples.length)
   }

@@ -5,7 +5,7 @@ const models = fileURLToPath(new URL('../../models/', import.meta.url))
 
 /** A small network on real data: quick to evaluate, all parties and flows of the big one. */
 export function smallScenario(changes: Partial<Scenario> = {}): Scenario {
-  return scenarioSchema.parse({
+  const parsed = scenarioSchema.parse({
     name: 'small',
     model: `${models}onnx/breast-cancer-wdbc-mlp-square.onnx`,
     manifest: `${models}manifest.json`,
@@ -24,4 +24,5 @@ export function smallScenario(changes: Partial<Scenario> = {}): Scenario {
     evaluator: 'kernel',
     ...changes
   })
+  return { ...parsed, data: parsed.data! }
 }

@@ -5,7 +5,7 @@ import { type Drawing, INK, LINE, MUTED, quietAxis, series } from './drawing.js'
 /** Labels down, predictions across; the darker a cell, the larger its share of the row. */
 export function confusionChart({ classes, counts }: ConfusionMatrix): Drawing {
   const n = classes.length
-  const cell = Math.max(20, Math.min(44, Math.floor(480 / n)))
+  const cell = Math.max(20, Math.min(n < 5 ? 72 : 44, Math.floor(480 / n)))
   const total = counts.flat().reduce((sum, count) => sum + count, 0)
   const right = counts.reduce((sum, row, k) => sum + row[k]!, 0)
   const data = counts.flatMap((row, i) => {

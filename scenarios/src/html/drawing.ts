@@ -48,21 +48,24 @@ export function draw({ id, title, description, width, height, option }: Drawing)
       textStyle: { fontFamily: 'inherit', fontSize: FONT_SIZE, color: INK },
       ...option
     })
-    return new Markup(settled(chart.renderToSVGString({ useViewBox: true }), id, title, description))
+    return new Markup(settled(chart.renderToSVGString({ useViewBox: true }), { id, title, description, width }))
   } finally {
     chart.dispose()
   }
 }
 
 /** The library's drawing as part of a page: named, with identifiers of its own, without behaviour. */
-function settled(svg: string, id: string, title: string, description: string): string {
+function settled(svg: string, { id, title, description, width }: Pick<Drawing, 'id' | 'title' | 'description' | 'width'>): string {
   const names = `<title id="${id}-title">${escapeHtml(title)}</title><desc id="${id}-description">${escapeHtml(description)}</desc>`
   return svg
     .replace(/<style[\s\S]*?<\/style>/g, '')
     .replace(/ (?:ecmeta_\w+|pointer-events|class|xmlns:xlink|version|baseProfile)="[^"]*"/g, '')
     .replace(/\bzr\d+-/g, `${id}-`)
     .replace(/^<svg width="\d+" height="\d+"/, '<svg')
-    .replace(/^<svg([^>]*)>/, `<svg$1 role="img" aria-labelledby="${id}-title" aria-describedby="${id}-description">${names}`)
+    .replace(
+      /^<svg([^>]*)>/,
+      `<svg$1 style="max-width:${width}px" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-description">${names}`
+    )
     .replace(/\n\s*\n*/g, '\n')
 }
 

@@ -2,6 +2,7 @@
 
 /** @param reference whose unit is used: on an axis all figures have that of the largest */
 export function seconds(value: number, reference = value): string {
+  if (value === 0) return '0 s'
   if (reference >= 1) return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} s`
   return reference >= 0.001 ? `${(1000 * value).toFixed(value >= 0.01 ? 0 : 1)} ms` : `${(1e6 * value).toFixed(0)} µs`
 }

@@ -40,7 +40,7 @@ figure { margin: 0; }
 .key i.bar { width: 20px; height: 3px; border-radius: 0; }
 .chart { overflow-x: auto; }
 .chart svg { display: block; width: 100%; height: auto; min-width: 560px; font-family: inherit; }
-.chart.small svg { min-width: 0; max-width: 520px; margin: 0 auto; }
+.chart.small svg { min-width: 0; margin: 0 auto; }
 details { margin-top: 10px; }
 summary { cursor: pointer; color: var(--muted); font-size: 13px; }
 .scroll { overflow-x: auto; }
