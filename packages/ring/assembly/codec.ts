@@ -20,8 +20,11 @@ export function encodeWords(to: usize, from: usize, n: i32, block: usize): void 
   for (const end = from + (<usize>n << 3); from < end; from += 16, to += 16) v128.store(to, canonical(v128.load(from), q, R))
 }
 
-/** @returns the first index whose residue is not below q, or n. May be in place. */
-export function decodeWords(to: usize, from: usize, n: i32, block: usize): i32 {
+/** Writes (i32) at `fault` the first index whose residue is not below q, or n. May be in place. */
+export function decodeWords(to: usize, from: usize, n: i32, fault: usize, block: usize): void {
+  store<i32>(fault, decodeWordsUntilFault(to, from, n, block))
+}
+function decodeWordsUntilFault(to: usize, from: usize, n: i32, block: usize): i32 {
   const q = modulusOf(block), half = halfOf(block), limit = load<i64>(block, 24), L = i64x2.splat(limit), zero = i64x2.splat(0)
   for (let i: i32 = 0; i < n; i += 2, from += 16, to += 16) {
     const v = v128.load(from)
@@ -55,8 +58,11 @@ export function encodePacked(to: usize, from: usize, n: i32, bits: i32, block: u
   }
 }
 
-/** Reads up to 8 bytes past the end. @returns the first index whose residue is not below q, or n. */
-export function decodePacked(to: usize, from: usize, n: i32, bits: i32, block: usize): i32 {
+/** Reads up to 8 bytes past the end. Writes (i32) at `fault` the first index whose residue is not below q, or n. */
+export function decodePacked(to: usize, from: usize, n: i32, bits: i32, fault: usize, block: usize): void {
+  store<i32>(fault, decodePackedUntilFault(to, from, n, bits, block))
+}
+function decodePackedUntilFault(to: usize, from: usize, n: i32, bits: i32, block: usize): i32 {
   const q = modulusOf(block), half = halfOf(block), limit = load<i64>(block, 24), L = i64x2.splat(limit), mask: u64 = (<u64>1 << bits) - 1
   let used: i32 = 0
   for (let i: i32 = 0; i < n; i += 2, to += 16) {

@@ -6,7 +6,7 @@ export { combineRows, mixedRadixDigit, mixedRadixValue } from './combine'
 export { initialiseModulus } from './modulus'
 export { automorphismCoefficients, automorphismOffsets, exchangeOrder, gather, gatherAdd, gatherSum } from './order'
 export {
-  add, copyBytes, heapBase, multiplyAddRows, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, subtract, subtractMultiplyConstantRow, zero
+  add, copyBytes, heapBase, multiplyAddRows, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, storeAddress, subtract, subtractMultiplyConstantRow, zero
 } from './pointwise'
 export { sampleBits, sampleGaussian, sampleNormal, sampleTernary, sampleUniform } from './sampler'
 export { buildPowers, buildTables, minimalRoot, multiplyModulo } from './tables'

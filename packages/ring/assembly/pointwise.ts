@@ -100,4 +100,6 @@ export function reduceWideRow(out: usize, a: usize, n: i32, power: f64, ratio: f
 
 export function zero(out: usize, bytes: usize): void { memory.fill(out, 0, bytes) }
 export function copyBytes(out: usize, from: usize, bytes: usize): void { memory.copy(out, from, bytes) }
+/** Writes an entry of a table of rows. */
+export function storeAddress(at: usize, address: usize): void { store<u32>(at, <u32>address) }
 export function heapBase(): usize { return __heap_base }

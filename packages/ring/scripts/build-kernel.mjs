@@ -51,7 +51,7 @@ async function compile(asc, name, options) {
     ['variant.ts', `export const FUSED: bool = ${options.fused}\n`],
     ['transform.ts', generateTransform(options)],
     ['accumulate.ts', generateAccumulate(options)],
-    ['chacha.ts', generateChaCha()]
+    ['chacha.ts', generateChaCha(options)]
   ])
   const outputs = new Map()
   const features = options.fused ? ['--enable', 'simd', '--enable', 'relaxed-simd'] : ['--enable', 'simd']

@@ -7,6 +7,8 @@
  * result is right for every x, and modulo a further prime it costs one product fewer than the number of digits.
  */
 
+import { COST } from './cost.js'
+import type { KernelCalls } from './kernel-exports.js'
 import { balance, invertModulo, MAXIMUM_MODULUS_BITS } from './modulus.js'
 import type { Ring } from './ring.js'
 
@@ -31,6 +33,16 @@ export function writeConstants(ring: Ring, address: number, values: readonly big
   ring.kernel.doubles(address, pairs.length).set(pairs)
 }
 
+/** The digits of one polynomial. */
+export interface Digits {
+  /** Kernel memory: their addresses (u32). */
+  readonly table: number
+  readonly rows: readonly number[]
+}
+
+/** Blocks into which a row may be cut: those of 2^16 residues (ring.ts). */
+const MOST_BLOCKS = 64
+
 /** The largest unreduced term of a combination, units of q (assembly/combine.ts). */
 const TERM_BOUND = 0.54
 /** What `forward` takes, whatever the modulus: all its bounds are absolute, and are worked out for the largest (scripts/bounds.mjs). */
@@ -43,7 +55,7 @@ export class BaseExtension {
   readonly count: number
   /** q_0…q_{k-1} for k = 1 … count - 1: what the digits from the second on are worth. */
   readonly #units: readonly bigint[]
-  /** Kernel memory: addresses of the digits (u32), moduli (f64), Garner's constants digit after digit, then per target count - 1 weights. */
+  /** Kernel memory: moduli (f64), Garner's constants digit after digit, then per target count - 1 weights. */
   readonly #memory: number
   readonly #moduliAddress: number
   readonly #garnerAddress: number
@@ -65,10 +77,9 @@ export class BaseExtension {
       return product
     })
     this.product = product * values.at(-1)!
-    const rowsBytes = Math.ceil((4 * count) / 64) * 64
     const garnerBytes = 8 * count * (count - 1)
-    this.#memory = kernel.arena.allocate(rowsBytes + 8 * count + garnerBytes + moduli.length * 16 * (count - 1))
-    this.#moduliAddress = this.#memory + rowsBytes
+    this.#memory = kernel.arena.allocate(8 * count + garnerBytes + moduli.length * 16 * (count - 1))
+    this.#moduliAddress = this.#memory
     this.#garnerAddress = this.#moduliAddress + 8 * count
     this.#weightsAddress = this.#garnerAddress + garnerBytes
     this.#ready = moduli.map(() => false)
@@ -84,38 +95,45 @@ export class BaseExtension {
     this.ring.kernel.arena.release(this.#memory)
   }
 
-  /** Bytes of scratch `prepare` needs. */
-  get scratchBytes(): number {
-    return (this.count - 1) * this.ring.rowBytes
+  /** Bytes of memory `prepare` needs for `polynomials` of them. */
+  digitBytes(polynomials = 1): number {
+    const { count, ring } = this
+    return polynomials * ((count - 1) * ring.rowBytes + this.#tableBytes)
   }
 
   /**
    * First half, once per polynomial: the digits. The first is the first row itself, so the rows must stay until the second half is done.
    *
-   * @param rows addresses of the source rows, coefficient domain
-   * @returns for `select`, when several polynomials take turns
+   * @param sources per polynomial the addresses of the source rows, coefficient domain
+   * @param memory `digitBytes(sources.length)` bytes
    */
-  prepare(rows: readonly number[], scratch: number): readonly number[] {
-    const { ring, count } = this
-    const { kernel } = ring
-    const digits = new Uint32Array(kernel.memory.buffer, this.#memory, count)
-    digits[0] = rows[0]!
-    for (let i = 1; i < count; i++) {
-      const to = scratch + (i - 1) * ring.rowBytes
-      kernel.exports.mixedRadixDigit(to, rows[i]!, this.#memory, i, this.#garner(i), ring.N, ring.block(this.source[i]!))
-      digits[i] = to
-    }
-    return [...digits]
+  prepare(sources: readonly (readonly number[])[], memory: number): Digits[] {
+    const bytes = this.digitBytes()
+    return BaseExtension.prepareAll(
+      this.ring,
+      sources.map((rows, p) => ({ extension: this, rows, memory: memory + p * bytes }))
+    )
   }
 
-  /** Goes on with a polynomial prepared before. */
-  select(prepared: readonly number[]): void {
-    new Uint32Array(this.ring.kernel.memory.buffer, this.#memory, this.count).set(prepared)
+  /** `prepare` for several extensions. */
+  static prepareAll(
+    ring: Ring,
+    jobs: readonly { readonly extension: BaseExtension; readonly rows: readonly number[]; readonly memory: number }[]
+  ): Digits[] {
+    const digits = jobs.map(({ extension, rows, memory }) => extension.#digitsAt(rows, memory))
+    const cost = Math.max(0, ...jobs.map(({ extension }) => extension.#digitCost))
+    if (cost > 0) {
+      ring.forEachBlock(jobs.length, cost, (calls, p, offset, n) => {
+        const { extension, rows } = jobs[p]!
+        extension.#computeDigits(calls, rows, digits[p]!, offset, n)
+      })
+    }
+    return digits
   }
 
   /** Second half, per target: x mod the modulus `target` into the row at `out`, balanced. */
-  extend(out: number, target: number): void {
-    this.#combine(out, target, true)
+  extend(calls: KernelCalls, digits: Digits, out: number, target: number): void {
+    this.#combine(calls, digits, out, target, true)
   }
 
   /**
@@ -124,18 +142,28 @@ export class BaseExtension {
    * @param scratch row that may be written
    * @returns the address of the residues: `scratch`, or the source row itself
    */
-  extendForTransform(scratch: number, target: number): number {
+  extendForTransform(calls: KernelCalls, digits: Digits, scratch: number, target: number): number {
     const { ring, count } = this
     const first = ring.moduli[this.source[0]!]!.number / 2
     const small = first + (count - 1) * TERM_BOUND * ring.moduli[target]!.number <= FORWARD_INPUT_BOUND
-    if (small && count === 1) return new Uint32Array(ring.kernel.memory.buffer, this.#memory, 1)[0]!
-    this.#combine(scratch, target, !small)
+    if (small && count === 1) return digits.rows[0]!
+    this.#combine(calls, digits, scratch, target, !small)
     return scratch
   }
 
-  /** Second half: x itself, rounded to doubles, into the row at `out`. */
-  value(out: number): void {
-    this.ring.kernel.exports.mixedRadixValue(out, this.#memory, this.count, this.#moduliAddress, this.ring.N)
+  /** Both halves at once: x itself, rounded to doubles, into the row at `out`. */
+  value(rows: readonly number[], memory: number, out: number): void {
+    const { ring, count } = this
+    const digits = this.#digitsAt(rows, memory)
+    ring.forEachBlock(1, this.#digitCost + COST.value * count, (calls, _, offset, n) => {
+      this.#computeDigits(calls, rows, digits, offset, n)
+      calls.mixedRadixValue(out + offset, this.#table(digits, offset, n), count, this.#moduliAddress, n)
+    })
+  }
+
+  /** Nanoseconds per residue that one target costs. */
+  get cost(): number {
+    return COST.term * this.count
   }
 
   /** Q^-1 modulo another modulus of the ring. */
@@ -147,14 +175,48 @@ export class BaseExtension {
     return constant
   }
 
-  #combine(out: number, target: number, balanced: boolean): void {
+  get #digitCost(): number {
+    return (COST.term * this.count * (this.count - 1)) / 2
+  }
+
+  /** Per block of columns a table of the digits' addresses there. */
+  get #tableBytes(): number {
+    return Math.ceil((4 * this.count * MOST_BLOCKS) / 64) * 64
+  }
+
+  #digitsAt(rows: readonly number[], memory: number): Digits {
+    const { ring } = this
+    const first = memory + this.#tableBytes
+    const digits = { table: memory, rows: rows.map((row, i) => (i === 0 ? row : first + (i - 1) * ring.rowBytes)) }
+    new Uint32Array(ring.kernel.memory.buffer, memory, this.count).set(digits.rows)
+    return digits
+  }
+
+  /** Address of the table of the block that begins at `offset`, written if it is not the first. */
+  #table(digits: Digits, offset: number, n: number): number {
+    if (offset === 0) return digits.table
+    const table = digits.table + 4 * this.count * (offset / (8 * n))
+    const addresses = new Uint32Array(this.ring.kernel.memory.buffer, table, this.count)
+    for (let i = 0; i < this.count; i++) addresses[i] = digits.rows[i]! + offset
+    return table
+  }
+
+  #computeDigits(calls: KernelCalls, rows: readonly number[], digits: Digits, offset: number, n: number): void {
+    const { ring, count } = this
+    const table = this.#table(digits, offset, n)
+    for (let i = 1; i < count; i++) {
+      calls.mixedRadixDigit(digits.rows[i]! + offset, rows[i]! + offset, table, i, this.#garner(i), n, ring.block(this.source[i]!))
+    }
+  }
+
+  #combine(calls: KernelCalls, digits: Digits, out: number, target: number, balanced: boolean): void {
     const { ring, count } = this
     const weights = this.#weightsAddress + target * 16 * (count - 1)
     if (!this.#ready[target]) {
       writeConstants(ring, weights, this.#units, target)
       this.#ready[target] = true
     }
-    ring.kernel.exports.combineRows(out, this.#memory, count, weights, ring.N, ring.block(target), Number(balanced))
+    calls.combineRows(out, digits.table, count, weights, ring.N, ring.block(target), Number(balanced))
   }
 
   /** Address of the constants of digit i: i of them. */

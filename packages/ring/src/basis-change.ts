@@ -1,8 +1,11 @@
 /** Integers into residues, residues into doubles, base extension and division with rounding. */
 
-import { BasisMismatchError, InvalidArgumentError, LengthMismatchError } from './errors.js'
+import { checkOutputs } from './checks.js'
+import { COST } from './cost.js'
+import { AliasError, BasisMismatchError, InvalidArgumentError, LengthMismatchError } from './errors.js'
+import type { KernelCalls } from './kernel-exports.js'
 import { balance } from './modulus.js'
-import type { Polynomial } from './polynomial.js'
+import type { Domain, Polynomial } from './polynomial.js'
 import type { Ring } from './ring.js'
 
 const SINGLE_STEP_LIMIT = 2 ** 51
@@ -21,18 +24,20 @@ export function fromIntegers(ring: Ring, out: Polynomial, values: Float64Array):
   if (!(largest < WIDE_LIMIT)) throw new InvalidArgumentError('values', 'magnitudes below 2^98', largest)
   const { kernel, N } = ring
   out.domain = 'coefficient'
+  const { indices } = out
   kernel.withScratch(
     N * 8,
     scratch => {
       kernel.doubles(scratch, N).set(values)
-      out.indices.forEach((index, k) => {
+      ring.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
+        const index = indices[k]!
         if (largest < SINGLE_STEP_LIMIT) {
-          kernel.exports.reduceRow(out.rowAddress(k), scratch, N, ring.block(index))
+          calls.reduceRow(out.rowAddress(k) + offset, scratch + offset, n, ring.block(index))
           return
         }
         const modulus = ring.moduli[index]!
         const power = balance(2n ** 49n, modulus.value)
-        kernel.exports.reduceWideRow(out.rowAddress(k), scratch, N, power, power / modulus.number, ring.block(index))
+        calls.reduceWideRow(out.rowAddress(k) + offset, scratch + offset, n, power, power / modulus.number, ring.block(index))
       })
     },
     true
@@ -47,13 +52,10 @@ export function toDoubles(ring: Ring, a: Polynomial): Float64Array {
   const { kernel, N } = ring
   const extension = ring.extension(a.indices)
   return kernel.withScratch(
-    ring.rowBytes + extension.scratchBytes,
+    ring.rowBytes + extension.digitBytes(),
     scratch => {
-      extension.prepare(
-        a.indices.map((_, k) => a.rowAddress(k)),
-        scratch + ring.rowBytes
-      )
-      extension.value(scratch)
+      const rows = a.indices.map((_, k) => a.rowAddress(k))
+      extension.value(rows, scratch + ring.rowBytes, scratch)
       return Float64Array.from(kernel.doubles(scratch, N))
     },
     true
@@ -70,16 +72,14 @@ export function extendBasis(ring: Ring, out: Polynomial, a: Polynomial): Polynom
   const { kernel } = ring
   const extension = ring.extension(a.indices)
   kernel.withScratch(
-    Math.max(64, extension.scratchBytes),
-    scratch => {
-      extension.prepare(
-        a.indices.map((_, k) => a.rowAddress(k)),
-        scratch
-      )
-      out.indices.forEach((index, k) => {
+    extension.digitBytes(),
+    memory => {
+      const rows = a.indices.map((_, k) => a.rowAddress(k))
+      const [digits] = extension.prepare([rows], memory)
+      ring.forEachRow(out, extension.cost, (calls, index, k) => {
         const own = a.addressOf(index)
-        if (own >= 0) kernel.exports.copyBytes(out.rowAddress(k), own, ring.N * 8)
-        else extension.extend(out.rowAddress(k), index)
+        if (own >= 0) calls.copyBytes(out.rowAddress(k), own, ring.N * 8)
+        else extension.extend(calls, digits!, out.rowAddress(k), index)
       })
     },
     true
@@ -88,50 +88,86 @@ export function extendBasis(ring: Ring, out: Polynomial, a: Polynomial): Polynom
 }
 
 /**
- * See Ring.divideAndRound. With P = Π drop and r the centred remainder of a modulo P (extended exactly), round(a/P) = (a - r)/P.
+ * See Ring.divideAndRoundAll. With P = Π drop and r the centred remainder of a modulo P (extended exactly), round(a/P) = (a - r)/P.
  * In the transform domain the subtraction and the division ride on the last pass of the transform of r.
  */
-export function divideAndRound(ring: Ring, out: Polynomial, a: Polynomial, drop: readonly number[], addend?: Polynomial): Polynomial {
-  ring.checkOperand('divideAndRound', out, a)
-  if (addend) {
-    ring.checkOperand('divideAndRound', out, addend)
-    ring.checkDomain('divideAndRound', addend, a.domain)
-  }
-  for (const index of drop) {
-    if (a.basis.positions[index] === undefined || a.basis.positions[index] < 0)
-      throw new BasisMismatchError('divideAndRound', index, a.indices)
-    if (out.basis.positions[index]! >= 0)
-      throw new BasisMismatchError('divideAndRound', index, out.indices, 'is to be dropped but is in the output')
-  }
+export function divideAndRound(
+  ring: Ring,
+  outs: readonly Polynomial[],
+  inputs: readonly Polynomial[],
+  drop: readonly number[],
+  addends: readonly (Polynomial | undefined)[]
+): void {
+  if (outs.length !== inputs.length) throw new LengthMismatchError('outputs of divideAndRound', inputs.length, outs.length)
+  if (outs.length === 0) return
+  checkOutputs(ring, 'divideAndRound', outs)
+  for (const [p, out] of outs.entries()) checkDivision(ring, outs, out, inputs[p]!, inputs[0]!.domain, drop, addends[p])
   const { kernel, N } = ring
-  const { exports } = kernel
-  const transformed = a.domain === 'ntt'
+  const { indices } = outs[0]!
+  const { domain } = inputs[0]!
+  const transformed = domain === 'ntt'
   const extension = ring.extension(drop)
-  const transformScratch = transformed ? drop.length * ring.rowBytes : 0
-  kernel.withScratch(ring.rowBytes + transformScratch + extension.scratchBytes, remainder => {
-    const first = remainder + ring.rowBytes
-    const rows = drop.map((index, k) => {
-      if (!transformed) return a.addressOf(index)
-      exports.backward(first + k * ring.rowBytes, a.addressOf(index), ring.block(index))
-      return first + k * ring.rowBytes
-    })
-    extension.prepare(rows, first + transformScratch)
-    out.indices.forEach((index, k) => {
+  const { rowBytes } = ring
+  const remaindersBytes = transformed ? inputs.length * drop.length * rowBytes : 0
+  kernel.withScratch(remaindersBytes + extension.digitBytes(inputs.length), memory => {
+    const rows = inputs.map((a, p) =>
+      drop.map((index, k) => (transformed ? memory + (p * drop.length + k) * rowBytes : a.addressOf(index)))
+    )
+    if (transformed) {
+      const dropped = inputs.length * drop.length
+      kernel.forEach(dropped, dropped * N * COST.transform, (calls, item) => {
+        const p = Math.floor(item / drop.length)
+        const k = item % drop.length
+        calls.backward(rows[p]![k]!, inputs[p]!.addressOf(drop[k]!), ring.block(drop[k]!))
+      })
+    }
+    const digits = extension.prepare(rows, memory + remaindersBytes)
+    const count = outs.length * indices.length
+    const cost = transformed ? COST.transform : extension.cost + COST.product
+    const divide = (calls: KernelCalls, item: number, remainder: number): void => {
+      const p = Math.floor(item / indices.length)
+      const k = item % indices.length
+      const index = indices[k]!
       const block = ring.block(index)
       const { w, ratio } = extension.inverse(index)
-      const to = out.rowAddress(k)
-      const from = a.addressOf(index)
+      const to = outs[p]!.rowAddress(k)
+      const from = inputs[p]!.addressOf(index)
+      const addend = addends[p]?.addressOf(index)
       if (transformed) {
-        const extended = extension.extendForTransform(remainder, index)
-        if (addend) exports.forwardSubtractMultiplyAdd(to, from, addend.addressOf(index), extended, remainder, w, ratio, block)
-        else exports.forwardSubtractMultiply(to, from, extended, remainder, w, ratio, block)
+        const extended = extension.extendForTransform(calls, digits[p]!, remainder, index)
+        if (addend === undefined) calls.forwardSubtractMultiply(to, from, extended, remainder, w, ratio, block)
+        else calls.forwardSubtractMultiplyAdd(to, from, addend, extended, remainder, w, ratio, block)
       } else {
-        extension.extend(remainder, index)
-        exports.subtractMultiplyConstantRow(addend ? remainder : to, from, remainder, N, w, ratio, block)
-        if (addend) exports.add(to, remainder, addend.addressOf(index), N, block)
+        extension.extend(calls, digits[p]!, remainder, index)
+        calls.subtractMultiplyConstantRow(addend === undefined ? to : remainder, from, remainder, N, w, ratio, block)
+        if (addend !== undefined) calls.add(to, remainder, addend, N, block)
       }
-    })
+    }
+    kernel.forEach(count, count * N * cost, divide, { bytes: ring.rowBytes })
   })
-  out.domain = a.domain
-  return out
+  for (const out of outs) out.domain = domain
+}
+
+function checkDivision(
+  ring: Ring,
+  outs: readonly Polynomial[],
+  out: Polynomial,
+  a: Polynomial,
+  domain: Domain,
+  drop: readonly number[],
+  addend: Polynomial | undefined
+): void {
+  const operation = 'divideAndRound'
+  ring.checkOperand(operation, out, a)
+  ring.checkDomain(operation, a, domain)
+  if (addend) {
+    if (addend !== out && outs.includes(addend)) throw new AliasError(operation)
+    ring.checkOperand(operation, out, addend)
+    ring.checkDomain(operation, addend, domain)
+  }
+  for (const index of drop) {
+    if (a.basis.positions[index] === undefined || a.basis.positions[index] < 0) throw new BasisMismatchError(operation, index, a.indices)
+    if (out.basis.positions[index]! >= 0)
+      throw new BasisMismatchError(operation, index, out.indices, 'is to be dropped but is in the output')
+  }
 }

@@ -3,7 +3,9 @@
  * below its modulus, the length exact. N is a multiple of 8, so packed rows end with a byte and nothing is padded.
  */
 
+import { COST } from './cost.js'
 import { LengthMismatchError, ResidueRangeError } from './errors.js'
+import type { KernelCalls } from './kernel-exports.js'
 import type { Domain, Polynomial } from './polynomial.js'
 import type { Ring } from './ring.js'
 
@@ -18,60 +20,83 @@ export function packedLength(ring: Ring, indices: readonly number[]): number {
   return ring.basis(indices).indices.reduce((sum, index) => sum + packedRowLength(ring, index), 0)
 }
 
-/** Calls `encode(to, from, index)` for every row in standard order, `to` having room for `rowLength(index)` bytes, and collects the bytes. */
+/** Distance of the bytes of two rows in kernel memory. */
+const slotLength = (ring: Ring): number => Math.ceil((ring.N * WORD + OVERRUN) / 64) * 64
+
+/** How many rows are on their way through kernel memory at the same time: all of them when threads share the work. */
+const rowsAtOnce = (ring: Ring, rows: number): number => (ring.kernel.isParallel(rows * ring.N * COST.code) ? rows : 1)
+
+/** Has `encode(to, from, index)` called for every row in standard order, `to` having room for `rowLength(index)` bytes, and collects the bytes. */
 function encodeRows(
   ring: Ring,
   a: Polynomial,
   rowLength: (index: number) => number,
-  encode: (to: number, from: number, index: number) => void
+  encode: (calls: KernelCalls, to: number, from: number, index: number) => void
 ): Uint8Array<ArrayBuffer> {
   ring.checkOperand('encode', a, a)
-  const { kernel } = ring
-  const bytes = new Uint8Array(a.indices.reduce((sum, index) => sum + rowLength(index), 0))
+  const { kernel, N } = ring
+  const { indices } = a
+  const bytes = new Uint8Array(indices.reduce((sum, index) => sum + rowLength(index), 0))
+  const slot = slotLength(ring)
+  const group = rowsAtOnce(ring, indices.length)
   let at = 0
-  kernel.withScratch(2 * ring.rowBytes + OVERRUN, to => {
-    const ordered = to + ring.rowBytes + OVERRUN
-    a.indices.forEach((index, k) => {
-      let from = a.rowAddress(k)
-      if (a.domain === 'ntt') {
-        kernel.exports.exchangeOrder(ordered, from, ring.N)
-        from = ordered
+  kernel.withScratch(group * slot, slots => {
+    const encodeRow = (calls: KernelCalls, k: number, to: number, ordered: number): void => {
+      const from = a.rowAddress(k)
+      if (a.domain === 'ntt') calls.exchangeOrder(ordered, from, N)
+      encode(calls, to, a.domain === 'ntt' ? ordered : from, indices[k]!)
+    }
+    for (let start = 0; start < indices.length; start += group) {
+      const work = (calls: KernelCalls, i: number, ordered: number): void => encodeRow(calls, start + i, slots + i * slot, ordered)
+      kernel.forEach(group, group * N * COST.code, work, { bytes: ring.rowBytes })
+      for (let i = 0; i < group; i++) {
+        const length = rowLength(indices[start + i]!)
+        bytes.set(kernel.bytes.subarray(slots + i * slot, slots + i * slot + length), at)
+        at += length
       }
-      encode(to, from, index)
-      const length = rowLength(index)
-      bytes.set(kernel.bytes.subarray(to, to + length), at)
-      at += length
-    })
+    }
   })
   return bytes
 }
 
-/** Calls `decode(to, from, index)` for every row; it returns the position of the first residue out of range, or N. */
+/** Has `decode(to, from, fault, index)` called for every row; it writes at `fault` the position of the first residue out of range, or N. */
 function decodeRows(
   ring: Ring,
   bytes: Uint8Array,
   indices: readonly number[],
   domain: Domain,
   rowLength: (index: number) => number,
-  decode: (to: number, from: number, index: number) => number
+  decode: (calls: KernelCalls, to: number, from: number, fault: number, index: number) => void
 ): Polynomial {
   const basis = ring.basis(indices)
+  const rows = basis.indices.length
   const expected = basis.indices.reduce((sum, index) => sum + rowLength(index), 0)
   if (bytes.length !== expected) throw new LengthMismatchError('encoded polynomial', expected, bytes.length)
   const { kernel, N } = ring
   const polynomial = ring.allocateUninitialised(basis, domain)
+  const slot = slotLength(ring)
+  const group = rowsAtOnce(ring, rows)
+  const decodeRow = (calls: KernelCalls, k: number, from: number, fault: number, ordered: number): void => {
+    const row = polynomial.rowAddress(k)
+    decode(calls, domain === 'ntt' ? ordered : row, from, fault, basis.indices[k]!)
+    if (domain === 'ntt') calls.exchangeOrder(row, ordered, N)
+  }
   try {
-    let at = 0
-    kernel.withScratch(2 * ring.rowBytes + OVERRUN, from => {
-      const ordered = from + ring.rowBytes + OVERRUN
-      basis.indices.forEach((index, k) => {
-        const length = rowLength(index)
-        kernel.bytes.set(bytes.subarray(at, at + length), from)
-        at += length
-        const row = polynomial.rowAddress(k)
-        const fault = decode(domain === 'ntt' ? ordered : row, from, index)
+    kernel.withScratch(group * slot + 4 * rows, slots => {
+      const faults = slots + group * slot
+      let at = 0
+      for (let start = 0; start < rows; start += group) {
+        for (let i = 0; i < group; i++) {
+          const length = rowLength(basis.indices[start + i]!)
+          kernel.bytes.set(bytes.subarray(at, at + length), slots + i * slot)
+          at += length
+        }
+        const work = (calls: KernelCalls, i: number, ordered: number): void =>
+          decodeRow(calls, start + i, slots + i * slot, faults + 4 * (start + i), ordered)
+        kernel.forEach(group, group * N * COST.code, work, { bytes: ring.rowBytes })
+      }
+      new Int32Array(kernel.memory.buffer, faults, rows).forEach((fault, k) => {
         if (fault < N) throw new ResidueRangeError(k, fault)
-        if (domain === 'ntt') kernel.exports.exchangeOrder(row, ordered, N)
       })
     })
     return polynomial
@@ -87,7 +112,7 @@ export function encodeWords(ring: Ring, a: Polynomial): Uint8Array<ArrayBuffer> 
     ring,
     a,
     () => ring.N * WORD,
-    (to, from, index) => ring.kernel.exports.encodeWords(to, from, ring.N, ring.block(index))
+    (calls, to, from, index) => calls.encodeWords(to, from, ring.N, ring.block(index))
   )
 }
 
@@ -99,7 +124,7 @@ export function decodeWords(ring: Ring, bytes: Uint8Array, indices: readonly num
     indices,
     domain,
     () => ring.N * WORD,
-    (to, from, index) => ring.kernel.exports.decodeWords(to, from, ring.N, ring.block(index))
+    (calls, to, from, fault, index) => calls.decodeWords(to, from, ring.N, fault, ring.block(index))
   )
 }
 
@@ -109,7 +134,7 @@ export function encodePacked(ring: Ring, a: Polynomial): Uint8Array<ArrayBuffer>
     ring,
     a,
     index => packedRowLength(ring, index),
-    (to, from, index) => ring.kernel.exports.encodePacked(to, from, ring.N, ring.moduli[index]!.bits, ring.block(index))
+    (calls, to, from, index) => calls.encodePacked(to, from, ring.N, ring.moduli[index]!.bits, ring.block(index))
   )
 }
 
@@ -121,6 +146,6 @@ export function decodePacked(ring: Ring, bytes: Uint8Array, indices: readonly nu
     indices,
     domain,
     index => packedRowLength(ring, index),
-    (to, from, index) => ring.kernel.exports.decodePacked(to, from, ring.N, ring.moduli[index]!.bits, ring.block(index))
+    (calls, to, from, fault, index) => calls.decodePacked(to, from, ring.N, ring.moduli[index]!.bits, fault, ring.block(index))
   )
 }

@@ -147,3 +147,27 @@ export class LengthMismatchError extends Error {
     super(`${what}: expected length ${expected}, got ${actual}`)
   }
 }
+
+/** A worker thread of the kernel could not start, ended, failed or did not answer. Results of the operation under way are unspecified. */
+export class KernelThreadError extends Error {
+  override readonly name = 'KernelThreadError'
+  constructor(
+    /** From 1 on; 0 is the calling thread, -1 not known. */
+    readonly thread: number,
+    readonly reason: string
+  ) {
+    super(thread < 0 ? `a kernel thread did not answer: ${reason}` : `kernel thread ${thread}: ${reason}`)
+  }
+}
+
+/** The polynomials in use leave no room for another in a vault's share of the kernel's memory. */
+export class VaultFullError extends Error {
+  override readonly name = 'VaultFullError'
+  constructor(
+    readonly requestedBytes: number,
+    readonly bytesInUse: number,
+    readonly arenaBytes: number
+  ) {
+    super(`cannot bring ${requestedBytes} bytes into a vault's share of ${arenaBytes}: ${bytesInUse} are in use`)
+  }
+}

@@ -4,6 +4,7 @@ export interface KernelExports {
   heapBase(): number
   zero(out: number, bytes: number): void
   copyBytes(out: number, from: number, bytes: number): void
+  storeAddress(at: number, address: number): void
 
   initialiseModulus(block: number, q: number, logN: number): void
   buildPowers(powers: number, logN: number, root: number, block: number): void
@@ -51,14 +52,19 @@ export interface KernelExports {
   multiplyAccumulate22(c0: number, c1: number, c2: number, table: number, count: number, n: number, block: number, add: number): void
 
   encodeWords(to: number, from: number, n: number, block: number): void
-  decodeWords(to: number, from: number, n: number, block: number): number
+  decodeWords(to: number, from: number, n: number, fault: number, block: number): void
   encodePacked(to: number, from: number, n: number, bits: number, block: number): void
-  decodePacked(to: number, from: number, n: number, bits: number, block: number): number
+  decodePacked(to: number, from: number, n: number, bits: number, fault: number, block: number): void
 
   keyStream(out: number, count: number, state: number): void
-  sampleUniform(out: number, n: number, state: number, buffer: number, mask: bigint, block: number): void
+  sampleUniform(out: number, n: number, state: number, buffer: number, bits: number, block: number): void
   sampleTernary(out: number, n: number, state: number, buffer: number): void
   sampleGaussian(out: number, n: number, state: number, buffer: number, thresholds: number, count: number): void
   sampleNormal(out: number, n: number, state: number, buffer: number, sigma: number): void
-  sampleBits(out: number, n: number, state: number, buffer: number, mask: bigint, offset: number): void
+  sampleBits(out: number, n: number, state: number, buffer: number, bits: number, offset: number): void
+}
+
+/** The functions without a result, which can be recorded and called later, on any thread. */
+export type KernelCalls = {
+  readonly [Name in keyof KernelExports as ReturnType<KernelExports[Name]> extends void ? Name : never]: KernelExports[Name]
 }

@@ -10,6 +10,8 @@ import { BaseExtension } from './base-extension.js'
 import { Basis } from './basis.js'
 import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './basis-change.js'
 import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } from './codec.js'
+import { COST } from './cost.js'
+import { decompose } from './decomposition.js'
 import {
   AliasError,
   BasisMismatchError,
@@ -20,22 +22,14 @@ import {
   LengthMismatchError,
   RingMismatchError
 } from './errors.js'
-import type { Kernel } from './kernel.js'
-import {
-  addAutomorphism,
-  automorphismOfSum,
-  type ComponentPair,
-  decompose,
-  decomposeInnerProduct,
-  innerProduct,
-  type KeySwitchFinish,
-  multiplyAccumulate,
-  type PolynomialPair,
-  switchKeys
-} from './key-switch.js'
+import { gaussianThresholds } from './gaussian-table.js'
+import type { Kernel, Scratch } from './kernel.js'
+import type { KernelCalls } from './kernel-exports.js'
+import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './key-switch.js'
 import { balance, MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
 import { type Domain, Polynomial } from './polynomial.js'
 import { isPrime } from './primes.js'
+import { addAutomorphism, automorphismOfSum, type ComponentPair, innerProduct, type KeyDigit, multiplyAccumulate } from './products.js'
 import { DEFAULT_SIGMA, gaussian, ternary, uniform, uniformBits, wideGaussian } from './sampler.js'
 import { TransformTables } from './transform-tables.js'
 
@@ -48,6 +42,10 @@ export const MAXIMUM_LOG_N = 16
  */
 const ROW_PADDING_BYTES = 192
 
+/** Rows are cut into blocks of columns until there are this many items per thread, but not below so many columns. */
+const ITEMS_PER_THREAD = 8
+const SMALLEST_BLOCK = 1024
+
 export class Ring implements Disposable {
   readonly kernel: Kernel
   readonly logN: number
@@ -59,6 +57,7 @@ export class Ring implements Disposable {
   readonly #bases = new Map<string, Basis>()
   readonly #extensions = new Map<string, BaseExtension>()
   readonly #automorphisms = new Map<number, number>()
+  readonly #gaussians = new Map<number, BigInt64Array>()
   #disposed = false
 
   /**
@@ -168,15 +167,54 @@ export class Ring implements Disposable {
     if (a.domain !== expected) throw new DomainMismatchError(operation, expected, a.domain)
   }
 
+  /**
+   * Work on rows that treats every residue alike, on all threads (`Kernel.forEach`), in blocks of columns.
+   *
+   * @param cost nanoseconds per residue
+   * @param body makes the calls for the `count` residues of the k-th row from `offset` bytes on
+   */
+  forEachBlock(
+    rows: number,
+    cost: number,
+    body: (calls: KernelCalls, k: number, offset: number, count: number, item: number, scratch: number) => void,
+    scratch?: Scratch
+  ): void {
+    const blocks = this.blocksPerRow(rows, cost)
+    const count = this.N / blocks
+    const work = (calls: KernelCalls, item: number, own: number): void =>
+      body(calls, Math.floor(item / blocks), 8 * count * (item % blocks), count, item, own)
+    this.kernel.forEach(rows * blocks, rows * this.N * cost, work, scratch)
+  }
+
+  /** Blocks of columns into which `forEachBlock` cuts a row. */
+  blocksPerRow(rows: number, cost: number): number {
+    const { kernel } = this
+    let blocks = 1
+    if (kernel.isParallel(rows * this.N * cost)) {
+      while (rows * blocks < ITEMS_PER_THREAD * kernel.threads && this.N / blocks > SMALLEST_BLOCK) blocks *= 2
+    }
+    return blocks
+  }
+
+  /** Work on whole rows, on all threads (`Kernel.forEach`). @param cost nanoseconds per residue */
+  forEachRow(
+    a: Polynomial,
+    cost: number,
+    body: (calls: KernelCalls, index: number, k: number, scratch: number) => void,
+    scratch?: Scratch
+  ): void {
+    const { indices } = a
+    this.kernel.forEach(indices.length, indices.length * this.N * cost, (calls, k, own) => body(calls, indices[k]!, k, own), scratch)
+  }
+
   /** out = a, in a's domain. */
   copy(out: Polynomial, a: Polynomial): Polynomial {
     this.checkOperand('copy', out, a)
     out.domain = a.domain
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      const to = out.rowAddress(k)
-      const from = a.addressOf(index)
-      if (to !== from) exports.copyBytes(to, from, this.N * 8)
+    if (out === a) return out
+    const { indices } = out
+    this.forEachBlock(indices.length, COST.copy, (calls, k, offset, n) => {
+      calls.copyBytes(out.rowAddress(k) + offset, a.addressOf(indices[k]!) + offset, 8 * n)
     })
     return out
   }
@@ -184,9 +222,10 @@ export class Ring implements Disposable {
   /** out = a + b. */
   add(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
     this.#checkPair('add', out, a, b)
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      exports.add(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    const { indices } = out
+    this.forEachBlock(indices.length, COST.sum, (calls, k, offset, n) => {
+      const index = indices[k]!
+      calls.add(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
     })
     return out
   }
@@ -194,9 +233,10 @@ export class Ring implements Disposable {
   /** out = a - b. */
   subtract(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
     this.#checkPair('subtract', out, a, b)
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      exports.subtract(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    const { indices } = out
+    this.forEachBlock(indices.length, COST.sum, (calls, k, offset, n) => {
+      const index = indices[k]!
+      calls.subtract(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
     })
     return out
   }
@@ -205,9 +245,9 @@ export class Ring implements Disposable {
   negate(out: Polynomial, a: Polynomial): Polynomial {
     this.checkOperand('negate', out, a)
     out.domain = a.domain
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      exports.negate(out.rowAddress(k), a.addressOf(index), this.N)
+    const { indices } = out
+    this.forEachBlock(indices.length, COST.copy, (calls, k, offset, n) => {
+      calls.negate(out.rowAddress(k) + offset, a.addressOf(indices[k]!) + offset, n)
     })
     return out
   }
@@ -216,9 +256,10 @@ export class Ring implements Disposable {
   multiply(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
     this.checkDomain('multiply', a, 'ntt')
     this.#checkPair('multiply', out, a, b)
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      exports.multiplyRows(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    const { indices } = out
+    this.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
+      const index = indices[k]!
+      calls.multiplyRows(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
     })
     return out
   }
@@ -228,9 +269,10 @@ export class Ring implements Disposable {
     this.checkDomain('multiplyAdd', out, 'ntt')
     this.checkDomain('multiplyAdd', a, 'ntt')
     this.#checkPair('multiplyAdd', out, a, b)
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      exports.multiplyAddRows(out.rowAddress(k), a.addressOf(index), b.addressOf(index), this.N, this.block(index))
+    const { indices } = out
+    this.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
+      const index = indices[k]!
+      calls.multiplyAddRows(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
     })
     return out
   }
@@ -243,15 +285,17 @@ export class Ring implements Disposable {
    */
   multiplyScalar(out: Polynomial, a: Polynomial, scalar: bigint | readonly bigint[]): Polynomial {
     this.checkOperand('multiplyScalar', out, a)
-    if (typeof scalar !== 'bigint' && scalar.length !== out.indices.length) {
-      throw new LengthMismatchError('scalars of multiplyScalar', out.indices.length, scalar.length)
+    const { indices } = out
+    if (typeof scalar !== 'bigint' && scalar.length !== indices.length) {
+      throw new LengthMismatchError('scalars of multiplyScalar', indices.length, scalar.length)
     }
     out.domain = a.domain
-    const { exports } = this.kernel
-    out.indices.forEach((index, k) => {
-      const modulus = this.moduli[index]!
-      const w = balance(typeof scalar === 'bigint' ? scalar : scalar[k]!, modulus.value)
-      exports.multiplyConstantRow(out.rowAddress(k), a.addressOf(index), this.N, w, w / modulus.number, this.block(index))
+    const constants = indices.map((index, k) => balance(typeof scalar === 'bigint' ? scalar : scalar[k]!, this.moduli[index]!.value))
+    this.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
+      const index = indices[k]!
+      const w = constants[k]!
+      const ratio = w / this.moduli[index]!.number
+      calls.multiplyConstantRow(out.rowAddress(k) + offset, a.addressOf(index) + offset, n, w, ratio, this.block(index))
     })
     return out
   }
@@ -260,8 +304,8 @@ export class Ring implements Disposable {
   ntt(p: Polynomial): Polynomial {
     this.checkOperand('ntt', p, p)
     this.checkDomain('ntt', p, 'coefficient')
-    p.indices.forEach((index, k) => {
-      this.kernel.exports.forward(p.rowAddress(k), p.rowAddress(k), this.block(index))
+    this.forEachRow(p, COST.transform, (calls, index, k) => {
+      calls.forward(p.rowAddress(k), p.rowAddress(k), this.block(index))
     })
     p.domain = 'ntt'
     return p
@@ -271,8 +315,8 @@ export class Ring implements Disposable {
   inverseNtt(p: Polynomial): Polynomial {
     this.checkOperand('inverseNtt', p, p)
     this.checkDomain('inverseNtt', p, 'ntt')
-    p.indices.forEach((index, k) => {
-      this.kernel.exports.backward(p.rowAddress(k), p.rowAddress(k), this.block(index))
+    this.forEachRow(p, COST.transform, (calls, index, k) => {
+      calls.backward(p.rowAddress(k), p.rowAddress(k), this.block(index))
     })
     p.domain = 'coefficient'
     return p
@@ -288,12 +332,17 @@ export class Ring implements Disposable {
     this.checkOperand('automorphism', out, a)
     if (out === a) throw new AliasError('automorphism')
     this.checkGaloisElement(galoisElement)
-    const { exports } = this.kernel
     out.domain = a.domain
-    const offsets = a.domain === 'ntt' ? this.automorphismOffsets(galoisElement) : 0
-    out.indices.forEach((index, k) => {
-      if (a.domain === 'ntt') exports.gather(out.rowAddress(k), a.addressOf(index), offsets, this.N)
-      else exports.automorphismCoefficients(out.rowAddress(k), a.addressOf(index), this.N, galoisElement)
+    if (a.domain === 'coefficient') {
+      this.forEachRow(out, COST.permutation, (calls, index, k) => {
+        calls.automorphismCoefficients(out.rowAddress(k), a.addressOf(index), this.N, galoisElement)
+      })
+      return out
+    }
+    const { indices } = out
+    const offsets = this.automorphismOffsets(galoisElement)
+    this.forEachBlock(indices.length, COST.permutation, (calls, k, offset, n) => {
+      calls.gather(out.rowAddress(k) + offset, a.addressOf(indices[k]!), offsets + offset / 2, n)
     })
     return out
   }
@@ -304,7 +353,7 @@ export class Ring implements Disposable {
     }
   }
 
-  /** Address of the gather table of an automorphism in the ntt domain; kept until the ring is disposed. */
+  /** Address of the gather table of an automorphism in the ntt domain, 4 bytes per residue; kept until the ring is disposed. */
   automorphismOffsets(galoisElement: number): number {
     let address = this.#automorphisms.get(galoisElement)
     if (address === undefined) {
@@ -313,6 +362,16 @@ export class Ring implements Disposable {
       this.#automorphisms.set(galoisElement, address)
     }
     return address
+  }
+
+  /** The table of `gaussian`. */
+  gaussianThresholds(sigma: number): BigInt64Array {
+    let thresholds = this.#gaussians.get(sigma)
+    if (!thresholds) {
+      thresholds = gaussianThresholds(sigma)
+      this.#gaussians.set(sigma, thresholds)
+    }
+    return thresholds
   }
 
   /** Uniform residues, each row its own stream, in out's domain. See sampler.ts for all samplers. */
@@ -359,7 +418,18 @@ export class Ring implements Disposable {
    * out = round(a / Π drop) [+ addend], a over out's rows and `drop`, which are disjoint. Either domain, out in a's. `addend` may be `out`.
    */
   divideAndRound(out: Polynomial, a: Polynomial, drop: readonly number[], addend?: Polynomial): Polynomial {
-    return divideAndRound(this, out, a, drop, addend)
+    divideAndRound(this, [out], [a], drop, [addend])
+    return out
+  }
+
+  /** Several polynomials over the same rows in the same domain: like `divideAndRound` for each, but threads have more to share out. */
+  divideAndRoundAll(
+    outs: readonly Polynomial[],
+    inputs: readonly Polynomial[],
+    drop: readonly number[],
+    addends: readonly (Polynomial | undefined)[] = []
+  ): void {
+    divideAndRound(this, outs, inputs, drop, addends)
   }
 
   /**
@@ -383,7 +453,7 @@ export class Ring implements Disposable {
     out: readonly PolynomialPair[],
     a: Polynomial,
     digitIndices: readonly (readonly number[])[],
-    keys: readonly (readonly { readonly b: Polynomial; readonly a: Polynomial }[])[],
+    keys: readonly (readonly KeyDigit[])[],
     finish: KeySwitchFinish = {}
   ): void {
     decomposeInnerProduct(this, out, a, digitIndices, keys, finish)
@@ -397,7 +467,7 @@ export class Ring implements Disposable {
     out: readonly PolynomialPair[],
     a: Polynomial,
     digitIndices: readonly (readonly number[])[],
-    keys: readonly (readonly { readonly b: Polynomial; readonly a: Polynomial }[])[],
+    keys: readonly (readonly KeyDigit[])[],
     drop: readonly number[],
     finish: KeySwitchFinish = {}
   ): void {
@@ -405,12 +475,7 @@ export class Ring implements Disposable {
   }
 
   /** (out0, out1) = (Σ_j digits[j]·keys[j].b, Σ_j digits[j]·keys[j].a), ntt domain, reduced once. */
-  innerProduct(
-    out0: Polynomial,
-    out1: Polynomial,
-    digits: readonly Polynomial[],
-    keys: readonly { readonly b: Polynomial; readonly a: Polynomial }[]
-  ): void {
+  innerProduct(out0: Polynomial, out1: Polynomial, digits: readonly Polynomial[], keys: readonly KeyDigit[]): void {
     innerProduct(this, out0, out1, digits, keys)
   }
 

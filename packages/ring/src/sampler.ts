@@ -8,8 +8,10 @@
  */
 
 import { writeConstants } from './base-extension.js'
+import { COST } from './cost.js'
 import { InvalidArgumentError } from './errors.js'
-import { gaussianThresholds } from './gaussian-table.js'
+import type { Scratch } from './kernel.js'
+import type { KernelCalls } from './kernel-exports.js'
 import type { Polynomial } from './polynomial.js'
 import type { Ring } from './ring.js'
 import { checkSeed } from './seed.js'
@@ -25,75 +27,110 @@ const LIMB_BITS = 48
 const HIGH_PART_BITS = 40
 
 const STATE_BYTES = 64
-/** BUFFER_BYTES of assembly/sampler.ts. */
-const BUFFER_BYTES = 8192
+/** BUFFER_BYTES of assembly/sampler.ts, and what `keyStream` may use beyond. */
+const BUFFER_BYTES = 8192 + 576
 const CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]
 
 type Label = 'unif' | 'tern' | 'gaus' | 'bits' | 'norm' | 'nlow'
 
-/** Writes the initial ChaCha20 state of (seed, label, index). */
-function writeState(ring: Ring, address: number, seed: Uint8Array, label: Label, index: number): void {
-  const view = new DataView(ring.kernel.memory.buffer, address, STATE_BYTES)
-  CONSTANTS.forEach((word, i) => {
-    view.setUint32(4 * i, word, true)
-  })
-  seed.forEach((byte, i) => {
-    view.setUint8(16 + i, byte)
-  })
-  view.setUint32(48, 0, true)
-  for (let i = 0; i < 4; i++) view.setUint8(52 + i, label.charCodeAt(i))
-  view.setUint32(56, index, true)
-  view.setUint32(60, 0, true)
+/** Temporary memory for a sampler, wiped afterwards: room for the states of its streams, for `tableBytes` bytes, and for `rows` rows. */
+class Workspace {
+  constructor(
+    private readonly ring: Ring,
+    private readonly seed: Uint8Array,
+    private readonly states: number,
+    readonly tables: number,
+    private readonly firstRow: number
+  ) {}
+
+  row(k: number): number {
+    return this.firstRow + k * this.ring.rowBytes
+  }
+
+  /** Address of the ChaCha20 state of stream (label, index), `bytes` (a multiple of 64) into the stream, at position `slot` of the room. */
+  open(slot: number, label: Label, index: number, bytes = 0): number {
+    const address = this.states + slot * STATE_BYTES
+    const view = new DataView(this.ring.kernel.memory.buffer, address, STATE_BYTES)
+    CONSTANTS.forEach((word, i) => {
+      view.setUint32(4 * i, word, true)
+    })
+    this.seed.forEach((byte, i) => {
+      view.setUint8(16 + i, byte)
+    })
+    view.setUint32(48, bytes / STATE_BYTES, true)
+    for (let i = 0; i < 4; i++) view.setUint8(52 + i, label.charCodeAt(i))
+    view.setUint32(56, index, true)
+    view.setUint32(60, 0, true)
+    return address
+  }
 }
 
-/** Temporary, wiped memory: a stream of each (label, index) asked for, and `rows` rows. */
-function withStreams(
+function withWorkspace(
   ring: Ring,
   seed: Uint8Array,
-  rows: number,
-  body: (open: (label: Label, index: number) => number, buffer: number, row: (k: number) => number, spare: number) => void,
-  spareBytes = 0
+  size: { states: number; tableBytes?: number; rows: number },
+  body: (space: Workspace) => void
 ): void {
   checkSeed(seed)
-  const spareSize = Math.ceil(spareBytes / 64) * 64
+  const statesBytes = size.states * STATE_BYTES
+  const tableBytes = Math.ceil((size.tableBytes ?? 0) / 64) * 64
   ring.kernel.withScratch(
-    STATE_BYTES + BUFFER_BYTES + spareSize + rows * ring.rowBytes,
-    state => {
-      const buffer = state + STATE_BYTES
-      const spare = buffer + BUFFER_BYTES
-      const open = (label: Label, index: number): number => {
-        writeState(ring, state, seed, label, index)
-        return state
-      }
-      body(open, buffer, k => spare + spareSize + k * ring.rowBytes, spare)
-    },
+    statesBytes + tableBytes + size.rows * ring.rowBytes,
+    states => body(new Workspace(ring, seed, states, states + statesBytes, states + statesBytes + tableBytes)),
     true
+  )
+}
+
+/** Where a thread puts the key stream. */
+const STREAM_BUFFER: Scratch = { bytes: BUFFER_BYTES, secret: true }
+
+/** Samplers that take one word of the stream per residue can begin anywhere in it: so many states are needed for `rows` rows. */
+const wordStates = (ring: Ring, rows: number): number => rows * ring.blocksPerRow(rows, COST.sample)
+
+/** Fills `rows` rows, each from a stream of its own, one word per residue. */
+function sampleWords(
+  ring: Ring,
+  space: Workspace,
+  rows: number,
+  stream: (k: number) => readonly [Label, number],
+  sample: (calls: KernelCalls, k: number, to: number, n: number, state: number, buffer: number) => void
+): void {
+  ring.forEachBlock(
+    rows,
+    COST.sample,
+    (calls, k, offset, n, item, buffer) => {
+      const [label, index] = stream(k)
+      sample(calls, k, space.row(k) + offset, n, space.open(item, label, index, offset), buffer)
+    },
+    STREAM_BUFFER
   )
 }
 
 /** Reduces one vector of integers below 2^51 into every row of `out`. */
 function spread(ring: Ring, out: Polynomial, vector: number): void {
   out.domain = 'coefficient'
-  out.indices.forEach((index, k) => {
-    ring.kernel.exports.reduceRow(out.rowAddress(k), vector, ring.N, ring.block(index))
+  const { indices } = out
+  ring.forEachBlock(indices.length, COST.sum, (calls, k, offset, n) => {
+    calls.reduceRow(out.rowAddress(k) + offset, vector + offset, n, ring.block(indices[k]!))
   })
 }
 
 /**
- * Uniform residues: words masked to ⌈log2 q⌉ bits, those not below q skipped. Stream index = modulus index. The row is filled in standard
- * order, so in the ntt domain the bytes of `encodeWords` are the stream's.
+ * Uniform residues by rejection of candidates of ⌈log2 q⌉ bits, ten per 64 bytes of key stream (assembly/sampler.ts). Stream index = modulus index. A row is
+ * filled in the order in which it is in memory: of coefficients, or the kernel's transform order.
  */
 export function uniform(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomial {
   ring.checkOperand('uniform', out, out)
-  const { exports } = ring.kernel
-  withStreams(ring, seed, 1, (open, buffer, row) => {
-    out.indices.forEach((index, k) => {
-      const to = out.rowAddress(k)
-      const filled = out.domain === 'ntt' ? row(0) : to
-      const mask = (1n << BigInt(ring.moduli[index]!.bits)) - 1n
-      exports.sampleUniform(filled, ring.N, open('unif', index), buffer, mask, ring.block(index))
-      if (out.domain === 'ntt') exports.exchangeOrder(to, filled, ring.N)
-    })
+  withWorkspace(ring, seed, { states: out.indices.length, rows: 0 }, space => {
+    ring.forEachRow(
+      out,
+      COST.sample,
+      (calls, index, k, buffer) => {
+        const state = space.open(k, 'unif', index)
+        calls.sampleUniform(out.rowAddress(k), ring.N, state, buffer, ring.moduli[index]!.bits, ring.block(index))
+      },
+      STREAM_BUFFER
+    )
   })
   return out
 }
@@ -101,9 +138,9 @@ export function uniform(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomi
 /** Uniform {-1, 0, 1}: two bits at a time, the value 3 skipped. */
 export function ternary(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomial {
   ring.checkOperand('ternary', out, out)
-  withStreams(ring, seed, 1, (open, buffer, row) => {
-    ring.kernel.exports.sampleTernary(row(0), ring.N, open('tern', 0), buffer)
-    spread(ring, out, row(0))
+  withWorkspace(ring, seed, { states: 1, tableBytes: BUFFER_BYTES, rows: 1 }, space => {
+    ring.kernel.exports.sampleTernary(space.row(0), ring.N, space.open(0, 'tern', 0), space.tables)
+    spread(ring, out, space.row(0))
   })
   return out
 }
@@ -118,18 +155,19 @@ export function gaussian(ring: Ring, out: Polynomial, seed: Uint8Array, sigma: n
   if (!(sigma >= 0.5 && sigma <= LARGEST_TABULATED_SIGMA)) {
     throw new InvalidArgumentError('sigma', `from 0.5 to ${LARGEST_TABULATED_SIGMA} (wideGaussian takes larger ones)`, sigma)
   }
-  const thresholds = gaussianThresholds(sigma)
-  withStreams(
-    ring,
-    seed,
-    1,
-    (open, buffer, row, table) => {
-      new BigInt64Array(ring.kernel.memory.buffer, table, thresholds.length).set(thresholds)
-      ring.kernel.exports.sampleGaussian(row(0), ring.N, open('gaus', 0), buffer, table, thresholds.length)
-      spread(ring, out, row(0))
-    },
-    thresholds.byteLength
-  )
+  const thresholds = ring.gaussianThresholds(sigma)
+  const { length } = thresholds
+  withWorkspace(ring, seed, { states: wordStates(ring, 1), tableBytes: thresholds.byteLength, rows: 1 }, space => {
+    new BigInt64Array(ring.kernel.memory.buffer, space.tables, length).set(thresholds)
+    sampleWords(
+      ring,
+      space,
+      1,
+      () => ['gaus', 0],
+      (calls, _, to, n, state, buffer) => calls.sampleGaussian(to, n, state, buffer, space.tables, length)
+    )
+    spread(ring, out, space.row(0))
+  })
   return out
 }
 
@@ -140,44 +178,34 @@ function limbsOf(bits: number): number[] {
   return limbs
 }
 
-/**
- * Fills rows with the limbs of uniform integers in [-2^(bits-1), 2^(bits-1)): unsigned limbs, the top one centred. Stream index = limb.
- * @returns the value of a unit of each limb
- */
-function sampleLimbs(
-  ring: Ring,
-  bits: number,
-  label: Label,
-  open: (label: Label, index: number) => number,
-  buffer: number,
-  row: (k: number) => number
-): bigint[] {
-  const limbs = limbsOf(bits)
-  return limbs.map((width, k) => {
-    const offset = k === limbs.length - 1 ? 2 ** (width - 1) : 0
-    ring.kernel.exports.sampleBits(row(k), ring.N, open(label, k), buffer, (1n << BigInt(width)) - 1n, offset)
-    return 1n << BigInt(LIMB_BITS * k)
-  })
+/** Adds to the calls: the k-th limb of uniform integers in [-2^(bits-1), 2^(bits-1)), unsigned, the top one centred. */
+function sampleLimb(calls: KernelCalls, limbs: readonly number[], k: number, to: number, n: number, state: number, buffer: number): void {
+  const width = limbs[k]!
+  calls.sampleBits(to, n, state, buffer, width, k === limbs.length - 1 ? 2 ** (width - 1) : 0)
 }
 
-/** Bytes of the tables `combine` needs for `count` rows. */
-const combineBytes = (count: number): number => 16 * count + 4 * count
+/** What a unit of each limb is worth. */
+const unitsOf = (limbs: readonly number[]): bigint[] => limbs.map((_, k) => 1n << BigInt(LIMB_BITS * k))
+
+/** Bytes of the tables `combine` needs: addresses, and weights per row of `out`. */
+const combineBytes = (out: Polynomial, count: number): number => 8 * Math.ceil(count / 2) + 16 * (count - 1) * out.indices.length
 
 /** out = Σ units[k]·row(k) in every row; units[0] = 1, row values up to 2^48. */
-function combine(ring: Ring, out: Polynomial, units: readonly bigint[], row: (k: number) => number, tables: number): void {
-  const { kernel, N } = ring
+function combine(ring: Ring, out: Polynomial, units: readonly bigint[], space: Workspace): void {
+  const { N } = ring
   const count = units.length
-  const rows = tables + 16 * count
-  new Uint32Array(kernel.memory.buffer, rows, count).set(units.map((_, k) => row(k)))
+  const weights = space.tables + 8 * Math.ceil(count / 2)
+  new Uint32Array(ring.kernel.memory.buffer, space.tables, count).set(units.map((_, k) => space.row(k)))
   out.domain = 'coefficient'
-  out.indices.forEach((index, k) => {
-    writeConstants(ring, tables, units.slice(1), index)
-    kernel.exports.combineRows(out.rowAddress(k), rows, count, tables, N, ring.block(index), 1)
+  ring.forEachRow(out, COST.term * count, (calls, index, k) => {
+    const own = weights + 16 * (count - 1) * k
+    writeConstants(ring, own, units.slice(1), index)
+    calls.combineRows(out.rowAddress(k), space.tables, count, own, N, ring.block(index), 1)
   })
 }
 
 /**
- * Uniform integers in [-2^(bits-1), 2^(bits-1)), one vector reduced into every row.
+ * Uniform integers in [-2^(bits-1), 2^(bits-1)), one vector reduced into every row. Stream index = limb of 48 bits, lowest first.
  *
  * @param bits 1 to 512
  */
@@ -185,17 +213,18 @@ export function uniformBits(ring: Ring, out: Polynomial, seed: Uint8Array, bits:
   ring.checkOperand('uniformBits', out, out)
   if (!Number.isInteger(bits) || bits < 1 || bits > LARGEST_BITS)
     throw new InvalidArgumentError('bits', `an integer from 1 to ${LARGEST_BITS}`, bits)
-  const count = limbsOf(bits).length
-  withStreams(
-    ring,
-    seed,
-    count,
-    (open, buffer, row, tables) => {
-      const units = sampleLimbs(ring, bits, 'bits', open, buffer, row)
-      combine(ring, out, units, row, tables)
-    },
-    combineBytes(count)
-  )
+  const limbs = limbsOf(bits)
+  const count = limbs.length
+  withWorkspace(ring, seed, { states: wordStates(ring, count), tableBytes: combineBytes(out, count), rows: count }, space => {
+    sampleWords(
+      ring,
+      space,
+      count,
+      k => ['bits', k],
+      (calls, k, to, n, state, buffer) => sampleLimb(calls, limbs, k, to, n, state, buffer)
+    )
+    combine(ring, out, unitsOf(limbs), space)
+  })
   return out
 }
 
@@ -212,17 +241,21 @@ export function wideGaussian(ring: Ring, out: Polynomial, seed: Uint8Array, sigm
   // The exponent without Math.log2, whose last place differs between engines.
   let shift = 0
   while (sigma / 2 ** shift > 2 ** HIGH_PART_BITS) shift++
-  const count = limbsOf(shift).length
-  withStreams(
-    ring,
-    seed,
-    count + 1,
-    (open, buffer, row, tables) => {
-      const units = sampleLimbs(ring, shift, 'nlow', open, buffer, row)
-      ring.kernel.exports.sampleNormal(row(count), ring.N, open('norm', 0), buffer, sigma / 2 ** shift)
-      combine(ring, out, [...units, 1n << BigInt(shift)], row, tables)
-    },
-    combineBytes(count + 1)
-  )
+  const limbs = limbsOf(shift)
+  const high = limbs.length
+  const count = high + 1
+  withWorkspace(ring, seed, { states: wordStates(ring, count), tableBytes: combineBytes(out, count), rows: count }, space => {
+    sampleWords(
+      ring,
+      space,
+      count,
+      k => (k === high ? ['norm', 0] : ['nlow', k]),
+      (calls, k, to, n, state, buffer) => {
+        if (k === high) calls.sampleNormal(to, n, state, buffer, sigma / 2 ** shift)
+        else sampleLimb(calls, limbs, k, to, n, state, buffer)
+      }
+    )
+    combine(ring, out, [...unitsOf(limbs), 1n << BigInt(shift)], space)
+  })
   return out
 }
