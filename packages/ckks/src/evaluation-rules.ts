@@ -117,6 +117,12 @@ export class EvaluationRules {
     return bound
   }
 
+  /** @throws RangeError when `noise` is not one */
+  withNoise(a: CiphertextMetadata, noise: number): number {
+    if (Number.isNaN(noise)) throw new RangeError('a noise is a number, got NaN')
+    return Math.max(a.noise, noise)
+  }
+
   private switched(a: CiphertextMetadata, keyNoise: number): CiphertextMetadata {
     return { ...metadataOf(a), noise: combineNoise(a.noise, this.noise.keySwitch({ level: a.level, keyNoise, digits: this.digits })) }
   }

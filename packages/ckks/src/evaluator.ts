@@ -76,4 +76,6 @@ export interface Evaluator extends Disposable {
 
   /** In place, returns `a`: the caller knows a better bound on |slot|. */
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext
+  /** In place, returns `a`: raises the tracked noise to this log2 σ. For callers who know that errors counted as independent are not. Evaluators of real ciphertexts have it. */
+  withNoise?(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext
 }

@@ -15,6 +15,7 @@ import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, Eva
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
+import { Constants } from './constants.js'
 import { StoredKeys } from './evaluation-keys.js'
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
 import { KeySwitch } from './key-switch.js'
@@ -37,6 +38,7 @@ export class KernelEvaluator implements Evaluator {
   private readonly keys: StoredKeys
   private readonly keySwitch: KeySwitch
   private readonly products: Products
+  private readonly constants: Constants
   private readonly transformer: LinearTransformer
 
   constructor(private readonly context: Context) {
@@ -46,6 +48,7 @@ export class KernelEvaluator implements Evaluator {
     this.keys = new StoredKeys(context)
     this.keySwitch = new KeySwitch(context)
     this.products = new Products(context.ring)
+    this.constants = new Constants(context)
     this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
   }
 
@@ -77,9 +80,18 @@ export class KernelEvaluator implements Evaluator {
     )
   }
 
+  /** A vector of one real constant is encoded without a transform. */
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
-    const { polynomial, level, scale, magnitude } = this.context.encoder.encode(values, options)
+    const { polynomial, level, scale, magnitude } = this.constants.encode(values, options) ?? this.context.encoder.encode(values, options)
     return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
+  }
+
+  /** a times one real number, as a plaintext of this scale would be: scale a.scale·scale. @throws ScaleOverflowError, EncodingError */
+  multiplyScalar(a: EvaluatorCiphertext, value: number, scale: number): EvaluatorCiphertext {
+    const own = this.ciphertext('multiplyScalar', a)
+    const integer = this.constants.integer(value, { level: own.level, scale })
+    const state = this.rules.multiplyPlain('multiplyScalar', own, { level: own.level, scale, magnitude: Math.abs(value) })
+    return this.map(own, state, component => into(blankLike(component), out => this.context.ring.multiplyScalar(out, component, integer)))
   }
 
   copy(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -197,6 +209,12 @@ export class KernelEvaluator implements Evaluator {
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
     const own = this.ciphertext('withMagnitude', a)
     own.restate({ ...metadataOf(own), magnitude: this.rules.withMagnitude(bound) })
+    return own
+  }
+
+  withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    const own = this.ciphertext('withNoise', a)
+    own.restate({ ...metadataOf(own), noise: this.rules.withNoise(own, noise) })
     return own
   }
 

@@ -317,6 +317,12 @@ export class SealEvaluator implements Evaluator {
     return own
   }
 
+  withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    const own = this.ciphertext('withNoise', a)
+    own.state = { ...own.state, noise: this.rules.withNoise(own, noise) }
+    return own
+  }
+
   /** Releases keys and context. Ciphertexts still held by callers must be disposed by them. */
   dispose(): void {
     this.releaseKeys()
