@@ -295,6 +295,18 @@ const refusals: readonly Refusal[] = [
     /other\.Relu is not supported/,
     { nodes: [{ ...node('Relu', ['x'], 'y'), domain: 'other' }] }
   ],
+  [
+    'a padding that would fill the memory',
+    ShapeMismatchError,
+    /at most 16777216 elements per sample/,
+    { nodes: [node('AveragePool', ['x'], 'y', { kernel_shape: [1, 1], pads: [2 ** 30, 0, 0, 2 ** 30] })], input: image }
+  ],
+  [
+    'a reshape that reads itself',
+    EngineError,
+    /'Reshape y'/,
+    { nodes: [node('Reshape', ['y', 's'], 'y')], tensors: [int64('s', [0, -1])] }
+  ],
   ['an old operator set', MalformedModelError, /operator set 6/, { opset: 6, nodes: [node('Relu', ['x'], 'y')] }],
   ['a future operator set', MalformedModelError, /operator set 99/, { opset: 99, nodes: [node('Relu', ['x'], 'y')] }],
   [

@@ -1,6 +1,7 @@
 /** Reading and checking the attributes of ONNX nodes that describe windows. */
 import { ShapeMismatchError, UnsupportedAttributeError } from '../errors.js'
 import { outputSize, type WindowGeometry } from '../geometry.js'
+import { MAXIMUM_ELEMENTS } from './context.js'
 import type { OnnxNode } from './decode.js'
 
 export const integerAttribute = (node: OnnxNode, name: string, fallback: number): number => node.attributes.get(name)?.integer ?? fallback
@@ -65,8 +66,11 @@ export function windowGeometry(
   const { pads, beyond } = padding(node, axes, [height, width], size, strides, dilations)
   const window: WindowGeometry = { channels, height, width, kernel: size, strides, pads, dilations }
   const [rows, columns] = outputSize(window)
-  if (rows < 1 || columns < 1)
+  if (!(rows >= 1 && columns >= 1))
     throw new ShapeMismatchError(node.name, 'a window that fits its input', `${size.join('×')} on ${height}×${width}`)
+  if (!(channels * rows * columns <= MAXIMUM_ELEMENTS)) {
+    throw new ShapeMismatchError(node.name, `at most ${MAXIMUM_ELEMENTS} elements per sample`, `${channels}×${rows}×${columns}`)
+  }
   return { window, beyond }
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../errors.js'
 import { sizeOf } from '../graph.js'
 import { transposeSource } from '../operations.js'
+import { MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeTensor, type OnnxModel, type OnnxNode } from './decode.js'
 
 /** Stands for the batch size in tensors that hold shapes. */
@@ -209,7 +210,8 @@ const slice: Fold = (node, operand) => {
   let out: Omit<ConstantTensor, 'name'> = data
   axes.forEach((given, k) => {
     const axis = given < 0 ? given + data.shape.length : given
-    const length = data.shape[axis]!
+    const length = data.shape[axis]
+    if (length === undefined) throw new ShapeMismatchError(node.name, `an axis of ${data.shape.length}`, String(given))
     if (steps[k] !== 1) throw new UnsupportedAttributeError(node.name, node.operator, 'steps', String(steps[k]), 'slice with a step of 1')
     const clamp = (index: number): number => Math.min(length, Math.max(0, index < 0 ? index + length : index))
     const start = clamp(starts[k]!)
@@ -245,6 +247,9 @@ const constantOfShape: Fold = (node, operand) => {
   const value = tensor ? decodeTensor(tensor, node.name).values[0]! : 0
   if (shape.includes(BATCH))
     throw new UnsupportedTopologyError(node.name, 'a constant with one row per sample', 'let it broadcast over the batch')
+  if (shape.some(dimension => !Number.isInteger(dimension) || dimension < 0) || sizeOf(shape) > MAXIMUM_ELEMENTS) {
+    throw new ShapeMismatchError(node.name, `a shape of at most ${MAXIMUM_ELEMENTS} elements`, shape.join('×'))
+  }
   return { shape, values: new Float64Array(sizeOf(shape)).fill(value) }
 }
 

@@ -3,6 +3,9 @@ import { ShapeMismatchError } from '../errors.js'
 import { type GraphOperator, sizeOf } from '../graph.js'
 import type { ConstantTensor, OnnxNode } from './decode.js'
 
+/** Largest value of one sample: far above any network that runs encrypted, far below what would exhaust memory. */
+export const MAXIMUM_ELEMENTS = 2 ** 24
+
 /** What an operator may ask of the importer. */
 export interface ImportContext {
   readonly opset: number

@@ -9,9 +9,9 @@ import {
   UnsupportedOperatorError,
   UnsupportedTopologyError
 } from '../errors.js'
-import type { GraphNode, GraphOperator, NetworkGraph } from '../graph.js'
+import { type GraphNode, type GraphOperator, type NetworkGraph, sizeOf } from '../graph.js'
 import { Constants } from './constants.js'
-import type { ImportContext } from './context.js'
+import { type ImportContext, MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode } from './decode.js'
 import { operatorFor, qualifiedName } from './operators.js'
 import { checkAxes, findTail } from './output.js'
@@ -171,6 +171,9 @@ class Importer implements ImportContext {
 
   /** Names are made unique, so that reports and ranges can refer to them. */
   private append(node: GraphNode): number {
+    if (!(sizeOf(node.shape) <= MAXIMUM_ELEMENTS)) {
+      throw new ShapeMismatchError(node.name, `at most ${MAXIMUM_ELEMENTS} elements per sample`, node.shape.join('×'))
+    }
     let { name } = node
     for (let copy = 2; this.names.has(name); copy++) name = `${node.name}#${copy}`
     this.names.add(name)

@@ -59,7 +59,9 @@ class TailWalk {
 
   run(): OutputTail {
     let logits = this.output
-    for (;;) {
+    const seen = new Set<string>()
+    while (!seen.has(logits)) {
+      seen.add(logits)
       const node = this.producers.get(logits)
       const next = node && this.before(node, logits)
       if (next === undefined) {
@@ -155,7 +157,9 @@ class TailWalk {
 
 /** Whether a node renames or reshapes class labels, which follow from the scores. */
 function isLabel(node: OnnxNode, producers: Producers): boolean {
-  for (let name = node.inputs[0]; name !== undefined; ) {
+  const seen = new Set<string>()
+  for (let name = node.inputs[0]; name !== undefined && !seen.has(name); ) {
+    seen.add(name)
     const source = producers.get(name)
     if (!source) return false
     if (source.operator === 'ArgMax' || source.operator === 'ArrayFeatureExtractor') return true
