@@ -1,4 +1,4 @@
-import { parseArchitecture, plan } from '@slytherin/engine'
+import { type Operands, parseArchitecture, plan } from '@slytherin/engine'
 import {
   Coordinator,
   type CoordinatorOptions,
@@ -19,6 +19,7 @@ export const EVALUATOR = 'evaluator'
 export interface CohortOptions {
   roles: Record<string, Role[]>
   maximumDecryptions?: number
+  operands?: Operands
   deadlines?: Partial<Deadlines>
   coordinator?: Partial<CoordinatorOptions>
   member?: (peer: string) => Partial<MemberOptions>
@@ -58,17 +59,17 @@ export const ARCHITECTURE = parseArchitecture({
   output: { features: 2, largest: 4, final: 'none' }
 })
 
+const ENCRYPTED: Operands = { data: 'encrypted', weights: 'encrypted' }
 const plans = new Map<string, Plan>()
 
 /** A real plan, in a ring far too small for anything but tests: 12 samples in 3 batch blocks of one ciphertext each, two refreshes. */
-export function testPlan(parties: number, maximumDecryptions = 60): Plan {
-  const key = `${parties} ${maximumDecryptions}`
+export function testPlan(parties: number, maximumDecryptions = 60, operands: Operands = ENCRYPTED): Plan {
+  const key = `${parties} ${maximumDecryptions} ${operands.data} ${operands.weights}`
   let known = plans.get(key)
   if (known === undefined) {
     known = plan(ARCHITECTURE, {
       batch: 12,
-      data: 'encrypted',
-      weights: 'encrypted',
+      ...operands,
       parties,
       logN: 5,
       insecure: true,
@@ -86,7 +87,7 @@ export function cohort(options: CohortOptions): Cohort {
   const network = new MemoryNetwork()
   const roster = Object.entries(options.roles).map(([peer, roles]) => ({ peer, roles }))
   const holders = roster.filter(({ roles }) => roles.includes('key-holder')).length
-  const agreed = testPlan(holders, options.maximumDecryptions)
+  const agreed = testPlan(holders, options.maximumDecryptions, options.operands)
   const cryptography = new Map<string, FakeCryptography>()
   const members = new Map<string, Member>()
   const progress: (ProgressEvent & { at: string })[] = []
@@ -99,7 +100,7 @@ export function cohort(options: CohortOptions): Cohort {
       signer: new FakeSigner(peer),
       roster,
       cryptography: fake,
-      policy: { allowInsecure: true },
+      policy: { allowInsecure: true, ...options.operands },
       deadlines: { idle: 1000, roster: 2000, heartbeat: 100, ...options.deadlines },
       onProgress: event => progress.push({ ...event, at: peer }),
       onRefused: (error, culprit) => refused.push({ error, peer: culprit, at: peer })

@@ -1,0 +1,114 @@
+/** Sessions in one process with the real cryptography and a trained network. */
+import { readFile } from 'node:fs/promises'
+import { calibrate, fuse, importOnnx, type Network, type PlanOptions, plan } from '@slytherin/engine'
+import { InMemoryShareLedger } from '@slytherin/mhe'
+import {
+  Coordinator,
+  LocalCryptography,
+  Member,
+  MemoryNetwork,
+  type PartyOptions,
+  type Plan,
+  type Role,
+  type RosterEntry
+} from '@slytherin/protocol'
+import { FakeSigner } from './fake-signer.js'
+import { Wire } from './wire.js'
+
+export interface RealSessionOptions {
+  readonly roles: Record<string, Role[]>
+  /** Besides batch and parties. */
+  readonly planning: Pick<PlanOptions, 'data' | 'weights'> & Partial<PlanOptions> & { readonly batch: number }
+  readonly queries?: number
+}
+
+export interface RealSession {
+  readonly network: Network
+  /** What errors are held against. */
+  readonly largestLogit: number
+  readonly coordinator: Coordinator
+  readonly wire: Wire
+  readonly refused: Error[]
+  /** Plan of the session, once it was made. */
+  readonly plan: () => Plan
+  party(peer: string): Coordinator | Member
+}
+
+const onnx = await readFile(new URL('../../../../models/onnx/breast-cancer-wdbc-mlp-square.onnx', import.meta.url))
+const network = fuse(importOnnx(onnx))
+
+/** Samples that the network might be asked about. */
+export const realSamples = (count: number): Float64Array[] =>
+  Array.from({ length: count }, (_, i) => Float64Array.from({ length: network.inputs }, (_, k) => Math.sin(i * 31 + k)))
+
+const ranges = calibrate(network, realSamples(64))
+
+/** Members started, coordinator not yet running. */
+export async function realSession({ roles, planning, queries }: RealSessionOptions): Promise<RealSession> {
+  const wires = new MemoryNetwork()
+  const wire = new Wire(wires)
+  const roster: RosterEntry[] = Object.entries(roles).map(([peer, list]) => ({ peer, roles: list }))
+  const refused: Error[] = []
+  const parties = new Map<string, Coordinator | Member>()
+  let made: Plan | undefined
+  const common = async (peer: string, list: Role[]): Promise<PartyOptions> => ({
+    transport: wires.transport(peer),
+    signer: new FakeSigner(peer),
+    roster,
+    policy: { data: planning.data, weights: planning.weights },
+    onRefused: error => refused.push(error),
+    cryptography: await LocalCryptography.create({
+      ...(list.includes('key-holder')
+        ? {
+            ledger: new InMemoryShareLedger(),
+            secrets: { secretSeed: crypto.getRandomValues(new Uint8Array(32)), shareKey: crypto.getRandomValues(new Uint8Array(32)) }
+          }
+        : {}),
+      ...(list.includes('model-owner') ? { model: { name: 'breast cancer', onnx, ranges: () => ranges } } : {})
+    })
+  })
+  for (const [peer, list] of Object.entries(roles)) {
+    if (list.includes('evaluator')) {
+      const options = await common(peer, list)
+      const coordinator = new Coordinator({
+        ...options,
+        ...(queries === undefined ? {} : { limits: { queries } }),
+        planner: (architecture, { parties: holders, floodingBits, maximumDecryptions }) => {
+          made = plan(architecture, {
+            ...planning,
+            parties: holders,
+            floodingBits,
+            ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+          })
+          return made
+        }
+      })
+      parties.set(peer, coordinator)
+      continue
+    }
+    const member = new Member(await common(peer, list))
+    member.start()
+    parties.set(peer, member)
+  }
+  const evaluator = Object.keys(roles).find(peer => roles[peer]!.includes('evaluator'))!
+  return {
+    network,
+    largestLogit: ranges.largestLogit,
+    coordinator: parties.get(evaluator) as Coordinator,
+    wire,
+    refused,
+    plan: () => made!,
+    party: peer => parties.get(peer)!
+  }
+}
+
+/** Largest absolute difference from the clear network, relative to its largest logit. */
+export function relativeError(session: RealSession, samples: readonly Float64Array[], logits: readonly Float64Array[]): number {
+  if (logits.length !== samples.length) throw new Error(`${logits.length} answers to ${samples.length} samples`)
+  let worst = 0
+  for (const [i, row] of logits.entries()) {
+    const clear = session.network.forward(samples[i]!)
+    for (const [k, value] of row.entries()) worst = Math.max(worst, Math.abs(value - clear[k]!))
+  }
+  return worst / session.largestLogit
+}
