@@ -222,7 +222,7 @@ function errors(report: ScenarioReport): Markup {
   const { layers, computationError, planned } = report
   return html`<section><h2>Error by layer</h2>
 <p>Absolute error of a value against the polynomial network in the clear. What an evaluator tracks is a bound, for it knows bounds of the values only; the simulation puts
-modelled errors into clear values. The logits that the querier reads carry the flooding noise of every key holder, which is what makes them safe to publish.</p>
+modelled errors into clear values. The logits that the querier reads carry the flooding noise of every share of the switch, which is what makes them safe to read.</p>
 ${chart(
   errorChart(report, layers.map(stepName)),
   table(
