@@ -20,6 +20,11 @@ export interface Ranges {
   readonly largestLogit: number
   /** one per layer, null for activations: what calibration on samples tells beyond maxima */
   readonly norms?: readonly (LayerNorms | null)[]
+  /**
+   * How far errors reach: entry k is the largest Euclidean norm of the derivative of a logit by the output of layer k - 1 (of the input for k = 0), margin included.
+   * Local norms multiplied over many layers overstate it.
+   */
+  readonly sensitivities?: readonly number[]
 }
 
 /**
@@ -57,15 +62,23 @@ const affineSchema = z.strictObject({
   outputMagnitude: bound,
   /** the largest Euclidean norm of a row of the matrix */
   rowNorm: bound.optional(),
+  /** from an error of the layer's output to one of a logit */
+  sensitivity: bound.optional(),
   norms: z.strictObject({ input: bound, window: bound.optional(), gain: bound.optional() }).optional()
 })
 
-const squareSchema = z.strictObject({ kind: z.literal('square'), name, features: size, outputMagnitude: bound })
+const squareSchema = z.strictObject({
+  kind: z.literal('square'),
+  name,
+  features: size,
+  outputMagnitude: bound,
+  sensitivity: bound.optional()
+})
 
 export const architectureSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().max(512),
-  input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound }),
+  input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound, sensitivity: bound.optional() }),
   layers: z
     .array(z.discriminatedUnion('kind', [affineSchema, squareSchema]))
     .min(1)
@@ -104,7 +117,9 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
         'use an activation of degree two'
       )
     }
-    if (layer.kind === 'square') return { kind: 'square', name: layer.name, features: layer.features, outputMagnitude }
+    const sensitivity = ranges.sensitivities?.[index + 1]
+    const reach = sensitivity === undefined ? {} : { sensitivity }
+    if (layer.kind === 'square') return { kind: 'square', name: layer.name, features: layer.features, outputMagnitude, ...reach }
     const { matrix, bias, operations, convolution } = layer
     const affine = {
       kind: 'affine' as const,
@@ -121,13 +136,18 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
     return {
       ...affine,
       ...(convolution ? { convolution: convolution.geometry } : {}),
-      ...(norms ? { norms } : {})
+      ...(norms ? { norms } : {}),
+      ...reach
     }
   })
   return parseArchitecture({
     version: 1,
     name: network.name,
-    input: { shape: [...network.shape], magnitude: ranges.input },
+    input: {
+      shape: [...network.shape],
+      magnitude: ranges.input,
+      ...(ranges.sensitivities ? { sensitivity: ranges.sensitivities[0]! } : {})
+    },
     layers,
     output: { features: network.outputs, largest: ranges.largestLogit, final: network.final }
   })

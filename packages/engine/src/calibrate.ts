@@ -28,6 +28,7 @@ export function calibrate(network: Network, samples: Iterable<ArrayLike<number>>
   const margin = checkMargin(options)
   const layers = network.layers.map(() => 0)
   const norms = new NormMeasurement(network)
+  const sensitivities = new SensitivityMeasurement(network)
   let input = 0
   let largestLogit = 0
   let count = 0
@@ -40,10 +41,51 @@ export function calibrate(network: Network, samples: Iterable<ArrayLike<number>>
       outputs.push(values)
     })
     norms.add(Float64Array.from(sample), outputs)
+    sensitivities.add(Float64Array.from(sample), outputs)
     largestLogit = Math.max(largestLogit, largest(logits))
   }
   if (count === 0) throw new InvalidInputError('calibration', 'at least one sample', 'none')
-  return { ...finish(network, input * margin, layers, margin, largestLogit), norms: norms.finish(margin) }
+  return { ...finish(network, input * margin, layers, margin, largestLogit), norms: norms.finish(margin), ...sensitivities.finish(margin) }
+}
+
+/** Largest norms of the derivatives of the logits by what flows, by backward differentiation. */
+class SensitivityMeasurement {
+  private readonly largest: Float64Array
+  /** derivatives of polynomials of other degrees are not taken */
+  private readonly possible: boolean
+
+  constructor(private readonly network: Network) {
+    this.largest = new Float64Array(network.layers.length + 1)
+    this.possible = network.layers.every(layer => layer.kind !== 'polynomial')
+  }
+
+  add(sample: Float64Array, outputs: readonly Float64Array[]): void {
+    if (!this.possible) return
+    const { layers, outputs: logits } = this.network
+    for (let logit = 0; logit < logits; logit++) {
+      let derivative = new Float64Array(logits)
+      derivative[logit] = 1
+      this.record(layers.length, derivative)
+      for (let index = layers.length - 1; index >= 0; index--) {
+        const layer = layers[index]!
+        const read = index === 0 ? sample : outputs[index - 1]!
+        if (layer.kind === 'affine') derivative = layer.matrix.applyTransposed(derivative)
+        else derivative = derivative.map((value, feature) => 2 * value * read[feature]!)
+        this.record(index, derivative)
+      }
+    }
+  }
+
+  private record(boundary: number, derivative: Float64Array): void {
+    const norm = Math.sqrt(derivative.reduce((sum, value) => sum + value * value, 0))
+    this.largest[boundary] = Math.max(this.largest[boundary]!, norm)
+  }
+
+  finish(margin: number): { sensitivities?: number[] } {
+    if (!this.possible) return {}
+    const last = this.network.layers.length
+    return { sensitivities: [...this.largest].map((value, boundary) => (boundary === last ? 1 : Math.max(value * margin, SMALLEST_BOUND))) }
+  }
 }
 
 /** Euclidean norms of what the affine layers read, and of what they do to an error before the square in front of them. */

@@ -8,7 +8,7 @@
  *
  * with the row norm of the architecture and the input norm of its calibration; and when x = u² elementwise, the error of u arrives as ‖(2·W_ij·u_j)_j‖·σ_u, the
  * measured gain, instead of 2·max|u|·‖W_i‖·σ_u. Both are bounds of a standard deviation, not of a worst case; without them networks of many layers would seem to drown in
- * noise. The runner lowers the tracked noise of every affine layer's result to what is found here (`claims`); measured noise stays below it in tests.
+ * noise. For the logits there is a third view: what enters at every step, times the measured sensitivity of the logits to it. The runner lowers the tracked noise of every affine layer's result to what is found here (`claims`); measured noise stays below it in tests.
  */
 import { type CiphertextMetadata, combineNoise, ERROR_SIGMA, type PlaintextMetadata } from '@slytherin/ckks'
 import { summedTerms } from './gains.js'
@@ -52,12 +52,35 @@ class Walk {
 
   run(input: PlaintextMetadata): NoiseWalk {
     let state = this.made(this.program.operands.data, input)
-    const claims = this.program.steps.map(step => {
-      const flow = this.step(step, state)
+    const { steps } = this.program
+    const claims = steps.map((step, index) => {
+      let flow = this.step(step, state)
+      if (index === steps.length - 1) flow = lowered(flow, this.throughout(input, flow.metadata.scale))
       state = { kind: 'encrypted', flow }
       return flow.metadata.noise
     })
     return { claims, sent: this.sent(encrypted(state)).metadata }
+  }
+
+  /**
+   * log2 of the error of the logits as the sum of what enters at every step, each by its measured sensitivity; infinite when those are not known.
+   * @param scale of the logits
+   */
+  private throughout(input: PlaintextMetadata, scale: number): number {
+    const { architecture, steps, operands } = this.program
+    const reach = (noise: number, from: number, sensitivity: number | undefined): number =>
+      noise - Math.log2(from) + Math.log2(sensitivity ?? Number.POSITIVE_INFINITY)
+    const parts: number[] = []
+    let state = this.made(operands.data, input)
+    if (state.kind === 'encrypted') parts.push(reach(state.flow.metadata.noise, input.scale, architecture.input.sensitivity))
+    let sensitivity: number | undefined
+    for (const step of steps) {
+      if (step.kind !== 'refresh') sensitivity = architecture.layers[step.step.layer]!.sensitivity
+      const flow = this.step(step, state.kind === 'clear' ? state : { kind: 'encrypted', flow: { metadata: silent(state.flow.metadata) } })
+      parts.push(reach(flow.metadata.noise, flow.metadata.scale, sensitivity))
+      state = { kind: 'encrypted', flow }
+    }
+    return combineNoise(...parts) + Math.log2(scale)
   }
 
   /** As key holders are sent it: with a fresh encryption of zero where operands or the number of parties call for it. */
@@ -184,6 +207,8 @@ class Walk {
     return product.degree === 1 ? product : this.program.rules.relinearize(product, undefined)
   }
 }
+
+const lowered = (flow: Flow, noise: number): Flow => (flow.metadata.noise <= noise ? flow : { metadata: { ...flow.metadata, noise } })
 
 const silent = (metadata: CiphertextMetadata): CiphertextMetadata => ({ ...metadata, noise: Number.NEGATIVE_INFINITY })
 

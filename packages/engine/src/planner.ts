@@ -18,7 +18,7 @@ import { derivePlan, PRECISION_TARGET } from './plan-derivation.js'
 import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from './precision.js'
 import { ENCODABLE_BITS } from './program.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
-import { type Schedule, type ScheduledOperation, schedule } from './schedule.js'
+import { type Schedule, type ScheduledOperation, type ScheduleProblem, schedule } from './schedule.js'
 import type { SparseMatrix } from './sparse.js'
 import { inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
 
@@ -53,6 +53,7 @@ const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 const RING_DEGREES = [13, 14, 15, 16] as const
 const MAXIMUM_PRIME_BITS = 49
 const MINIMUM_PRIME_BITS = 30
+const MINIMUM_PRIMES = 2
 const MAXIMUM_PRIMES = 34
 /** A search stops when this many more primes have brought nothing better. */
 const PATIENCE = 4
@@ -136,7 +137,14 @@ class Planner {
     const { settings } = this
     const degrees = settings.logN === undefined ? RING_DEGREES : [settings.logN]
     for (const logN of degrees) {
-      for (const batchBlock of this.batchBlocks(2 ** (logN - 1))) this.searchChains(logN, batchBlock)
+      const blocks = this.batchBlocks(2 ** (logN - 1))
+      // how many primes it takes hardly depends on the batch block: the widest and the narrowest tell for all
+      const extremes = [...new Set([blocks[0]!, blocks.at(-1)!])]
+      const fewest = Math.min(...extremes.map(block => this.searchChains(logN, block, MINIMUM_PRIMES)))
+      if (fewest === Number.POSITIVE_INFINITY) continue
+      for (const block of blocks) {
+        if (!extremes.includes(block)) this.searchChains(logN, block, Math.max(MINIMUM_PRIMES, fewest - 1))
+      }
     }
     if (!this.best) {
       throw new InfeasiblePlanError(
@@ -156,17 +164,22 @@ class Planner {
     return blocks
   }
 
-  private searchChains(logN: number, batchBlock: number): void {
+  /** @returns the fewest primes that can do it, infinity when none can */
+  private searchChains(logN: number, batchBlock: number, from: number): number {
     const costs = new OperationCosts(this.settings.costModel, logN)
     const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs, this.settings)
+    let fewest = Number.POSITIVE_INFINITY
     let worse = 0
-    for (let primes = 2; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
+    for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
       const primeBits = this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
       if (primeBits === undefined) break
       const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, batchBlock }, packed, costs)
+      if (outcome === 'impossible') continue
+      fewest = Math.min(fewest, primes)
       if (outcome === 'better') worse = 0
-      else if (outcome === 'worse') worse++
+      else worse++
     }
+    return fewest
   }
 
   private consider(chain: Chain, packed: readonly PackedLayer[], costs: OperationCosts): 'better' | 'worse' | 'impossible' {
@@ -232,12 +245,13 @@ class Search {
 
   /** @param bound cost that a candidate must stay below */
   run(bound: number): Candidate | 'worse' | 'impossible' {
+    const keys = this.keyCost()
     let tightening = 0
     for (let attempt = 0; attempt < MAXIMUM_TIGHTENINGS; attempt++) {
-      const found = this.solve(tightening)
-      if (!found) return 'impossible'
-      const total = found.cost + this.keyCost()
-      if (!(total < bound)) return 'worse'
+      const found = this.solve(tightening, bound - keys)
+      if (found === 'impossible') return found
+      if (found === 'costly') return 'worse'
+      const total = found.cost + keys
       if (this.passBytes(found) > this.settings.evaluatorMemory) return 'impossible'
       const core = this.core(found)
       const missing = this.missingBits(core)
@@ -265,7 +279,7 @@ class Search {
     )
   }
 
-  private solve(tightening: number): Schedule | undefined {
+  private solve(tightening: number, bound: number): Schedule | 'costly' | 'impossible' {
     const { architecture, settings, noise, magnitudes, packings, chain, parameters } = this
     const budget = this.errorBudget() - tightening - SOURCES_BITS
     const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
@@ -283,6 +297,7 @@ class Search {
     for (let index = architecture.layers.length - 1; index >= 0; index--) {
       const layer = architecture.layers[index]!
       const packing = packings[index]!
+      gain = Math.min(gain, Math.log2(layer.sensitivity ?? Number.POSITIVE_INFINITY))
       const minimum = entering(noise.rounding(1), index + 1) + gain - budget
       let weightMinimum = 0
       let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
@@ -310,8 +325,9 @@ class Search {
         cost: (level, rescalings) => this.operationCost(index, level, rescalings)
       })
     }
+    gain = Math.min(gain, Math.log2(architecture.input.sensitivity ?? Number.POSITIVE_INFINITY))
     const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
-    return schedule({
+    const problem: ScheduleProblem = {
       operations,
       primes: chain.primes,
       primeBits,
@@ -333,7 +349,8 @@ class Search {
         const flooded = noiseAfterFlooding(noise, chain.logN, budget + SOURCES_BITS + scale, { ...settings, shares })
         return fitsFlooded((level + 1) * primeBits - 1, flooded, 2 ** scale, 2 ** magnitudes.at(-1)!)
       }
-    })
+    }
+    return schedule(problem, bound)
   }
 
   private inputCost(level: number): number {

@@ -58,6 +58,7 @@ export interface Program {
   readonly rules: EvaluationRules
   readonly noise: NoiseModel
   readonly operands: Operands
+  readonly architecture: PlanCore['architecture']
   /** positions per block: slots / batchBlock */
   readonly width: number
   readonly steps: readonly CompiledStep[]
@@ -139,6 +140,7 @@ class Compiler {
       rules: this.rules,
       noise: this.noise,
       operands: core.operands,
+      architecture,
       width: this.width,
       steps: this.steps,
       ...inputsOf(first, architecture, this.width, core.operands),

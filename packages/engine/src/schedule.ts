@@ -82,12 +82,16 @@ const HEADROOM_BITS = 2
 /** Bits kept for scales that are rounded up when they are fixed. */
 const ROUNDING_BITS = 0.2
 
-/** The cheapest schedule, or undefined when there is none. */
-export function schedule(problem: ScheduleProblem): Schedule | undefined {
+/**
+ * @param bound cost that a schedule must stay below
+ * @returns the cheapest schedule; 'costly' when those that there may be are not cheap enough, 'impossible' when there is none
+ */
+export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFINITY): Schedule | 'costly' | 'impossible' {
   const { operations, primes, primeBits } = problem
   const top = primes - 1
   const capacity = (level: number, magnitude: number): number =>
     (level + 1) * primeBits - Math.max(magnitude, 0) - HEADROOM_BITS - ROUNDING_BITS
+  let costly = false
   let front: State[] = []
   for (let level = 0; level <= top; level++) {
     const low = problem.inputMinimum + ROUNDING_BITS
@@ -96,25 +100,32 @@ export function schedule(problem: ScheduleProblem): Schedule | undefined {
   }
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index]!
-    const states = index === 0 ? front : [...front, ...refreshed(problem, front, index, top)]
-    const reached = new Map<number, State[]>()
+    const costs = costTable(operation, primes)
+    const states = index === 0 ? front : prune([...front, ...refreshed(problem, front, index, top)])
+    const reached: State[] = []
     for (const state of states) {
       for (let level = state.level; level >= 0; level--) {
         for (let rescalings = 0; rescalings <= Math.min(level, MAXIMUM_RESCALINGS); rescalings++) {
-          const next = transition(problem, operation, index, state, level, rescalings, capacity)
-          if (next) insert(reached, next)
+          const cost = state.cost + costs[level]![rescalings]!
+          if (cost >= bound) {
+            costly = true
+            continue
+          }
+          const next = transition(problem, operation, index, state, level, rescalings, cost, capacity)
+          if (next) reached.push(next)
         }
       }
     }
-    front = [...reached.values()].flat()
-    if (front.length === 0) return undefined
+    front = prune(reached)
+    if (front.length === 0) return costly ? 'costly' : 'impossible'
   }
   let best: State | undefined
   for (const state of front) {
     if (state.refreshes < problem.minimumRefreshes) continue
     if (problem.finishable(state.level, state.low) && (!best || state.cost < best.cost)) best = state
   }
-  return best && unwind(problem, best)
+  if (best) return unwind(problem, best)
+  return costly ? 'costly' : 'impossible'
 }
 
 function refreshed(problem: ScheduleProblem, front: readonly State[], boundary: number, top: number): State[] {
@@ -144,6 +155,7 @@ function transition(
   state: State,
   level: number,
   rescalings: number,
+  cost: number,
   capacity: (level: number, magnitude: number) => number
 ): State | undefined {
   const dropped = rescalings * problem.primeBits
@@ -165,7 +177,7 @@ function transition(
   )
     return undefined
   return {
-    cost: state.cost + operation.cost(level, rescalings),
+    cost,
     low,
     level: level - rescalings,
     refreshes: state.refreshes,
@@ -174,16 +186,28 @@ function transition(
   }
 }
 
-/** Keeps the Pareto front of (cost, low) per level and number of refreshes. */
-function insert(reached: Map<number, State[]>, next: State): void {
-  const key = next.level * 1024 + next.refreshes
-  const states = reached.get(key)
-  if (!states) {
-    reached.set(key, [next])
-    return
+/** Seconds by level and number of rescalings. */
+const costTable = (operation: ScheduledOperation, primes: number): number[][] =>
+  Array.from({ length: primes }, (_, level) =>
+    Array.from({ length: Math.min(level, MAXIMUM_RESCALINGS) + 1 }, (_, rescalings) => operation.cost(level, rescalings))
+  )
+
+/** Drops every state that another one betters in all of cost, lowest scale, level and refreshes (levels can be given up for nothing). */
+function prune(states: State[]): State[] {
+  const sorted = states.sort((a, b) => a.cost - b.cost || a.low - b.low || b.level - a.level || b.refreshes - a.refreshes)
+  const kept: State[] = []
+  for (const state of sorted) {
+    const bettered = kept.some(
+      other =>
+        other.low <= state.low &&
+        other.level >= state.level &&
+        other.refreshes >= state.refreshes &&
+        // a state that has just been refreshed cannot raise its scale at will
+        (other.refreshedFrom === undefined || state.refreshedFrom !== undefined)
+    )
+    if (!bettered) kept.push(state)
   }
-  if (states.some(state => state.cost <= next.cost && state.low <= next.low)) return
-  reached.set(key, [...states.filter(state => state.cost < next.cost || state.low < next.low), next])
+  return kept
 }
 
 /** Fixes the scales backwards: as low as they can be, except that input and first weights share what slack there is. */

@@ -46,6 +46,16 @@ export class SparseMatrix {
     return out
   }
 
+  /** Aᵀ·x */
+  applyTransposed(x: ArrayLike<number>): Float64Array<ArrayBuffer> {
+    const out = new Float64Array(this.columns)
+    for (let row = 0; row < this.rows; row++) {
+      const factor = x[row]!
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) out[this.index[k]!]! += factor * this.values[k]!
+    }
+    return out
+  }
+
   /** A·B, by Gustavson's row-wise algorithm. An entry that cancels to zero stays in the pattern. */
   compose(right: SparseMatrix): SparseMatrix {
     const sums = new Float64Array(right.columns)

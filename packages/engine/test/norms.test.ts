@@ -50,6 +50,42 @@ describe('norms from calibration', () => {
   })
 })
 
+describe('sensitivities', () => {
+  test('are the derivatives of the logits: a small error anywhere moves them by no more', () => {
+    const name = 'cryptonet-slytherin-square'
+    const network = networkOf(name)
+    const sample = testSamples(name, 1)[0]!
+    const { sensitivities } = calibrate(network, [sample], { margin: 1 })
+    const step = 1e-6
+    // error along each of a few features of the input, and along all of them at once
+    const logits = network.forward(sample)
+    for (const feature of [100, 300, 407, 500]) {
+      const moved = sample.slice()
+      moved[feature]! += step
+      const change = network.forward(moved).map((value, k) => Math.abs(value - logits[k]!) / step)
+      expect(Math.max(...change)).toBeLessThanOrEqual(sensitivities![0]! * (1 + 1e-3))
+    }
+    const squares = new Float64Array(logits.length)
+    for (let feature = 0; feature < sample.length; feature++) {
+      const moved = sample.slice()
+      moved[feature]! += step
+      network.forward(moved).forEach((value, k) => {
+        squares[k]! += ((value - logits[k]!) / step) ** 2
+      })
+    }
+    // the padding of the last batch block (a zero sample) counts too, so the measured norm may be larger
+    expect(Math.sqrt(Math.max(...squares))).toBeLessThanOrEqual(sensitivities![0]! * (1 + 1e-3))
+    expect(Math.sqrt(Math.max(...squares))).toBeGreaterThan(sensitivities![0]! / 8)
+    expect(sensitivities!.at(-1)).toBe(1)
+  })
+
+  test('make a plan for fifty layers', () => {
+    const made = plan(calibrated('nn50-square', 16), { ...common, batch: 8, logN: 14 })
+    expect(made.precision.relativeError).toBeLessThanOrEqual(0.005)
+    expect(made.refreshes.length).toBeGreaterThan(30)
+  })
+})
+
 describe('claims against measured noise', () => {
   let kernel: Kernel
   beforeAll(async () => {

@@ -40,7 +40,7 @@ export interface DiagonalsShape {
   /** s */
   readonly babySteps: number
   /** structurally non-zero diagonals; undefined when every one may hold a weight */
-  readonly present: ReadonlySet<number> | undefined
+  readonly present: DiagonalMask | undefined
 }
 
 export class DiagonalsPacking {
@@ -55,7 +55,7 @@ export class DiagonalsPacking {
   readonly output: Layout
   /** rotations, in positions, of the rotate-and-add folds */
   readonly folds: readonly number[]
-  private readonly present: ReadonlySet<number> | undefined
+  private readonly present: DiagonalMask | undefined
   private readonly babiesOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
 
@@ -97,7 +97,7 @@ export class DiagonalsPacking {
   }
 
   private holds(outputBlock: number, inputBlock: number, diagonal: number): boolean {
-    return diagonal < this.diagonals && (!this.present || this.present.has(presentKey(outputBlock, inputBlock, diagonal)))
+    return diagonal < this.diagonals && (!this.present || this.present.has(outputBlock, inputBlock, diagonal))
   }
 
   /** Number of diagonals that are multiplied. */
@@ -219,11 +219,42 @@ export const rowPeriod = (outputs: number, width: number): number => Math.min(wi
 /** D of a layout that the layer before, or nobody, has chunked: all diagonals of the shorter side. */
 export const fullDiagonals = (outputs: number, input: Layout): number => Math.min(rowPeriod(outputs, input.width), input.period)
 
-const presentKey = (outputBlock: number, inputBlock: number, diagonal: number): number =>
-  (outputBlock * 4096 + inputBlock) * 65536 + diagonal
+/** Which diagonals of which pairs of blocks may hold a weight. */
+export class DiagonalMask {
+  private readonly bits: Uint8Array
+  private count = 0
 
-/** Keys of the diagonals that hold at least one entry of the pattern, and of one for every output block that would have none. */
-export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): Set<number> {
+  constructor(
+    outputBlocks: number,
+    private readonly inputBlocks: number,
+    private readonly diagonals: number
+  ) {
+    this.bits = new Uint8Array(outputBlocks * inputBlocks * diagonals)
+  }
+
+  get size(): number {
+    return this.count
+  }
+
+  has(outputBlock: number, inputBlock: number, diagonal: number): boolean {
+    return this.bits[(outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal] === 1
+  }
+
+  add(outputBlock: number, inputBlock: number, diagonal: number): void {
+    const index = (outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal
+    this.count += 1 - this.bits[index]!
+    this.bits[index] = 1
+  }
+
+  /** Whether an output block has no diagonal at all. */
+  empty(outputBlock: number): boolean {
+    const size = this.inputBlocks * this.diagonals
+    return this.bits.subarray(outputBlock * size, (outputBlock + 1) * size).every(bit => bit === 0)
+  }
+}
+
+/** The diagonals that hold at least one entry of the pattern, and one for every output block that would have none. */
+export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
   const { width } = input
   const rows = rowPeriod(pattern.rows, width)
   const places: number[][] = Array.from({ length: pattern.columns }, () => [])
@@ -232,19 +263,19 @@ export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals
       if (feature >= 0) places[feature]!.push(block * width + position)
     })
   })
-  const present = new Set<number>()
-  const empty = new Set(Array.from({ length: Math.ceil(pattern.rows / width) }, (_, outputBlock) => outputBlock))
+  const outputBlocks = Math.ceil(pattern.rows / width)
+  const present = new DiagonalMask(outputBlocks, input.blocks.length, diagonals)
   for (let row = 0; row < pattern.rows; row++) {
     const outputBlock = Math.floor(row / width)
+    const shift = row % rows
     for (let k = pattern.start[row]!; k < pattern.start[row + 1]!; k++) {
       for (const place of places[pattern.index[k]!]!) {
-        const diagonal = ((((place % width) - (row % width)) % rows) + rows) % rows
-        if (diagonal >= diagonals) continue
-        present.add(presentKey(outputBlock, Math.floor(place / width), diagonal))
-        empty.delete(outputBlock)
+        // the width is a multiple of the rows, so the block does not matter
+        const diagonal = (place - shift + width) % rows
+        if (diagonal < diagonals) present.add(outputBlock, Math.floor(place / width), diagonal)
       }
     }
   }
-  for (const outputBlock of empty) present.add(presentKey(outputBlock, 0, 0))
+  for (let outputBlock = 0; outputBlock < outputBlocks; outputBlock++) if (present.empty(outputBlock)) present.add(outputBlock, 0, 0)
   return present
 }
