@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import {
+  type ApproximatedNetwork,
   type EngineError,
   evaluate,
   fuse,
@@ -129,6 +131,16 @@ describe('a network from a few lines', () => {
     expect(one('gelu')).toEqual({ kind: 'activation', function: { name: 'gelu' } })
     expect(one({ name: 'leakyRelu', slope: 0.3 })).toEqual({ kind: 'activation', function: { name: 'leakyRelu', slope: 0.3 } })
   })
+})
+
+test('the example of the README runs', async () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const example = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(match => match[1]!).find(code => code.includes('network({'))!
+  const body = example.replace(/^import \{(.*)\} from '@slytherin\/engine'$/m, 'const {$1} = engine')
+  const run = new Function('engine', 'kernel', 'weights', 'samples', `${body}\nreturn approximated`)
+  const approximated: ApproximatedNetwork = run(await import('@slytherin/engine'), wave(18, 1), wave(180, 2), [wave(64, 3), wave(64, 4)])
+  expect(approximated.report.activations[0]!.maximumError).toBeLessThanOrEqual(0.01)
+  expect(approximated.network.layers.map(layer => layer.kind)).toEqual(['affine', 'polynomial', 'affine'])
 })
 
 describe('what does not fit is refused, naming the layer', () => {
