@@ -434,6 +434,14 @@ describe('activations that exporters write as several nodes', () => {
     })
   })
 
+  test('Swish of opset 24', () => {
+    const swish = (attributes: object) => onnxModel({ opset: 24, nodes: [node('Swish', ['x'], 'y', { ...attributes })], input: ['N', 3] })
+    expect(
+      largestDifference(evaluate(importOnnx(swish({})), [-2, 0, 2]), [-2 / (1 + Math.E ** 2), 0, 2 / (1 + Math.E ** -2)])
+    ).toBeLessThan(1e-15)
+    expect(importOnnx(swish({ alpha: 1.5 })).nodes[1]!.operator).toMatchObject({ function: { name: 'silu', beta: 1.5 } })
+  })
+
   test('a product that is no known activation keeps its parts', () => {
     const bytes = onnxModel({
       nodes: [node('Sigmoid', ['x'], 's'), node('Add', ['s', 'one'], 't'), node('Mul', ['x', 't'], 'y')],
