@@ -4,7 +4,7 @@ import type { Connection } from './connection.js'
 import type { SummedProtocol } from './cryptography.js'
 import { equalBytes, hash } from './digest.js'
 import { checkBytes } from './duties.js'
-import { MalformedMessageError, ShareConflictError } from './errors.js'
+import { InternalError, MalformedMessageError, ShareConflictError } from './errors.js'
 import { connectionsWith, type Lead } from './lead.js'
 import { galoisElements } from './plan.js'
 import { translateError } from './translate.js'
@@ -105,6 +105,8 @@ class ShareSum {
         return
       } catch (error) {
         const typed = translateError(error, { peer, kind: protocol, field: 'shares[0]', culprit: peer })
+        // What goes wrong in here is not the holder's doing.
+        if (typed instanceof InternalError) throw error
         if (attempt >= MAXIMUM_REPETITIONS || typed instanceof ShareConflictError) throw typed
         this.#lead.onRefused(typed, peer)
       }

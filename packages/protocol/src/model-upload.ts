@@ -1,8 +1,9 @@
 /** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored; or makes the evaluator's own clear model ready. */
 import { windowed } from './concurrency.js'
 import { checkBytes } from './duties.js'
-import { MalformedMessageError } from './errors.js'
+import { InternalError, MalformedMessageError, type ProtocolError } from './errors.js'
 import { connectionsWith, type Lead } from './lead.js'
+import { translateError } from './translate.js'
 
 export async function uploadModel(lead: Lead): Promise<void> {
   const owner = connectionsWith(lead, 'model-owner')[0]!
@@ -27,7 +28,15 @@ export async function uploadModel(lead: Lead): Promise<void> {
       })
     }
     checkBytes(part.ciphertext, record.sizes.modelPart, 'ciphertext', 'modelPartReply', owner.peer)
-    await lead.cryptography.storeModelPart(index, part.ciphertext)
+    await lead.cryptography.storeModelPart(index, part.ciphertext).catch(error => {
+      throw blamed(error, owner.peer)
+    })
     lead.progress({ phase: 'model-upload', done: ++done, total, peer: owner.peer })
   })
+}
+
+/** A part that is none is its owner's fault; that it cannot be kept is not. */
+function blamed(error: unknown, owner: string): ProtocolError {
+  const typed = translateError(error, { peer: owner, kind: 'modelPartReply', field: 'ciphertext', culprit: owner })
+  return typed instanceof InternalError ? translateError(error, { kind: 'modelPartReply' }) : typed
 }

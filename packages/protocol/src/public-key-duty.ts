@@ -4,12 +4,14 @@
  */
 import { publicKeyShareDigest } from './agreement.js'
 import type { HandlerContext } from './connection.js'
+import { holderAtFault } from './cryptography/rejected-share.js'
 import { equalBytes, hash } from './digest.js'
 import { checkBytes, type Handlers, type PartyComponents } from './duties.js'
 import { ShareConflictError, SignatureError, UnknownMemberError } from './errors.js'
 import type { Bodies } from './kinds.js'
 import type { PartySession } from './party-session.js'
 import { peersWith } from './roster.js'
+import { translateError } from './translate.js'
 
 interface ReceivedShare {
   readonly hash: Uint8Array
@@ -50,7 +52,7 @@ export class PublicKeyDuty {
       await this.#take(session, body, context)
       const holders = peersWith(session.descriptor.roster, 'key-holder')
       this.#party.progress({ phase: 'public-key', done: this.#received.size, total: holders.length, peer: body.peer })
-      if (this.#received.size === holders.length) await this.#sum(session, holders)
+      if (this.#received.size === holders.length) await this.#sum(session, holders, context)
       return {}
     }
   }
@@ -84,7 +86,7 @@ export class PublicKeyDuty {
     }
   }
 
-  async #sum(session: PartySession, holders: readonly string[]): Promise<void> {
+  async #sum(session: PartySession, holders: readonly string[], context: HandlerContext): Promise<void> {
     this.#summing ??= this.#party.cryptography.setPublicKey(holders.map(holder => this.#received.get(holder)!.share)).then(() => {
       // The sum is made; the hashes stay to recognise repetitions.
       for (const received of this.#received.values()) received.share = new Uint8Array(0)
@@ -95,7 +97,8 @@ export class PublicKeyDuty {
     } catch (error) {
       // A share that its holder signed is no share: nothing that could be repaired by asking again.
       this.#summing = undefined
-      throw error
+      const culprit = holderAtFault(error, holders)
+      throw culprit === undefined ? error : translateError(error, { peer: context.peer, kind: 'publicKeyPart', field: 'share', culprit })
     }
   }
 }

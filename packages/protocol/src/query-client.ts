@@ -27,6 +27,7 @@ import type { Deadlines, QueryOptions, SampleSource } from './options.js'
 import type { PartySession } from './party-session.js'
 import { inputCount, outputCount } from './plan.js'
 import { hasRole } from './roster.js'
+import { translateError } from './translate.js'
 import { Vigil } from './vigil.js'
 
 /** Queries whose results a querier may be receiving at one time. */
@@ -315,8 +316,9 @@ export class QueryClient {
       const predictions = await this.#party.cryptography.decryptResults(receiving.ciphertexts as Uint8Array[])
       wanted = predictions.slice(0, receiving.samples)
     } catch (error) {
-      this.#asked.get(query)?.result.reject(error)
-      throw error
+      const typed = translateError(error, { peer: session.descriptor.coordinator, kind: 'queryResult' })
+      this.#asked.get(query)?.result.reject(typed)
+      throw typed
     } finally {
       this.#receiving.delete(query)
     }

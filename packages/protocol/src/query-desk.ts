@@ -1,5 +1,6 @@
 /** The evaluator's counter: takes queries and their inputs, has them evaluated one after the other and the results handed to their queriers. */
 import type { HandlerContext } from './connection.js'
+import { holderAtFault } from './cryptography/rejected-share.js'
 import { equalBytes, hash } from './digest.js'
 import { checkBytes, checkIndex, checkText, type Handlers } from './duties.js'
 import {
@@ -288,7 +289,8 @@ export class QueryDesk {
 
   /** A missing party or an ended session is everybody's affair; anything else only fails the query. */
   async #fail(query: Query, error: unknown): Promise<void> {
-    const typed = translateError(error, { kind: 'queryEvaluate', peer: this.#culprit(error) })
+    const holders = connectionsWith(this.#lead, 'key-holder').map(({ peer }) => peer)
+    const typed = translateError(error, { kind: messageOf(error), peer: holderAtFault(error, holders) ?? this.#lead.self })
     if (typed instanceof PartyMissingError || typed instanceof SessionAbortedError) {
       const peer = typed instanceof PartyMissingError ? typed.peer : undefined
       const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer)
@@ -305,13 +307,6 @@ export class QueryDesk {
     }
   }
 
-  /** Errors about a share name its holder by its place among them. */
-  #culprit(error: unknown): string {
-    const place: unknown = error instanceof Error && 'party' in error ? error.party : undefined
-    const holder = typeof place === 'number' ? connectionsWith(this.#lead, 'key-holder')[place] : undefined
-    return holder?.peer ?? this.#lead.self
-  }
-
   /** The querier may have gone while its query was evaluated. */
   #isFailed(query: Query): boolean {
     return query.state === 'failed'
@@ -320,4 +315,10 @@ export class QueryDesk {
   #check(): void {
     if (this.#running === 0 && this.#asking.size === 0) this.#idle.resolve()
   }
+}
+
+/** Shares come in answer to `refresh` and `switch`, and errors about them say of which. */
+function messageOf(error: unknown): string {
+  const protocol: unknown = error instanceof Error && 'party' in error && 'protocol' in error ? error.protocol : undefined
+  return typeof protocol === 'string' ? protocol : 'queryEvaluate'
 }

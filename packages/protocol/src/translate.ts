@@ -58,7 +58,7 @@ const BY_NAME: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['MissingPartError', outOfOrder]
 ])
 
-/** Fields of the same name that other packages' errors carry. */
+/** Fields of the same name that other packages' errors carry, or the cause within them. */
 const SHARED_FIELDS = ['field', 'expected', 'actual'] as const
 
 /** The error itself when it is of this package, otherwise the one of the same meaning, with `details` added. */
@@ -69,8 +69,12 @@ export function translateError(error: unknown, details: ErrorDetails): ProtocolE
   if (builder === undefined) return new InternalError({ ...details, reason: error.name }, { cause: error })
   const fields: ErrorDetails = {}
   for (const key of SHARED_FIELDS) {
-    const value: unknown = (error as Error & Partial<Record<typeof key, unknown>>)[key]
+    const value = fieldOf(error, key) ?? fieldOf(error.cause, key)
     if (typeof value === 'string' || typeof value === 'number') fields[key] = String(value)
   }
   return builder({ ...details, ...fields, reason: error.message }, { cause: error })
+}
+
+function fieldOf(error: unknown, key: (typeof SHARED_FIELDS)[number]): unknown {
+  return error instanceof Error ? (error as Error & Partial<Record<typeof key, unknown>>)[key] : undefined
 }

@@ -101,6 +101,8 @@ export type Made =
 export class HostileCryptography extends LocalCryptography {
   /** What becomes of an object before it leaves this party. */
   readonly spoil: Partial<Record<Made, (bytes: Uint8Array) => Uint8Array>> = {}
+  /** What there is no room for any more. */
+  full: 'addShare' | 'storeModelPart' | undefined
 
   static override async create(options: LocalCryptographyOptions = {}): Promise<HostileCryptography> {
     return new HostileCryptography(options, await LocalCryptography.loadKernel(options))
@@ -140,6 +142,16 @@ export class HostileCryptography extends LocalCryptography {
 
   override async encryptInput(index: number): Promise<Uint8Array> {
     return this.#spoilt('encryptInput', await super.encryptInput(index))
+  }
+
+  override async addShare(...parameters: Parameters<LocalCryptography['addShare']>): Promise<void> {
+    if (this.full === 'addShare') throw new Error('no space left on device')
+    await super.addShare(...parameters)
+  }
+
+  override async storeModelPart(...parameters: Parameters<LocalCryptography['storeModelPart']>): Promise<void> {
+    if (this.full === 'storeModelPart') throw new Error('no space left on device')
+    await super.storeModelPart(...parameters)
   }
 
   override async evaluate(...parameters: Parameters<LocalCryptography['evaluate']>): Promise<Uint8Array[]> {
@@ -196,6 +208,14 @@ export interface WiredParty {
   readonly refused: { error: Error; peer: string }[]
   /** What its network layer has told. */
   readonly notices: NetworkNotice[]
+}
+
+export interface Session {
+  /** Queries may be asked. */
+  readonly ready: Promise<void>
+  /** How it ends for the coordinator, and for each of the others. */
+  readonly closed: Promise<SessionSummary>
+  readonly finished: ReadonlyMap<PartyName, Promise<SessionSummary>>
 }
 
 export class WiredCohort {
@@ -266,18 +286,19 @@ export class WiredCohort {
       return started
     }
     const members = { first: member('first'), second: member('second'), owner: member('owner'), patient: member('patient') }
+    // The same in every session, so made once.
+    const plans = new Map<number | undefined, Plan>()
     const coordinator = new Coordinator({
       ...optionsOf.clinic,
-      planner: (architecture, { parties, floodingBits, maximumDecryptions }) =>
-        plan(architecture, {
-          batch: BATCH,
-          data: 'encrypted',
-          weights: 'encrypted',
-          parties,
-          floodingBits,
-          minimumRefreshes: 1,
-          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
-        }),
+      planner: (architecture, { parties, floodingBits, maximumDecryptions }) => {
+        let known = plans.get(maximumDecryptions)
+        if (known === undefined) {
+          const wanted = { batch: BATCH, data: 'encrypted', weights: 'encrypted', parties, floodingBits, minimumRefreshes: 1 } as const
+          known = plan(architecture, { ...wanted, ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }) })
+          plans.set(maximumDecryptions, known)
+        }
+        return known
+      },
       ...(options.limits === undefined ? {} : { limits: options.limits })
     })
     await until(() => made.clinic.transport.connectedPeers.length === names.length - 1, 10_000, 'everybody connected')
@@ -294,12 +315,29 @@ export class WiredCohort {
     return Object.values(this.parties).find(party => party.peer === peer)?.name
   }
 
-  /** Begins a session; resolves when it is ready, with its end still to come. */
-  async open(): Promise<{ closed: Promise<SessionSummary> }> {
+  /** Begins a session. */
+  begin(): Session {
     const closed = this.coordinator.run()
-    closed.catch(() => undefined)
-    await Promise.race([this.members.patient.ready(), closed])
-    return { closed }
+    const finished = new Map(Object.entries(this.members).map(([name, member]) => [name as PartyName, member.finished()]))
+    const ready = Promise.race([this.members.patient.ready(), closed.then(() => undefined)])
+    for (const promise of [closed, ready, ...finished.values()]) promise.catch(() => undefined)
+    return { closed, finished, ready }
+  }
+
+  /** Begins a session and waits until queries may be asked. */
+  async open(): Promise<Session> {
+    const session = this.begin()
+    await session.ready
+    return session
+  }
+
+  /** A whole session among honest parties, with a query. */
+  async expectGoodSession(): Promise<void> {
+    const { closed, finished } = await this.open()
+    await this.expectRightAnswers()
+    await this.members.patient.leave()
+    await closed
+    await Promise.all(finished.values())
   }
 
   /** An honest query, whose answers must be the clear model's. */

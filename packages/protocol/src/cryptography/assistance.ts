@@ -18,20 +18,8 @@ import { encodeComponent, PublicKeySwitch, Refresh, rerandomize, type ShareAggre
 import { type Polynomial, randomSeed } from '@slytherin/ring'
 import type { EvaluationCallbacks } from '../cryptography.js'
 import { ciphertextInstance } from './key-holder.js'
+import { RejectedShareError } from './rejected-share.js'
 import { type OpenSession, SessionStateError } from './session.js'
-
-/** A share failed its check. Names the key holder by its place among them; `cause` says what was wrong. */
-export class RejectedShareError extends Error {
-  override name = 'RejectedShareError'
-  constructor(
-    readonly party: number,
-    readonly protocol: string,
-    readonly instance: string,
-    override readonly cause: unknown
-  ) {
-    super(`share of key holder ${party} for ${protocol} ${instance}: ${cause instanceof Error ? cause.message : 'not acceptable'}`)
-  }
-}
 
 export class Assistance {
   readonly #session: OpenSession

@@ -7,6 +7,7 @@ import { PublicKeyGeneration } from '@slytherin/mhe'
 import type { Kernel, Polynomial } from '@slytherin/ring'
 import type { SessionParameters } from '../cryptography.js'
 import type { Role } from '../roster.js'
+import { RejectedShareError } from './rejected-share.js'
 
 /** No session is open, or something was asked before what it rests on (for example inputs before the public key). */
 export class SessionStateError extends Error {
@@ -34,12 +35,18 @@ export class OpenSession {
     this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
   }
 
-  /** Sums the signed shares of all key holders, in party order. */
+  /** Sums the signed shares of all key holders, in party order. @throws RejectedShareError naming whose share is none */
   setPublicKey(shares: readonly Uint8Array[]): void {
     const generation = new PublicKeyGeneration(this.context, this.sessionId)
     const parsed: Polynomial[] = []
     try {
-      for (const bytes of shares) parsed.push(generation.deserialize(bytes))
+      for (const [party, bytes] of shares.entries()) {
+        try {
+          parsed.push(generation.deserialize(bytes))
+        } catch (cause) {
+          throw new RejectedShareError(party, 'public-key', generation.identity.instance, cause)
+        }
+      }
       // The sum becomes part of the key.
       const key = generation.finalize(generation.aggregate(parsed))
       this.#publicKey?.dispose()
