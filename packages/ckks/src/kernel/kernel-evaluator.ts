@@ -16,7 +16,7 @@ import { conjugationElement, galoisElementOf } from '../galois.js'
 import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
 import { Constants } from './constants.js'
-import { StoredKeys } from './evaluation-keys.js'
+import { DEFAULT_KEY_BYTES, type SharedEvaluationKeys, StoredKeys } from './evaluation-keys.js'
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
 import { KeySwitch } from './key-switch.js'
 import { type LinearTransform, LinearTransformer } from './linear-transform.js'
@@ -27,6 +27,11 @@ import { type Factors, Products } from './products.js'
 const BATCH = 8
 
 type Product = Factors & { readonly state: CiphertextMetadata }
+
+export interface KernelEvaluatorOptions {
+  /** What keys may take of the kernel's memory, 2.5 GiB by default. Beyond it, the least recently used wait in SharedArrayBuffers outside and are copied in when used. */
+  keyBytes?: number
+}
 
 export class KernelEvaluator implements Evaluator {
   readonly name = 'kernel'
@@ -41,12 +46,15 @@ export class KernelEvaluator implements Evaluator {
   private readonly constants: Constants
   private readonly transformer: LinearTransformer
 
-  constructor(private readonly context: Context) {
+  constructor(
+    private readonly context: Context,
+    options: KernelEvaluatorOptions = {}
+  ) {
     this.parameters = context.parameters
     this.slots = context.parameters.slots
     this.rules = new EvaluationRules(context.parameters, context.noise, 'centred')
-    this.keys = new StoredKeys(context)
-    this.keySwitch = new KeySwitch(context)
+    this.keys = new StoredKeys(context, options.keyBytes ?? DEFAULT_KEY_BYTES)
+    this.keySwitch = new KeySwitch(context, this.keys)
     this.products = new Products(context.ring)
     this.constants = new Constants(context)
     this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
@@ -65,6 +73,16 @@ export class KernelEvaluator implements Evaluator {
   /** Takes a copy of one more key, so that a caller need not hold all of them. @throws as `setKeys` */
   setGaloisKey(galoisElement: number, key: KeySwitchKey): void {
     this.keys.setGalois(galoisElement, key)
+  }
+
+  /** The keys in a form that can be posted to other workers of the process, for `adoptKeys`: however many read them, they are there once. */
+  shareKeys(): SharedEvaluationKeys {
+    return this.keys.share()
+  }
+
+  /** Uses the keys of another evaluator of the same parameters, in place of those it had. @throws RingMismatchError, BasisMismatchError */
+  adoptKeys(keys: SharedEvaluationKeys): void {
+    this.keys.adopt(keys)
   }
 
   load(ciphertext: Ciphertext): EvaluatorCiphertext {

@@ -13,15 +13,18 @@
  *
  * one permutation of two polynomials instead of one of d.
  */
-import type { KeySwitchFinish, Polynomial, PolynomialPair } from '@slytherin/ring'
+import type { KeyDigit, KeySwitchFinish, Polynomial, PolynomialPair } from '@slytherin/ring'
 import type { Context } from '../context.js'
-import type { KeySwitchKey } from '../keys.js'
+import type { StoredKey, StoredKeys } from './evaluation-keys.js'
 import { blank, disposeAll, into, mapAll } from './memory.js'
 
 export class KeySwitch {
   private readonly specialIndices: readonly number[]
 
-  constructor(private readonly context: Context) {
+  constructor(
+    private readonly context: Context,
+    private readonly stored: StoredKeys
+  ) {
     this.specialIndices = context.parameters.specialIndices()
   }
 
@@ -32,20 +35,20 @@ export class KeySwitch {
    * @param keys for this level or higher ones
    * @param finish addends over q_0 … q_level, automorphisms
    */
-  apply(c: Polynomial, level: number, keys: readonly KeySwitchKey[], finish: KeySwitchFinish = {}): PolynomialPair[] {
+  apply(c: Polynomial, level: number, keys: readonly StoredKey[], finish: KeySwitchFinish = {}): PolynomialPair[] {
     const { ring, parameters } = this.context
     const digits = this.digits(level)
-    return this.pairs(keys.length, parameters.ciphertextIndices(level), out =>
-      ring.switchKeys(out, c, digits, this.digitsOf(keys, digits.length), this.specialIndices, finish)
+    return this.pairs(keys, digits.length, parameters.ciphertextIndices(level), finish, (out, part, partFinish) =>
+      ring.switchKeys(out, c, digits, part, this.specialIndices, partFinish)
     )
   }
 
   /** σ_r(B + addend, A + addend) per key, over Q_l·P. */
-  innerProducts(c: Polynomial, level: number, keys: readonly KeySwitchKey[], finish: KeySwitchFinish = {}): PolynomialPair[] {
+  innerProducts(c: Polynomial, level: number, keys: readonly StoredKey[], finish: KeySwitchFinish = {}): PolynomialPair[] {
     const { ring, parameters } = this.context
     const digits = this.digits(level)
-    return this.pairs(keys.length, parameters.keyIndices(level), out =>
-      ring.decomposeInnerProduct(out, c, digits, this.digitsOf(keys, digits.length), finish)
+    return this.pairs(keys, digits.length, parameters.keyIndices(level), finish, (out, part, partFinish) =>
+      ring.decomposeInnerProduct(out, c, digits, part, partFinish)
     )
   }
 
@@ -55,12 +58,26 @@ export class KeySwitch {
     return into(blank(ring, parameters.ciphertextIndices(level)), out => ring.divideAndRound(out, x, this.specialIndices))
   }
 
-  /** Pairs to be overwritten by `compute`, released when it throws. */
-  private pairs(count: number, indices: readonly number[], compute: (out: PolynomialPair[]) => void): PolynomialPair[] {
-    const polynomials = mapAll(Array.from({ length: 2 * count }), () => blank(this.context.ring, indices))
+  /** A pair per key, made by `compute` for as many keys at a time as fit into their memory; all are released when it throws. */
+  private pairs(
+    keys: readonly StoredKey[],
+    digits: number,
+    indices: readonly number[],
+    finish: KeySwitchFinish,
+    compute: (out: readonly PolynomialPair[], keys: readonly (readonly KeyDigit[])[], finish: KeySwitchFinish) => void
+  ): PolynomialPair[] {
+    if (keys.length === 0) return []
+    const polynomials = mapAll(Array.from({ length: 2 * keys.length }), () => blank(this.context.ring, indices))
+    const out = keys.map((_, r) => [polynomials[2 * r]!, polynomials[2 * r + 1]!] as const)
+    const step = Math.min(...keys.map(key => this.stored.capacity(key)))
     try {
-      const out = Array.from({ length: count }, (_, r) => [polynomials[2 * r]!, polynomials[2 * r + 1]!] as const)
-      compute(out)
+      for (let first = 0; first < keys.length; first += step) {
+        const end = first + step
+        const galoisElements = finish.galoisElements?.slice(first, end)
+        this.stored.use(keys.slice(first, end), digits, part =>
+          compute(out.slice(first, end), part, { ...finish, ...(galoisElements === undefined ? {} : { galoisElements }) })
+        )
+      }
       return out
     } catch (error) {
       disposeAll(polynomials)
@@ -71,10 +88,5 @@ export class KeySwitch {
   private digits(level: number): number[][] {
     const { parameters } = this.context
     return Array.from({ length: parameters.digits(level) }, (_, digit) => parameters.digitIndices(digit, level))
-  }
-
-  /** Below its own level, a key's last digits have nothing to do. */
-  private digitsOf(keys: readonly KeySwitchKey[], count: number): KeySwitchKey['digits'][] {
-    return keys.map(key => key.digits.slice(0, count))
   }
 }

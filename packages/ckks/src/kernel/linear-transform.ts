@@ -18,9 +18,8 @@ import type { SlotValues } from '../encoder.js'
 import { InvalidScaleError } from '../errors.js'
 import type { EvaluationRules } from '../evaluation-rules.js'
 import { galoisElementOf } from '../galois.js'
-import type { KeySwitchKey } from '../keys.js'
 import { Diagonals, type DiagonalsOptions } from './diagonals.js'
-import type { StoredKeys } from './evaluation-keys.js'
+import type { StoredKey, StoredKeys } from './evaluation-keys.js'
 import type { KernelCiphertext } from './kernel-ciphertext.js'
 import type { KeySwitch } from './key-switch.js'
 import { blank, disposeAll, into, mapAll } from './memory.js'
@@ -209,7 +208,7 @@ export class LinearTransformer {
     return mapAll([0, 1], () => (zero ? ring.allocate(indices, 'ntt') : blank(ring, indices))) as [Polynomial, Polynomial]
   }
 
-  private key(step: number, level: number): KeySwitchKey {
+  private key(step: number, level: number): StoredKey {
     return this.keys.galois(OPERATION, this.element(step), level)
   }
 
