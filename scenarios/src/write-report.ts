@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { renderHtml, sampleAnswers } from './html-report.js'
+import type { ScenarioReport } from './report.js'
 import type { ScenarioOutcome } from './run-scenario.js'
 
 /**
@@ -10,7 +11,20 @@ import type { ScenarioOutcome } from './run-scenario.js'
  */
 export async function writeReport(file: string, { report, logits, clear }: ScenarioOutcome): Promise<string> {
   const page = `${file.slice(0, file.length - extname(file).length)}.html`
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`)
+  await writeFile(file, reportJson(report))
   await writeFile(page, renderHtml(report, sampleAnswers(clear, logits)))
   return page
+}
+
+/** A string, which stays as it is; an array of numbers; a number on its own. */
+const PARTS = /"(?:[^"\\]|\\.)*"|\[\s+(?:[-\d.e+]+,?\s+)+\]|-?\d[\d.]*e\+\d+/g
+
+/** JSON with a line to every figure, but arrays of numbers on one line. */
+export function reportJson(report: ScenarioReport): string {
+  const text = JSON.stringify(report, null, 2).replace(PARTS, part => {
+    if (part.startsWith('"')) return part
+    const numbers = part.replaceAll('e+', 'e')
+    return numbers.startsWith('[') ? `[${numbers.slice(1, -1).trim().replace(/\s+/g, ' ')}]` : numbers
+  })
+  return `${text}\n`
 }

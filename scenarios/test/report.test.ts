@@ -13,6 +13,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest'
 import { worstDifference } from '../src/comparison.js'
 import { pictureOf, pngAddress } from '../src/html/png.js'
+import { reportJson } from '../src/write-report.js'
 import { ERROR, type Recorded, recorded } from './observation.js'
 
 let seen: Recorded
@@ -63,7 +64,11 @@ describe('the report of an observation', () => {
   })
 
   it('is plain data', () => {
-    expect(JSON.parse(JSON.stringify(report))).toEqual(report)
+    const text = reportJson(report)
+    expect(JSON.parse(text)).toEqual(report)
+    expect(text).toMatch(/"classes": \[0, 1\],/)
+    const odd = { ...report, description: 'a [ 1, 2 ] and 1e+5', maxLogit: 1.5e25, maxLogitError: -2e-25 }
+    expect(JSON.parse(reportJson(odd))).toEqual(odd)
   })
 
   it('fails a run that answers otherwise, or not at all', () => {

@@ -8,6 +8,9 @@ import { smallScenario } from './support.js'
 const worst = (a: readonly Float64Array[], b: readonly Float64Array[]): number =>
   Math.max(...a.flatMap((row, k) => Array.from(row, (value, i) => Math.abs(value - b[k]![i]!))))
 
+/** How far the root mean square of some hundred values may lie above a standard deviation that is exactly theirs. */
+const SAMPLING = 0.1
+
 describe.each([
   ['a network of dense layers', {}],
   ['a convolution by taps', { ...cryptonet, images: 12 }]
@@ -19,7 +22,7 @@ describe.each([
     expect(steps.map(({ kind }) => kind)).toEqual(plan.steps.map(({ kind }) => kind))
     for (const { name, kind, tracked, error } of steps) {
       expect(error.rms, `${kind} of ${name}`).toBeGreaterThan(0)
-      expect(error.rms, `${kind} of ${name}`).toBeLessThan(tracked)
+      expect(error.rms, `${kind} of ${name}`).toBeLessThan((1 + SAMPLING) * tracked)
       expect(error.worst, `${kind} of ${name}`).toBeGreaterThan(error.rms)
     }
     expect(logits).toHaveLength(scenario.images)

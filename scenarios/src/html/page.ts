@@ -21,7 +21,14 @@ h1 { font-size: 26px; line-height: 1.2; margin: 0; letter-spacing: -0.01em; }
 h2 { font-size: 17px; margin: 0 0 4px; }
 section { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; margin-top: 16px; }
 section > p { margin: 0 0 14px; color: var(--muted); max-width: 78ch; }
-section.plain { background: none; border: 0; padding: 0; }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(58px, 1fr)); gap: 12px 10px; list-style: none; margin: 0; padding: 0; }
+.strip li { text-align: center; font-size: 13px; line-height: 1.25; }
+.strip img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px; background: #000; border: 2px solid transparent; }
+.strip .wrong img { border-color: var(--bad); }
+.strip b { font-size: 16px; font-variant-numeric: tabular-nums; }
+.wrong b { color: var(--bad); }
+.strip small { display: block; color: var(--muted); }
+.strip .wrong small { color: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 22px 0 0; padding: 0; }
 .tiles div { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
 .tiles dt { color: var(--muted); font-size: 13px; }
@@ -55,14 +62,6 @@ tbody tr:last-child > * { border-bottom: 0; }
 table.facts th { color: var(--muted); }
 table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 table.facts th { text-align: left; width: 38%; vertical-align: top; }
-.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(58px, 1fr)); gap: 12px 10px; list-style: none; margin: 0; padding: 0; }
-.strip li { text-align: center; font-size: 13px; line-height: 1.25; }
-.strip img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px; background: #000; border: 2px solid transparent; }
-.strip .wrong img { border-color: var(--bad); }
-.strip b { font-size: 16px; font-variant-numeric: tabular-nums; }
-.wrong b, .wrong td.verdict { color: var(--bad); }
-.strip small { display: block; color: var(--muted); }
-.strip .wrong small { color: var(--bad); }
 footer { margin-top: 20px; color: var(--muted); font-size: 13px; }
 @media print { body { background: none; } section, .tiles div { break-inside: avoid; } details { display: none; } }
 `
