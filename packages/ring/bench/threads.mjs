@@ -23,52 +23,45 @@ const seed = new Uint8Array(32)
 
 async function workload(count) {
   const kernel = await loadKernel({ threads: count })
+  await kernel.warmUp()
   const ring = new Ring(kernel, { logN, moduli })
   const uniform = (indices, domain = 'ntt') => ring.uniform(ring.allocate(indices, domain), seed)
+  const pair = indices => [ring.allocate(indices, 'ntt'), ring.allocate(indices, 'ntt')]
   const a = uniform(all)
   const b = uniform(all)
   const c = ring.allocate(all, 'ntt')
   const [c0, c1] = [uniform(chain), uniform(chain)]
-  const coefficients = ring.allocate(chain, 'coefficient')
-  const parts = digits.map(() => ring.allocate(all, 'ntt'))
   const keys = Array.from({ length: rotations }, () => digits.map(() => ({ b: uniform(all), a: uniform(all) })))
   const plaintexts = Array.from({ length: rotations }, () => uniform(chain))
-  const pair = indices => [ring.allocate(indices, 'ntt'), ring.allocate(indices, 'ntt')]
-  const [u, x, sum] = [pair(all), pair(chain), pair(chain)]
+  const [sums, quotients, total] = [pair(all), pair(chain), pair(chain)]
   const rotated = Array.from({ length: rotations }, () => pair(chain))
-  const elements = keys.map((_, r) => 5 ** (r + 1) % (2 * ring.N))
-  const decompose = () => {
-    ring.inverseNtt(ring.copy(coefficients, c1))
-    ring.decomposeAll(parts, coefficients, c1, digits)
-  }
-  const rotate = r => {
-    ring.innerProduct(u[0], u[1], parts, keys[r])
-    ring.divideAndRoundAll(x, u, special, [c0, undefined])
-    x.forEach((component, k) => void ring.automorphism(rotated[r][k], component, elements[r]))
-  }
+  const galoisElements = keys.map((_, r) => 3 ** (r + 1) % (2 * ring.N))
+  const rotate = some =>
+    ring.switchKeys(rotated.slice(0, some), c1, digits, keys.slice(0, some), special, {
+      addends: [c0],
+      galoisElements: galoisElements.slice(0, some)
+    })
   const small = ring.allocate([0], 'ntt')
   const packed = ring.encodePacked(a)
   return {
     kernel,
     operations: {
-      'add, one row (never divided)': () => ring.add(small, a, b),
+      'add, one row': () => ring.add(small, a, b),
       add: () => ring.add(c, a, b),
       multiply: () => ring.multiply(c, a, b),
       'transform and back': () => ring.inverseNtt(ring.ntt(Object.assign(c, { domain: 'coefficient' }))),
-      decompose,
-      'inner product': () => ring.innerProduct(u[0], u[1], parts, keys[0]),
-      'divide both by P': () => ring.divideAndRoundAll(x, u, special, [c0, undefined]),
-      'automorphism of both': () => x.forEach((component, k) => void ring.automorphism(rotated[0][k], component, 5)),
+      automorphism: () => ring.automorphism(c, a, 5),
+      'divide two by P': () => ring.divideAndRoundAll(quotients, sums, special, [c0, undefined]),
       uniform: () => ring.uniform(c, seed),
-      gaussian: () => ring.ntt(ring.gaussian(c, seed)),
+      gaussian: () => ring.gaussian(c, seed),
       encodePacked: () => ring.encodePacked(a),
       decodePacked: () => ring.decodePacked(packed, all, 'ntt').dispose(),
-      'rotation, hoisted': () => rotate(0),
+      rotation: () => rotate(1),
+      '16 rotations': () => rotate(rotations),
       'linear transform, 16 rotations': () => {
-        decompose()
-        for (let r = 0; r < rotations; r++) rotate(r)
+        rotate(rotations)
         ring.multiplyAccumulate(
-          sum,
+          total,
           rotated.map((pairOf, r) => ({ a: pairOf, b: [plaintexts[r]] }))
         )
       }
@@ -87,12 +80,20 @@ console.log(
   `${cpus()[0].model}, Node ${process.version}, ${one.kernel.variant}, N = 2^${logN}, ${primes} + ${specials} primes, ${threads} threads`
 )
 
-// Dispatch: calls of next to nothing, divided.
-const empty = time.bind(null, () => {
-  for (let i = 0; i < 1000; i++) several.kernel.forEach(2 * threads, Infinity, calls => calls.zero(1024, 8))
-})
-empty()
-console.log(`  dispatch of ${2 * threads} items: ${Math.min(...Array.from({ length: 50 }, empty)).toFixed(2)} µs`)
+// Dispatch: items of next to nothing, one per thread, each waiting for nothing but its call.
+const row = several.kernel.arena.allocate(1 << 16)
+const dispatch = () => several.kernel.forEach(threads, Number.POSITIVE_INFINITY, (calls, item) => calls.zero(row + 32768 * item, 32768))
+const direct = () => {
+  for (let item = 0; item < threads; item++) several.kernel.exports.zero(row + 32768 * item, 32768)
+}
+const best = body => {
+  const run = () =>
+    time(() => {
+      for (let i = 0; i < 1000; i++) body()
+    })
+  return Math.min(...Array.from({ length: 60 }, run))
+}
+console.log(`  ${threads} items of ${best(direct).toFixed(2)} µs together, divided: ${best(dispatch).toFixed(2)} µs`)
 
 for (const [name, single] of Object.entries(one.operations)) {
   const multiple = several.operations[name]

@@ -35,6 +35,8 @@ export class VaultedPolynomial {
 }
 
 export class PolynomialVault implements Disposable {
+  /** How much of the kernel's memory the vault's polynomials may take together. */
+  readonly arenaBytes: number
   /** Least recently used first. */
   readonly #entries = new Map<VaultedPolynomial, Entry>()
   #residentBytes = 0
@@ -45,8 +47,10 @@ export class PolynomialVault implements Disposable {
    */
   constructor(
     readonly ring: Ring,
-    private readonly options: { readonly arenaBytes: number }
-  ) {}
+    options: { readonly arenaBytes: number }
+  ) {
+    this.arenaBytes = options.arenaBytes
+  }
 
   /** Polynomials held. */
   get size(): number {
@@ -179,16 +183,16 @@ export class PolynomialVault implements Disposable {
   /** Moves the least recently used out until `bytes` more fit, as far as possible. @returns whether they fit */
   #evict(bytes: number): boolean {
     for (const [vaulted, entry] of this.#entries) {
-      if (this.#residentBytes + bytes <= this.options.arenaBytes) return true
+      if (this.#residentBytes + bytes <= this.arenaBytes) return true
       if (!entry.resident || entry.pins > 0) continue
       entry.outside ??= this.#copyOut(entry.resident)
       this.#drop(vaulted, entry)
     }
-    return this.#residentBytes + bytes <= this.options.arenaBytes
+    return this.#residentBytes + bytes <= this.arenaBytes
   }
 
   #load(vaulted: VaultedPolynomial, outside: SharedArrayBuffer): Polynomial {
-    if (!this.#evict(vaulted.bytes)) throw new VaultFullError(vaulted.bytes, this.#residentBytes, this.options.arenaBytes)
+    if (!this.#evict(vaulted.bytes)) throw new VaultFullError(vaulted.bytes, this.#residentBytes, this.arenaBytes)
     const polynomial = this.#allocate(vaulted)
     this.#residentBytes += vaulted.bytes
     const { N } = this.ring
@@ -207,7 +211,7 @@ export class PolynomialVault implements Disposable {
       } catch (error) {
         const before = this.#residentBytes
         if (!(error instanceof OutOfMemoryError)) throw error
-        this.#evict(this.options.arenaBytes - before + vaulted.bytes)
+        this.#evict(this.arenaBytes - before + vaulted.bytes)
         if (this.#residentBytes === before) throw error
       }
     }

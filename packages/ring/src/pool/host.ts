@@ -44,8 +44,9 @@ export function startThread(data: ThreadData, lost: (error: KernelThreadError) =
 }
 
 async function startNodeThread(data: ThreadData, lost: (error: KernelThreadError) => void): Promise<Thread> {
-  const { Worker } = await import('node:worker_threads')
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data, execArgv: [], name: `kernel-${data.thread}` })
+  // Under another name, lest bundlers take it for a browser's worker.
+  const { Worker: NodeWorker } = await import('node:worker_threads')
+  const worker = new NodeWorker(new URL('./worker.js', import.meta.url), { workerData: data, execArgv: [], name: `kernel-${data.thread}` })
   let expected = false
   await new Promise<void>((resolve, reject) => {
     const fail = (reason: string): void => {
