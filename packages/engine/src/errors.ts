@@ -16,7 +16,7 @@ export class MalformedModelError extends EngineError {
     readonly detail: string,
     options?: ErrorOptions
   ) {
-    super(`not a readable ONNX model: ${detail}`, options)
+    super(`not a readable ONNX model: ${detail}; copy or export the model again`, options)
   }
 }
 
@@ -62,7 +62,7 @@ export class ShapeMismatchError extends EngineError {
     readonly expected: string,
     readonly actual: string
   ) {
-    super(`node '${node}': expected ${expected}, got ${actual}`)
+    super(`node '${node}': expected ${expected}, got ${actual}; correct the shapes and export the model again`)
   }
 }
 

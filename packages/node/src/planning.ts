@@ -1,8 +1,7 @@
 /** From an ONNX file to a plan, with the engine. */
-import { readFile } from 'node:fs/promises'
 import { architectureOf, fuse, importOnnx, type Plan, plan, SEAL_COSTS } from '@slytherin/engine'
 import type { CalibrationConfiguration } from './configuration/schema.js'
-import { DataFileError } from './data/errors.js'
+import { readDataFile } from './data/read.js'
 import { rangesOf } from './model/calibration.js'
 
 export interface PlanModelOptions {
@@ -21,10 +20,7 @@ export interface PlanModelOptions {
  */
 export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
   const { calibration, evaluator, ...rest } = options
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new DataFileError(path, 'file', 'a readable ONNX model', error.code ?? error.message, { cause: error })
-  })
-  const network = fuse(importOnnx(bytes))
+  const network = fuse(importOnnx(await readDataFile(path, 'a readable ONNX model')))
   const architecture = architectureOf(network, await rangesOf(network, path, calibration))
   return plan(architecture, {
     ...rest,

@@ -1,8 +1,8 @@
 /** The samples of a configuration: a range of a data file, normalised as the model wants them. */
-import { readFile } from 'node:fs/promises'
 import type { Normalisation, SamplesConfiguration } from '../configuration/schema.js'
 import { readIdx, readNpy, type SampleArray } from './array-file.js'
 import { DataFileError } from './errors.js'
+import { readDataFile } from './read.js'
 
 /** A range of a data file. The file's bytes are held; its samples are made into numbers one by one, as they are read. */
 export class SampleFile implements Iterable<Float64Array> {
@@ -16,9 +16,7 @@ export class SampleFile implements Iterable<Float64Array> {
   /** @throws DataFileError when the file is not what it should be or has too few samples */
   static async open(configuration: SamplesConfiguration): Promise<SampleFile> {
     const file = configuration.idx ?? configuration.npy!
-    const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-      throw new DataFileError(file, 'file', 'readable', error.code ?? error.message, { cause: error })
-    })
+    const bytes = await readDataFile(file, 'readable')
     const array = configuration.idx === undefined ? readNpy(bytes, file) : readIdx(bytes, file)
     const { offset } = configuration
     const count = configuration.count ?? array.rows - offset

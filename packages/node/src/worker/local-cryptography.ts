@@ -1,9 +1,8 @@
 /** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
-import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { KERNEL_COSTS, parseArchitecture, plan, SEAL_COSTS } from '@slytherin/engine'
 import { LocalCryptography } from '@slytherin/protocol'
-import { DataFileError } from '../data/errors.js'
+import { readDataFile } from '../data/read.js'
 import { rangesOf } from '../model/calibration.js'
 import { loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
@@ -12,7 +11,7 @@ import { SqliteShareLedger } from '../storage/share-ledger.js'
 import { statePaths } from '../storage/state-directory.js'
 import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
 
-/** @throws StorageError when the keystore does not open, DataFileError when the model cannot be read */
+/** @throws StorageError when the keystore does not open, DataFileError when the model cannot be read, the engine's errors when it cannot be used */
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
   const paths = statePaths(options.state)
   using material = await loadKeyMaterial(options.keySource)
@@ -29,7 +28,7 @@ export async function createCryptography(options: CryptographyOptions): Promise<
     ...model
   })
   const costModel = evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
-  return Object.assign(cryptography, {
+  const hosted = Object.assign(cryptography, {
     plan: async (architecture: unknown, request: Parameters<HostedCryptography['plan']>[1]) =>
       plan(parseArchitecture(architecture), { ...request, costModel }),
     dispose: async () => {
@@ -39,6 +38,14 @@ export async function createCryptography(options: CryptographyOptions): Promise<
       await store.close()
     }
   })
+  try {
+    // A model that is of no use is found out now, not when the evaluator asks for its shape.
+    if (options.model !== undefined) await hosted.architecture()
+    return hosted
+  } catch (error) {
+    await hosted.dispose()
+    throw error
+  }
 }
 
 async function modelSource({ path, calibration }: NonNullable<CryptographyOptions['model']>): Promise<{
@@ -46,8 +53,6 @@ async function modelSource({ path, calibration }: NonNullable<CryptographyOption
   onnx: Uint8Array
   ranges: (network: Parameters<typeof rangesOf>[0]) => ReturnType<typeof rangesOf>
 }> {
-  const onnx = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new DataFileError(path, 'file', 'a readable ONNX model', error.code ?? error.message, { cause: error })
-  })
+  const onnx = await readDataFile(path, 'a readable ONNX model')
   return { name: basename(path, '.onnx'), onnx, ranges: network => rangesOf(network, path, calibration) }
 }
