@@ -170,6 +170,8 @@ export const configurationSchema = z.strictObject({
   /** Needed by a querier or data owner that asks at start. */
   samples: samples.optional(),
   evaluator: z.enum(['seal', 'kernel']).default('kernel'),
+  /** Threads that share an operation, `auto` for one per processor: by default `auto` for the evaluator, 1 for everybody else. */
+  threads: z.union([count.max(64), z.literal('auto')]).optional(),
   /** How long the protocol waits for answers, the roster, the whole. */
   deadlines: z
     .strictObject({ idle: milliseconds, roster: milliseconds, longest: milliseconds, heartbeat: milliseconds })

@@ -7,6 +7,8 @@ import type { KeySource } from '../storage/key-source.js'
 /** Plain data: it crosses to the worker, which opens keystore and ledger itself. */
 export interface CryptographyOptions {
   readonly evaluator: 'seal' | 'kernel'
+  /** Threads that share an operation of the kernel. */
+  readonly threads: number | 'auto'
   /** State directory. */
   readonly state: string
   readonly keySource: KeySource

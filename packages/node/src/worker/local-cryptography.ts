@@ -19,20 +19,23 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   const model = options.model === undefined ? {} : { model: await modelSource(options.model) }
   const ledger = new SqliteShareLedger(paths.ledger)
   const store = await FilePartStore.create(paths.parts, 'session', { keep: options.keepParts })
-  const { evaluator } = options
+  const { evaluator, threads } = options
   const cryptography = await LocalCryptography.create({
     secrets: { secretSeed: secrets.get('secretSeed'), shareKey: secrets.get('shareKey') },
     ledger,
     store,
     evaluator,
+    threads,
+    warmUp: threads !== 1,
     ...model
   })
+  const dispose = cryptography.dispose.bind(cryptography)
   const costModel = evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
   const hosted = Object.assign(cryptography, {
     plan: async (architecture: unknown, request: Parameters<HostedCryptography['plan']>[1]) =>
       plan(parseArchitecture(architecture), { ...request, costModel }),
     dispose: async () => {
-      await cryptography.close()
+      await dispose()
       secrets.dispose()
       ledger.dispose()
       await store.close()

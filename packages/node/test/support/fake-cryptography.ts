@@ -184,6 +184,7 @@ const dense = (inputs: number, outputs: number) => ({
   outputs,
   operations: [{ kind: 'dense' as const, inputs, outputs }],
   weightMagnitude: 1,
+  rowNorm: Math.sqrt(inputs),
   biasMagnitude: 1,
   outputMagnitude: 4
 })

@@ -40,6 +40,10 @@ export interface LocalCryptographyOptions {
   /** Bytes of encoded clear weights that an evaluator keeps from one query to the next; 1 GiB when not given. */
   readonly weightCacheBytes?: number
   readonly kernelVariant?: KernelVariant | 'auto'
+  /** Threads that share an operation, this one included; 1 when not given. `dispose` ends them. */
+  readonly threads?: number | 'auto'
+  /** Have the engine compile the kernel's functions well before the first is needed: a few tenths of a second. */
+  readonly warmUp?: boolean
 }
 
 export class LocalCryptography implements PartyCryptography {
@@ -64,7 +68,15 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   protected static async loadKernel(options: LocalCryptographyOptions): Promise<Kernel> {
-    return await loadKernel({ variant: options.kernelVariant ?? 'auto' })
+    const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
+    if (options.warmUp === true) await kernel.warmUp()
+    return kernel
+  }
+
+  /** Closes the session and ends the kernel's threads. */
+  async dispose(): Promise<void> {
+    await this.close()
+    await this.#kernel.dispose()
   }
 
   async open(session: SessionParameters): Promise<void> {

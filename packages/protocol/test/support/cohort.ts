@@ -47,6 +47,7 @@ const dense = (inputs: number, outputs: number) => ({
   outputs,
   operations: [{ kind: 'dense', inputs, outputs }],
   weightMagnitude: 1,
+  rowNorm: Math.sqrt(inputs),
   biasMagnitude: 1,
   outputMagnitude: 4
 })
