@@ -21,19 +21,11 @@ h1 { font-size: 26px; line-height: 1.2; margin: 0; letter-spacing: -0.01em; }
 h2 { font-size: 17px; margin: 0 0 4px; }
 section { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; margin-top: 16px; }
 section > p { margin: 0 0 14px; color: var(--muted); max-width: 78ch; }
-.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(58px, 1fr)); gap: 12px 10px; list-style: none; margin: 0; padding: 0; }
-.strip li { text-align: center; font-size: 13px; line-height: 1.25; }
-.strip img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px; background: #000; border: 2px solid transparent; }
-.strip .wrong img { border-color: var(--bad); }
-.strip b { font-size: 16px; font-variant-numeric: tabular-nums; }
-.wrong b { color: var(--bad); }
-.strip small { display: block; color: var(--muted); }
-.strip .wrong small { color: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 22px 0 0; padding: 0; }
 .tiles div { background: var(--surface); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
 .tiles dt { color: var(--muted); font-size: 13px; }
 .tiles dd { margin: 2px 0 0; font-size: 24px; font-weight: 600; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
-.tiles dd small { display: block; font-size: 13px; font-weight: 400; color: var(--muted); letter-spacing: 0; }
+.tiles small { display: block; font-size: 13px; font-weight: 400; color: var(--muted); letter-spacing: 0; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 16px; }
 .pair section { min-width: 0; }
 figure { margin: 0; }
@@ -62,6 +54,14 @@ tbody tr:last-child > * { border-bottom: 0; }
 table.facts th { color: var(--muted); }
 table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 table.facts th { text-align: left; width: 38%; vertical-align: top; }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(58px, 1fr)); gap: 12px 10px; list-style: none; margin: 0; padding: 0; }
+.strip li { text-align: center; font-size: 13px; line-height: 1.25; }
+.strip img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px; background: #000; border: 2px solid transparent; }
+.strip .wrong img { border-color: var(--bad); }
+.strip b { font-size: 16px; font-variant-numeric: tabular-nums; }
+.wrong b { color: var(--bad); }
+.strip small { display: block; color: var(--muted); }
+.strip .wrong small { color: var(--bad); }
 footer { margin-top: 20px; color: var(--muted); font-size: 13px; }
 @media print { body { background: none; } section, .tiles div { break-inside: avoid; } details { display: none; } }
 `
