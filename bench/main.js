@@ -36,13 +36,14 @@ import { Bench, HOISTED, SHAPES } from './shapes.js'
 
 const HELP = `Usage: npm run bench -- [options]
 
-Times the operations of the ring kernel, the scheme, the evaluator and the protocols' shares, one thread, each side warmed up before it is measured, and
-node-seal's where it has them. Minimum and median of many runs; the ratio is that of the minima.
+Times the operations of the ring kernel, the scheme, the evaluator and the protocols' shares, each side warmed up before it is measured, and node-seal's where
+it has them. Minimum and median of many runs; the ratio is that of the minima.
 
   --json FILE       write {machine, versions, rows} as well
   --only PATTERN    rows whose "operation @ shape" matches this regular expression, such as 'rotate', 'share-', '@ 2\\^14, 7\\+2'
   --quick           about ten seconds of measuring in all: for a first impression
   --variant NAME    kernel variant: auto (default), simd, revectorised, fallback
+  --threads N       threads of the kernel, 1 by default; node-seal always has one
   --list            the rows and shapes, without measuring
   --help            this
 
@@ -58,6 +59,7 @@ function options() {
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       variant: { type: 'string', default: 'auto' },
+      threads: { type: 'string', default: '1' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false }
     }
@@ -69,7 +71,7 @@ const milliseconds = figure =>
   figure === null ? '–' : figure < 0.1 ? figure.toFixed(4) : figure < 10 ? figure.toFixed(3) : figure.toFixed(1)
 
 async function main() {
-  const { json, only, quick, variant, list, help } = options()
+  const { json, only, quick, variant, threads: wanted, list, help } = options()
   if (help) return void console.log(HELP)
   const pattern = new RegExp(only ?? '')
   const chosen = shape => rows.filter(row => pattern.test(`${row.operation} @ ${nameOf(shape)}`))
@@ -79,13 +81,15 @@ async function main() {
   }
   if (SHAPES.every(shape => chosen(shape).length === 0)) throw new Error(`no row matches --only ${only}; --list shows them`)
 
+  const threads = Number(wanted)
+  if (!Number.isInteger(threads) || threads < 1) throw new Error(`--threads takes a positive integer, got ${wanted}`)
   const machine = describeMachine()
-  const first = await loadKernel({ variant })
-  const versions = describeVersions(first.variant)
+  const effort = quick ? QUICK : THOROUGH
+  const versions = describeVersions((await loadKernel({ variant })).variant)
   console.log(
     `${machine.cpu}, ${machine.cores} cores; Node ${versions.node}, node-seal ${versions['node-seal']}, kernel ${versions.kernel}; one thread`
   )
-  console.log(`Milliseconds, each side warm: it has run for ${(quick ? QUICK : THOROUGH).warmUpMs} ms before.`)
+  console.log(`Milliseconds, each side warm: it has run for ${effort.warmUpMs} ms before.`)
   /** @type {Result[]} */
   const results = []
   for (const shape of SHAPES) {
@@ -94,28 +98,30 @@ async function main() {
       `\nN = ${nameOf(shape)} primes`.padEnd(51) + ['kernel', 'median', 'SEAL', 'median', 'ratio'].map(title => title.padStart(10)).join('')
     )
     // a kernel of its own, so that what one shape leaves in memory does not meet the next
-    const bench = await Bench.create(shape, await loadKernel({ variant }), [...HOISTED, ...LINEAR_ROTATIONS])
+    await using kernel = await loadKernel({ variant, threads })
+    await kernel.warmUp()
+    const bench = await Bench.create(shape, kernel, [...HOISTED, ...LINEAR_ROTATIONS])
     for (const row of chosen(shape)) {
       using scope = new DisposableStack()
       bench.stack = scope
       const prepared = row.prepare(bench)
       if (prepared === null) continue
-      const [kernel, seal] = compare([prepared.kernel, prepared.seal], quick ? QUICK : THOROUGH)
-      const ratio = seal === null ? null : seal.minimum / kernel.minimum
+      const [ours, seal] = compare([prepared.kernel, prepared.seal], effort)
+      const ratio = seal === null ? null : seal.minimum / ours.minimum
       results.push({
         operation: row.operation,
         title: row.title,
         ...shape,
-        threads: 1,
-        kernelMs: kernel.minimum,
-        kernelMedianMs: kernel.median,
+        threads,
+        kernelMs: ours.minimum,
+        kernelMedianMs: ours.median,
         sealMs: seal?.minimum ?? null,
         sealMedianMs: seal?.median ?? null,
         sealSpecialPrimes: seal === null ? null : 1,
         ratio,
         ...(row.note === undefined ? {} : { note: row.note })
       })
-      const figures = [kernel.minimum, kernel.median, seal?.minimum ?? null, seal?.median ?? null].map(milliseconds)
+      const figures = [ours.minimum, ours.median, seal?.minimum ?? null, seal?.median ?? null].map(milliseconds)
       console.log(
         `  ${row.title.padEnd(48)}${[...figures, ratio === null ? '' : `${ratio.toFixed(1)}×`].map(text => text.padStart(10)).join('')}`
       )

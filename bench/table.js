@@ -5,6 +5,11 @@ import { pathToFileURL } from 'node:url'
 const digits = figure =>
   figure < 0.1 ? figure.toFixed(4) : figure < 1 ? figure.toFixed(3) : figure < 10 ? figure.toFixed(2) : figure.toFixed(0)
 
+const threadsOf = rows => {
+  const counts = [...new Set(rows.map(row => row.threads))]
+  return counts.length === 1 && counts[0] === 1 ? 'one thread' : `${counts.join(' or ')} threads (node-seal: one)`
+}
+
 /**
  * One line per operation, one column per shape: kernel milliseconds, and in brackets how many times faster than node-seal.
  *
@@ -25,7 +30,7 @@ export function markdownTable({ machine, versions, rows }) {
     line(['---', ...shapes.map(() => '---:')]),
     ...operations.map(([operation, title]) => line([title, ...shapes.map(shape => cell(operation, shape))])),
     '',
-    `Best of many warm runs on one thread; ${machine.cpu}, Node ${versions.node}, kernel \`${versions.kernel}\`, node-seal ${versions['node-seal']}` +
+    `Best of many warm runs on ${threadsOf(rows)}; ${machine.cpu}, Node ${versions.node}, kernel \`${versions.kernel}\`, node-seal ${versions['node-seal']}` +
       `${shapes.some(shape => !shape.endsWith('+1')) ? ' (which knows one special prime: columns with two compare with its one)' : ''}.`
   ].join('\n')
 }

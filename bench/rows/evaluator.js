@@ -1,8 +1,11 @@
 /** Operations of the evaluator, through the interface that both implementations have. */
-import { LinearTransform } from '@slytherin/ckks'
+import { evaluatePolynomial, LinearTransform, polynomialDepth } from '@slytherin/ckks'
 import { DIAGONALS, HOISTED, slotsOf } from '../shapes.js'
 
 /** @typedef {import('../main.js').Row} Row */
+
+/** Coefficients of a smooth odd function, such as an activation has. */
+const CHEBYSHEV = [0.5, 0.57, 0, -0.08, 0, 0.012, 0, -0.002]
 
 const release = ciphertext => ciphertext.dispose()
 
@@ -66,6 +69,15 @@ export const evaluatorRows = () => [
       release: rotated => rotated.forEach(release),
       per: HOISTED.length
     }))
+  },
+  {
+    operation: 'polynomial',
+    title: `Chebyshev polynomial of degree ${CHEBYSHEV.length - 1}`,
+    prepare: bench => {
+      const polynomial = { basis: 'chebyshev', coefficients: CHEBYSHEV }
+      if (bench.ours.parameters.maxLevel < polynomialDepth(polynomial)) return null
+      return both(({ evaluator, a }) => ({ run: () => evaluatePolynomial(evaluator, a, polynomial), release }))(bench)
+    }
   },
   {
     operation: 'linear-transform',
