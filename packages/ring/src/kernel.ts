@@ -38,7 +38,7 @@ export interface KernelOptions {
   threads?: number | 'auto'
   /** How long a worker may take over its share of an operation, milliseconds, before the operation throws KernelThreadError. Default 30,000. */
   threadDeadline?: number
-  /** Operations estimated below this, nanoseconds on one thread, stay on the caller's. Default 25,000. */
+  /** Operations estimated below this, nanoseconds on one thread, stay on the caller's. Default 25,000; 0 divides all, also while other threads are slow. */
   parallelThreshold?: number
 }
 
@@ -150,7 +150,7 @@ export class Kernel {
     body: (calls: KernelCalls, item: number, scratch: number) => void,
     scratch: Scratch = NO_SCRATCH
   ): void {
-    const pool = count > 1 && nanoseconds >= this.#parallelThreshold ? this.#pool : undefined
+    const pool = count > 1 && this.isParallel(nanoseconds) && this.#isWorthwhile() ? this.#pool : undefined
     const stride = Math.ceil(scratch.bytes / 128) * 128 + SCRATCH_GAP
     const work = (address: number): void => {
       if (pool) pool.run(count, { address, stride }, (calls, item) => body(calls, item, OWN_SCRATCH))
@@ -158,6 +158,10 @@ export class Kernel {
     }
     if (scratch.bytes === 0) work(0)
     else this.withScratch(pool ? stride * pool.threads : scratch.bytes, work, scratch.secret)
+  }
+
+  #isWorthwhile(): boolean {
+    return this.#parallelThreshold === 0 || this.#pool!.isWorthwhile()
   }
 
   /** Runs `body` with temporary memory of unspecified content, released afterwards; wiped as well when `secret`. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import {
   type Domain,
@@ -28,8 +29,11 @@ const DIGITS = [
 /** Deep copies of residues and values, to be compared bit for bit. */
 type Results = Record<string, unknown>
 
-const residues = (...polynomials: Polynomial[]): unknown =>
-  polynomials.map(p => [p.domain, p.indices.map((_, k) => Array.from(new BigUint64Array(Float64Array.from(p.row(k)).buffer)).join())])
+const hashOf = (row: Float64Array): string =>
+  createHash('sha256')
+    .update(Uint8Array.from(new Uint8Array(row.buffer, row.byteOffset, row.byteLength)))
+    .digest('hex')
+const residues = (...polynomials: Polynomial[]): unknown => polynomials.map(p => [p.domain, p.indices.map((_, k) => hashOf(p.row(k)))])
 
 /** Every operation of a ring on these inputs. */
 function everything(ring: Ring, source: (n: number, indices: readonly number[], domain: Domain) => Polynomial): Results {
@@ -104,7 +108,7 @@ function everything(ring: Ring, source: (n: number, indices: readonly number[], 
   note('innerProduct', u, v)
   for (const some of [keys, keys.slice(0, 1)]) {
     for (const galoisElements of [undefined, [5, 1, 25, 2 * ring.N - 1, 5].slice(0, some.length)]) {
-      for (const addends of [[], [b], [undefined, a], [a, b]]) {
+      for (const addends of [[], [b, a]]) {
         const name = `of ${some.length} keys, ${galoisElements}, ${addends.length} addends`
         const pairs = (indices: readonly number[]) => some.map(() => [blank(indices, 'coefficient'), blank(indices)] as const)
         const finish = { addends, ...(galoisElements ? { galoisElements } : {}) }
@@ -216,8 +220,8 @@ describe('threads', () => {
   it('many short operations in a row, with pauses in which the threads fall asleep', async () => {
     const a = random(ring)(1, ALL, 'coefficient')
     const expected = residues(a)
-    for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 50; i++) ring.inverseNtt(ring.ntt(a))
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 20; i++) ring.inverseNtt(ring.ntt(a))
       await new Promise(resolve => setTimeout(resolve, 2))
     }
     expect(residues(a)).toEqual(expected)
@@ -228,13 +232,13 @@ describe('threads', () => {
     await using small = await loadKernel({ threads: 2, parallelThreshold: 0, initialBytes: 2 ** 20 })
     const own = new Ring(small, { logN: LOG_N, moduli: MODULI })
     const kept: Polynomial[] = []
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 40; i++) {
       const [a] = [own.allocate(ALL, 'ntt'), own.uniform(own.allocate(ALL, 'ntt'), seedOf(1))]
       kept.push(own.copy(a!, own.uniform(own.allocate(ALL, 'ntt'), seedOf(i))))
     }
-    expect(small.memory.buffer.byteLength).toBeGreaterThan(2 ** 27)
+    expect(small.memory.buffer.byteLength).toBeGreaterThan(2 ** 24)
     const again = ring.allocate(ALL, 'ntt')
-    for (const i of [0, 150, 299]) expect(residues(kept[i]!)).toEqual(residues(ring.uniform(again, seedOf(i))))
+    for (const i of [0, 20, 39]) expect(residues(kept[i]!)).toEqual(residues(ring.uniform(again, seedOf(i))))
     again.dispose()
   })
 
@@ -284,6 +288,42 @@ describe('threads that fail', () => {
     }).toThrow(KernelThreadError)
     expect(() => ring.ntt(ring.allocate(ALL, 'coefficient'))).toThrow(expect.objectContaining({ name: 'KernelThreadError', thread: -1 }))
     await thief.terminate()
+  })
+
+  it('a thread that is kept from its work: the next operations are not divided, later ones are', async () => {
+    const ring = await start({ parallelThreshold: 1 })
+    await using kernel = ring.kernel
+    const words = new Int32Array(controlOf(kernel))
+    const a = ring.allocate(ALL, 'ntt')
+    // Claims one item and reports it done after a while: zeros are as they were.
+    const slow = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads')
+       const words = new Int32Array(workerData)
+       parentPort.postMessage('ready')
+       for (;;) {
+         while (Atomics.load(words, 16) <= 1) {}
+         if (Atomics.sub(words, 16, 1) > 0) break
+       }
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+       Atomics.add(words, 32, 1)
+       Atomics.notify(words, 32)`,
+      { eval: true, workerData: controlOf(kernel) }
+    )
+    await new Promise(resolve => slow.once('message', resolve))
+    const divided = (): boolean => {
+      const before = Atomics.load(words, 0)
+      ring.negate(a, a)
+      return Atomics.load(words, 0) !== before
+    }
+    await new Promise<void>(resolve => {
+      slow.once('exit', () => resolve())
+      // Until the item has been stolen, and the operation has waited for it.
+      for (let stalled = false; !stalled; ) stalled = !divided()
+    })
+    // How long it lasts depends on what else goes on.
+    const answers = Array.from({ length: 10_000 }, divided)
+    expect(answers).toContain(true)
+    expect(a.row(3).every(x => x === 0)).toBe(true)
   })
 
   it('a thread that ends by itself is noticed', async () => {

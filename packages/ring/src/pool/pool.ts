@@ -25,6 +25,14 @@ import { Recorder } from './recorder.js'
 
 /** How often the caller looks before it waits in the operating system. */
 const LOOKS = 50_000
+/**
+ * When the caller has waited longer than this many of its own items took, and these milliseconds, the machine is busy with other things: the next operations are not divided,
+ * twice as many every time, up to MOST_UNDIVIDED. A thread that has been suspended with an item in hand costs more than it brings.
+ */
+const STALL_ITEMS = 3
+const STALL_MILLISECONDS = 0.5
+const FEWEST_UNDIVIDED = 8
+const MOST_UNDIVIDED = 512
 /** Length of one wait, milliseconds. Only whole waits count against the deadline, so a suspended machine does not use it up. */
 const SLICE_MILLISECONDS = 50
 /** How long a thread may take for the items it has claimed, milliseconds. Items take fractions of a millisecond. */
@@ -42,6 +50,9 @@ export class KernelPool {
   readonly #mayWait = mayWait()
   #threads: Thread[] = []
   #failure: KernelThreadError | undefined
+  /** Operations not to be divided yet, and how many it will be after the next stall. */
+  #undivided = 0
+  #penalty = FEWEST_UNDIVIDED
   #disposed = false
 
   private constructor(module: WebAssembly.Module, exports: KernelExports, options: PoolOptions) {
@@ -82,6 +93,13 @@ export class KernelPool {
   /** The caller included. */
   get threads(): number {
     return this.#threads.length + 1
+  }
+
+  /** Whether to divide the operation at hand; asked once per operation. Not while the machine is known to be busy. */
+  isWorthwhile(): boolean {
+    if (this.#undivided === 0) return true
+    this.#undivided--
+    return false
   }
 
   /** @internal The memory shared with the threads, for tests. */
@@ -129,11 +147,22 @@ export class KernelPool {
     Atomics.store(words, COUNTDOWN, total)
     Atomics.add(words, SEQUENCE, 1)
     if (Atomics.load(words, SLEEPING) > 0) Atomics.notify(words, SEQUENCE)
+    const started = performance.now()
     const own = executeItems(this.#area, this.#functions, 0)
+    const finished = performance.now()
     this.#await(total - own)
+    this.#judge((finished - started) / Math.max(1, own), performance.now() - finished)
     const failed = Atomics.load(words, FAILED)
     if (failed !== 0) throw this.#fail(new KernelThreadError(failed - 1, failureReason(this.#area)))
     this.#recorder.clear()
+  }
+
+  /** @param item milliseconds an item took the caller @param waited milliseconds it waited for the others */
+  #judge(item: number, waited: number): void {
+    if (waited > STALL_ITEMS * item + STALL_MILLISECONDS) {
+      this.#undivided = this.#penalty
+      this.#penalty = Math.min(MOST_UNDIVIDED, 2 * this.#penalty)
+    } else this.#penalty = Math.max(FEWEST_UNDIVIDED, this.#penalty - 1)
   }
 
   /** Waits until the threads have done `expected` items. */
