@@ -55,7 +55,7 @@ export function bars({ id, title, description, bars, unit, format }: BarsInit): 
     ...measured,
     name: 'planned',
     itemStyle: { color: SURFACE, borderColor: MUTED, borderWidth: 1, borderRadius: [0, 3, 3, 0] },
-    label: { ...label, color: MUTED },
+    label: { ...label, color: MUTED, show: bars.length <= MANY },
     data: bars.map(bar => bar.planned ?? '-')
   }
   return {
