@@ -57,20 +57,12 @@ export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, rep
 export { type TapArrangement, TapsPacking } from './packing/taps.js'
 export { type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan.js'
 export { PRECISION_TARGET, parsePlan } from './plan-derivation.js'
-export { type PlanOptions, plan } from './planner.js'
+export type { PlanOptions } from './plan-options.js'
+export { plan } from './planner.js'
 export { evaluate } from './reference.js'
 export { minimumRefreshLevel } from './refresh-level.js'
-export {
-  type InputSource,
-  type LinearCombiner,
-  type Operand,
-  type Refresher,
-  type RunOptions,
-  type RunProgress,
-  run,
-  type StepReport,
-  type WeightSource
-} from './run.js'
+export { run } from './run.js'
+export type { InputSource, LinearCombiner, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run-options.js'
 export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator.js'
 export { ClearWeights, clearInputs } from './sources.js'
 export { SparseMatrix } from './sparse.js'

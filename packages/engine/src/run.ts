@@ -2,86 +2,18 @@
  * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
  * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
  */
-import { Ciphertext, type Evaluator, type EvaluatorCiphertext, type EvaluatorPlaintext } from '@slytherin/ckks'
+import { Ciphertext, type Evaluator, type EvaluatorCiphertext } from '@slytherin/ckks'
 import { PlanMismatchError } from './errors.js'
+import { nextTurn } from './event-loop.js'
 import { walkNoise } from './noise-walk.js'
 import { factorsOf, type OperandKind } from './operands.js'
+import { Scope, Turns } from './ownership.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledDiagonals, CompiledRefresh, CompiledSquare, CompiledStep, CompiledTaps, Program } from './program.js'
+import { isCiphertext, isCombiner, type LinearCombiner, type Operand, type RunOptions } from './run-options.js'
 import { SimulatorEvaluator } from './simulator.js'
 import { scalarWeights } from './step-costs.js'
-
-export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
-
-/** Gives weight item `index` of the plan at its level and scale (`weightDescriptor`), encrypted or encoded; `run` disposes what it gets. */
-export type WeightSource = (index: number) => Promise<Operand>
-
-/** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
-export type InputSource = (index: number) => Promise<Operand>
-
-/** What an evaluator may offer for large batches, where a clear weight is one number for all slots. */
-export interface LinearCombiner {
-  /**
-   * Σ coefficients[k]·ciphertexts[k] + constant, every coefficient rounded to a multiple of 1/scale; at the ciphertexts' level, scale ciphertext.scale·scale.
-   */
-  linearCombination(
-    ciphertexts: readonly EvaluatorCiphertext[],
-    coefficients: Float64Array,
-    options: { readonly scale: number; readonly constant?: number }
-  ): EvaluatorCiphertext
-}
-
-export interface Refresher {
-  /**
-   * Takes ciphertexts over and gives fresh ones of the same messages and scale at the top level, in the same order.
-   * @param step index into the plan's steps, and the layer before the refresh
-   */
-  refresh(
-    ciphertexts: EvaluatorCiphertext[],
-    step: { readonly index: number; readonly name: string },
-    signal?: AbortSignal
-  ): Promise<EvaluatorCiphertext[]>
-}
-
-export interface RunProgress {
-  /** name of the layer that is being computed */
-  readonly layer: string
-  /** work items (weights, squares, refreshes) finished and in all */
-  readonly done: number
-  readonly total: number
-}
-
-export interface StepReport {
-  readonly step: number
-  readonly kind: CompiledStep['kind']
-  readonly layer: string
-  /** batch blocks from..to-1 */
-  readonly blocks: readonly [number, number]
-  readonly seconds: number
-  /** of the results */
-  readonly level: number
-  readonly scale: number
-  /** log2 of the tracked error */
-  readonly noise: number
-}
-
-export interface RunOptions {
-  readonly evaluator: Evaluator
-  /** all input ciphertexts (taken over), or a source of them */
-  readonly inputs: readonly Operand[] | InputSource
-  readonly weights: WeightSource
-  /** gives clear weights as numbers where the plan's blocks have one position; used when the evaluator is a `LinearCombiner` */
-  readonly scalars?: (index: number) => number
-  /** leaves disposing weights to their source, which may give them again (`ClearWeights`) */
-  readonly retainWeights?: boolean
-  /** needed when the plan has refreshes */
-  readonly refresher?: Refresher
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: RunProgress) => void
-  /** called after every step of every pass */
-  readonly onStep?: (report: StepReport) => void
-}
 
 /** Longest stretch of work between turns of the event loop. */
 const YIELD_MILLISECONDS = 8
@@ -95,66 +27,6 @@ const SCALE_TOLERANCE = 2 ** -30
 export async function run(plan: Plan, options: RunOptions): Promise<EvaluatorCiphertext[]> {
   const runner = new Runner(plan, programOf(plan), options)
   return await runner.run()
-}
-
-/** Everything alive, so that a failure leaves nothing behind. */
-class Scope {
-  private readonly alive = new Set<Operand>()
-
-  keep<T extends Operand>(operand: T): T {
-    this.alive.add(operand)
-    return operand
-  }
-
-  /** Gives up ownership without disposing. */
-  take<T extends Operand>(operand: T): T {
-    this.alive.delete(operand)
-    return operand
-  }
-
-  drop(operand: Operand): void {
-    this.alive.delete(operand)
-    operand.dispose()
-  }
-
-  dropAll(): void {
-    for (const operand of this.alive) operand.dispose()
-    this.alive.clear()
-  }
-}
-
-/** Rotated inputs of one batch block: made at their first use, dropped after their last. */
-class Turns {
-  private readonly made = new Map<number, Map<number, Operand>>()
-  /** input blocks by the item that uses them last */
-  private readonly ends = new Map<number, number>()
-
-  constructor(
-    last: Int32Array,
-    private readonly prepare: (inputBlock: number) => Promise<Map<number, Operand>>,
-    private readonly drop: (operand: Operand) => void
-  ) {
-    last.forEach((item, inputBlock) => {
-      this.ends.set(item, inputBlock)
-    })
-  }
-
-  async get(inputBlock: number, baby: number): Promise<Operand> {
-    let turns = this.made.get(inputBlock)
-    if (!turns) {
-      turns = await this.prepare(inputBlock)
-      this.made.set(inputBlock, turns)
-    }
-    return turns.get(baby)!
-  }
-
-  /** Item `index` of the packing has been multiplied. */
-  used(index: number): void {
-    const inputBlock = this.ends.get(index)
-    if (inputBlock === undefined) return
-    for (const operand of this.made.get(inputBlock)?.values() ?? []) this.drop(operand)
-    this.made.delete(inputBlock)
-  }
 }
 
 class Runner {
@@ -579,25 +451,4 @@ function withNoise(evaluator: Evaluator, ciphertext: EvaluatorCiphertext, noise:
   const { level, scale, magnitude } = ciphertext
   // shares its polynomials with `stored`, which owns them
   return evaluator.load(new Ciphertext(stored.components, { level, scale, noise, magnitude }))
-}
-
-/** Whether an evaluator sums multiples of ciphertexts in one go. */
-export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombination' in evaluator
-
-const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
-
-/** Resolves in the next turn of the event loop, in Node and in browsers. */
-export function nextTurn(): Promise<void> {
-  return new Promise(resolve => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve)
-      return
-    }
-    const channel = new MessageChannel()
-    channel.port1.onmessage = () => {
-      channel.port1.close()
-      resolve()
-    }
-    channel.port2.postMessage(undefined)
-  })
 }

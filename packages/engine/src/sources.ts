@@ -1,11 +1,12 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
+import { nextTurn } from './event-loop.js'
 import type { Network } from './network.js'
 import { factorsOf } from './operands.js'
 import { InputPacker, packScalar, packWeight, weightDescriptor } from './pack.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
-import { type InputSource, isCombiner, nextTurn, type WeightSource } from './run.js'
+import { type InputSource, isCombiner, type WeightSource } from './run-options.js'
 import { scalarWeights } from './step-costs.js'
 
 /**

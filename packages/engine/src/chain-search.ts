@@ -1,0 +1,293 @@
+/**
+ * One choice of ring, chain and batch block: its levels, scales and refreshes, checked by compiling what comes out.
+ *
+ * The error that the logits may have is divided among the sources of noise by walking gains back from the logits; that gives the least scale of everything that is
+ * encoded or computed. If the tracked noise of the compiled plan misses the target after all, the budget is tightened by what is missing.
+ */
+import { NoiseModel, Parameters } from '@slytherin/ckks'
+import type { Architecture } from './architecture.js'
+import { type OperationCosts, Sizes } from './cost.js'
+import { InvalidPlanError } from './errors.js'
+import { gainOf } from './gains.js'
+import { factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
+import type { PackedLayer } from './packing/choose.js'
+import type { PlanCore, PlanStep } from './plan.js'
+import { derivePlan } from './plan-derivation.js'
+import type { Settings } from './plan-options.js'
+import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from './precision.js'
+import { ENCODABLE_BITS } from './program.js'
+import { MASK_STATISTICAL_BITS } from './refresh-level.js'
+import { type Schedule, type ScheduledOperation, type ScheduleProblem, schedule } from './schedule.js'
+import { inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
+
+const MAXIMUM_TIGHTENINGS = 6
+/** Bits of the error budget that go to there being several sources of noise. */
+const SOURCES_BITS = 1.8
+/** What rounding up may add to a scale, in bits. */
+const SCALE_ROUNDING_BITS = 0.1
+/** log2 of 4·2^-1, by which the modulus of a refresh exceeds the sum of the masks, and a little for the message. */
+const MASK_MARGIN_BITS = 1.01
+/** log2 of the rounding error of a clear vector's coefficients, sqrt(1/12). */
+const ENCODING_NOISE = 0.5 * Math.log2(1 / 12)
+/** Primes are this little below a power of two, in bits. */
+const PRIME_DEFICIT_BITS = 0.001
+
+export interface Candidate {
+  readonly core: PlanCore
+  readonly chain: Chain
+  readonly total: number
+}
+
+/** One choice of ring, chain and batch block. */
+export interface Chain {
+  readonly logN: number
+  readonly primes: number
+  readonly primeBits: number
+  readonly specialPrimeBits: number
+  readonly batchBlock: number
+}
+
+function parametersFor(chain: Chain, insecure: boolean): Parameters {
+  return Parameters.generate({
+    logN: chain.logN,
+    firstPrimeBits: chain.primeBits,
+    primeBits: chain.primeBits,
+    levels: chain.primes - 1,
+    specialPrimeBits: chain.specialPrimeBits,
+    scale: 2 ** (chain.primeBits - 1),
+    insecure
+  })
+}
+
+/** Levels, scales and refreshes for one chain. */
+export class Search {
+  private readonly parameters: Parameters
+  private readonly noise: NoiseModel
+  private readonly sizes: Sizes
+  private readonly batchBlocks: number
+  private readonly packings: readonly LayerPacking[]
+  /** log2 of the bounds on |slot|: input, then after every layer */
+  private readonly magnitudes: readonly number[]
+
+  constructor(
+    private readonly architecture: Architecture,
+    private readonly settings: Settings,
+    private readonly chain: Chain,
+    private readonly packed: readonly PackedLayer[],
+    private readonly costs: OperationCosts
+  ) {
+    this.parameters = parametersFor(chain, settings.insecure)
+    this.noise = new NoiseModel(this.parameters, settings.parties)
+    this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
+    this.batchBlocks = Math.ceil(settings.batch / chain.batchBlock)
+    this.packings = packed.map(layer => layer.packing)
+    this.magnitudes = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)].map(Math.log2)
+  }
+
+  /** @param bound cost that a candidate must stay below */
+  run(bound: number): Candidate | 'worse' | 'impossible' {
+    const keys = this.keyCost()
+    let tightening = 0
+    for (let attempt = 0; attempt < MAXIMUM_TIGHTENINGS; attempt++) {
+      const found = this.solve(tightening, bound - keys)
+      if (found === 'impossible') return found
+      if (found === 'costly') return 'worse'
+      const total = found.cost + keys
+      if (this.passBytes(found) > this.settings.evaluatorMemory) return 'impossible'
+      const core = this.core(found)
+      const missing = this.missingBits(core)
+      if (missing <= 0) return { core, chain: this.chain, total }
+      tightening += missing + 0.1
+    }
+    return 'impossible'
+  }
+
+  private keyCost(): number {
+    const { settings, costs, sizes, chain } = this
+    const rotations = new Set(
+      this.packings.flatMap((packing, layer) => (packing.kind === 'diagonals' ? packing.rotations(factorsOf(settings, layer).input) : []))
+    )
+    const each = costs.switchingKey(chain.primes, settings.parties) + costs.transfer(settings.parties * sizes.keyShare())
+    return settings.costModel.preparation * (rotations.size + 2) * each
+  }
+
+  /** Largest relative error per coefficient, log2, at the logits. */
+  private errorBudget(): number {
+    const { settings, architecture } = this
+    const flood = floodingFactor(settings) + 0.5 * Math.log2(switchShares(settings.parties, settings))
+    return (
+      Math.log2(settings.precision * architecture.output.largest) - Math.log2(WORST_CASE_DEVIATIONS) - 0.5 * (this.chain.logN - 1) - flood
+    )
+  }
+
+  private solve(tightening: number, bound: number): Schedule | 'costly' | 'impossible' {
+    const { architecture, settings, noise, magnitudes, packings, chain, parameters } = this
+    const budget = this.errorBudget() - tightening - SOURCES_BITS
+    const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
+    // noise of what enters layer `index`, given the noise of its source
+    const entering = (source: number, index: number): number => {
+      const packing = packings[index]
+      const turned = packing?.kind === 'diagonals' && packing.babySteps > 1 && factorsOf(settings, index).input === 'encrypted'
+      return turned ? Math.max(source, rotation) : source
+    }
+    const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE)
+    const operations: ScheduledOperation[] = []
+    // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before a square
+    let gain = 0
+    let argument: number | undefined
+    for (let index = architecture.layers.length - 1; index >= 0; index--) {
+      const layer = architecture.layers[index]!
+      const packing = packings[index]!
+      gain = Math.min(gain, Math.log2(layer.sensitivity ?? Number.POSITIVE_INFINITY))
+      const minimum = entering(noise.rounding(1), index + 1) + gain - budget
+      let weightMinimum = 0
+      let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
+      if (layer.kind === 'affine' && packing.kind !== 'square') {
+        const before = architecture.layers[index - 1]
+        const argumentMagnitude = before?.kind === 'square' ? 2 ** magnitudes[index - 1]! : 0
+        const gains = gainOf(layer, packing, 2 ** magnitudes[index]!, argumentMagnitude)
+        weightMinimum = made(settings.weights) + gains.weights + gain - budget
+        weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
+        maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude)
+        argument = gain + gains.argument
+        gain += gains.input
+      } else {
+        gain = argument ?? gain + 1 + magnitudes[index]!
+        argument = undefined
+      }
+      operations.unshift({
+        kind: layer.kind,
+        magnitudeIn: magnitudes[index]!,
+        magnitudeOut: magnitudes[index + 1]!,
+        weightMinimum,
+        weightMaximum,
+        minimum,
+        maximum,
+        cost: (level, rescalings) => this.operationCost(index, level, rescalings)
+      })
+    }
+    gain = Math.min(gain, Math.log2(architecture.input.sensitivity ?? Number.POSITIVE_INFINITY))
+    const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
+    const problem: ScheduleProblem = {
+      operations,
+      primes: chain.primes,
+      primeBits,
+      inputMinimum: entering(made(settings.data), 0) + gain - budget,
+      inputMaximum: ENCODABLE_BITS - SCALE_ROUNDING_BITS - magnitudes[0]!,
+      inputMagnitude: magnitudes[0]!,
+      inputCost: level => this.inputCost(level),
+      minimumRefreshes: settings.minimumRefreshes,
+      refreshable: (boundary, level, scale) => {
+        const maskBits = MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!))
+        return (level + 1) * primeBits >= maskBits + MASK_MARGIN_BITS + Math.log2(refreshShares(settings.parties, settings))
+      },
+      refreshCost: (boundary, level) => {
+        const count = packings[boundary - 1]!.outputBlocks * this.batchBlocks
+        return this.costs.refresh(level, chain.primes - 1, count, settings.parties, count * this.sizes.refresh(level, settings.parties))
+      },
+      finishable: (level, scale) => {
+        const shares = switchShares(settings.parties, settings)
+        const flooded = noiseAfterFlooding(noise, chain.logN, budget + SOURCES_BITS + scale, { ...settings, shares })
+        return fitsFlooded((level + 1) * primeBits - 1, flooded, 2 ** scale, 2 ** magnitudes.at(-1)!)
+      }
+    }
+    return schedule(problem, bound)
+  }
+
+  private inputCost(level: number): number {
+    const { costs, settings } = this
+    const each =
+      settings.data === 'clear'
+        ? costs.encoding(level)
+        : costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level)) + costs.loading(level)
+    return this.batchBlocks * inputCount(this.packings[0]!, settings.data) * each
+  }
+
+  private operationCost(index: number, level: number, rescalings: number): number {
+    const { costs, sizes, settings } = this
+    const packing = this.packings[index]!
+    const factors = factorsOf(settings, index)
+    let weights = weightSeconds(packing, costs, level, factors)
+    if (factors.weights === 'encrypted') {
+      weights += weightCount(packing) * costs.model.preparation * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
+    }
+    return weights + this.batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
+  }
+
+  /** The plan's core, with exact scales. */
+  private core(found: Schedule): PlanCore {
+    const { architecture, settings, parameters, packings } = this
+    const inputScale = scaleNear(found.steps[0]!.scaleIn)
+    const steps: PlanStep[] = []
+    let scale = inputScale
+    found.steps.forEach((scheduled, index) => {
+      const { level, rescalings } = scheduled
+      if (scheduled.refreshedFrom !== undefined) {
+        const magnitude = architecture.layers[index - 1]!.outputMagnitude
+        steps.push({
+          kind: 'refresh',
+          level: scheduled.refreshedFrom,
+          scale,
+          magnitude,
+          ciphertextsPerBlock: packings[index - 1]!.outputBlocks
+        })
+      }
+      const primes = Array.from({ length: rescalings }, (_, k) => parameters.primes[level - k]!.number)
+      const packing = packings[index]!
+      const common = { layer: index, level, rescalings, magnitude: architecture.layers[index]!.outputMagnitude }
+      if (packing.kind === 'square') {
+        scale = primes.reduce((value, prime) => value / prime, scale * scale)
+        steps.push({ kind: 'square', ...common, scale })
+        return
+      }
+      const weightScale = primes.reduce((value, prime) => value * prime, scaleNear(scheduled.scaleOut)) / scale
+      scale = primes.reduce((value, prime) => value / prime, scale * weightScale)
+      if (packing.kind === 'taps') {
+        steps.push({ kind: 'taps', ...common, weightScale, scale, arrangement: packing.arrangement })
+      } else {
+        const { diagonals, babySteps } = packing
+        steps.push({ kind: 'diagonals', ...common, weightScale, scale, diagonals, babySteps, chunked: this.packed[index]!.chunked })
+      }
+    })
+    return {
+      architecture,
+      operands: { data: settings.data, weights: settings.weights },
+      parties: settings.parties,
+      batch: settings.batch,
+      batchBlock: this.chain.batchBlock,
+      batchBlocksPerPass: this.blocksPerPass(found),
+      floodingBits: settings.floodingBits,
+      maximumDecryptions: settings.maximumDecryptions,
+      parameters: parameters.toJSON(),
+      inputScale,
+      inputLevel: found.inputLevel,
+      steps
+    }
+  }
+
+  /** Bytes that one batch block needs in the evaluator. */
+  private passBytes(found: Schedule): number {
+    return Math.max(...found.steps.map(({ level }, index) => this.packed[index]!.held * 2 * (level + 1) * 8 * this.parameters.N))
+  }
+
+  private blocksPerPass(found: Schedule): number {
+    return Math.max(1, Math.min(this.batchBlocks, Math.floor(this.settings.evaluatorMemory / this.passBytes(found))))
+  }
+
+  /** Bits by which the tracked precision misses the target; not positive when it is met. */
+  private missingBits(core: PlanCore): number {
+    try {
+      const made = derivePlan(core, this.settings.costModel, { allowInsecure: this.settings.insecure })
+      return Math.log2(made.precision.relativeError / this.settings.precision)
+    } catch (error) {
+      if (error instanceof InvalidPlanError) return 0.5
+      throw error
+    }
+  }
+}
+
+/** A double within a sixteenth above 2^bits, of so few digits that every machine computes the same. */
+function scaleNear(bits: number): number {
+  const exponent = Math.floor(bits)
+  return 2 ** exponent * (1 + Math.ceil((2 ** (bits - exponent) - 1) * 16) / 16)
+}
