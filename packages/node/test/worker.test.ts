@@ -5,7 +5,13 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { PART_CRASHES, PART_IS_A_VIEW, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
 
 const module = new URL('./support/fake-cryptography.ts', import.meta.url).href
-const options = { evaluator: 'seal', threads: 1, state: 'some/alice', keySource: { kind: 'environment', name: 'X' }, keepParts: false } as const
+const options = {
+  evaluator: 'seal',
+  threads: 1,
+  state: 'some/alice',
+  keySource: { kind: 'environment', name: 'X' },
+  keepParts: false
+} as const
 
 const workers: CryptographyWorker[] = []
 async function start(): Promise<CryptographyWorker> {
