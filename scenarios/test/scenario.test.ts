@@ -41,6 +41,10 @@ describe('a scenario among processes', () => {
         'total'
       ])
       for (const seconds of Object.values(report.secondsByPhase)) expect(seconds).toBeGreaterThan(0)
+      expect(report.layers.filter(layer => layer.kind === 'refresh')).toHaveLength(report.refreshes)
+      for (const layer of report.layers) expect(layer.seconds, layer.name).toBeGreaterThan(0)
+      const steps = report.layers.reduce((sum, layer) => sum + layer.seconds, 0)
+      expect(steps).toBeLessThan(report.secondsByPhase.evaluation)
       for (const party of partiesOf(scenario)) expect(report.bytesByParty[party.name]!.sent).toBeGreaterThan(1000)
       expect(renderReport(report, predictions, clear)).toContain('16 of 16')
     }, 120_000)
