@@ -18,7 +18,7 @@ import type { KeySwitchKey } from '../keys.js'
 import { blankLike, into } from './memory.js'
 
 /** What of the kernel's 4 GiB keys take at most; the rest is for ciphertexts. */
-export const DEFAULT_KEY_BYTES = 2.5 * 2 ** 30
+export const DEFAULT_KEY_BYTES = 1.5 * 2 ** 30
 
 /** A key whose polynomials are kept in some form. */
 interface KeyOf<T> {

@@ -20,7 +20,7 @@ import { DEFAULT_KEY_BYTES, type SharedEvaluationKeys, StoredKeys } from './eval
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
 import { KeySwitch } from './key-switch.js'
 import { type LinearTransform, LinearTransformer } from './linear-transform.js'
-import { blank, blankLike, disposeAll, into, mapAll } from './memory.js'
+import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js'
 import { type Factors, Products } from './products.js'
 
 /** Products summed with one reduction. */
@@ -29,7 +29,7 @@ const BATCH = 8
 type Product = Factors & { readonly state: CiphertextMetadata }
 
 export interface KernelEvaluatorOptions {
-  /** What keys may take of the kernel's memory, 2.5 GiB by default. Beyond it, the least recently used wait in SharedArrayBuffers outside and are copied in when used. */
+  /** What keys may take of the kernel's memory, 1.5 GiB by default. Beyond it, the least recently used wait in SharedArrayBuffers outside and are copied in when used. */
   keyBytes?: number
 }
 
@@ -197,7 +197,7 @@ export class KernelEvaluator implements Evaluator {
     const state = this.rules.rescale(own)
     const { ring } = this.context
     const indices = this.parameters.ciphertextIndices(state.level)
-    return this.map(own, state, component => into(blank(ring, indices), out => ring.divideAndRound(out, component, [own.level])))
+    return this.result(state, () => divided(ring, own.components, indices, [own.level]))
   }
 
   dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext {

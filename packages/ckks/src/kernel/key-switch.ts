@@ -16,7 +16,7 @@
 import type { KeyDigit, KeySwitchFinish, Polynomial, PolynomialPair } from '@slytherin/ring'
 import type { Context } from '../context.js'
 import type { StoredKey, StoredKeys } from './evaluation-keys.js'
-import { blank, disposeAll, into, mapAll } from './memory.js'
+import { blank, disposeAll, divided, mapAll } from './memory.js'
 
 export class KeySwitch {
   private readonly specialIndices: readonly number[]
@@ -52,10 +52,10 @@ export class KeySwitch {
     )
   }
 
-  /** round(x / P) over Q_level. */
-  divideByP(x: Polynomial, level: number): Polynomial {
+  /** round(x / P) over Q_level for every polynomial x. */
+  divideByP(all: readonly Polynomial[], level: number): Polynomial[] {
     const { ring, parameters } = this.context
-    return into(blank(ring, parameters.ciphertextIndices(level)), out => ring.divideAndRound(out, x, this.specialIndices))
+    return divided(ring, all, parameters.ciphertextIndices(level), this.specialIndices)
   }
 
   /** A pair per key, made by `compute` for as many keys at a time as fit into their memory; all are released when it throws. */

@@ -135,7 +135,7 @@ export class LinearTransformer {
         disposeAll(inner)
       }
     }
-    return mapAll(total, x => this.keySwitch.divideByP(x, level))
+    return this.keySwitch.divideByP(total, level)
   }
 
   /** P·rot_b(c) over Q_l·P, for every baby step b. */
@@ -182,7 +182,8 @@ export class LinearTransformer {
 
   /** total += rot_G(inner): `inner`'s second component is divided by P to be decomposed. */
   private addRotated(total: PolynomialPair, inner: PolynomialPair, giant: number, level: number): void {
-    using c1 = this.keySwitch.divideByP(inner[1], level)
+    const [quotient] = this.keySwitch.divideByP([inner[1]], level)
+    using c1 = quotient!
     const finish = { addends: [inner[0]], galoisElements: [this.element(giant)] }
     const [switched] = this.keySwitch.innerProducts(c1, level, [this.key(giant, level)], finish)
     try {

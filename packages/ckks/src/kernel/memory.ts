@@ -38,3 +38,15 @@ export function into<R extends Disposable>(out: R, compute: (out: R) => unknown)
   }
   return out
 }
+
+/** round(a / Π drop) over the moduli `indices` for every polynomial a: together, so that threads have more to share out. */
+export function divided(ring: Ring, all: readonly Polynomial[], indices: readonly number[], drop: readonly number[]): Polynomial[] {
+  const quotients = mapAll(all, () => blank(ring, indices))
+  try {
+    ring.divideAndRoundAll(quotients, all, drop)
+    return quotients
+  } catch (error) {
+    disposeAll(quotients)
+    throw error
+  }
+}
