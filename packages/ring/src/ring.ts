@@ -10,23 +10,21 @@ import { BaseExtension } from './base-extension.js'
 import { Basis } from './basis.js'
 import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './basis-change.js'
 import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } from './codec.js'
-import { COST } from './cost.js'
 import { decompose } from './decomposition.js'
 import {
-  AliasError,
   BasisMismatchError,
   DisposedError,
   DomainMismatchError,
   InvalidArgumentError,
   InvalidModulusError,
-  LengthMismatchError,
   RingMismatchError
 } from './errors.js'
 import { gaussianThresholds } from './gaussian-table.js'
 import type { Kernel, Scratch } from './kernel.js'
 import type { KernelCalls } from './kernel-exports.js'
 import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './key-switch.js'
-import { balance, MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
+import { MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
+import { automorphism, combinePair, copy, inverseNtt, multiplyScalar, negate, ntt } from './pointwise.js'
 import { type Domain, Polynomial } from './polynomial.js'
 import { isPrime } from './primes.js'
 import { addAutomorphism, automorphismOfSum, type ComponentPair, innerProduct, type KeyDigit, multiplyAccumulate } from './products.js'
@@ -209,72 +207,35 @@ export class Ring implements Disposable {
 
   /** out = a, in a's domain. */
   copy(out: Polynomial, a: Polynomial): Polynomial {
-    this.checkOperand('copy', out, a)
-    out.domain = a.domain
-    if (out === a) return out
-    const { indices } = out
-    this.forEachBlock(indices.length, COST.copy, (calls, k, offset, n) => {
-      calls.copyBytes(out.rowAddress(k) + offset, a.addressOf(indices[k]!) + offset, 8 * n)
-    })
-    return out
+    return copy(this, out, a)
   }
 
   /** out = a + b. */
   add(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
-    this.#checkPair('add', out, a, b)
-    const { indices } = out
-    this.forEachBlock(indices.length, COST.sum, (calls, k, offset, n) => {
-      const index = indices[k]!
-      calls.add(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
-    })
-    return out
+    return combinePair(this, 'add', out, a, b)
   }
 
   /** out = a - b. */
   subtract(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
-    this.#checkPair('subtract', out, a, b)
-    const { indices } = out
-    this.forEachBlock(indices.length, COST.sum, (calls, k, offset, n) => {
-      const index = indices[k]!
-      calls.subtract(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
-    })
-    return out
+    return combinePair(this, 'subtract', out, a, b)
   }
 
   /** out = -a. */
   negate(out: Polynomial, a: Polynomial): Polynomial {
-    this.checkOperand('negate', out, a)
-    out.domain = a.domain
-    const { indices } = out
-    this.forEachBlock(indices.length, COST.copy, (calls, k, offset, n) => {
-      calls.negate(out.rowAddress(k) + offset, a.addressOf(indices[k]!) + offset, n)
-    })
-    return out
+    return negate(this, out, a)
   }
 
   /** out = a·b, ntt domain. */
   multiply(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
     this.checkDomain('multiply', a, 'ntt')
-    this.#checkPair('multiply', out, a, b)
-    const { indices } = out
-    this.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
-      const index = indices[k]!
-      calls.multiplyRows(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
-    })
-    return out
+    return combinePair(this, 'multiply', out, a, b)
   }
 
   /** out += a·b, ntt domain. */
   multiplyAdd(out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
     this.checkDomain('multiplyAdd', out, 'ntt')
     this.checkDomain('multiplyAdd', a, 'ntt')
-    this.#checkPair('multiplyAdd', out, a, b)
-    const { indices } = out
-    this.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
-      const index = indices[k]!
-      calls.multiplyAddRows(out.rowAddress(k) + offset, a.addressOf(index) + offset, b.addressOf(index) + offset, n, this.block(index))
-    })
-    return out
+    return combinePair(this, 'multiplyAdd', out, a, b)
   }
 
   /**
@@ -284,42 +245,17 @@ export class Ring implements Disposable {
    * @throws LengthMismatchError
    */
   multiplyScalar(out: Polynomial, a: Polynomial, scalar: bigint | readonly bigint[]): Polynomial {
-    this.checkOperand('multiplyScalar', out, a)
-    const { indices } = out
-    if (typeof scalar !== 'bigint' && scalar.length !== indices.length) {
-      throw new LengthMismatchError('scalars of multiplyScalar', indices.length, scalar.length)
-    }
-    out.domain = a.domain
-    const constants = indices.map((index, k) => balance(typeof scalar === 'bigint' ? scalar : scalar[k]!, this.moduli[index]!.value))
-    this.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
-      const index = indices[k]!
-      const w = constants[k]!
-      const ratio = w / this.moduli[index]!.number
-      calls.multiplyConstantRow(out.rowAddress(k) + offset, a.addressOf(index) + offset, n, w, ratio, this.block(index))
-    })
-    return out
+    return multiplyScalar(this, out, a, scalar)
   }
 
   /** Forward transform in place. */
   ntt(p: Polynomial): Polynomial {
-    this.checkOperand('ntt', p, p)
-    this.checkDomain('ntt', p, 'coefficient')
-    this.forEachRow(p, COST.transform, (calls, index, k) => {
-      calls.forward(p.rowAddress(k), p.rowAddress(k), this.block(index))
-    })
-    p.domain = 'ntt'
-    return p
+    return ntt(this, p)
   }
 
   /** Inverse transform in place. */
   inverseNtt(p: Polynomial): Polynomial {
-    this.checkOperand('inverseNtt', p, p)
-    this.checkDomain('inverseNtt', p, 'ntt')
-    this.forEachRow(p, COST.transform, (calls, index, k) => {
-      calls.backward(p.rowAddress(k), p.rowAddress(k), this.block(index))
-    })
-    p.domain = 'coefficient'
-    return p
+    return inverseNtt(this, p)
   }
 
   /**
@@ -329,22 +265,7 @@ export class Ring implements Disposable {
    * @throws AliasError InvalidArgumentError
    */
   automorphism(out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
-    this.checkOperand('automorphism', out, a)
-    if (out === a) throw new AliasError('automorphism')
-    this.checkGaloisElement(galoisElement)
-    out.domain = a.domain
-    if (a.domain === 'coefficient') {
-      this.forEachRow(out, COST.permutation, (calls, index, k) => {
-        calls.automorphismCoefficients(out.rowAddress(k), a.addressOf(index), this.N, galoisElement)
-      })
-      return out
-    }
-    const { indices } = out
-    const offsets = this.automorphismOffsets(galoisElement)
-    this.forEachBlock(indices.length, COST.permutation, (calls, k, offset, n) => {
-      calls.gather(out.rowAddress(k) + offset, a.addressOf(indices[k]!), offsets + offset / 2, n)
-    })
-    return out
+    return automorphism(this, out, a, galoisElement)
   }
 
   checkGaloisElement(galoisElement: number): void {
@@ -523,12 +444,5 @@ export class Ring implements Disposable {
   /** Length of `encodePacked` over these rows. */
   packedLength(indices: readonly number[]): number {
     return packedLength(this, indices)
-  }
-
-  #checkPair(operation: string, out: Polynomial, a: Polynomial, b: Polynomial): void {
-    this.checkOperand(operation, out, a)
-    this.checkOperand(operation, out, b)
-    if (a.domain !== b.domain) throw new DomainMismatchError(operation, a.domain, b.domain)
-    out.domain = a.domain
   }
 }
