@@ -1,10 +1,11 @@
 /**
  * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
  */
-import { deserializeCiphertext, type Evaluator, type EvaluatorCiphertext, KernelEvaluator, type KeySwitchKey } from '@slytherin/ckks'
+import { type Evaluator, KernelEvaluator, type KeySwitchKey } from '@slytherin/ckks'
 import { ClearWeights, clearInputs, type InputSource, type Network, type RunOptions, run, type StepReport } from '@slytherin/engine'
 import type { EvaluationCallbacks, SummedProtocol } from '../cryptography.js'
 import { Assistance } from './assistance.js'
+import { CiphertextStore } from './ciphertext-store.js'
 import { MissingPartError, type PartStore } from './part-store.js'
 import { type OpenSession, SessionStateError } from './session.js'
 import { ShareSums } from './share-sums.js'
@@ -13,14 +14,23 @@ export interface EvaluatorRoleOptions {
   readonly store: PartStore
   /** The evaluator's own model, where the plan's weights are clear. */
   readonly network: Network | undefined
-  /** Bytes of encoded clear weights that are kept from one query to the next. */
+  /** Bytes of weights that are kept in memory from one query to the next, as far as there is room. */
   readonly weightCacheBytes: number
 }
+
+/** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */
+const INPUT_CACHE = 2 ** 28
+/** What the kernel's memory can grow to. */
+const KERNEL_BYTES = 2 ** 32
+/** Room that is left to the evaluation, as a multiple of what the plan says it needs, and at least. */
+const WORKING_FACTOR = 1.5
+const LEAST_WORKING_BYTES = 2 ** 29
 
 export class EvaluatorRole {
   readonly #session: OpenSession
   readonly #evaluator: Evaluator
-  readonly #store: PartStore
+  readonly #inputStore: CiphertextStore
+  readonly #weightStore: CiphertextStore
   readonly #sums: ShareSums
   readonly #assistance: Assistance
   readonly #clearWeights: ClearWeights | undefined
@@ -36,7 +46,9 @@ export class EvaluatorRole {
   constructor(session: OpenSession, evaluator: Evaluator, options: EvaluatorRoleOptions) {
     this.#session = session
     this.#evaluator = evaluator
-    this.#store = options.store
+    const hasRoom = (bytes: number): boolean => this.#hasRoom(bytes)
+    this.#inputStore = new CiphertextStore(session, evaluator, options.store, INPUT_CACHE, hasRoom)
+    this.#weightStore = new CiphertextStore(session, evaluator, options.store, options.weightCacheBytes, hasRoom)
     this.#sums = new ShareSums(session)
     this.#assistance = new Assistance(session, evaluator, this.#abort.signal)
     if (session.plan.operands.weights === 'clear') {
@@ -70,8 +82,7 @@ export class EvaluatorRole {
   async storeModelPart(index: number, bytes: Uint8Array): Promise<void> {
     const item = this.#session.plan.weights.items[index]
     if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${this.#session.plan.weights.count}`)
-    deserializeCiphertext(this.#session.context, bytes, { level: item.level, degree: 1, scale: item.scale }).dispose()
-    await this.#store.put(weightKey(index), bytes)
+    await this.#weightStore.put(weightKey(index), bytes, item)
   }
 
   /** Encodes the evaluator's own weights, as many as are kept, so that no query waits for it. */
@@ -86,8 +97,7 @@ export class EvaluatorRole {
     if (!(Number.isInteger(index) && index >= 0 && index < inputs.count * batchBlocks)) {
       throw new SessionStateError(`input ${index} is not in the plan, which has ${inputs.count * batchBlocks}`)
     }
-    deserializeCiphertext(this.#session.context, bytes, { level: inputs.level, degree: 1, scale: inputs.scale }).dispose()
-    await this.#store.put(inputKey(query, index), bytes)
+    await this.#inputStore.put(inputKey(query, index), bytes, inputs)
   }
 
   /** The evaluator's own samples of a query, where the plan's data are clear. @throws when they are not what the model takes */
@@ -100,7 +110,7 @@ export class EvaluatorRole {
   async forgetQuery(query: string): Promise<void> {
     this.#samples.delete(query)
     const { inputs, batchBlocks } = this.#session.plan
-    for (let index = 0; index < inputs.count * batchBlocks; index++) await this.#store.delete(inputKey(query, index))
+    for (let index = 0; index < inputs.count * batchBlocks; index++) await this.#inputStore.delete(inputKey(query, index))
   }
 
   /** Runs the plan on what was stored. @returns result ciphertexts under the querier's key, serialised */
@@ -132,19 +142,14 @@ export class EvaluatorRole {
       if (samples === undefined) throw new MissingPartError(`samples of query ${query}`)
       return samples
     }
-    return async index => {
-      const key = inputKey(query, index)
-      const bytes = await this.#store.get(key)
-      await this.#store.delete(key)
-      return this.#load(bytes, plan.inputs)
-    }
+    return async index => await this.#inputStore.take(inputKey(query, index), plan.inputs)
   }
 
   #weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'> {
     const clear = this.#clearWeights
     if (clear !== undefined) return { weights: clear.source, scalars: clear.scalar, retainWeights: true }
     const { items } = this.#session.plan.weights
-    return { weights: async index => this.#load(await this.#store.get(weightKey(index)), items[index]!) }
+    return { weights: async index => await this.#weightStore.lend(weightKey(index), items[index]!), retainWeights: true }
   }
 
   dispose(): void {
@@ -152,6 +157,8 @@ export class EvaluatorRole {
     this.#sums.dispose()
     this.#samples.clear()
     this.#clearWeights?.dispose()
+    this.#inputStore.dispose()
+    this.#weightStore.dispose()
     this.#relinearizationKey?.dispose()
     for (const key of this.#galoisKeys.values()) key.dispose()
     this.#galoisKeys.clear()
@@ -164,9 +171,12 @@ export class EvaluatorRole {
     this.#keysLoaded = true
   }
 
-  #load(bytes: Uint8Array, expected: { level: number; scale: number }): EvaluatorCiphertext {
-    using ciphertext = deserializeCiphertext(this.#session.context, bytes, { level: expected.level, degree: 1, scale: expected.scale })
-    return this.#evaluator.load(ciphertext)
+  /** Whether the kernel's memory has room for so many bytes besides the evaluation; the keys are in it already. SEAL's memory is its own. */
+  #hasRoom(bytes: number): boolean {
+    if (!(this.#evaluator instanceof KernelEvaluator)) return false
+    const { context, plan } = this.#session
+    const working = Math.max(LEAST_WORKING_BYTES, WORKING_FACTOR * plan.costs.bytes.evaluatorMemory)
+    return context.ring.kernel.bytesInUse + working + bytes <= KERNEL_BYTES
   }
 }
 

@@ -37,7 +37,7 @@ export interface LocalCryptographyOptions {
   readonly store?: PartStore
   /** Which evaluator computes; `kernel` when not given. */
   readonly evaluator?: EvaluatorName
-  /** Bytes of encoded clear weights that an evaluator keeps from one query to the next; 1 GiB when not given. */
+  /** Bytes of weights that an evaluator keeps in memory from one query to the next, as far as there is room; 1 GiB when not given. */
   readonly weightCacheBytes?: number
   readonly kernelVariant?: KernelVariant | 'auto'
   /** Threads that share an operation, this one included; 1 when not given. `dispose` ends them. */
