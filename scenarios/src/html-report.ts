@@ -189,14 +189,13 @@ const stepName = ({ name, kind }: LayerReport): string => (kind === 'refresh' ? 
 function layers(report: ScenarioReport): Markup {
   const { layers } = report
   const steps = layers.reduce((sum, layer) => sum + layer.seconds, 0)
-  const planned = layers.some(layer => layer.predictedSeconds !== undefined)
   return html`<section><h2>Time by layer</h2>
 <p>Steps of the plan in the order of evaluation, ${seconds(steps)} in all; ${seconds(report.planned.seconds.evaluation)} were planned.</p>
 ${chart(
   bars({
     id: 'layers',
     title: 'Seconds by layer',
-    description: `Measured${planned ? ' and planned' : ''} time of every step of the plan.`,
+    description: 'Measured and planned time of every step of the plan.',
     bars: layers.map(layer => ({ name: stepName(layer), value: layer.seconds, planned: layer.predictedSeconds })),
     unit: 'decimal',
     format: seconds
@@ -207,7 +206,7 @@ ${chart(
       stepName(layer),
       KINDS[layer.kind] ?? layer.kind,
       seconds(layer.seconds),
-      layer.predictedSeconds === undefined ? '–' : seconds(layer.predictedSeconds),
+      seconds(layer.predictedSeconds),
       String(layer.level),
       `2^${Math.log2(layer.scale).toFixed(1)}`,
       `2^${layer.noiseBits.toFixed(1)}`,

@@ -11,8 +11,8 @@ export interface LayerReport {
   kind: StepReport['kind']
   /** Of all passes and queries together. */
   seconds: number
-  /** By the plan's cost model, where it prices the step alone. */
-  predictedSeconds?: number
+  /** By the plan's cost model, of all queries together. */
+  predictedSeconds: number
   /** Of the results. */
   level: number
   scale: number
@@ -38,14 +38,13 @@ export function layerReports(plan: Plan, reports: readonly StepReport[], queries
     if (own.length === 0) return []
     const { level, scale } = own[0]!
     const noiseBits = Math.max(...own.map(report => report.noise))
-    const predictedSeconds = predictedRefresh(plan, step, queries)
     const error = simulation?.steps[step]?.error
     return [
       {
         name,
         kind,
         seconds: own.reduce((sum, report) => sum + report.seconds, 0),
-        ...(predictedSeconds === undefined ? {} : { predictedSeconds }),
+        predictedSeconds: queries * plan.costs.seconds.steps[step]!,
         level,
         scale,
         noiseBits,
@@ -56,10 +55,4 @@ export function layerReports(plan: Plan, reports: readonly StepReport[], queries
       }
     ]
   })
-}
-
-/** The plan prices all refreshes together: known of one alone when there is but one. */
-function predictedRefresh(plan: Plan, step: number, queries: number): number | undefined {
-  if (plan.refreshes.length !== 1 || plan.refreshes[0]!.step !== step) return undefined
-  return plan.costs.seconds.refresh * queries
 }

@@ -49,7 +49,7 @@ export interface ScenarioReport {
     maximumDecryptions: number
   }
   /** What the plan foretold for all queries together. */
-  planned: { costModel: string; seconds: Plan['costs']['seconds']; bytes: Plan['costs']['bytes']; worstLogitError: number }
+  planned: { costModel: string; seconds: Omit<Plan['costs']['seconds'], 'steps'>; bytes: Plan['costs']['bytes']; worstLogitError: number }
   /** Labels against encrypted predictions. */
   confusion: ConfusionMatrix
   queries: number

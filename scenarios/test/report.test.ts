@@ -43,7 +43,10 @@ describe('the report of an observation', () => {
     const { plan } = seen
     expect(report.layers.map(({ kind }) => kind)).toEqual(plan.steps.map(({ kind }) => kind))
     expect(report.layers.map(({ seconds }) => seconds)).toEqual(plan.steps.map((_, step) => 0.25 * (step + 1)))
+    const planned = report.layers.reduce((sum, { predictedSeconds }) => sum + predictedSeconds, 0)
+    expect(planned).toBeCloseTo(plan.costs.seconds.evaluation, 9)
     for (const layer of report.layers) {
+      expect(layer.predictedSeconds).toBeGreaterThan(0)
       expect(layer.noiseBits).toBe(20)
       expect(layer.simulatedError!.rms).toBeGreaterThan(0)
       expect(layer.bytes > 0).toBe(layer.weights > 0)

@@ -121,7 +121,8 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
   const inputs = batchBlocks * program.inputsPerBlock
   const clearData = core.operands.data === 'clear'
   const clearWeights = core.operands.weights === 'clear'
-  let evaluation = inputs * (clearData ? costs.encoding(core.inputLevel) : costs.loading(core.inputLevel))
+  const seconds = steps.map(() => 0)
+  seconds[0] = inputs * (clearData ? costs.encoding(core.inputLevel) : costs.loading(core.inputLevel))
   let refresh = 0
   let refreshBytes = 0
   let memory = 0
@@ -131,14 +132,15 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
     if (step.kind === 'refresh') {
       const count = step.step.ciphertextsPerBlock * batchBlocks
       const perParty = count * sizes.refresh(step.step.level, 1)
-      refresh += costs.refresh(step.step.level, top, count, parties, perParty * parties)
+      seconds[step.index] = costs.refresh(step.step.level, top, count, parties, perParty * parties)
+      refresh += seconds[step.index]!
       refreshBytes += perParty
       continue
     }
     const { level, rescalings, layer } = step.step
     const packing: LayerPacking = step.kind === 'square' ? { kind: 'square', outputBlocks: step.blocksOut } : step.packing
     const factors = factorsOf(core.operands, layer)
-    evaluation +=
+    seconds[step.index]! +=
       batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + passes * weightSeconds(packing, costs, level, factors)
     if (!clearWeights) {
       const weights = weightCount(packing)
@@ -151,8 +153,9 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
   return {
     model: model.name,
     seconds: {
-      evaluation: evaluation + refresh,
+      evaluation: seconds.reduce((sum, value) => sum + value, 0),
       refresh,
+      steps: seconds,
       dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
       modelEncryption: encryption,
       keys: keys * (costs.switchingKey(top + 1, parties) + costs.transfer(parties * sizes.keyShare()))

@@ -111,7 +111,16 @@ export const planSchema = z.strictObject({
   }),
   costs: z.strictObject({
     model: z.string().max(64),
-    seconds: z.strictObject({ evaluation: seconds, refresh: seconds, dataEncryption: seconds, modelEncryption: seconds, keys: seconds }),
+    seconds: z.strictObject({
+      /** refreshes included */
+      evaluation: seconds,
+      refresh: seconds,
+      /** what each step adds to the evaluation */
+      steps: z.array(seconds).max(4096),
+      dataEncryption: seconds,
+      modelEncryption: seconds,
+      keys: seconds
+    }),
     bytes: z.strictObject({ input: bytes, model: bytes, keysPerParty: bytes, refreshesPerParty: bytes, evaluatorMemory: bytes })
   })
 })

@@ -65,6 +65,15 @@ describe('plans', () => {
     expect(level).toBe(made.output.level)
   })
 
+  test('the seconds of its steps add up to those of the evaluation, and of the refreshes', () => {
+    const { costs, steps } = plan(architectureFor('cryptonet-square'), { ...common, batch: 8, minimumRefreshes: 1 })
+    expect(costs.seconds.steps).toHaveLength(steps.length)
+    for (const seconds of costs.seconds.steps) expect(seconds).toBeGreaterThan(0)
+    expect(costs.seconds.steps.reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(costs.seconds.evaluation, 9)
+    const refreshes = costs.seconds.steps.filter((_, index) => steps[index]!.kind === 'refresh')
+    expect(refreshes.reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(costs.seconds.refresh, 9)
+  })
+
   test('more statistical bits cost bits of the chain, and too many are refused with a remedy', () => {
     const architecture = architectureFor('cryptonet-square')
     const options = { ...common, batch: 8, costModel: KERNEL_COSTS, logN: 14 }
