@@ -56,6 +56,8 @@ export interface Simulation {
   logits: Float64Array[]
   outputs: { level: number; scale: number; noise: number; magnitude: number }[]
   evaluator: SimulatorEvaluator
+  /** What the querier decrypts, before unpacking. */
+  slots: Float64Array[]
 }
 
 export async function simulate(
@@ -83,5 +85,5 @@ export async function simulate(
     magnitude: output.magnitude
   }))
   for (const output of outputs) output.dispose()
-  return { logits: unpackOutputs(plan, slots), outputs: metadata, evaluator }
+  return { logits: unpackOutputs(plan, slots), outputs: metadata, evaluator, slots }
 }

@@ -1,5 +1,5 @@
 /** From an ONNX file to a plan, with the engine. */
-import { architectureOf, fuse, importOnnx, type Plan, plan, SEAL_COSTS } from '@slytherin/engine'
+import { architectureOf, fuse, importOnnx, type OperandKind, type Plan, plan, SEAL_COSTS } from '@slytherin/engine'
 import type { CalibrationConfiguration } from './configuration/schema.js'
 import { readDataFile } from './data/read.js'
 import { rangesOf } from './model/calibration.js'
@@ -8,6 +8,10 @@ export interface PlanModelOptions {
   readonly calibration: CalibrationConfiguration
   readonly batch: number
   readonly parties: number
+  /** Default `encrypted`. */
+  readonly data?: OperandKind
+  /** Default `encrypted`. */
+  readonly weights?: OperandKind
   readonly minimumRefreshes?: number
   readonly floodingBits?: number
   readonly maximumDecryptions?: number
@@ -23,9 +27,9 @@ export async function planModel(path: string, options: PlanModelOptions): Promis
   const network = fuse(importOnnx(await readDataFile(path, 'a readable ONNX model')))
   const architecture = architectureOf(network, await rangesOf(network, path, calibration))
   return plan(architecture, {
-    ...rest,
     data: 'encrypted',
     weights: 'encrypted',
+    ...rest,
     ...(evaluator === 'seal' ? { costModel: SEAL_COSTS } : {})
   })
 }

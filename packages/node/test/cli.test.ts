@@ -141,6 +141,15 @@ describe('slytherin plan', () => {
     expect(JSON.parse(json.out)).toMatchObject({ version: 1, parties: 5, batch: 64 })
   })
 
+  it.each([
+    ['both', { data: 'encrypted', weights: 'encrypted' }, 3],
+    ['data', { data: 'encrypted', weights: 'clear' }, 1],
+    ['model', { data: 'clear', weights: 'encrypted' }, 1]
+  ])('plans for scenario %s', async (scenario, operands, parties) => {
+    const { out } = await slytherin('plan', model, '--batch', '4', '--scenario', scenario, '--json')
+    expect(JSON.parse(out)).toMatchObject({ operands, parties })
+  })
+
   it('measures ranges on images', async () => {
     const images = join(MODELS, 'data', 'mnist-t10k-images-idx3-ubyte.gz')
     const { code, out } = await slytherin('plan', model, '--images', images, '--count', '8', '--scale', String(1 / 255), '--batch', '8')

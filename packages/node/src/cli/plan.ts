@@ -10,7 +10,8 @@ import type { Streams } from './program.js'
 
 interface Options {
   batch: number
-  parties: number
+  scenario: keyof typeof SCENARIOS
+  parties?: number
   minimumRefreshes: number
   floodingBits: number
   maximumDecryptions?: number
@@ -24,12 +25,20 @@ interface Options {
   json?: boolean
 }
 
+/** Who encrypts, as the scenarios are called. */
+const SCENARIOS = {
+  both: { data: 'encrypted', weights: 'encrypted' },
+  data: { data: 'encrypted', weights: 'clear' },
+  model: { data: 'clear', weights: 'encrypted' }
+} as const
+
 export function planCommand(streams: Streams): Command {
   return new Command('plan')
     .description('Plan the encrypted evaluation of an ONNX model: ring, levels, refreshes, keys, bytes.')
     .argument('<model>', 'ONNX file')
     .option('-b, --batch <samples>', 'samples per query', positive, 64)
-    .option('-p, --parties <number>', 'key holders', positive, 3)
+    .addOption(new Option('-s, --scenario <name>', 'what is encrypted').choices(Object.keys(SCENARIOS)).default('both'))
+    .option('-p, --parties <number>', 'key holders (default: 3 when both are encrypted, otherwise 1)', positive)
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
     .option('--flooding-bits <bits>', 'statistical security of flooding', positive, 30)
     .option('--maximum-decryptions <number>', 'ciphertexts that a session may decrypt', positive)
@@ -42,10 +51,11 @@ export function planCommand(streams: Streams): Command {
     .option('--deviation <number>', '', finite, 1)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
-      const { batch, parties, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
+      const { batch, scenario, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
       const result = await planModel(model, {
         batch,
-        parties,
+        parties: options.parties ?? (scenario === 'both' ? 3 : 1),
+        ...SCENARIOS[scenario],
         minimumRefreshes,
         floodingBits,
         evaluator,
