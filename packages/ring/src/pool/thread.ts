@@ -14,7 +14,7 @@ export interface ThreadData {
 
 /**
  * Milliseconds of active waiting. Between the operations of an evaluation the caller runs some ten microseconds of its own code; waking a thread that waits in
- * the operating system takes about fifty.
+ * the operating system takes twenty and more.
  */
 const ACTIVE_MILLISECONDS = 0.2
 const LOADS_PER_LOOK = 200
