@@ -295,31 +295,33 @@ describe('threads that fail', () => {
     await using kernel = ring.kernel
     const words = new Int32Array(controlOf(kernel))
     const a = ring.allocate(ALL, 'ntt')
+    const stolen = new Int32Array(new SharedArrayBuffer(4))
     // Claims one item and reports it done after a while: zeros are as they were.
     const slow = new Worker(
       `const { parentPort, workerData } = require('node:worker_threads')
-       const words = new Int32Array(workerData)
+       const words = new Int32Array(workerData.control)
        parentPort.postMessage('ready')
        for (;;) {
          while (Atomics.load(words, 16) <= 1) {}
          if (Atomics.sub(words, 16, 1) > 0) break
        }
+       Atomics.store(workerData.stolen, 0, 1)
        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
        Atomics.add(words, 32, 1)
        Atomics.notify(words, 32)`,
-      { eval: true, workerData: controlOf(kernel) }
+      { eval: true, workerData: { control: controlOf(kernel), stolen } }
     )
     await new Promise(resolve => slow.once('message', resolve))
+    const ended = new Promise(resolve => slow.once('exit', resolve))
     const divided = (): boolean => {
       const before = Atomics.load(words, 0)
       ring.negate(a, a)
       return Atomics.load(words, 0) !== before
     }
-    await new Promise<void>(resolve => {
-      slow.once('exit', () => resolve())
-      // Until the item has been stolen, and the operation has waited for it.
-      for (let stalled = false; !stalled; ) stalled = !divided()
-    })
+    // Until the item has been stolen; the operation that it belonged to has waited for it.
+    while (Atomics.load(stolen, 0) === 0) divided()
+    expect(divided()).toBe(false)
+    await ended
     // How long it lasts depends on what else goes on.
     const answers = Array.from({ length: 10_000 }, divided)
     expect(answers).toContain(true)
