@@ -16,7 +16,15 @@ import {
   WrongSessionError
 } from '@slytherin/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Made, outcomeOf, type PartyName, type Session, WiredCohort, withResidueAtItsPrime } from './support/wired-cohort.js'
+import {
+  type Made,
+  type ModelName,
+  outcomeOf,
+  type PartyName,
+  type Session,
+  WiredCohort,
+  withResidueAtItsPrime
+} from './support/wired-cohort.js'
 
 /** Bytes before the residues of a serialised ciphertext, and where it says its level. */
 const CIPHERTEXT_HEADER = 48
@@ -37,11 +45,8 @@ const withBadResidue =
   bytes =>
     withResidueAtItsPrime(bytes, cohort.plan, start)
 
+/** The one that a test is about. */
 let cohort: WiredCohort
-
-beforeAll(async () => {
-  cohort = await WiredCohort.start()
-})
 
 /** Everybody is honest again. */
 function behave(): void {
@@ -54,9 +59,15 @@ function behave(): void {
 }
 afterEach(behave)
 
-afterAll(async () => {
-  await cohort.stop()
-})
+/** Parties for the tests of a suite. */
+function withCohort(model: ModelName): void {
+  beforeAll(async () => {
+    cohort = await WiredCohort.start(model)
+  })
+  afterAll(async () => {
+    await cohort.stop()
+  })
+}
 
 /** Everybody hears who ended the session and why. */
 async function expectAborted({ closed, finished }: Session, culprit: PartyName, phase: string, reason: RegExp): Promise<void> {
@@ -69,13 +80,24 @@ async function expectAborted({ closed, finished }: Session, culprit: PartyName, 
   }
 }
 
-describe('a party that the session cannot do without', () => {
+describe('a party that answers badly', () => {
+  withCohort('logreg')
   const residue = /residues? below their primes|not below its prime/
   const CASES: [PartyName, Made, string, string, string, () => Spoil, RegExp][] = [
     ['first', 'publicKeyShare', 'a residue at its prime', 'public-key', 'publicKeyPart', () => withBadResidue(SHARE_HEADER), residue],
     ['second', 'relinearizationShareOne', 'its end missing', 'relinearization-key', 'relinearization-1', () => cutShort, /length/],
+    [
+      'first',
+      'relinearizationShareTwo',
+      'a residue at its prime',
+      'relinearization-key',
+      'relinearization-2',
+      () => withBadResidue(SHARE_HEADER),
+      residue
+    ],
     ['first', 'galoisShare', 'a wrong level', 'galois-keys', 'galois', () => atLevel(SHARE_LEVEL), /level/],
-    ['owner', 'modelPart', 'a residue at its prime', 'model-upload', 'modelPartReply', () => withBadResidue(CIPHERTEXT_HEADER), residue]
+    ['owner', 'modelPart', 'a residue at its prime', 'model-upload', 'modelPartReply', () => withBadResidue(CIPHERTEXT_HEADER), residue],
+    ['owner', 'modelPart', 'a wrong level', 'model-upload', 'modelPartReply', () => atLevel(CIPHERTEXT_LEVEL), /level/]
   ]
 
   it.each(CASES)(
@@ -99,6 +121,43 @@ describe('a party that the session cannot do without', () => {
     }
   )
 
+  it.each([
+    ['no JSON', () => new TextEncoder().encode('{"version": 1'), /JSON/],
+    [
+      'a layer that does not fit',
+      (json: Uint8Array) => new TextEncoder().encode(new TextDecoder().decode(json).replace('"inputs":30', '"inputs":31')),
+      /layers/
+    ]
+  ])('the owner of a model whose architecture is %s', async (_what, spoil, reason) => {
+    const { owner } = cohort.parties
+    owner.tap.answer = (request, answer) => {
+      if (request.kind !== 'architecture') return undefined
+      const { json } = decodeBody('architectureReply', readHeader(answer, '').body, undefined, '')
+      return encodeMessage(request, 'architectureReply', { json: spoil(json) })
+    }
+    const error = await outcomeOf(cohort.begin().closed)
+    expect(error).toMatchObject({ code: 'session-aborted', culprit: owner.peer, phase: 'plan', reason: expect.stringMatching(reason) })
+    expect(error.cause).toMatchObject({ code: 'malformed-message', peer: owner.peer, kind: 'architectureReply', field: 'json' })
+    behave()
+    await cohort.expectGoodSession()
+  })
+
+  it('a querier whose result key is none hears it with its query, which no key holder can help', async () => {
+    const { clinic, patient } = cohort.parties
+    patient.cryptography.spoil.resultKey = withBadResidue(CIPHERTEXT_HEADER)
+    const session = await cohort.open()
+    const error = await outcomeOf(cohort.members.patient.query(cohort.model.samples.slice(0, 1)))
+    const fault = { code: 'malformed-message', kind: 'switch', field: 'payload', culprit: patient.peer }
+    expect(error).toMatchObject({ code: 'remote-failure', remote: { ...fault, reason: expect.stringContaining('refused by') } })
+    const told = expect.objectContaining({ remote: expect.objectContaining(fault) })
+    expect(clinic.refused).toContainEqual({ peer: patient.peer, error: told })
+    behave()
+    await cohort.members.patient.leave()
+    await session.closed
+    await Promise.all(session.finished.values())
+    await cohort.expectGoodSession()
+  })
+
   it('is not blamed for what goes wrong at the evaluator', async () => {
     const { clinic } = cohort.parties
     for (const [store, phase] of [
@@ -112,6 +171,7 @@ describe('a party that the session cannot do without', () => {
 })
 
 describe('a key holder that answers badly in the middle of a query', () => {
+  withCohort('mlp-square')
   let session: Session
   beforeAll(async () => {
     session = await cohort.open()
@@ -159,6 +219,7 @@ describe('a key holder that answers badly in the middle of a query', () => {
 })
 
 describe('an answer that is damaged once', () => {
+  withCohort('logreg')
   type Answer = (request: Header, answer: Uint8Array) => Uint8Array
   const shares = (alter: (shares: Uint8Array[]) => Uint8Array[]): Answer => {
     return (request, answer) => {
@@ -235,12 +296,13 @@ describe('an answer that is damaged once', () => {
 })
 
 describe('what belongs to a session that is over', () => {
+  withCohort('logreg')
   it('is refused in the next: an answer, a message, a descriptor', async () => {
     const { second } = cohort.parties
     await cohort.expectGoodSession()
     const { session: over } = cohort
     const proposal = cohort.sent('clinic', 'propose', 'second').bytes
-    const refresh = cohort.sent('clinic', 'refresh', 'second').bytes
+    const galois = cohort.sent('clinic', 'galois', 'second').bytes
     const input = cohort.sent('patient', 'queryInput').bytes
 
     // A key holder that answers in the name of the session before.
@@ -254,7 +316,7 @@ describe('what belongs to a session that is over', () => {
 
     const { closed, finished } = await cohort.open()
     for (const [from, to, bytes, kind] of [
-      ['clinic', 'second', refresh, 'refresh'],
+      ['clinic', 'second', galois, 'galois'],
       ['patient', 'clinic', input, 'queryInput']
     ] as const) {
       const error = await cohort.refusal(from, to, bytes)

@@ -38,7 +38,7 @@ let cohort: WiredCohort
 let closed: Promise<SessionSummary>
 
 beforeAll(async () => {
-  cohort = await WiredCohort.start({ limits: { queries: 64 } })
+  cohort = await WiredCohort.start('mlp-square', { limits: { queries: 64 } })
   closed = (await cohort.open()).closed
   await cohort.expectRightAnswers()
 })
@@ -54,7 +54,7 @@ afterEach(async () => {
 afterAll(async () => {
   await cohort.members.patient.leave()
   // One session from the first test to the last.
-  expect((await closed).queries).toBeGreaterThan(12)
+  expect((await closed).queries).toBe(cohort.answered)
   await cohort.stop()
 })
 
@@ -107,6 +107,18 @@ describe('a peer outside the roster', () => {
     } finally {
       await stranger.stop()
     }
+  })
+})
+
+describe('an honest querier', () => {
+  it.each([
+    ['too few values', Float64Array.of(1, 2, 3), /expected 30 .*got 3/],
+    ['a value that is no number', new Float64Array(30).fill(Number.NaN), /NaN/]
+  ])('that is given a sample with %s is told so before anything is sent', async (_what, sample, message) => {
+    const { patient } = cohort.parties
+    const sent = patient.tap.sent.length
+    await expect(cohort.members.patient.query([cohort.model.samples[0]!, sample])).rejects.toThrow(message)
+    expect(patient.tap.sent.slice(sent).filter(({ header }) => header.kind === 'queryInput')).toEqual([])
   })
 })
 

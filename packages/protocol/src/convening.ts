@@ -1,4 +1,5 @@
 /** The coordinator's first steps: everybody there, the model's shape, the plan, the agreement (agreement.ts), one session id. */
+import { parseArchitecture } from '@slytherin/engine'
 import { commitmentTo, NONCE_BYTES, openedDigest } from './agreement.js'
 import { canonicalJson, parseJson } from './canonical.js'
 import { together } from './concurrency.js'
@@ -65,9 +66,13 @@ export async function makePlan(lead: Lead, planner: Planner, limits: Partial<Ses
   const { json } = await owner.request('architecture', {}, lead.signal)
   let architecture: Architecture
   try {
-    architecture = parseJson(json) as Architecture
+    architecture = parseArchitecture(parseJson(json))
   } catch (error) {
-    throw new MalformedMessageError({ peer: owner.peer, kind: 'architectureReply', field: 'json', expected: 'JSON' }, { cause: error })
+    const reason = error instanceof Error ? error.message : 'unreadable'
+    throw new MalformedMessageError(
+      { peer: owner.peer, kind: 'architectureReply', field: 'json', expected: 'JSON of an architecture', reason },
+      { cause: error }
+    )
   }
   const context: PlanningContext = {
     parties: peersWith(lead.roster, 'key-holder').length,

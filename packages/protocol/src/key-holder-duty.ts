@@ -12,6 +12,7 @@ import { QuotaExceededError, ShareConflictError, UnknownMemberError } from './er
 import type { Phase } from './options.js'
 import type { PartySession } from './party-session.js'
 import { galoisElements } from './plan.js'
+import { translateError } from './translate.js'
 
 export class KeyHolderDuty {
   readonly #party: PartyComponents
@@ -101,7 +102,9 @@ export class KeyHolderDuty {
       const { instance, level, noise, c1 } = body
       const shares = await this.#once(kind, instance, input, context, async again => {
         const give = async (): Promise<Uint8Array[]> =>
-          await this.#party.cryptography.switchShare({ instance, level, noise, c1, targetKey })
+          await this.#party.cryptography.switchShare({ instance, level, noise, c1, targetKey }).catch(error => {
+            throw isKeyFault(error) ? translateError(error, { peer: context.peer, kind, culprit: body.querier }) : error
+          })
         return again ? await give() : await this.#withinQuota(body.querier, c1.length, descriptor.switchesPerQuerier, context, give)
       })
       return this.#give('switch', 0, context, shares)
@@ -176,4 +179,9 @@ export class KeyHolderDuty {
 async function inputHash(head: readonly (string | number)[], ciphertexts: readonly Uint8Array[]): Promise<Uint8Array> {
   const hashes = await Promise.all(ciphertexts.map(hash))
   return digest('slytherin input', JSON.stringify(head), ...hashes)
+}
+
+/** The result key is what its querier bound, whoever handed it on. By its name: an error that comes out of a worker may have lost its class. */
+function isKeyFault(error: unknown): boolean {
+  return error instanceof Error && error.name === 'MalformedPublicKeyError'
 }

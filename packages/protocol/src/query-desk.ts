@@ -4,16 +4,19 @@ import { holderAtFault } from './cryptography/rejected-share.js'
 import { equalBytes, hash } from './digest.js'
 import { checkBytes, checkIndex, checkText, type Handlers } from './duties.js'
 import {
+  DETAIL_KEYS,
+  type ErrorDetails,
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
   PartyMissingError,
   type ProtocolError,
   QuotaExceededError,
+  RemoteFailureError,
   SessionAbortedError,
   ShareConflictError
 } from './errors.js'
-import { encodeFailure } from './failure.js'
+import { encodeFailure, errorFromCode } from './failure.js'
 import type { Bodies } from './kinds.js'
 import { connectionsWith, type Lead } from './lead.js'
 import { inputCount, outputCount } from './plan.js'
@@ -296,8 +299,9 @@ export class QueryDesk {
       const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer)
       if (!onlyAsks) return this.#giveUp(typed)
     }
-    this.#lead.onRefused(typed, typed.culprit ?? typed.peer ?? this.#lead.self)
-    const failure = encodeFailure(typed)
+    const told = asTold(typed)
+    this.#lead.onRefused(typed, told.culprit ?? typed.peer ?? this.#lead.self)
+    const failure = encodeFailure(told)
     for (const peer of new Set([query.owner, query.querier])) {
       if (peer === typed.peer && typed instanceof PartyMissingError) continue
       const connection = this.#lead.connections.get(peer)!
@@ -321,4 +325,16 @@ export class QueryDesk {
 function messageOf(error: unknown): string {
   const protocol: unknown = error instanceof Error && 'party' in error && 'protocol' in error ? error.protocol : undefined
   return typeof protocol === 'string' ? protocol : 'queryEvaluate'
+}
+
+/** What a key holder refused, for those who asked the query: its own error, typed as it is, with who refused. */
+function asTold(error: ProtocolError): ProtocolError {
+  if (!(error instanceof RemoteFailureError)) return error
+  const { remote } = error
+  const details: ErrorDetails = {}
+  for (const key of DETAIL_KEYS) if (remote[key] !== undefined) details[key] = remote[key]
+  return errorFromCode(remote.code, {
+    ...details,
+    reason: `refused by ${error.peer}${remote.reason === undefined ? '' : `: ${remote.reason}`}`
+  })
 }

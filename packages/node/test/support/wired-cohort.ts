@@ -24,7 +24,6 @@ import {
   type Bodies,
   Coordinator,
   type CoordinatorOptions,
-  type Deadlines,
   decodeFailure,
   encodeMessage,
   type Header,
@@ -58,6 +57,8 @@ export const ROLES = {
 export type PartyName = keyof typeof ROLES
 
 const BATCH = 4
+/** From here on, patients of both classes. */
+const FIRST_SAMPLE = 6
 /** Longest answer that a test reads. */
 const MAXIMUM_ANSWER = 64 << 20
 /** A lane that honest parties do not use inside a session. */
@@ -72,9 +73,12 @@ export interface Model {
   readonly samples: Float64Array[]
 }
 
-/** A small trained network, and patients of its test set. */
-export async function smallModel(): Promise<Model> {
-  const onnx = await readFile(file('onnx/breast-cancer-wdbc-mlp-square.onnx'))
+/** Trained networks: a small one, which is refreshed once, and a single layer, which needs no refresh and small keys. */
+export type ModelName = 'mlp-square' | 'logreg'
+
+/** With patients of its test set. */
+async function smallModel(name: ModelName): Promise<Model> {
+  const onnx = await readFile(file(`onnx/breast-cancer-wdbc-${name}.onnx`))
   const network = fuse(importOnnx(onnx))
   const samples = await loadSamples({
     npy: file('data/breast-cancer-wdbc-test-x.npy'),
@@ -87,6 +91,7 @@ export async function smallModel(): Promise<Model> {
 
 /** Objects that a party makes and others read. */
 export type Made =
+  | 'resultKey'
   | 'publicKeyShare'
   | 'relinearizationShareOne'
   | 'relinearizationShareTwo'
@@ -110,6 +115,10 @@ export class HostileCryptography extends LocalCryptography {
 
   #spoilt(made: Made, bytes: Uint8Array): Uint8Array {
     return this.spoil[made]?.(bytes) ?? bytes
+  }
+
+  override async resultKey(...parameters: Parameters<LocalCryptography['resultKey']>): Promise<Uint8Array> {
+    return this.#spoilt('resultKey', await super.resultKey(...parameters))
   }
 
   override async publicKeyShare(): Promise<Uint8Array> {
@@ -219,6 +228,8 @@ export interface Session {
 }
 
 export class WiredCohort {
+  /** Honest queries answered rightly. */
+  answered = 0
   #sequence = 0
 
   private constructor(
@@ -229,8 +240,8 @@ export class WiredCohort {
   ) {}
 
   /** Parties connected, members serving, no session yet. */
-  static async start(options: { limits?: CoordinatorOptions['limits']; deadlines?: Partial<Deadlines> } = {}): Promise<WiredCohort> {
-    const model = await smallModel()
+  static async start(modelName: ModelName, options: Pick<CoordinatorOptions, 'limits'> = {}): Promise<WiredCohort> {
+    const model = await smallModel(modelName)
     const names = Object.keys(ROLES) as PartyName[]
     const keys = Object.fromEntries(
       await Promise.all(names.map(async name => [name, await generateKeyPair('Ed25519')] as const))
@@ -276,8 +287,7 @@ export class WiredCohort {
         signer: signerOf({ privateKey, peer }),
         roster,
         cryptography,
-        onRefused: (error, culprit) => refused.push({ error, peer: culprit }),
-        ...(options.deadlines === undefined ? {} : { deadlines: options.deadlines })
+        onRefused: (error, culprit) => refused.push({ error, peer: culprit })
       }
     }
     const member = (name: PartyName): Member => {
@@ -286,16 +296,18 @@ export class WiredCohort {
       return started
     }
     const members = { first: member('first'), second: member('second'), owner: member('owner'), patient: member('patient') }
+    const minimumRefreshes = modelName === 'logreg' ? 0 : 1
     // The same in every session, so made once.
-    const plans = new Map<number | undefined, Plan>()
+    const plans = new Map<string, Plan>()
     const coordinator = new Coordinator({
       ...optionsOf.clinic,
       planner: (architecture, { parties, floodingBits, maximumDecryptions }) => {
-        let known = plans.get(maximumDecryptions)
+        const key = JSON.stringify([architecture, maximumDecryptions])
+        let known = plans.get(key)
         if (known === undefined) {
-          const wanted = { batch: BATCH, data: 'encrypted', weights: 'encrypted', parties, floodingBits, minimumRefreshes: 1 } as const
+          const wanted = { batch: BATCH, data: 'encrypted', weights: 'encrypted', parties, floodingBits, minimumRefreshes } as const
           known = plan(architecture, { ...wanted, ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }) })
-          plans.set(maximumDecryptions, known)
+          plans.set(key, known)
         }
         return known
       },
@@ -343,9 +355,10 @@ export class WiredCohort {
   /** An honest query, whose answers must be the clear model's. */
   async expectRightAnswers(): Promise<void> {
     const { model, members } = this
-    const asked = model.samples.slice(0, BATCH)
+    const asked = model.samples.slice(FIRST_SAMPLE, FIRST_SAMPLE + BATCH)
     const logits = await members.patient.query(asked)
     const clear = asked.map(sample => model.network.forward(sample))
+    this.answered++
     expect(predictionsOf(logits)).toEqual(predictionsOf(clear))
     for (const [i, row] of logits.entries()) {
       for (const [k, value] of row.entries()) expect(Math.abs(value - clear[i]![k]!)).toBeLessThan(0.01 * model.ranges.largestLogit)
