@@ -6,8 +6,10 @@
  *   divide by P      (b, a) = round((B, A) / P)                                               over Q_l
  *
  * The digits depend on c alone, so one decomposition serves any number of keys (hoisting). The ring computes all three steps row by row, so that digits are never
- * stored. α = 1 is SEAL's gadget. The automorphism of a rotation commutes
- * with everything above: digits are centred, so σ(D_j(c)) = D_j(σ(c)). Galois keys are therefore kept under σ^-1 (`evaluation-keys.ts`) and
+ * stored. α = 1 is SEAL's gadget.
+ *
+ * The automorphism of a rotation commutes with everything above: digits are centred, so σ(D_j(c)) = D_j(σ(c)). Galois keys are therefore kept under σ^-1
+ * (`evaluation-keys.ts`) and
  *
  *   Σ_j D_j(σ(c))·key_j = σ( Σ_j D_j(c)·σ^-1(key_j) ) ,
  *
