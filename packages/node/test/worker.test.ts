@@ -1,8 +1,11 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { MalformedShareError } from '@slytherin/mhe'
 import { CryptographyWorker, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
 import { PartyMissingError } from '@slytherin/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
-import { PART_CRASHES, PART_IS_A_VIEW, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
+import { LARGE_BYTES, PART_CRASHES, PART_IS_A_VIEW, PART_IS_LARGE, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
+import { until } from './support/network.js'
 
 const module = new URL('./support/fake-cryptography.ts', import.meta.url).href
 const options = {
@@ -117,6 +120,22 @@ describe('cryptography worker', () => {
     )
     expect(error).toBeInstanceOf(PartyMissingError)
     expect(error).toMatchObject({ peer: '12D3', phase: 'refresh', code: 'party-missing' })
+  })
+
+  it('keeps nothing of what it has answered', async () => {
+    const worker = await opened()
+    for (let i = 0; i < 40; i++) expect((await worker.modelPart(PART_IS_LARGE)).byteLength).toBe(LARGE_BYTES)
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    // Answers are freed in another turn than the one that collects them.
+    await until(
+      () => {
+        collect()
+        return process.memoryUsage().external < 8 * LARGE_BYTES
+      },
+      10_000,
+      'answers are freed'
+    )
   })
 
   it('that crashes fails every call in flight and to come with one typed error', async () => {

@@ -37,6 +37,8 @@ const DEFAULT_CLOSE_MILLISECONDS = 3000
 export class CryptographyWorker implements HostedCryptography {
   private readonly ended: Promise<never>
   private failure: Error | undefined
+  /** Rejections of the calls in flight. A race with `ended` would keep the result of every call for as long as the worker lives. */
+  private readonly inFlight = new Set<(error: Error) => void>()
 
   private constructor(
     private readonly worker: Worker,
@@ -47,6 +49,7 @@ export class CryptographyWorker implements HostedCryptography {
       const fail = (error: Error): void => {
         this.failure ??= error
         reject(this.failure)
+        for (const rejectCall of this.inFlight) rejectCall(this.failure)
       }
       worker.once('error', error => fail(new WorkerCrashedError(undefined, { cause: error })))
       worker.once('exit', code => fail(new WorkerCrashedError(code)))
@@ -203,6 +206,13 @@ export class CryptographyWorker implements HostedCryptography {
       pending.catch(() => {})
       throw this.failure
     }
-    return unpack<T>(await Promise.race([pending, this.ended]))
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    this.inFlight.add(reject)
+    pending.then(resolve, reject)
+    try {
+      return unpack<T>(await promise)
+    } finally {
+      this.inFlight.delete(reject)
+    }
   }
 }

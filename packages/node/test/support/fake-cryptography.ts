@@ -19,6 +19,8 @@ export const PART_CRASHES = 1001
 export const PART_THROWS = 1002
 export const PART_IS_A_VIEW = 1003
 export const PART_THREAD = 1004
+export const PART_IS_LARGE = 1005
+export const LARGE_BYTES = 1 << 24
 
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
   if (options.model?.path === 'unreadable.onnx') throw new MalformedShareError('refresh', 'file', 'a model', 'nothing')
@@ -95,6 +97,7 @@ class FakeCryptography implements HostedCryptography {
     if (index === PART_THROWS) throw new MalformedShareError('refresh', 'residue', 'below its prime', '12 of row 3')
     if (index === PART_IS_A_VIEW) return new Uint8Array(new SharedArrayBuffer(1 << 20), 100, 50).fill(9)
     if (index === PART_THREAD) return Uint8Array.of(threadId)
+    if (index === PART_IS_LARGE) return new Uint8Array(LARGE_BYTES).fill(1)
     return bytes(`part ${this.publicKey} ${index}`)
   }
 
