@@ -59,12 +59,17 @@ async function meet(configuration: Configuration, seconds: number): Promise<Set<
     peers: configuration.roster.map(entry => ({ peer: entry.peerId, addresses: entry.addresses })),
     failures: protocolFailures
   })
+  // Who answers and leaves at once, having reached everybody itself, has answered.
+  const reached = new Set(transport.connectedPeers)
+  transport.onPeerChange((peer, state) => {
+    if (state === 'up') reached.add(peer)
+  })
   try {
     const deadline = performance.now() + seconds * 1000
-    while (transport.connectedPeers.length < configuration.roster.length - 1 && performance.now() < deadline) {
+    while (reached.size < configuration.roster.length - 1 && performance.now() < deadline) {
       await new Promise(resolve => setTimeout(resolve, 50))
     }
-    return new Set(transport.connectedPeers)
+    return reached
   } finally {
     await transport.stop('roster check')
   }
