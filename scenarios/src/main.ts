@@ -29,7 +29,7 @@ function positive(text: string): number {
 const program = new Command('scenario')
   .description('Runs a scenario on this machine: one process per party, real data, answers held against the clear network.')
   .argument('<file>', 'scenario file, for example scenarios/both-encrypted.yaml')
-  .option('--parties <count>', 'number of key holders', positive)
+  .option('--parties <count>', 'number of key holders in all', positive)
   .option('--images <count>', 'number of samples', positive)
   .option('--batch <count>', 'samples per query that the plan is made for', positive)
   .addOption(new Option('--evaluator <name>', 'which evaluator computes').choices(['kernel', 'seal']))

@@ -123,12 +123,19 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   if (overrides.images !== undefined) scenario.images = overrides.images
   if (overrides.batch !== undefined) scenario.batch = overrides.batch
   if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator
-  if (overrides.parties !== undefined) {
-    const several = scenario.parties.find(party => party.count !== undefined)
-    if (several === undefined) throw new ScenarioFileError(`${file}: --parties: no party of this scenario has a count`)
-    several.count = overrides.parties
-  }
+  if (overrides.parties !== undefined) setKeyHolders(scenario, overrides.parties, file)
   return scenario
+}
+
+/** As many key holders as wanted: of the party that comes several times or, where none does, further ones that hold nothing but a share of the key. */
+function setKeyHolders(scenario: Scenario, wanted: number, file: string): void {
+  const several = scenario.parties.find(party => party.count !== undefined && party.roles.includes('key-holder'))
+  const others = scenario.parties.filter(party => party !== several && party.roles.includes('key-holder')).length
+  if (wanted < others + (several === undefined ? 0 : 1)) {
+    throw new ScenarioFileError(`${file}: --parties: ${wanted} key holder(s), but other parties of this scenario hold keys already`)
+  }
+  if (several !== undefined) several.count = wanted - others
+  else if (wanted > others) scenario.parties.push({ name: 'key-holder', roles: ['key-holder'], count: wanted - others })
 }
 
 const manifestSchema = z.object({

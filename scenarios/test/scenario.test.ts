@@ -12,6 +12,16 @@ describe('a scenario file', () => {
     expect(scenario).toMatchObject({ images: 7, evaluator: 'seal', session: { minimumRefreshes: 1 } })
   })
 
+  it.each(['encrypted-data', 'encrypted-model'])('%s can have further key holders', async name => {
+    const path = fileURLToPath(new URL(`../${name}.yaml`, import.meta.url))
+    const holders = async (parties: number): Promise<string[]> =>
+      partiesOf(await loadScenario(path, { parties }))
+        .filter(party => party.roles.includes('key-holder'))
+        .map(party => party.name)
+    expect(await holders(1)).toHaveLength(1)
+    expect((await holders(3)).slice(1)).toEqual(['key-holder-1', 'key-holder-2'])
+  })
+
   it('that is missing or wrong is refused with the key at fault', async () => {
     await expect(loadScenario('/nowhere.yaml')).rejects.toThrow(ScenarioFileError)
     await expect(loadScenario(fileURLToPath(new URL('../package.json', import.meta.url)))).rejects.toThrow(/model: /)

@@ -63,6 +63,21 @@ describe('encrypted data, model clear at the evaluator', () => {
     expect(session.plan().parties).toBe(1)
   })
 
+  it('under the key of a cohort', async () => {
+    const session = await realSession({
+      roles: { ...ENCRYPTED_DATA, another: ['key-holder'] },
+      planning: { batch: 2, data: 'encrypted', weights: 'clear', minimumRefreshes: 1 }
+    })
+    const asked = realSamples(2)
+    const run = session.coordinator.run()
+    const hospital = session.party('hospital')
+    expect(relativeError(session, asked, await hospital.query(asked))).toBeLessThan(0.01)
+    await hospital.leave()
+    await run
+    expect(session.plan().parties).toBe(2)
+    expect(session.refused).toEqual([])
+  })
+
   it('refreshes with a mask of the evaluator’s own', async () => {
     const session = await realSession({
       roles: ENCRYPTED_DATA,
