@@ -171,8 +171,8 @@ async function modelsOf(manifest: string): Promise<{ name: string; model: string
   }))
 }
 
-/** A batch that fills a ciphertext of the smallest ring. */
-const LARGEST_DEFAULT_BATCH = 4096
+/** One number of every sample fills a ciphertext of the ring that most plans choose. */
+const LARGEST_DEFAULT_BATCH = 8192
 
 /** Samples per query, and queries. */
 export function batchesOf({ images, batch }: Scenario): { batch: number; queries: number } {

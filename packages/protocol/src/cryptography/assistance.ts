@@ -5,17 +5,10 @@
  * (`rerandomize` says why). Where the model is clear here, the evaluator adds a share without a secret to both: a mask, so that what a refresh lays open is
  * covered from key holders, too, and flooding, so that a querier who holds the key does not see the exact error of the result.
  */
-import {
-  type Ciphertext,
-  deserializePublicKey,
-  type Evaluator,
-  type EvaluatorCiphertext,
-  type PublicKey,
-  serializeCiphertext
-} from '@slytherin/ckks'
+import { type Ciphertext, deserializePublicKey, type Evaluator, type EvaluatorCiphertext, serializeCiphertext } from '@slytherin/ckks'
 import { type Refresher, refreshShares, rerandomizes, switchShares } from '@slytherin/engine'
 import { encodeComponent, PublicKeySwitch, Refresh, rerandomize, type ShareAggregation, type ShareFormat } from '@slytherin/mhe'
-import { type Polynomial, randomSeed } from '@slytherin/ring'
+import { randomSeed } from '@slytherin/ring'
 import type { EvaluationCallbacks } from '../cryptography.js'
 import { ciphertextInstance } from './key-holder.js'
 import { RejectedShareError } from './rejected-share.js'
@@ -73,20 +66,26 @@ export class Assistance {
     // What the key holders have in the signed plan, to the last bit.
     const { level, scale, magnitude } = plan.refreshes.find(refresh => refresh.step === step)!
     const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
-    const shares = await callbacks.refresh({ instance, level, scale, magnitude, c1 })
-    this.#signal.throwIfAborted()
-    return ciphertexts.map((ciphertext, k) => {
-      const own = ciphertextInstance(instance, k)
-      const request = { instance: own, level, scale, magnitude, c1: ciphertext.components[1]! }
-      const sum = collect('refresh', own, protocol.aggregation(own, level, parties), shares, k)
-      try {
-        if (total > parties) addOwn(protocol.format, sum, protocol.share(null, request, randomSeed()))
-        using fresh = protocol.finalize(ciphertext, sum, own, total)
-        return this.#evaluator.load(fresh)
-      } finally {
-        protocol.format.dispose(sum)
-      }
+    const requests = ciphertexts.map((ciphertext, k) => {
+      return { instance: ciphertextInstance(instance, k), level, scale, magnitude, c1: ciphertext.components[1]! }
     })
+    const masks = total > parties ? requests.map(request => () => protocol.share(null, request, randomSeed())) : []
+    const { shares, own } = await this.#assisted(protocol.format, callbacks.refresh({ instance, level, scale, magnitude, c1 }), masks)
+    try {
+      return ciphertexts.map((ciphertext, k) => {
+        const { instance: name } = requests[k]!
+        const sum = collect('refresh', name, protocol.aggregation(name, level, parties), shares, k)
+        try {
+          if (own[k] !== undefined) protocol.format.addInPlace(sum, own[k])
+          using fresh = protocol.finalize(ciphertext, sum, name, total)
+          return this.#evaluator.load(fresh)
+        } finally {
+          protocol.format.dispose(sum)
+        }
+      })
+    } finally {
+      for (const share of own) protocol.format.dispose(share)
+    }
   }
 
   /** @returns the ciphertexts under the querier's key, serialised */
@@ -99,17 +98,21 @@ export class Assistance {
     const { level, scale, magnitude } = plan.output
     const noise = Math.max(plan.output.noise, ...ciphertexts.map(ciphertext => ciphertext.noise))
     const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
-    const shares = await callbacks.switchShares({ instance, level, noise, c1 })
-    const target = total > parties ? deserializePublicKey(context, await callbacks.resultKey()) : undefined
-    this.#signal.throwIfAborted()
-    const flood = (own: string, c1: Polynomial, key: PublicKey) =>
-      protocol.share(null, { instance: own, level, noise, scale, magnitude, c1 }, key, flooding, randomSeed())
+    using target = total > parties ? deserializePublicKey(context, await callbacks.resultKey()) : undefined
+    const floods =
+      target === undefined
+        ? []
+        : ciphertexts.map((ciphertext, k) => () => {
+            const request = { instance: ciphertextInstance(instance, k), level, noise, scale, magnitude, c1: ciphertext.components[1]! }
+            return protocol.share(null, request, target, flooding, randomSeed())
+          })
+    const { shares, own } = await this.#assisted(protocol.format, callbacks.switchShares({ instance, level, noise, c1 }), floods)
     try {
       return ciphertexts.map((ciphertext, k) => {
-        const own = ciphertextInstance(instance, k)
-        const sum = collect('switch', own, protocol.aggregation(own, level, parties), shares, k)
+        const name = ciphertextInstance(instance, k)
+        const sum = collect('switch', name, protocol.aggregation(name, level, parties), shares, k)
         try {
-          if (target !== undefined) addOwn(protocol.format, sum, flood(own, ciphertext.components[1]!, target))
+          if (own[k] !== undefined) protocol.format.addInPlace(sum, own[k])
           using switched = protocol.finalize(ciphertext, sum, flooding, total)
           return serializeCiphertext(switched)
         } finally {
@@ -117,17 +120,28 @@ export class Assistance {
         }
       })
     } finally {
-      target?.dispose()
+      for (const share of own) protocol.format.dispose(share)
     }
   }
-}
 
-/** Adds the evaluator's own share, which never leaves it. */
-function addOwn<S>(format: ShareFormat<S>, sum: S, share: S): void {
-  try {
-    format.addInPlace(sum, share)
-  } finally {
-    format.dispose(share)
+  /** What the key holders answer, and the evaluator's own shares, which never leave it, made in the meantime; the caller disposes them. */
+  async #assisted<S>(
+    format: ShareFormat<S>,
+    asked: Promise<Uint8Array[][]>,
+    makers: readonly (() => S)[]
+  ): Promise<{ shares: Uint8Array[][]; own: S[] }> {
+    // Heard of below.
+    asked.catch(() => undefined)
+    const own: S[] = []
+    try {
+      for (const make of makers) own.push(make())
+      const shares = await asked
+      this.#signal.throwIfAborted()
+      return { shares, own }
+    } catch (error) {
+      for (const share of own) format.dispose(share)
+      throw error
+    }
   }
 }
 
