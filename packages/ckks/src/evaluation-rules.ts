@@ -111,6 +111,12 @@ export class EvaluationRules {
     return { ...metadataOf(a), level }
   }
 
+  /** @throws InvalidScaleError, ScaleOverflowError */
+  withScale(a: CiphertextMetadata, scale: number): CiphertextMetadata {
+    const read = this.productScale('withScale', a.level, scale, 1)
+    return { ...metadataOf(a), scale: read, magnitude: (a.magnitude * a.scale) / read }
+  }
+
   /** @throws RangeError when `bound` is not a magnitude */
   withMagnitude(bound: number): number {
     if (!Number.isFinite(bound) || bound < 0) throw new RangeError(`a magnitude is a finite number not below 0, got ${bound}`)

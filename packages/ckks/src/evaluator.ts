@@ -74,8 +74,16 @@ export interface Evaluator extends Disposable {
   rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[]
   conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext
 
+  /**
+   * X^exponent · a, of any degree: exact, without noise or level. X^(N/2) is an imaginary unit: i in even slots and -i in odd ones.
+   * @throws RangeError unless 0 ≤ exponent < 2N
+   */
+  multiplyByMonomial(a: EvaluatorCiphertext, exponent: number): EvaluatorCiphertext
+
+  /** In place, returns `a`: reads the same polynomials at another scale, so that slots and magnitude are a.scale/scale of what they were. @throws InvalidScaleError, ScaleOverflowError */
+  withScale(a: EvaluatorCiphertext, scale: number): EvaluatorCiphertext
   /** In place, returns `a`: the caller knows a better bound on |slot|. */
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext
-  /** In place, returns `a`: raises the tracked noise to this log2 σ. For callers who know that errors counted as independent are not. Evaluators of real ciphertexts have it. */
-  withNoise?(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext
+  /** In place, returns `a`: raises the tracked noise to this log2 σ. For callers who know that errors counted as independent are not. */
+  withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext
 }

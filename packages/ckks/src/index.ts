@@ -42,3 +42,4 @@ export {
   serializeKeySwitchKey,
   serializePublicKey
 } from './serialization.js'
+export { doubledSlots, PAIR_SQUARE_SCALE, pairSlots, squarePairs, squarePairsState, unpairSlots } from './slot-pairs.js'

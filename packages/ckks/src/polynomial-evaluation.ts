@@ -196,7 +196,7 @@ class PolynomialEvaluation implements Disposable {
     const largest = Math.max(...noises)
     if (!Number.isFinite(largest)) return sum
     const total = largest + Math.log2(noises.reduce((deviation, noise) => deviation + 2 ** (noise - largest), 0))
-    return this.evaluator.withNoise?.(sum, Math.max(sum.noise, total)) ?? sum
+    return this.evaluator.withNoise(sum, Math.max(sum.noise, total))
   }
 }
 

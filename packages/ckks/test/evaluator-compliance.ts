@@ -14,11 +14,16 @@ import {
   ForeignOperandError,
   galoisElementOf,
   InvalidLevelError,
+  InvalidScaleError,
   LevelMismatchError,
   MissingKeyError,
+  PAIR_SQUARE_SCALE,
   type ParametersRequest,
+  pairSlots,
   ScaleMismatchError,
-  ScaleOverflowError
+  ScaleOverflowError,
+  squarePairs,
+  unpairSlots
 } from '@slytherin/ckks'
 import { DisposedError } from '@slytherin/ring'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -256,6 +261,73 @@ export function evaluatorCompliance(implementation: Implementation, options: Com
         verify(keep(evaluator.rotate(a, slots)), x)
         verify(keep(evaluator.rotate(a, 1 - slots)), rotated(x, 1))
         verify(keep(evaluator.conjugate(a)), conjugated(x))
+      })
+    })
+
+    it('multiplies by monomials exactly', () => {
+      const { N } = owner.context.parameters
+      // slot k belongs to the root ζ^(3^k), ζ = exp(πi/N)
+      const monomial = (exponent: number): ComplexVector => {
+        const angles = Array.from({ length: slots }, (_, k) => (Math.PI * ((galoisElementOf(k, N) * exponent) % (2 * N))) / N)
+        return { real: Float64Array.from(angles, Math.cos), imaginary: Float64Array.from(angles, Math.sin) }
+      }
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        for (const exponent of [0, 1, N / 2, N - 1, N, (3 * N) / 2, 2 * N - 1]) {
+          const product = keep(evaluator.multiplyByMonomial(a, exponent))
+          expect(metadata(product)).toEqual(metadata(a))
+          verify(product, times(x, monomial(exponent)))
+          // X^exponent · X^(2N - exponent) = 1
+          const back = evaluator.store(keep(evaluator.multiplyByMonomial(product, (2 * N - exponent) % (2 * N))))
+          expect(words(back)).toEqual(words(X))
+          back.dispose()
+        }
+        const lower = keep(evaluator.dropLevel(a, top - 1))
+        verify(keep(evaluator.multiplyByMonomial(lower, 3)), times(x, monomial(3)))
+        const product = keep(evaluator.multiply(a, keep(evaluator.load(Y))))
+        verify(keep(evaluator.multiplyByMonomial(product, N / 2)), times(times(x, y), monomial(N / 2)))
+        for (const bad of [-1, 2 * N, 0.5]) expect(() => evaluator.multiplyByMonomial(a, bad)).toThrow(RangeError)
+      })
+      const unit = monomial(N / 2)
+      unit.imaginary.forEach((value, slot) => {
+        expect(value).toBeCloseTo(slot % 2 === 0 ? 1 : -1, 12)
+      })
+    })
+
+    it('reads a ciphertext at another scale', () => {
+      scope(keep => {
+        const a = keep(evaluator.load(X))
+        const { scale, magnitude } = a
+        expect(evaluator.withScale(a, 4 * scale)).toBe(a)
+        expect(a.scale).toBe(4 * scale)
+        expect(a.magnitude).toBe(magnitude / 4)
+        const quarter: ComplexVector = { real: x.real.map(value => value / 4), imaginary: x.imaginary.map(value => value / 4) }
+        verify(a, quarter)
+        verify(keep(evaluator.square(a)), times(quarter, quarter))
+        expect(() => evaluator.withScale(a, 0)).toThrow(InvalidScaleError)
+        expect(() => evaluator.withScale(a, 2 ** 1000)).toThrow(ScaleOverflowError)
+      })
+    })
+
+    it('squares two real vectors in one', () => {
+      scope(keep => {
+        const [p, q] = [x.real, x.imaginary]
+        const z = pairSlots(p, q)
+        expect(unpairSlots(z)).toEqual([p, q])
+        using Z = encrypt(owner, z, 'pair')
+        const a = keep(evaluator.load(Z))
+        const square = keep(squarePairs(evaluator, a, 1))
+        expect(square.degree).toBe(2)
+        expect(square.scale).toBe(PAIR_SQUARE_SCALE * a.scale * a.scale)
+        const expected = pairSlots(
+          p.map(value => value * value),
+          q.map(value => value * value)
+        )
+        verify(square, expected)
+        verify(keep(evaluator.rescale(keep(evaluator.relinearize(square)))), expected)
+        // even steps turn both vectors alike
+        verify(keep(evaluator.rotate(a, 2)), pairSlots(rotated(x, 2).real, rotated(x, 2).imaginary))
+        verify(keep(evaluator.dropLevel(square, top - 1)), expected)
       })
     })
 

@@ -320,7 +320,9 @@ class Runner {
   /** Lowers the tracked noise to what the norms of the architecture allow. */
   private claimed(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals): EvaluatorCiphertext {
     const noise = this.claims[step.index]!
-    return ciphertext.noise <= noise ? ciphertext : this.replace(ciphertext, withNoise(this.evaluator, ciphertext, noise))
+    if (ciphertext.noise <= noise) return ciphertext
+    if (this.evaluator instanceof SimulatorEvaluator) return this.evaluator.restateNoise(ciphertext, noise)
+    return this.replace(ciphertext, withNoise(this.evaluator, ciphertext, noise))
   }
 
   private rescaled(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals | CompiledSquare): EvaluatorCiphertext {
@@ -446,7 +448,6 @@ class Runner {
 
 /** A copy whose tracked noise is `noise`. */
 function withNoise(evaluator: Evaluator, ciphertext: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
-  if (evaluator instanceof SimulatorEvaluator) return evaluator.withNoise(ciphertext, noise)
   using stored = evaluator.store(ciphertext)
   const { level, scale, magnitude } = ciphertext
   // shares its polynomials with `stored`, which owns them

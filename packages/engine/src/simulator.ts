@@ -17,12 +17,12 @@ import {
   type EvaluatorPlaintext,
   galoisElementOf,
   MissingKeyError,
-  metadataOf,
   NoiseModel,
   type Parameters,
   type SlotValues
 } from '@slytherin/ckks'
 import { EngineError } from './errors.js'
+import { addProduct, combine, monomialSlots, product, type Slots } from './simulated-slots.js'
 
 /** A simulated object was asked for what only cryptography can do, or was used after it was disposed. */
 export class SimulationError extends EngineError {
@@ -34,17 +34,11 @@ export class SimulationError extends EngineError {
   }
 }
 
-interface Slots {
-  readonly real: Float64Array
-  /** absent when all are zero */
-  readonly imaginary?: Float64Array
-}
-
 /** Slots in the clear with the metadata of a ciphertext. */
 export class SimulatedCiphertext implements EvaluatorCiphertext {
   readonly level: number
-  readonly scale: number
   readonly degree: number
+  #scale: number
   #noise: number
   #magnitude: number
   #slots: Slots | undefined
@@ -56,10 +50,14 @@ export class SimulatedCiphertext implements EvaluatorCiphertext {
   ) {
     this.#slots = slots
     this.level = metadata.level
-    this.scale = metadata.scale
+    this.#scale = metadata.scale
     this.degree = metadata.degree
     this.#noise = metadata.noise
     this.#magnitude = metadata.magnitude
+  }
+
+  get scale(): number {
+    return this.#scale
   }
 
   get noise(): number {
@@ -77,10 +75,11 @@ export class SimulatedCiphertext implements EvaluatorCiphertext {
   }
 
   /** For the simulator only: what an operation in place leaves. */
-  replace(slots: Slots, noise: number, magnitude: number): void {
+  replace(slots: Slots, noise: number, magnitude: number, scale: number = this.#scale): void {
     this.#slots = slots
     this.#noise = noise
     this.#magnitude = magnitude
+    this.#scale = scale
   }
 
   dispose(): void {
@@ -299,9 +298,31 @@ export class SimulatorEvaluator implements Evaluator {
     return a
   }
 
-  /** A copy whose tracked noise is `noise`. */
-  withNoise(a: EvaluatorCiphertext, noise: number): SimulatedCiphertext {
-    return this.make('withNoise', slotsOf(a), { ...metadataOf(a), noise })
+  multiplyByMonomial(a: EvaluatorCiphertext, exponent: number): EvaluatorCiphertext {
+    const { N } = this.parameters
+    if (!Number.isInteger(exponent) || exponent < 0 || exponent >= 2 * N) throw new RangeError(`exponent ${exponent} of a monomial`)
+    return this.make('multiplyByMonomial', product(slotsOf(a), monomialSlots(exponent, N)), a)
+  }
+
+  withScale(a: EvaluatorCiphertext, scale: number): EvaluatorCiphertext {
+    const { magnitude } = this.rules.withScale(a, scale)
+    const factor = a.scale / scale
+    const { real, imaginary } = slotsOf(a)
+    const scaled = (values: Float64Array): Float64Array => values.map(value => value * factor)
+    const slots = imaginary ? { real: scaled(real), imaginary: scaled(imaginary) } : { real: scaled(real) }
+    simulated(a).replace(slots, a.noise, magnitude, scale)
+    return a
+  }
+
+  withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    simulated(a).replace(slotsOf(a), this.rules.withNoise(a, noise), a.magnitude)
+    return a
+  }
+
+  /** In place, returns `a`: its tracked noise becomes `noise`, whatever it was. */
+  restateNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    simulated(a).replace(slotsOf(a), noise, a.magnitude)
+    return a
   }
 
   dispose(): void {
@@ -352,38 +373,4 @@ function simulated(ciphertext: EvaluatorCiphertext): SimulatedCiphertext {
 function slotsOf(operand: Operand): Slots {
   if (operand instanceof SimulatedPlaintext) return operand.slots
   return simulated(operand as EvaluatorCiphertext).slots
-}
-
-function combine(a: Slots, b: Slots, sign: 1 | -1): Slots {
-  const real = a.real.map((value, slot) => value + sign * b.real[slot]!)
-  if (!a.imaginary && !b.imaginary) return { real }
-  return { real, imaginary: real.map((_, slot) => (a.imaginary?.[slot] ?? 0) + sign * (b.imaginary?.[slot] ?? 0)) }
-}
-
-function product(a: Slots, b: Slots): Slots {
-  const zero: Slots =
-    a.imaginary || b.imaginary
-      ? { real: new Float64Array(a.real.length), imaginary: new Float64Array(a.real.length) }
-      : { real: new Float64Array(a.real.length) }
-  let result = zero
-  addProduct(zero, a, b, slots => {
-    result = slots
-  })
-  return result
-}
-
-function addProduct(sum: Slots, a: Slots, b: Slots, done: (slots: Slots) => void): void {
-  const { real } = sum
-  if (!a.imaginary && !b.imaginary) {
-    for (let slot = 0; slot < real.length; slot++) real[slot]! += a.real[slot]! * b.real[slot]!
-    done(sum)
-    return
-  }
-  const imaginary = sum.imaginary ?? new Float64Array(real.length)
-  for (let slot = 0; slot < real.length; slot++) {
-    const [x, y] = [a.imaginary?.[slot] ?? 0, b.imaginary?.[slot] ?? 0]
-    real[slot]! += a.real[slot]! * b.real[slot]! - x * y
-    imaginary[slot]! += a.real[slot]! * y + x * b.real[slot]!
-  }
-  done({ real, imaginary })
 }

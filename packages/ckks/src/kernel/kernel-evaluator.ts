@@ -21,6 +21,7 @@ import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphert
 import { KeySwitch } from './key-switch.js'
 import { type LinearTransform, LinearTransformer } from './linear-transform.js'
 import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js'
+import { Monomials } from './monomials.js'
 import { type Factors, Products } from './products.js'
 
 /** Products summed with one reduction. */
@@ -44,6 +45,7 @@ export class KernelEvaluator implements Evaluator {
   private readonly keySwitch: KeySwitch
   private readonly products: Products
   private readonly constants: Constants
+  private readonly monomials: Monomials
   private readonly transformer: LinearTransformer
 
   constructor(
@@ -57,6 +59,7 @@ export class KernelEvaluator implements Evaluator {
     this.keySwitch = new KeySwitch(context, this.keys)
     this.products = new Products(context.ring)
     this.constants = new Constants(context)
+    this.monomials = new Monomials(context)
     this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
   }
 
@@ -224,6 +227,18 @@ export class KernelEvaluator implements Evaluator {
     return this.automorphism('conjugate', a, conjugationElement(this.parameters.N))
   }
 
+  multiplyByMonomial(a: EvaluatorCiphertext, exponent: number): EvaluatorCiphertext {
+    const own = this.ciphertext('multiplyByMonomial', a)
+    const monomial = this.monomials.get(exponent)
+    return this.map(own, own, component => into(blankLike(component), out => this.context.ring.multiply(out, component, monomial)))
+  }
+
+  withScale(a: EvaluatorCiphertext, scale: number): EvaluatorCiphertext {
+    const own = this.ciphertext('withScale', a)
+    own.restate(this.rules.withScale(own, scale))
+    return own
+  }
+
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
     const own = this.ciphertext('withMagnitude', a)
     own.restate({ ...metadataOf(own), magnitude: this.rules.withMagnitude(bound) })
@@ -245,6 +260,7 @@ export class KernelEvaluator implements Evaluator {
 
   /** Releases the keys. Ciphertexts still held by callers must be disposed by them. */
   dispose(): void {
+    this.monomials.dispose()
     this.keys.dispose()
   }
 

@@ -13,8 +13,10 @@ import { EmptySumError, ForeignOperandError, MissingKeyError } from '../errors.j
 import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
 import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
+import { monomialCoefficients } from '../kernel/monomials.js'
 import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
+import { Plaintext } from '../plaintext.js'
 import { type SealHandle, type SealModule, SealRuntime } from './runtime.js'
 import { SealCodec } from './seal-codec.js'
 import { SealParameters } from './seal-parameters.js'
@@ -161,21 +163,7 @@ export class SealEvaluator implements Evaluator {
   }
 
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
-    const encoded = this.context.encoder.encode(values, options)
-    let bytes: Uint8Array
-    try {
-      bytes = this.codec.plaintextBytes(encoded)
-    } finally {
-      encoded.dispose()
-    }
-    const handle = this.runtime.create('Plaintext', module => new module.Plaintext())
-    try {
-      this.runtime.call('load plaintext', () => handle.object.loadFromArray(this.seal.context.object, bytes))
-    } catch (error) {
-      handle.dispose()
-      throw error
-    }
-    return new SealPlaintext(this, handle, options.level, options.scale, encoded.magnitude)
+    return this.sealed(this.context.encoder.encode(values, options))
   }
 
   copy(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -311,6 +299,22 @@ export class SealEvaluator implements Evaluator {
     return this.automorphism('conjugate', a, conjugationElement(this.parameters.N))
   }
 
+  multiplyByMonomial(a: EvaluatorCiphertext, exponent: number): EvaluatorCiphertext {
+    const own = this.ciphertext('multiplyByMonomial', a)
+    const { ring, parameters } = this.context
+    const coefficients = monomialCoefficients(exponent, parameters.N)
+    const polynomial = ring.ntt(ring.fromIntegers(ring.allocate(parameters.ciphertextIndices(own.level), 'coefficient'), coefficients))
+    using monomial = this.sealed(new Plaintext(polynomial, own.level, 1, 1))
+    return this.result('multiplyByMonomial', own, out => this.multiplyInto(out, own, monomial))
+  }
+
+  withScale(a: EvaluatorCiphertext, scale: number): EvaluatorCiphertext {
+    const own = this.ciphertext('withScale', a)
+    own.state = this.rules.withScale(own, scale)
+    own.handle.object.setScale(scale)
+    return own
+  }
+
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
     const own = this.ciphertext('withMagnitude', a)
     own.state = { ...own.state, magnitude: this.rules.withMagnitude(bound) }
@@ -349,6 +353,25 @@ export class SealEvaluator implements Evaluator {
     if (y instanceof SealPlaintext) seal.multiplyPlain(x.handle.object, y.handle.object, out)
     else if (x === y) seal.square(x.handle.object, out)
     else seal.multiply(x.handle.object, y.handle.object, out)
+  }
+
+  /** Takes an encoded plaintext over to SEAL. */
+  private sealed(encoded: Plaintext): SealPlaintext {
+    const { level, scale, magnitude } = encoded
+    let bytes: Uint8Array
+    try {
+      bytes = this.codec.plaintextBytes(encoded)
+    } finally {
+      encoded.dispose()
+    }
+    const handle = this.runtime.create('Plaintext', module => new module.Plaintext())
+    try {
+      this.runtime.call('load plaintext', () => handle.object.loadFromArray(this.seal.context.object, bytes))
+    } catch (error) {
+      handle.dispose()
+      throw error
+    }
+    return new SealPlaintext(this, handle, level, scale, magnitude)
   }
 
   /** SEAL adds only equal scales; the tolerance and its error have been accounted for. */
