@@ -8,7 +8,7 @@ import type { Handler } from './connection.js'
 import { equalBytes, toHex } from './digest.js'
 import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError, WrongSessionError } from './errors.js'
 import { isRequest, KINDS, type RequestKind, RULES, ruleOf } from './kinds.js'
-import { hasRole, type RosterEntry, rolesOf } from './roster.js'
+import { hasRole, type Role, type RosterEntry, rolesOf } from './roster.js'
 import { SequenceGuard } from './sequence.js'
 import type { SessionRecord } from './session-record.js'
 import { ENVELOPE_BYTES, MAXIMUM_FAILURE_BYTES } from './sizes.js'
@@ -57,7 +57,7 @@ export class Receiver {
     const sizes = this.#options.record()?.sizes
     let most = MAXIMUM_FAILURE_BYTES
     for (const kind of Object.keys(RULES) as RequestKind[]) {
-      if (this.#mayNotSend(peer, kind) === undefined) most = Math.max(most, KINDS[kind].bound(sizes))
+      if (this.#maySend(peer, kind)) most = Math.max(most, KINDS[kind].bound(sizes))
     }
     return most + ENVELOPE_BYTES
   }
@@ -71,8 +71,7 @@ export class Receiver {
   async #accept(peer: string, header: Header & { kind: RequestKind }, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const { kind, lane, sequence } = header
     const rule = ruleOf(kind)!
-    const refusal = this.#mayNotSend(peer, kind)
-    if (refusal !== undefined) throw refusal
+    this.#checkSender(peer, kind)
     if (rule.to !== undefined && !hasRole(this.#options.roster, this.#options.self, rule.to)) {
       throw new NotPermittedError({
         peer,
@@ -117,13 +116,14 @@ export class Receiver {
     }
   }
 
-  #mayNotSend(peer: string, kind: RequestKind): NotPermittedError | undefined {
-    const from = ruleOf(kind)!.from
-    if (from === 'anyone') return undefined
-    const roles = from === 'coordinator' ? (['evaluator'] as const) : from
-    if (roles.some(role => hasRole(this.#options.roster, peer, role))) return undefined
+  #maySend(peer: string, kind: RequestKind): boolean {
+    return sendersOf(kind)?.some(role => hasRole(this.#options.roster, peer, role)) ?? true
+  }
+
+  #checkSender(peer: string, kind: RequestKind): void {
+    if (this.#maySend(peer, kind)) return
     const actual = rolesOf(this.#options.roster, peer)?.join(', ') ?? 'none'
-    return new NotPermittedError({ peer, kind, field: 'sender', expected: `the role ${roles.join(' or ')}`, actual })
+    throw new NotPermittedError({ peer, kind, field: 'sender', expected: `the role ${sendersOf(kind)!.join(' or ')}`, actual })
   }
 
   #checkSession(peer: string, header: Header, record: SessionRecord | undefined): void {
@@ -138,4 +138,11 @@ export class Receiver {
       actual: toHex(header.session)
     })
   }
+}
+
+/** Roles that may send a kind of request; undefined when any member may. */
+function sendersOf(kind: RequestKind): readonly Role[] | undefined {
+  const { from } = ruleOf(kind)!
+  if (from === 'anyone') return undefined
+  return from === 'coordinator' ? ['evaluator'] : from
 }
