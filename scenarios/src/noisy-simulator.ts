@@ -18,15 +18,16 @@ import {
   type Parameters,
   type SlotValues
 } from '@slytherin/ckks'
-import { SimulatedCiphertext, SimulatorEvaluator } from '@slytherin/engine'
+import { type Plan, SimulatedCiphertext, SimulatorEvaluator } from '@slytherin/engine'
 import { type Flooding, noiseAfterFlooding } from '@slytherin/mhe'
 import { Gaussian } from './gaussian.js'
 
 export interface NoisySimulatorOptions {
   /** Key holders. */
   readonly parties: number
-  /** Rotations that have a key. */
-  readonly rotations: readonly number[]
+  /** Keys that there are, with their levels. */
+  readonly galoisKeys: Plan['galoisKeys']
+  readonly relinearizationLevel: Plan['relinearizationLevel']
   /** How the evaluator that is simulated decomposes: the kernel's digits are centred, SEAL's are not. */
   readonly digits: 'centred' | 'positive'
   readonly seed: number
@@ -42,8 +43,8 @@ export class NoisySimulator extends SimulatorEvaluator {
   readonly #sources: EvaluationRules
   readonly #gaussian: Gaussian
 
-  constructor(parameters: Parameters, { parties, rotations, digits, seed }: NoisySimulatorOptions) {
-    super(parameters, { parties, rotations })
+  constructor(parameters: Parameters, { parties, galoisKeys, relinearizationLevel, digits, seed }: NoisySimulatorOptions) {
+    super(parameters, { parties, galoisKeys, relinearizationLevel })
     this.#model = new NoiseModel(parameters, parties)
     this.#sources = new EvaluationRules(parameters, this.#model, digits)
     this.#gaussian = new Gaussian(seed)

@@ -117,7 +117,8 @@ class Simulator {
     this.#sums = plan.steps.map(() => ({ square: 0, count: 0, worst: 0, tracked: 0 }))
     this.#simulator = new NoisySimulator(Parameters.fromJSON(plan.parameters, { allowInsecure: true }), {
       parties: plan.parties,
-      rotations: plan.rotations,
+      galoisKeys: plan.galoisKeys,
+      relinearizationLevel: plan.relinearizationLevel,
       digits: options.evaluator === 'seal' ? 'positive' : 'centred',
       seed: options.seed ?? DEFAULT_SEED
     })

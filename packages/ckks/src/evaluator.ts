@@ -26,7 +26,7 @@ export interface EvaluatorPlaintext extends Disposable {
 
 export interface EvaluationKeys {
   relinearizationKey?: KeySwitchKey
-  /** By Galois element. */
+  /** By Galois element; each serves ciphertexts up to its own level. */
   galoisKeys: ReadonlyMap<number, KeySwitchKey>
 }
 
@@ -61,14 +61,14 @@ export interface Evaluator extends Disposable {
   /** accumulator += a·b */
   multiplyAddInPlace(accumulator: EvaluatorCiphertext, a: EvaluatorCiphertext, b: EvaluatorCiphertext | EvaluatorPlaintext): void
 
-  /** Degree 2 → 1. A ciphertext of degree 1 is copied. @throws MissingKeyError */
+  /** Degree 2 → 1. A ciphertext of degree 1 is copied. @throws MissingKeyError; KeyMismatchError above the key's level */
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext
   /** Divides by the last prime of the level: level - 1, scale / q_level. @throws InvalidLevelError at level 0 */
   rescale(a: EvaluatorCiphertext): EvaluatorCiphertext
   /** Forgets primes; scale and message stay. @throws InvalidLevelError when `level` is above the ciphertext's */
   dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext
 
-  /** Rotates the slots left by `steps` (taken modulo N / 2). @throws MissingKeyError, DegreeMismatchError */
+  /** Rotates the slots left by `steps` (taken modulo N / 2). @throws MissingKeyError, DegreeMismatchError; KeyMismatchError above the key's level */
   rotate(a: EvaluatorCiphertext, steps: number): EvaluatorCiphertext
   /** The same rotations, sharing work where the evaluator can. */
   rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[]

@@ -17,6 +17,7 @@ export { DEFAULT_KEY_BYTES, type SharedEvaluationKeys } from './kernel/evaluatio
 export { KernelEvaluator, type KernelEvaluatorOptions } from './kernel/kernel-evaluator.js'
 export { evaluateDiagonals } from './kernel/linear-evaluation.js'
 export { LinearTransform, type LinearTransformOptions } from './kernel/linear-transform.js'
+export { demandKey } from './key-demand.js'
 export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
 export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'

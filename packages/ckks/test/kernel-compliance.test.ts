@@ -1,5 +1,6 @@
 import { type Context, KernelEvaluator } from '@slytherin/ckks'
 import { evaluatorCompliance } from './evaluator-compliance.js'
+import { keyLevelCompliance } from './key-level-compliance.js'
 import { SECURE, SMALL } from './support.js'
 
 const kernel = {
@@ -15,3 +16,5 @@ evaluatorCompliance(kernel, { parameters: SMALL })
 evaluatorCompliance(kernel, { parameters: { ...SMALL, levels: 4, specialPrimes: 2 } })
 evaluatorCompliance(kernel, { parameters: { ...SMALL, levels: 4, specialPrimes: 3 } })
 evaluatorCompliance(kernel, { parameters: SECURE })
+keyLevelCompliance(kernel, SMALL)
+keyLevelCompliance(kernel, { ...SMALL, levels: 4, specialPrimes: 2 })

@@ -1,5 +1,6 @@
 import { SealEvaluator } from '@slytherin/ckks'
 import { evaluatorCompliance } from './evaluator-compliance.js'
+import { keyLevelCompliance } from './key-level-compliance.js'
 import { SECURE, SMALL } from './support.js'
 
 const seal = {
@@ -11,3 +12,4 @@ const seal = {
 
 evaluatorCompliance(seal, { parameters: SMALL })
 evaluatorCompliance(seal, { parameters: SECURE })
+keyLevelCompliance(seal, SMALL)

@@ -5,6 +5,7 @@ import {
   galoisElementOf,
   KeyGenerator,
   KeyMismatchError,
+  KeySwitchKey,
   MalformedSealObjectError,
   Parameters,
   SealCodec,
@@ -183,8 +184,9 @@ describe('interoperability with Microsoft SEAL', () => {
     const evaluator = await SealEvaluator.create(context, { runtime })
     const held = runtime.liveHandles
     using low = owner.generator.galoisKey(owner.secret, 3, { level: 1, seed: seedOf('low') })
-    expect(() => evaluator.setKeys({ galoisKeys: new Map([[3, low]]) })).toThrow(KeyMismatchError)
-    expect(() => evaluator.setKeys({ relinearizationKey: low, galoisKeys: new Map() })).toThrow(KeyMismatchError)
+    const relabelled = new KeySwitchKey(low.digits, 2)
+    expect(() => evaluator.setKeys({ galoisKeys: new Map([[3, relabelled]]) })).toThrow(KeyMismatchError)
+    expect(() => evaluator.setKeys({ relinearizationKey: relabelled, galoisKeys: new Map() })).toThrow(KeyMismatchError)
     expect(runtime.liveHandles).toBe(held)
     evaluator.dispose()
     expect(runtime.liveHandles).toBe(before)

@@ -9,7 +9,8 @@ import type { Architecture } from './architecture.js'
 import { type OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
 import { gainOf } from './gains.js'
-import { factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
+import { KeyCosts } from './key-costs.js'
+import { bothEncrypted, factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
 import type { PackedLayer } from './packing/choose.js'
 import type { PlanCore, PlanStep } from './plan.js'
 import { derivePlan } from './plan-derivation.js'
@@ -59,6 +60,13 @@ function parametersFor(chain: Chain, insecure: boolean): Parameters {
   })
 }
 
+/** Keys that a layer needs. */
+interface KeyUse {
+  /** in positions */
+  readonly rotations: readonly number[]
+  readonly relinearization: boolean
+}
+
 /** Levels, scales and refreshes for one chain. */
 export class Search {
   private readonly parameters: Parameters
@@ -66,6 +74,11 @@ export class Search {
   private readonly sizes: Sizes
   private readonly batchBlocks: number
   private readonly packings: readonly LayerPacking[]
+  private readonly keys: KeyCosts
+  /** by layer */
+  private readonly keyUses: readonly KeyUse[]
+  /** by layer: the keys that no layer before it needs */
+  private readonly firstKeyUses: readonly KeyUse[]
   /** log2 of the bounds on |slot|: input, then after every layer */
   private readonly magnitudes: readonly number[]
 
@@ -81,19 +94,34 @@ export class Search {
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
     this.batchBlocks = Math.ceil(settings.batch / chain.batchBlock)
     this.packings = packed.map(layer => layer.packing)
+    this.keys = new KeyCosts(costs, this.sizes, settings.parties)
+    this.keyUses = this.packings.map((packing, layer) => {
+      const factors = factorsOf(settings, layer)
+      return {
+        rotations: packing.kind === 'diagonals' ? packing.rotations(factors.input) : [],
+        relinearization: packing.kind === 'square' || bothEncrypted(factors)
+      }
+    })
+    this.firstKeyUses = this.keyUses.map(({ rotations, relinearization }, layer) => {
+      const before = this.keyUses.slice(0, layer)
+      return {
+        rotations: rotations.filter(rotation => !before.some(use => use.rotations.includes(rotation))),
+        relinearization: relinearization && !before.some(use => use.relinearization)
+      }
+    })
     this.magnitudes = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)].map(Math.log2)
   }
 
   /** @param bound cost that a candidate must stay below */
   run(bound: number): Candidate | 'worse' | 'impossible' {
-    const keys = this.keyCost()
     let tightening = 0
     for (let attempt = 0; attempt < MAXIMUM_TIGHTENINGS; attempt++) {
-      const found = this.solve(tightening, bound - keys)
+      const found = this.solve(tightening, bound)
       if (found === 'impossible') return found
       if (found === 'costly') return 'worse'
-      const total = found.cost + keys
       if (this.passBytes(found) > this.settings.evaluatorMemory) return 'impossible'
+      const total = found.cost + this.raisedKeyCost(found)
+      if (total >= bound) return 'worse'
       const core = this.core(found)
       const missing = this.missingBits(core)
       if (missing <= 0) return { core, chain: this.chain, total }
@@ -102,13 +130,25 @@ export class Search {
     return 'impossible'
   }
 
-  private keyCost(): number {
-    const { settings, costs, sizes, chain } = this
-    const rotations = new Set(
-      this.packings.flatMap((packing, layer) => (packing.kind === 'diagonals' ? packing.rotations(factorsOf(settings, layer).input) : []))
-    )
-    const each = costs.switchingKey(chain.primes, settings.parties) + costs.transfer(settings.parties * sizes.keyShare())
-    return settings.costModel.preparation * (rotations.size + 2) * each
+  /** Cost of the keys that layer `index` is the first to need, when it runs at this level. */
+  private keyCost(index: number, level: number): number {
+    const { rotations, relinearization } = this.firstKeyUses[index]!
+    const { keys, settings } = this
+    return settings.costModel.preparation * (rotations.length * keys.galois(level) + (relinearization ? keys.relinearization(level) : 0))
+  }
+
+  /** What keys cost beyond `keyCost`: after a refresh a layer may run at a higher level than the first one that needs the same key. */
+  private raisedKeyCost({ steps }: Schedule): number {
+    const { keys, keyUses, firstKeyUses, settings } = this
+    let sum = 0
+    for (const [layer, first] of firstKeyUses.entries()) {
+      const { level } = steps[layer]!
+      const highest = (uses: (use: KeyUse) => boolean): number =>
+        Math.max(...steps.filter((_, index) => uses(keyUses[index]!)).map(step => step.level))
+      for (const rotation of first.rotations) sum += keys.galois(highest(use => use.rotations.includes(rotation))) - keys.galois(level)
+      if (first.relinearization) sum += keys.relinearization(highest(use => use.relinearization)) - keys.relinearization(level)
+    }
+    return settings.costModel.preparation * sum
   }
 
   /** Largest relative error per coefficient, log2, at the logits. */
@@ -211,7 +251,7 @@ export class Search {
     if (factors.weights === 'encrypted') {
       weights += weightCount(packing) * costs.model.preparation * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
     }
-    return weights + this.batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
+    return weights + this.keyCost(index, level) + this.batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
   }
 
   /** The plan's core, with exact scales. */

@@ -162,9 +162,9 @@ export class OperationCosts {
     return this.model.roundTrip + this.transfer(bytes) + count * (parties + 1) * share
   }
 
-  /** Seconds in which `parties` make one key-switching key with digits over `primes` primes and one special prime. */
-  switchingKey(primes: number, parties: number): number {
-    return parties * primes * (primes + 1) * KEY_SHARE_TRANSFORMS * this.model.ringTransform * this.transformation
+  /** Seconds in which `parties` make shares of one polynomial per digit, for a key-switching key of this level with one special prime. */
+  switchingKey(level: number, parties: number): number {
+    return parties * (level + 1) * (level + 2) * KEY_SHARE_TRANSFORMS * this.model.ringTransform * this.transformation
   }
 }
 
@@ -189,10 +189,9 @@ export class Sizes {
     return 2 * this.polynomial(level)
   }
 
-  /** One polynomial per digit: what a party sends in one round. */
-  keyShare(): number {
-    const top = this.rows.length - 1
-    return (top + 1) * (this.polynomial(top) + this.special)
+  /** One polynomial per digit of a key for this level: a share of a Galois key. */
+  keyShare(level: number): number {
+    return (level + 1) * (this.polynomial(level) + this.special)
   }
 
   /** c1 to every party, one share of both polynomials back from each. */

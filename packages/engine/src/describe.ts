@@ -25,7 +25,7 @@ export function describePlan(plan: Plan): string {
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
     `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
-    `keys       ${plan.rotations.length} rotations (${plan.rotations.join(', ') || 'none'}) and relinearisation, ${megabytes(costs.bytes.keysPerParty)} per party`,
+    `keys       ${describeKeys(plan)}, ${megabytes(costs.bytes.keysPerParty)} per party`,
     plan.operands.weights === 'clear'
       ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`
       : `weights    ${plan.weights.count} ciphertexts, ${megabytes(costs.bytes.model)}`,
@@ -33,6 +33,14 @@ export function describePlan(plan: Plan): string {
     `seconds    (${costs.model}) evaluation ${seconds(costs.seconds.evaluation)} of which refresh ${seconds(costs.seconds.refresh)}, data ${seconds(costs.seconds.dataEncryption)}, model ${seconds(costs.seconds.modelEncryption)}, keys ${seconds(costs.seconds.keys)}`
   )
   return lines.join('\n')
+}
+
+function describeKeys({ galoisKeys, relinearizationLevel }: Plan): string {
+  const counts = new Map<number, number>()
+  for (const { level } of galoisKeys) counts.set(level, (counts.get(level) ?? 0) + 1)
+  const levels = [...counts].sort(([a], [b]) => b - a).map(([level, count]) => `${count} at level ${level}`)
+  const galois = `${galoisKeys.length} Galois keys${levels.length > 0 ? ` (${levels.join(', ')})` : ''}`
+  return `${galois}, ${relinearizationLevel === null ? 'no relinearisation' : `relinearisation at level ${relinearizationLevel}`}`
 }
 
 function describeStep(step: CompiledStep): string {

@@ -55,7 +55,7 @@ export { InputPacker, packInput, packInputs, packScalar, packWeight, unpackOutpu
 export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'
 export { type TapArrangement, TapsPacking } from './packing/taps.js'
-export { type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan.js'
+export { type GaloisKeyNeed, type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan.js'
 export { PRECISION_TARGET, parsePlan } from './plan-derivation.js'
 export type { PlanOptions } from './plan-options.js'
 export { plan } from './planner.js'

@@ -1,6 +1,7 @@
 /** From the core of a plan to the whole of it, and back: derivation, and strict parsing of plans that others have made. */
 import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
+import { KeyCosts } from './key-costs.js'
 import { walkNoise } from './noise-walk.js'
 import { factorsOf, switchShares } from './operands.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
@@ -43,7 +44,7 @@ export function parsePlan(json: unknown, options: CompileOptions = {}): Plan {
   const core = coreOf(plan)
   const program = compile(core, options)
   const derived = derive(core, program, KERNEL_COSTS)
-  for (const field of ['model', 'batchBlocks', 'rotations', 'inputs', 'weights', 'refreshes'] as const) {
+  for (const field of ['model', 'batchBlocks', 'galoisKeys', 'relinearizationLevel', 'inputs', 'weights', 'refreshes'] as const) {
     if (JSON.stringify(plan[field]) !== JSON.stringify(derived[field])) throw new InvalidPlanError(field, 'is not what the steps imply')
   }
   const { noise, ...output } = plan.output
@@ -89,7 +90,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     floodingBits: core.floodingBits,
     maximumDecryptions: core.maximumDecryptions,
     parameters: core.parameters,
-    rotations: [...program.rotations],
+    galoisKeys: [...program.galoisKeys],
+    relinearizationLevel: program.relinearizationLevel,
     inputs,
     weights: core.operands.weights === 'clear' ? { count: 0, items: [] } : { count: program.weights.length, items: [...program.weights] },
     steps: core.steps,
@@ -149,7 +151,7 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
     }
     memory = Math.max(memory, core.batchBlocksPerPass * heldVectors(packing) * 2 * (level + 1) * 8 * parameters.N)
   }
-  const keys = program.rotations.length + 2
+  const keys = new KeyCosts(costs, sizes, parties)
   return {
     model: model.name,
     seconds: {
@@ -158,12 +160,12 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
       steps: seconds,
       dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
       modelEncryption: encryption,
-      keys: keys * (costs.switchingKey(top + 1, parties) + costs.transfer(parties * sizes.keyShare()))
+      keys: keys.seconds(program.galoisKeys, program.relinearizationLevel)
     },
     bytes: {
       input: clearData ? 0 : inputs * sizes.ciphertext(core.inputLevel),
       model: modelBytes,
-      keysPerParty: keys * sizes.keyShare(),
+      keysPerParty: keys.bytesPerParty(program.galoisKeys, program.relinearizationLevel),
       refreshesPerParty: refreshBytes,
       evaluatorMemory: memory
     }

@@ -1,5 +1,5 @@
 /**
- * A plan: everything the parties agree on before they compute. It is plain JSON. What can be derived from the rest (counts, descriptors, rotations, output) is in it
+ * A plan: everything the parties agree on before they compute. It is plain JSON. What can be derived from the rest (counts, descriptors, keys, output) is in it
  * for whoever reads it, and is derived again and compared when a plan from another party is parsed.
  */
 import type { ParametersJson } from '@slytherin/ckks'
@@ -91,8 +91,10 @@ export const planSchema = z.strictObject({
   floodingBits: z.number().min(1).max(256),
   maximumDecryptions: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
   parameters: parametersSchema,
-  /** slot rotations that need a Galois key, ascending */
-  rotations: z.array(positiveCount).max(4096),
+  /** Galois keys, ascending by element: each for the highest level at which a step uses it, and so for all below */
+  galoisKeys: z.array(z.strictObject({ element: positiveCount, level })).max(4096),
+  /** highest level at which a step relinearises; null when no two ciphertexts are multiplied, and no such key is made */
+  relinearizationLevel: level.nullable(),
   /** input ciphertexts per batch block */
   inputs: z.strictObject({ count: positiveCount, level, scale, magnitude }),
   /** weights in order of use */
@@ -131,6 +133,8 @@ export type TapsStep = Extract<PlanStep, { kind: 'taps' }>
 export type DiagonalsStep = Extract<PlanStep, { kind: 'diagonals' }>
 export type SquareStep = Extract<PlanStep, { kind: 'square' }>
 export type RefreshStep = Extract<PlanStep, { kind: 'refresh' }>
+/** A Galois key that a plan needs. */
+export type GaloisKeyNeed = Plan['galoisKeys'][number]
 export type WeightDescriptor = Plan['weights']['items'][number]
 
 /** What a plan is derived from. */

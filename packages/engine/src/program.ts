@@ -2,16 +2,16 @@
  * A plan compiled: parameters, packing and exact scales of every step, order of the weights. Compiling checks every rule that a plan must keep, so that a plan from
  * another party is as good as one's own.
  */
-import { EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
+import { EvaluationRules, galoisElementOf, NoiseModel, Parameters } from '@slytherin/ckks'
 import type { AffineArchitecture } from './architecture.js'
 import { parseArchitecture } from './architecture.js'
 import { InvalidPlanError } from './errors.js'
-import { factorsOf, type Operands, refreshShares } from './operands.js'
+import { bothEncrypted, factorsOf, type Operands, refreshShares } from './operands.js'
 import { patternOf } from './operations.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './packing/layout.js'
 import { TapsPacking } from './packing/taps.js'
-import type { DiagonalsStep, PlanCore, PlanStep, RefreshStep, SquareStep, TapsStep, WeightDescriptor } from './plan.js'
+import type { DiagonalsStep, GaloisKeyNeed, PlanCore, PlanStep, RefreshStep, SquareStep, TapsStep, WeightDescriptor } from './plan.js'
 import { minimumRefreshLevel } from './refresh-level.js'
 
 interface Common {
@@ -66,8 +66,10 @@ export interface Program {
   /** what each position of input `index` of a batch block holds */
   inputFeatures(index: number): Int32Array
   readonly weights: readonly WeightDescriptor[]
-  /** slots, ascending */
-  readonly rotations: readonly number[]
+  /** ascending by element, each with the highest level at which a step uses it */
+  readonly galoisKeys: readonly GaloisKeyNeed[]
+  /** highest level at which a step relinearises; null when none does */
+  readonly relinearizationLevel: number | null
   readonly output: { readonly layout: Layout; readonly level: number; readonly scale: number; readonly magnitude: number }
 }
 
@@ -100,7 +102,9 @@ class Compiler {
   private readonly width: number
   private readonly steps: CompiledStep[] = []
   private readonly weights: WeightDescriptor[] = []
-  private readonly rotations = new Set<number>()
+  /** level by Galois element */
+  private readonly galoisLevels = new Map<number, number>()
+  private relinearizationLevel: number | null = null
   private layout: Layout | undefined
   /** rows and diagonals that the next layer must use, when the layout was made for it */
   private chunk: { readonly rows: number; readonly diagonals: number } | undefined
@@ -145,7 +149,8 @@ class Compiler {
       steps: this.steps,
       ...inputsOf(first, architecture, this.width, core.operands),
       weights: this.weights,
-      rotations: [...this.rotations].sort((a, b) => a - b),
+      galoisKeys: [...this.galoisLevels].map(([element, level]) => ({ element, level })).sort((a, b) => a.element - b.element),
+      relinearizationLevel: this.relinearizationLevel,
       output: { layout: this.layout!, level: this.level, scale: this.scale, magnitude: this.magnitude }
     }
   }
@@ -167,6 +172,7 @@ class Compiler {
       this.layout ??= sequentialLayout(layer.features, this.width)
       const blocks = this.layout.blocks.length
       this.advance(path, step, this.scale * this.scale)
+      this.needRelinearization(step.level)
       return { ...before, kind: 'square', step, blocksIn: blocks, blocksOut: blocks }
     }
     if (layer.kind !== 'affine') throw new InvalidPlanError(path, `${step.kind} for the ${layer.kind} layer '${layer.name}'`)
@@ -181,7 +187,7 @@ class Compiler {
     const packing = this.diagonalsPacking(step, layer, path)
     this.affine(step, layer, path, packing.items)
     for (const rotation of packing.rotations(factorsOf(this.core.operands, step.layer).input))
-      this.rotations.add(rotation * this.core.batchBlock)
+      this.needRotation(rotation * this.core.batchBlock, step.level)
     this.layout = packing.output
     this.chunk = undefined
     return {
@@ -194,6 +200,17 @@ class Compiler {
       blocksIn: packing.inputBlocks,
       blocksOut: packing.outputBlocks
     }
+  }
+
+  /** Rotates ciphertexts of this level. */
+  private needRotation(slots: number, level: number): void {
+    const element = galoisElementOf(slots, this.parameters.N)
+    this.galoisLevels.set(element, Math.max(level, this.galoisLevels.get(element) ?? 0))
+  }
+
+  /** Relinearises products of this level. */
+  private needRelinearization(level: number): void {
+    this.relinearizationLevel = Math.max(level, this.relinearizationLevel ?? 0)
   }
 
   private tapsPacking(step: TapsStep, layer: AffineArchitecture, path: string): TapsPacking {
@@ -237,6 +254,7 @@ class Compiler {
     this.advance(path, step, this.scale * step.weightScale)
     this.checkEncodable(`${path}.weightScale`, step.weightScale, layer.weightMagnitude)
     this.checkEncodable(`${path}.scale`, this.scale, layer.biasMagnitude)
+    if (bothEncrypted(factorsOf(this.core.operands, step.layer))) this.needRelinearization(step.level)
     const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
     const bias = { layer: step.layer, level: this.level, scale: this.scale, magnitude: layer.biasMagnitude }
     for (const item of items) this.weights.push(item.kind === 'bias' ? bias : weight)

@@ -7,6 +7,7 @@ import {
   type CiphertextMetadata,
   combineNoise,
   conjugationElement,
+  demandKey,
   EmptySumError,
   type EncodeOptions,
   type EvaluationKeys,
@@ -16,7 +17,6 @@ import {
   type EvaluatorPair,
   type EvaluatorPlaintext,
   galoisElementOf,
-  MissingKeyError,
   NoiseModel,
   type Parameters,
   type SlotValues
@@ -109,8 +109,10 @@ class SimulatedPlaintext implements EvaluatorPlaintext {
 export interface SimulatorOptions {
   /** key holders, for the noise model (default 1) */
   readonly parties?: number
-  /** rotations that have a key; all of them when left out */
-  readonly rotations?: Iterable<number>
+  /** Galois keys that there are; all, for every level, when left out */
+  readonly galoisKeys?: Iterable<{ readonly element: number; readonly level: number }>
+  /** level of the relinearisation key, null for none; every level when left out */
+  readonly relinearizationLevel?: number | null
 }
 
 type Operand = EvaluatorCiphertext | EvaluatorPlaintext
@@ -123,7 +125,8 @@ export class SimulatorEvaluator implements Evaluator {
   #live = 0
   private readonly rules: EvaluationRules
   private readonly noise: NoiseModel
-  private galoisElements: ReadonlySet<number> | undefined
+  private galoisKeys: ReadonlyMap<number, { readonly level: number }> | undefined
+  private relinearizationKey: { readonly level: number } | undefined
 
   constructor(
     readonly parameters: Parameters,
@@ -132,7 +135,9 @@ export class SimulatorEvaluator implements Evaluator {
     this.slots = parameters.slots
     this.noise = new NoiseModel(parameters, options.parties ?? 1)
     this.rules = new EvaluationRules(parameters, this.noise, 'positive')
-    if (options.rotations) this.galoisElements = new Set([...options.rotations].map(steps => galoisElementOf(steps, parameters.N)))
+    if (options.galoisKeys) this.galoisKeys = new Map([...options.galoisKeys].map(key => [key.element, key]))
+    const { relinearizationLevel: level = parameters.maxLevel } = options
+    this.relinearizationKey = level === null ? undefined : { level }
   }
 
   /** Ciphertexts made and not yet disposed. */
@@ -155,7 +160,8 @@ export class SimulatorEvaluator implements Evaluator {
   }
 
   setKeys(keys: EvaluationKeys): void {
-    this.galoisElements = new Set(keys.galoisKeys.keys())
+    this.galoisKeys = new Map([...keys.galoisKeys].map(([element, { level }]) => [element, { level }]))
+    this.relinearizationKey = keys.relinearizationKey && { level: keys.relinearizationKey.level }
   }
 
   load(_ciphertext: Ciphertext): EvaluatorCiphertext {
@@ -256,7 +262,9 @@ export class SimulatorEvaluator implements Evaluator {
   }
 
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
-    return this.make('relinearize', slotsOf(a), this.rules.relinearize(a, undefined))
+    const metadata = this.rules.relinearize(a, undefined)
+    demandKey('relinearize', null, this.relinearizationKey, a.level)
+    return this.make('relinearize', slotsOf(a), metadata)
   }
 
   rescale(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -269,7 +277,7 @@ export class SimulatorEvaluator implements Evaluator {
 
   rotate(a: EvaluatorCiphertext, steps: number): EvaluatorCiphertext {
     const element = galoisElementOf(steps, this.parameters.N)
-    this.demandKey('rotate', element)
+    this.demandGaloisKey('rotate', element, a.level)
     const shift = ((steps % this.slots) + this.slots) % this.slots
     const { real, imaginary } = slotsOf(a)
     const turn = (values: Float64Array): Float64Array => {
@@ -287,7 +295,7 @@ export class SimulatorEvaluator implements Evaluator {
   }
 
   conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext {
-    this.demandKey('conjugate', conjugationElement(this.parameters.N))
+    this.demandGaloisKey('conjugate', conjugationElement(this.parameters.N), a.level)
     const { real, imaginary } = slotsOf(a)
     const slots = imaginary ? { real, imaginary: imaginary.map(value => -value) } : { real }
     return this.make('conjugate', slots, this.rules.automorphism('conjugate', a, undefined))
@@ -326,7 +334,8 @@ export class SimulatorEvaluator implements Evaluator {
   }
 
   dispose(): void {
-    this.galoisElements = new Set()
+    this.galoisKeys = new Map()
+    this.relinearizationKey = undefined
   }
 
   [Symbol.dispose](): void {
@@ -347,8 +356,8 @@ export class SimulatorEvaluator implements Evaluator {
     this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1)
   }
 
-  private demandKey(operation: string, element: number): void {
-    if (element !== 1 && this.galoisElements && !this.galoisElements.has(element)) throw new MissingKeyError(operation, element)
+  private demandGaloisKey(operation: string, element: number, level: number): void {
+    if (element !== 1 && this.galoisKeys) demandKey(operation, element, this.galoisKeys.get(element), level)
   }
 
   private copyIn(values: SlotValues): { slots: Slots; largest: number } {

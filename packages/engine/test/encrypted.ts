@@ -5,7 +5,6 @@ import {
   Encryptor,
   type Evaluator,
   type EvaluatorCiphertext,
-  galoisElementOf,
   KernelEvaluator,
   KeyGenerator,
   type KeySwitchKey,
@@ -52,12 +51,12 @@ export async function runEncrypted(
   const generator = new KeyGenerator(context)
   const publicKey = generator.publicKey(secret, seed('public'))
   const galoisKeys = new Map<number, KeySwitchKey>()
-  for (const rotation of plan.rotations) {
-    const element = galoisElementOf(rotation, parameters.N)
-    galoisKeys.set(element, generator.galoisKey(secret, element))
-  }
+  for (const { element, level } of plan.galoisKeys) galoisKeys.set(element, generator.galoisKey(secret, element, { level }))
+  const { relinearizationLevel } = plan
+  const relinearizationKey =
+    relinearizationLevel === null ? undefined : generator.relinearizationKey(secret, { level: relinearizationLevel })
   const evaluator: Evaluator = kind === 'seal' ? await SealEvaluator.create(context) : new KernelEvaluator(context)
-  evaluator.setKeys({ relinearizationKey: generator.relinearizationKey(secret), galoisKeys })
+  evaluator.setKeys({ relinearizationKey, galoisKeys })
   const encryptor = new Encryptor(context, publicKey)
   const decryptor = new Decryptor(context, secret)
   const encrypt = (values: Float64Array, options: { level: number; scale: number }): EvaluatorCiphertext => {

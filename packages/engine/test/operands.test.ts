@@ -66,7 +66,7 @@ describe('batch in slots', () => {
 
   test('a batch as large as the ring: one feature to a ciphertext, no rotations, layers as linear combinations', async () => {
     expect(made.batchBlock).toBe(256)
-    expect(made.rotations).toEqual([])
+    expect(made.galoisKeys).toEqual([])
     expect(made.inputs.count).toBe(25)
     using clear = new ClearWeights(made, network, simulatorFor(made))
     const { logits, outputs, evaluator } = await simulate(made, network, samples, { scalars: clear.scalar })

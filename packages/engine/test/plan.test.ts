@@ -100,7 +100,8 @@ describe('plans', () => {
       "convolution 'conv1'",
       'refresh of',
       "dense 'fc1' 100×845",
-      'rotations',
+      'Galois keys',
+      'relinearisation at level',
       'worst logit error'
     ]) {
       expect(text).toContain(word)
@@ -124,7 +125,12 @@ describe('parsing plans of other parties', () => {
     ['fewer weights', p => p.weights.items.pop(), /weights/],
     ['a weight at another level', p => Object.assign(p.weights.items[5]!, { level: 0 }), /weights/],
     ['a larger weight bound', p => Object.assign(p.weights.items[5]!, { magnitude: 1e6 }), /weights/],
-    ['a missing rotation', p => p.rotations.pop(), /rotations/],
+    ['a missing Galois key', p => p.galoisKeys.pop(), /galoisKeys/],
+    ['a Galois key for a lower level', p => Object.assign(p.galoisKeys[0]!, { level: p.galoisKeys[0]!.level - 1 }), /galoisKeys/],
+    ['a Galois key for a higher level', p => Object.assign(p.galoisKeys[0]!, { level: p.galoisKeys[0]!.level + 1 }), /galoisKeys/],
+    ['a Galois key for every level', p => Object.assign(p.galoisKeys[0]!, { level: 64 }), /galoisKeys\.0\.level/],
+    ['a relinearisation key for a lower level', p => Object.assign(p, { relinearizationLevel: 0 }), /relinearizationLevel/],
+    ['no relinearisation key', p => Object.assign(p, { relinearizationLevel: null }), /relinearizationLevel/],
     ['another input scale', p => Object.assign(p.inputs, { scale: p.inputs.scale * 1.01 }), /scale/],
     ['another scale after a step', p => Object.assign(p.steps[0]!, { scale: p.steps[0]!.scale * 1.01 }), /steps\.0\.scale/],
     ['a lower refresh level', p => Object.assign(p.steps.find(step => step.kind === 'refresh')!, { level: 1 }), /masks/],

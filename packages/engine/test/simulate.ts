@@ -35,7 +35,8 @@ function rangesOf(network: Network, name: string, largestLogit: number, input: n
 
 export function simulatorFor(plan: Plan): SimulatorEvaluator {
   const parameters = Parameters.fromJSON(plan.parameters, { allowInsecure: true })
-  return new SimulatorEvaluator(parameters, { parties: plan.parties, rotations: plan.rotations })
+  const { parties, galoisKeys, relinearizationLevel } = plan
+  return new SimulatorEvaluator(parameters, { parties, galoisKeys, relinearizationLevel })
 }
 
 /** Gives ciphertexts of the same slots at the top level. */

@@ -1,5 +1,5 @@
 /** What the protocol reads of the engine's plan: how many messages of which kind a session will carry, and which keys it needs. */
-import { galoisElementOf, Parameters, type ParametersJson } from '@slytherin/ckks'
+import { Parameters, type ParametersJson } from '@slytherin/ckks'
 import { type Architecture, type Plan, parsePlan as parseEnginePlan, type StepReport } from '@slytherin/engine'
 
 export type { Architecture, Plan, StepReport }
@@ -20,10 +20,7 @@ export function checkParameters(parameters: ParametersJson, options: { allowInse
 
 /** Galois elements of the keys that a plan needs, ascending. */
 export function galoisElements(plan: Plan): number[] {
-  const N = 2 ** plan.parameters.logN
-  const elements = new Set(plan.rotations.map(rotation => galoisElementOf(rotation, N)))
-  elements.delete(1)
-  return [...elements].sort((a, b) => a - b)
+  return plan.galoisKeys.map(({ element }) => element)
 }
 
 /** Ciphertexts of one query's input; none where the data are clear at the evaluator. */

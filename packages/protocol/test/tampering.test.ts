@@ -38,7 +38,7 @@ describe('what an active coordinator (or the network) cannot do', () => {
   it('show a plan that contradicts itself', async () => {
     const { parties, error } = await altered('propose', 'holderB', ({ descriptor }) => {
       const text = new TextDecoder().decode(descriptor)
-      return { descriptor: bytes(text.replace(/"rotations":\[4,/, '"rotations":[')) }
+      return { descriptor: bytes(text.replace(/"galoisKeys":\[\{[^}]*\},/, '"galoisKeys":[')) }
     })
     expect(error).toMatchObject({ code: 'session-aborted', culprit: 'holderB' })
     expect(refusedAt(parties, 'holderB')).toMatchObject({ code: 'malformed-message', field: 'descriptor.plan' })

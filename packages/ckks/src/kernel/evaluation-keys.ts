@@ -11,9 +11,10 @@ import {
   type VaultedPolynomial
 } from '@slytherin/ring'
 import type { Context } from '../context.js'
-import { ForeignOperandError, KeyMismatchError, MissingKeyError } from '../errors.js'
+import { ForeignOperandError, KeyMismatchError } from '../errors.js'
 import type { EvaluationKeys } from '../evaluator.js'
 import { checkGaloisElement } from '../galois.js'
+import { demandKey } from '../key-demand.js'
 import type { KeySwitchKey } from '../keys.js'
 import { blankLike, into } from './memory.js'
 
@@ -101,15 +102,12 @@ export class StoredKeys implements Disposable {
 
   /** @throws MissingKeyError, KeyMismatchError when the key is for lower levels only */
   relinearization(operation: string, level: number): StoredKey {
-    if (this.#relinearization === undefined) throw new MissingKeyError(operation, null)
-    return checkLevel(operation, this.#relinearization, level)
+    return demandKey(operation, null, this.#relinearization, level)
   }
 
   /** The key under σ^-1. @throws MissingKeyError, KeyMismatchError when the key is for lower levels only */
   galois(operation: string, element: number, level: number): StoredKey {
-    const key = this.#galois.get(element)
-    if (key === undefined) throw new MissingKeyError(operation, element)
-    return checkLevel(operation, key, level)
+    return demandKey(operation, element, this.#galois.get(element), level)
   }
 
   /** Runs `body` with the first `count` digits of these keys in the kernel's memory. @throws VaultFullError */
@@ -191,11 +189,6 @@ function convert<From, To>(
   of: (from: From) => To
 ): KeyOf<To> {
   return { digits: key.digits.map(({ b, a }) => ({ b: of(b), a: of(a) })), level: key.level, noise: key.noise }
-}
-
-function checkLevel(operation: string, key: StoredKey, level: number): StoredKey {
-  if (level > key.level) throw new KeyMismatchError(operation, 'level', level, key.level)
-  return key
 }
 
 /** g^-1 mod 2N. The group of odd residues modulo 2N has exponent N / 2. */

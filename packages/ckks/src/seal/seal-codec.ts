@@ -5,7 +5,7 @@
 import { LengthMismatchError, type Polynomial, ResidueRangeError } from '@slytherin/ring'
 import { Ciphertext } from '../ciphertext.js'
 import type { Context } from '../context.js'
-import { ForeignOperandError, KeyMismatchError, MalformedSealObjectError } from '../errors.js'
+import { ForeignOperandError, MalformedSealObjectError } from '../errors.js'
 import { checkGaloisElement } from '../galois.js'
 import { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from '../keys.js'
 import { Plaintext } from '../plaintext.js'
@@ -91,9 +91,9 @@ export class SealCodec {
     return SecretKey.fromPolynomial(this.decode(words, this.context.parameters.keyIndices()))
   }
 
-  /** A RelinKeys object. @throws KeyMismatchError unless the key is for the top level */
+  /** A RelinKeys object. SEAL's keys have no level: what a key for a lower one lacks is zero, see `keyDigits`. @throws KeyMismatchError */
   relinearizationKeyBytes(key: KeySwitchKey): Uint8Array {
-    return writeKeySwitchKeys(this.seal.keyParmsId, 0, this.digitFields('relinearization key', key))
+    return writeKeySwitchKeys(this.seal.keyParmsId, 0, this.keyDigits('relinearization key', key))
   }
 
   /** @param noise log2 σ of the key's error, the collective one's when absent @throws MalformedSealObjectError */
@@ -107,10 +107,10 @@ export class SealCodec {
     return key
   }
 
-  /** A GaloisKeys object with one key. @throws KeyMismatchError, InvalidGaloisElementError */
+  /** A GaloisKeys object with one key; one for a lower level as for `relinearizationKeyBytes`. @throws KeyMismatchError, InvalidGaloisElementError */
   galoisKeyBytes(key: KeySwitchKey, galoisElement: number): Uint8Array {
     checkGaloisElement(galoisElement, this.context.parameters.N)
-    return writeKeySwitchKeys(this.seal.keyParmsId, (galoisElement - 1) / 2, this.digitFields('galois key', key))
+    return writeKeySwitchKeys(this.seal.keyParmsId, (galoisElement - 1) / 2, this.keyDigits('galois key', key))
   }
 
   /** Every key of a GaloisKeys object by Galois element. @throws MalformedSealObjectError */
@@ -147,11 +147,35 @@ export class SealCodec {
     return result
   }
 
-  private digitFields(what: string, key: KeySwitchKey): SealCiphertextFields[] {
-    const { maxLevel } = this.context.parameters
-    if (key.level !== maxLevel) throw new KeyMismatchError(what, 'level', maxLevel, key.level)
-    key.check(this.context, what, maxLevel)
-    return key.digits.map(({ b, a }) => this.keyFields(b, a))
+  /**
+   * SEAL demands every digit over every modulus, but to switch a ciphertext of level l it reads digits 0..l and of those the rows of q_0..q_l and of the special prime:
+   * just what a key for level l has. The rest is written as zeros. SEAL would not notice that it switches with zeros at a higher level (the result would be another
+   * message), so whoever hands the bytes on has to keep to the key's level, as `SealEvaluator` does.
+   */
+  private keyDigits(what: string, key: KeySwitchKey): SealCiphertextFields[] {
+    const { parameters } = this.context
+    const { maxLevel, N } = parameters
+    parameters.checkLevel(what, key.level)
+    key.check(this.context, what, key.level)
+    const moduli = parameters.keyIndices().length
+    const fields = (components: readonly Uint8Array[]) => ({ parmsId: this.seal.keyParmsId, N, moduli, scale: 1, components })
+    const digits = key.digits.map(({ b, a }) => fields([this.keyWords(b, key.level), this.keyWords(a, key.level)]))
+    if (key.level === maxLevel) return digits
+    const zeros = new Uint8Array(8 * N * moduli)
+    while (digits.length < parameters.digits(maxLevel)) digits.push(fields([zeros, zeros]))
+    return digits
+  }
+
+  /** Rows of every modulus, zero between the primes of the level and the special prime. */
+  private keyWords(polynomial: Polynomial, level: number): Uint8Array {
+    const { parameters } = this.context
+    const words = this.words(polynomial, parameters.keyIndices(level).length)
+    if (level === parameters.maxLevel) return words
+    const row = 8 * parameters.N
+    const padded = new Uint8Array(row * parameters.keyIndices().length)
+    padded.set(words.subarray(0, row * (level + 1)))
+    padded.set(words.subarray(row * (level + 1)), row * (parameters.maxLevel + 1))
+    return padded
   }
 
   private keyFields(b: Polynomial, a: Polynomial): SealCiphertextFields {

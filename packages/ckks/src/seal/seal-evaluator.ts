@@ -9,11 +9,12 @@ import { DisposedError } from '@slytherin/ring'
 import type { Ciphertext, CiphertextMetadata } from '../ciphertext.js'
 import type { Context } from '../context.js'
 import type { EncodeOptions, SlotValues } from '../encoder.js'
-import { EmptySumError, ForeignOperandError, MissingKeyError } from '../errors.js'
+import { EmptySumError, ForeignOperandError } from '../errors.js'
 import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
 import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import { monomialCoefficients } from '../kernel/monomials.js'
+import { demandKey } from '../key-demand.js'
 import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
 import { Plaintext } from '../plaintext.js'
@@ -29,6 +30,8 @@ type GaloisKeysObject = InstanceType<SealModule['GaloisKeys']>
 
 interface LoadedKey<T extends { delete(): void }> {
   handle: SealHandle<T>
+  /** The highest level at which it works: SEAL itself would go on and switch with zeros. */
+  level: number
   noise: number | undefined
 }
 
@@ -262,8 +265,7 @@ export class SealEvaluator implements Evaluator {
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
     const own = this.ciphertext('relinearize', a)
     if (own.degree === 1) return this.copy(own)
-    const key = this.relinearizationKey
-    if (key === undefined) throw new MissingKeyError('relinearize', null)
+    const key = demandKey('relinearize', null, this.relinearizationKey, own.level)
     const state = this.rules.relinearize(own, key.noise)
     return this.result('relinearize', state, (out, seal) => seal.relinearize(own.handle.object, key.handle.object, out))
   }
@@ -342,8 +344,7 @@ export class SealEvaluator implements Evaluator {
   private automorphism(operation: string, a: EvaluatorCiphertext, element: number): EvaluatorCiphertext {
     const own = this.ciphertext(operation, a)
     if (element === 1) return this.copy(own)
-    const key = this.galoisKeys.get(element)
-    if (key === undefined) throw new MissingKeyError(operation, element)
+    const key = demandKey(operation, element, this.galoisKeys.get(element), own.level)
     const state = this.rules.automorphism(operation, own, key.noise)
     return this.result(operation, state, (out, seal) => seal.applyGalois(own.handle.object, element, key.handle.object, out))
   }
@@ -419,7 +420,7 @@ export class SealEvaluator implements Evaluator {
       handle.dispose()
       throw error
     }
-    return { handle, noise: key.noise }
+    return { handle, level: key.level, noise: key.noise }
   }
 
   private releaseKeys(): void {
