@@ -8,71 +8,11 @@
  *   hoisted      2·(R+2) transforms, 2·R·(R+1) passes of the key, after one decomposition of R·(R+1) + R transforms
  *   rescale      2·R passes of the rescaling
  *   multiply     4·R products (ciphertexts), 2·R (plaintext)
- *
- * The constants of `seal` and `kernel` were measured on two cores of an AMD Zen 4 under Node 24, one thread.
  */
+import type { CostModel } from './cost-model.js'
 
-export interface CostModel {
-  readonly name: string
-  /** seconds per transform of one residue in the evaluator */
-  readonly transform: number
-  /** seconds per residue of a product that is added to a sum */
-  readonly product: number
-  /** seconds per residue of a product with a key-switching key */
-  readonly keyProduct: number
-  /** seconds per residue of a rescaling, transforms included */
-  readonly rescaling: number
-  /** whether rotateMany shares one decomposition */
-  readonly hoisting: boolean
-  /** whether the evaluator is a `LinearCombiner`: with one position to a block, clear weights are numbers and need no encoding */
-  readonly combining: boolean
-  /** seconds per residue to read a stored ciphertext into the evaluator */
-  readonly load: number
-  /** seconds per transform of one residue in the ring kernel, which encrypts and makes shares whatever the evaluator is */
-  readonly ringTransform: number
-  /** bytes per second between parties */
-  readonly bandwidth: number
-  /** seconds that a round between parties takes beside its work */
-  readonly roundTrip: number
-  /**
-   * Weight of one-time work (keys, model encryption and upload) against the evaluation of a query: 1 counts it in full, 0 not at all. A session that answers q
-   * queries wants about 1/q.
-   */
-  readonly preparation: number
-}
-
-const PARTIES = { ringTransform: 54e-6, bandwidth: 150e6, roundTrip: 0.02, preparation: 0.25 } as const
-
-export const SEAL_COSTS: CostModel = {
-  name: 'seal',
-  transform: 345e-6,
-  product: 147e-6,
-  keyProduct: 30e-6,
-  rescaling: 345e-6,
-  hoisting: false,
-  combining: false,
-  load: 180e-6,
-  ...PARTIES
-}
-
-export const KERNEL_COSTS: CostModel = {
-  name: 'kernel',
-  transform: 54e-6,
-  product: 13e-6,
-  keyProduct: 15.5e-6,
-  rescaling: 75e-6,
-  hoisting: true,
-  combining: false,
-  load: 100e-6,
-  ...PARTIES
-}
-
-/** A product with one number, relative to one with a vector. */
-const SCALAR_FACTOR = 0.7
 /** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
-const ENCRYPTION_TRANSFORMS = 14
-/** The canonical embedding and rounding of one vector, whatever its level. */
-const ENCODING_TRANSFORMS = 10
+export const ENCRYPTION_TRANSFORMS = 14
 /** One share of a key-switching key, per residue of it. */
 const KEY_SHARE_TRANSFORMS = 10
 /** One share of a refresh, per residue of it. */
@@ -109,7 +49,7 @@ export class OperationCosts {
 
   /** sum += number · ciphertext */
   multiplyScalar(level: number): number {
-    return SCALAR_FACTOR * this.multiplyPlain(level)
+    return 2 * (level + 1) * this.model.scalarProduct * this.pass
   }
 
   private decomposition(level: number): number {
@@ -149,7 +89,7 @@ export class OperationCosts {
 
   /** Encoding one clear vector. */
   encoding(level: number): number {
-    return (ENCODING_TRANSFORMS + level + 1) * this.model.ringTransform * this.transformation
+    return (this.model.embedding + (level + 1) * this.model.transform) * this.transformation
   }
 
   transfer(bytes: number): number {

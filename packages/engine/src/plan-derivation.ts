@@ -1,5 +1,6 @@
 /** From the core of a plan to the whole of it, and back: derivation, and strict parsing of plans that others have made. */
-import { type CostModel, KERNEL_COSTS, OperationCosts, Sizes } from './cost.js'
+import { OperationCosts, Sizes } from './cost.js'
+import { type CostModel, KERNEL_COSTS } from './cost-model.js'
 import { InvalidPlanError } from './errors.js'
 import { KeyCosts } from './key-costs.js'
 import { walkNoise } from './noise-walk.js'

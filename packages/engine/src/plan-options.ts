@@ -1,5 +1,5 @@
 /** What a planner may be asked. */
-import { type CostModel, KERNEL_COSTS } from './cost.js'
+import { type CostModel, KERNEL_COSTS } from './cost-model.js'
 import { InvalidInputError } from './errors.js'
 import type { OperandKind } from './operands.js'
 import { PRECISION_TARGET } from './plan-derivation.js'

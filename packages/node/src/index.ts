@@ -11,6 +11,7 @@ export {
   type SamplesConfiguration
 } from './configuration/schema.js'
 export { editDistance, suggest } from './configuration/suggest.js'
+export { type Measurable, machineCosts, referenceCosts } from './costs.js'
 export { readIdx, readNpy, type SampleArray } from './data/array-file.js'
 export { DataFileError } from './data/errors.js'
 export { loadSamples, SampleFile } from './data/samples.js'
@@ -38,6 +39,7 @@ export { type FailureCodec, Libp2pTransport, type NetworkNotice, type TransportO
 export { Party, type PartyInit } from './party.js'
 export { type PlanModelOptions, planModel } from './planning.js'
 export { writeAtomically } from './storage/atomic-file.js'
+export { type CostBasis, costBasis, readCosts, readMeasuredCosts, userCostFile, writeCosts } from './storage/cost-file.js'
 export * from './storage/errors.js'
 export { createIdentity, type Identity, openIdentity, peekPeer, signerOf } from './storage/identity.js'
 export { createKeyFile, KeyMaterial, type KeySource, loadKeyMaterial } from './storage/key-source.js'

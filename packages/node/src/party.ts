@@ -90,6 +90,7 @@ export class Party {
       const { evaluator, model, calibration, keepParts } = configuration
       const options = {
         evaluator,
+        costs: configuration.costs,
         threads: configuration.threads ?? (roles.includes('evaluator') && evaluator === 'kernel' ? 'auto' : 1),
         state: configuration.state,
         keySource,

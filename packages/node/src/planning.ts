@@ -1,5 +1,5 @@
 /** From an ONNX file to a plan, with the engine. */
-import { architectureOf, fuse, importOnnx, type OperandKind, type Plan, plan, SEAL_COSTS } from '@slytherin/engine'
+import { architectureOf, type CostModel, fuse, importOnnx, type OperandKind, type Plan, plan } from '@slytherin/engine'
 import type { CalibrationConfiguration } from './configuration/schema.js'
 import { readDataFile } from './data/read.js'
 import { rangesOf } from './model/calibration.js'
@@ -15,7 +15,8 @@ export interface PlanModelOptions {
   readonly minimumRefreshes?: number
   readonly floodingBits?: number
   readonly maximumDecryptions?: number
-  readonly evaluator?: 'seal' | 'kernel'
+  /** What operations cost; built-in figures of the kernel when not given. */
+  readonly costModel?: CostModel
 }
 
 /**
@@ -23,13 +24,12 @@ export interface PlanModelOptions {
  * @throws DataFileError, and the engine's errors, which name the node and the remedy
  */
 export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
-  const { calibration, evaluator, ...rest } = options
+  const { calibration, ...rest } = options
   const network = fuse(importOnnx(await readDataFile(path, 'a readable ONNX model')))
   const architecture = architectureOf(network, await rangesOf(network, path, calibration))
   return plan(architecture, {
     data: 'encrypted',
     weights: 'encrypted',
-    ...rest,
-    ...(evaluator === 'seal' ? { costModel: SEAL_COSTS } : {})
+    ...rest
   })
 }

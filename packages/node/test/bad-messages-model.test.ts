@@ -91,7 +91,15 @@ describe('a model with', () => {
   it.each(CASES)('%s: slytherin plan', async (_what, model, expected) => {
     const file = await place(directory, model)
     await writeFile(join(directory, 'samples.npy'), npyOf([[0.5, -0.5, 0.25, 1]]))
-    const { code, out, err } = await slytherin('plan', file, '--images', join(directory, 'samples.npy'), '--count', '1')
+    const { code, out, err } = await slytherin(
+      'plan',
+      file,
+      '--reference-costs',
+      '--images',
+      join(directory, 'samples.npy'),
+      '--count',
+      '1'
+    )
     expect(code).toBe(1)
     expect(out).toBe('')
     for (const pattern of expected) expect(err).toMatch(pattern)
@@ -128,11 +136,11 @@ describe('samples', () => {
   it('of another shape than the model, for its calibration', async () => {
     const file = await place(directory, good)
     await writeFile(join(directory, 'samples.npy'), npyOf([[0.5, -0.5, 0.25]]))
-    const { code, err } = await slytherin('plan', file, '--images', join(directory, 'samples.npy'), '--count', '1')
+    const { code, err } = await slytherin('plan', file, '--reference-costs', '--images', join(directory, 'samples.npy'), '--count', '1')
     expect(code).toBe(1)
     expect(err).toMatch(/expected 4 values, got 3/)
     await writeFile(join(directory, 'samples.npy'), npyOf([[0.5, Number.NaN, 0.25, 1]]))
-    expect(await slytherin('plan', file, '--images', join(directory, 'samples.npy'), '--count', '1')).toMatchObject({
+    expect(await slytherin('plan', file, '--reference-costs', '--images', join(directory, 'samples.npy'), '--count', '1')).toMatchObject({
       code: 1,
       err: expect.stringMatching(/DataFileError: .*samples\.npy.*value 1.*finite/)
     })

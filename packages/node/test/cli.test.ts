@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLogger, runProgram } from '@slytherin/node'
+import { KERNEL_COSTS } from '@slytherin/engine'
+import { costBasis, createLogger, readMeasuredCosts, runProgram, writeCosts } from '@slytherin/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Cohort } from './support/cohort.js'
 
@@ -134,10 +135,10 @@ describe('slytherin plan', () => {
   const model = join(MODELS, 'onnx', 'cryptonet-square.onnx')
 
   it('prints a plan for a model with a manifest, as text and as JSON', async () => {
-    const text = await slytherin('plan', model, '--batch', '64', '--minimum-refreshes', '1')
+    const text = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--minimum-refreshes', '1')
     expect(text).toMatchObject({ code: 0, err: '' })
     expect(text.out).toContain('128-bit security')
-    const json = await slytherin('plan', model, '--batch', '64', '--parties', '5', '--json')
+    const json = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--parties', '5', '--json')
     expect(JSON.parse(json.out)).toMatchObject({ version: 1, parties: 5, batch: 64 })
   })
 
@@ -146,29 +147,70 @@ describe('slytherin plan', () => {
     ['data', { data: 'encrypted', weights: 'clear' }, 1],
     ['model', { data: 'clear', weights: 'encrypted' }, 1]
   ])('plans for scenario %s', async (scenario, operands, parties) => {
-    const { out } = await slytherin('plan', model, '--batch', '4', '--scenario', scenario, '--json')
+    const { out } = await slytherin('plan', model, '--reference-costs', '--batch', '4', '--scenario', scenario, '--json')
     expect(JSON.parse(out)).toMatchObject({ operands, parties })
+  })
+
+  it('counts with measured costs, which it keeps, and with those of a file', async () => {
+    const file = join(directory, 'costs.json')
+    const planned = async (...options: string[]): Promise<{ costs: { model: string } }> => {
+      const { code, out, err } = await slytherin('plan', model, '--batch', '4', '--json', ...options)
+      expect({ code, err }).toEqual({ code: 0, err: '' })
+      return JSON.parse(out) as { costs: { model: string } }
+    }
+    const measured = await planned('--calibrate', '--costs', file)
+    expect(measured.costs.model).toMatch(/^kernel, \d+ threads?, measured [0-9a-f]{8}$/)
+    expect(await planned('--costs', file)).toEqual(measured)
+    expect((await planned('--reference-costs')).costs.model).toBe('kernel')
+    await writeFile(file, '{"basis":{}}')
+    expect(await slytherin('plan', model, '--costs', file)).toMatchObject({ code: 1, err: expect.stringContaining('--calibrate') })
+    expect(await slytherin('plan', model, '--costs', file, '--reference-costs')).toMatchObject({ code: 2 })
+  })
+
+  it('keeps the costs of the user until machine or software change', async () => {
+    const path = join(directory, 'cache', 'costs.json')
+    const basis = costBasis({ evaluator: 'kernel', kernel: 'simd', threads: 2 })
+    expect(await readMeasuredCosts(path, basis)).toBeUndefined()
+    await writeCosts(path, basis, KERNEL_COSTS)
+    expect(await readMeasuredCosts(path, basis)).toEqual(KERNEL_COSTS)
+    for (const other of [{ threads: 1 }, { kernel: 'fallback' }, { node: 'v1' }, { processor: 'abacus' }, { software: '9' }]) {
+      expect(await readMeasuredCosts(path, { ...basis, ...other })).toBeUndefined()
+    }
+    await writeFile(path, 'nonsense')
+    expect(await readMeasuredCosts(path, basis)).toBeUndefined()
   })
 
   it('measures ranges on images', async () => {
     const images = join(MODELS, 'data', 'mnist-t10k-images-idx3-ubyte.gz')
-    const { code, out } = await slytherin('plan', model, '--images', images, '--count', '8', '--scale', String(1 / 255), '--batch', '8')
+    const { code, out } = await slytherin(
+      'plan',
+      model,
+      '--reference-costs',
+      '--images',
+      images,
+      '--count',
+      '8',
+      '--scale',
+      String(1 / 255),
+      '--batch',
+      '8'
+    )
     expect(code).toBe(0)
     expect(out).toContain('batch of 8')
   })
 
   it('says what is wrong with a file', async () => {
-    expect(await slytherin('plan', join(directory, 'none.onnx'), '--manifest', 'x')).toMatchObject({
+    expect(await slytherin('plan', join(directory, 'none.onnx'), '--reference-costs', '--manifest', 'x')).toMatchObject({
       code: 1,
       err: expect.stringContaining('ENOENT')
     })
     const broken = join(directory, 'cryptonet-square.onnx')
     await writeFile(broken, 'not a model')
-    expect(await slytherin('plan', broken, '--manifest', join(MODELS, 'manifest.json'))).toMatchObject({
+    expect(await slytherin('plan', broken, '--reference-costs', '--manifest', join(MODELS, 'manifest.json'))).toMatchObject({
       code: 1,
       err: expect.stringMatching(/Error: .+/)
     })
-    expect(await slytherin('plan', broken)).toMatchObject({ code: 1, err: expect.stringContaining('manifest.json') })
+    expect(await slytherin('plan', broken, '--reference-costs')).toMatchObject({ code: 1, err: expect.stringContaining('manifest.json') })
   })
 })
 

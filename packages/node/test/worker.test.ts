@@ -10,6 +10,7 @@ import { until } from './support/network.js'
 const module = new URL('./support/fake-cryptography.ts', import.meta.url).href
 const options = {
   evaluator: 'seal',
+  costs: 'reference',
   threads: 1,
   state: 'some/alice',
   keySource: { kind: 'environment', name: 'X' },

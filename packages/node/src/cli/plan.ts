@@ -1,10 +1,13 @@
 /** `slytherin plan`: what a model would cost under encryption, before anyone starts a process. */
 import { dirname, join } from 'node:path'
-import { describePlan } from '@slytherin/engine'
+import { type CostModel, describePlan } from '@slytherin/engine'
+import { LocalCryptography } from '@slytherin/protocol'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { CalibrationConfiguration } from '../configuration/schema.js'
+import { machineCosts, referenceCosts } from '../costs.js'
 import { DataFileError } from '../data/errors.js'
 import { planModel } from '../planning.js'
+import { readCosts, userCostFile } from '../storage/cost-file.js'
 import { exists } from '../storage/identity.js'
 import type { Streams } from './program.js'
 
@@ -16,6 +19,9 @@ interface Options {
   floodingBits: number
   maximumDecryptions?: number
   evaluator: 'seal' | 'kernel'
+  costs?: string
+  calibrate?: boolean
+  referenceCosts?: boolean
   manifest?: string
   images?: string
   count: number
@@ -43,6 +49,9 @@ export function planCommand(streams: Streams): Command {
     .option('--flooding-bits <bits>', 'statistical security of flooding', positive, 30)
     .option('--maximum-decryptions <number>', 'ciphertexts that a session may decrypt', positive)
     .addOption(new Option('--evaluator <name>', 'whose costs to count with').choices(['seal', 'kernel']).default('kernel'))
+    .option('--costs <path>', "costs to count with (default: this machine's, measured once and kept in the user's cache)")
+    .option('--calibrate', 'measure the costs of this machine again, and keep them in the file of --costs or the cache')
+    .addOption(new Option('--reference-costs', 'count with built-in costs, the same on every machine').conflicts(['costs', 'calibrate']))
     .option('--manifest <path>', 'JSON list of models with activation ranges (default: manifest.json beside the model or one folder up)')
     .option('--images <path>', 'measure the ranges on samples instead: IDX (gzip or plain) or .npy')
     .option('--count <number>', 'how many of them', positive, 256)
@@ -58,12 +67,28 @@ export function planCommand(streams: Streams): Command {
         ...SCENARIOS[scenario],
         minimumRefreshes,
         floodingBits,
-        evaluator,
+        costModel: await costsFor(evaluator, options),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         calibration: await calibrationFrom(model, options)
       })
       streams.out(`${options.json === true ? JSON.stringify(result, null, 2) : describePlan(result)}\n`)
     })
+}
+
+async function costsFor(evaluator: Options['evaluator'], { costs, calibrate, referenceCosts: reference }: Options): Promise<CostModel> {
+  if (reference === true) return referenceCosts(evaluator)
+  if (costs !== undefined && calibrate !== true) return await readCosts(costs)
+  const cryptography = await LocalCryptography.create({ evaluator, threads: evaluator === 'kernel' ? 'auto' : 1, warmUp: true })
+  try {
+    const { variant, threads } = cryptography.kernel
+    return await machineCosts(
+      costs ?? userCostFile(evaluator),
+      { evaluator, kernel: variant, threads, measure: name => cryptography.measureCosts(name) },
+      { again: calibrate === true }
+    )
+  } finally {
+    await cryptography.dispose()
+  }
 }
 
 async function calibrationFrom(model: string, options: Options): Promise<CalibrationConfiguration> {

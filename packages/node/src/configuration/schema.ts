@@ -170,6 +170,8 @@ export const configurationSchema = z.strictObject({
   /** Needed by a querier or data owner that asks at start. */
   samples: samples.optional(),
   evaluator: z.enum(['seal', 'kernel']).default('kernel'),
+  /** What the evaluator prices plans with: the speed of this machine, measured once, or built-in figures that give the same plan everywhere. */
+  costs: z.enum(['measured', 'reference']).default('measured'),
   /** Threads that share an operation, `auto` for one per processor: by default `auto` for the evaluator, 1 for everybody else. */
   threads: z.union([count.max(64), z.literal('auto')]).optional(),
   /** How long the protocol waits for answers, the roster, the whole. */

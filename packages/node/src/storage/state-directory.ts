@@ -10,6 +10,8 @@ export interface StatePaths {
   readonly keystore: string
   readonly ledger: string
   readonly parts: string
+  /** measured costs of this machine */
+  readonly costs: string
   readonly lock: string
 }
 
@@ -20,6 +22,7 @@ export function statePaths(directory: string): StatePaths {
     keystore: join(directory, 'keystore.json'),
     ledger: join(directory, 'shares.sqlite'),
     parts: join(directory, 'parts'),
+    costs: join(directory, 'costs.json'),
     lock: join(directory, 'lock.sqlite')
   }
 }

@@ -9,6 +9,8 @@ export interface CryptographyOptions {
   readonly evaluator: 'seal' | 'kernel'
   /** Threads that share an operation of the kernel. */
   readonly threads: number | 'auto'
+  /** What plans are priced with: this machine's own speed, kept in the state directory, or figures that are the same everywhere. */
+  readonly costs: 'measured' | 'reference'
   /** State directory. */
   readonly state: string
   readonly keySource: KeySource

@@ -1,7 +1,8 @@
 /** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
 import { basename } from 'node:path'
-import { KERNEL_COSTS, parseArchitecture, plan, SEAL_COSTS } from '@slytherin/engine'
+import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
 import { LocalCryptography } from '@slytherin/protocol'
+import { machineCosts, referenceCosts } from '../costs.js'
 import { readDataFile } from '../data/read.js'
 import { rangesOf } from '../model/calibration.js'
 import { loadKeyMaterial } from '../storage/key-source.js'
@@ -10,6 +11,7 @@ import { FilePartStore } from '../storage/part-store.js'
 import { SqliteShareLedger } from '../storage/share-ledger.js'
 import { statePaths } from '../storage/state-directory.js'
 import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
+import { WorkerClosedError } from './errors.js'
 
 /** @throws StorageError when the keystore does not open, DataFileError when the model cannot be read, the engine's errors when it cannot be used */
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
@@ -30,11 +32,18 @@ export async function createCryptography(options: CryptographyOptions): Promise<
     ...model
   })
   const dispose = cryptography.dispose.bind(cryptography)
-  const costModel = evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
+  const closing = new AbortController()
+  const costModel = async (): Promise<CostModel> => {
+    if (options.costs === 'reference') return referenceCosts(evaluator)
+    const { variant, threads: count } = cryptography.kernel
+    const measure = (name: string): Promise<CostModel> => cryptography.measureCosts(name, closing.signal)
+    return await machineCosts(paths.costs, { evaluator, kernel: variant, threads: count, measure })
+  }
   const hosted = Object.assign(cryptography, {
     plan: async (architecture: unknown, request: Parameters<HostedCryptography['plan']>[1]) =>
-      plan(parseArchitecture(architecture), { ...request, costModel }),
+      plan(parseArchitecture(architecture), { ...request, costModel: await costModel() }),
     dispose: async () => {
+      closing.abort(new WorkerClosedError())
       await dispose()
       secrets.dispose()
       ledger.dispose()

@@ -54,6 +54,7 @@ export class Cohort {
         `state: ${name}`,
         `keystore: { keyFile: ${name}.key }`,
         `network: { listen: [${listen(name)}] }`,
+        'costs: reference',
         'roster:',
         ...roster
       ]

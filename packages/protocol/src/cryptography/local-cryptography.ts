@@ -2,8 +2,8 @@
  * All roles' cryptography in this thread: the one implementation of `PartyCryptography`. The node package runs it in a worker, tests run it
  * directly. It is synchronous inside; whoever must stay responsive puts it behind a worker.
  */
-import { type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
-import type { Architecture } from '@slytherin/engine'
+import { type Context, type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
+import { type Architecture, type CostModel, measureCosts } from '@slytherin/engine'
 import type { ShareLedger } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel } from '@slytherin/ring'
 import type {
@@ -77,6 +77,30 @@ export class LocalCryptography implements PartyCryptography {
   async dispose(): Promise<void> {
     await this.close()
     await this.#kernel.dispose()
+  }
+
+  /** Which build of the kernel runs, and with how many threads. */
+  get kernel(): { readonly variant: KernelVariant; readonly threads: number } {
+    const { variant, threads } = this.#kernel
+    return { variant, threads }
+  }
+
+  /**
+   * The costs of this evaluator on this machine, about a second's work. Shares and encryptions are priced on one thread, as other parties make them.
+   * @throws the signal's reason
+   */
+  async measureCosts(name: string, signal?: AbortSignal): Promise<CostModel> {
+    const kernel = this.#kernel
+    const evaluator = this.#options.evaluator ?? 'kernel'
+    await using partyKernel = kernel.threads === 1 ? undefined : await loadKernel({ variant: kernel.variant })
+    return await measureCosts({
+      name,
+      kernel,
+      ...(partyKernel === undefined ? {} : { partyKernel }),
+      evaluator: context => this.#makeEvaluator(context),
+      hoisting: evaluator === 'kernel',
+      ...(signal === undefined ? {} : { signal })
+    })
   }
 
   async open(session: SessionParameters): Promise<void> {
@@ -193,11 +217,11 @@ export class LocalCryptography implements PartyCryptography {
   async #makeEvaluatorRole(session: OpenSession): Promise<EvaluatorRole> {
     const { weightCacheBytes = DEFAULT_WEIGHT_CACHE } = this.#options
     const network = session.plan.operands.weights === 'clear' ? (await this.#asModelOwner()).network : undefined
-    return new EvaluatorRole(session, await this.#makeEvaluator(session), { store: this.#store, network, weightCacheBytes })
+    return new EvaluatorRole(session, await this.#makeEvaluator(session.context), { store: this.#store, network, weightCacheBytes })
   }
 
-  async #makeEvaluator(session: OpenSession): Promise<Evaluator> {
-    return (this.#options.evaluator ?? 'kernel') === 'seal' ? SealEvaluator.create(session.context) : new KernelEvaluator(session.context)
+  async #makeEvaluator(context: Context): Promise<Evaluator> {
+    return (this.#options.evaluator ?? 'kernel') === 'seal' ? SealEvaluator.create(context) : new KernelEvaluator(context)
   }
 
   async #closeSession(): Promise<void> {

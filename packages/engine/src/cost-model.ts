@@ -1,0 +1,82 @@
+/**
+ * What a planner knows of machines: a few constants from which `cost.ts` reckons seconds. They are an input of planning like any other (same inputs, same plan), and a
+ * plan names the model it was made with. `measure-costs.ts` finds them on a machine; the two models here are fixed references.
+ *
+ * The unit is one pass over one residue (N numbers modulo one prime) at N = 2^14.
+ */
+import { z } from 'zod'
+
+/** Longest that one unit may take: keeps absurd files from turning plans into nonsense. */
+const MAXIMUM_UNIT_SECONDS = 10
+
+const unit = z.number().positive().max(MAXIMUM_UNIT_SECONDS)
+
+export const costModelSchema = z.strictObject({
+  name: z.string().min(1).max(64),
+  /** seconds per transform of one residue in the evaluator */
+  transform: unit,
+  /** seconds per residue of a product that is added to a sum */
+  product: unit,
+  /** the same where one factor is a number */
+  scalarProduct: unit,
+  /** seconds per residue of a product with a key-switching key */
+  keyProduct: unit,
+  /** seconds per residue of a rescaling, transforms included */
+  rescaling: unit,
+  /** seconds of the canonical embedding and rounding of one vector in the evaluator, whatever its level */
+  embedding: unit,
+  /** whether rotateMany shares one decomposition */
+  hoisting: z.boolean(),
+  /** whether the evaluator is a `LinearCombiner`: with one position to a block, clear weights are numbers and need no encoding */
+  combining: z.boolean(),
+  /** seconds per residue to read a stored ciphertext into the evaluator */
+  load: unit,
+  /** seconds per transform of one residue in the ring kernel on one thread, which encrypts and makes shares whatever the evaluator is */
+  ringTransform: unit,
+  /** bytes per second between parties */
+  bandwidth: z.number().positive(),
+  /** seconds that a round between parties takes beside its work */
+  roundTrip: z.number().nonnegative(),
+  /**
+   * Weight of one-time work (keys, model encryption and upload) against the evaluation of a query: 1 counts it in full, 0 not at all. A session that answers q
+   * queries wants about 1/q.
+   */
+  preparation: z.number().min(0).max(1)
+})
+
+export type CostModel = Readonly<z.infer<typeof costModelSchema>>
+
+/** What no measurement on one machine tells: the network between parties, and how many queries a session answers. */
+export const ASSUMED_COSTS = { bandwidth: 150e6, roundTrip: 0.02, preparation: 0.25 } as const
+
+/** Stock SEAL on one thread of an AMD Zen 4 under Node 24. */
+export const SEAL_COSTS: CostModel = {
+  name: 'seal',
+  transform: 345e-6,
+  product: 147e-6,
+  scalarProduct: 103e-6,
+  keyProduct: 30e-6,
+  rescaling: 345e-6,
+  embedding: 540e-6,
+  hoisting: false,
+  combining: false,
+  load: 180e-6,
+  ringTransform: 54e-6,
+  ...ASSUMED_COSTS
+}
+
+/** The ring kernel on the same machine, one thread. */
+export const KERNEL_COSTS: CostModel = {
+  name: 'kernel',
+  transform: 54e-6,
+  product: 13e-6,
+  scalarProduct: 9e-6,
+  keyProduct: 15.5e-6,
+  rescaling: 75e-6,
+  embedding: 540e-6,
+  hoisting: true,
+  combining: false,
+  load: 100e-6,
+  ringTransform: 54e-6,
+  ...ASSUMED_COSTS
+}
