@@ -45,6 +45,8 @@ export interface Evaluator extends Disposable {
   /** Copies out. */
   store(ciphertext: EvaluatorCiphertext): Ciphertext
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext
+  /** The plaintext of one real number in every slot, where an evaluator has a shorter way to it. */
+  constant?(value: number, options: EncodeOptions): EvaluatorPlaintext
 
   copy(a: EvaluatorCiphertext): EvaluatorCiphertext
   /** @throws LevelMismatchError, ScaleMismatchError */

@@ -20,11 +20,18 @@ export { LinearTransform, type LinearTransformOptions } from './kernel/linear-tr
 export { demandKey } from './key-demand.js'
 export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
+export { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.js'
 export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
 export { Parameters, type ParametersInit, type ParametersJson, type ParametersRequest } from './parameters.js'
 export { Plaintext } from './plaintext.js'
 export { type BasisPolynomial, degreeOf, evaluateClear, type PolynomialBasis } from './polynomial-basis.js'
-export { evaluatePolynomial, type PolynomialOptions, polynomialDepth } from './polynomial-evaluation.js'
+export {
+  evaluatePolynomial,
+  type PolynomialOptions,
+  type PolynomialTrace,
+  polynomialDepth,
+  tracePolynomial
+} from './polynomial-evaluation.js'
 export * from './seal/frame.js'
 export { SealHandle, type SealModule, SealRuntime } from './seal/runtime.js'
 export { SealCodec, type UntrackedState } from './seal/seal-codec.js'

@@ -23,7 +23,7 @@ export function degreeOf(polynomial: BasisPolynomial): number {
   return trimmed(polynomial).coefficients.length - 1
 }
 
-/** p = q·B_n + r with deg r < n, B the basis. For Chebyshev, n ≤ deg p < 2n. */
+/** p = q·B_n + r with deg r < n, B the basis. For Chebyshev, n ≤ deg p ≤ 2n. */
 export function divide(polynomial: BasisPolynomial, n: number): { quotient: BasisPolynomial; remainder: BasisPolynomial } {
   const { basis, coefficients } = trimmed(polynomial)
   const quotient = coefficients.slice(n)

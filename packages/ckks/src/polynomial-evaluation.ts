@@ -1,9 +1,10 @@
 /**
  * A polynomial of encrypted slots, by any evaluator: Paterson–Stockmeyer in the power or the Chebyshev basis B, degree d in ⌈log2(d + 1)⌉ levels and about 2·√d
- * products of ciphertexts.
+ * products of ciphertexts. How many B_i are made in advance is tried out on metadata: whatever relinearises least.
  *
  *   B_{a+b}   from B_a·B_b, a the largest power of two below a + b, hence at level L - ⌈log2(a + b)⌉
- *   p         = q·B_n + r, n the largest power of two in p, until what is left is a linear combination of B_1 … B_{m-1} and of B_n
+ *   p         = q·B_n + r, n the largest power of two in p, until what is left is a linear combination of B_1 … B_{m-1} and of B_n; when p has degree 2n, q·B_n takes
+ *               its leading term, too, and B_{2n} is not needed
  *
  * Scales are exact: every sum is made at one scale S·q_{l+1} and becomes scale S at level l. A coefficient c of B_i is encoded at scale S·q_{l+1}/scale(B_i), a quotient q
  * evaluated at scale S·q_{l+1}/scale(B_n); so the terms agree to the last bit, though rescaling by different primes gave every B_i another scale.
@@ -11,9 +12,14 @@
  * Noise: the B_i share the error of their argument, so the errors of terms are added up rather than their variances where the evaluator lets a larger noise be stated
  * (`withNoise`).
  */
+import type { CiphertextMetadata } from './ciphertext.js'
+import type { EncodeOptions } from './encoder.js'
 import { InvalidLevelError } from './errors.js'
+import { type EvaluationRules, metadataOf } from './evaluation-rules.js'
 import type { Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from './evaluator.js'
-import { type BasisPolynomial, degreeOf, divide, trimmed } from './polynomial-basis.js'
+import { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.js'
+import type { Parameters } from './parameters.js'
+import { type BasisPolynomial, divide, trimmed } from './polynomial-basis.js'
 
 export interface PolynomialOptions {
   /** Where the slots lie; for Chebyshev the polynomial is in t = (2x - a - b)/(b - a). Default [-1, 1]. An interval of another length takes a level more. */
@@ -29,8 +35,7 @@ const OPERATION = 'evaluatePolynomial'
 
 /** Levels that the evaluation takes. */
 export function polynomialDepth(polynomial: BasisPolynomial, options: Pick<PolynomialOptions, 'interval'> = {}): number {
-  const degree = degreeOf(polynomial)
-  return Math.max(1, Math.ceil(Math.log2(degree + 1))) + (polynomial.basis === 'chebyshev' && stretch(options).factor !== 1 ? 1 : 0)
+  return seriesDepth(trimmed(polynomial).coefficients) + (polynomial.basis === 'chebyshev' && stretch(options).factor !== 1 ? 1 : 0)
 }
 
 /**
@@ -51,12 +56,58 @@ export function evaluatePolynomial(
   using stack = new DisposableStack()
   const argument = stack.use(basis === 'chebyshev' ? toUnitInterval(evaluator, a, options) : evaluator.copy(a))
   const scale = options.scale ?? a.scale
-  const babySteps = 2 ** Math.ceil(Math.ceil(Math.log2(coefficients.length)) / 2)
+  const babySteps = cheapestBabySteps(evaluator, argument, { basis, coefficients }, scale)
   using evaluation = new PolynomialEvaluation(evaluator, argument, basis, babySteps)
-  const result = evaluation.evaluate({ basis, coefficients }, a.level - depth, scale)
+  const result = evaluation.evaluate({ basis, coefficients }, argument.level - seriesDepth(coefficients), scale)
   const bound = options.magnitude ?? coefficients.reduce((sum, c, i) => sum + Math.abs(c) * evaluation.bound(i), 0)
   return evaluator.withMagnitude(result, options.magnitude ?? Math.min(result.magnitude, bound))
 }
+
+export interface PolynomialTrace {
+  /** Exactly what `evaluatePolynomial` gives its result, on any evaluator whose rules these are. */
+  readonly result: CiphertextMetadata
+  /** What it does, in order. */
+  readonly operations: readonly CountedOperation[]
+}
+
+/**
+ * `evaluatePolynomial` on metadata alone: for those who plan it.
+ * @param argument level, scale, degree, noise and magnitude of what it would be given
+ * @throws as `evaluatePolynomial`
+ */
+export function tracePolynomial(
+  parameters: Parameters,
+  rules: EvaluationRules,
+  argument: CiphertextMetadata,
+  polynomial: BasisPolynomial,
+  options: PolynomialOptions = {}
+): PolynomialTrace {
+  const evaluator = new MetadataEvaluator(parameters, rules)
+  const result = evaluatePolynomial(evaluator, evaluator.ciphertext(argument), polynomial, options)
+  return { result: metadataOf(result), operations: evaluator.operations }
+}
+
+/** Relative costs: what counts is how often is relinearised. */
+const OPERATION_COSTS: Partial<Record<CountedOperation['operation'], number>> = { relinearize: 8, rescale: 2, multiply: 1 }
+
+function cheapestBabySteps(evaluator: Evaluator, argument: EvaluatorCiphertext, polynomial: BasisPolynomial, scale: number): number {
+  const { length } = polynomial.coefficients
+  let [best, lowest] = [2, Number.POSITIVE_INFINITY]
+  if (length <= 4) return best
+  const { parameters } = evaluator
+  const { level } = argument
+  for (let babySteps = 2; babySteps < 2 * length; babySteps *= 2) {
+    const metadata = new MetadataEvaluator(parameters)
+    const copy = metadata.ciphertext({ level, scale: argument.scale, degree: 1, noise: Number.NEGATIVE_INFINITY, magnitude: 1 })
+    using evaluation = new PolynomialEvaluation(metadata, copy, polynomial.basis, babySteps)
+    evaluation.evaluate(polynomial, level - seriesDepth(polynomial.coefficients), scale).dispose()
+    const cost = metadata.operations.reduce((sum, { operation }) => sum + (OPERATION_COSTS[operation] ?? 0), 0)
+    if (cost < lowest) [best, lowest] = [babySteps, cost]
+  }
+  return best
+}
+
+const seriesDepth = ({ length }: readonly number[]): number => Math.max(1, Math.ceil(Math.log2(length)))
 
 class PolynomialEvaluation implements Disposable {
   /** B_1, B_2, … as far as they have been needed. */
@@ -106,7 +157,7 @@ class PolynomialEvaluation implements Disposable {
     for (;;) {
       const degree = rest.coefficients.length - 1
       if (degree < this.babySteps && this.isAvailable(rest, level)) break
-      const n = 2 ** Math.floor(Math.log2(degree))
+      const n = this.divisor(degree)
       const { quotient, remainder } = divide(rest, n)
       if (quotient.coefficients.length === 1) linear.set(n, quotient.coefficients[0]!)
       else {
@@ -129,6 +180,12 @@ class PolynomialEvaluation implements Disposable {
     const [first, second] = parts as [EvaluatorCiphertext, EvaluatorCiphertext?]
     const sum = second === undefined ? evaluator.copy(first) : this.add(first, second)
     return { sum, constant: rest.coefficients[0]! }
+  }
+
+  /** The largest power of two up to the degree; half of a degree that is one itself, unless that B_degree is there already. */
+  private divisor(degree: number): number {
+    const n = 2 ** Math.floor(Math.log2(degree))
+    return n === degree && n > 2 && !this.powers.has(n) ? n / 2 : n
   }
 
   private isAvailable({ coefficients }: BasisPolynomial, level: number): boolean {
@@ -175,7 +232,7 @@ class PolynomialEvaluation implements Disposable {
   }
 
   private constant(value: number, level: number, scale: number): EvaluatorPlaintext {
-    return this.evaluator.plaintext(new Float64Array(this.evaluator.slots).fill(value), { level, scale })
+    return constantOf(this.evaluator, value, { level, scale })
   }
 
   private add(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -200,6 +257,10 @@ class PolynomialEvaluation implements Disposable {
   }
 }
 
+function constantOf(evaluator: Evaluator, value: number, options: EncodeOptions): EvaluatorPlaintext {
+  return evaluator.constant?.(value, options) ?? evaluator.plaintext(new Float64Array(evaluator.slots).fill(value), options)
+}
+
 function messageBits({ scale, magnitude }: { scale: number; magnitude: number }): number {
   return Math.log2(scale) + Math.log2(magnitude)
 }
@@ -216,10 +277,9 @@ function stretch({ interval = UNIT_INTERVAL }: Pick<PolynomialOptions, 'interval
 /** t in [-1, 1], at a's scale. */
 function toUnitInterval(evaluator: Evaluator, a: EvaluatorCiphertext, options: PolynomialOptions): EvaluatorCiphertext {
   const { factor, shift } = stretch(options)
-  const { parameters, slots } = evaluator
+  const { parameters } = evaluator
   using stack = new DisposableStack()
-  const constant = (value: number, level: number, scale: number) =>
-    stack.use(evaluator.plaintext(new Float64Array(slots).fill(value), { level, scale }))
+  const constant = (value: number, level: number, scale: number) => stack.use(constantOf(evaluator, value, { level, scale }))
   let t = stack.use(evaluator.copy(a))
   if (factor !== 1) {
     const stretched = stack.use(evaluator.multiplyPlain(t, constant(factor, a.level, parameters.primes[a.level]!.number)))

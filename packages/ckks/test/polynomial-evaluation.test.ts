@@ -1,6 +1,7 @@
 import {
   type BasisPolynomial,
   degreeOf,
+  EvaluationRules,
   type Evaluator,
   type EvaluatorCiphertext,
   evaluateClear,
@@ -8,7 +9,8 @@ import {
   InvalidLevelError,
   KernelEvaluator,
   polynomialDepth,
-  SealEvaluator
+  SealEvaluator,
+  tracePolynomial
 } from '@slytherin/ckks'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -89,6 +91,21 @@ for (const [name, { specialPrimes, create }] of Object.entries(EVALUATORS)) {
         }
       })
     }
+
+    it('does what its trace foretells, to the last bit of the scale', () => {
+      const rules = new EvaluationRules(owner.context.parameters, owner.context.noise, name === 'kernel' ? 'centred' : 'positive')
+      for (const degree of [3, 4, 6, 7, 15]) {
+        const polynomial = random('chebyshev', degree)
+        const options = { scale: 1.25 * 2 ** 39, magnitude: 3 }
+        using result = evaluatePolynomial(evaluator, a, polynomial, options)
+        const { result: traced, operations } = tracePolynomial(owner.context.parameters, rules, a, polynomial, options)
+        expect([result.level, result.scale, result.magnitude]).toEqual([traced.level, traced.scale, traced.magnitude])
+        // the keys of one party are a little better than those of a cohort, which the trace takes
+        expect(result.noise).toBeLessThanOrEqual(traced.noise)
+        expect(result.noise).toBeGreaterThan(traced.noise - 0.5)
+        expect(operations.filter(({ operation }) => operation === 'relinearize')).toHaveLength({ 3: 2, 4: 2, 6: 3, 7: 4, 15: 7 }[degree]!)
+      }
+    })
 
     it('keeps errors in step within the tracked noise', () => {
       // every T_i is 1 at 1, and its derivative i²

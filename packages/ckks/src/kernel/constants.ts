@@ -11,19 +11,23 @@ export class Constants {
 
   /** The plaintext, or undefined when the slots are not all one real number, or not one that can be encoded (the encoder says why). */
   encode(values: SlotValues, options: EncodeOptions): Plaintext | undefined {
+    const value = constantOf(values, this.context.parameters.slots)
+    if (value === undefined || !this.fits(value, options)) return undefined
+    if (options.magnitude !== undefined && !(Math.abs(value) <= options.magnitude)) return undefined
+    return this.encodeValue(value, options)
+  }
+
+  /** The plaintext of one number. @throws InvalidScaleError, EncodingError */
+  encodeValue(value: number, options: EncodeOptions): Plaintext {
     const { ring, parameters } = this.context
     const { level, scale } = options
-    const value = constantOf(values, parameters.slots)
-    if (value === undefined || !this.fits(value, options)) return undefined
-    const stated = options.magnitude ?? Math.abs(value)
-    if (!(Math.abs(value) <= stated)) return undefined
-    const integer = BigInt(Math.round(value * scale))
+    const integer = this.integer(value, options)
     const polynomial = into(blank(ring, parameters.ciphertextIndices(level)), out => {
       out.indices.forEach((index, k) => {
         out.row(k).fill(balance(integer, ring.moduli[index]!.value))
       })
     })
-    return new Plaintext(polynomial, level, scale, stated)
+    return new Plaintext(polynomial, level, scale, options.magnitude ?? Math.abs(value))
   }
 
   /** round(Δ·c) @throws InvalidScaleError, EncodingError */

@@ -107,6 +107,11 @@ export class KernelEvaluator implements Evaluator {
     return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
   }
 
+  constant(value: number, options: EncodeOptions): EvaluatorPlaintext {
+    const { polynomial, level, scale, magnitude } = this.constants.encodeValue(value, options)
+    return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
+  }
+
   /** a times one real number, as a plaintext of this scale would be: scale a.scale·scale. @throws ScaleOverflowError, EncodingError */
   multiplyScalar(a: EvaluatorCiphertext, value: number, scale: number): EvaluatorCiphertext {
     const own = this.ciphertext('multiplyScalar', a)
