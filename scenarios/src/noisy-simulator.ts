@@ -67,6 +67,7 @@ export class NoisySimulator extends SimulatorEvaluator {
   }
 
   override relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    if (a.degree === 1) return super.relinearize(a)
     return this.#disturb(super.relinearize(a), this.#sources.relinearize(silent(a), undefined).noise)
   }
 

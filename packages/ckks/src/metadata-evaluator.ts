@@ -189,6 +189,15 @@ export class MetadataEvaluator implements Evaluator {
     return this.make('automorphism', a.level, this.rules.automorphism('conjugate', a, undefined))
   }
 
+  multiplyByMonomial(a: EvaluatorCiphertext, _exponent: number): EvaluatorCiphertext {
+    return this.make('copy', a.level, a)
+  }
+
+  withScale(a: EvaluatorCiphertext, scale: number): EvaluatorCiphertext {
+    own(a).restate(this.rules.withScale(a, scale))
+    return a
+  }
+
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
     own(a).restate({ ...metadataOf(a), magnitude: this.rules.withMagnitude(bound) })
     return a

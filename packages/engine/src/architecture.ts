@@ -8,7 +8,7 @@ import { worstCaseRanges } from './calibrate.js'
 import { InvalidArchitectureError, UnsupportedLayerError } from './errors.js'
 import type { ConvolutionGeometry } from './geometry.js'
 import { FINAL_OPERATORS } from './graph.js'
-import type { Network } from './network.js'
+import type { Network, PolynomialLayer } from './network.js'
 import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './operations.js'
 
 /** Bounds on |value|, margins included. */
@@ -36,7 +36,7 @@ export interface LayerNorms {
   readonly input: number
   /** of what one output of a convolution reads */
   readonly window?: number
-  /** max over outputs i of ‖(2·W_ij·u_j)_j‖, u the input of the square before the layer: the factor by which an error of u reaches an output */
+  /** max over outputs i of ‖(W_ij·p'(u_j))_j‖, p the activation before the layer and u its input: the factor by which an error of u reaches an output */
   readonly gain?: number
 }
 
@@ -75,12 +75,36 @@ const squareSchema = z.strictObject({
   sensitivity: bound.optional()
 })
 
+/**
+ * A polynomial activation. Its coefficients are public, like which activation a network has: everybody who evaluates multiplies by them. Weights stay where they are, in
+ * the affine layers around it.
+ */
+const polynomialSchema = z.strictObject({
+  kind: z.literal('polynomial'),
+  name,
+  features: size,
+  /** A Chebyshev series is for arguments in [-1, 1], to which the layer before brings them. */
+  basis: z.enum(['chebyshev', 'power']),
+  /** ascending, of degree above two */
+  coefficients: z
+    .array(
+      z
+        .number()
+        .min(-(2 ** 40))
+        .max(2 ** 40)
+    )
+    .min(4)
+    .max(256),
+  outputMagnitude: bound,
+  sensitivity: bound.optional()
+})
+
 export const architectureSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().max(512),
   input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound, sensitivity: bound.optional() }),
   layers: z
-    .array(z.discriminatedUnion('kind', [affineSchema, squareSchema]))
+    .array(z.discriminatedUnion('kind', [affineSchema, squareSchema, polynomialSchema]))
     .min(1)
     .max(1024),
   output: z.strictObject({ features: size, largest: bound, final: z.enum(FINAL_OPERATORS) })
@@ -89,6 +113,11 @@ export const architectureSchema = z.strictObject({
 export type Architecture = z.infer<typeof architectureSchema>
 export type ArchitectureLayer = Architecture['layers'][number]
 export type AffineArchitecture = Extract<ArchitectureLayer, { kind: 'affine' }>
+export type PolynomialArchitecture = Extract<ArchitectureLayer, { kind: 'polynomial' }>
+
+/** Bound on |value| of what layer `index` reads. */
+export const magnitudeBefore = ({ input, layers }: Architecture, index: number): number =>
+  index === 0 ? input.magnitude : layers[index - 1]!.outputMagnitude
 
 /** Smallest power of two that is not below the value. */
 const powerOfTwoBound = (value: number): number => 2 ** Math.ceil(Math.log2(Math.max(value, 2 ** -20)))
@@ -110,15 +139,12 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
   }
   const layers = network.layers.map((layer, index): ArchitectureLayer => {
     const outputMagnitude = ranges.layers[index]!
-    if (layer.kind === 'polynomial') {
-      throw new UnsupportedLayerError(
-        layer.name,
-        `a polynomial of degree ${layer.coefficients.length - 1}`,
-        'use an activation of degree two'
-      )
-    }
     const sensitivity = ranges.sensitivities?.[index + 1]
     const reach = sensitivity === undefined ? {} : { sensitivity }
+    if (layer.kind === 'polynomial') {
+      const { name, features, basis } = layer
+      return { kind: 'polynomial', name, features, basis, coefficients: commonCoefficients(layer), outputMagnitude, ...reach }
+    }
     if (layer.kind === 'square') return { kind: 'square', name: layer.name, features: layer.features, outputMagnitude, ...reach }
     const { matrix, bias, operations, convolution } = layer
     const affine = {
@@ -153,6 +179,18 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
   })
 }
 
+/** @throws UnsupportedLayerError when features have polynomials of their own */
+function commonCoefficients({ name, coefficients }: PolynomialLayer): number[] {
+  return coefficients.map(coefficient => {
+    if (typeof coefficient === 'number') return coefficient
+    throw new UnsupportedLayerError(
+      name,
+      `a polynomial of degree ${coefficients.length - 1} with coefficients that differ from feature to feature`,
+      'use one polynomial for the whole layer, with scales and shifts before and after it, or one of degree two'
+    )
+  })
+}
+
 /**
  * Checks an architecture from another party: schema, and that the shapes of neighbouring layers fit.
  * @throws InvalidArchitectureError
@@ -176,6 +214,8 @@ export function parseArchitecture(json: unknown): Architecture {
       if (layer.convolution) checkConvolution(layer, layer.convolution, index, path)
       features = layer.outputs
     }
+    if (layer.kind === 'polynomial' && layer.coefficients.at(-1) === 0)
+      throw new InvalidArchitectureError(`${path}.coefficients`, 'a leading coefficient of zero')
     previous = layer.kind
   })
   if (features !== architecture.output.features) {

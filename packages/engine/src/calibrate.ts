@@ -3,6 +3,7 @@ import type { LayerNorms, Ranges } from './architecture.js'
 import { InvalidInputError } from './errors.js'
 import type { Network } from './network.js'
 import { at } from './polynomial.js'
+import { type Slope, slopeOf } from './slope.js'
 
 export interface CalibrationOptions {
   /** Factor on every bound: inputs of a trained network leave the range of its training data by up to a third. */
@@ -51,16 +52,14 @@ export function calibrate(network: Network, samples: Iterable<ArrayLike<number>>
 /** Largest norms of the derivatives of the logits by what flows, by backward differentiation. */
 class SensitivityMeasurement {
   private readonly largest: Float64Array
-  /** derivatives of polynomials of other degrees are not taken */
-  private readonly possible: boolean
+  private readonly slopes: readonly (Slope | undefined)[]
 
   constructor(private readonly network: Network) {
     this.largest = new Float64Array(network.layers.length + 1)
-    this.possible = network.layers.every(layer => layer.kind !== 'polynomial')
+    this.slopes = network.layers.map(layer => (layer.kind === 'affine' ? undefined : slopeOf(layer)))
   }
 
   add(sample: Float64Array, outputs: readonly Float64Array[]): void {
-    if (!this.possible) return
     const { layers, outputs: logits } = this.network
     for (let logit = 0; logit < logits; logit++) {
       let derivative = new Float64Array(logits)
@@ -70,7 +69,10 @@ class SensitivityMeasurement {
         const layer = layers[index]!
         const read = index === 0 ? sample : outputs[index - 1]!
         if (layer.kind === 'affine') derivative = layer.matrix.applyTransposed(derivative)
-        else derivative = derivative.map((value, feature) => 2 * value * read[feature]!)
+        else {
+          const slope = this.slopes[index]!
+          derivative = derivative.map((value, feature) => value * slope(read[feature]!, feature))
+        }
         this.record(index, derivative)
       }
     }
@@ -81,21 +83,22 @@ class SensitivityMeasurement {
     this.largest[boundary] = Math.max(this.largest[boundary]!, norm)
   }
 
-  finish(margin: number): { sensitivities?: number[] } {
-    if (!this.possible) return {}
+  finish(margin: number): { sensitivities: number[] } {
     const last = this.network.layers.length
     return { sensitivities: [...this.largest].map((value, boundary) => (boundary === last ? 1 : Math.max(value * margin, SMALLEST_BOUND))) }
   }
 }
 
-/** Euclidean norms of what the affine layers read, and of what they do to an error before the square in front of them. */
+/** Euclidean norms of what the affine layers read, and of what they do to an error before the activation in front of them. */
 class NormMeasurement {
   private readonly input: Float64Array
   private readonly window: Float64Array
   private readonly gain: Float64Array
+  private readonly slopes: readonly (Slope | undefined)[]
 
   constructor(private readonly network: Network) {
     const count = network.layers.length
+    this.slopes = network.layers.map(layer => (layer.kind === 'affine' ? undefined : slopeOf(layer)))
     this.input = new Float64Array(count)
     this.window = new Float64Array(count)
     this.gain = new Float64Array(count)
@@ -114,9 +117,10 @@ class NormMeasurement {
       this.input[index] = Math.max(this.input[index]!, Math.sqrt(read.reduce((sum, value) => sum + value * value, 0)))
       if (layer.convolution)
         this.window[index] = Math.max(this.window[index]!, Math.sqrt(matrix.largestRow((_, column) => read[column]! ** 2)))
-      if (this.network.layers[index - 1]?.kind !== 'square') return
-      const squared = index === 1 ? sample : outputs[index - 2]!
-      this.gain[index] = Math.max(this.gain[index]!, Math.sqrt(matrix.largestRow((weight, column) => (2 * weight * squared[column]!) ** 2)))
+      const slope = this.slopes[index - 1]
+      if (!slope) return
+      const slopes = (index === 1 ? sample : outputs[index - 2]!).map(slope)
+      this.gain[index] = Math.max(this.gain[index]!, Math.sqrt(matrix.largestRow((weight, column) => (weight * slopes[column]!) ** 2)))
     })
   }
 
@@ -127,7 +131,7 @@ class NormMeasurement {
       return {
         input: bounded(this.input[index]!),
         ...(layer.convolution ? { window: bounded(this.window[index]!) } : {}),
-        ...(this.network.layers[index - 1]?.kind === 'square' ? { gain: bounded(this.gain[index]!) } : {})
+        ...(this.slopes[index - 1] ? { gain: bounded(this.gain[index]!) } : {})
       }
     })
   }

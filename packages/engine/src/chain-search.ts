@@ -4,8 +4,8 @@
  * The error that the logits may have is divided among the sources of noise by walking gains back from the logits; that gives the least scale of everything that is
  * encoded or computed. If the tracked noise of the compiled plan misses the target after all, the budget is tightened by what is missing.
  */
-import { NoiseModel, Parameters } from '@slytherin/ckks'
-import type { Architecture } from './architecture.js'
+import { CkksError, EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
+import { type Architecture, magnitudeBefore, type PolynomialArchitecture } from './architecture.js'
 import { type OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
 import { gainOf } from './gains.js'
@@ -15,11 +15,12 @@ import type { PackedLayer } from './packing/choose.js'
 import type { PlanCore, PlanStep } from './plan.js'
 import { derivePlan } from './plan-derivation.js'
 import type { Settings } from './plan-options.js'
+import { profileOf, traceStep } from './polynomial-step.js'
 import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from './precision.js'
 import { ENCODABLE_BITS } from './program.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, type ScheduleProblem, schedule } from './schedule.js'
-import { inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
+import { inputCount, isActivation, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
 
 const MAXIMUM_TIGHTENINGS = 6
 /** Bits of the error budget that go to there being several sources of noise. */
@@ -30,6 +31,8 @@ const SCALE_ROUNDING_BITS = 0.1
 const MASK_MARGIN_BITS = 1.01
 /** log2 of the rounding error of a clear vector's coefficients, sqrt(1/12). */
 const ENCODING_NOISE = 0.5 * Math.log2(1 / 12)
+/** A polynomial's argument may have this many bits more than it needs. */
+const POLYNOMIAL_SCALE_BITS = 4
 /** Primes are this little below a power of two, in bits. */
 const PRIME_DEFICIT_BITS = 0.001
 
@@ -71,6 +74,7 @@ interface KeyUse {
 export class Search {
   private readonly parameters: Parameters
   private readonly noise: NoiseModel
+  private readonly rules: EvaluationRules
   private readonly sizes: Sizes
   private readonly batchBlocks: number
   private readonly packings: readonly LayerPacking[]
@@ -91,6 +95,7 @@ export class Search {
   ) {
     this.parameters = parametersFor(chain, settings.insecure)
     this.noise = new NoiseModel(this.parameters, settings.parties)
+    this.rules = new EvaluationRules(this.parameters, this.noise, 'positive')
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
     this.batchBlocks = Math.ceil(settings.batch / chain.batchBlock)
     this.packings = packed.map(layer => layer.packing)
@@ -99,7 +104,7 @@ export class Search {
       const factors = factorsOf(settings, layer)
       return {
         rotations: packing.kind === 'diagonals' ? packing.rotations(factors.input) : [],
-        relinearization: packing.kind === 'square' || bothEncrypted(factors)
+        relinearization: isActivation(packing) || bothEncrypted(factors)
       }
     })
     this.firstKeyUses = this.keyUses.map(({ rotations, relinearization }, layer) => {
@@ -123,6 +128,7 @@ export class Search {
       const total = found.cost + this.raisedKeyCost(found)
       if (total >= bound) return 'worse'
       const core = this.core(found)
+      if (!core) return 'impossible'
       const missing = this.missingBits(core)
       if (missing <= 0) return { core, chain: this.chain, total }
       tightening += missing + 0.1
@@ -172,7 +178,7 @@ export class Search {
     }
     const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE)
     const operations: ScheduledOperation[] = []
-    // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before a square
+    // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before an activation
     let gain = 0
     let argument: number | undefined
     for (let index = architecture.layers.length - 1; index >= 0; index--) {
@@ -182,17 +188,17 @@ export class Search {
       const minimum = entering(noise.rounding(1), index + 1) + gain - budget
       let weightMinimum = 0
       let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
-      if (layer.kind === 'affine' && packing.kind !== 'square') {
-        const before = architecture.layers[index - 1]
-        const argumentMagnitude = before?.kind === 'square' ? 2 ** magnitudes[index - 1]! : 0
-        const gains = gainOf(layer, packing, 2 ** magnitudes[index]!, argumentMagnitude)
+      let polynomial: ScheduledOperation['polynomial']
+      if (layer.kind === 'affine' && !isActivation(packing)) {
+        const gains = gainOf(layer, packing, 2 ** magnitudes[index]!, index === 0 ? 0 : 2 ** this.slope(index - 1))
         weightMinimum = made(settings.weights) + gains.weights + gain - budget
         weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
         maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude)
         argument = gain + gains.argument
         gain += gains.input
       } else {
-        gain = argument ?? gain + 1 + magnitudes[index]!
+        if (layer.kind === 'polynomial') polynomial = this.polynomialDemands(layer, magnitudeBefore(architecture, index), budget - gain)
+        gain = argument ?? gain + this.slope(index)
         argument = undefined
       }
       operations.unshift({
@@ -201,6 +207,7 @@ export class Search {
         magnitudeOut: magnitudes[index + 1]!,
         weightMinimum,
         weightMaximum,
+        ...(polynomial ? { polynomial } : {}),
         minimum,
         maximum,
         cost: (level, rescalings) => this.operationCost(index, level, rescalings)
@@ -234,6 +241,36 @@ export class Search {
     return schedule(problem, bound)
   }
 
+  /** log2 of the largest derivative of an activation; minus infinity for an affine layer. */
+  private slope(index: number): number {
+    const layer = this.architecture.layers[index]!
+    if (layer.kind === 'affine') return Number.NEGATIVE_INFINITY
+    return layer.kind === 'square' ? 1 + this.magnitudes[index]! : profileOf(layer, magnitudeBefore(this.architecture, index)).slope
+  }
+
+  /**
+   * Scales that keep a polynomial's own error within what is allowed. B_n has n times the bits of its argument less n - 1 primes, so that an argument b bits short of a
+   * prime leaves B_n n·b bits short; and one b bits longer than a prime takes n·b bits from the quotient that multiplies B_n.
+   * @param allowed log2 of the error that the result may have, of values
+   */
+  private polynomialDemands(
+    layer: PolynomialArchitecture,
+    magnitude: number,
+    allowed: number
+  ): NonNullable<ScheduledOperation['polynomial']> {
+    const { depth, amplification } = profileOf(layer, magnitude)
+    const bits = this.chain.primeBits - PRIME_DEFICIT_BITS
+    const spare = allowed - (this.noise.rounding(1) + amplification - bits)
+    const power = 2 ** (depth - 1)
+    const argumentMinimum = spare >= 0 ? bits - spare / power : bits - spare
+    return {
+      depth,
+      argumentMinimum,
+      argumentMaximum: Math.max(bits, argumentMinimum) + POLYNOMIAL_SCALE_BITS,
+      resultMinimum: argument => bits - spare + power * Math.max(0, argument - bits)
+    }
+  }
+
   private inputCost(level: number): number {
     const { costs, settings } = this
     const each =
@@ -254,8 +291,17 @@ export class Search {
     return weights + this.keyCost(index, level) + this.batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
   }
 
-  /** The plan's core, with exact scales. */
-  private core(found: Schedule): PlanCore {
+  /** The plan's core, with exact scales; undefined when a polynomial cannot keep its own. */
+  private core(found: Schedule): PlanCore | undefined {
+    try {
+      return this.exactCore(found)
+    } catch (error) {
+      if (error instanceof CkksError) return undefined
+      throw error
+    }
+  }
+
+  private exactCore(found: Schedule): PlanCore {
     const { architecture, settings, parameters, packings } = this
     const inputScale = scaleNear(found.steps[0]!.scaleIn)
     const steps: PlanStep[] = []
@@ -278,6 +324,15 @@ export class Search {
       if (packing.kind === 'square') {
         scale = primes.reduce((value, prime) => value / prime, scale * scale)
         steps.push({ kind: 'square', ...common, scale })
+        return
+      }
+      if (packing.kind === 'polynomial') {
+        const layer = architecture.layers[index]! as PolynomialArchitecture
+        const target = scaleNear(scheduled.scaleOut)
+        const magnitudeIn = magnitudeBefore(architecture, index)
+        const traced = traceStep(parameters, this.rules, layer, { level, scaleIn: scale, magnitudeIn, target, magnitude: common.magnitude })
+        scale = traced.result.scale
+        steps.push({ kind: 'polynomial', ...common, target, scale })
         return
       }
       const weightScale = primes.reduce((value, prime) => value * prime, scaleNear(scheduled.scaleOut)) / scale

@@ -56,6 +56,8 @@ function describeStep(step: CompiledStep): string {
     }
     case 'square':
       return `square '${step.name}' of ${step.blocksIn} block(s); ${tail}`
+    case 'polynomial':
+      return `polynomial '${step.name}' of degree ${step.layer.coefficients.length - 1} in ${step.step.rescalings} levels, ${step.blocksIn} block(s); ${tail}`
     case 'refresh':
       return `refresh of ${step.blocksIn} ciphertext(s) per block; ${tail}`
   }

@@ -1,9 +1,9 @@
 /** How errors grow through the layers, as the noise walk and the planner's error budget count them. */
 import type { AffineArchitecture } from './architecture.js'
-import type { LayerPacking } from './step-costs.js'
+import type { AffinePacking } from './step-costs.js'
 
 /** Products that are summed in one slot of a layer's result, folds included. */
-export function summedTerms(packing: Exclude<LayerPacking, { kind: 'square' }>): number {
+export function summedTerms(packing: AffinePacking): number {
   return packing.kind === 'taps' ? packing.taps : Math.ceil(packing.products / packing.outputBlocks) * 2 ** packing.folds.length
 }
 
@@ -12,24 +12,19 @@ export interface LayerGain {
   readonly input: number
   /** log2 of the factor from an error of the weights */
   readonly weights: number
-  /** log2 of the factor from an error of the argument of a square in front of the layer */
+  /** log2 of the factor from an error of the argument of an activation in front of the layer */
   readonly argument: number
 }
 
 /**
  * @param magnitudeIn bound on |input| of the layer
- * @param argumentMagnitude bound on |argument| of the square in front of it, if there is one
+ * @param slope bound on the derivative of the activation in front of it, 0 when there is none
  */
-export function gainOf(
-  layer: AffineArchitecture,
-  packing: Exclude<LayerPacking, { kind: 'square' }>,
-  magnitudeIn: number,
-  argumentMagnitude: number
-): LayerGain {
+export function gainOf(layer: AffineArchitecture, packing: AffinePacking, magnitudeIn: number, slope: number): LayerGain {
   const terms = Math.sqrt(summedTerms(packing))
   const row = Math.min(layer.rowNorm ?? Number.POSITIVE_INFINITY, layer.weightMagnitude * terms)
   const norm = packing.kind === 'taps' ? (layer.norms?.window ?? layer.norms?.input) : layer.norms?.input
   const input = Math.min(norm ?? Number.POSITIVE_INFINITY, magnitudeIn * terms)
-  const argument = Math.min(layer.norms?.gain ?? Number.POSITIVE_INFINITY, 2 * argumentMagnitude * row)
+  const argument = Math.min(layer.norms?.gain ?? Number.POSITIVE_INFINITY, slope * row)
   return { input: Math.log2(row), weights: Math.log2(input), argument: Math.log2(argument) }
 }

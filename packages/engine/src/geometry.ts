@@ -29,6 +29,12 @@ export interface PoolGeometry extends WindowGeometry {
   readonly countPadding: boolean
 }
 
+/** Whether both describe the same convolution, whoever wrote them down. */
+export function sameConvolution(a: ConvolutionGeometry, b: ConvolutionGeometry): boolean {
+  const entries = (geometry: ConvolutionGeometry): string => JSON.stringify(Object.entries(geometry).sort(([x], [y]) => (x < y ? -1 : 1)))
+  return entries(a) === entries(b)
+}
+
 /** Rows and columns of the output; not positive when the window does not fit. */
 export function outputSize(geometry: WindowGeometry): readonly [number, number] {
   const { height, width, kernel, strides, pads, dilations } = geometry

@@ -6,14 +6,15 @@
  *
  *   σ² = ‖W_i‖²·σ_x² + ‖x‖²·σ_W²            (Δ's left out)
  *
- * with the row norm of the architecture and the input norm of its calibration; and when x = u² elementwise, the error of u arrives as ‖(2·W_ij·u_j)_j‖·σ_u, the
- * measured gain, instead of 2·max|u|·‖W_i‖·σ_u. Both are bounds of a standard deviation, not of a worst case; without them networks of many layers would seem to drown in
+ * with the row norm of the architecture and the input norm of its calibration; and when x = p(u) elementwise, p a square or another polynomial, the error of u arrives as ‖(W_ij·p'(u_j))_j‖·σ_u, the
+ * measured gain, instead of max|p'(u)|·‖W_i‖·σ_u. Both are bounds of a standard deviation, not of a worst case; without them networks of many layers would seem to drown in
  * noise. For the logits there is a third view: what enters at every step, times the measured sensitivity of the logits to it. The runner lowers the tracked noise of every affine layer's result to what is found here (`claims`); measured noise stays below it in tests.
  */
 import { type CiphertextMetadata, combineNoise, ERROR_SIGMA, type PlaintextMetadata } from '@slytherin/ckks'
 import { summedTerms } from './gains.js'
 import { factorsOf, type OperandKind, refreshShares, rerandomizes } from './operands.js'
-import type { CompiledAffine, CompiledSquare, CompiledStep, Program } from './program.js'
+import { slopeBound } from './polynomial-step.js'
+import type { CompiledAffine, CompiledPolynomial, CompiledSquare, CompiledStep, Program } from './program.js'
 
 /** log2 of the error that the shares of a refresh leave: two errors per share. */
 const refreshNoise = (shares: number): number => 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
@@ -21,9 +22,9 @@ const refreshNoise = (shares: number): number => 0.5 * Math.log2(2 * shares * ER
 /** What is known of a ciphertext that flows. */
 interface Flow {
   readonly metadata: CiphertextMetadata
-  /** after a square: the error of its argument apart from what came in since */
-  readonly square?: {
-    /** log2 of the error that the argument's error makes per unit of |2u| */
+  /** after an activation: the error of its argument apart from what came in since */
+  readonly activation?: {
+    /** log2 of the error that the argument's error makes per unit of the activation's derivative */
     readonly unit: number
     /** log2 of all other error */
     readonly rest: number
@@ -108,6 +109,7 @@ class Walk {
       return { ...flow, metadata: { ...flow.metadata, level: parameters.maxLevel } }
     }
     if (step.kind === 'square') return this.square(step, atLevel(encrypted(state), step.step.level))
+    if (step.kind === 'polynomial') return this.polynomial(step, encrypted(state))
     const operand: Factor =
       state.kind === 'clear'
         ? { kind: 'clear', metadata: { ...state.metadata, level: step.step.level } }
@@ -133,7 +135,15 @@ class Walk {
     const rest = this.rescaled(rules.relinearize(silent(product), undefined), rescalings)
     let unit = Math.log2(metadata.scale) + metadata.noise
     for (let dropped = 0; dropped < rescalings; dropped++) unit -= parameters.primes[level - dropped]!.log2
-    return { metadata: { ...whole, magnitude }, square: { unit, rest: rest.noise } }
+    return { metadata: { ...whole, magnitude }, activation: { unit, rest: rest.noise } }
+  }
+
+  /** The error of its argument by the derivative, and its own. */
+  private polynomial({ step, layer, magnitudeIn, noise: rest }: CompiledPolynomial, { metadata }: Flow): Flow {
+    const { level, rescalings, scale, magnitude } = step
+    const unit = metadata.noise + Math.log2(scale) - Math.log2(metadata.scale)
+    const noise = combineNoise(rest, unit + Math.log2(slopeBound(layer, magnitudeIn)))
+    return { metadata: { level: level - rescalings, scale, degree: 1, noise, magnitude }, activation: { unit, rest } }
   }
 
   /** Before rescaling. */
@@ -174,11 +184,11 @@ class Walk {
     const input = step.kind === 'taps' ? (layer.norms?.window ?? layer.norms?.input) : layer.norms?.input
     const parts: number[] = []
     if (x.kind === 'encrypted') {
-      const { metadata, square } = x.flow
+      const { metadata, activation } = x.flow
       const weightBits = Math.log2(step.step.weightScale)
       const row = weightBits + Math.log2(layer.rowNorm ?? layer.weightMagnitude * Math.sqrt(terms))
       const gain = layer.norms?.gain
-      if (square && gain !== undefined) parts.push(row + square.rest, weightBits + Math.log2(gain) + square.unit)
+      if (activation && gain !== undefined) parts.push(row + activation.rest, weightBits + Math.log2(gain) + activation.unit)
       else parts.push(row + metadata.noise)
     }
     const { scale } = x.kind === 'encrypted' ? x.flow.metadata : x.metadata
@@ -217,8 +227,8 @@ const atLevel = (flow: Flow, level: number): Flow => ({ ...flow, metadata: { ...
 /** Independent errors come in. */
 function added(flow: Flow, ...noises: number[]): Flow {
   const metadata = { ...flow.metadata, noise: combineNoise(flow.metadata.noise, ...noises) }
-  if (!flow.square) return { metadata }
-  return { metadata, square: { ...flow.square, rest: combineNoise(flow.square.rest, ...noises) } }
+  if (!flow.activation) return { metadata }
+  return { metadata, activation: { ...flow.activation, rest: combineNoise(flow.activation.rest, ...noises) } }
 }
 
 function encrypted(factor: Factor): Flow {

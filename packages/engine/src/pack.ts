@@ -1,5 +1,6 @@
 /** Slot vectors of a plan: what the data owner encrypts, what the model owner encrypts, and what the querier reads. */
 import { InvalidInputError, NetworkMismatchError, PlanMismatchError } from './errors.js'
+import { sameConvolution } from './geometry.js'
 import type { AffineLayer, Network } from './network.js'
 import { locate, repeatOverBatch } from './packing/layout.js'
 import type { Plan, WeightDescriptor } from './plan.js'
@@ -128,7 +129,7 @@ function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | und
   if (layer.matrix.rows !== step.layer.outputs || layer.matrix.columns !== step.layer.inputs) {
     throw new NetworkMismatchError(step.name, expected, `${layer.matrix.rows}×${layer.matrix.columns}`)
   }
-  if (step.kind === 'taps' && JSON.stringify(layer.convolution?.geometry) !== JSON.stringify(step.packing.geometry)) {
+  if (step.kind === 'taps' && !(layer.convolution && sameConvolution(layer.convolution.geometry, step.packing.geometry))) {
     throw new NetworkMismatchError(step.name, 'the convolution of the plan', 'another one')
   }
 }

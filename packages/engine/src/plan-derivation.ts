@@ -6,8 +6,9 @@ import { KeyCosts } from './key-costs.js'
 import { walkNoise } from './noise-walk.js'
 import { factorsOf, switchShares } from './operands.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
+import { profileOf } from './polynomial-step.js'
 import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
-import { type CompileOptions, compile, type Program } from './program.js'
+import { type CompiledRefresh, type CompiledStep, type CompileOptions, compile, type Program } from './program.js'
 import { heldVectors, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
 
 /** Worst logit error that a plan aims at, relative to the largest logit. */
@@ -110,6 +111,13 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   }
 }
 
+function packingOf(step: Exclude<CompiledStep, CompiledRefresh>): LayerPacking {
+  const outputBlocks = step.blocksOut
+  if (step.kind === 'square') return { kind: 'square', outputBlocks }
+  if (step.kind !== 'polynomial') return step.packing
+  return { kind: 'polynomial', outputBlocks, operations: profileOf(step.layer, step.magnitudeIn).operations }
+}
+
 function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks: number): Plan['costs'] {
   const { parameters, steps } = program
   const { parties } = core
@@ -141,7 +149,7 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
       continue
     }
     const { level, rescalings, layer } = step.step
-    const packing: LayerPacking = step.kind === 'square' ? { kind: 'square', outputBlocks: step.blocksOut } : step.packing
+    const packing = packingOf(step)
     const factors = factorsOf(core.operands, layer)
     seconds[step.index]! +=
       batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + passes * weightSeconds(packing, costs, level, factors)

@@ -65,6 +65,17 @@ const stepSchema = z.discriminatedUnion('kind', [
     chunked: z.boolean()
   }),
   z.strictObject({ kind: z.literal('square'), layer: affine.layer, level, rescalings: affine.rescalings, scale, magnitude }),
+  z.strictObject({
+    kind: z.literal('polynomial'),
+    layer: affine.layer,
+    level,
+    /** levels that it takes */
+    rescalings: affine.rescalings,
+    /** scale that is asked of the evaluation; `scale` is what rounding in doubles makes of it */
+    target: scale,
+    scale,
+    magnitude
+  }),
   z.strictObject({ kind: z.literal('refresh'), level, scale, magnitude, ciphertextsPerBlock: positiveCount })
 ])
 
@@ -132,6 +143,7 @@ export type PlanStep = Plan['steps'][number]
 export type TapsStep = Extract<PlanStep, { kind: 'taps' }>
 export type DiagonalsStep = Extract<PlanStep, { kind: 'diagonals' }>
 export type SquareStep = Extract<PlanStep, { kind: 'square' }>
+export type PolynomialStep = Extract<PlanStep, { kind: 'polynomial' }>
 export type RefreshStep = Extract<PlanStep, { kind: 'refresh' }>
 /** A Galois key that a plan needs. */
 export type GaloisKeyNeed = Plan['galoisKeys'][number]

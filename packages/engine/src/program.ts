@@ -2,8 +2,8 @@
  * A plan compiled: parameters, packing and exact scales of every step, order of the weights. Compiling checks every rule that a plan must keep, so that a plan from
  * another party is as good as one's own.
  */
-import { EvaluationRules, galoisElementOf, NoiseModel, Parameters } from '@slytherin/ckks'
-import type { AffineArchitecture } from './architecture.js'
+import { type CiphertextMetadata, CkksError, EvaluationRules, galoisElementOf, NoiseModel, Parameters } from '@slytherin/ckks'
+import type { AffineArchitecture, PolynomialArchitecture } from './architecture.js'
 import { parseArchitecture } from './architecture.js'
 import { InvalidPlanError } from './errors.js'
 import { bothEncrypted, factorsOf, type Operands, refreshShares } from './operands.js'
@@ -11,7 +11,18 @@ import { patternOf } from './operations.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './packing/layout.js'
 import { TapsPacking } from './packing/taps.js'
-import type { DiagonalsStep, GaloisKeyNeed, PlanCore, PlanStep, RefreshStep, SquareStep, TapsStep, WeightDescriptor } from './plan.js'
+import type {
+  DiagonalsStep,
+  GaloisKeyNeed,
+  PlanCore,
+  PlanStep,
+  PolynomialStep,
+  RefreshStep,
+  SquareStep,
+  TapsStep,
+  WeightDescriptor
+} from './plan.js'
+import { depthOfLayer, traceStep } from './polynomial-step.js'
 import { minimumRefreshLevel } from './refresh-level.js'
 
 interface Common {
@@ -45,12 +56,20 @@ export interface CompiledSquare extends Common {
   readonly step: SquareStep
 }
 
+export interface CompiledPolynomial extends Common {
+  readonly kind: 'polynomial'
+  readonly step: PolynomialStep
+  readonly layer: PolynomialArchitecture
+  /** log2 of the error that the evaluation adds to its argument's */
+  readonly noise: number
+}
+
 export interface CompiledRefresh extends Common {
   readonly kind: 'refresh'
   readonly step: RefreshStep
 }
 
-export type CompiledStep = CompiledTaps | CompiledDiagonals | CompiledSquare | CompiledRefresh
+export type CompiledStep = CompiledTaps | CompiledDiagonals | CompiledSquare | CompiledPolynomial | CompiledRefresh
 export type CompiledAffine = CompiledTaps | CompiledDiagonals
 
 export interface Program {
@@ -175,6 +194,14 @@ class Compiler {
       this.needRelinearization(step.level)
       return { ...before, kind: 'square', step, blocksIn: blocks, blocksOut: blocks }
     }
+    if (step.kind === 'polynomial') {
+      if (layer.kind !== 'polynomial') throw new InvalidPlanError(path, `a polynomial for the ${layer.kind} layer '${layer.name}'`)
+      this.layout ??= sequentialLayout(layer.features, this.width)
+      const blocks = this.layout.blocks.length
+      const noise = this.polynomial(path, step, layer)
+      this.needRelinearization(step.level)
+      return { ...before, kind: 'polynomial', step, layer, noise, blocksIn: blocks, blocksOut: blocks }
+    }
     if (layer.kind !== 'affine') throw new InvalidPlanError(path, `${step.kind} for the ${layer.kind} layer '${layer.name}'`)
     const firstWeight = this.weights.length
     if (step.kind === 'taps') {
@@ -260,8 +287,30 @@ class Compiler {
     for (const item of items) this.weights.push(item.kind === 'bias' ? bias : weight)
   }
 
+  /** What the evaluation of the scheme makes of level and scale; returns the error it adds. */
+  private polynomial(path: string, step: PolynomialStep, layer: PolynomialArchitecture): number {
+    const depth = depthOfLayer(layer)
+    if (step.rescalings !== depth)
+      throw new InvalidPlanError(`${path}.rescalings`, `${step.rescalings}, a polynomial of this degree takes ${depth}`)
+    this.checkFits(`${path}.level`, step.level, this.scale, this.magnitude)
+    const { scale: scaleIn, magnitude: magnitudeIn } = this
+    let result: CiphertextMetadata
+    try {
+      result = traceStep(this.parameters, this.rules, layer, { ...step, scaleIn, magnitudeIn }).result
+    } catch (error) {
+      if (error instanceof CkksError) throw new InvalidPlanError(`${path}.target`, error.message)
+      throw error
+    }
+    this.level = result.level
+    this.scale = result.scale
+    this.magnitude = step.magnitude
+    this.checkFits(`${path}.scale`, this.level, this.scale, this.magnitude)
+    if (step.scale !== this.scale) throw new InvalidPlanError(`${path}.scale`, `${step.scale}, the evaluation gives ${this.scale}`)
+    return result.noise
+  }
+
   /** Rescales the product of a step, as the evaluator does, and checks what the plan says of it. */
-  private advance(path: string, step: Exclude<PlanStep, RefreshStep>, product: number): void {
+  private advance(path: string, step: Exclude<PlanStep, RefreshStep | PolynomialStep>, product: number): void {
     this.checkFits(`${path}.level`, step.level, this.scale, this.magnitude)
     let scale = product
     this.checkFits(`${path}.scale`, step.level, scale, step.magnitude)

@@ -2,7 +2,7 @@
  * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
  * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
  */
-import { Ciphertext, type Evaluator, type EvaluatorCiphertext } from '@slytherin/ckks'
+import { Ciphertext, type Evaluator, type EvaluatorCiphertext, evaluatePolynomial } from '@slytherin/ckks'
 import { PlanMismatchError } from './errors.js'
 import { nextTurn } from './event-loop.js'
 import { walkNoise } from './noise-walk.js'
@@ -10,7 +10,15 @@ import { factorsOf, type OperandKind } from './operands.js'
 import { Scope, Turns } from './ownership.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
-import type { CompiledDiagonals, CompiledRefresh, CompiledSquare, CompiledStep, CompiledTaps, Program } from './program.js'
+import type {
+  CompiledDiagonals,
+  CompiledPolynomial,
+  CompiledRefresh,
+  CompiledSquare,
+  CompiledStep,
+  CompiledTaps,
+  Program
+} from './program.js'
 import { isCiphertext, isCombiner, type LinearCombiner, type Operand, type RunOptions } from './run-options.js'
 import { SimulatorEvaluator } from './simulator.js'
 import { scalarWeights } from './step-costs.js'
@@ -47,7 +55,7 @@ class Runner {
     this.evaluator = options.evaluator
     this.claims = walkNoise(program, plan.parties, plan.inputs).claims
     const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
-    const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' ? step.blocksIn : 0), 0)
+    const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' || step.kind === 'polynomial' ? step.blocksIn : 0), 0)
     this.total = passes * program.weights.length + plan.batchBlocks * other + passes * plan.refreshes.length
   }
 
@@ -100,7 +108,8 @@ class Runner {
       else if (step.kind === 'diagonals') values = await this.diagonals(step, this.turns(step, values, from, to))
       else {
         values ??= await this.readInputs(from, to, step.blocksIn)
-        values = step.kind === 'square' ? await this.square(step, values) : await this.refresh(step, values)
+        if (step.kind === 'refresh') values = await this.refresh(step, values)
+        else values = step.kind === 'square' ? await this.square(step, values) : await this.polynomial(step, values)
       }
       const { level, scale, noise } = values[0]![0]!
       const seconds = (performance.now() - start) / 1000
@@ -284,6 +293,23 @@ class Runner {
     return results
   }
 
+  private async polynomial(step: CompiledPolynomial, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
+    const { level, target, magnitude } = step.step
+    const results: EvaluatorCiphertext[][] = []
+    for (const ciphertexts of values) {
+      const made: EvaluatorCiphertext[] = []
+      for (const ciphertext of ciphertexts) {
+        const operand = this.atLevel(ciphertext, level)
+        const result = evaluatePolynomial(this.evaluator, operand, step.layer, { scale: target, magnitude })
+        made.push(this.claimed(this.replace(operand, result), step))
+        this.progress(step)
+        await this.breathe()
+      }
+      results.push(made)
+    }
+    return results
+  }
+
   private async refresh(step: CompiledRefresh, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
     const given = values.flat().map(ciphertext => this.atLevel(ciphertext, step.step.level))
     for (const ciphertext of given) this.scope.take(ciphertext)
@@ -318,7 +344,7 @@ class Runner {
   }
 
   /** Lowers the tracked noise to what the norms of the architecture allow. */
-  private claimed(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals): EvaluatorCiphertext {
+  private claimed(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals | CompiledPolynomial): EvaluatorCiphertext {
     const noise = this.claims[step.index]!
     if (ciphertext.noise <= noise) return ciphertext
     if (this.evaluator instanceof SimulatorEvaluator) return this.evaluator.restateNoise(ciphertext, noise)

@@ -5,6 +5,7 @@
  *
  *   affine    scale' = scale + weightScale - p·d       weightScale free, at least what precision asks
  *   square    scale' = 2·scale - p·d
+ *   polynomial  scale' free, like an affine layer's (its coefficients are encoded as needed); scale near p, from where powers take theirs; d = ⌈log2(degree + 1)⌉
  *   refresh   level → top, scale stays                 where Q_l holds the masks
  *
  * d primes are dropped by rescaling after an operation. A scale must be large enough that the noise which enters there, times the gain from there to the logits,
@@ -13,13 +14,23 @@
  */
 
 export interface ScheduledOperation {
-  readonly kind: 'affine' | 'square'
+  readonly kind: 'affine' | 'square' | 'polynomial'
   /** log2 of the bound on |slot| before and after */
   readonly magnitudeIn: number
   readonly magnitudeOut: number
   /** least and largest log2 scale of the weights (affine only) */
   readonly weightMinimum: number
   readonly weightMaximum: number
+  /** polynomial only */
+  readonly polynomial?: {
+    /** primes that it drops */
+    readonly depth: number
+    /** least and largest log2 scale of the argument */
+    readonly argumentMinimum: number
+    readonly argumentMaximum: number
+    /** least log2 scale of the result, given the argument's */
+    resultMinimum(argument: number): number
+  }
   /** least and largest log2 scale of the result */
   readonly minimum: number
   readonly maximum: number
@@ -105,7 +116,7 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
     const reached: State[] = []
     for (const state of states) {
       for (let level = state.level; level >= 0; level--) {
-        for (let rescalings = 0; rescalings <= Math.min(level, MAXIMUM_RESCALINGS); rescalings++) {
+        for (let rescalings = fewestRescalings(operation); rescalings <= mostRescalings(operation, level); rescalings++) {
           const cost = state.cost + costs[level]![rescalings]!
           if (cost >= bound) {
             costly = true
@@ -162,14 +173,21 @@ function transition(
   const minimum = operation.minimum + ROUNDING_BITS
   let scaleIn = state.low
   let low: number
-  if (operation.kind === 'affine') {
+  const { polynomial } = operation
+  if (polynomial) {
+    scaleIn = Math.max(scaleIn, polynomial.argumentMinimum + ROUNDING_BITS)
+    if (scaleIn > polynomial.argumentMaximum) return undefined
+    low = Math.max(minimum, polynomial.resultMinimum(scaleIn) + ROUNDING_BITS)
+  } else if (operation.kind === 'affine') {
     low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
     if (low + dropped - scaleIn > operation.weightMaximum) return undefined
   } else {
     scaleIn = Math.max(scaleIn, (minimum + dropped) / 2)
     low = 2 * scaleIn - dropped
-    if (state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn)) return undefined
   }
+  // a scale that is raised was so before the refresh
+  if (scaleIn !== state.low && state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn))
+    return undefined
   if (
     low > operation.maximum ||
     scaleIn > capacity(level, operation.magnitudeIn) ||
@@ -188,9 +206,18 @@ function transition(
 
 /** Seconds by level and number of rescalings. */
 const costTable = (operation: ScheduledOperation, primes: number): number[][] =>
-  Array.from({ length: primes }, (_, level) =>
-    Array.from({ length: Math.min(level, MAXIMUM_RESCALINGS) + 1 }, (_, rescalings) => operation.cost(level, rescalings))
-  )
+  Array.from({ length: primes }, (_, level) => {
+    const fewest = fewestRescalings(operation)
+    return Array.from({ length: mostRescalings(operation, level) + 1 }, (_, rescalings) =>
+      rescalings < fewest ? Number.POSITIVE_INFINITY : operation.cost(level, rescalings)
+    )
+  })
+
+const fewestRescalings = ({ polynomial }: ScheduledOperation): number => polynomial?.depth ?? 0
+
+/** Below the fewest when there is no such level. */
+const mostRescalings = ({ polynomial }: ScheduledOperation, level: number): number =>
+  Math.min(level, polynomial?.depth ?? MAXIMUM_RESCALINGS)
 
 /** Drops every state that another one betters in all of cost, lowest scale, level and refreshes (levels can be given up for nothing). */
 function prune(states: State[]): State[] {
@@ -223,6 +250,7 @@ function unwind(problem: ScheduleProblem, last: State): Schedule {
     const dropped = rescalings * problem.primeBits
     let scaleIn = before.low
     if (operation.kind === 'square') scaleIn = (scale + dropped) / 2
+    else if (operation.kind === 'polynomial') scaleIn = state.from!.scaleIn
     else if (index === 0)
       scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2)
     const step: ScheduledStep = { operation: index, level, rescalings, scaleIn, scaleOut: scale }

@@ -262,6 +262,7 @@ export class SimulatorEvaluator implements Evaluator {
   }
 
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
+    if (a.degree === 1) return this.copy(a)
     const metadata = this.rules.relinearize(a, undefined)
     demandKey('relinearize', null, this.relinearizationKey, a.level)
     return this.make('relinearize', slotsOf(a), metadata)

@@ -3,9 +3,14 @@ import type { OperationCosts } from './cost.js'
 import { bothEncrypted, type Factors, type OperandKind } from './operands.js'
 import type { DiagonalsPacking } from './packing/diagonals.js'
 import type { TapsPacking } from './packing/taps.js'
+import type { PolynomialProfile } from './polynomial-step.js'
 
-/** How one layer is packed; a square only needs to know how many ciphertexts it has. */
-export type LayerPacking = { readonly kind: 'square'; readonly outputBlocks: number } | TapsPacking | DiagonalsPacking
+/** How one layer is packed; an activation only needs to know how many ciphertexts it has. */
+export type LayerPacking =
+  | { readonly kind: 'square'; readonly outputBlocks: number }
+  | { readonly kind: 'polynomial'; readonly outputBlocks: number; readonly operations: PolynomialProfile['operations'] }
+  | AffinePacking
+export type AffinePacking = TapsPacking | DiagonalsPacking
 
 /** Rescaling and adding the bias. */
 function finishing(blocks: number, costs: OperationCosts, level: number, rescalings: number): number {
@@ -40,6 +45,28 @@ function product(costs: OperationCosts, level: number, factors: Factors, scalar 
 export const scalarWeights = (packing: LayerPacking, factors: Factors): boolean =>
   packing.kind === 'diagonals' && packing.width === 1 && factors.weights === 'clear' && factors.input === 'encrypted'
 
+/** Everything that one polynomial activation does to one ciphertext. */
+function polynomialSeconds(operations: PolynomialProfile['operations'], costs: OperationCosts, level: number): number {
+  return operations.reduce((sum, { operation, below }) => {
+    const at = level - below
+    switch (operation) {
+      case 'multiply':
+        return sum + costs.multiply(at)
+      case 'multiplyPlain':
+        return sum + costs.multiplyPlain(at)
+      case 'relinearize':
+      case 'automorphism':
+        return sum + costs.keySwitch(at)
+      case 'rescale':
+        return sum + costs.rescale(at)
+      case 'plaintext':
+        return sum + costs.encoding(at)
+      default:
+        return sum + costs.add(at)
+    }
+  }, 0)
+}
+
 /** Evaluation of one step for one batch block, without reading weights and inputs. */
 export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level: number, rescalings: number, factors: Factors): number {
   const blocks = packing.outputBlocks
@@ -47,6 +74,8 @@ export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level:
   switch (packing.kind) {
     case 'square':
       return blocks * (costs.multiply(level) + costs.keySwitch(level)) + finish
+    case 'polynomial':
+      return blocks * polynomialSeconds(packing.operations, costs, level)
     case 'taps': {
       const relinearization = bothEncrypted(factors) ? costs.keySwitch(level) : 0
       return packing.inputCount * product(costs, level, factors) + blocks * relinearization + finish
@@ -58,7 +87,7 @@ export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level:
 
 /** Weights of a step, biases included. */
 export function weightCount(packing: LayerPacking): number {
-  if (packing.kind === 'square') return 0
+  if (isActivation(packing)) return 0
   return packing.kind === 'taps' ? packing.items.length : packing.products + packing.outputBlocks
 }
 
@@ -71,12 +100,19 @@ export function weightSeconds(packing: LayerPacking, costs: OperationCosts, leve
 /** Input ciphertexts (or clear slot vectors) per batch block of the first step. */
 export function inputCount(packing: LayerPacking, data: OperandKind): number {
   if (packing.kind === 'taps') return packing.inputCount
-  if (packing.kind === 'square') return packing.outputBlocks
+  if (isActivation(packing)) return packing.outputBlocks
   return data === 'clear' ? packing.turns().length : packing.inputBlocks
 }
+
+/** Whether a layer works on every slot by itself. */
+export const isActivation = (packing: LayerPacking): packing is Exclude<LayerPacking, AffinePacking> =>
+  packing.kind === 'square' || packing.kind === 'polynomial'
 
 /** Slot vectors of one batch block that a step holds at a time. */
 export function heldVectors(packing: LayerPacking): number {
   const working = 2
+  // powers of one ciphertext at a time, each the result of a relinearisation
+  if (packing.kind === 'polynomial')
+    return packing.outputBlocks + working + packing.operations.filter(({ operation }) => operation === 'relinearize').length
   return packing.outputBlocks + working + (packing.kind === 'diagonals' ? packing.peakInputs : 1)
 }

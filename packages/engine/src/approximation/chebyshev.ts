@@ -100,6 +100,14 @@ export function powerToChebyshev(powers: ArrayLike<number>, [a, b]: Interval): F
   return out
 }
 
+/** Chebyshev coefficients of the derivative on [-1, 1]:  d_{k-1} = d_{k+1} + 2k·c_k, d_0 halved. */
+export function differentiate(coefficients: ArrayLike<number>): number[] {
+  const out = new Array<number>(Math.max(1, coefficients.length - 1)).fill(0)
+  for (let k = coefficients.length - 1; k >= 1; k--) out[k - 1] = (out[k + 1] ?? 0) + 2 * k * coefficients[k]!
+  out[0]! /= 2
+  return out
+}
+
 /** Coefficients below this share of the largest are rounding. */
 const NEGLIGIBLE = 1e-14
 

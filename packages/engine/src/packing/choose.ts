@@ -1,9 +1,10 @@
 /** Packing of every layer of an architecture at one width: taps or diagonals, layouts, baby steps. */
-import type { AffineArchitecture, Architecture } from '../architecture.js'
+import { type AffineArchitecture, type Architecture, magnitudeBefore } from '../architecture.js'
 import type { OperationCosts } from '../cost.js'
 import type { ConvolutionGeometry } from '../geometry.js'
 import { type Factors, factorsOf, type Operands } from '../operands.js'
 import { patternOf } from '../operations.js'
+import { profileOf } from '../polynomial-step.js'
 import type { SparseMatrix } from '../sparse.js'
 import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightSeconds } from '../step-costs.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './diagonals.js'
@@ -37,9 +38,12 @@ export function packLayers(
   let layout: Layout | undefined
   let chunk: number | undefined
   const packed = architecture.layers.map((layer, index): Omit<PackedLayer, 'held'> => {
-    if (layer.kind === 'square') {
+    if (layer.kind !== 'affine') {
       layout ??= sequentialLayout(layer.features, width)
-      return { packing: { kind: 'square', outputBlocks: layout.blocks.length }, chunked: false }
+      const outputBlocks = layout.blocks.length
+      if (layer.kind === 'square') return { packing: { kind: 'square', outputBlocks }, chunked: false }
+      const { operations } = profileOf(layer, magnitudeBefore(architecture, index))
+      return { packing: { kind: 'polynomial', outputBlocks, operations }, chunked: false }
     }
     const factors = factorsOf(operands, index)
     const rows = rowPeriod(layer.outputs, width)
