@@ -14,13 +14,13 @@ export interface FourWays<T> {
 
 export type Logits = readonly ArrayLike<number>[]
 
-export function mapWays<A, B>(ways: FourWays<A>, map: (value: A) => B): FourWays<B> {
+export function mapWays<A, B>(ways: FourWays<A>, map: (value: A, way: keyof FourWays<A>) => B): FourWays<B> {
   const { clear, polynomial, simulated, encrypted } = ways
   return {
-    clear: map(clear),
-    polynomial: map(polynomial),
-    ...(simulated === undefined ? {} : { simulated: map(simulated) }),
-    encrypted: map(encrypted)
+    clear: map(clear, 'clear'),
+    polynomial: map(polynomial, 'polynomial'),
+    ...(simulated === undefined ? {} : { simulated: map(simulated, 'simulated') }),
+    encrypted: map(encrypted, 'encrypted')
   }
 }
 

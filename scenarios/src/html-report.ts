@@ -69,16 +69,18 @@ const WAYS = {
   encrypted: 'Encrypted: what the querier read'
 } as const
 
-function fourWays({ accuracy, logitError, computationError, images }: ScenarioReport): Markup {
+function fourWays({ accuracy, logitError, computationError, images, simulatedImages }: ScenarioReport): Markup {
+  const part = simulatedImages !== undefined && simulatedImages < images
   const rows = (Object.keys(WAYS) as (keyof typeof WAYS)[]).flatMap(way => {
     const correct = accuracy[way]
     if (correct === undefined) return []
     const fromClear = way === 'clear' ? undefined : logitError[way]
     const fromPolynomial = way === 'simulated' || way === 'encrypted' ? computationError[way] : undefined
-    return [[WAYS[way], percent(correct), `${Math.round(correct * images)} of ${images}`, error(fromClear), error(fromPolynomial)]]
+    const of = way === 'simulated' ? simulatedImages! : images
+    return [[WAYS[way], percent(correct), `${Math.round(correct * of)} of ${of}`, error(fromClear), error(fromPolynomial)]]
   })
   return html`<section><h2>Four ways to the same answers</h2>
-<p>The same ${images} samples each time.</p>
+<p>The same ${images} samples each time${part ? `, but only the first ${simulatedImages} of them simulated` : ''}.</p>
 ${table(['', 'accuracy', 'correct', 'worst logit error against clear', 'against polynomial'], rows)}</section>`
 }
 

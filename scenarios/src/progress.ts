@@ -8,22 +8,31 @@ interface PartyState {
   total: number
   step: string
   note: string
+  /** Phases of which a line has told. */
+  readonly told: Set<string>
+  /** When the last line was written. */
+  last: number
 }
 
 const BAR_CELLS = 24
 const REDRAW_MS = 100
+/** Without a terminal a phase that was told of is told of again after so long, with how far it has come. */
+const RETELL_MS = 10_000
 
 export class ProgressView {
   readonly #states: Map<string, PartyState>
   readonly #start = performance.now()
   readonly #terminal: boolean
   #timer: NodeJS.Timeout | undefined
+  #stopped = false
 
   constructor(
     names: readonly string[],
     private readonly output: NodeJS.WriteStream = process.stderr
   ) {
-    this.#states = new Map(names.map(name => [name, { phase: 'starting', done: 0, total: 0, step: '', note: '' }]))
+    this.#states = new Map(
+      names.map(name => [name, { phase: 'starting', done: 0, total: 0, step: '', note: '', told: new Set(), last: this.#start }])
+    )
     this.#terminal = output.isTTY === true
     if (this.#terminal) {
       this.#timer = setInterval(() => this.#draw(), REDRAW_MS)
@@ -35,8 +44,8 @@ export class ProgressView {
     const state = this.#states.get(name)
     if (state === undefined) return
     if (event.event === 'progress') {
-      if (event.phase !== state.phase) this.#tell(name, event.phase)
       Object.assign(state, { phase: event.phase, done: event.done, total: event.total, step: event.step ?? '' })
+      this.#progress(name, state)
     } else if (event.event === 'peer' && event.state === 'down' && state.phase !== 'finished') {
       state.note = `${event.name} is down`
       this.#tell(name, state.note)
@@ -56,10 +65,20 @@ export class ProgressView {
 
   stop(): void {
     clearInterval(this.#timer)
-    if (this.#terminal) {
+    if (this.#terminal && !this.#stopped) {
       this.#draw()
       logUpdate.done()
     }
+    this.#stopped = true
+  }
+
+  #progress(name: string, state: PartyState): void {
+    const { phase, done, total, told } = state
+    const first = !told.has(phase)
+    if (!first && performance.now() - state.last < RETELL_MS) return
+    told.add(phase)
+    state.last = performance.now()
+    this.#tell(name, first ? phase : `${phase} ${done} of ${total}`)
   }
 
   #tell(name: string, what: string): void {

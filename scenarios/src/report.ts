@@ -14,6 +14,9 @@ import type { Simulation } from './simulation.js'
 export interface ScenarioReport {
   scenario: string
   description: string
+  /** What was encrypted. */
+  operands: Plan['operands']
+  /** Key holders. */
   parties: number
   images: number
   /** Fractions of the images classified as labelled: by the network of the file, and by what the querier read. */
@@ -21,6 +24,8 @@ export interface ScenarioReport {
   accuracyEncrypted: number
   /** The same of all four ways. */
   accuracy: FourWays<number>
+  /** So many of the first images were simulated: the simulated figures are of these. */
+  simulatedImages?: number
   /** Fraction of the images whose encrypted prediction equals that of the evaluated network in the clear. */
   agreement: number
   /** Largest absolute difference of a logit between the encrypted run and the evaluated network in the clear. */
@@ -34,6 +39,7 @@ export interface ScenarioReport {
   secondsByPhase: Record<'ceremony' | 'modelUpload' | 'dataEncryption' | 'evaluation' | 'refresh' | 'result' | 'total', number>
   /** In the order of the plan. */
   layers: LayerReport[]
+  rolesByParty: Record<string, PartyDescription['roles']>
   bytesByParty: Record<string, { sent: number; received: number; phases: Record<string, { sent: number; received: number }> }>
   /** Largest sum of the resident memory of all processes. */
   peakMemoryBytes: number
@@ -94,7 +100,13 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     encrypted: seen.logits
   }
   const predictions = mapWays(logits, classesOf)
-  const accuracy = mapWays(predictions, classes => agreementOf(classes, clear.labels))
+  const simulatedImages = simulation?.logits.length
+  /** Of all samples, but of those that were simulated where only they count. */
+  const same = <T>(expected: readonly T[], way: keyof FourWays<T>): readonly T[] =>
+    way === 'simulated' ? expected.slice(0, simulatedImages) : expected
+  const accuracy = mapWays(predictions, (classes, way) => agreementOf(classes, same(clear.labels, way)))
+  const errorsFrom = (expected: readonly ArrayLike<number>[]): FourWays<number> =>
+    mapWays(logits, (rows, way) => worstDifference(rows, same(expected, way)))
   const parameters = Parameters.fromJSON(session.parameters)
   const queries = Math.max(1, session.queries)
   const times = <K extends string>(figures: Record<K, number>): Record<K, number> =>
@@ -103,16 +115,18 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
   return {
     scenario: scenario.name,
     description: scenario.description,
+    operands: plan.operands,
     parties: seen.parties.filter(party => party.roles.includes('key-holder')).length,
     images: scenario.images,
     accuracyClear: accuracy.clear,
     accuracyEncrypted: accuracy.encrypted,
     accuracy,
+    ...(simulatedImages === undefined ? {} : { simulatedImages }),
     agreement: agreementOf(predictions.encrypted, predictions.polynomial),
     maxLogitError: worstDifference(logits.encrypted, logits.polynomial),
     maxLogit: largestOf(logits.polynomial),
-    logitError: withoutClear(mapWays(logits, rows => worstDifference(rows, logits.clear))),
-    computationError: withoutPolynomial(mapWays(logits, rows => worstDifference(rows, logits.polynomial))),
+    logitError: withoutClear(errorsFrom(logits.clear)),
+    computationError: withoutPolynomial(errorsFrom(logits.polynomial)),
     secondsByPhase: {
       ceremony: seconds(...CEREMONY),
       modelUpload: seconds('model-upload'),
@@ -123,6 +137,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       total: seen.totalSeconds
     },
     layers: layerReports(plan, seen.steps, queries, simulation),
+    rolesByParty: Object.fromEntries(seen.parties.map(({ name, roles }) => [name, roles])),
     bytesByParty: Object.fromEntries(
       seen.parties.map(({ name }) => {
         const own = seen.sessions.get(name)
@@ -182,7 +197,10 @@ export function renderReport(report: ScenarioReport, predictions: readonly numbe
   if (accuracy.polynomial !== accuracy.clear || report.logitError.polynomial > NEGLIGIBLE * report.maxLogit) {
     answers.push(['polynomial model', percent(accuracy.polynomial), ''])
   }
-  if (accuracy.simulated !== undefined) answers.push(['simulated', percent(accuracy.simulated), ''])
+  if (accuracy.simulated !== undefined) {
+    const { simulatedImages, images } = report
+    answers.push([simulatedImages === images ? 'simulated' : `simulated (${simulatedImages})`, percent(accuracy.simulated), ''])
+  }
   answers.push(['encrypted', percent(accuracy.encrypted), `${Math.round(report.agreement * report.images)} of ${report.images}`])
   const phases = new Table({ head: ['phase', 'seconds'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
   const { refresh, ...others } = report.secondsByPhase

@@ -16,6 +16,9 @@ import { simulate } from './simulation.js'
 /** The command that a party is. */
 const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
 
+/** As many as a comparison needs; more would take longer to simulate than to compute under encryption. */
+export const DEFAULT_SIMULATED_SAMPLES = 1024
+
 /** How long the others may take to notice that a party has failed and to stop by themselves. */
 const GRACE_MS = 35_000
 
@@ -58,8 +61,8 @@ export interface ScenarioRunOptions {
   readonly onNoise?: (party: string, line: string) => void
   /** Leave states and configurations in place. */
   readonly keep?: boolean
-  /** Simulate the plan, too, once all parties have ended. */
-  readonly simulate?: boolean
+  /** So many of the first samples are simulated, too, once all parties have ended; none when absent. */
+  readonly simulatedSamples?: number
   /** Called as the simulation goes, in samples. */
   readonly onSimulated?: (done: number, total: number) => void
   readonly signal?: AbortSignal
@@ -106,16 +109,19 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     }
     memory.start()
     options.signal?.addEventListener('abort', () => stopAll(running), { once: true })
-    await allEnded(running, errors)
+    await allEnded(running, errors).catch((error: unknown) => {
+      options.signal?.throwIfAborted()
+      throw error
+    })
     options.signal?.throwIfAborted()
     const totalSeconds = (performance.now() - start) / 1000
     const clear = clearReference(reference)
     if (plan === undefined) throw new MissingPlanError()
     const { evaluator } = scenario
-    const { signal, onSimulated } = options
+    const { signal, onSimulated, simulatedSamples = 0 } = options
     const simulation =
-      options.simulate === true
-        ? await simulate(plan, clear.network, clear.samples, {
+      simulatedSamples > 0
+        ? await simulate(plan, clear.network, clear.samples.slice(0, simulatedSamples), {
             evaluator,
             ...(signal === undefined ? {} : { signal }),
             ...(onSimulated === undefined ? {} : { onProgress: onSimulated })

@@ -223,7 +223,7 @@ export class Search {
       inputMaximum: ENCODABLE_BITS - SCALE_ROUNDING_BITS - magnitudes[0]!,
       inputMagnitude: magnitudes[0]!,
       inputCost: level => this.inputCost(level),
-      minimumRefreshes: settings.minimumRefreshes,
+      minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
       refreshable: (boundary, level, scale) => {
         const maskBits = MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!))
         return (level + 1) * primeBits >= maskBits + MASK_MARGIN_BITS + Math.log2(refreshShares(settings.parties, settings))

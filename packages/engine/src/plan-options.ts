@@ -12,7 +12,7 @@ export interface PlanOptions {
   readonly weights: OperandKind
   /** key holders */
   readonly parties: number
-  /** collective refreshes that the program must contain at least (default 0) */
+  /** collective refreshes that the program must contain at least, as far as there are places for them, between two operations (default 0) */
   readonly minimumRefreshes?: number
   /** statistical bits of flooding (default 30) */
   readonly floodingBits?: number

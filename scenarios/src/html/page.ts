@@ -1,7 +1,8 @@
 /** The frame of a report: one file, no scripts, nothing fetched; light or dark as the reader's system is. */
 import { html, Markup } from './markup.js'
 
-const STYLE = `
+/** The colours by which drawings are made, for light and dark. */
+export const COLOURS = `
 :root {
   color-scheme: light dark;
   --page: #f6f6f4; --surface: #ffffff; --ink: #1c1d1f; --muted: #63666b; --line: #e3e3df; --good: #1c7a4d; --bad: #b3261e;
@@ -13,7 +14,9 @@ const STYLE = `
     --series-1: #4c94ec; --series-2: #2fb586; --series-3: #d79a2b; --series-4: #a184e6; --series-5: #8b929c; --series-6: #e5677c;
   }
 }
-* { box-sizing: border-box; }
+`
+
+const STYLE = `${COLOURS}* { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 1040px; margin: 0 auto; padding: 32px 20px 64px; }
 header p { margin: 4px 0 0; color: var(--muted); max-width: 70ch; }

@@ -1,0 +1,46 @@
+/** Reports that lie in a folder, one per run of the list. */
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import type { ScenarioReport } from '../report.js'
+import { batchesOf, partiesOf, type Scenario } from '../scenario.js'
+import type { Run } from './run-list.js'
+
+export interface KeptReport {
+  readonly run: Run
+  readonly report: ScenarioReport
+}
+
+export const reportFile = (folder: string, { name }: Run): string => join(folder, `${name}.json`)
+
+/** The run's report; undefined where there is none, or none that can be read. */
+export async function readReport(folder: string, run: Run): Promise<ScenarioReport | undefined> {
+  try {
+    return JSON.parse(await readFile(reportFile(folder, run), 'utf8')) as ScenarioReport
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+export async function readReports(folder: string, runs: readonly Run[]): Promise<KeptReport[]> {
+  const found = await Promise.all(runs.map(async run => ({ run, report: await readReport(folder, run) })))
+  return found.flatMap(({ run, report }) => (report === undefined ? [] : [{ run, report }]))
+}
+
+/**
+ * Whether a report is of this very run, as far as what it tells of itself goes, and was made after its scenario file and its model were last changed.
+ * @param since the report must be younger than this, too
+ */
+export async function isCurrent(report: ScenarioReport, run: Run, scenario: Scenario, list: string, since?: Date): Promise<boolean> {
+  const holders = partiesOf(scenario).filter(party => party.roles.includes('key-holder')).length
+  const same =
+    report.scenario === scenario.name &&
+    report.model === basename(scenario.model, extname(scenario.model)) &&
+    report.images === scenario.images &&
+    report.batch === batchesOf(scenario).batch &&
+    report.parties === holders &&
+    report.evaluator === scenario.evaluator
+  const made = Date.parse(report.createdAt)
+  const changed = await Promise.all([resolve(dirname(list), run.scenario), scenario.model].map(async path => (await stat(path)).mtimeMs))
+  return same && made > Math.max(...changed, since?.getTime() ?? 0)
+}

@@ -1,0 +1,138 @@
+/** The page that sums up all reports: what was answered, how long it took, what it cost. */
+import { percent, size, small } from '../html/figures.js'
+import type { ScenarioReport } from '../report.js'
+import type { KeptReport } from './kept-reports.js'
+import { markdownTable } from './markdown.js'
+
+interface Column {
+  readonly head: string
+  readonly cell: (report: ScenarioReport) => string
+}
+
+const NONE = '–'
+
+/** Two digits that mean something, or three. */
+const seconds = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 0.1 || value === 0 ? value.toFixed(2) : value.toPrecision(2)
+const rate = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
+
+const encrypted = ({ operands }: ScenarioReport): string =>
+  operands.data === 'clear' ? 'model' : operands.weights === 'clear' ? 'data' : 'model, data'
+
+const answers: readonly Column[] = [
+  { head: 'network', cell: report => report.model },
+  { head: 'encrypted', cell: encrypted },
+  { head: 'key holders', cell: report => String(report.parties) },
+  { head: 'images', cell: report => String(report.images) },
+  { head: 'accuracy: clear', cell: report => percent(report.accuracy.clear) },
+  { head: 'polynomial', cell: report => percent(report.accuracy.polynomial) },
+  { head: 'simulated', cell: simulatedAccuracy },
+  { head: 'encrypted', cell: report => percent(report.accuracy.encrypted) },
+  { head: 'same prediction', cell: report => `${Math.round(report.agreement * report.images)} of ${report.images}` },
+  { head: 'worst logit error / largest logit', cell: report => small(report.maxLogitError / report.maxLogit) }
+]
+
+function simulatedAccuracy({ accuracy, images, simulatedImages }: ScenarioReport): string {
+  if (accuracy.simulated === undefined) return NONE
+  return percent(accuracy.simulated) + (simulatedImages === images ? '' : ` (first ${simulatedImages})`)
+}
+
+const times: readonly Column[] = [
+  { head: 'images', cell: report => String(report.images) },
+  { head: 'ceremony', cell: report => seconds(report.secondsByPhase.ceremony) },
+  { head: 'model upload', cell: report => (report.operands.weights === 'clear' ? NONE : seconds(report.secondsByPhase.modelUpload)) },
+  { head: 'data', cell: report => (report.operands.data === 'clear' ? NONE : seconds(report.secondsByPhase.dataEncryption)) },
+  { head: 'evaluation', cell: report => seconds(report.secondsByPhase.evaluation) },
+  { head: 'as planned', cell: report => seconds(report.planned.seconds.evaluation) },
+  { head: 'of which refreshing', cell: report => (report.refreshes === 0 ? NONE : seconds(report.secondsByPhase.refresh)) },
+  { head: 'result', cell: report => seconds(report.secondsByPhase.result) },
+  { head: 'all', cell: report => seconds(report.secondsByPhase.total) },
+  { head: 'images per second of evaluation', cell: report => rate(report.images / report.secondsByPhase.evaluation) }
+]
+
+const costs: readonly Column[] = [
+  { head: 'ring', cell: report => `2^${report.parameters.logN}` },
+  { head: 'log2(QP)', cell: report => report.parameters.logQP.toFixed(0) },
+  { head: 'flooding bits', cell: report => String(report.parameters.floodingBits) },
+  { head: 'refreshes', cell: report => String(report.refreshes) },
+  { head: 'encrypted model', cell: report => (report.planned.bytes.model === 0 ? NONE : size(report.planned.bytes.model)) },
+  { head: 'sent: each key holder', cell: report => sentBy(report, 'key-holder') },
+  { head: 'model owner', cell: report => sentBy(report, 'model-owner') },
+  { head: 'data owner', cell: report => sentBy(report, 'data-owner') },
+  { head: 'evaluator', cell: report => sentBy(report, 'evaluator') },
+  { head: 'peak memory: evaluator', cell: evaluatorMemory },
+  { head: 'each other party, at most', cell: otherMemory },
+  { head: 'all', cell: report => size(report.peakMemoryBytes) }
+]
+
+type Role = ScenarioReport['rolesByParty'][string][number]
+
+const partiesWith = ({ rolesByParty }: ScenarioReport, role: Role): string[] =>
+  Object.keys(rolesByParty).filter(name => rolesByParty[name]!.includes(role))
+
+/** Of the party that sent most among those with the role. */
+function sentBy(report: ScenarioReport, role: Role): string {
+  return size(Math.max(...partiesWith(report, role).map(name => report.bytesByParty[name]?.sent ?? 0)))
+}
+
+function evaluatorMemory(report: ScenarioReport): string {
+  const [name] = partiesWith(report, 'evaluator')
+  return size(report.peakMemoryByParty[name!] ?? 0)
+}
+
+function otherMemory(report: ScenarioReport): string {
+  const evaluators = partiesWith(report, 'evaluator')
+  const others = Object.entries(report.peakMemoryByParty).filter(([name]) => !evaluators.includes(name))
+  return others.length === 0 ? NONE : size(Math.max(...others.map(([, bytes]) => bytes)))
+}
+
+function tableOf(kept: readonly KeptReport[], columns: readonly Column[]): string {
+  return markdownTable(
+    ['report', ...columns.map(column => column.head)],
+    kept.map(({ run: { name }, report }) => [`[${name}](${name}.html)`, ...columns.map(column => column.cell(report))])
+  )
+}
+
+/** What the reports were measured on: one line per machine. */
+function machinesOf(kept: readonly KeptReport[]): string {
+  const lines = kept.map(
+    ({ report: { machine } }) =>
+      `${machine.processor}, ${machine.cores} cores, ${size(machine.memoryBytes)} of memory, Node ${machine.node.replace(/^v/, '')}`
+  )
+  return [...new Set(lines)].join('; ')
+}
+
+/**
+ * @param curve file of the chart, beside the page
+ * @returns Markdown
+ */
+export function renderOverview(kept: readonly KeptReport[], curve: string | undefined): string {
+  return `# Reports
+
+Every network, run whole: one operating-system process per party, real sockets, real test data, answers held against the network in the clear. \`npm run reports\`
+runs the list in [scenarios/reports.yaml](../../scenarios/reports.yaml), one run after the other, and writes this page; \`npm run reports -- NAME\` runs one of them.
+Each report is there twice: HTML for people (one file, opens offline; linked below), JSON of the same name for programs; [scenarios](../../scenarios) says what is in it.
+
+Measured on ${machinesOf(kept)}, which all parties of a run share.
+
+## Answers
+
+The same images each way: the network of the file in float64, what is left of it after approximating and fusing, the plan on clear values with modelled noise, and what
+the querier decrypted. "Same prediction" and the error hold the encrypted answers against the second.
+
+${tableOf(kept, answers)}
+
+## Seconds
+
+As the evaluator measured them; "all" is from the start of the processes to the end of the last. Several key holders on one machine share its cores: they make their
+shares one after the other here, at once where each has a machine of its own.
+
+${tableOf(kept, times)}
+${curve === undefined ? '' : `\nCryptoNet with encrypted data, by the number of images:\n\n![Evaluation time by number of images](${curve})\n`}
+## Bytes and memory
+
+Bytes are of frames on the wire; of several key holders those of the one that sent most. Memory is resident at its peak.
+
+${tableOf(kept, costs)}
+`
+}
