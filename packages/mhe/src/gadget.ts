@@ -4,21 +4,31 @@
  * Ciphertext primes are grouped in digits of α primes. The gadget element of digit j satisfies
  *
  *   P·g_j ≡ P mod q_i   for the primes q_i of digit j,      P·g_j ≡ 0   modulo every other prime and every special prime
+ *
+ * A key for level l is the same over q_0 … q_l and the special primes: its digits are those of level l, its size falls with the square of l + 1.
  */
 import type { Context, Parameters } from '@slytherin/ckks'
 import type { Polynomial, Ring } from '@slytherin/ring'
+import { InvalidShareRequestError } from './errors.js'
 import type { Scratch } from './scratch.js'
 
-/** Number of digits at the top level. */
-export function digitCount(parameters: Parameters): number {
-  return parameters.digits(parameters.maxLevel)
+/** @throws InvalidShareRequestError unless it is a level of the parameters */
+export function checkKeyLevel(parameters: Parameters, protocol: string, level: number): void {
+  if (!Number.isInteger(level) || level < 0 || level > parameters.maxLevel) {
+    throw new InvalidShareRequestError(protocol, 'level', `0 to ${parameters.maxLevel}`, level)
+  }
 }
 
-/** P·s over the ciphertext primes, NTT form: digit j of the gadget product is its rows of digit j. */
-export function timesSpecialModulus(context: Context, secret: Polynomial, scratch: Scratch): Polynomial {
+/** The instance from which a key's reference polynomials are drawn: keys for different levels share none. */
+export function referenceInstance(instance: string, level: number): string {
+  return `${instance}/${level}`
+}
+
+/** P·s over the ciphertext primes of a level, NTT form: digit j of the gadget product is its rows of digit j. */
+export function timesSpecialModulus(context: Context, secret: Polynomial, level: number, scratch: Scratch): Polynomial {
   const { parameters, ring } = context
   const product = parameters.specialPrimes.reduce((value, prime) => value * prime.value, 1n)
-  const out = scratch.allocate(parameters.ciphertextIndices(parameters.maxLevel), 'ntt')
+  const out = scratch.allocate(parameters.ciphertextIndices(level), 'ntt')
   return ring.multiplyScalar(out, secret, product)
 }
 

@@ -3,7 +3,8 @@
  *
  * A second share for the same public polynomial and the same secret leaks the secret (eprint 2024/194, 2025/409, 2026/031), so what was
  * given is written down, durably, before the share leaves. A repeated request for the same input is answered with the same bytes; a
- * request with a changed input is refused.
+ * request with a changed input is refused. The instance of a Galois key is its element and that of the relinearisation key the session's only one; their level is part of
+ * the input, so that a key is given for one level only.
  */
 import { ShareAlreadyGivenError } from './errors.js'
 

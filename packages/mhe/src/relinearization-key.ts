@@ -7,12 +7,14 @@
  *
  * The paper sends the two summands of round two separately, but only their sum is ever used: sending the sum (with the errors of both)
  * halves the bytes and reveals less.
+ *
+ * A key for level l is made over Q_l·P only, with the digits of level l (see galois-key.ts for why that is as safe); there is one level in a session, agreed beforehand,
+ * and it enters reference polynomials, ephemeral secret and errors, so that no second key could share any of them.
  */
 import { type Context, ERROR_SIGMA, KeySwitchKey, type SecretKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
-import { ShareMismatchError } from './errors.js'
-import { addOnRows, digitCount, timesSpecialModulus } from './gadget.js'
+import { addOnRows, checkKeyLevel, referenceInstance, timesSpecialModulus } from './gadget.js'
 import { COLLECTIVE } from './public-key.js'
 import { expandReference, referenceSeed } from './reference.js'
 import { sampleError, sampleTernary } from './sampling.js'
@@ -36,31 +38,37 @@ export class RelinearizationKeyGeneration {
   readonly formatTwo: ShareFormat<RelinearizationShareTwo>
   readonly identity: ShareIdentity
 
+  /**
+   * @param level highest level that the key serves, the top one by default
+   * @throws InvalidShareRequestError for a level that the parameters do not have
+   */
   constructor(
     readonly context: Context,
-    readonly sessionId: Uint8Array
+    readonly sessionId: Uint8Array,
+    readonly level: number = context.parameters.maxLevel
   ) {
     const { parameters } = context
-    const digits = digitCount(parameters)
-    this.identity = { instance: COLLECTIVE, level: parameters.maxLevel }
+    checkKeyLevel(parameters, 'relinearization-1', level)
+    this.identity = { instance: COLLECTIVE, level }
     this.formatOne = new ShareFormat<RelinearizationShareOne>(context, sessionId, {
       protocol: 'relinearization-1',
-      shape: level => Array.from({ length: 2 * digits }, () => parameters.keyIndices(level)),
+      shape: level => Array.from({ length: 2 * parameters.digits(level) }, () => parameters.keyIndices(level)),
       parts: share => [...share.h0, ...share.h1],
       assemble: parts => ({ h0: parts.slice(0, parts.length / 2), h1: parts.slice(parts.length / 2) })
     })
     this.formatTwo = new ShareFormat<RelinearizationShareTwo>(context, sessionId, {
       protocol: 'relinearization-2',
-      shape: level => Array.from({ length: digits }, () => parameters.keyIndices(level)),
+      shape: level => Array.from({ length: parameters.digits(level) }, () => parameters.keyIndices(level)),
       parts: share => share.h,
       assemble: parts => ({ h: [...parts] })
     })
   }
 
-  /** The reference polynomial a_j of a digit, uniform in R_QP, NTT form. The caller disposes it. */
+  /** The reference polynomial a_j of a digit, uniform over Q_l·P, NTT form. The caller disposes it. */
   referencePolynomial(digit: number): Polynomial {
     const { ring, parameters } = this.context
-    return expandReference(ring, parameters.keyIndices(), referenceSeed(this.sessionId, 'relinearization', COLLECTIVE, digit))
+    const seed = referenceSeed(this.sessionId, 'relinearization', referenceInstance(COLLECTIVE, this.level), digit)
+    return expandReference(ring, parameters.keyIndices(this.level), seed)
   }
 
   /**
@@ -68,22 +76,23 @@ export class RelinearizationKeyGeneration {
    * @param seed          32 secret bytes for the errors of this share only
    */
   shareOne(secret: SecretKey, ephemeralSeed: Uint8Array, seed: Uint8Array): RelinearizationShareOne {
+    const { level } = this
     const { ring, parameters } = this.context
-    const indices = parameters.keyIndices()
+    const indices = parameters.keyIndices(level)
     return releasingOnError(made =>
       withScratch(ring, scratch => {
         const minusEphemeral = scratch.keep(sampleTernary(ring, indices, ephemeralSeed, ['ephemeral']))
         ring.negate(minusEphemeral, minusEphemeral)
-        const gadgetSecret = timesSpecialModulus(this.context, secret.polynomial, scratch)
+        const gadgetSecret = timesSpecialModulus(this.context, secret.polynomial, level, scratch)
         const h0: Polynomial[] = []
         const h1: Polynomial[] = []
-        for (let digit = 0; digit < digitCount(parameters); digit++) {
+        for (let digit = 0; digit < parameters.digits(level); digit++) {
           const reference = this.referencePolynomial(digit)
           made.push(reference)
           const first = sampleError(ring, indices, seed, ['error 0', digit])
           made.push(first)
           ring.multiplyAdd(first, reference, minusEphemeral)
-          addOnRows(ring, first, gadgetSecret, parameters.digitIndices(digit, parameters.maxLevel), scratch)
+          addOnRows(ring, first, gadgetSecret, parameters.digitIndices(digit, level), scratch)
           const second = sampleError(ring, indices, seed, ['error 1', digit])
           made.push(second)
           ring.multiplyAdd(second, reference, secret.polynomial)
@@ -112,17 +121,15 @@ export class RelinearizationKeyGeneration {
     aggregatedOne: RelinearizationShareOne,
     seed: Uint8Array
   ): RelinearizationShareTwo {
+    const { level } = this
     const { ring, parameters } = this.context
-    const indices = parameters.keyIndices()
-    const digits = digitCount(parameters)
-    if (aggregatedOne.h0.length !== digits || aggregatedOne.h1.length !== digits) {
-      throw new ShareMismatchError('relinearization-2', 'digits of round one', digits, aggregatedOne.h0.length)
-    }
+    const indices = parameters.keyIndices(level)
+    this.formatOne.checkShape(aggregatedOne, level)
     return releasingOnError(made =>
       withScratch(ring, scratch => {
         const difference = scratch.keep(sampleTernary(ring, indices, ephemeralSeed, ['ephemeral']))
         ring.subtract(difference, difference, secret.polynomial)
-        for (let digit = 0; digit < digits; digit++) {
+        for (let digit = 0; digit < parameters.digits(level); digit++) {
           // e + e' of the paper's two summands, drawn as one Gaussian of twice the variance
           const out = sampleError(ring, indices, seed, ['error', digit], ERROR_SIGMA * Math.SQRT2)
           made.push(out)
@@ -148,16 +155,14 @@ export class RelinearizationKeyGeneration {
     return new ShareAggregation(this.formatTwo, this.identity, parties)
   }
 
-  /** Both aggregates move into the key; what is not part of it is released. */
+  /** Both aggregates move into the key; what is not part of it is released. @throws ShareMismatchError */
   finalize(aggregatedOne: RelinearizationShareOne, aggregatedTwo: RelinearizationShareTwo): KeySwitchKey {
-    const digits = digitCount(this.context.parameters)
-    if (aggregatedOne.h1.length !== digits || aggregatedTwo.h.length !== digits) {
-      throw new ShareMismatchError('relinearization-2', 'digits', digits, aggregatedTwo.h.length)
-    }
+    this.formatOne.checkShape(aggregatedOne, this.level)
+    this.formatTwo.checkShape(aggregatedTwo, this.level)
     for (const polynomial of aggregatedOne.h0) polynomial.dispose()
     return new KeySwitchKey(
       aggregatedTwo.h.map((b, digit) => ({ b, a: aggregatedOne.h1[digit]! })),
-      this.identity.level,
+      this.level,
       this.context.noise.collectiveRelinearizationKey
     )
   }

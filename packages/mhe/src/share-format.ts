@@ -41,7 +41,7 @@ export type ShareProtocol = keyof typeof PROTOCOL_CODES
 
 export type ShareKind = 'share' | 'aggregate'
 
-/** Which share: instance within the protocol and session, and the level of the ciphertext it is for (the top level for keys). */
+/** Which share: instance within the protocol and session, and the level of the ciphertext it is for, or the highest that a key serves. */
 export interface ShareIdentity {
   readonly instance: string
   readonly level: number
@@ -141,7 +141,8 @@ export class ShareFormat<S> {
     for (const part of this.layout.parts(share)) part.dispose()
   }
 
-  private checkShape(share: S, level: number): void {
+  /** @throws ShareMismatchError unless it has the polynomials of a share for this level */
+  checkShape(share: S, level: number): void {
     const shape = this.layout.shape(level)
     const parts = this.layout.parts(share)
     if (parts.length !== shape.length) throw new ShareMismatchError(this.protocol, 'number of polynomials', shape.length, parts.length)

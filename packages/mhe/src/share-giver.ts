@@ -109,30 +109,36 @@ export class ShareGiver implements Disposable {
     return this.#give(protocol.format, protocol.identity, [], seed => protocol.share(this.#secret, seed))
   }
 
-  relinearizationShareOne(): Uint8Array {
-    const protocol = new RelinearizationKeyGeneration(this.context, this.sessionId)
-    return this.#give(protocol.formatOne, protocol.identity, [], seed =>
-      this.#withEphemeral(ephemeral => protocol.shareOne(this.#secret, ephemeral, seed))
+  /** @param level of the session's relinearisation key. @throws InvalidShareRequestError; ShareAlreadyGivenError for a second level */
+  relinearizationShareOne(level: number): Uint8Array {
+    const protocol = new RelinearizationKeyGeneration(this.context, this.sessionId, level)
+    return this.#give(protocol.formatOne, protocol.identity, [`${level}`], seed =>
+      this.#withEphemeral(level, ephemeral => protocol.shareOne(this.#secret, ephemeral, seed))
     )
   }
 
-  /** @param aggregatedOne serialised sum of round one (kind `aggregate`). @throws MalformedShareError, ShareAlreadyGivenError */
-  relinearizationShareTwo(aggregatedOne: Uint8Array): Uint8Array {
+  /**
+   * @param level         the level given to round one
+   * @param aggregatedOne serialised sum of round one (kind `aggregate`)
+   * @throws MalformedShareError, InvalidShareRequestError, ShareAlreadyGivenError
+   */
+  relinearizationShareTwo(level: number, aggregatedOne: Uint8Array): Uint8Array {
     this.#checkUsable()
-    const protocol = new RelinearizationKeyGeneration(this.context, this.sessionId)
+    const protocol = new RelinearizationKeyGeneration(this.context, this.sessionId, level)
     const sum = protocol.deserializeOne(aggregatedOne, 'aggregate')
     try {
-      return this.#give(protocol.formatTwo, protocol.identity, [aggregatedOne], seed =>
-        this.#withEphemeral(ephemeral => protocol.shareTwo(this.#secret, ephemeral, sum, seed))
+      return this.#give(protocol.formatTwo, protocol.identity, [`${level}`, aggregatedOne], seed =>
+        this.#withEphemeral(level, ephemeral => protocol.shareTwo(this.#secret, ephemeral, sum, seed))
       )
     } finally {
       protocol.formatOne.dispose(sum)
     }
   }
 
-  galoisShare(element: number): Uint8Array {
-    const protocol = new GaloisKeyGeneration(this.context, this.sessionId)
-    return this.#give(protocol.format, protocol.identity(element), [], seed => protocol.share(this.#secret, element, seed))
+  /** @param level of this element's key. @throws InvalidShareRequestError; ShareAlreadyGivenError for a second level of an element */
+  galoisShare(element: number, level: number): Uint8Array {
+    const protocol = new GaloisKeyGeneration(this.context, this.sessionId, level)
+    return this.#give(protocol.format, protocol.identity(element), [`${level}`], seed => protocol.share(this.#secret, element, seed))
   }
 
   /** @throws MalformedShareError, RefreshLevelError, InvalidShareRequestError, ShareAlreadyGivenError */
@@ -219,8 +225,8 @@ export class ShareGiver implements Disposable {
   }
 
   /** The ephemeral secret of relinearisation: the same in both rounds, for nothing else, wiped after. */
-  #withEphemeral<T>(body: (ephemeralSeed: Uint8Array) => T): T {
-    const seed = authenticateParts(this.#shareKey, this.sessionId, 'relinearization ephemeral', COLLECTIVE)
+  #withEphemeral<T>(level: number, body: (ephemeralSeed: Uint8Array) => T): T {
+    const seed = authenticateParts(this.#shareKey, this.sessionId, 'relinearization ephemeral', COLLECTIVE, `${level}`)
     try {
       return body(seed)
     } finally {

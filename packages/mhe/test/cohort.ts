@@ -11,7 +11,7 @@ import {
   type PublicKey,
   SecretKey
 } from '@slytherin/ckks'
-import { PublicKeyGeneration, RelinearizationKeyGeneration } from '@slytherin/mhe'
+import { GaloisKeyGeneration, PublicKeyGeneration, RelinearizationKeyGeneration } from '@slytherin/mhe'
 import { deriveSeed, type Kernel, loadKernel, type Polynomial, type Ring } from '@slytherin/ring'
 
 export interface CohortOptions {
@@ -75,8 +75,8 @@ export function collectivePublicKey(cohort: Cohort): PublicKey {
   return key
 }
 
-export function collectiveRelinearizationKey(cohort: Cohort): KeySwitchKey {
-  const protocol = new RelinearizationKeyGeneration(cohort.context, cohort.sessionId)
+export function collectiveRelinearizationKey(cohort: Cohort, level: number = cohort.parameters.maxLevel): KeySwitchKey {
+  const protocol = new RelinearizationKeyGeneration(cohort.context, cohort.sessionId, level)
   const ephemeral = (i: number) => cohort.seed('ephemeral', i)
   const ones = cohort.secrets.map((secret, i) => protocol.shareOne(secret, ephemeral(i), cohort.seed('round one', i)))
   const one = protocol.aggregateOne(ones)
@@ -85,6 +85,14 @@ export function collectiveRelinearizationKey(cohort: Cohort): KeySwitchKey {
   for (const share of ones) protocol.formatOne.dispose(share)
   for (const share of twos) protocol.formatTwo.dispose(share)
   return protocol.finalize(one, two)
+}
+
+export function collectiveGaloisKey(cohort: Cohort, element: number, level: number = cohort.parameters.maxLevel): KeySwitchKey {
+  const protocol = new GaloisKeyGeneration(cohort.context, cohort.sessionId, level)
+  const shares = cohort.secrets.map((secret, i) => protocol.share(secret, element, cohort.seed('galois', element, i)))
+  const key = protocol.finalize(protocol.aggregate(shares), element)
+  for (const share of shares) protocol.format.dispose(share)
+  return key
 }
 
 /** Slot values of modulus below 1, reproducible. */

@@ -1,10 +1,17 @@
-import { Encryptor, galoisElementOf, type KeySwitchKey, type SecretKey } from '@slytherin/ckks'
-import { GaloisKeyGeneration, InvalidShareRequestError, PublicKeyGeneration, RelinearizationKeyGeneration } from '@slytherin/mhe'
+import { Encryptor, galoisElementOf, type KeySwitchKey } from '@slytherin/ckks'
+import {
+  GaloisKeyGeneration,
+  InvalidShareRequestError,
+  PublicKeyGeneration,
+  RelinearizationKeyGeneration,
+  ShareMismatchError
+} from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 import {
   type Cohort,
   coefficients,
+  collectiveGaloisKey,
   collectivePublicKey,
   collectiveRelinearizationKey,
   decrypt,
@@ -33,12 +40,6 @@ function keyErrors(cohort: Cohort, key: KeySwitchKey, carried: Polynomial): Floa
     gadget.dispose()
     return coefficients(ring, error, true)
   })
-}
-
-function collectiveGaloisKey(cohort: Cohort, element: number): KeySwitchKey {
-  const protocol = new GaloisKeyGeneration(cohort.context, cohort.sessionId)
-  const shares = cohort.secrets.map((secret: SecretKey, i) => protocol.share(secret, element, cohort.seed('galois', element, i)))
-  return protocol.finalize(protocol.aggregate(shares), element)
 }
 
 describe.each([1, 2, 3, 10])('keys of %i parties', parties => {
@@ -90,6 +91,52 @@ describe.each([1, 2, 3, 10])('keys of %i parties', parties => {
   })
 })
 
+describe.each([1, 2, 3])('keys for lower levels with %i special primes', specialPrimes => {
+  const cohort = makeCohort({ parties: 3, levels: 4, specialPrimes })
+  const { context, parameters, ring } = cohort
+  const levels = Array.from({ length: parameters.maxLevel }, (_, level) => level)
+  const element = galoisElementOf(5, ring.N)
+
+  it('carry their secret over the primes of the level, with as many digits and the same errors as one for the top level', () => {
+    const image = ring.automorphism(ring.allocate(parameters.keyIndices(), 'ntt'), cohort.ideal.polynomial, element)
+    const square = ring.multiply(cohort.ideal.polynomial.clone(), cohort.ideal.polynomial, cohort.ideal.polynomial)
+    const predicted = SIGMA * Math.sqrt(2 * ring.N * 2 * 3 + 6)
+    for (const level of levels) {
+      const galois = collectiveGaloisKey(cohort, element, level)
+      const relinearization = collectiveRelinearizationKey(cohort, level)
+      for (const key of [galois, relinearization]) {
+        expect(key.level).toBe(level)
+        expect(key.digits.length).toBe(Math.ceil((level + 1) / specialPrimes))
+        for (const { b, a } of key.digits) for (const part of [b, a]) expect(part.indices).toEqual(parameters.keyIndices(level))
+      }
+      for (const error of keyErrors(cohort, galois, image)) {
+        expect(largest(error)).toBeLessThanOrEqual(3 * 6 * SIGMA)
+        expect(standardDeviation(error)).toBeGreaterThan(0.7 * SIGMA * Math.sqrt(3))
+      }
+      for (const error of keyErrors(cohort, relinearization, square)) {
+        expect(standardDeviation(error)).toBeLessThan(1.5 * predicted)
+        expect(standardDeviation(error)).toBeGreaterThan(0.5 * predicted)
+      }
+    }
+  })
+
+  it('are not made of shares for another level, nor for one that there is not', () => {
+    const high = new GaloisKeyGeneration(context, cohort.sessionId, 3)
+    const low = new GaloisKeyGeneration(context, cohort.sessionId, 2)
+    const share = high.share(cohort.secrets[0]!, element, cohort.seed('high'))
+    expect(() => low.finalize(share, element)).toThrow(ShareMismatchError)
+    expect(() => low.aggregate([low.share(cohort.secrets[0]!, element, cohort.seed('low')), share])).toThrow(ShareMismatchError)
+    const highOne = new RelinearizationKeyGeneration(context, cohort.sessionId, 3)
+    const lowOne = new RelinearizationKeyGeneration(context, cohort.sessionId, 2)
+    const one = highOne.shareOne(cohort.secrets[0]!, cohort.seed('u'), cohort.seed('one'))
+    expect(() => lowOne.shareTwo(cohort.secrets[0]!, cohort.seed('u'), one, cohort.seed('two'))).toThrow(ShareMismatchError)
+    for (const level of [-1, 5, 1.5, Number.NaN]) {
+      expect(() => new GaloisKeyGeneration(context, cohort.sessionId, level)).toThrow(InvalidShareRequestError)
+      expect(() => new RelinearizationKeyGeneration(context, cohort.sessionId, level)).toThrow(InvalidShareRequestError)
+    }
+  })
+})
+
 describe('reference polynomials', () => {
   const cohort = makeCohort({ parties: 2, levels: 3 })
   const { context, ring } = cohort
@@ -104,6 +151,8 @@ describe('reference polynomials', () => {
       galois.referencePolynomial(3, 0),
       galois.referencePolynomial(3, 1),
       galois.referencePolynomial(5, 0),
+      new GaloisKeyGeneration(context, cohort.sessionId, 1).referencePolynomial(3, 0),
+      new RelinearizationKeyGeneration(context, cohort.sessionId, 1).referencePolynomial(0),
       relinearization.referencePolynomial(0),
       relinearization.referencePolynomial(1),
       new PublicKeyGeneration(context, cohort.sessionId).referencePolynomial(),

@@ -44,6 +44,8 @@ function subjects(): Subject[] {
   const publicKey = new PublicKeyGeneration(context, sessionId)
   const relinearization = new RelinearizationKeyGeneration(context, sessionId)
   const galois = new GaloisKeyGeneration(context, sessionId)
+  const lowRelinearization = new RelinearizationKeyGeneration(context, sessionId, 1)
+  const lowGalois = new GaloisKeyGeneration(context, sessionId, 2)
   const refresh = new Refresh(context, sessionId)
   const keySwitch = new PublicKeySwitch(context, sessionId)
   const secret = (i: number) => cohort.secrets[i]!
@@ -62,6 +64,10 @@ function subjects(): Subject[] {
       relinearization.shareTwo(secret(i), ephemeral(i), one, seed(i))
     ),
     subject('Galois', galois.format, galois.identity(3), i => galois.share(secret(i), 3, seed(i))),
+    subject('low relinearisation 1', lowRelinearization.formatOne, lowRelinearization.identity, i =>
+      lowRelinearization.shareOne(secret(i), ephemeral(i), seed(i))
+    ),
+    subject('low Galois', lowGalois.format, lowGalois.identity(3), i => lowGalois.share(secret(i), 3, seed(i))),
     subject('refresh', refresh.format, { instance: 'r', level: LEVEL }, i =>
       refresh.share(secret(i), { instance: 'r', level: LEVEL, scale: parameters.scale, magnitude: 1, c1 }, seed(i))
     ),

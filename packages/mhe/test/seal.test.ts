@@ -6,15 +6,20 @@ import {
   Encryptor,
   type EvaluatorCiphertext,
   galoisElementOf,
-  type KeySwitchKey,
+  KeyGenerator,
+  KeyMismatchError,
+  KeySwitchKey,
+  Parameters,
   SealEvaluator,
-  type SecretKey
+  SecretKey
 } from '@slytherin/ckks'
-import { GaloisKeyGeneration } from '@slytherin/mhe'
+import type { Polynomial } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 import {
   type Cohort,
   ciphertextError,
+  cohortOf,
+  collectiveGaloisKey,
   collectivePublicKey,
   collectiveRelinearizationKey,
   decrypt,
@@ -26,14 +31,8 @@ import {
 
 type Slots = ReturnType<typeof randomSlots>
 
-function galoisKeys(cohort: Cohort, elements: readonly number[]): Map<number, KeySwitchKey> {
-  const protocol = new GaloisKeyGeneration(cohort.context, cohort.sessionId)
-  return new Map(
-    elements.map(element => {
-      const shares = cohort.secrets.map((secret: SecretKey, i) => protocol.share(secret, element, cohort.seed('galois', element, i)))
-      return [element, protocol.finalize(protocol.aggregate(shares), element)]
-    })
-  )
+function galoisKeys(cohort: Cohort, elements: readonly number[], level?: number): Map<number, KeySwitchKey> {
+  return new Map(elements.map(element => [element, collectiveGaloisKey(cohort, element, level)]))
 }
 
 const turned = (slots: Slots, steps: number): Slots => {
@@ -76,5 +75,69 @@ describe.each([1, 3, 10])('collective keys of %i parties in SEAL', parties => {
     check(evaluator.conjugate(encrypted), { real: values.real, imaginary: values.imaginary.map(im => -im) }, 'conjugate')
     using lower = evaluator.dropLevel(encrypted, 1)
     check(evaluator.rotate(lower, 1), turned(values, 1), 'rotate at level 1')
+  })
+})
+
+describe('collective keys for a lower level in SEAL', () => {
+  const level = 2
+  const cohort = makeCohort({ parties: 3, logN: 11, levels: 4, primeBits: 40, label: 'seal low' })
+  const { context, parameters, ring } = cohort
+  const element = galoisElementOf(1, ring.N)
+  const values = randomSlots(cohort, 'seal low')
+
+  it('work on its own chain, up to their level', async () => {
+    using evaluator = await SealEvaluator.create(context)
+    evaluator.setKeys({ relinearizationKey: collectiveRelinearizationKey(cohort, level), galoisKeys: galoisKeys(cohort, [element], level) })
+    const encryptor = new Encryptor(context, collectivePublicKey(cohort))
+    for (let from = 0; from <= parameters.maxLevel; from++) {
+      const plaintext = context.encoder.encode(values, { level: from, scale: 2 ** 30 })
+      using encrypted = evaluator.load(encryptor.encrypt(plaintext, cohort.seed('encryption', from)))
+      if (from > level) {
+        expect(() => evaluator.rotate(encrypted, 1)).toThrow(KeyMismatchError)
+        using product = evaluator.square(encrypted)
+        expect(() => evaluator.relinearize(product)).toThrow(KeyMismatchError)
+        continue
+      }
+      const stored = evaluator.store(evaluator.rotate(encrypted, 1))
+      expect(largestDifference(decrypt(cohort, stored).real, turned(values, 1).real)).toBeLessThan(2 ** -12)
+    }
+  })
+
+  it('are, residue for residue, what SEAL uses on a chain of so many primes', async () => {
+    const { primes, specialPrimes, scale, logN } = parameters
+    const short = Parameters.create({
+      logN,
+      primes: primes.slice(0, level + 1).map(p => p.value),
+      specialPrimes: specialPrimes.map(p => p.value),
+      scale,
+      insecure: true
+    })
+    const there = cohortOf(short, 3, 'seal short')
+    const moved = (polynomial: Polynomial): Polynomial => {
+      const rows = ring.copy(ring.allocate(parameters.keyIndices(level), 'ntt'), polynomial)
+      return there.ring.decodeWords(ring.encodeWords(rows), short.keyIndices(), 'ntt')
+    }
+    const movedKey = (key: KeySwitchKey) =>
+      new KeySwitchKey(
+        key.digits.map(({ b, a }) => ({ b: moved(b), a: moved(a) })),
+        short.maxLevel,
+        key.noise
+      )
+    const ideal = SecretKey.fromPolynomial(moved(cohort.ideal.polynomial))
+    using evaluator = await SealEvaluator.create(there.context)
+    const [galois] = galoisKeys(cohort, [element], level).values()
+    evaluator.setKeys({
+      relinearizationKey: movedKey(collectiveRelinearizationKey(cohort, level)),
+      galoisKeys: new Map([[element, movedKey(galois!)]])
+    })
+    const publicKey = new KeyGenerator(there.context).publicKey(ideal, cohort.seed('short public key'))
+    const plaintext = there.context.encoder.encode(values, { level, scale: short.scale })
+    using encrypted = evaluator.load(new Encryptor(there.context, publicKey).encrypt(plaintext, cohort.seed('short')))
+    const rotated = evaluator.store(evaluator.rotate(encrypted, 1))
+    expect(largestDifference(decrypt(there, rotated, ideal).real, turned(values, 1).real)).toBeLessThan(2 ** -20)
+    using product = evaluator.square(encrypted)
+    const squared = evaluator.store(evaluator.rescale(evaluator.relinearize(product)))
+    const expected = values.real.map((re, i) => re * re - values.imaginary[i]! ** 2)
+    expect(largestDifference(decrypt(there, squared, ideal).real, expected)).toBeLessThan(2 ** -20)
   })
 })

@@ -21,7 +21,17 @@ import {
 } from '@slytherin/mhe'
 import { loadKernel } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
-import { cohortOf, collectivePublicKey, decrypt, largest, largestDifference, makeCohort, phaseCoefficients, randomSlots } from './cohort.js'
+import {
+  coefficients,
+  cohortOf,
+  collectivePublicKey,
+  decrypt,
+  largest,
+  largestDifference,
+  makeCohort,
+  phaseCoefficients,
+  randomSlots
+} from './cohort.js'
 
 const cohort = makeCohort({ parties: 2, label: 'givers' })
 const { context, parameters, sessionId } = cohort
@@ -57,13 +67,13 @@ describe('shares given as bytes', () => {
     const givers = [giver(0), giver(1)]
     const one = protocol.aggregationOne()
     givers.forEach((party, i) => {
-      one.add(i, party.relinearizationShareOne())
+      one.add(i, party.relinearizationShareOne(parameters.maxLevel))
     })
     const sum = one.take()
     const bytes = protocol.serializeOne(sum, 'aggregate')
     const two = protocol.aggregationTwo()
     givers.forEach((party, i) => {
-      two.add(i, party.relinearizationShareTwo(bytes))
+      two.add(i, party.relinearizationShareTwo(parameters.maxLevel, bytes))
     })
     const key = protocol.finalize(sum, two.take())
     const { ring } = cohort
@@ -75,14 +85,17 @@ describe('shares given as bytes', () => {
     // the error is about σ·sqrt(2·N·(4/3)·2) = 118: a wrong ephemeral secret in round two would make it as large as the modulus
     expect(largest(phaseCoefficients(cohort, error, key.digits[0]!.a))).toBeLessThan(2000)
 
-    const galois = new GaloisKeyGeneration(context, sessionId)
+    const galois = new GaloisKeyGeneration(context, sessionId, 2)
     const aggregation = galois.aggregation(3)
     givers.forEach((party, i) => {
-      aggregation.add(i, party.galoisShare(3))
+      aggregation.add(i, party.galoisShare(3, 2))
     })
-    expect(galois.finalize(aggregation.take(), 3).digits.length).toBe(parameters.maxLevel + 1)
+    expect(galois.finalize(aggregation.take(), 3).digits.length).toBe(3)
     expect(() =>
-      givers[0]!.relinearizationShareTwo(protocol.serializeOne(protocol.deserializeOne(givers[0]!.relinearizationShareOne()), 'aggregate'))
+      givers[0]!.relinearizationShareTwo(
+        parameters.maxLevel,
+        protocol.serializeOne(protocol.deserializeOne(givers[0]!.relinearizationShareOne(parameters.maxLevel)), 'aggregate')
+      )
     ).toThrow(ShareAlreadyGivenError)
   })
 
@@ -103,13 +116,46 @@ describe('shares given as bytes', () => {
 })
 
 describe('a share is given once', () => {
+  it('for one level of a key: a second one is refused, whichever key it is', () => {
+    const party = giver(0)
+    const share = party.galoisShare(3, 2)
+    expect(party.galoisShare(3, 2)).toEqual(share)
+    for (const level of [0, 1, 3, parameters.maxLevel]) expect(() => party.galoisShare(3, level)).toThrow(ShareAlreadyGivenError)
+    expect(party.galoisShare(5, 1).length).toBeLessThan(share.length)
+    const protocol = new RelinearizationKeyGeneration(context, sessionId, 1)
+    const one = party.relinearizationShareOne(1)
+    expect(() => party.relinearizationShareOne(2)).toThrow(ShareAlreadyGivenError)
+    const sum = protocol.serializeOne(protocol.deserializeOne(one), 'aggregate')
+    expect(() => party.relinearizationShareTwo(2, sum)).toThrow(MalformedShareError)
+    expect(party.relinearizationShareTwo(1, sum).length).toBeLessThan(one.length)
+    for (const level of [-1, parameters.maxLevel + 1]) {
+      expect(() => party.galoisShare(7, level)).toThrow(InvalidShareRequestError)
+      expect(() => party.relinearizationShareOne(level)).toThrow(InvalidShareRequestError)
+    }
+  })
+
+  it('and should the ledger be lost, shares for two levels have neither reference polynomials nor errors in common', () => {
+    const { ring } = cohort
+    const difference = (levels: readonly [number, number]) => {
+      const parts = levels.map(level => {
+        const protocol = new GaloisKeyGeneration(context, sessionId, level)
+        const share = protocol.deserialize(giver(0).galoisShare(3, level), 3)
+        return ring.copy(ring.allocate(parameters.keyIndices(1), 'ntt'), share.h[0]!)
+      })
+      return largest(coefficients(ring, ring.subtract(parts[0]!, parts[0]!, parts[1]!)))
+    }
+    expect(difference([1, 1])).toBe(0)
+    // with one reference polynomial it would be e - e', at most 2·6·3.2
+    expect(difference([1, 2])).toBeGreaterThan(2 ** 100)
+  })
+
   it('the same request gets the same bytes, from the same giver, after a restart, and on an empty ledger', () => {
     const ledger = new InMemoryShareLedger()
     const party = giver(0, ledger)
     const makers: ((party: ShareGiver) => Uint8Array)[] = [
       p => p.publicKeyShare(),
-      p => p.galoisShare(5),
-      p => p.relinearizationShareOne(),
+      p => p.galoisShare(5, 3),
+      p => p.relinearizationShareOne(1),
       p => p.refreshShare(refreshRequest),
       p => p.switchShare(switchRequest)
     ]
@@ -132,7 +178,7 @@ describe('a share is given once', () => {
       sessionId,
       flooding
     })
-    expect(elsewhere.galoisShare(7)).toEqual(reference.galoisShare(7))
+    expect(elsewhere.galoisShare(7, 3)).toEqual(reference.galoisShare(7, 3))
     expect(elsewhere.refreshShare(refreshRequest)).toEqual(reference.refreshShare(refreshRequest))
     expect(elsewhere.switchShare(switchRequest)).toEqual(reference.switchShare(switchRequest))
   })
@@ -240,8 +286,8 @@ describe('memory', () => {
       expect(() => party.switchShare({ ...switchRequest, targetKey: targetKey.subarray(1) })).toThrow()
       const corrupted = share.slice().fill(255, share.length - 40)
       expect(() => aggregation.add(1, corrupted)).toThrow(MalformedShareError)
-      party.galoisShare(3)
-      party.relinearizationShareOne()
+      party.galoisShare(3, 2)
+      party.relinearizationShareOne(parameters.maxLevel)
       party.publicKeyShare()
     }
     round(0)
@@ -280,7 +326,7 @@ describe('secrets', () => {
     party.dispose()
     party.dispose()
     expect(row.every(value => value === 0)).toBe(true)
-    for (const give of [() => party.publicKeyShare(), () => party.galoisShare(3), () => party.refreshShare(refreshRequest)]) {
+    for (const give of [() => party.publicKeyShare(), () => party.galoisShare(3, 2), () => party.refreshShare(refreshRequest)]) {
       expect(give).toThrow(InvalidShareRequestError)
     }
   })

@@ -31,7 +31,9 @@ export async function makePublicKey(lead: Lead): Promise<void> {
   })
 }
 
+/** Does nothing when the plan multiplies no two ciphertexts. */
 export async function makeRelinearizationKey(lead: Lead): Promise<void> {
+  if (lead.session().plan.relinearizationLevel === null) return
   const holders = connectionsWith(lead, 'key-holder')
   const { cryptography } = lead
   let done = 0
@@ -118,7 +120,8 @@ class ShareSum {
     if (share === undefined || shares.length !== 1) {
       throw new MalformedMessageError({ peer, kind: protocol, field: 'shares', expected: 'one share', actual: String(shares.length) })
     }
-    checkBytes(share, this.#lead.session().record.sizes.keyShare, 'shares[0]', protocol, peer)
+    const { galoisShare, relinearizationShare } = this.#lead.session().record.sizes
+    checkBytes(share, protocol === 'galois' ? galoisShare : relinearizationShare, 'shares[0]', protocol, peer)
     const key = `${protocol} ${instance} ${party}`
     const shareHash = await hash(share)
     const known = this.#taken.get(key)

@@ -66,7 +66,8 @@ export interface PartyCryptography {
   /** Shares of all key holders in party order: checked and summed to the collective public key. */
   setPublicKey(shares: Uint8Array[]): Promise<void>
 
-  // key holder: every share is deterministic in (share key, session, protocol, instance, input) and recorded in the ledger before it is given
+  // key holder: every share is deterministic in (share key, session, protocol, instance, input) and recorded in the ledger before it is given; which keys there are and
+  // for which levels is the plan's
   publicKeyShare(): Promise<Uint8Array>
   relinearizationShareOne(): Promise<Uint8Array>
   relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array>

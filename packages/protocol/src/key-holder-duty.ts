@@ -1,14 +1,14 @@
 /**
  * What a key holder does for the session: shares of evaluation keys, of refreshes and of switches, each checked against the signed plan first.
  *
- * - only keys that the plan names, only levels that it names, no more ciphertexts than it names;
+ * - only keys that the plan names, each for the level it names (no message carries one), no more ciphertexts than it names;
  * - one input per instance: the same request again gets the same bytes (from the ledger inside the cryptography), another one is refused;
  * - a switch goes to the result key that the querier's acceptance bound, and counts against that querier's quota.
  */
 import type { HandlerContext } from './connection.js'
 import { digest, hash, toHex } from './digest.js'
 import { checkAtLeast, checkBytes, checkFinite, checkList, checkOneOf, checkText, type Handlers, type PartyComponents } from './duties.js'
-import { QuotaExceededError, ShareConflictError, UnknownMemberError } from './errors.js'
+import { MalformedMessageError, QuotaExceededError, ShareConflictError, UnknownMemberError } from './errors.js'
 import type { Phase } from './options.js'
 import type { PartySession } from './party-session.js'
 import { galoisElements } from './plan.js'
@@ -38,14 +38,15 @@ export class KeyHolderDuty {
 
   readonly handlers: Handlers = {
     relinearizationOne: async (_body, context) => {
-      this.#session('relinearizationOne', context)
+      demandRelinearization(this.#session('relinearizationOne', context), 'relinearizationOne', context)
       return this.#give('relinearization-key', 2, context, [await this.#party.cryptography.relinearizationShareOne()])
     },
 
     relinearizationTwo: async (body, context) => {
       const kind = 'relinearizationTwo'
-      const { record } = this.#session(kind, context)
-      checkBytes(body.aggregate, record.sizes.keyShare, 'aggregate', kind, context.peer)
+      const session = this.#session(kind, context)
+      demandRelinearization(session, kind, context)
+      checkBytes(body.aggregate, session.record.sizes.relinearizationShare, 'aggregate', kind, context.peer)
       const share = await this.#once(kind, '', await hash(body.aggregate), context, async () => {
         return await this.#party.cryptography.relinearizationShareTwo(body.aggregate)
       })
@@ -174,6 +175,12 @@ export class KeyHolderDuty {
     this.#party.progress({ phase, done, total: Math.max(done, total), peer: context.peer })
     return { shares }
   }
+}
+
+/** @throws MalformedMessageError when the plan has no relinearisation key */
+function demandRelinearization({ plan }: PartySession, kind: string, { peer }: HandlerContext): void {
+  if (plan.relinearizationLevel !== null) return
+  throw new MalformedMessageError({ peer, kind, field: 'kind', expected: 'a key that the plan names', actual: kind })
 }
 
 async function inputHash(head: readonly (string | number)[], ciphertexts: readonly Uint8Array[]): Promise<Uint8Array> {

@@ -81,13 +81,18 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   publicKeyShareReply: { field: 27, codec: messages.PublicKeyShareReply, bound: planned(sizes => sizes.publicKeyShare) },
   publicKeyPart: { field: 28, codec: messages.PublicKeyPart, bound: planned(sizes => sizes.publicKeyShare) },
   relinearizationOne: { field: 29, codec: messages.RelinearizationOne, bound: small },
-  relinearizationTwo: { field: 30, codec: messages.RelinearizationTwo, bound: planned(sizes => sizes.keyShare) },
+  relinearizationTwo: { field: 30, codec: messages.RelinearizationTwo, bound: planned(sizes => sizes.relinearizationShare) },
   galois: { field: 31, codec: messages.Galois, bound: small },
   shares: {
     field: 32,
     codec: messages.Shares,
     bound: planned(sizes =>
-      Math.max(sizes.keyShare, list(sizes.refreshCount, sizes.refreshShare), list(sizes.switchCount, sizes.switchShare))
+      Math.max(
+        sizes.galoisShare,
+        sizes.relinearizationShare,
+        list(sizes.refreshCount, sizes.refreshShare),
+        list(sizes.switchCount, sizes.switchShare)
+      )
     ),
     limits: sizes => ({ shares: sizes === undefined ? 0 : Math.max(1, sizes.refreshCount, sizes.switchCount) })
   },

@@ -24,8 +24,10 @@ const HEADER_BYTES = 4096
 export interface MessageSizes {
   readonly publicKeyShare: number
   readonly resultKey: number
-  /** Share of a key-switching key, or the aggregate of a round. */
-  readonly keyShare: number
+  /** Share of a Galois key, at the highest level of any; 0 when the plan has none. */
+  readonly galoisShare: number
+  /** Share of a round of the relinearisation key, or the aggregate of the first; 0 when the plan has no such key. */
+  readonly relinearizationShare: number
   readonly modelPart: number
   readonly input: number
   readonly result: number
@@ -43,12 +45,17 @@ export function messageSizes(plan: Plan): MessageSizes {
   const row = 8 * 2 ** logN
   const rows = (count: number): number => count * row + HEADER_BYTES
   const all = primes.length + specialPrimes.length
-  const digits = Math.ceil(primes.length / Math.max(1, specialPrimes.length))
+  /** So many polynomials per digit of a key for this level, over its primes and the special ones. */
+  const keyRows = (level: number, polynomials: number): number => {
+    const digits = Math.ceil((level + 1) / Math.max(1, specialPrimes.length))
+    return rows(polynomials * digits * (level + 1 + specialPrimes.length))
+  }
   const refreshLevel = Math.max(0, ...plan.refreshes.map(refresh => refresh.level))
   return {
     publicKeyShare: rows(all),
     resultKey: rows(2 * all),
-    keyShare: rows(2 * digits * all),
+    galoisShare: Math.max(0, ...plan.galoisKeys.map(({ level }) => keyRows(level, 1))),
+    relinearizationShare: plan.relinearizationLevel === null ? 0 : keyRows(plan.relinearizationLevel, 2),
     modelPart: rows(2 * primes.length),
     input: rows(2 * (plan.inputs.level + 1)),
     result: rows(2 * (plan.output.level + 1)),

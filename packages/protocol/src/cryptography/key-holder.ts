@@ -11,12 +11,12 @@ import type { RefreshRequest, SwitchRequest } from '../cryptography.js'
 import type { OpenSession } from './session.js'
 
 /**
- * A request for help that the signed plan does not foresee: too little flooding or too short a mask would be its aim, so no share is given.
+ * A request for help that the signed plan does not foresee: too little flooding, too short a mask or a key too many would be its aim, so no share is given.
  */
 export class PlanMismatchError extends Error {
   override name = 'PlanMismatchError'
   constructor(
-    readonly request: 'refresh' | 'switch',
+    readonly request: 'relinearization' | 'galois' | 'refresh' | 'switch',
     readonly field: string,
     readonly expected: string,
     readonly actual: string
@@ -58,16 +58,24 @@ export class KeyHolder {
     return this.#giver.publicKeyShare()
   }
 
+  /** @throws PlanMismatchError when the plan has no relinearisation key */
   relinearizationShareOne(): Uint8Array {
-    return this.#giver.relinearizationShareOne()
+    return this.#giver.relinearizationShareOne(this.#relinearizationLevel)
   }
 
+  /** @throws PlanMismatchError when the plan has no relinearisation key */
   relinearizationShareTwo(aggregatedOne: Uint8Array): Uint8Array {
-    return this.#giver.relinearizationShareTwo(aggregatedOne)
+    return this.#giver.relinearizationShareTwo(this.#relinearizationLevel, aggregatedOne)
   }
 
+  /** At the plan's level. @throws PlanMismatchError when the plan has no such key */
   galoisShare(element: number): Uint8Array {
-    return this.#giver.galoisShare(element)
+    const { galoisKeys } = this.#session.plan
+    const key = galoisKeys.find(need => need.element === element)
+    if (key === undefined) {
+      throw new PlanMismatchError('galois', 'element', galoisKeys.map(need => need.element).join(' or ') || 'none', `${element}`)
+    }
+    return this.#giver.galoisShare(element, key.level)
   }
 
   /** @throws PlanMismatchError unless the plan has a refresh of that level, scale and magnitude */
@@ -95,6 +103,12 @@ export class KeyHolder {
 
   dispose(): void {
     this.#giver.dispose()
+  }
+
+  get #relinearizationLevel(): number {
+    const { relinearizationLevel } = this.#session.plan
+    if (relinearizationLevel === null) throw new PlanMismatchError('relinearization', 'key', 'none', 'one')
+    return relinearizationLevel
   }
 }
 

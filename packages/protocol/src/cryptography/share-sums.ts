@@ -1,5 +1,5 @@
 /**
- * The evaluator's sums of key shares, as they arrive: relinearisation in two rounds, one Galois key per rotation.
+ * The evaluator's sums of key shares, as they arrive: relinearisation in two rounds, one Galois key per element. Which keys there are, and for which levels, is the plan's.
  */
 import type { KeySwitchKey } from '@slytherin/ckks'
 import {
@@ -13,66 +13,90 @@ import {
 import type { SummedProtocol } from '../cryptography.js'
 import { type OpenSession, SessionStateError } from './session.js'
 
+interface RelinearizationSums {
+  readonly protocol: RelinearizationKeyGeneration
+  readonly one: ShareAggregation<RelinearizationShareOne>
+  readonly two: ShareAggregation<RelinearizationShareTwo>
+  /** Once round one is finished. */
+  sum: RelinearizationShareOne | undefined
+}
+
+interface GaloisSum {
+  readonly protocol: GaloisKeyGeneration
+  readonly aggregation: ShareAggregation<GaloisShare>
+}
+
 export class ShareSums {
   readonly #session: OpenSession
-  readonly #relinearization: RelinearizationKeyGeneration
-  readonly #galois: GaloisKeyGeneration
-  #one: ShareAggregation<RelinearizationShareOne>
-  #two: ShareAggregation<RelinearizationShareTwo>
-  #sumOne: RelinearizationShareOne | undefined
-  readonly #elements = new Map<number, ShareAggregation<GaloisShare>>()
+  readonly #relinearization: RelinearizationSums | undefined
+  /** By element. */
+  readonly #galois = new Map<number, GaloisSum>()
 
   constructor(session: OpenSession) {
     this.#session = session
-    this.#relinearization = new RelinearizationKeyGeneration(session.context, session.sessionId)
-    this.#galois = new GaloisKeyGeneration(session.context, session.sessionId)
-    this.#one = this.#relinearization.aggregationOne(session.parties)
-    this.#two = this.#relinearization.aggregationTwo(session.parties)
+    const { context, sessionId, parties, plan } = session
+    if (plan.relinearizationLevel === null) return
+    const protocol = new RelinearizationKeyGeneration(context, sessionId, plan.relinearizationLevel)
+    this.#relinearization = { protocol, one: protocol.aggregationOne(parties), two: protocol.aggregationTwo(parties), sum: undefined }
   }
 
-  /** @throws mhe's typed errors: malformed, duplicate with other bytes, not a member */
+  /** @throws mhe's typed errors (malformed, duplicate with other bytes, not a member); SessionStateError for a key that the plan does not name */
   add(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): void {
-    if (protocol === 'relinearization-1') this.#one.add(party, share)
-    else if (protocol === 'relinearization-2') this.#two.add(party, share)
-    else this.#galoisAggregation(elementOf(instance)).add(party, share)
+    if (protocol === 'relinearization-1') this.#relinearizationSums().one.add(party, share)
+    else if (protocol === 'relinearization-2') this.#relinearizationSums().two.add(party, share)
+    else this.#galoisSum(elementOf(instance)).aggregation.add(party, share)
   }
 
   /** The serialised sum of round one, which every key holder needs for round two. */
   aggregateOne(): Uint8Array {
-    this.#sumOne ??= this.#one.take()
-    return this.#relinearization.serializeOne(this.#sumOne, 'aggregate')
+    const sums = this.#relinearizationSums()
+    sums.sum ??= sums.one.take()
+    return sums.protocol.serializeOne(sums.sum, 'aggregate')
   }
 
   finishRelinearizationKey(): KeySwitchKey {
-    if (this.#sumOne === undefined) throw new SessionStateError('round one of the relinearisation key is not finished')
-    const key = this.#relinearization.finalize(this.#sumOne, this.#two.take())
-    this.#sumOne = undefined
+    const sums = this.#relinearizationSums()
+    if (sums.sum === undefined) throw new SessionStateError('round one of the relinearisation key is not finished')
+    const key = sums.protocol.finalize(sums.sum, sums.two.take())
+    sums.sum = undefined
     return key
   }
 
   finishGaloisKey(instance: string): { element: number; key: KeySwitchKey } {
     const element = elementOf(instance)
-    const key = this.#galois.finalize(this.#galoisAggregation(element).take(), element)
-    this.#elements.delete(element)
+    const { protocol, aggregation } = this.#galoisSum(element)
+    const key = protocol.finalize(aggregation.take(), element)
+    this.#galois.delete(element)
     return { element, key }
   }
 
   dispose(): void {
-    if (this.#sumOne !== undefined) this.#relinearization.formatOne.dispose(this.#sumOne)
-    this.#sumOne = undefined
-    this.#one.dispose()
-    this.#two.dispose()
-    for (const aggregation of this.#elements.values()) aggregation.dispose()
-    this.#elements.clear()
+    const sums = this.#relinearization
+    if (sums !== undefined) {
+      if (sums.sum !== undefined) sums.protocol.formatOne.dispose(sums.sum)
+      sums.sum = undefined
+      sums.one.dispose()
+      sums.two.dispose()
+    }
+    for (const { aggregation } of this.#galois.values()) aggregation.dispose()
+    this.#galois.clear()
   }
 
-  #galoisAggregation(element: number): ShareAggregation<GaloisShare> {
-    let aggregation = this.#elements.get(element)
-    if (aggregation === undefined) {
-      aggregation = this.#galois.aggregation(element, this.#session.parties)
-      this.#elements.set(element, aggregation)
-    }
-    return aggregation
+  #relinearizationSums(): RelinearizationSums {
+    if (this.#relinearization === undefined) throw new SessionStateError('the plan has no relinearisation key')
+    return this.#relinearization
+  }
+
+  #galoisSum(element: number): GaloisSum {
+    const known = this.#galois.get(element)
+    if (known !== undefined) return known
+    const { context, sessionId, parties, plan } = this.#session
+    const need = plan.galoisKeys.find(key => key.element === element)
+    if (need === undefined) throw new SessionStateError(`the plan has no Galois key for element ${element}`)
+    const protocol = new GaloisKeyGeneration(context, sessionId, need.level)
+    const made = { protocol, aggregation: protocol.aggregation(element, parties) }
+    this.#galois.set(element, made)
+    return made
   }
 }
 

@@ -1,6 +1,6 @@
 /** Sessions in one process with the real cryptography and a trained network. */
 import { readFile } from 'node:fs/promises'
-import { calibrate, fuse, importOnnx, type Network, type PlanOptions, plan } from '@slytherin/engine'
+import { architectureOf, calibrate, fuse, importOnnx, type Network, type PlanOptions, plan, type Ranges } from '@slytherin/engine'
 import { InMemoryShareLedger } from '@slytherin/mhe'
 import {
   Coordinator,
@@ -20,6 +20,8 @@ export interface RealSessionOptions {
   /** Besides batch and parties. */
   readonly planning: Pick<PlanOptions, 'data' | 'weights'> & Partial<PlanOptions> & { readonly batch: number }
   readonly queries?: number
+  /** A network of the breast cancer data; one with a hidden layer when not given. */
+  readonly model?: string
 }
 
 export interface RealSession {
@@ -34,17 +36,37 @@ export interface RealSession {
   party(peer: string): Coordinator | Member
 }
 
-const onnx = await readFile(new URL('../../../../models/onnx/breast-cancer-wdbc-mlp-square.onnx', import.meta.url))
-const network = fuse(importOnnx(onnx))
+const DEFAULT_MODEL = 'breast-cancer-wdbc-mlp-square'
 
-/** Samples that the network might be asked about. */
-export const realSamples = (count: number): Float64Array[] =>
-  Array.from({ length: count }, (_, i) => Float64Array.from({ length: network.inputs }, (_, k) => Math.sin(i * 31 + k)))
+interface Model {
+  readonly onnx: Uint8Array
+  readonly network: Network
+  readonly ranges: Ranges
+}
 
-const ranges = calibrate(network, realSamples(64))
+async function load(name: string): Promise<Model> {
+  const onnx = await readFile(new URL(`../../../../models/onnx/${name}.onnx`, import.meta.url))
+  const network = fuse(importOnnx(onnx))
+  return { onnx, network, ranges: calibrate(network, realSamples(64)) }
+}
+
+/** Features of the breast cancer data. */
+const FEATURES = 30
+
+/** Samples that the networks might be asked about. */
+export function realSamples(count: number): Float64Array[] {
+  return Array.from({ length: count }, (_, i) => Float64Array.from({ length: FEATURES }, (_, k) => Math.sin(i * 31 + k)))
+}
+
+/** A plan for one of the breast cancer networks. */
+export async function wdbcPlan(options: PlanOptions, model: string = DEFAULT_MODEL): Promise<Plan> {
+  const { network, ranges } = await load(model)
+  return plan(architectureOf(network, ranges), options)
+}
 
 /** Members started, coordinator not yet running. */
-export async function realSession({ roles, planning, queries }: RealSessionOptions): Promise<RealSession> {
+export async function realSession({ roles, planning, queries, model = DEFAULT_MODEL }: RealSessionOptions): Promise<RealSession> {
+  const { onnx, network, ranges } = await load(model)
   const wires = new MemoryNetwork()
   const wire = new Wire(wires)
   const roster: RosterEntry[] = Object.entries(roles).map(([peer, list]) => ({ peer, roles: list }))
