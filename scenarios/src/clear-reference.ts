@@ -1,7 +1,16 @@
 /** The same samples through the clear network: what the encrypted run is held against. */
 import { readFile } from 'node:fs/promises'
-import { evaluate, fuse, importOnnx, type Network, type NetworkGraph } from '@slytherin/engine'
-import { loadSamples } from '@slytherin/node'
+import {
+  type ApproximatedNetwork,
+  countOutOfInterval,
+  evaluate,
+  type IntervalReport,
+  importOnnx,
+  type Network,
+  type NetworkGraph
+} from '@slytherin/engine'
+import { Calibration, loadSamples } from '@slytherin/node'
+import { calibrationOf } from './calibration.js'
 import type { Scenario } from './scenario.js'
 
 export interface ClearReference {
@@ -13,21 +22,39 @@ export interface ClearReference {
   readonly samples: readonly Float64Array[]
   /** The network that is evaluated. */
   readonly network: Network
+  /** How the activations of the file became polynomials. */
+  readonly approximation: ApproximatedNetwork['report']
+  /** Inputs of approximated activations outside their intervals, in the network that is evaluated. */
+  readonly outOfRange: readonly IntervalReport[]
 }
 
-/** Everything of a reference but its answers. @throws DataFileError and the engine's import errors */
-export async function loadReference(scenario: Scenario): Promise<Omit<ClearReference, 'logits' | 'polynomial'> & { graph: NetworkGraph }> {
+/** A reference before anything has been computed with it. */
+export interface LoadedReference extends Omit<ClearReference, 'logits' | 'polynomial' | 'outOfRange'> {
+  /** as the file writes it, and with polynomials */
+  readonly graph: NetworkGraph
+  readonly approximated: NetworkGraph
+}
+
+/** Everything of a reference but its answers; the network is made as the model owner makes it, from the same files. @throws DataFileError and the engine's import errors */
+export async function loadReference(scenario: Scenario): Promise<LoadedReference> {
   const { samples: samplesFile, labels: labelsFile, normalisation } = scenario.data
   const select = { offset: 0, count: scenario.images }
   const samples = await loadSamples({ ...source(samplesFile), ...select, normalisation })
   const labels = await loadSamples({ ...source(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
   const graph = importOnnx(await readFile(scenario.model))
-  return { labels: labels.map(row => row[0]!), samples, graph, network: fuse(graph) }
+  const calibration = await Calibration.open(scenario.model, await calibrationOf(scenario))
+  const { graph: approximated, network, report } = calibration.approximate(graph, scenario.approximation)
+  return { labels: labels.map(row => row[0]!), samples, graph, approximated, network, approximation: report }
 }
 
-export function clearReference({ graph, ...rest }: Awaited<ReturnType<typeof loadReference>>): ClearReference {
-  const { samples, network } = rest
-  return { ...rest, logits: samples.map(sample => evaluate(graph, sample)), polynomial: samples.map(sample => network.forward(sample)) }
+export function clearReference({ graph, approximated, ...rest }: LoadedReference): ClearReference {
+  const { samples, network, approximation } = rest
+  return {
+    ...rest,
+    logits: samples.map(sample => evaluate(graph, sample)),
+    polynomial: samples.map(sample => network.forward(sample)),
+    outOfRange: approximation.activations.length === 0 ? [] : countOutOfInterval(approximated, samples)
+  }
 }
 
 function source(file: string): { idx: string } | { npy: string } {

@@ -1,11 +1,12 @@
 /**
  * Lays out a scenario on this machine: a state directory with identity and keystore, a free port and a configuration for every party.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, readIdx, readNpy, statePaths } from '@slytherin/node'
+import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, statePaths } from '@slytherin/node'
 import { stringify } from 'yaml'
+import { calibrationOf, formatOf } from './calibration.js'
 import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './scenario.js'
 
 export interface DeployedParty extends PartyDescription {
@@ -50,7 +51,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
         },
-        ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration } : {}),
+        ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration, approximation: scenario.approximation } : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),
         evaluator: scenario.evaluator,
         log: { level: 'silent' }
@@ -75,18 +76,6 @@ function samplesOf(scenario: Scenario): object {
   const { samples, normalisation } = scenario.data
   return { [formatOf(samples)]: samples, count: scenario.images, normalisation }
 }
-
-/** What the model owner measures its ranges on: the last samples of the file, which are asked about only when nearly all are. */
-async function calibrationOf({ data, manifest, calibrationSamples }: Scenario): Promise<object> {
-  if (calibrationSamples === 0) return { manifest }
-  const { samples, normalisation } = data
-  const bytes = await readFile(samples)
-  const { rows } = formatOf(samples) === 'npy' ? readNpy(bytes, samples) : readIdx(bytes, samples)
-  const count = Math.min(calibrationSamples, rows)
-  return { samples: { [formatOf(samples)]: samples, offset: rows - count, count, normalisation } }
-}
-
-const formatOf = (file: string): 'npy' | 'idx' => (file.endsWith('.npy') ? 'npy' : 'idx')
 
 /** A port of loopback that nobody listens on now. */
 async function freePort(): Promise<number> {

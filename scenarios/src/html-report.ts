@@ -37,6 +37,7 @@ export function renderHtml(report: ScenarioReport, answers: SampleAnswers): stri
     html`${headline(report)}
 ${fourWays(report)}
 <div class="pair">${confusion(report)}${samples(answers)}</div>
+${activations(report)}
 ${phases(report)}
 ${layers(report)}
 ${errors(report)}
@@ -82,6 +83,22 @@ function fourWays({ accuracy, logitError, computationError, images, simulatedIma
   return html`<section><h2>Four ways to the same answers</h2>
 <p>The same ${images} samples each time${part ? `, but only the first ${simulatedImages} of them simulated` : ''}.</p>
 ${table(['', 'accuracy', 'correct', 'worst logit error against clear', 'against polynomial'], rows)}</section>`
+}
+
+/** Of networks whose file has activations that are no polynomials. */
+function activations({ activations: approximated }: ScenarioReport): Markup | undefined {
+  if (approximated.length === 0) return undefined
+  const rows = approximated.map(({ layer, activation, method, degree, interval, rmsError, maximumError, ...inputs }) => [
+    layer,
+    `${activation}, ${method} of degree ${degree}`,
+    `${interval[0].toPrecision(3)} to ${interval[1].toPrecision(3)}`,
+    rmsError === undefined ? `${small(maximumError)} at most` : `${small(rmsError)} in the mean`,
+    `${inputs.smallestInput.toPrecision(3)} to ${inputs.largestInput.toPrecision(3)}`,
+    inputs.outside === 0 ? 'none' : `${percent(inputs.outside)}, in ${inputs.samplesOutside} samples`
+  ])
+  return html`<section><h2>Activations as polynomials</h2>
+<p>What the model owner put in place of the activations of its file, and the inputs that these samples gave them.</p>
+${table(['activation', 'polynomial', 'interval', 'error', 'inputs', 'outside the interval'], rows)}</section>`
 }
 
 const error = (value: number | undefined): string => (value === undefined ? '–' : small(value))

@@ -11,6 +11,23 @@ import { describeMachine, type Machine } from './machine.js'
 import type { PartyDescription, Scenario } from './scenario.js'
 import type { Simulation } from './simulation.js'
 
+/** One activation of the file, the polynomial in its place, and where its inputs lay when it was asked about. */
+export interface ActivationReport {
+  layer: string
+  activation: string
+  method: string
+  degree: number
+  interval: readonly [number, number]
+  /** Largest error on the interval and, of fitted polynomials, the root of the mean square over the calibration samples. */
+  maximumError: number
+  rmsError?: number
+  /** Inputs outside the interval, as a share, and samples with at least one. */
+  outside: number
+  samplesOutside: number
+  smallestInput: number
+  largestInput: number
+}
+
 export interface ScenarioReport {
   scenario: string
   description: string
@@ -37,6 +54,8 @@ export interface ScenarioReport {
   /** The same from the evaluated network in the clear: errors and encryption alone. */
   computationError: Omit<FourWays<number>, 'clear' | 'polynomial'>
   secondsByPhase: Record<'ceremony' | 'modelUpload' | 'dataEncryption' | 'evaluation' | 'refresh' | 'result' | 'total', number>
+  /** Activations that had to be approximated, in order; the polynomials of a file are none. */
+  activations: ActivationReport[]
   /** In the order of the plan. */
   layers: LayerReport[]
   rolesByParty: Record<string, PartyDescription['roles']>
@@ -136,6 +155,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       result: seconds('switch', 'result'),
       total: seen.totalSeconds
     },
+    activations: activationReports(clear),
     layers: layerReports(plan, seen.steps, queries, simulation),
     rolesByParty: Object.fromEntries(seen.parties.map(({ name, roles }) => [name, roles])),
     bytesByParty: Object.fromEntries(
@@ -179,6 +199,15 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     machine: describeMachine(),
     createdAt: new Date().toISOString()
   }
+}
+
+function activationReports({ approximation, outOfRange }: ClearReference): ActivationReport[] {
+  return approximation.activations.map(({ layer, activation, method, degree, interval, maximumError, rmsError }) => {
+    const { outside, samplesOutside, smallest, largest } = outOfRange.find(report => report.layer === layer)!
+    const error = rmsError === undefined ? { maximumError } : { maximumError, rmsError }
+    const inputs = { outside, samplesOutside, smallestInput: smallest, largestInput: largest }
+    return { layer, activation: activation.name, method, degree, interval, ...error, ...inputs }
+  })
 }
 
 const withoutClear = ({ clear: _, ...others }: FourWays<number>): Omit<FourWays<number>, 'clear'> => others
@@ -226,12 +255,26 @@ export function renderReport(report: ScenarioReport, predictions: readonly numbe
       ? 'Every image was recognised.'
       : `Not recognised: ${wrong.slice(0, 8).join('; ')}${wrong.length > 8 ? ` and ${wrong.length - 8} more` : ''}`,
     answers.toString(),
+    ...describeActivations(report.activations),
     `Worst logit error ${report.maxLogitError.toExponential(2)}, ${(report.maxLogitError / report.maxLogit).toExponential(2)} of the largest logit.`,
     phases.toString(),
     traffic.toString(),
     `All processes together at their peak: ${size(report.peakMemoryBytes)}. Refreshes: ${report.refreshes}. Evaluator: ${report.evaluator}.`,
     `N = 2^${logN}, log2(QP) = ${logQP.toFixed(1)}: ${securityBits} bits of security. Flooding: ${floodingBits} statistical bits over ${maximumDecryptions} decryptions.`
   ].join('\n')
+}
+
+function describeActivations(activations: readonly ActivationReport[]): string[] {
+  if (activations.length === 0) return []
+  const count = (values: readonly string[]): string =>
+    [...new Set(values)].map(value => `${values.filter(other => other === value).length} of ${value}`).join(', ')
+  const kinds = count(activations.map(({ activation, method, degree }) => `${activation} by ${method} of degree ${degree}`))
+  const worst = activations.reduce((a, b) => (b.outside > a.outside ? b : a))
+  const range =
+    worst.outside === 0
+      ? 'every input within its interval'
+      : `most inputs outside their interval at ${worst.layer}: ${(100 * worst.outside).toPrecision(2)} %, in ${worst.samplesOutside} samples`
+  return [`Activations: ${kinds}; ${range}.`]
 }
 
 /** Why the run counts as failed; empty when it does not. */

@@ -1,6 +1,7 @@
 /** A scenario file: which parties there are, what they hold, what is asked. Paths are relative to the file. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { configurationSchema } from '@slytherin/node'
 import { ROLES } from '@slytherin/protocol'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -35,6 +36,8 @@ export const scenarioSchema = z.strictObject({
   data: dataSchema.optional(),
   /** The model owner measures the ranges of its network on so many of the last samples of the data; 0: it takes the manifest's. */
   calibrationSamples: z.number().int().min(0).default(500),
+  /** How the model owner makes polynomials of activations; as in a party's configuration. */
+  approximation: configurationSchema.shape.approximation,
   /** How many samples are asked about; `--images` overrides. */
   images: count.default(64),
   /** Samples per query that the plan is made for; the number of images when absent, in equal parts when they are very many. */

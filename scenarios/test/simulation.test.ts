@@ -13,7 +13,8 @@ const SAMPLING = 0.1
 
 describe.each([
   ['a network of dense layers', {}],
-  ['a convolution by taps', { ...cryptonet, images: 12 }]
+  ['a convolution by taps', { ...cryptonet, images: 12 }],
+  ['a cubic activation', { model: smallScenario().model.replace('mlp-square', 'mlp-poly3') }]
 ])('%s, simulated', (_, changes) => {
   it('errs in every layer, by no more than is tracked, and ends within the planned error', async () => {
     const scenario = smallScenario(changes)

@@ -202,6 +202,21 @@ export class UnreachableAccuracyError extends EngineError {
   }
 }
 
+/** No degree of fitted polynomials keeps the predictions as was asked for. */
+export class UnreachableAgreementError extends EngineError {
+  constructor(
+    readonly model: string,
+    readonly wanted: number,
+    readonly reached: number,
+    readonly maximumDegree: number
+  ) {
+    super(
+      `activations of '${model}': polynomials up to degree ${maximumDegree} keep ${(100 * reached).toFixed(2)} % of the predictions on held-out samples, ` +
+        `not ${(100 * wanted).toFixed(2)} %; ask for less agreement, allow a higher degree or calibrate on more samples`
+    )
+  }
+}
+
 /** A network still holds an activation that is no polynomial. */
 export class UnapproximatedActivationError extends EngineError {
   constructor(

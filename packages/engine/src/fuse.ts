@@ -138,15 +138,13 @@ class Fuser {
 
   private polynomial(node: GraphNode, operator: Extract<GraphOperator, { kind: 'polynomial' }>): Value {
     const [index] = node.inputs as readonly [number]
-    const { coefficients } = operator
-    const low = operator.basis === 'power' || coefficients.length <= 3
-    if (low) {
-      const powers = operator.basis === 'power' ? coefficients : [...chebyshevToPower(coefficients, operator.interval)]
+    if (operator.basis === 'power' || operator.coefficients.length <= 3) {
+      const powers = operator.basis === 'power' ? operator.coefficients : powersOf(operator.coefficients, operator.interval)
       const inner = this.values[index]!
       const first = powers.length > 2 && degree(inner.polynomial) > 1 ? asValue(this.activate(index)) : inner
       return { ...first, polynomial: evaluateAt(powers, first.polynomial), names: [...first.names, node.name] }
     }
-    return asValue(this.pushSeries(node.name, this.mixed(index), coefficients, operator.interval))
+    return asValue(this.pushSeries(node.name, this.mixed(index), operator.coefficients, operator.interval))
   }
 
   /** Makes a layer of a Chebyshev series on an interval of the values of `root`. */
@@ -222,7 +220,7 @@ class Fuser {
       this.last++
       after = scaleShift(identityAffine(this.last, features), square.sign, square.constant, name)
     } else if (interval) {
-      after = this.pushSeries(name, root, seriesOf(polynomial, features, interval), interval)
+      after = this.pushSeries(name, root, seriesOf(polynomial, interval), interval)
     } else {
       if (!isIdentityAffine(root)) this.pushAffine(root)
       this.layers.push({ kind: 'polynomial', name, features, basis: 'power', coefficients: polynomial, argument: { scale: 1, shift: 0 } })
@@ -246,20 +244,27 @@ const namesOf = (first: Value, second: Value, node: GraphNode): string[] => [...
 
 const asValue = (root: Affine): Value => ({ root, polynomial: IDENTITY, names: [] })
 
+/** Powers of x of a series on an interval, for each feature its own when the coefficients differ. */
+const powersOf = (series: readonly Coefficient[], interval: Interval): Polynomial =>
+  featurewise(series, coefficients => chebyshevToPower(coefficients, interval))
+
 /** Chebyshev coefficients on an interval, for each feature its own when the powers differ. */
-function seriesOf(polynomial: Polynomial, features: number, interval: Interval): readonly Coefficient[] {
-  if (polynomial.every(coefficient => typeof coefficient === 'number')) return [...powerToChebyshev(polynomial, interval)]
-  const series = polynomial.map(() => new Float64Array(features))
+const seriesOf = (polynomial: Polynomial, interval: Interval): readonly Coefficient[] =>
+  featurewise(polynomial, powers => powerToChebyshev(powers, interval))
+
+/** A map of coefficients, done for every feature where they differ. */
+function featurewise(coefficients: readonly Coefficient[], map: (coefficients: number[]) => ArrayLike<number>): Coefficient[] {
+  const vector = coefficients.find(coefficient => typeof coefficient !== 'number')
+  if (vector === undefined) return Array.from(map(coefficients as number[]))
+  const features = (vector as Float64Array).length
+  const out = coefficients.map(() => new Float64Array(features))
   for (let feature = 0; feature < features; feature++) {
-    const values = powerToChebyshev(
-      polynomial.map(coefficient => at(coefficient, feature)),
-      interval
-    )
-    values.forEach((value, k) => {
-      series[k]![feature] = value
+    const mapped = map(coefficients.map(coefficient => at(coefficient, feature)))
+    out.forEach((values, k) => {
+      values[feature] = mapped[k] ?? 0
     })
   }
-  return series
+  return out
 }
 
 const identityAffine = (base: number, size: number): Affine => ({

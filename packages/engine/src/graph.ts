@@ -28,11 +28,14 @@ export type GraphOperator =
   | { readonly kind: 'activation'; readonly function: ActivationFunction }
   /** y = Σ coefficients[k]·x^k, element by element */
   | { readonly kind: 'polynomial'; readonly basis: 'power'; readonly coefficients: readonly number[] }
-  /** y = Σ coefficients[k]·T_k(t), t = (2x - a - b)/(b - a), element by element, meant for x in the interval [a, b] */
+  /**
+   * y = Σ coefficients[k]·T_k(t), t = (2x - a - b)/(b - a), element by element, meant for x in the interval [a, b]; a coefficient is one number for all elements or one
+   * number each
+   */
   | {
       readonly kind: 'polynomial'
       readonly basis: 'chebyshev'
-      readonly coefficients: readonly number[]
+      readonly coefficients: readonly (number | Float64Array)[]
       readonly interval: readonly [number, number]
     }
   /** y[i] = x[source[i]] */

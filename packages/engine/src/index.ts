@@ -17,7 +17,9 @@ export {
   depthOf,
   type PolynomialApproximation
 } from './approximation/approximate.js'
+export { type ApproximationOptions, type ApproximationSource, approximate } from './approximation/approximate-network.js'
 export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './approximation/chebyshev.js'
+export { DEFAULT_AGREEMENT, type FitOptions, fitActivations, LOGIT_TOLERANCE } from './approximation/fit.js'
 export {
   type ActivationFunction,
   type ActivationName,

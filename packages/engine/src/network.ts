@@ -88,7 +88,8 @@ export class Network {
   }
 }
 
-function applyLayer(layer: Layer, x: Float64Array): Float64Array {
+/** Values after one layer. */
+export function applyLayer(layer: Layer, x: Float64Array): Float64Array {
   switch (layer.kind) {
     case 'affine':
       return layer.matrix.apply(x).map((value, row) => value + layer.bias[row]!)

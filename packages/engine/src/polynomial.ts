@@ -54,6 +54,6 @@ export function power(base: Polynomial, exponent: number): Polynomial {
 }
 
 /** Σ powers[k]·p^k, by Horner's scheme */
-export function evaluateAt(powers: readonly number[], p: Polynomial): Polynomial {
+export function evaluateAt(powers: Polynomial, p: Polynomial): Polynomial {
   return powers.reduceRight<Polynomial>((sum, coefficient) => add(multiply(sum, p), [coefficient]), [0])
 }

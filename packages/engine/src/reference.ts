@@ -82,9 +82,9 @@ function apply(operator: Exclude<GraphOperator, { kind: 'input' }>, operands: re
     case 'activation':
       return x.map(realFunction(operator.function).evaluate)
     case 'polynomial': {
-      const { coefficients } = operator
-      if (operator.basis === 'chebyshev') return x.map(value => chebyshevSum(coefficients, toUnit(operator.interval, value)))
-      return x.map(value => coefficients.reduce((sum, coefficient, k) => sum + coefficient * value ** k, 0))
+      if (operator.basis === 'chebyshev')
+        return x.map((value, index) => chebyshevSum(operator.coefficients, index, toUnit(operator.interval, value)))
+      return x.map(value => operator.coefficients.reduce((sum, coefficient, k) => sum + coefficient * value ** k, 0))
     }
     case 'permute':
       return Float64Array.from(operator.source, source => x[source]!)
@@ -94,11 +94,11 @@ function apply(operator: Exclude<GraphOperator, { kind: 'input' }>, operands: re
 }
 
 /** Σ c_k·T_k(t) term by term, with T_{k+1} = 2t·T_k - T_{k-1} */
-function chebyshevSum(coefficients: readonly number[], t: number): number {
+function chebyshevSum(coefficients: readonly (number | Float64Array)[], index: number, t: number): number {
   let [previous, current] = [t, 1]
   let sum = 0
   for (const coefficient of coefficients) {
-    sum += coefficient * current
+    sum += element(coefficient, index) * current
     ;[previous, current] = [current, 2 * t * current - previous]
   }
   return sum

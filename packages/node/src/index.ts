@@ -4,6 +4,7 @@ export { CommandError, type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
 export { keySourceOf, loadConfiguration, parseConfiguration } from './configuration/load.js'
 export {
+  type ApproximationConfiguration,
   type CalibrationConfiguration,
   type Configuration,
   configurationSchema,
@@ -30,7 +31,7 @@ export { type Expected, FrameStream, type FrameStreamOptions } from './framing/f
 export { StreamDuplex, type StreamDuplexOptions } from './framing/stream-duplex.js'
 export { type DecodeOptions, decodeFrames, encodeFrames } from './framing/transforms.js'
 export { createLogger, type LoggerOptions, type LogLevel } from './logging.js'
-export { rangesOf } from './model/calibration.js'
+export { Calibration } from './model/calibration.js'
 export * from './network/errors.js'
 export { protocolFailures } from './network/failures.js'
 export { createHost, type HostOptions } from './network/host.js'

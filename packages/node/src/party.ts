@@ -87,7 +87,7 @@ export class Party {
       const identity = await openIdentity(paths.identity, material)
       const roles = ownRoles(configuration, identity.peer, init.file)
       const samples = configuration.samples === undefined ? undefined : await SampleFile.open(configuration.samples)
-      const { evaluator, model, calibration, keepParts } = configuration
+      const { evaluator, model, calibration, approximation, keepParts } = configuration
       const options = {
         evaluator,
         costs: configuration.costs,
@@ -95,7 +95,9 @@ export class Party {
         state: configuration.state,
         keySource,
         keepParts,
-        ...(model === undefined ? {} : { model: { path: model, calibration: calibration! } })
+        ...(model === undefined
+          ? {}
+          : { model: { path: model, calibration: calibration!, ...(approximation === undefined ? {} : { approximation }) } })
       }
       const worker = await CryptographyWorker.start(options, init.worker)
       undo.push(() => worker.dispose())

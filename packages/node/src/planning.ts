@@ -1,11 +1,13 @@
 /** From an ONNX file to a plan, with the engine. */
-import { architectureOf, type CostModel, fuse, importOnnx, type OperandKind, type Plan, plan } from '@slytherin/engine'
-import type { CalibrationConfiguration } from './configuration/schema.js'
+import { architectureOf, type CostModel, importOnnx, type OperandKind, type Plan, plan } from '@slytherin/engine'
+import type { ApproximationConfiguration, CalibrationConfiguration } from './configuration/schema.js'
 import { readDataFile } from './data/read.js'
-import { rangesOf } from './model/calibration.js'
+import { Calibration } from './model/calibration.js'
 
 export interface PlanModelOptions {
   readonly calibration: CalibrationConfiguration
+  /** How activations are approximated. */
+  readonly approximation?: ApproximationConfiguration
   readonly batch: number
   readonly parties: number
   /** Default `encrypted`. */
@@ -24,9 +26,11 @@ export interface PlanModelOptions {
  * @throws DataFileError, and the engine's errors, which name the node and the remedy
  */
 export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
-  const { calibration, ...rest } = options
-  const network = fuse(importOnnx(await readDataFile(path, 'a readable ONNX model')))
-  const architecture = architectureOf(network, await rangesOf(network, path, calibration))
+  const { calibration: source, approximation, ...rest } = options
+  const graph = importOnnx(await readDataFile(path, 'a readable ONNX model'))
+  const calibration = await Calibration.open(path, source)
+  const { network } = calibration.approximate(graph, approximation)
+  const architecture = architectureOf(network, calibration.ranges(network))
   return plan(architecture, {
     data: 'encrypted',
     weights: 'encrypted',

@@ -199,6 +199,23 @@ describe('slytherin plan', () => {
     expect(out).toContain('batch of 8')
   })
 
+  it('approximates activations, as it is told', async () => {
+    const deep = join(MODELS, 'onnx', 'nn20-silu.onnx')
+    const images = join(MODELS, 'data', 'mnist-t10k-images-idx3-ubyte.gz')
+    const samples = ['--images', images, '--count', '24', '--scale', String(1 / 255), '--mean', '0.1307', '--deviation', '0.3081']
+    for (const [method, degree, kind] of [
+      ['fit', '2', 'square'],
+      ['minimax', '6', 'polynomial']
+    ] as const) {
+      const options = ['--approximation', method, '--degree', degree, '--batch', '2', '--json']
+      const { code, out, err } = await slytherin('plan', deep, '--reference-costs', ...samples, ...options)
+      expect({ code, err }).toEqual({ code: 0, err: '' })
+      const { steps } = JSON.parse(out) as { steps: { kind: string }[] }
+      expect(steps.filter(step => step.kind === kind)).toHaveLength(19)
+    }
+    expect(await slytherin('plan', deep, '--reference-costs', ...samples, '--approximation', 'guess')).toMatchObject({ code: 2 })
+  })
+
   it('says what is wrong with a file', async () => {
     expect(await slytherin('plan', join(directory, 'none.onnx'), '--reference-costs', '--manifest', 'x')).toMatchObject({
       code: 1,

@@ -30,6 +30,7 @@ roster:
   - { name: hospital-b, peerId: ${other}, roles: [key-holder, model-owner] }
 model: models/net.onnx
 calibration: { manifest: models/manifest.json, margin: 1.5 }
+approximation: { method: minimax, accuracy: 0.002 }
 samples: { idx: data/images.gz, count: 64, normalisation: { scale: 0.00392156862745098, mean: 0.1307, deviation: 0.3081 } }
 `
 
@@ -52,6 +53,7 @@ describe('party.yaml', () => {
       state: '/etc/slytherin/state',
       model: '/etc/slytherin/models/net.onnx',
       calibration: { manifest: '/etc/slytherin/models/manifest.json', margin: 1.5 },
+      approximation: { method: 'minimax', accuracy: 0.002 },
       samples: { idx: '/etc/slytherin/data/images.gz', offset: 0, count: 64 },
       evaluator: 'kernel',
       keepServing: false,

@@ -33,6 +33,8 @@ export interface ApproximationReport {
   readonly activations: readonly ApproximatedActivation[]
   /** levels that the activations take together */
   readonly depth: number
+  /** fitted activations of a degree that was searched for: share of held-out samples whose predicted class stayed */
+  readonly agreement?: number
 }
 
 export interface ApproximatedNetwork {

@@ -37,7 +37,8 @@ export interface ApproximationRequest {
 }
 
 export interface PolynomialApproximation {
-  readonly method: ApproximationMethod
+  /** fit: least squares over samples (`fitActivations`) */
+  readonly method: ApproximationMethod | 'fit'
   readonly interval: Interval
   readonly degree: number
   /** levels that evaluating it takes: ⌈log2(degree + 1)⌉ */
@@ -52,6 +53,8 @@ export interface PolynomialApproximation {
   readonly errorBound?: number
   /** minimax only: no polynomial of this degree has a smaller largest error */
   readonly lowerBound?: number
+  /** fit only: root of the mean square of the error over the samples */
+  readonly rmsError?: number
 }
 
 export const DEFAULT_RELATIVE_ERROR = 0.005
@@ -84,7 +87,7 @@ export function approximateFunction(
       throw new InvalidInputError(`${name} of the approximation of ${what}`, `a whole number from 1 to ${LARGEST_DEGREE}`, String(degree))
     }
   }
-  if (request.degree !== undefined) return finish(f, interval, method, fit(f, interval, method, request.degree))
+  if (request.degree !== undefined) return measuredApproximation(f, interval, method, fit(f, interval, method, request.degree))
   if (!(maximumError > 0) || !Number.isFinite(maximumError)) {
     throw new InvalidInputError(`error of the approximation of ${what}`, 'a positive number', String(maximumError))
   }
@@ -93,11 +96,12 @@ export function approximateFunction(
   let degree = smallestDegree(reaches, maximumDegree)
   let best = Number.POSITIVE_INFINITY
   for (; degree <= maximumDegree; degree++) {
-    const result = finish(f, interval, method, fit(f, interval, method, degree))
+    const result = measuredApproximation(f, interval, method, fit(f, interval, method, degree))
     if (result.maximumError <= maximumError) return result
     best = Math.min(best, result.maximumError)
   }
-  if (best === Number.POSITIVE_INFINITY) best = finish(f, interval, method, fit(f, interval, method, maximumDegree)).maximumError
+  if (best === Number.POSITIVE_INFINITY)
+    best = measuredApproximation(f, interval, method, fit(f, interval, method, maximumDegree)).maximumError
   throw new UnreachableAccuracyError(what, interval, maximumError, best, maximumDegree)
 }
 
@@ -132,10 +136,11 @@ function fit(f: RealFunction, interval: Interval, method: ApproximationMethod, d
   }
 }
 
-function finish(
+/** A series with its error on the interval. */
+export function measuredApproximation(
   f: RealFunction,
   interval: Interval,
-  method: ApproximationMethod,
+  method: PolynomialApproximation['method'],
   { coefficients, lowerBound }: Fit
 ): PolynomialApproximation {
   const chebyshev = trimSeries(coefficients)

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { type CostModel, describePlan } from '@slytherin/engine'
 import { LocalCryptography } from '@slytherin/protocol'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { CalibrationConfiguration } from '../configuration/schema.js'
+import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { DataFileError } from '../data/errors.js'
 import { planModel } from '../planning.js'
@@ -28,6 +28,11 @@ interface Options {
   scale: number
   mean: number
   deviation: number
+  approximation?: 'fit' | 'minimax' | 'chebyshev'
+  degree?: number
+  agreement?: number
+  accuracy?: number
+  margin?: number
   json?: boolean
 }
 
@@ -58,6 +63,16 @@ export function planCommand(streams: Streams): Command {
     .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite, 1)
     .option('--mean <number>', '', finite, 0)
     .option('--deviation <number>', '', finite, 1)
+    .addOption(
+      new Option(
+        '--approximation <method>',
+        'polynomials for activations: fit (where samples lie; default with --images), minimax or chebyshev (uniformly on their intervals)'
+      ).choices(['fit', 'minimax', 'chebyshev'])
+    )
+    .option('--degree <number>', 'degree of these polynomials (default: the smallest that is good enough)', positive)
+    .option('--agreement <share>', 'fit: share of held-out samples whose predicted class must stay (default: 0.99)', finite)
+    .option('--accuracy <share>', "minimax and chebyshev: largest error as a share of half the interval's length (default: 0.01)", finite)
+    .option('--margin <share>', 'widening of the intervals (default: 0.2)', finite)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
@@ -69,7 +84,8 @@ export function planCommand(streams: Streams): Command {
         floodingBits,
         costModel: await costsFor(evaluator, options),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
-        calibration: await calibrationFrom(model, options)
+        calibration: await calibrationFrom(model, options),
+        approximation: approximationFrom(options)
       })
       streams.out(`${options.json === true ? JSON.stringify(result, null, 2) : describePlan(result)}\n`)
     })
@@ -102,6 +118,10 @@ async function calibrationFrom(model: string, options: Options): Promise<Calibra
     if (await exists(manifest)) return { manifest }
   }
   throw new DataFileError(model, 'calibration', 'a manifest.json beside the model, --manifest or --images', 'none')
+}
+
+function approximationFrom({ approximation: method, degree, agreement, accuracy, margin }: Options): ApproximationConfiguration {
+  return { method, degree, agreement, accuracy, margin }
 }
 
 function finite(text: string): number {

@@ -92,6 +92,23 @@ const calibration = z
     error: 'expected exactly one of "samples", "manifest" and "measured"'
   })
 
+/** How activations that are no polynomials become some. */
+const approximation = z.strictObject({
+  /**
+   * `fit` (default where calibration has samples): best in the mean where inputs really are; `minimax` (default otherwise) and `chebyshev`: uniformly on the interval of
+   * the inputs. A `fit` of degree 2 becomes a square, which is by far the cheapest.
+   */
+  method: z.enum(['fit', 'minimax', 'chebyshev']).optional(),
+  /** The degree of all activations; when absent, the smallest that is good enough. */
+  degree: z.number().int().min(1).max(63).optional(),
+  /** `fit`: share of held-out samples whose predicted class must stay; 0.99 when absent. */
+  agreement: z.number().gt(0).max(1).optional(),
+  /** `minimax`, `chebyshev`: largest error, as a share of half the interval's length; 0.01 when absent. */
+  accuracy: z.number().positive().optional(),
+  /** Widening of every measured interval around its centre, as a share of its half-width; 0.2 when absent. */
+  margin: z.number().min(0).optional()
+})
+
 const keystore = z
   .strictObject({
     /** Name of the environment variable that holds the passphrase. */
@@ -167,6 +184,8 @@ export const configurationSchema = z.strictObject({
   model: path.optional(),
   /** Needed with `model`. */
   calibration: calibration.optional(),
+  /** How the model's activations are approximated; for the model owner. */
+  approximation: approximation.optional(),
   /** Needed by a querier or data owner that asks at start. */
   samples: samples.optional(),
   evaluator: z.enum(['seal', 'kernel']).default('kernel'),
@@ -189,4 +208,5 @@ export const configurationSchema = z.strictObject({
 export type Configuration = z.infer<typeof configurationSchema>
 export type SamplesConfiguration = NonNullable<Configuration['samples']>
 export type CalibrationConfiguration = NonNullable<Configuration['calibration']>
+export type ApproximationConfiguration = z.infer<typeof approximation>
 export type Normalisation = z.infer<typeof normalisation>

@@ -1,25 +1,67 @@
 /**
- * Bounds on what flows through a model, without which nothing can be planned: measured by its owner on samples, written down by hand, or
- * taken from a manifest that lies beside the model.
+ * What is known of the values that flow through a model, without which neither activations can be approximated nor anything planned: measured by its owner on samples,
+ * written down by hand, or taken from a manifest that lies beside the model.
  */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { calibrate, type MeasuredActivation, type Network, type Ranges, rangesFromActivations } from '@slytherin/engine'
+import {
+  type ApproximatedNetwork,
+  approximate,
+  calibrate,
+  type MeasuredActivation,
+  type Network,
+  type NetworkGraph,
+  type Ranges,
+  rangesFromActivations
+} from '@slytherin/engine'
 import { z } from 'zod'
-import type { CalibrationConfiguration } from '../configuration/schema.js'
+import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from '../data/errors.js'
 import { loadSamples } from '../data/samples.js'
 
-/**
- * @param model path of the model, by whose file name a manifest lists it
- * @throws DataFileError for samples or a manifest that are not what they should be; the engine's InvalidInputError for a missing activation
- */
-export async function rangesOf(network: Network, model: string, calibration: CalibrationConfiguration): Promise<Ranges> {
-  const options = calibration.margin === undefined ? {} : { margin: calibration.margin }
-  if (calibration.samples !== undefined) return calibrate(network, await loadSamples(calibration.samples), options)
-  const { activations, ...bounds } = calibration.measured ?? (await readManifest(calibration.manifest!, model))
-  return rangesFromActivations(network, activations, bounds, options)
+export class Calibration {
+  private constructor(
+    private readonly known:
+      | { readonly samples: Float64Array[]; readonly measured?: undefined }
+      | { readonly measured: Measured; readonly samples?: undefined },
+    private readonly margin: number | undefined
+  ) {}
+
+  /**
+   * @param model path of the model, by whose file name a manifest lists it
+   * @throws DataFileError for samples or a manifest that are not what they should be
+   */
+  static async open(model: string, configuration: CalibrationConfiguration): Promise<Calibration> {
+    const { samples, measured, manifest, margin } = configuration
+    if (samples !== undefined) return new Calibration({ samples: await loadSamples(samples) }, margin)
+    return new Calibration({ measured: measured ?? (await readManifest(manifest!, model)) }, margin)
+  }
+
+  /**
+   * The network that is evaluated: activations approximated as configured, everything fused. Whoever asks with the same files gets the same network.
+   * @throws the engine's errors: no range for an activation, no degree that is good enough, a topology that cannot be evaluated
+   */
+  approximate(graph: NetworkGraph, { accuracy, ...options }: ApproximationConfiguration = {}): ApproximatedNetwork {
+    const { samples, measured } = this.known
+    return approximate(graph, samples === undefined ? { ranges: measured.activations } : { samples }, {
+      ...present(options),
+      ...(accuracy === undefined ? {} : { relativeError: accuracy })
+    })
+  }
+
+  /** @throws the engine's InvalidInputError for a missing activation */
+  ranges(network: Network): Ranges {
+    const options = this.margin === undefined ? {} : { margin: this.margin }
+    const { samples, measured } = this.known
+    if (samples !== undefined) return calibrate(network, samples, options)
+    const { activations, ...bounds } = measured
+    return rangesFromActivations(network, activations, bounds, options)
+  }
 }
+
+/** Without keys whose value is undefined. */
+const present = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 
 const manifestSchema = z.looseObject({
   models: z.array(

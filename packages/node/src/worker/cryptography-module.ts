@@ -1,7 +1,7 @@
 /** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
 import type { OperandKind } from '@slytherin/engine'
 import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
-import type { CalibrationConfiguration } from '../configuration/schema.js'
+import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
 
 /** Plain data: it crosses to the worker, which opens keystore and ledger itself. */
@@ -14,8 +14,12 @@ export interface CryptographyOptions {
   /** State directory. */
   readonly state: string
   readonly keySource: KeySource
-  /** ONNX file and where the bounds on its values come from, where this party owns the model. */
-  readonly model?: { readonly path: string; readonly calibration: CalibrationConfiguration }
+  /** ONNX file, where the bounds on its values come from and how it is approximated, where this party owns the model. */
+  readonly model?: {
+    readonly path: string
+    readonly calibration: CalibrationConfiguration
+    readonly approximation?: ApproximationConfiguration
+  }
   /** Leave model parts on disk at the end of a session. */
   readonly keepParts: boolean
 }

@@ -1,10 +1,10 @@
 /** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
 import { basename } from 'node:path'
 import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
-import { LocalCryptography } from '@slytherin/protocol'
+import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { readDataFile } from '../data/read.js'
-import { rangesOf } from '../model/calibration.js'
+import { Calibration } from '../model/calibration.js'
 import { loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
@@ -60,11 +60,13 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   }
 }
 
-async function modelSource({ path, calibration }: NonNullable<CryptographyOptions['model']>): Promise<{
-  name: string
-  onnx: Uint8Array
-  ranges: (network: Parameters<typeof rangesOf>[0]) => ReturnType<typeof rangesOf>
-}> {
+async function modelSource({ path, calibration: source, approximation }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
   const onnx = await readDataFile(path, 'a readable ONNX model')
-  return { name: basename(path, '.onnx'), onnx, ranges: network => rangesOf(network, path, calibration) }
+  const calibration = await Calibration.open(path, source)
+  return {
+    name: basename(path, '.onnx'),
+    onnx,
+    network: graph => calibration.approximate(graph, approximation).network,
+    ranges: network => calibration.ranges(network)
+  }
 }

@@ -2,7 +2,16 @@
  * Model owner: publishes the shape of its network and encrypts its weights as a plan lays them out.
  */
 import { serializeCiphertext } from '@slytherin/ckks'
-import { type Architecture, architectureOf, fuse, importOnnx, type Network, packWeight, type Ranges } from '@slytherin/engine'
+import {
+  type Architecture,
+  architectureOf,
+  fuse,
+  importOnnx,
+  type Network,
+  type NetworkGraph,
+  packWeight,
+  type Ranges
+} from '@slytherin/engine'
 import { type OpenSession, SessionStateError } from './session.js'
 
 /** A network as its owner hands it over. */
@@ -11,6 +20,8 @@ export interface ModelSource {
   readonly name: string
   /** Contents of an ONNX file. */
   readonly onnx: Uint8Array
+  /** The network that is evaluated, where the file has activations that are no polynomials: with those approximated. Just fused when not given. */
+  readonly network?: (graph: NetworkGraph) => Network | Promise<Network>
   /** Bounds on what flows through the network, as the owner has measured them on its own data. */
   readonly ranges: (network: Network) => Ranges | Promise<Ranges>
 }
@@ -24,7 +35,8 @@ export class ModelOwner {
 
   /** @throws the engine's import errors, naming node, operator and remedy */
   static async create(source: ModelSource): Promise<ModelOwner> {
-    const network = fuse(importOnnx(source.onnx, { name: source.name }))
+    const graph = importOnnx(source.onnx, { name: source.name })
+    const network = source.network ? await source.network(graph) : fuse(graph)
     return new ModelOwner(network, architectureOf(network, await source.ranges(network)))
   }
 

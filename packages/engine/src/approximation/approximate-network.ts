@@ -1,0 +1,85 @@
+/** From a graph as a file writes it to the network that is evaluated: one function, so that everybody who needs that network gets the same one. */
+import type { MeasuredActivation } from '../calibrate.js'
+import { InvalidInputError } from '../errors.js'
+import { fuse } from '../fuse.js'
+import type { NetworkGraph } from '../graph.js'
+import type { Network } from '../network.js'
+import { type ApproximatedNetwork, approximateActivations } from './activations.js'
+import type { Interval } from './chebyshev.js'
+import { type FitOptions, fitActivations } from './fit.js'
+import { measureActivations, widen } from './ranges.js'
+
+export interface ApproximationOptions extends FitOptions {
+  /**
+   * fit (default with samples): least squares where inputs are, degree from the agreement asked for; minimax (default without samples), chebyshev: uniformly on the
+   * interval, degree from the relative error
+   */
+  readonly method?: 'fit' | 'minimax' | 'chebyshev'
+  /** minimax and chebyshev: largest error as a share of half the interval's length; default 0.01 */
+  readonly relativeError?: number
+}
+
+/** What is known of the inputs of activations: samples of the network's input, or ranges measured before. */
+export type ApproximationSource =
+  | { readonly samples: readonly ArrayLike<number>[]; readonly ranges?: undefined }
+  | { readonly ranges: readonly MeasuredActivation[]; readonly samples?: undefined }
+
+/** What networks of twenty layers bear. */
+const DEFAULT_NETWORK_ERROR = 0.01
+
+/**
+ * Activations that are no polynomials are approximated; polynomials of the file, of degree above two, become Chebyshev series on the interval of their inputs. The same
+ * inputs give the same network.
+ * @throws as `fitActivations` or `approximateActivations`; InvalidInputError for a fit without samples
+ */
+export function approximate(graph: NetworkGraph, source: ApproximationSource, options: ApproximationOptions = {}): ApproximatedNetwork {
+  const { samples } = source
+  const { method = samples ? 'fit' : 'minimax', degree, relativeError = DEFAULT_NETWORK_ERROR, maximumDegree, margin } = options
+  if (method === 'fit') {
+    if (!samples) throw new InvalidInputError('approximation by fit', 'samples', 'ranges only')
+    return onMeasuredIntervals(fitActivations(graph, samples, options), samples, margin)
+  }
+  const ranges = samples ? measureActivations(graph, samples) : source.ranges
+  const approximated = approximateActivations(graph, ranges, {
+    method,
+    relativeError,
+    ...(degree === undefined ? {} : { degree }),
+    ...(maximumDegree === undefined ? {} : { maximumDegree }),
+    ...(margin === undefined ? {} : { margin })
+  })
+  return samples ? onMeasuredIntervals(approximated, samples, margin) : approximated
+}
+
+/** Polynomials in powers, fused once more on the intervals that samples give them. */
+function onMeasuredIntervals(
+  approximated: ApproximatedNetwork,
+  samples: readonly ArrayLike<number>[],
+  margin: number | undefined
+): ApproximatedNetwork {
+  const { graph, network } = approximated
+  const ranges = measurePowers(network, samples)
+  if (ranges.length === 0) return approximated
+  const intervals = new Map<string, Interval>(ranges.map(range => [range.layer, widen(range, margin)]))
+  return { ...approximated, network: fuse(graph, { intervals }) }
+}
+
+/** Ranges of the arguments of layers in powers, padding included. */
+function measurePowers(network: Network, samples: readonly ArrayLike<number>[]): MeasuredActivation[] {
+  const powers = network.layers.flatMap((layer, index) =>
+    layer.kind === 'polynomial' && layer.basis === 'power' ? [{ layer, index }] : []
+  )
+  if (powers.length === 0) return []
+  const ranges = powers.map(({ layer }) => ({ layer: layer.name, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }))
+  for (const sample of [...samples, new Float64Array(network.inputs)]) {
+    const outputs: Float64Array[] = []
+    network.forward(sample, (_, values) => outputs.push(values))
+    powers.forEach(({ index }, k) => {
+      const range = ranges[k]!
+      for (const value of index === 0 ? Float64Array.from(sample) : outputs[index - 1]!) {
+        range.min = Math.min(range.min, value)
+        range.max = Math.max(range.max, value)
+      }
+    })
+  }
+  return ranges
+}

@@ -1,0 +1,310 @@
+/**
+ * Activations replaced by the polynomials that are best where their inputs really are: least squares over calibration samples, activation after activation, each fitted to
+ * the values that the network had with its own functions, on the inputs that the polynomials before it leave. So later ones make up for what earlier ones miss, and a
+ * degree does that no polynomial of it reaches uniformly on the interval.
+ *
+ *   min Σ (f(u_i) - Σ a_k·T_k(v_i))²     u_i the input with the functions of the file, v_i with polynomials before it, mapped to [-1, 1]
+ *
+ * plus a thousandth of weight spread evenly over the interval, so that the polynomial stays near the function where samples are rare. A quadratic is fitted for every
+ * feature (every channel of a convolution) by itself, drawn a little to the common one: as squares fold into the layers around them, that costs nothing.
+ */
+import { InvalidInputError, UnreachableAgreementError } from '../errors.js'
+import { argmax } from '../final.js'
+import { fuse } from '../fuse.js'
+import { outputSize } from '../geometry.js'
+import type { GraphNode, NetworkGraph } from '../graph.js'
+import { applyLayer, type Layer } from '../network.js'
+import { at, type Coefficient } from '../polynomial.js'
+import type { ApproximatedActivation, ApproximatedNetwork } from './activations.js'
+import { measuredApproximation } from './approximate.js'
+import { clenshaw, type Interval, toUnit } from './chebyshev.js'
+import { type ActivationFunction, type RealFunction, realFunction } from './functions.js'
+import { NormalEquations } from './normal-equations.js'
+import { widen } from './ranges.js'
+
+export interface FitOptions {
+  /** the degree of all polynomials; when left out, the smallest that keeps the predictions */
+  readonly degree?: number
+  /**
+   * Share of held-out samples whose predicted class must stay; default 0.99. Not asked for where no logit moves by more than `LOGIT_TOLERANCE` of the largest.
+   */
+  readonly agreement?: number
+  /** where the search for a degree ends; default 31 */
+  readonly maximumDegree?: number
+  /** widening of every range around its centre, as a share of its half-width; default 0.2 */
+  readonly margin?: number
+}
+
+export const DEFAULT_AGREEMENT = 0.99
+const DEFAULT_MAXIMUM_DEGREE = 31
+const LARGEST_DEGREE = 63
+/** Degrees worth a try: the largest and a cheaper one or two of every depth. */
+const DEGREES = [2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 19, 23, 31, 47, 63] as const
+/** Change of a logit that counts as none, relative to the largest. */
+export const LOGIT_TOLERANCE = 0.005
+/** Samples that are looked at; of more, evenly spaced ones. */
+const MAXIMUM_SAMPLES = 1024
+/** Weight of the interval against that of the samples, and points that carry it. */
+const INTERVAL_WEIGHT = 1e-3
+const INTERVAL_POINTS = 401
+/** Weight of all features against a feature's own samples. */
+const COMMON_WEIGHT = 0.1
+/** A square whose second coefficient is smaller than this share of the first would be a line far away from its vertex, which costs precision. */
+const LEAST_CURVATURE = 0.02
+
+/**
+ * @param samples inputs like those that will be asked about
+ * @throws InvalidInputError without samples or for options out of range; UnreachableAgreementError when no degree keeps the predictions; UnsupportedTopologyError (as `fuse`)
+ */
+export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<number>>, options: FitOptions = {}): ApproximatedNetwork {
+  const fitter = new Fitter(graph, thinned([...samples]), options.margin)
+  const { degree, agreement = DEFAULT_AGREEMENT, maximumDegree = DEFAULT_MAXIMUM_DEGREE } = options
+  for (const [name, value] of [
+    ['degree', degree ?? 1],
+    ['maximumDegree', maximumDegree]
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1 || value > LARGEST_DEGREE)
+      throw new InvalidInputError(`${name} of fitted activations`, `a whole number from 1 to ${LARGEST_DEGREE}`, String(value))
+  }
+  if (!(agreement > 0 && agreement <= 1))
+    throw new InvalidInputError('agreement of fitted activations', 'above 0 and up to 1', String(agreement))
+  if (!fitter.needed) return { graph, network: fuse(graph), report: { activations: [], depth: 0 } }
+  if (degree !== undefined) return fitter.result(degree)
+  let best = 0
+  for (const candidate of DEGREES) {
+    if (candidate > maximumDegree) break
+    const kept = fitter.crossValidate(candidate)
+    if (kept === undefined) continue
+    if (kept.agreement >= agreement || kept.worst <= LOGIT_TOLERANCE) return fitter.result(candidate, kept.agreement)
+    best = Math.max(best, kept.agreement)
+  }
+  throw new UnreachableAgreementError(graph.name, agreement, best, maximumDegree)
+}
+
+/** A polynomial in place of an activation. */
+interface Series {
+  readonly interval: Interval
+  /** a number for all features, or one for each */
+  readonly coefficients: readonly Coefficient[]
+  readonly common: Float64Array
+  readonly range: { readonly min: number; readonly max: number }
+  /** root of the mean square of the error over the samples */
+  readonly rms: number
+}
+
+interface Pass {
+  readonly series: ReadonlyMap<string, Series>
+  /** logits of every sample, by the file's functions and by polynomials */
+  readonly clear: readonly Float64Array[]
+  readonly polynomial: readonly Float64Array[]
+  readonly curved: boolean
+}
+
+class Fitter {
+  private readonly functions: ReadonlyMap<string, ActivationFunction>
+  private readonly layers: readonly Layer[]
+
+  constructor(
+    private readonly graph: NetworkGraph,
+    private readonly samples: readonly Float64Array[],
+    private readonly margin: number | undefined
+  ) {
+    if (samples.length === 0) throw new InvalidInputError('calibration', 'at least one sample', 'none')
+    this.functions = new Map(
+      graph.nodes.flatMap(({ name, operator }) => (operator.kind === 'activation' ? [[name, operator.function]] : []))
+    )
+    // layers as they will be, with something of high degree where the activations are
+    this.layers = fuse(this.replaced(() => ({ interval: [-1, 1], coefficients: [0, 0, 0, 0, 1] }))).layers
+  }
+
+  get needed(): boolean {
+    return this.functions.size > 0
+  }
+
+  /** How predictions of samples stay that the polynomials were not fitted to; undefined where quadratics would be lines. */
+  crossValidate(degree: number): { readonly agreement: number; readonly worst: number } | undefined {
+    const folds = this.samples.length < 2 ? 1 : 2
+    let [same, worst, largest] = [0, 0, 0]
+    for (let fold = 0; fold < folds; fold++) {
+      const held = (sample: number): boolean => folds === 1 || sample % folds === fold
+      const { clear, polynomial, curved } = this.pass(degree, sample => folds === 1 || !held(sample))
+      if (!curved) return undefined
+      clear.forEach((logits, sample) => {
+        if (!held(sample)) return
+        const other = polynomial[sample]!
+        if (predicted(logits) === predicted(other)) same++
+        logits.forEach((value, k) => {
+          largest = Math.max(largest, Math.abs(value))
+          worst = Math.max(worst, Math.abs(value - other[k]!))
+        })
+      })
+    }
+    return { agreement: same / this.samples.length, worst: worst / largest }
+  }
+
+  result(degree: number, agreement?: number): ApproximatedNetwork {
+    const { series } = this.pass(degree, () => true)
+    const approximated = this.replaced(name => series.get(name)!)
+    const activations = [...this.functions].map(([layer, activation]): ApproximatedActivation => {
+      const { interval, common, range, rms } = series.get(layer)!
+      const fitted = measuredApproximation(realFunction(activation), interval, 'fit', { coefficients: common })
+      return { layer, activation, range: { layer, ...range }, ...fitted, rmsError: rms }
+    })
+    const report = {
+      activations,
+      depth: activations.reduce((sum, { depth }) => sum + depth, 0),
+      ...(agreement === undefined ? {} : { agreement })
+    }
+    return { graph: approximated, network: fuse(approximated), report }
+  }
+
+  private replaced(seriesOf: (name: string) => Pick<Series, 'interval' | 'coefficients'>): NetworkGraph {
+    const nodes = this.graph.nodes.map((node): GraphNode => {
+      if (node.operator.kind !== 'activation') return node
+      return { ...node, operator: { kind: 'polynomial', basis: 'chebyshev', ...seriesOf(node.name) } }
+    })
+    return { ...this.graph, nodes }
+  }
+
+  /** Fits activation after activation to the samples that are for training. */
+  private pass(degree: number, training: (sample: number) => boolean): Pass {
+    const series = new Map<string, Series>()
+    let curved = true
+    let clear: readonly Float64Array[] = this.samples
+    let polynomial = clear
+    // what pads the last batch block
+    let padding: Float64Array = new Float64Array(this.samples[0]!.length)
+    this.layers.forEach((layer, index) => {
+      const activation = layer.kind === 'polynomial' ? this.functions.get(layer.name) : undefined
+      if (!activation) {
+        const share = polynomial === clear
+        clear = clear.map(values => applyLayer(layer, values))
+        polynomial = share ? clear : polynomial.map(values => applyLayer(layer, values))
+        padding = applyLayer(layer, padding)
+        return
+      }
+      const f = realFunction(activation)
+      const fitted = this.fit(f, degree, groupOf(this.layers[index - 1]), { clear, polynomial, padding, training, name: layer.name })
+      if (degree === 2 && !isCurved(fitted.common)) curved = false
+      series.set(layer.name, fitted)
+      const apply = (values: Float64Array): Float64Array => evaluateSeries(fitted, values)
+      clear = clear.map(values => values.map(f.evaluate))
+      polynomial = polynomial.map(apply)
+      padding = apply(padding)
+    })
+    return { series, clear, polynomial, curved }
+  }
+
+  private fit(
+    f: RealFunction,
+    degree: number,
+    group: number,
+    values: {
+      readonly clear: readonly Float64Array[]
+      readonly polynomial: readonly Float64Array[]
+      readonly padding: Float64Array
+      readonly training: (sample: number) => boolean
+      readonly name: string
+    }
+  ): Series {
+    const { clear, polynomial, padding, training, name } = values
+    const range = rangeOf([...polynomial, padding])
+    const interval = widen({ layer: name, ...range }, this.margin)
+    const features = padding.length
+    const own = degree === 2 ? Array.from({ length: Math.ceil(features / group) }, () => new NormalEquations(degree)) : []
+    const common = new NormalEquations(degree)
+    let count = 0
+    polynomial.forEach((inputs, sample) => {
+      if (!training(sample)) return
+      const exact = clear[sample]!
+      inputs.forEach((input, feature) => {
+        const [t, target] = [toUnit(interval, input), f.evaluate(exact[feature]!)]
+        common.add(t, target, 1)
+        own[Math.floor(feature / group)]?.add(t, target, 1)
+        count++
+      })
+    })
+    for (let k = 0; k < INTERVAL_POINTS; k++) {
+      const t = (2 * k) / (INTERVAL_POINTS - 1) - 1
+      const input = (interval[0] + interval[1] + t * (interval[1] - interval[0])) / 2
+      common.add(t, f.evaluate(input), (INTERVAL_WEIGHT * count) / INTERVAL_POINTS)
+    }
+    const shared = common.solve()
+    const coefficients = own.length > 0 ? ownCoefficients(own, common, shared, features, group) : [...shared]
+    return { interval, coefficients, common: shared, range, rms: rmsOf(f, { interval, coefficients }, clear, polynomial) }
+  }
+}
+
+/** A quadratic for every group; the common one where a group's own would be a line. */
+function ownCoefficients(
+  own: readonly NormalEquations[],
+  common: NormalEquations,
+  shared: Float64Array,
+  features: number,
+  group: number
+): Coefficient[] {
+  const solved = own.map(equations => {
+    const coefficients = equations.plus(common, (COMMON_WEIGHT * group) / features).solve()
+    return isCurved(coefficients) ? coefficients : shared
+  })
+  return Array.from({ length: shared.length }, (_, k) =>
+    Float64Array.from({ length: features }, (__, feature) => solved[Math.floor(feature / group)]![k]!)
+  )
+}
+
+const isCurved = ([, first = 0, second = 0]: ArrayLike<number> & Iterable<number>): boolean =>
+  Math.abs(second) > LEAST_CURVATURE * Math.abs(first)
+
+/** Features that must have the same polynomial: those of one channel, so that a convolution stays one. */
+function groupOf(before: Layer | undefined): number {
+  if (before?.kind !== 'affine' || !before.convolution) return 1
+  const [rows, columns] = outputSize(before.convolution.geometry)
+  return rows * columns
+}
+
+function evaluateSeries({ interval, coefficients }: Pick<Series, 'interval' | 'coefficients'>, values: Float64Array): Float64Array {
+  return values.map((value, feature) =>
+    clenshaw(
+      coefficients.map(coefficient => at(coefficient, feature)),
+      toUnit(interval, value)
+    )
+  )
+}
+
+function rmsOf(
+  f: RealFunction,
+  series: Pick<Series, 'interval' | 'coefficients'>,
+  clear: readonly Float64Array[],
+  polynomial: readonly Float64Array[]
+): number {
+  let [sum, count] = [0, 0]
+  polynomial.forEach((inputs, sample) => {
+    evaluateSeries(series, inputs).forEach((value, feature) => {
+      sum += (value - f.evaluate(clear[sample]![feature]!)) ** 2
+      count++
+    })
+  })
+  return Math.sqrt(sum / count)
+}
+
+function rangeOf(rows: readonly Float64Array[]): { min: number; max: number } {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const row of rows) {
+    for (const value of row) {
+      if (value < min) min = value
+      if (value > max) max = value
+    }
+  }
+  return { min, max }
+}
+
+/** The class that logits stand for: the larger one, or the sign of a single one. */
+function predicted(logits: Float64Array): number {
+  if (logits.length === 1) return logits[0]! > 0 ? 1 : 0
+  return argmax(logits)
+}
+
+function thinned(samples: readonly ArrayLike<number>[]): Float64Array[] {
+  const count = Math.min(samples.length, MAXIMUM_SAMPLES)
+  return Array.from({ length: count }, (_, k) => Float64Array.from(samples[Math.floor((k * samples.length) / count)]!))
+}
