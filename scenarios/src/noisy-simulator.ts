@@ -2,8 +2,8 @@
  * The engine's simulator with errors in its slots: every *source* of error (encoding, encryption, relinearisation, rotation, rescaling, refresh, flooding) adds normal
  * deviates as large as the noise model says, and the arithmetic of the slots carries them on.
  *
- * A standard deviation of σ per coefficient is σ·sqrt(N/2)/scale in the real part of a slot. Imaginary parts are left out: on real messages they act only in products of
- * two errors.
+ * A standard deviation of σ per coefficient is σ·sqrt(N/2)/scale in the real part of a slot, and in the imaginary part. Imaginary parts are left out where messages are
+ * real: there they act only in products of two errors.
  */
 import {
   type CiphertextMetadata,
@@ -30,6 +30,8 @@ export interface NoisySimulatorOptions {
   readonly relinearizationLevel: Plan['relinearizationLevel']
   /** How the evaluator that is simulated decomposes: the kernel's digits are centred, SEAL's are not. */
   readonly digits: 'centred' | 'positive'
+  /** Whether slots hold complex numbers, so that their imaginary parts have errors, too. */
+  readonly complex: boolean
   readonly seed: number
 }
 
@@ -41,12 +43,14 @@ export function slotDeviation(parameters: Pick<Parameters, 'logN'>, noise: numbe
 export class NoisySimulator extends SimulatorEvaluator {
   readonly #model: NoiseModel
   readonly #sources: EvaluationRules
+  readonly #complex: boolean
   readonly #gaussian: Gaussian
 
-  constructor(parameters: Parameters, { parties, galoisKeys, relinearizationLevel, digits, seed }: NoisySimulatorOptions) {
+  constructor(parameters: Parameters, { parties, galoisKeys, relinearizationLevel, digits, complex, seed }: NoisySimulatorOptions) {
     super(parameters, { parties, galoisKeys, relinearizationLevel })
     this.#model = new NoiseModel(parameters, parties)
     this.#sources = new EvaluationRules(parameters, this.#model, digits)
+    this.#complex = complex
     this.#gaussian = new Gaussian(seed)
   }
 
@@ -61,9 +65,13 @@ export class NoisySimulator extends SimulatorEvaluator {
       values instanceof Float64Array ? { real: values } : values
     const real = new Float64Array(this.slots)
     real.set(given.real)
-    const largest = real.reduce((bound, value) => Math.max(bound, Math.abs(value)), 0)
-    this.#gaussian.disturb(real, slotDeviation(this.parameters, this.#model.encoding(options.scale, largest), options.scale))
-    return super.plaintext(given.imaginary === undefined ? real : { real, imaginary: given.imaginary }, options)
+    const imaginary = new Float64Array(this.slots)
+    if (given.imaginary !== undefined) imaginary.set(given.imaginary)
+    const largest = real.reduce((bound, value, slot) => Math.max(bound, Math.hypot(value, imaginary[slot]!)), 0)
+    const deviation = slotDeviation(this.parameters, this.#model.encoding(options.scale, largest), options.scale)
+    this.#gaussian.disturb(real, deviation)
+    if (this.#complex) this.#gaussian.disturb(imaginary, deviation)
+    return super.plaintext(this.#complex || given.imaginary !== undefined ? { real, imaginary } : real, options)
   }
 
   override relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -91,26 +99,34 @@ export class NoisySimulator extends SimulatorEvaluator {
     const own = 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
     const errors = rerandomized ? combineNoise(own, this.#model.fresh()) : own
     const metadata = { ...metadataOf(a), level: this.parameters.maxLevel, noise: combineNoise(a.noise, errors) }
-    const { real } = this.decrypt(a)
+    const { real, imaginary } = this.decrypt(a)
     a.dispose()
-    return this.#disturb(new SimulatedCiphertext({ real }, metadata, () => undefined), errors)
+    return this.#disturb(new SimulatedCiphertext(this.#complex ? { real, imaginary } : { real }, metadata, () => undefined), errors)
   }
 
   /**
-   * Real parts of the slots as the querier reads them: switched to its key with the flooding of all shares.
+   * The slots as the querier reads them: switched to its key with the flooding of all shares.
    * @param noise log2 σ that the flooding is derived from: the plan's, or the tracked one where that is larger
    */
-  reveal(a: EvaluatorCiphertext, noise: number, flooding: Flooding, shares: number): Float64Array {
+  reveal(a: EvaluatorCiphertext, noise: number, flooding: Flooding, shares: number): SlotValues {
     const { parties } = this.#model
     const flooded = noiseAfterFlooding({ parameters: this.parameters, noise: this.#model, parties }, noise, flooding, shares)
-    const { real } = this.decrypt(a)
-    this.#gaussian.disturb(real, slotDeviation(this.parameters, flooded, a.scale))
-    return real
+    const slots = this.decrypt(a)
+    const deviation = slotDeviation(this.parameters, flooded, a.scale)
+    this.#gaussian.disturb(slots.real, deviation)
+    if (!this.#complex) return slots.real
+    this.#gaussian.disturb(slots.imaginary, deviation)
+    return slots
   }
 
   #disturb<T extends EvaluatorCiphertext>(ciphertext: T, noise: number): T {
-    const { real } = (ciphertext as unknown as SimulatedCiphertext).slots
-    this.#gaussian.disturb(real, slotDeviation(this.parameters, noise, ciphertext.scale))
+    const own = ciphertext as unknown as SimulatedCiphertext
+    const deviation = slotDeviation(this.parameters, noise, ciphertext.scale)
+    const { real, imaginary = new Float64Array(this.slots) } = own.slots
+    this.#gaussian.disturb(real, deviation)
+    if (!this.#complex) return ciphertext
+    this.#gaussian.disturb(imaginary, deviation)
+    own.replace({ real, imaginary }, own.noise, own.magnitude)
     return ciphertext
   }
 }

@@ -25,9 +25,9 @@ export interface PlannedStep {
 }
 
 export function plannedSteps(plan: Plan): PlannedStep[] {
-  const { architecture, batchBlock } = plan
+  const { architecture, batchBlock, packing } = plan
   const parameters = Parameters.fromJSON(plan.parameters, { allowInsecure: true })
-  const width = parameters.slots / batchBlock
+  const width = (parameters.slots * (packing === 'complex' ? 2 : 1)) / batchBlock
   let layer = -1
   let layout: Layout | undefined
   return plan.steps.map(step => {

@@ -2,7 +2,7 @@
  * The same plan on the same samples without cryptography: clear slots that carry errors as large as the noise model says, flooding included. Held against the clear
  * network layer by layer, it tells where precision goes, which the ciphertexts of a real run tell nobody.
  */
-import { Parameters } from '@slytherin/ckks'
+import { Parameters, type SlotValues, unpairSlots } from '@slytherin/ckks'
 import {
   locate,
   type Network,
@@ -120,6 +120,7 @@ class Simulator {
       galoisKeys: plan.galoisKeys,
       relinearizationLevel: plan.relinearizationLevel,
       digits: options.evaluator === 'seal' ? 'positive' : 'centred',
+      complex: plan.packing === 'complex',
       seed: options.seed ?? DEFAULT_SEED
     })
     this.#watched = watched(this.#simulator)
@@ -159,7 +160,7 @@ class Simulator {
     return unpackOutputs(plan, slots).slice(0, samples.length)
   }
 
-  #operand(kind: OperandKind, values: Float64Array, options: { level: number; scale: number; magnitude: number }): Operand {
+  #operand(kind: OperandKind, values: SlotValues, options: { level: number; scale: number; magnitude: number }): Operand {
     return kind === 'clear' ? this.#simulator.plaintext(values, options) : this.#simulator.encrypt(values, options)
   }
 
@@ -167,17 +168,21 @@ class Simulator {
     const results = this.#watched.takeResults()
     const sums = this.#sums[step]!
     sums.tracked = Math.max(sums.tracked, slotDeviation(this.#simulator.parameters, noise, scale))
-    const { batchBlock, steps } = this.#plan
+    const { batchBlock, packing, steps } = this.#plan
     const own = samples.slice(block * batchBlock, (block + 1) * batchBlock).slice(0, this.#layerSamples)
     const { layer, layout } = this.#planned[step]!
     if (results.length !== layout.blocks.length)
       throw new Error(`step ${step}: ${results.length} results for ${layout.blocks.length} blocks`)
-    const slots = results.map(result => this.#simulator.decrypt(result).real)
+    // real parts hold the first half of a block's samples, imaginary parts the other, where a slot holds two
+    const slots = results.map(result => this.#simulator.decrypt(result)).map(all => (packing === 'complex' ? unpairSlots(all) : [all.real]))
+    const stride = batchBlock / slots[0]!.length
     own.forEach((sample, i) => {
       const clear = this.#clearLayers(sample)[layer]!
       const { block: blockOf, position } = locate(layout, clear.length)
       for (let feature = 0; feature < clear.length; feature++) {
-        const error = Math.abs(slots[blockOf[feature]!]![position[feature]! * batchBlock + i]! - clear[feature]!)
+        const error = Math.abs(
+          slots[blockOf[feature]!]![Math.floor(i / stride)]![position[feature]! * stride + (i % stride)]! - clear[feature]!
+        )
         sums.square += error * error
         sums.worst = Math.max(sums.worst, error)
       }

@@ -22,7 +22,7 @@ export interface EncodeOptions {
 }
 
 /** Slots may exceed a stated bound by rounding only. */
-const BOUND_TOLERANCE = 1 + 2 ** -40
+export const BOUND_TOLERANCE = 1 + 2 ** -40
 
 /** What the ring reduces exactly. */
 const MAXIMUM_COEFFICIENT_BITS = 98

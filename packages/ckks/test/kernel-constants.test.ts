@@ -1,4 +1,14 @@
-import { EncodingError, type EvaluatorCiphertext, InvalidScaleError, KernelEvaluator, ScaleOverflowError } from '@slytherin/ckks'
+import {
+  doubledSlots,
+  EncodingError,
+  type EvaluatorCiphertext,
+  type EvaluatorPlaintext,
+  InvalidScaleError,
+  KernelEvaluator,
+  pairSlots,
+  ScaleOverflowError
+} from '@slytherin/ckks'
+import type { Polynomial } from '@slytherin/ring'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { complexSlots, encrypt, measuredNoise, type Party, party, SMALL } from './support.js'
 
@@ -50,6 +60,23 @@ describe('constants in the kernel evaluator', () => {
     expect(() => evaluator.plaintext(full(Number.NaN), { level: 1, scale: 2 ** 20 })).toThrow(EncodingError)
     expect(() => evaluator.plaintext(full(1), { level: 1, scale: 2 ** 98 })).toThrow(EncodingError)
     expect(() => evaluator.plaintext(full(1), { level: 1, scale: -1 })).toThrow(InvalidScaleError)
+  })
+
+  it('of two vectors in one are encoded as the encoder does', () => {
+    const { encoder, ring } = owner.context
+    for (const [first, second] of [
+      [0.3, 0.3],
+      [-17.25, 2 ** -30],
+      [0, 1]
+    ] as const) {
+      const options = { level: 2, scale: 2 ** 30 }
+      const slots = pairSlots(full(first), full(second))
+      using ours = evaluator.plaintext(slots, options) as EvaluatorPlaintext & { readonly polynomial: Polynomial }
+      using theirs = encoder.encode(slots, options)
+      expect(ring.encodeWords(ours.polynomial)).toEqual(ring.encodeWords(theirs.polynomial))
+      expect(ours.magnitude).toBeCloseTo(Math.hypot(first, second), 12)
+    }
+    expect(() => evaluator.plaintext(doubledSlots(full(0.5)), { level: 1, scale: 2 ** 20, magnitude: 0.6 })).toThrow(EncodingError)
   })
 
   it('multiply like plaintexts of them', () => {

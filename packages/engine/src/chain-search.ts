@@ -4,7 +4,7 @@
  * The error that the logits may have is divided among the sources of noise by walking gains back from the logits; that gives the least scale of everything that is
  * encoded or computed. If the tracked noise of the compiled plan misses the target after all, the budget is tightened by what is missing.
  */
-import { CkksError, EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
+import { CkksError, EvaluationRules, NoiseModel, PAIR_SQUARE_SCALE, Parameters } from '@slytherin/ckks'
 import { type Architecture, magnitudeBefore, type PolynomialArchitecture } from './architecture.js'
 import { type OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
@@ -12,6 +12,7 @@ import { gainOf } from './gains.js'
 import { KeyCosts } from './key-costs.js'
 import { bothEncrypted, factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
 import type { PackedLayer } from './packing/choose.js'
+import { type SlotPacking, slotFactor } from './packing/slots.js'
 import type { PlanCore, PlanStep } from './plan.js'
 import { derivePlan } from './plan-derivation.js'
 import type { Settings } from './plan-options.js'
@@ -42,12 +43,13 @@ export interface Candidate {
   readonly total: number
 }
 
-/** One choice of ring, chain and batch block. */
+/** One choice of ring, chain, packing and batch block. */
 export interface Chain {
   readonly logN: number
   readonly primes: number
   readonly primeBits: number
   readonly specialPrimeBits: number
+  readonly packing: SlotPacking
   readonly batchBlock: number
 }
 
@@ -65,8 +67,8 @@ function parametersFor(chain: Chain, insecure: boolean): Parameters {
 
 /** Keys that a layer needs. */
 interface KeyUse {
-  /** in positions */
-  readonly rotations: readonly number[]
+  /** rotations in positions */
+  readonly galois: readonly (number | 'conjugation')[]
   readonly relinearization: boolean
 }
 
@@ -83,7 +85,12 @@ export class Search {
   private readonly keyUses: readonly KeyUse[]
   /** by layer: the keys that no layer before it needs */
   private readonly firstKeyUses: readonly KeyUse[]
-  /** log2 of the bounds on |slot|: input, then after every layer */
+  private readonly slotFactor: number
+  /** scale of a square relative to the square of its operand's */
+  private readonly squareFactor: number
+  /** bounds on |value|: input, then after every layer */
+  private readonly values: readonly number[]
+  /** log2 of the bounds on |slot| */
   private readonly magnitudes: readonly number[]
 
   constructor(
@@ -102,19 +109,24 @@ export class Search {
     this.keys = new KeyCosts(costs, this.sizes, settings.parties)
     this.keyUses = this.packings.map((packing, layer) => {
       const factors = factorsOf(settings, layer)
+      const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
+      const conjugated = packing.kind === 'square' && packing.slots === 'complex'
       return {
-        rotations: packing.kind === 'diagonals' ? packing.rotations(factors.input) : [],
+        galois: conjugated ? ['conjugation' as const] : rotations,
         relinearization: isActivation(packing) || bothEncrypted(factors)
       }
     })
-    this.firstKeyUses = this.keyUses.map(({ rotations, relinearization }, layer) => {
+    this.firstKeyUses = this.keyUses.map(({ galois, relinearization }, layer) => {
       const before = this.keyUses.slice(0, layer)
       return {
-        rotations: rotations.filter(rotation => !before.some(use => use.rotations.includes(rotation))),
+        galois: galois.filter(key => !before.some(use => use.galois.includes(key))),
         relinearization: relinearization && !before.some(use => use.relinearization)
       }
     })
-    this.magnitudes = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)].map(Math.log2)
+    this.slotFactor = slotFactor(chain.packing)
+    this.squareFactor = chain.packing === 'complex' ? PAIR_SQUARE_SCALE : 1
+    this.values = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)]
+    this.magnitudes = this.values.map(value => Math.log2(value * this.slotFactor))
   }
 
   /** @param bound cost that a candidate must stay below */
@@ -138,9 +150,9 @@ export class Search {
 
   /** Cost of the keys that layer `index` is the first to need, when it runs at this level. */
   private keyCost(index: number, level: number): number {
-    const { rotations, relinearization } = this.firstKeyUses[index]!
+    const { galois, relinearization } = this.firstKeyUses[index]!
     const { keys, settings } = this
-    return settings.costModel.preparation * (rotations.length * keys.galois(level) + (relinearization ? keys.relinearization(level) : 0))
+    return settings.costModel.preparation * (galois.length * keys.galois(level) + (relinearization ? keys.relinearization(level) : 0))
   }
 
   /** What keys cost beyond `keyCost`: after a refresh a layer may run at a higher level than the first one that needs the same key. */
@@ -151,7 +163,7 @@ export class Search {
       const { level } = steps[layer]!
       const highest = (uses: (use: KeyUse) => boolean): number =>
         Math.max(...steps.filter((_, index) => uses(keyUses[index]!)).map(step => step.level))
-      for (const rotation of first.rotations) sum += keys.galois(highest(use => use.rotations.includes(rotation))) - keys.galois(level)
+      for (const key of first.galois) sum += keys.galois(highest(use => use.galois.includes(key))) - keys.galois(level)
       if (first.relinearization) sum += keys.relinearization(highest(use => use.relinearization)) - keys.relinearization(level)
     }
     return settings.costModel.preparation * sum
@@ -167,7 +179,7 @@ export class Search {
   }
 
   private solve(tightening: number, bound: number): Schedule | 'costly' | 'impossible' {
-    const { architecture, settings, noise, magnitudes, packings, chain, parameters } = this
+    const { architecture, settings, noise, magnitudes, values, packings, chain, parameters } = this
     const budget = this.errorBudget() - tightening - SOURCES_BITS
     const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
     // noise of what enters layer `index`, given the noise of its source
@@ -190,10 +202,11 @@ export class Search {
       let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
       let polynomial: ScheduledOperation['polynomial']
       if (layer.kind === 'affine' && !isActivation(packing)) {
-        const gains = gainOf(layer, packing, 2 ** magnitudes[index]!, index === 0 ? 0 : 2 ** this.slope(index - 1))
+        const slope = index === 0 ? 0 : 2 ** this.slope(index - 1)
+        const gains = gainOf(layer, packing, values[index]!, slope, this.slotFactor)
         weightMinimum = made(settings.weights) + gains.weights + gain - budget
         weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
-        maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude)
+        maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude * this.slotFactor)
         argument = gain + gains.argument
         gain += gains.input
       } else {
@@ -203,6 +216,7 @@ export class Search {
       }
       operations.unshift({
         kind: layer.kind,
+        squareBits: Math.log2(this.squareFactor),
         magnitudeIn: magnitudes[index]!,
         magnitudeOut: magnitudes[index + 1]!,
         weightMinimum,
@@ -245,7 +259,7 @@ export class Search {
   private slope(index: number): number {
     const layer = this.architecture.layers[index]!
     if (layer.kind === 'affine') return Number.NEGATIVE_INFINITY
-    return layer.kind === 'square' ? 1 + this.magnitudes[index]! : profileOf(layer, magnitudeBefore(this.architecture, index)).slope
+    return layer.kind === 'square' ? 1 + Math.log2(this.values[index]!) : profileOf(layer, magnitudeBefore(this.architecture, index)).slope
   }
 
   /**
@@ -309,7 +323,7 @@ export class Search {
     found.steps.forEach((scheduled, index) => {
       const { level, rescalings } = scheduled
       if (scheduled.refreshedFrom !== undefined) {
-        const magnitude = architecture.layers[index - 1]!.outputMagnitude
+        const magnitude = architecture.layers[index - 1]!.outputMagnitude * this.slotFactor
         steps.push({
           kind: 'refresh',
           level: scheduled.refreshedFrom,
@@ -320,9 +334,9 @@ export class Search {
       }
       const primes = Array.from({ length: rescalings }, (_, k) => parameters.primes[level - k]!.number)
       const packing = packings[index]!
-      const common = { layer: index, level, rescalings, magnitude: architecture.layers[index]!.outputMagnitude }
+      const common = { layer: index, level, rescalings, magnitude: architecture.layers[index]!.outputMagnitude * this.slotFactor }
       if (packing.kind === 'square') {
-        scale = primes.reduce((value, prime) => value / prime, scale * scale)
+        scale = primes.reduce((value, prime) => value / prime, scale * scale * this.squareFactor)
         steps.push({ kind: 'square', ...common, scale })
         return
       }
@@ -349,6 +363,7 @@ export class Search {
       operands: { data: settings.data, weights: settings.weights },
       parties: settings.parties,
       batch: settings.batch,
+      packing: this.chain.packing,
       batchBlock: this.chain.batchBlock,
       batchBlocksPerPass: this.blocksPerPass(found),
       floodingBits: settings.floodingBits,

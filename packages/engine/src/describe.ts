@@ -18,7 +18,7 @@ export function describePlan(plan: Plan): string {
     `plan for ${plan.model}: ${plan.operands.data} data, ${plan.operands.weights} model, ${plan.parties} key holder(s), batch of ${plan.batch}`,
     `ring       N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP.toFixed(1)} (${limit})`,
     `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${parameters.specialPrimes.map(prime => prime.log2.toFixed(1)).join(', ')} bits`,
-    `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
+    `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${plan.packing === 'complex' ? 'two' : 'one'} to a slot, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
     `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}`
   ]
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)

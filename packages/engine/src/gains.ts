@@ -17,14 +17,21 @@ export interface LayerGain {
 }
 
 /**
- * @param magnitudeIn bound on |input| of the layer
+ * @param magnitudeIn bound on |input value| of the layer
  * @param slope bound on the derivative of the activation in front of it, 0 when there is none
+ * @param slotFactor bound on |slot| relative to the bound on the values in it: an error of a weight meets the values of both samples in a slot
  */
-export function gainOf(layer: AffineArchitecture, packing: AffinePacking, magnitudeIn: number, slope: number): LayerGain {
+export function gainOf(
+  layer: AffineArchitecture,
+  packing: AffinePacking,
+  magnitudeIn: number,
+  slope: number,
+  slotFactor: number
+): LayerGain {
   const terms = Math.sqrt(summedTerms(packing))
   const row = Math.min(layer.rowNorm ?? Number.POSITIVE_INFINITY, layer.weightMagnitude * terms)
   const norm = packing.kind === 'taps' ? (layer.norms?.window ?? layer.norms?.input) : layer.norms?.input
   const input = Math.min(norm ?? Number.POSITIVE_INFINITY, magnitudeIn * terms)
   const argument = Math.min(layer.norms?.gain ?? Number.POSITIVE_INFINITY, slope * row)
-  return { input: Math.log2(row), weights: Math.log2(input), argument: Math.log2(argument) }
+  return { input: Math.log2(row), weights: Math.log2(input * slotFactor), argument: Math.log2(argument) }
 }

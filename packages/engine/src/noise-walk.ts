@@ -10,7 +10,7 @@
  * measured gain, instead of max|p'(u)|·‖W_i‖·σ_u. Both are bounds of a standard deviation, not of a worst case; without them networks of many layers would seem to drown in
  * noise. For the logits there is a third view: what enters at every step, times the measured sensitivity of the logits to it. The runner lowers the tracked noise of every affine layer's result to what is found here (`claims`); measured noise stays below it in tests.
  */
-import { type CiphertextMetadata, combineNoise, ERROR_SIGMA, type PlaintextMetadata } from '@slytherin/ckks'
+import { type CiphertextMetadata, combineNoise, ERROR_SIGMA, type PlaintextMetadata, squarePairsState } from '@slytherin/ckks'
 import { summedTerms } from './gains.js'
 import { factorsOf, type OperandKind, refreshShares, rerandomizes } from './operands.js'
 import { slopeBound } from './polynomial-step.js'
@@ -116,7 +116,7 @@ class Walk {
         : { kind: 'encrypted', flow: atLevel(state.flow, step.step.level) }
     const result = this.rescaled(this.affine(step, operand), step.step.rescalings)
     const { level, scale } = result
-    const bias = this.made(operands.weights, { level, scale, magnitude: step.layer.biasMagnitude })
+    const bias = this.made(operands.weights, { level, scale, magnitude: step.layer.biasMagnitude * this.program.slotFactor })
     const biasNoise = bias.kind === 'encrypted' ? bias.flow.metadata.noise : this.encoding(bias.metadata)
     return added({ metadata: { ...result, magnitude: step.step.magnitude } }, biasNoise)
   }
@@ -128,12 +128,21 @@ class Walk {
   }
 
   private square(step: CompiledSquare, { metadata }: Flow): Flow {
-    const { rules, parameters } = this.program
+    const { rules, parameters, packing } = this.program
     const { level, rescalings, magnitude } = step.step
-    const product = rules.multiply('square', metadata, metadata, true)
+    let product: CiphertextMetadata
+    let unit: number
+    if (packing === 'complex') {
+      const { conjugate, square } = squarePairsState(rules, metadata, step.magnitudeIn / this.program.slotFactor)
+      product = square
+      // 2·scale for each half, and both halves of a slot have an error of their own in real and imaginary part
+      unit = Math.log2(4 * metadata.scale) + conjugate.noise
+    } else {
+      product = rules.multiply('square', metadata, metadata, true)
+      unit = Math.log2(metadata.scale) + metadata.noise
+    }
     const whole = this.rescaled(rules.relinearize(product, undefined), rescalings)
     const rest = this.rescaled(rules.relinearize(silent(product), undefined), rescalings)
-    let unit = Math.log2(metadata.scale) + metadata.noise
     for (let dropped = 0; dropped < rescalings; dropped++) unit -= parameters.primes[level - dropped]!.log2
     return { metadata: { ...whole, magnitude }, activation: { unit, rest: rest.noise } }
   }
@@ -192,7 +201,7 @@ class Walk {
       else parts.push(row + metadata.noise)
     }
     const { scale } = x.kind === 'encrypted' ? x.flow.metadata : x.metadata
-    const magnitude = input ?? step.magnitudeIn * Math.sqrt(terms)
+    const magnitude = input === undefined ? step.magnitudeIn * Math.sqrt(terms) : input * this.program.slotFactor
     const weightNoise = weight.kind === 'encrypted' ? weight.flow.metadata.noise : this.encoding(weight.metadata)
     parts.push(Math.log2(scale) + Math.log2(magnitude) + weightNoise)
     const both = this.crossNoise(x, weight, terms)

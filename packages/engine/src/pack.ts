@@ -1,8 +1,10 @@
 /** Slot vectors of a plan: what the data owner encrypts, what the model owner encrypts, and what the querier reads. */
+import { doubledSlots, pairSlots, type SlotValues, unpairSlots } from '@slytherin/ckks'
 import { InvalidInputError, NetworkMismatchError, PlanMismatchError } from './errors.js'
 import { sameConvolution } from './geometry.js'
 import type { AffineLayer, Network } from './network.js'
 import { locate, repeatOverBatch } from './packing/layout.js'
+import type { SlotPacking } from './packing/slots.js'
 import type { Plan, WeightDescriptor } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type { CompiledAffine } from './program.js'
@@ -26,33 +28,40 @@ export class InputPacker {
    * Slot vector of input `index` = block·inputs.count + k, for k in order of use.
    * @throws PlanMismatchError for an index out of range
    */
-  pack(index: number): Float64Array {
+  pack(index: number): SlotValues {
     const { batchBlock, batchBlocks, inputs } = this.#plan
-    const samples = this.#samples
     const total = batchBlocks * inputs.count
     if (!Number.isInteger(index) || index < 0 || index >= total)
       throw new PlanMismatchError('input index', `0 to ${total - 1}`, String(index))
     const block = Math.floor(index / inputs.count)
-    const features = programOf(this.#plan).inputFeatures(index % inputs.count)
-    const out = new Float64Array(features.length * batchBlock)
+    const { inputFeatures, packing, stride } = programOf(this.#plan)
+    const features = inputFeatures(index % inputs.count)
     const first = block * batchBlock
-    const count = Math.max(0, Math.min(batchBlock, samples.length - first))
+    const real = this.#values(features, first, stride)
+    return packing === 'complex' ? pairSlots(real, this.#values(features, first + stride, stride)) : real
+  }
+
+  /** One value per slot: `stride` samples from `first` on, those that there are. */
+  #values(features: Int32Array, first: number, stride: number): Float64Array {
+    const samples = this.#samples
+    const out = new Float64Array(features.length * stride)
+    const count = Math.max(0, Math.min(stride, samples.length - first))
     for (let position = 0; position < features.length; position++) {
       const feature = features[position]!
       if (feature < 0) continue
-      for (let i = 0; i < count; i++) out[position * batchBlock + i] = samples[first + i]![feature]!
+      for (let i = 0; i < count; i++) out[position * stride + i] = samples[first + i]![feature]!
     }
     return out
   }
 }
 
 /** One input slot vector. @throws as `InputPacker` */
-export function packInput(plan: Plan, samples: readonly ArrayLike<number>[], index: number): Float64Array {
+export function packInput(plan: Plan, samples: readonly ArrayLike<number>[], index: number): SlotValues {
   return new InputPacker(plan, samples).pack(index)
 }
 
 /** All input slot vectors of a batch, block-major. @throws as `InputPacker` */
-export function packInputs(plan: Plan, samples: readonly ArrayLike<number>[]): Float64Array[] {
+export function packInputs(plan: Plan, samples: readonly ArrayLike<number>[]): SlotValues[] {
   const packer = new InputPacker(plan, samples)
   return Array.from({ length: plan.batchBlocks * plan.inputs.count }, (_, index) => packer.pack(index))
 }
@@ -92,24 +101,27 @@ export function weightDescriptor(plan: Plan, index: number): WeightDescriptor {
  * Slot vector of weight item `index` of the plan, to be encoded (and encrypted) as `weightDescriptor(plan, index)` says.
  * @throws PlanMismatchError for an index out of range; NetworkMismatchError when the network is not the plan's
  */
-export function packWeight(plan: Plan, network: Network, index: number): Float64Array {
-  return repeatOverBatch(weightValues(plan, network, index), plan.batchBlock)
+export function packWeight(plan: Plan, network: Network, index: number): SlotValues {
+  const { packing, stride } = programOf(plan)
+  const { values, bias } = weightValues(plan, network, index)
+  const repeated = repeatOverBatch(values, stride)
+  return bias && packing === 'complex' ? doubledSlots(repeated) : repeated
 }
 
 /**
- * The one number that a clear weight is when blocks have a single position (large batches).
+ * The one number that a clear weight, or the bias of every sample, is when blocks have a single position (large batches).
  * @throws as `packWeight`; PlanMismatchError when the plan's blocks have several positions
  */
 export function packScalar(plan: Plan, network: Network, index: number): number {
   const { width } = programOf(plan)
   if (width !== 1) throw new PlanMismatchError('positions per block', '1 for scalar weights', String(width))
-  return weightValues(plan, network, index)[0]!
+  return weightValues(plan, network, index).values[0]!
 }
 
-/** Value of a weight item at every position. */
-function weightValues(plan: Plan, network: Network, index: number): Float64Array {
+/** Value of a weight item at every position, and whether it is a bias. */
+function weightValues(plan: Plan, network: Network, index: number): { readonly values: Float64Array; readonly bias: boolean } {
   const program = programOf(plan)
-  const bound = weightDescriptor(plan, index).magnitude
+  weightDescriptor(plan, index)
   const affine = program.steps.filter((step): step is CompiledAffine => step.kind === 'taps' || step.kind === 'diagonals')
   const step = affine.findLast(candidate => candidate.firstWeight <= index)!
   const layer = network.layers[step.step.layer]
@@ -118,9 +130,11 @@ function weightValues(plan: Plan, network: Network, index: number): Float64Array
     step.kind === 'taps'
       ? step.packing.weight(step.packing.items[index - step.firstWeight]!, layer.convolution!)
       : step.packing.weight(step.packing.items[index - step.firstWeight]!, layer)
+  const bias = step.packing.items[index - step.firstWeight]!.kind === 'bias'
+  const bound = bias ? step.layer.biasMagnitude : step.layer.weightMagnitude
   const excess = values.find(value => Math.abs(value) > bound)
   if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
-  return values
+  return { values, bias }
 }
 
 function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | undefined): asserts layer is AffineLayer {
@@ -136,22 +150,31 @@ function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | und
 
 /**
  * Logits of every sample of the batch.
- * @param slots decrypted slot vectors (real parts), block-major: index = block·output.ciphertextsPerBlock + k
- * @throws PlanMismatchError when there are too few, or they are too short
+ * @param slots decrypted slot vectors, block-major: index = block·output.ciphertextsPerBlock + k
+ * @throws PlanMismatchError when there are too few, they are too short, or imaginary parts are missing where they hold samples
  */
-export function unpackOutputs(plan: Plan, slots: readonly ArrayLike<number>[]): Float64Array[] {
+export function unpackOutputs(plan: Plan, slots: readonly SlotValues[]): Float64Array[] {
   const { batchBlock, output } = plan
-  const { layout } = programOf(plan).output
+  const { output: compiled, packing, stride } = programOf(plan)
+  const { layout } = compiled
   const expected = plan.batchBlocks * output.ciphertextsPerBlock
   if (slots.length !== expected) throw new PlanMismatchError('output ciphertexts', String(expected), String(slots.length))
-  const short = slots.findIndex(values => values.length < layout.width * batchBlock)
-  if (short >= 0) throw new PlanMismatchError(`slots of output ${short}`, String(layout.width * batchBlock), String(slots[short]!.length))
+  const parts = slots.map((values, k) => partsOf(values, packing, layout.width * stride, k))
   const { block, position } = locate(layout, output.features)
   return Array.from({ length: plan.batch }, (_, sample) => {
     const first = Math.floor(sample / batchBlock) * output.ciphertextsPerBlock
+    const part = Math.floor((sample % batchBlock) / stride)
     return Float64Array.from(
       { length: output.features },
-      (_, feature) => slots[first + block[feature]!]![position[feature]! * batchBlock + (sample % batchBlock)]!
+      (_, feature) => parts[first + block[feature]!]![part]![position[feature]! * stride + (sample % stride)]!
     )
   })
+}
+
+/** Values of the samples in the real parts, and of those in the imaginary parts. */
+function partsOf(values: SlotValues, packing: SlotPacking, length: number, output: number): Float64Array[] {
+  const { real, imaginary } = values instanceof Float64Array ? { real: values, imaginary: new Float64Array(0) } : values
+  const shortest = packing === 'complex' ? Math.min(real.length, imaginary.length) : real.length
+  if (shortest < length) throw new PlanMismatchError(`slots of output ${output}`, String(length), String(shortest))
+  return packing === 'complex' ? unpairSlots({ real, imaginary }) : [real]
 }

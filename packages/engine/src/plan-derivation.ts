@@ -5,6 +5,7 @@ import { InvalidPlanError } from './errors.js'
 import { KeyCosts } from './key-costs.js'
 import { walkNoise } from './noise-walk.js'
 import { factorsOf, switchShares } from './operands.js'
+import type { SlotPacking } from './packing/slots.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { profileOf } from './polynomial-step.js'
 import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
@@ -66,7 +67,12 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   if (core.batchBlocksPerPass < 1 || core.batchBlocksPerPass > batchBlocks) {
     throw new InvalidPlanError('batchBlocksPerPass', `${core.batchBlocksPerPass} of ${batchBlocks}`)
   }
-  const inputs = { count: program.inputsPerBlock, level: core.inputLevel, scale: core.inputScale, magnitude: architecture.input.magnitude }
+  const inputs = {
+    count: program.inputsPerBlock,
+    level: core.inputLevel,
+    scale: core.inputScale,
+    magnitude: architecture.input.magnitude * program.slotFactor
+  }
   const result = walkNoise(program, parties, inputs).sent
   const { output } = program
   const flooded = noiseAfterFlooding(noise, parameters.logN, result.noise, { ...core, shares: switchShares(parties, core.operands) })
@@ -86,6 +92,7 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     operands: core.operands,
     parties,
     batch,
+    packing: core.packing,
     batchBlock,
     batchBlocks,
     batchBlocksPerPass: core.batchBlocksPerPass,
@@ -111,9 +118,9 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   }
 }
 
-function packingOf(step: Exclude<CompiledStep, CompiledRefresh>): LayerPacking {
+function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPacking): LayerPacking {
   const outputBlocks = step.blocksOut
-  if (step.kind === 'square') return { kind: 'square', outputBlocks }
+  if (step.kind === 'square') return { kind: 'square', outputBlocks, slots }
   if (step.kind !== 'polynomial') return step.packing
   return { kind: 'polynomial', outputBlocks, operations: profileOf(step.layer, step.magnitudeIn).operations }
 }
@@ -149,7 +156,7 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
       continue
     }
     const { level, rescalings, layer } = step.step
-    const packing = packingOf(step)
+    const packing = packingOf(step, core.packing)
     const factors = factorsOf(core.operands, layer)
     seconds[step.index]! +=
       batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + passes * weightSeconds(packing, costs, level, factors)

@@ -2,6 +2,7 @@
 import { type CostModel, KERNEL_COSTS } from './cost-model.js'
 import { InvalidInputError } from './errors.js'
 import type { OperandKind } from './operands.js'
+import type { SlotPacking } from './packing/slots.js'
 import { PRECISION_TARGET } from './plan-derivation.js'
 
 export interface PlanOptions {
@@ -23,6 +24,8 @@ export interface PlanOptions {
   readonly evaluatorMemory?: number
   /** fixes the ring degree instead of searching it */
   readonly logN?: number
+  /** fixes how samples share slots instead of trying both */
+  readonly packing?: SlotPacking
   /** ignores the security table: for unit tests with small rings */
   readonly insecure?: boolean
   /** worst logit error relative to the largest logit (default 0.005) */
@@ -34,7 +37,10 @@ const DEFAULT_MAXIMUM_DECRYPTIONS = 64
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in. */
-export type Settings = Required<Omit<PlanOptions, 'logN'>> & { readonly logN: number | undefined }
+export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing'>> & {
+  readonly logN: number | undefined
+  readonly packing: SlotPacking | undefined
+}
 
 /** @throws InvalidInputError for an option out of range */
 export function checkOptions(options: PlanOptions): Settings {
@@ -61,6 +67,7 @@ export function checkOptions(options: PlanOptions): Settings {
     costModel: options.costModel ?? KERNEL_COSTS,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
     logN: options.logN,
+    packing: options.packing,
     insecure: options.insecure ?? false,
     precision
   }

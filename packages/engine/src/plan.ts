@@ -94,6 +94,8 @@ export const planSchema = z.strictObject({
     .int()
     .min(1)
     .max(2 ** 22),
+  /** whether a slot holds one sample or two */
+  packing: z.enum(['real', 'complex']),
   /** samples in one ciphertext block, a power of two */
   batchBlock: positiveCount,
   batchBlocks: positiveCount,
@@ -156,6 +158,7 @@ export type PlanCore = Pick<
   | 'operands'
   | 'parties'
   | 'batch'
+  | 'packing'
   | 'batchBlock'
   | 'batchBlocksPerPass'
   | 'floodingBits'

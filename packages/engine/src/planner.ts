@@ -1,7 +1,7 @@
 /**
  * The planner: from an architecture and who encrypts what to the cheapest plan that keeps security, capacity and precision.
  *
- * Candidates are (ring degree, number of primes, batch block). For each, the packing follows from the shapes (`packing/choose.ts`), scales from the error budget and
+ * Candidates are (ring degree, number of primes, one or two samples to a slot, batch block). For each, the packing follows from the shapes (`packing/choose.ts`), scales from the error budget and
  * levels and refreshes from a shortest path (`chain-search.ts`, `schedule.ts`). Everything is deterministic: same inputs, same plan.
  */
 import { maximumLogQP } from '@slytherin/ckks'
@@ -11,6 +11,7 @@ import { OperationCosts } from './cost.js'
 import { InfeasiblePlanError } from './errors.js'
 import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
 import { nextPowerOfTwo } from './packing/layout.js'
+import { SLOT_PACKINGS, type SlotPacking, samplesPerSlot, smallestBlock } from './packing/slots.js'
 import type { Plan } from './plan.js'
 import { derivePlan } from './plan-derivation.js'
 import { checkOptions, type PlanOptions, type Settings } from './plan-options.js'
@@ -45,15 +46,11 @@ class Planner {
   run(): Plan {
     const { settings } = this
     const degrees = settings.logN === undefined ? RING_DEGREES : [settings.logN]
+    const polynomial = this.architecture.layers.some(layer => layer.kind === 'polynomial')
+    const possible = SLOT_PACKINGS.filter(packing => packing === 'real' || !polynomial)
+    const packings = settings.packing === undefined ? possible : [settings.packing]
     for (const logN of degrees) {
-      const blocks = this.batchBlocks(2 ** (logN - 1))
-      // how many primes it takes hardly depends on the batch block: the widest and the narrowest tell for all
-      const extremes = [...new Set([blocks[0]!, blocks.at(-1)!])]
-      const fewest = Math.min(...extremes.map(block => this.searchChains(logN, block, MINIMUM_PRIMES)))
-      if (fewest === Number.POSITIVE_INFINITY) continue
-      for (const block of blocks) {
-        if (!extremes.includes(block)) this.searchChains(logN, block, Math.max(MINIMUM_PRIMES, fewest - 1))
-      }
+      for (const packing of packings) this.searchPacking(logN, packing)
     }
     if (!this.best) {
       throw new InfeasiblePlanError(
@@ -66,23 +63,40 @@ class Planner {
     return derivePlan(this.best.core, settings.costModel, { allowInsecure: settings.insecure })
   }
 
+  private searchPacking(logN: number, packing: SlotPacking): void {
+    const blocks = this.batchBlocks(logN, packing)
+    // how many primes it takes hardly depends on the batch block: the widest and the narrowest tell for all
+    const extremes = [...new Set(blocks.length > 0 ? [blocks[0]!, blocks.at(-1)!] : [])]
+    const fewest = Math.min(...extremes.map(block => this.searchChains(logN, packing, block, MINIMUM_PRIMES)))
+    if (fewest === Number.POSITIVE_INFINITY) return
+    for (const block of blocks) {
+      if (!extremes.includes(block)) this.searchChains(logN, packing, block, Math.max(MINIMUM_PRIMES, fewest - 1))
+    }
+  }
+
   /** Powers of two from the whole batch down. */
-  private batchBlocks(slots: number): number[] {
+  private batchBlocks(logN: number, packing: SlotPacking): number[] {
     const blocks: number[] = []
-    for (let block = Math.min(nextPowerOfTwo(this.settings.batch), slots); block >= 1; block /= 2) blocks.push(block)
+    const widest = Math.min(nextPowerOfTwo(this.settings.batch), 2 ** (logN - 1) * samplesPerSlot(packing))
+    for (let block = widest; block >= smallestBlock(packing); block /= 2) blocks.push(block)
     return blocks
   }
 
+  private packed(logN: number, packing: SlotPacking, batchBlock: number, costs: OperationCosts): PackedLayer[] {
+    const width = (2 ** (logN - 1) * samplesPerSlot(packing)) / batchBlock
+    return packLayers(this.architecture, this.patterns, width, costs, this.settings, packing)
+  }
+
   /** @returns the fewest primes that can do it, infinity when none can */
-  private searchChains(logN: number, batchBlock: number, from: number): number {
+  private searchChains(logN: number, packing: SlotPacking, batchBlock: number, from: number): number {
     const costs = new OperationCosts(this.settings.costModel, logN)
-    const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs, this.settings)
+    const packed = this.packed(logN, packing, batchBlock, costs)
     let fewest = Number.POSITIVE_INFINITY
     let worse = 0
     for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
       const primeBits = this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
       if (primeBits === undefined) break
-      const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, batchBlock }, packed, costs)
+      const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock }, packed, costs)
       if (outcome === 'impossible') continue
       fewest = Math.min(fewest, primes)
       if (outcome === 'better') worse = 0
@@ -100,9 +114,9 @@ class Planner {
 
   /** Narrower primes make smaller ciphertexts: as long as the same number of them still does. */
   private shrinkPrimes(): void {
-    const { logN, batchBlock } = this.best!.chain
+    const { logN, packing, batchBlock } = this.best!.chain
     const costs = new OperationCosts(this.settings.costModel, logN)
-    const packed = packLayers(this.architecture, this.patterns, 2 ** (logN - 1) / batchBlock, costs, this.settings)
+    const packed = this.packed(logN, packing, batchBlock, costs)
     for (let primeBits = this.best!.chain.primeBits - 1; primeBits >= MINIMUM_PRIME_BITS; primeBits--) {
       if (this.consider({ ...this.best!.chain, primeBits }, packed, costs) !== 'better') return
     }

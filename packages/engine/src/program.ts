@@ -2,7 +2,16 @@
  * A plan compiled: parameters, packing and exact scales of every step, order of the weights. Compiling checks every rule that a plan must keep, so that a plan from
  * another party is as good as one's own.
  */
-import { type CiphertextMetadata, CkksError, EvaluationRules, galoisElementOf, NoiseModel, Parameters } from '@slytherin/ckks'
+import {
+  type CiphertextMetadata,
+  CkksError,
+  conjugationElement,
+  EvaluationRules,
+  galoisElementOf,
+  NoiseModel,
+  PAIR_SQUARE_SCALE,
+  Parameters
+} from '@slytherin/ckks'
 import type { AffineArchitecture, PolynomialArchitecture } from './architecture.js'
 import { parseArchitecture } from './architecture.js'
 import { InvalidPlanError } from './errors.js'
@@ -10,6 +19,7 @@ import { bothEncrypted, factorsOf, type Operands, refreshShares } from './operan
 import { patternOf } from './operations.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './packing/layout.js'
+import { type SlotPacking, samplesPerSlot, slotFactor, smallestBlock } from './packing/slots.js'
 import { TapsPacking } from './packing/taps.js'
 import type {
   DiagonalsStep,
@@ -28,7 +38,7 @@ import { minimumRefreshLevel } from './refresh-level.js'
 interface Common {
   readonly index: number
   readonly name: string
-  /** scale and magnitude of the operands, at the step's level */
+  /** scale and bound on |slot| of the operands, at the step's level */
   readonly scaleIn: number
   readonly magnitudeIn: number
   readonly blocksIn: number
@@ -78,7 +88,12 @@ export interface Program {
   readonly noise: NoiseModel
   readonly operands: Operands
   readonly architecture: PlanCore['architecture']
-  /** positions per block: slots / batchBlock */
+  readonly packing: SlotPacking
+  /** bound on |slot| relative to the architecture's bounds on values */
+  readonly slotFactor: number
+  /** slots per position: samples of a batch block, or half of them where a slot holds two */
+  readonly stride: number
+  /** positions per block: slots / stride */
   readonly width: number
   readonly steps: readonly CompiledStep[]
   readonly inputsPerBlock: number
@@ -108,17 +123,20 @@ export function compile(core: PlanCore, options: CompileOptions = {}): Program {
   const parameters = Parameters.fromJSON(core.parameters, { allowInsecure: options.allowInsecure ?? false })
   const noise = new NoiseModel(parameters, core.parties)
   const rules = new EvaluationRules(parameters, noise, 'positive')
-  const { batch, batchBlock, operands } = core
+  const { batch, batchBlock, operands, packing } = core
   if (operands.data === 'clear' && operands.weights === 'clear') throw new InvalidPlanError('operands', 'nothing is encrypted')
-  if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock > parameters.slots) {
-    throw new InvalidPlanError('batchBlock', `${batchBlock} is not a power of two up to ${parameters.slots}`)
+  const [smallest, largest] = [smallestBlock(packing), parameters.slots * samplesPerSlot(packing)]
+  if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock < smallest || batchBlock > largest) {
+    throw new InvalidPlanError('batchBlock', `${batchBlock} is not a power of two from ${smallest} to ${largest}`)
   }
   if (batchBlock >= 2 * batch) throw new InvalidPlanError('batchBlock', `${batchBlock} is more than ${batch} samples need`)
   return new Compiler(core, architecture, parameters, rules, noise).run()
 }
 
 class Compiler {
+  private readonly stride: number
   private readonly width: number
+  private readonly slotFactor: number
   private readonly steps: CompiledStep[] = []
   private readonly weights: WeightDescriptor[] = []
   /** level by Galois element */
@@ -139,10 +157,12 @@ class Compiler {
     private readonly rules: EvaluationRules,
     private readonly noise: NoiseModel
   ) {
-    this.width = parameters.slots / core.batchBlock
+    this.stride = core.batchBlock / samplesPerSlot(core.packing)
+    this.width = parameters.slots / this.stride
+    this.slotFactor = slotFactor(core.packing)
     this.level = core.inputLevel
     this.scale = core.inputScale
-    this.magnitude = architecture.input.magnitude
+    this.magnitude = architecture.input.magnitude * this.slotFactor
     if (this.level > parameters.maxLevel)
       throw new InvalidPlanError('inputs.level', `${this.level} is above the top level ${parameters.maxLevel}`)
     this.checkFits('inputs.scale', this.level, this.scale, this.magnitude)
@@ -164,6 +184,9 @@ class Compiler {
       noise: this.noise,
       operands: core.operands,
       architecture,
+      packing: core.packing,
+      slotFactor: this.slotFactor,
+      stride: this.stride,
       width: this.width,
       steps: this.steps,
       ...inputsOf(first, architecture, this.width, core.operands),
@@ -182,20 +205,24 @@ class Compiler {
     if (step.layer !== this.nextLayer || !layer) throw new InvalidPlanError(`${path}.layer`, `${step.layer}, expected ${this.nextLayer}`)
     this.nextLayer++
     if (step.rescalings > step.level) throw new InvalidPlanError(`${path}.rescalings`, `${step.rescalings} at level ${step.level}`)
-    if (step.magnitude !== layer.outputMagnitude) {
-      throw new InvalidPlanError(`${path}.magnitude`, `${step.magnitude}, the architecture says ${layer.outputMagnitude}`)
+    const magnitude = layer.outputMagnitude * this.slotFactor
+    if (step.magnitude !== magnitude) {
+      throw new InvalidPlanError(`${path}.magnitude`, `${step.magnitude}, the architecture says ${magnitude}`)
     }
     const before = { index, name: layer.name, scaleIn: this.scale, magnitudeIn: this.magnitude }
     if (step.kind === 'square') {
       if (layer.kind !== 'square') throw new InvalidPlanError(path, `a square for the ${layer.kind} layer '${layer.name}'`)
       this.layout ??= sequentialLayout(layer.features, this.width)
       const blocks = this.layout.blocks.length
-      this.advance(path, step, this.scale * this.scale)
+      const paired = this.core.packing === 'complex'
+      this.advance(path, step, this.scale * this.scale * (paired ? PAIR_SQUARE_SCALE : 1))
       this.needRelinearization(step.level)
+      if (paired) this.needGaloisKey(conjugationElement(this.parameters.N), step.level)
       return { ...before, kind: 'square', step, blocksIn: blocks, blocksOut: blocks }
     }
     if (step.kind === 'polynomial') {
       if (layer.kind !== 'polynomial') throw new InvalidPlanError(path, `a polynomial for the ${layer.kind} layer '${layer.name}'`)
+      if (this.core.packing !== 'real') throw new InvalidPlanError('packing', 'polynomials of degree above two take one sample to a slot')
       this.layout ??= sequentialLayout(layer.features, this.width)
       const blocks = this.layout.blocks.length
       const noise = this.polynomial(path, step, layer)
@@ -214,7 +241,7 @@ class Compiler {
     const packing = this.diagonalsPacking(step, layer, path)
     this.affine(step, layer, path, packing.items)
     for (const rotation of packing.rotations(factorsOf(this.core.operands, step.layer).input))
-      this.needRotation(rotation * this.core.batchBlock, step.level)
+      this.needGaloisKey(galoisElementOf(rotation * this.stride, this.parameters.N), step.level)
     this.layout = packing.output
     this.chunk = undefined
     return {
@@ -229,9 +256,8 @@ class Compiler {
     }
   }
 
-  /** Rotates ciphertexts of this level. */
-  private needRotation(slots: number, level: number): void {
-    const element = galoisElementOf(slots, this.parameters.N)
+  /** Rotates or conjugates ciphertexts of this level. */
+  private needGaloisKey(element: number, level: number): void {
     this.galoisLevels.set(element, Math.max(level, this.galoisLevels.get(element) ?? 0))
   }
 
@@ -280,10 +306,11 @@ class Compiler {
     this.checkFits(`${path}.weightScale`, step.level, step.weightScale, layer.weightMagnitude)
     this.advance(path, step, this.scale * step.weightScale)
     this.checkEncodable(`${path}.weightScale`, step.weightScale, layer.weightMagnitude)
-    this.checkEncodable(`${path}.scale`, this.scale, layer.biasMagnitude)
+    const biasMagnitude = layer.biasMagnitude * this.slotFactor
+    this.checkEncodable(`${path}.scale`, this.scale, biasMagnitude)
     if (bothEncrypted(factorsOf(this.core.operands, step.layer))) this.needRelinearization(step.level)
     const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
-    const bias = { layer: step.layer, level: this.level, scale: this.scale, magnitude: layer.biasMagnitude }
+    const bias = { layer: step.layer, level: this.level, scale: this.scale, magnitude: biasMagnitude }
     for (const item of items) this.weights.push(item.kind === 'bias' ? bias : weight)
   }
 

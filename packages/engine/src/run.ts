@@ -2,7 +2,7 @@
  * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
  * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
  */
-import { Ciphertext, type Evaluator, type EvaluatorCiphertext, evaluatePolynomial } from '@slytherin/ckks'
+import { Ciphertext, doubledSlots, type Evaluator, type EvaluatorCiphertext, evaluatePolynomial, squarePairs } from '@slytherin/ckks'
 import { PlanMismatchError } from './errors.js'
 import { nextTurn } from './event-loop.js'
 import { walkNoise } from './noise-walk.js'
@@ -174,9 +174,9 @@ class Runner {
     if (scalars && scalarWeights(step.packing, factors) && isCombiner(this.evaluator))
       return await this.combinations(step, rotated, scalars, this.evaluator)
     const { packing } = step
-    const { batchBlock } = this.plan
+    const { stride } = this.program
     const results: EvaluatorCiphertext[][] = rotated.map(() => [])
-    const giant = packing.babySteps * batchBlock
+    const giant = packing.babySteps * stride
     let sums: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
     let partial: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
     let current = packing.giantSteps - 1
@@ -206,7 +206,7 @@ class Runner {
         for (let block = 0; block < rotated.length; block++) {
           let sum = sums[block]!
           for (const fold of packing.folds) {
-            const turned = this.scope.keep(this.evaluator.rotate(sum, fold * batchBlock))
+            const turned = this.scope.keep(this.evaluator.rotate(sum, fold * stride))
             this.evaluator.addInPlace(sum, turned)
             this.scope.drop(turned)
             await this.breathe()
@@ -250,8 +250,11 @@ class Runner {
         for (const term of terms) {
           if (term.kind === 'diagonal') operands.push((await rotated[block]!.get(term.inputBlock, 0)) as EvaluatorCiphertext)
         }
-        const sum = this.scope.keep(combiner.linearCombination(operands, coefficients, { scale: step.step.weightScale, constant }))
-        results[block]!.push(this.claimed(this.rescaled(sum, step), step))
+        const options = this.program.packing === 'complex' ? {} : { constant }
+        const sum = this.scope.keep(combiner.linearCombination(operands, coefficients, { scale: step.step.weightScale, ...options }))
+        let result = this.rescaled(sum, step)
+        if (this.program.packing === 'complex') result = this.shifted(step, result, constant)
+        results[block]!.push(this.claimed(result, step))
         for (let used = first; used < offset; used++) rotated[block]!.used(used)
         await this.breathe()
       }
@@ -262,12 +265,19 @@ class Runner {
     return results
   }
 
+  /** (1 + ι)·constant added, where a slot holds two samples. */
+  private shifted(step: CompiledDiagonals, ciphertext: EvaluatorCiphertext, constant: number): EvaluatorCiphertext {
+    const { level, scale } = ciphertext
+    using bias = this.evaluator.plaintext(doubledSlots(new Float64Array(this.evaluator.slots).fill(constant)), { level, scale })
+    return this.evaluator.withMagnitude(this.replace(ciphertext, this.evaluator.addPlain(ciphertext, bias)), step.step.magnitude)
+  }
+
   /** All baby rotations of one ciphertext, which is taken over. */
   private async babySteps(ciphertext: EvaluatorCiphertext, babies: readonly number[]): Promise<Map<number, Operand>> {
     const turns = babies.filter(baby => baby > 0)
     const made = this.evaluator.rotateMany(
       ciphertext,
-      turns.map(baby => baby * this.plan.batchBlock)
+      turns.map(baby => baby * this.program.stride)
     )
     const out = new Map<number, Operand>()
     for (const [index, baby] of turns.entries()) out.set(baby, this.scope.keep(made[index]!))
@@ -283,7 +293,7 @@ class Runner {
       const squares: EvaluatorCiphertext[] = []
       for (const ciphertext of ciphertexts) {
         const operand = this.atLevel(ciphertext, step.step.level)
-        const square = this.replace(operand, this.evaluator.square(operand))
+        const square = this.replace(operand, this.squared(step, operand))
         squares.push(this.rescaled(this.linear(square), step))
         this.progress(step)
         await this.breathe()
@@ -308,6 +318,13 @@ class Runner {
       results.push(made)
     }
     return results
+  }
+
+  /** Degree 2. */
+  private squared(step: CompiledSquare, operand: EvaluatorCiphertext): EvaluatorCiphertext {
+    const { packing, slotFactor } = this.program
+    if (packing === 'complex') return squarePairs(this.evaluator, operand, step.magnitudeIn / slotFactor)
+    return this.evaluator.square(operand)
   }
 
   private async refresh(step: CompiledRefresh, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {

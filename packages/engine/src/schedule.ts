@@ -4,7 +4,7 @@
  * The program is a chain of operations between boundaries 0 (input) … n (logits). In bits (log2), with primes of p bits:
  *
  *   affine    scale' = scale + weightScale - p·d       weightScale free, at least what precision asks
- *   square    scale' = 2·scale - p·d
+ *   square    scale' = 2·scale + g - p·d               g fixed by how samples share slots
  *   polynomial  scale' free, like an affine layer's (its coefficients are encoded as needed); scale near p, from where powers take theirs; d = ⌈log2(degree + 1)⌉
  *   refresh   level → top, scale stays                 where Q_l holds the masks
  *
@@ -15,6 +15,8 @@
 
 export interface ScheduledOperation {
   readonly kind: 'affine' | 'square' | 'polynomial'
+  /** g: log2 of the scale of a square relative to the square of its operand's */
+  readonly squareBits: number
   /** log2 of the bound on |slot| before and after */
   readonly magnitudeIn: number
   readonly magnitudeOut: number
@@ -182,8 +184,8 @@ function transition(
     low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
     if (low + dropped - scaleIn > operation.weightMaximum) return undefined
   } else {
-    scaleIn = Math.max(scaleIn, (minimum + dropped) / 2)
-    low = 2 * scaleIn - dropped
+    scaleIn = Math.max(scaleIn, (minimum + dropped - operation.squareBits) / 2)
+    low = 2 * scaleIn + operation.squareBits - dropped
   }
   // a scale that is raised was so before the refresh
   if (scaleIn !== state.low && state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn))
@@ -249,7 +251,7 @@ function unwind(problem: ScheduleProblem, last: State): Schedule {
     const before = state.previous!
     const dropped = rescalings * problem.primeBits
     let scaleIn = before.low
-    if (operation.kind === 'square') scaleIn = (scale + dropped) / 2
+    if (operation.kind === 'square') scaleIn = (scale + dropped - operation.squareBits) / 2
     else if (operation.kind === 'polynomial') scaleIn = state.from!.scaleIn
     else if (index === 0)
       scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2)

@@ -2,12 +2,13 @@
 import type { OperationCosts } from './cost.js'
 import { bothEncrypted, type Factors, type OperandKind } from './operands.js'
 import type { DiagonalsPacking } from './packing/diagonals.js'
+import type { SlotPacking } from './packing/slots.js'
 import type { TapsPacking } from './packing/taps.js'
 import type { PolynomialProfile } from './polynomial-step.js'
 
 /** How one layer is packed; an activation only needs to know how many ciphertexts it has. */
 export type LayerPacking =
-  | { readonly kind: 'square'; readonly outputBlocks: number }
+  | { readonly kind: 'square'; readonly outputBlocks: number; readonly slots: SlotPacking }
   | { readonly kind: 'polynomial'; readonly outputBlocks: number; readonly operations: PolynomialProfile['operations'] }
   | AffinePacking
 export type AffinePacking = TapsPacking | DiagonalsPacking
@@ -73,7 +74,7 @@ export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level:
   const finish = finishing(blocks, costs, level, rescalings)
   switch (packing.kind) {
     case 'square':
-      return blocks * (costs.multiply(level) + costs.keySwitch(level)) + finish
+      return blocks * squareSeconds(packing.slots, costs, level) + finish
     case 'polynomial':
       return blocks * polynomialSeconds(packing.operations, costs, level)
     case 'taps': {
@@ -83,6 +84,11 @@ export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level:
     case 'diagonals':
       return diagonalsSeconds(packing, costs, level, factors) + finish
   }
+}
+
+/** Product and relinearisation; two samples in a slot take a conjugation, two products, and sums about as large as another. */
+function squareSeconds(slots: SlotPacking, costs: OperationCosts, level: number): number {
+  return slots === 'complex' ? 3 * costs.multiply(level) + 2 * costs.keySwitch(level) : costs.multiply(level) + costs.keySwitch(level)
 }
 
 /** Weights of a step, biases included. */
@@ -110,7 +116,7 @@ export const isActivation = (packing: LayerPacking): packing is Exclude<LayerPac
 
 /** Slot vectors of one batch block that a step holds at a time. */
 export function heldVectors(packing: LayerPacking): number {
-  const working = 2
+  const working = packing.kind === 'square' && packing.slots === 'complex' ? 8 : 2
   // powers of one ciphertext at a time, each the result of a relinearisation
   if (packing.kind === 'polynomial')
     return packing.outputBlocks + working + packing.operations.filter(({ operation }) => operation === 'relinearize').length

@@ -1,5 +1,6 @@
 /** Runs a plan on a real evaluator with a key of one party, and refreshes by decrypting and encrypting again. */
 import {
+  type ComplexVector,
   Context,
   Decryptor,
   Encryptor,
@@ -10,7 +11,8 @@ import {
   type KeySwitchKey,
   Parameters,
   SealEvaluator,
-  SecretKey
+  SecretKey,
+  type SlotValues
 } from '@slytherin/ckks'
 import {
   clearInputs,
@@ -30,7 +32,7 @@ export interface EncryptedRun {
   /** log2 of the tracked noise of the worst output */
   trackedNoise: number
   /** decrypted slots of the outputs */
-  slots: Float64Array[]
+  slots: ComplexVector[]
   seconds: { keys: number; run: number }
   context: Context
 }
@@ -59,7 +61,7 @@ export async function runEncrypted(
   evaluator.setKeys({ relinearizationKey, galoisKeys })
   const encryptor = new Encryptor(context, publicKey)
   const decryptor = new Decryptor(context, secret)
-  const encrypt = (values: Float64Array, options: { level: number; scale: number }): EvaluatorCiphertext => {
+  const encrypt = (values: SlotValues, options: { level: number; scale: number }): EvaluatorCiphertext => {
     const plaintext = context.encoder.encode(values, options)
     const ciphertext = encryptor.encrypt(plaintext)
     const loaded = evaluator.load(ciphertext)
@@ -67,11 +69,11 @@ export async function runEncrypted(
     ciphertext.dispose()
     return loaded
   }
-  const decrypt = (ciphertext: EvaluatorCiphertext): Float64Array => {
+  const decrypt = (ciphertext: EvaluatorCiphertext): ComplexVector => {
     const stored = evaluator.store(ciphertext)
-    const { real } = decryptor.decrypt(stored)
+    const slots = decryptor.decrypt(stored)
     stored.dispose()
-    return real
+    return slots
   }
   const ready = performance.now()
   const outputs = await run(plan, {

@@ -140,7 +140,8 @@ describe('parsing plans of other parties', () => {
     ['less output noise', p => Object.assign(p.output, { noise: p.output.noise - 5 }), /output\.noise/],
     ['a larger batch block', p => Object.assign(p, { batchBlock: 256, batchBlocks: 1 }), /batchBlock/],
     ['a batch block that is no power of two', p => Object.assign(p, { batchBlock: 48 }), /batchBlock/],
-    ['no passes', p => Object.assign(p, { batchBlocksPerPass: 2 }), /batchBlocksPerPass/],
+    ['more blocks in a pass than there are', p => Object.assign(p, { batchBlocksPerPass: p.batchBlocks + 1 }), /batchBlocksPerPass/],
+    ['one sample to a slot', p => Object.assign(p, { packing: 'real' }), /steps\.0|batchBlock|inputs/],
     ['another precision', p => Object.assign(p.precision, { relativeError: 1e-9 }), /precision/],
     ['more baby steps', p => Object.assign(p.steps.find(step => step.kind === 'diagonals')!, { babySteps: 4096 }), /babySteps/]
   ]

@@ -1,5 +1,5 @@
 /** Runs a plan on the simulator, with weights and inputs packed as the parties would, and refreshes that only restore the level. */
-import { type EvaluatorCiphertext, Parameters } from '@slytherin/ckks'
+import { type ComplexVector, type EvaluatorCiphertext, Parameters, type SlotValues } from '@slytherin/ckks'
 import {
   type Architecture,
   architectureOf,
@@ -58,7 +58,7 @@ export interface Simulation {
   outputs: { level: number; scale: number; noise: number; magnitude: number }[]
   evaluator: SimulatorEvaluator
   /** What the querier decrypts, before unpacking. */
-  slots: Float64Array[]
+  slots: ComplexVector[]
 }
 
 export async function simulate(
@@ -69,7 +69,7 @@ export async function simulate(
 ): Promise<Simulation> {
   const evaluator = simulatorFor(plan)
   const { data, weights } = plan.operands
-  const encode = (kind: OperandKind, values: Float64Array, options: { level: number; scale: number; magnitude: number }) =>
+  const encode = (kind: OperandKind, values: SlotValues, options: { level: number; scale: number; magnitude: number }) =>
     kind === 'clear' ? evaluator.plaintext(values, options) : evaluator.encrypt(values, options)
   const outputs = await run(plan, {
     evaluator,
@@ -78,7 +78,7 @@ export async function simulate(
     refresher: simulatedRefresher(evaluator),
     ...extra
   })
-  const slots = outputs.map(output => evaluator.decrypt(output).real)
+  const slots = outputs.map(output => evaluator.decrypt(output))
   const metadata = outputs.map((output: EvaluatorCiphertext) => ({
     level: output.level,
     scale: output.scale,

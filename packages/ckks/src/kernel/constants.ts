@@ -1,24 +1,31 @@
-/** Vectors of one real constant c: the polynomial round(Δ·c), the same residue at every place of the ntt domain. */
+/**
+ * Vectors of one constant: the polynomial round(Δ·c) for a real c, the same residue at every place of the ntt domain; round(Δ·c) + round(Δ·d)·X^(N/2) for c + ι·d, ι the
+ * imaginary unit of `slot-pairs.ts`.
+ */
 import { balance } from '@slytherin/ring'
 import type { Context } from '../context.js'
-import type { EncodeOptions, SlotValues } from '../encoder.js'
+import { BOUND_TOLERANCE, type EncodeOptions, type SlotValues } from '../encoder.js'
 import { EncodingError, InvalidScaleError } from '../errors.js'
 import { Plaintext } from '../plaintext.js'
 import { blank, into } from './memory.js'
+import type { Monomials } from './monomials.js'
 
 export class Constants {
-  constructor(private readonly context: Context) {}
+  constructor(
+    private readonly context: Context,
+    private readonly monomials: Monomials
+  ) {}
 
-  /** The plaintext, or undefined when the slots are not all one real number, or not one that can be encoded (the encoder says why). */
+  /** The plaintext, or undefined when the slots are not all one constant, or not one that can be encoded (the encoder says why). */
   encode(values: SlotValues, options: EncodeOptions): Plaintext | undefined {
-    const value = constantOf(values, this.context.parameters.slots)
-    if (value === undefined || !this.fits(value, options)) return undefined
-    if (options.magnitude !== undefined && !(Math.abs(value) <= options.magnitude)) return undefined
-    return this.encodeValue(value, options)
+    const constant = constantOf(values, this.context.parameters.slots)
+    if (constant === undefined || !constant.every(part => this.fits(part, options))) return undefined
+    if (options.magnitude !== undefined && !(Math.hypot(...constant) <= options.magnitude * BOUND_TOLERANCE)) return undefined
+    return this.encodeValue(constant[0], options, constant[1])
   }
 
-  /** The plaintext of one number. @throws InvalidScaleError, EncodingError */
-  encodeValue(value: number, options: EncodeOptions): Plaintext {
+  /** The plaintext of one number, or of `value` + ι·`second`. @throws InvalidScaleError, EncodingError */
+  encodeValue(value: number, options: EncodeOptions, second?: number): Plaintext {
     const { ring, parameters } = this.context
     const { level, scale } = options
     const integer = this.integer(value, options)
@@ -26,8 +33,12 @@ export class Constants {
       out.indices.forEach((index, k) => {
         out.row(k).fill(balance(integer, ring.moduli[index]!.value))
       })
+      if (second === undefined) return
+      const unit = this.monomials.get(parameters.N / 2)
+      using turned = into(blank(ring, out.indices), result => ring.multiplyScalar(result, unit, this.integer(second, options)))
+      ring.add(out, out, turned)
     })
-    return new Plaintext(polynomial, level, scale, options.magnitude ?? Math.abs(value))
+    return new Plaintext(polynomial, level, scale, options.magnitude ?? Math.hypot(value, second ?? 0))
   }
 
   /** round(Δ·c) @throws InvalidScaleError, EncodingError */
@@ -58,10 +69,17 @@ export class Constants {
   }
 }
 
-function constantOf(values: SlotValues, slots: number): number | undefined {
-  if (!(values instanceof Float64Array) || values.length !== slots) return undefined
+/** [c], or [c, d] for c + ι·d in every slot. */
+function constantOf(values: SlotValues, slots: number): [number] | [number, number] | undefined {
+  if (values instanceof Float64Array) return isConstant(values, slots, 1) ? [values[0]!] : undefined
+  const { real, imaginary } = values
+  return isConstant(real, slots, 1) && isConstant(imaginary, slots, -1) ? [real[0]!, imaginary[0]!] : undefined
+}
+
+/** Whether every value is the first one, in odd slots times `odd`. */
+function isConstant(values: Float64Array, slots: number, odd: 1 | -1): boolean {
   const first = values[0]!
-  if (!Number.isFinite(first)) return undefined
-  for (let k = 1; k < values.length; k++) if (values[k] !== first) return undefined
-  return first
+  if (values.length !== slots || !Number.isFinite(first)) return false
+  for (let k = 1; k < slots; k++) if (values[k] !== (k % 2 === 0 ? first : odd * first)) return false
+  return true
 }

@@ -58,8 +58,8 @@ export class KernelEvaluator implements Evaluator {
     this.keys = new StoredKeys(context, options.keyBytes ?? DEFAULT_KEY_BYTES)
     this.keySwitch = new KeySwitch(context, this.keys)
     this.products = new Products(context.ring)
-    this.constants = new Constants(context)
     this.monomials = new Monomials(context)
+    this.constants = new Constants(context, this.monomials)
     this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
   }
 
@@ -101,7 +101,7 @@ export class KernelEvaluator implements Evaluator {
     )
   }
 
-  /** A vector of one real constant is encoded without a transform. */
+  /** A vector of one constant is encoded without a transform. */
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
     const { polynomial, level, scale, magnitude } = this.constants.encode(values, options) ?? this.context.encoder.encode(values, options)
     return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)

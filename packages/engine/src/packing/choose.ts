@@ -9,6 +9,7 @@ import type { SparseMatrix } from '../sparse.js'
 import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightSeconds } from '../step-costs.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './layout.js'
+import type { SlotPacking } from './slots.js'
 import { type TapArrangement, TapsPacking } from './taps.js'
 
 export interface PackedLayer {
@@ -33,7 +34,8 @@ export function packLayers(
   patterns: readonly (SparseMatrix | undefined)[],
   width: number,
   costs: OperationCosts,
-  operands: Operands
+  operands: Operands,
+  slots: SlotPacking
 ): PackedLayer[] {
   let layout: Layout | undefined
   let chunk: number | undefined
@@ -41,7 +43,7 @@ export function packLayers(
     if (layer.kind !== 'affine') {
       layout ??= sequentialLayout(layer.features, width)
       const outputBlocks = layout.blocks.length
-      if (layer.kind === 'square') return { packing: { kind: 'square', outputBlocks }, chunked: false }
+      if (layer.kind === 'square') return { packing: { kind: 'square', outputBlocks, slots }, chunked: false }
       const { operations } = profileOf(layer, magnitudeBefore(architecture, index))
       return { packing: { kind: 'polynomial', outputBlocks, operations }, chunked: false }
     }

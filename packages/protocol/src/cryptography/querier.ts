@@ -64,7 +64,7 @@ export class Querier {
     const decryptor = new Decryptor(context, secret)
     const slots = ciphertexts.map(bytes => {
       using ciphertext = deserializeCiphertext(context, bytes, { level: plan.output.level, degree: 1 })
-      return decryptor.decrypt(ciphertext).real
+      return decryptor.decrypt(ciphertext)
     })
     return unpackOutputs(plan, slots)
   }

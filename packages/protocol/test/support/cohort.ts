@@ -69,6 +69,8 @@ export function testPlan(parties: number, maximumDecryptions = 60, operands: Ope
   let known = plans.get(key)
   if (known === undefined) {
     known = plan(ARCHITECTURE, {
+      // two samples to a slot would leave too few messages to count
+      packing: 'real',
       batch: 12,
       ...operands,
       parties,
