@@ -14,6 +14,14 @@ export interface DeployedParty extends PartyDescription {
   readonly configuration: string
 }
 
+/**
+ * All processes share the processors of one machine, which can silence one of many for a while: longer deadlines, in milliseconds, the more there are.
+ */
+function deadlinesFor(processes: number): object {
+  const down = Math.max(8_000, 2_500 * processes)
+  return { dial: 2 * down, hello: down, down, idle: 2 * down, stall: 2 * down }
+}
+
 /** @param directory made anew; everything of the scenario lies below it */
 export async function deploy(scenario: Scenario, directory: string): Promise<DeployedParty[]> {
   await rm(directory, { recursive: true, force: true })
@@ -40,7 +48,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
         name: party.name,
         state: party.state,
         keystore: { keyFile: party.keyFile },
-        network: { listen: party.addresses },
+        network: { listen: party.addresses, deadlines: deadlinesFor(parties.length) },
         roster,
         session: {
           data,

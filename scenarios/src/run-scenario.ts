@@ -20,7 +20,7 @@ const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@sly
 export const DEFAULT_SIMULATED_SAMPLES = 1024
 
 /** How long the others may take to notice that a party has failed and to stop by themselves. */
-const GRACE_MS = 35_000
+const GRACE_MS = 60_000
 
 /** A party ended before its work was done; says which was the first, how all ended, and what each said last. */
 export class PartyFailedError extends Error {

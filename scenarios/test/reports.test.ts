@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { makeReport, type Scenario, type ScenarioReport, simulate } from '@slytherin/scenarios'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { renderCurve } from '../src/reports/curve.js'
+import { renderHeadlines, withHeadlines } from '../src/reports/headlines.js'
 import { isCurrent, readReports, reportFile } from '../src/reports/kept-reports.js'
 import { renderOverview } from '../src/reports/overview.js'
 import { choose, loadRuns, type Run, RunListError, scenarioOf } from '../src/reports/run-list.js'
@@ -93,6 +94,23 @@ describe('the page that sums up', () => {
     expect(page).toContain('](curve.svg)')
     expect(page).not.toMatch(/undefined|NaN|Infinity/)
     for (const line of page.split('\n').filter(text => text.startsWith('|'))) expect(line).toMatch(/\|$/)
+  })
+
+  it('puts its headlines between the marks of another page', async () => {
+    const runs = await loadRuns(await written('runs: [{ name: a, scenario: s, headline: The one }, { name: b, scenario: s }]'))
+    const headlines = renderHeadlines(
+      runs.map(run => ({ run, report })),
+      'docs/reports',
+      undefined
+    )
+    expect(headlines.match(/\[.*\]\(.*\)/g)).toEqual(['[The one](docs/reports/a.html)'])
+    const page = 'before\n<!-- figures: written by npm run reports -->\nold\n<!-- end of figures -->\nafter\n'
+    const renewed = withHeadlines(page, headlines)
+    expect(renewed).toContain(headlines)
+    expect(renewed).not.toContain('old')
+    expect(renewed).toMatch(/^before\n[\s\S]*after\n$/)
+    expect(withHeadlines(renewed, headlines)).toBe(renewed)
+    expect(withHeadlines('no marks', headlines)).toBe('no marks')
   })
 
   it('draws cost by batch', () => {

@@ -1,12 +1,12 @@
 /** `npm run reports`: runs the list of kept reports one after the other and sums them up. */
-import { writeFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from '../command-line.js'
 import { perform } from '../perform.js'
-
 import { renderCurve } from './curve.js'
+import { renderHeadlines, withHeadlines } from './headlines.js'
 import { isCurrent, readReport, readReports, reportFile } from './kept-reports.js'
 import { renderOverview } from './overview.js'
 import { choose, loadRuns, type Run, RunListError, scenarioOf } from './run-list.js'
@@ -14,6 +14,7 @@ import { choose, loadRuns, type Run, RunListError, scenarioOf } from './run-list
 interface CommandLine {
   list: string
   folder: string
+  readme: string
   force?: boolean
   since?: Date
   limit: number
@@ -22,6 +23,7 @@ interface CommandLine {
 
 const LIST = fileURLToPath(new URL('../../reports.yaml', import.meta.url))
 const FOLDER = fileURLToPath(new URL('../../../docs/reports', import.meta.url))
+const README = fileURLToPath(new URL('../../../README.md', import.meta.url))
 const CURVE = 'curve.svg'
 /** No run of the list takes nearly as long. */
 const DEFAULT_LIMIT_SECONDS = 900
@@ -37,6 +39,7 @@ const program = new Command('reports')
   .argument('[names...]', 'runs of the list (default: all)')
   .option('--list <file>', 'list of runs', relative('.', LIST))
   .option('--folder <folder>', 'where reports are kept', relative('.', FOLDER))
+  .option('--readme <file>', 'page whose figures are renewed, between its marks', relative('.', README))
   .option('--force', 'also runs whose report is newer than their scenario and model')
   .option('--since <time>', 'also runs whose report was made before this time', date)
   .option('--limit <seconds>', 'a run that takes longer is stopped and counts as failed', positive, DEFAULT_LIMIT_SECONDS)
@@ -59,9 +62,9 @@ async function main(names: readonly string[], options: CommandLine): Promise<num
       tell(`\n=== ${run.name} (${index + 1} of ${chosen.length}, ${minutes(start)}) ===`)
       const failure = await one(run, options, signal)
       if (failure !== undefined) failures.push(`${run.name}: ${failure}`)
-      await summarize(runs, options.folder)
+      await summarize(runs, options)
     }
-    if (chosen.length === 0) await summarize(runs, options.folder)
+    if (chosen.length === 0) await summarize(runs, options)
     const kept = (await readReports(options.folder, runs)).length
     tell(`\n${kept} of ${runs.length} runs of the list have a report. ${minutes(start)} in all.`)
     for (const failure of failures) tell(`failed: ${failure}`)
@@ -96,12 +99,16 @@ async function one(run: Run, { list, folder, force, since, limit }: CommandLine,
   }
 }
 
-async function summarize(runs: readonly Run[], folder: string): Promise<void> {
+async function summarize(runs: readonly Run[], { folder, readme }: CommandLine): Promise<void> {
   const kept = await readReports(folder, runs)
   const points = kept.filter(({ run }) => run.curve).map(({ report }) => report)
   const curve = points.length > 1 ? CURVE : undefined
   if (curve !== undefined) await writeFile(join(folder, curve), renderCurve(points))
-  if (kept.length > 0) await writeFile(join(folder, 'README.md'), renderOverview(kept, curve))
+  if (kept.length === 0) return
+  await writeFile(join(folder, 'README.md'), renderOverview(kept, curve))
+  const page = await readFile(readme, 'utf8')
+  const renewed = withHeadlines(page, renderHeadlines(kept, relative(dirname(resolve(readme)), resolve(folder)), curve))
+  if (renewed !== page) await writeFile(readme, renewed)
 }
 
 function minutes(start: number): string {

@@ -12,9 +12,9 @@ interface Column {
 const NONE = '–'
 
 /** Two digits that mean something, or three. */
-const seconds = (value: number): string =>
+export const seconds = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 0.1 || value === 0 ? value.toFixed(2) : value.toPrecision(2)
-const rate = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
+export const rate = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 
 const encrypted = ({ operands }: ScenarioReport): string =>
   operands.data === 'clear' ? 'model' : operands.weights === 'clear' ? 'data' : 'model, data'

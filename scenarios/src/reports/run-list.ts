@@ -21,6 +21,8 @@ const runSchema = z.strictObject({
   simulation: z.union([count, z.literal(false)]).default(DEFAULT_SIMULATED_SAMPLES),
   /** In place of what the scenario expects. */
   expect: z.strictObject({ agreement: z.number().min(0).max(1).optional(), logitError: z.number().positive().optional() }).prefault({}),
+  /** In words what the README of the project shows the run as, where it does. */
+  headline: z.string().min(1).optional(),
   /** A point of the curve of cost by batch. */
   curve: z.boolean().default(false)
 })
