@@ -64,6 +64,11 @@ import { FUSED } from './variant'
   return f64x2.sub(a, f64x2.mul(f64x2.sub(f64x2.add(f64x2.mul(a, inverse), R), R), q))
 }
 
+/** a·b + c for integers, all of them and their product below 2^53: exact however it is rounded. */
+@inline export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  return FUSED ? f64x2.relaxed_madd(a, b, c) : f64x2.add(f64x2.mul(a, b), c)
+}
+
 /** A constant given as f64 in the form `multiplyConstant` wants. */
 @inline export function constantForm(w: f64): v128 { return FUSED ? f64x2.splat(w) : i64x2.splat(<i64>w) }
 /** The same for a constant in memory. */

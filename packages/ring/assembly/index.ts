@@ -3,6 +3,7 @@ export { probeFusedMultiplyAdd } from './arithmetic'
 export { keyStream } from './chacha'
 export { decodePacked, decodeWords, encodePacked, encodeWords } from './codec'
 export { combineRows, mixedRadixDigit, mixedRadixValue } from './combine'
+export { linearCombinations } from './linear-combination'
 export { initialiseModulus } from './modulus'
 export { automorphismCoefficients, automorphismOffsets, exchangeOrder, gather, gatherAdd, gatherSum } from './order'
 export {

@@ -12,6 +12,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { generateAccumulate } from './accumulate-generator.mjs'
 import { checkBounds } from './bounds.mjs'
+import { generateBursts } from './burst-generator.mjs'
 import { generateChaCha } from './chacha-generator.mjs'
 import { withSharedMemory } from './shared-memory.mjs'
 import { generateTransform } from './transform-generator.mjs'
@@ -51,6 +52,7 @@ async function compile(asc, name, options) {
     ['variant.ts', `export const FUSED: bool = ${options.fused}\n`],
     ['transform.ts', generateTransform(options)],
     ['accumulate.ts', generateAccumulate(options)],
+    ['burst.ts', generateBursts()],
     ['chacha.ts', generateChaCha(options)]
   ])
   const outputs = new Map()

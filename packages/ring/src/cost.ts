@@ -6,6 +6,8 @@ export const COST = {
   sum: 0.7,
   product: 0.8,
   permutation: 0.7,
+  /** One term of one of many linear combinations. */
+  combination: 0.25,
   transform: 3.6,
   /** One term of a base extension. */
   term: 0.5,

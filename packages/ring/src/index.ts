@@ -6,6 +6,7 @@
 export * from './errors.js'
 export { Kernel, type KernelOptions, type KernelVariant, loadKernel } from './kernel.js'
 export type { KeySwitchFinish, PolynomialPair } from './key-switch.js'
+export type { CombinationRow } from './linear-combination.js'
 export { balance, invertModulo, MAXIMUM_MODULUS_BITS, Modulus, powerModulo } from './modulus.js'
 export { type Domain, Polynomial } from './polynomial.js'
 export { findNttPrimes, isPrime } from './primes.js'

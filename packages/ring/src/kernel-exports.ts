@@ -51,6 +51,18 @@ export interface KernelExports {
   multiplyAccumulate21(c0: number, c1: number, table: number, count: number, n: number, block: number, add: number): void
   multiplyAccumulate22(c0: number, c1: number, c2: number, table: number, count: number, n: number, block: number, add: number): void
 
+  linearCombinations(
+    inputs: number,
+    outputs: number,
+    offset: number,
+    n: number,
+    code: number,
+    weights: number,
+    constants: number,
+    scratch: number,
+    block: number
+  ): void
+
   encodeWords(to: number, from: number, n: number, block: number): void
   decodeWords(to: number, from: number, n: number, fault: number, block: number): void
   encodePacked(to: number, from: number, n: number, bits: number, block: number): void

@@ -23,6 +23,7 @@ import { gaussianThresholds } from './gaussian-table.js'
 import type { Kernel, Scratch } from './kernel.js'
 import type { KernelCalls } from './kernel-exports.js'
 import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './key-switch.js'
+import { type CombinationRow, linearCombinations } from './linear-combination.js'
 import { MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
 import { automorphism, combinePair, copy, inverseNtt, multiplyScalar, negate, ntt } from './pointwise.js'
 import { type Domain, Polynomial } from './polynomial.js'
@@ -409,6 +410,20 @@ export class Ring implements Disposable {
    */
   multiplyAccumulate(out: readonly Polynomial[], pairs: readonly ComponentPair[], add = false): void {
     multiplyAccumulate(this, out, pairs, add)
+  }
+
+  /**
+   * A matrix of integers times a vector of tuples of polynomials, exact, either domain: outs[o] = Σ_t rows[o].coefficients[t]·inputs[rows[o].inputs[t]], component by
+   * component; rows[o].constant is added to every residue of the first component. No output may be an input. Rows with the same inputs are computed together.
+   *
+   * @throws LengthMismatchError AliasError InvalidArgumentError and the usual
+   */
+  linearCombinations(
+    outs: readonly (readonly Polynomial[])[],
+    inputs: readonly (readonly Polynomial[])[],
+    rows: readonly CombinationRow[]
+  ): void {
+    linearCombinations(this, outs, inputs, rows)
   }
 
   /** out += a(X^g), ntt domain. `out` must not be `a`. */

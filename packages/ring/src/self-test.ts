@@ -50,6 +50,18 @@ export function exercise(kernel: Kernel): Uint8Array[] {
     record(c0, c1, c2)
     ring.multiplyAccumulate([c0, c1, c2], [{ a: [x, y], b: inputs.slice(2, 4) }], true)
     record(c0, c1, c2)
+    // Every size of group and of burst.
+    for (let group = 1; group <= 3; group++) {
+      const outs = [c0, c1, c2].slice(0, group)
+      const terms = Array.from({ length: 15 }, (_, t) => t % inputs.length)
+      const coefficients = terms.map(t => (-1) ** t * (2 ** 48 - 2 ** (40 - t) - t))
+      ring.linearCombinations(
+        outs.map(out => [out]),
+        inputs.map(input => [input]),
+        outs.map((_, o) => ({ inputs: terms, coefficients: coefficients.map(w => w + o), constant: o }))
+      )
+      record(...outs)
+    }
   }
   return outputs
 }
