@@ -5,12 +5,14 @@
 import type { CiphertextMetadata } from './ciphertext.js'
 import {
   DegreeMismatchError,
+  EmptySumError,
   InvalidLevelError,
   InvalidScaleError,
   LevelMismatchError,
   ScaleMismatchError,
   ScaleOverflowError
 } from './errors.js'
+import type { LinearCombination } from './evaluator.js'
 import { combineNoise, type NoiseModel } from './noise.js'
 import type { Parameters } from './parameters.js'
 
@@ -52,6 +54,33 @@ export class EvaluationRules {
       noise: combineNoise(a.noise, this.noise.encoding(p.scale, p.magnitude), this.scaleDifference(operation, a, p)),
       magnitude: a.magnitude + p.magnitude
     }
+  }
+
+  /**
+   * Σ coefficients[t]·operands[t] + constant, coefficients and constant encoded as multiples of 1/scale of theirs.
+   *
+   * @throws EmptySumError, RangeError when an operand is missing, given twice, or has no coefficient
+   */
+  linearCombination(
+    operation: string,
+    operands: readonly CiphertextMetadata[],
+    { inputs, coefficients, constant = 0 }: LinearCombination,
+    scale: number
+  ): CiphertextMetadata {
+    if (inputs.length !== coefficients.length) {
+      throw new RangeError(`${operation}: expected ${inputs.length} coefficients, got ${coefficients.length}`)
+    }
+    if (new Set(Array.from(inputs)).size < inputs.length) throw new RangeError(`${operation}: an input is given twice`)
+    let sum: CiphertextMetadata | undefined
+    for (let t = 0; t < inputs.length; t++) {
+      const operand = operands[inputs[t]!]
+      if (operand === undefined) throw new RangeError(`${operation}: there is no input ${inputs[t]} among ${operands.length}`)
+      const term = this.multiplyPlain(operation, operand, { level: operand.level, scale, magnitude: Math.abs(coefficients[t]!) })
+      if (sum !== undefined && sum.degree !== term.degree) throw new DegreeMismatchError(operation, sum.degree, term.degree)
+      sum = sum === undefined ? term : this.add(operation, sum, term, false)
+    }
+    if (sum === undefined) throw new EmptySumError(operation)
+    return constant === 0 ? sum : this.addPlain(operation, sum, { level: sum.level, scale: sum.scale, magnitude: Math.abs(constant) })
   }
 
   multiply(operation: string, a: CiphertextMetadata, b: CiphertextMetadata, same: boolean): CiphertextMetadata {

@@ -32,6 +32,31 @@ export interface EvaluationKeys {
 
 export type EvaluatorPair = readonly [EvaluatorCiphertext, EvaluatorCiphertext | EvaluatorPlaintext]
 
+/** One of many sums Σ coefficients[t]·ciphertexts[inputs[t]] + constant. */
+export interface LinearCombination {
+  /** Positions among the ciphertexts, none twice, at least one. */
+  readonly inputs: ArrayLike<number>
+  /** As many as inputs. */
+  readonly coefficients: ArrayLike<number>
+  /** Added to every slot; 0 when absent. */
+  readonly constant?: number
+}
+
+/** What an evaluator may offer where a clear weight is one number for all slots. */
+export interface LinearCombiner {
+  /**
+   * A matrix of real numbers times a vector of ciphertexts of one level, scale and degree: one result per row, at that level, of scale ciphertext.scale·scale, every
+   * coefficient rounded to a multiple of 1/scale. Rows with the same inputs are computed together where the evaluator can.
+   *
+   * @throws EmptySumError, LevelMismatchError, DegreeMismatchError, ScaleMismatchError, ScaleOverflowError, EncodingError, RangeError
+   */
+  linearCombinations(
+    ciphertexts: readonly EvaluatorCiphertext[],
+    rows: readonly LinearCombination[],
+    options: { readonly scale: number }
+  ): EvaluatorCiphertext[]
+}
+
 export interface Evaluator extends Disposable {
   readonly name: string
   readonly parameters: Parameters

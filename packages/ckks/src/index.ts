@@ -9,7 +9,15 @@ export { type EncodeOptions, Encoder, type SlotValues } from './encoder.js'
 export { Encryptor } from './encryptor.js'
 export * from './errors.js'
 export { EvaluationRules, metadataOf, type PlaintextMetadata, SCALE_TOLERANCE } from './evaluation-rules.js'
-export type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from './evaluator.js'
+export type {
+  EvaluationKeys,
+  Evaluator,
+  EvaluatorCiphertext,
+  EvaluatorPair,
+  EvaluatorPlaintext,
+  LinearCombination,
+  LinearCombiner
+} from './evaluator.js'
 export { CanonicalEmbedding, type ComplexVector } from './fourier.js'
 export { checkGaloisElement, conjugationElement, galoisElementOf, SLOT_GENERATOR } from './galois.js'
 export { Diagonals, type DiagonalsOptions, type DiagonalTerm } from './kernel/diagonals.js'

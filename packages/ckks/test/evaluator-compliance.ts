@@ -16,6 +16,7 @@ import {
   InvalidLevelError,
   InvalidScaleError,
   LevelMismatchError,
+  type LinearCombiner,
   MissingKeyError,
   PAIR_SQUARE_SCALE,
   type ParametersRequest,
@@ -59,6 +60,13 @@ export interface ComplianceOptions {
   /** Largest tracked - measured for one operation on fresh operands, bits. */
   slackBits?: number
 }
+
+const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
+
+const scaledBy = ({ real, imaginary }: ComplexVector, factor: number): ComplexVector => ({
+  real: real.map(value => factor * value),
+  imaginary: imaginary.map(value => factor * value)
+})
 
 const STEPS = [1, 2, 5, -1, -7]
 
@@ -245,6 +253,49 @@ export function evaluatorCompliance(implementation: Implementation, options: Com
         evaluator.multiplyAddInPlace(sum, b, plaintexts[0]!)
         verify(sum, plus(expected, times(y, values[0]!)))
         expect(() => evaluator.multiplyAccumulate([])).toThrow(EmptySumError)
+      })
+    })
+
+    it('multiplies matrices of numbers by ciphertexts, where it can, as products with plaintexts and sums would', () => {
+      if (!isCombiner(evaluator)) return
+      const combiner = evaluator
+      scope(keep => {
+        const operands = [keep(evaluator.load(X)), keep(evaluator.load(Y)), keep(evaluator.load(X))]
+        const vectors = [x, y, x]
+        const scale = 2 ** 30
+        const rows = [
+          { inputs: [0, 1], coefficients: [0.75, -1.3], constant: 0.4 },
+          { inputs: [2], coefficients: [1e-3] },
+          { inputs: [1, 0], coefficients: [-0.2, 2.5], constant: -3 },
+          { inputs: [0, 1], coefficients: [1, 1] }
+        ]
+        const constant = (value: number, at: number) =>
+          keep(evaluator.plaintext(new Float64Array(slots).fill(value), { level: top, scale: at }))
+        const sums = combiner.linearCombinations(operands, rows, { scale })
+        expect(sums.length).toBe(rows.length)
+        for (const [o, row] of rows.entries()) {
+          const sum = keep(sums[o]!)
+          const scaled = row.inputs.map((k, t) => scaledBy(vectors[k]!, row.coefficients[t]!))
+          const expected = scaled.reduce(plus)
+          if (row.constant !== undefined) for (let slot = 0; slot < slots; slot++) expected.real[slot]! += row.constant
+          // of an encoded number, one coefficient is rounded; tracked is the rounding of all N
+          verify(sum, expected, slackBits + 0.5 * Math.log2(2 * slots))
+          const products = row.inputs.map((k, t) => keep(evaluator.multiplyPlain(operands[k]!, constant(row.coefficients[t]!, scale))))
+          const total = products.slice(1).reduce((a, b) => keep(evaluator.add(a, b)), products[0]!)
+          const slowly = row.constant === undefined ? total : keep(evaluator.addPlain(total, constant(row.constant, total.scale)))
+          expect(metadata(evaluator.store(sum))).toEqual(metadata(evaluator.store(slowly)))
+        }
+        const [first] = operands
+        expect(() => combiner.linearCombinations(operands, [{ inputs: [], coefficients: [] }], { scale })).toThrow(EmptySumError)
+        expect(() => combiner.linearCombinations(operands, [{ inputs: [0, 1], coefficients: [1] }], { scale })).toThrow(RangeError)
+        expect(() => combiner.linearCombinations(operands, [{ inputs: [3], coefficients: [1] }], { scale })).toThrow(RangeError)
+        expect(() => combiner.linearCombinations(operands, [{ inputs: [0, 0], coefficients: [1, 1] }], { scale })).toThrow(RangeError)
+        expect(() => combiner.linearCombinations(operands, rows, { scale: 2 ** 200 })).toThrow(ScaleOverflowError)
+        const lower = keep(evaluator.dropLevel(first!, top - 1))
+        const mixed = { inputs: [0, 1], coefficients: [1, 1] }
+        expect(() => combiner.linearCombinations([first!, lower], [mixed], { scale })).toThrow(LevelMismatchError)
+        expect(() => combiner.linearCombinations([keep(evaluator.square(first!)), first!], [mixed], { scale })).toThrow()
+        expect(combiner.linearCombinations(operands, [], { scale })).toEqual([])
       })
     })
 

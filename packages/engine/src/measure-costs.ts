@@ -28,6 +28,9 @@ const SCALE = 2 ** 40
 const HOISTED = 4
 /** Products summed in one go, as many as a layer has at least. */
 const TERMS = 16
+/** A small layer of a large batch: outputs share inputs, three at a time. */
+const COMBINED_ROWS = 12
+const COMBINED_INPUTS = 32
 /** Measured costs are powers of this. */
 const STEP = 1.05
 /** Runs of an operation at least and at most, and seconds after which no further one begins. */
@@ -136,9 +139,13 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
     drop(evaluator.load(ciphertext))
   })
   const combining = isCombiner(evaluator)
+  const inputs = Array.from({ length: COMBINED_INPUTS }, (_, k) => k)
+  const row = { inputs, coefficients: noise(COMBINED_INPUTS), constant: 1 }
+  const rows = new Array<typeof row>(COMBINED_ROWS).fill(row)
+  const operands = inputs.map(() => a)
   const scalarProduct = combining
-    ? (await time(() => drop(evaluator.linearCombination(new Array(TERMS).fill(a), noise(TERMS), { scale: SCALE, constant: 1 })))) /
-      (2 * residues * TERMS)
+    ? (await time(() => drop(...evaluator.linearCombinations(operands, rows, { scale: SCALE })))) /
+      (2 * residues * COMBINED_ROWS * COMBINED_INPUTS)
     : clear
   return {
     transform,

@@ -1,5 +1,5 @@
 /** What a run is given and what it reports. */
-import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
+import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext, LinearCombiner } from '@slytherin/ckks'
 import type { CompiledStep } from './program.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
@@ -9,18 +9,6 @@ export type WeightSource = (index: number) => Promise<Operand>
 
 /** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
 export type InputSource = (index: number) => Promise<Operand>
-
-/** What an evaluator may offer for large batches, where a clear weight is one number for all slots. */
-export interface LinearCombiner {
-  /**
-   * Σ coefficients[k]·ciphertexts[k] + constant, every coefficient rounded to a multiple of 1/scale; at the ciphertexts' level, scale ciphertext.scale·scale.
-   */
-  linearCombination(
-    ciphertexts: readonly EvaluatorCiphertext[],
-    coefficients: Float64Array,
-    options: { readonly scale: number; readonly constant?: number }
-  ): EvaluatorCiphertext
-}
 
 export interface Refresher {
   /**
@@ -75,5 +63,5 @@ export interface RunOptions {
 
 export const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
 
-/** Whether an evaluator sums multiples of ciphertexts in one go. */
-export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombination' in evaluator
+/** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
+export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator

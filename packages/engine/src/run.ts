@@ -2,7 +2,16 @@
  * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
  * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
  */
-import { Ciphertext, doubledSlots, type Evaluator, type EvaluatorCiphertext, evaluatePolynomial, squarePairs } from '@slytherin/ckks'
+import {
+  Ciphertext,
+  doubledSlots,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  evaluatePolynomial,
+  type LinearCombiner,
+  squarePairs
+} from '@slytherin/ckks'
+import { combinationBatches } from './combinations.js'
 import { PlanMismatchError } from './errors.js'
 import { nextTurn } from './event-loop.js'
 import { walkNoise } from './noise-walk.js'
@@ -19,7 +28,7 @@ import type {
   CompiledTaps,
   Program
 } from './program.js'
-import { isCiphertext, isCombiner, type LinearCombiner, type Operand, type RunOptions } from './run-options.js'
+import { isCiphertext, isCombiner, type Operand, type RunOptions } from './run-options.js'
 import { SimulatorEvaluator } from './simulator.js'
 import { scalarWeights } from './step-costs.js'
 
@@ -105,7 +114,7 @@ class Runner {
     for (const step of this.program.steps) {
       const start = performance.now()
       if (step.kind === 'taps') values = await this.taps(step, from, to)
-      else if (step.kind === 'diagonals') values = await this.diagonals(step, this.turns(step, values, from, to))
+      else if (step.kind === 'diagonals') values = await this.diagonals(step, values, from, to)
       else {
         values ??= await this.readInputs(from, to, step.blocksIn)
         if (step.kind === 'refresh') values = await this.refresh(step, values)
@@ -168,11 +177,17 @@ class Runner {
     })
   }
 
-  private async diagonals(step: CompiledDiagonals, rotated: readonly Turns[]): Promise<EvaluatorCiphertext[][]> {
+  private async diagonals(
+    step: CompiledDiagonals,
+    values: readonly EvaluatorCiphertext[][] | undefined,
+    from: number,
+    to: number
+  ): Promise<EvaluatorCiphertext[][]> {
     const { scalars } = this.options
     const factors = factorsOf(this.program.operands, step.step.layer)
     if (scalars && scalarWeights(step.packing, factors) && isCombiner(this.evaluator))
-      return await this.combinations(step, rotated, scalars, this.evaluator)
+      return await this.combinations(step, values, [from, to], scalars, this.evaluator)
+    const rotated = this.turns(step, values, from, to)
     const { packing } = step
     const { stride } = this.program
     const results: EvaluatorCiphertext[][] = rotated.map(() => [])
@@ -234,33 +249,40 @@ class Runner {
   /** A layer of large batches: every output is one linear combination of ciphertexts. */
   private async combinations(
     step: CompiledDiagonals,
-    rotated: readonly Turns[],
+    values: readonly EvaluatorCiphertext[][] | undefined,
+    [from, to]: readonly [number, number],
     scalars: (index: number) => number,
     combiner: LinearCombiner
   ): Promise<EvaluatorCiphertext[][]> {
-    const results: EvaluatorCiphertext[][] = rotated.map(() => [])
-    let first = 0
-    for (const [offset, item] of step.packing.items.entries()) {
-      if (item.kind !== 'bias') continue
-      const terms = step.packing.items.slice(first, offset)
-      const coefficients = Float64Array.from(terms, (_, k) => scalars(step.firstWeight + first + k))
-      const constant = scalars(step.firstWeight + offset)
-      for (let block = 0; block < rotated.length; block++) {
-        const operands: EvaluatorCiphertext[] = []
-        for (const term of terms) {
-          if (term.kind === 'diagonal') operands.push((await rotated[block]!.get(term.inputBlock, 0)) as EvaluatorCiphertext)
+    const complex = this.program.packing === 'complex'
+    const batches = combinationBatches(step.packing, offset => scalars(step.firstWeight + offset))
+    const results: EvaluatorCiphertext[][] = Array.from({ length: to - from }, () => [])
+    for (let block = from; block < to; block++) {
+      const inputs = new Map<number, EvaluatorCiphertext>()
+      for (const batch of batches) {
+        this.options.signal?.throwIfAborted()
+        for (const k of batch.inputs) {
+          if (inputs.has(k)) continue
+          const ciphertext = values ? values[block - from]![k]! : ((await this.input(block, k)) as EvaluatorCiphertext)
+          inputs.set(k, this.atLevel(ciphertext, step.step.level))
         }
-        const options = this.program.packing === 'complex' ? {} : { constant }
-        const sum = this.scope.keep(combiner.linearCombination(operands, coefficients, { scale: step.step.weightScale, ...options }))
-        let result = this.rescaled(sum, step)
-        if (this.program.packing === 'complex') result = this.shifted(step, result, constant)
-        results[block]!.push(this.claimed(result, step))
-        for (let used = first; used < offset; used++) rotated[block]!.used(used)
-        await this.breathe()
+        const operands = batch.inputs.map(k => inputs.get(k)!)
+        // where a slot holds two samples, a constant has to be added to both
+        const rows = complex ? batch.rows.map(({ inputs, coefficients }) => ({ inputs, coefficients })) : batch.rows
+        const sums = combiner.linearCombinations(operands, rows, { scale: step.step.weightScale })
+        for (const sum of sums) this.scope.keep(sum)
+        for (const k of batch.last) {
+          this.scope.drop(inputs.get(k)!)
+          inputs.delete(k)
+        }
+        for (const [k, sum] of sums.entries()) {
+          let result = this.rescaled(sum, step)
+          if (complex) result = this.shifted(step, result, batch.rows[k]!.constant ?? 0)
+          results[block - from]![batch.outputs[k]!] = this.claimed(result, step)
+          await this.breathe()
+        }
+        if (block === from) this.progress(step, batch.weights)
       }
-      this.options.signal?.throwIfAborted()
-      this.progress(step, terms.length + 1)
-      first = offset + 1
     }
     return results
   }

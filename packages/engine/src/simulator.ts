@@ -17,6 +17,8 @@ import {
   type EvaluatorPair,
   type EvaluatorPlaintext,
   galoisElementOf,
+  type LinearCombination,
+  type LinearCombiner,
   NoiseModel,
   type Parameters,
   type SlotValues
@@ -117,7 +119,7 @@ export interface SimulatorOptions {
 
 type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 
-export class SimulatorEvaluator implements Evaluator {
+export class SimulatorEvaluator implements Evaluator, LinearCombiner {
   readonly name = 'simulator'
   readonly slots: number
   /** operations done, by name */
@@ -233,31 +235,15 @@ export class SimulatorEvaluator implements Evaluator {
     )
   }
 
-  /** Σ coefficients[k]·ciphertexts[k] + constant. */
-  linearCombination(
+  linearCombinations(
     ciphertexts: readonly EvaluatorCiphertext[],
-    coefficients: Float64Array,
-    options: { readonly scale: number; readonly constant?: number }
-  ): EvaluatorCiphertext {
-    let sum: CiphertextMetadata | undefined
-    const real = new Float64Array(this.slots).fill(options.constant ?? 0)
-    let imaginary: Float64Array | undefined
-    ciphertexts.forEach((ciphertext, k) => {
-      const coefficient = coefficients[k]!
-      const scalar = { level: ciphertext.level, scale: options.scale, magnitude: Math.abs(coefficient) }
-      const term = this.rules.multiplyPlain('linearCombination', ciphertext, scalar)
-      sum = sum ? this.rules.add('linearCombination', sum, term, false) : term
-      const slots = slotsOf(ciphertext)
-      for (let slot = 0; slot < real.length; slot++) real[slot]! += coefficient * slots.real[slot]!
-      if (!slots.imaginary) return
-      imaginary ??= new Float64Array(this.slots)
-      for (let slot = 0; slot < real.length; slot++) imaginary[slot]! += coefficient * slots.imaginary[slot]!
-    })
-    if (!sum) throw new EmptySumError('linearCombination')
-    this.counts.set('multiplyScalar', (this.counts.get('multiplyScalar') ?? 0) + ciphertexts.length)
-    return this.make('linearCombination', imaginary ? { real, imaginary } : { real }, {
-      ...sum,
-      magnitude: sum.magnitude + Math.abs(options.constant ?? 0)
+    rows: readonly LinearCombination[],
+    options: { readonly scale: number }
+  ): EvaluatorCiphertext[] {
+    return rows.map(row => {
+      const metadata = this.rules.linearCombination('linearCombinations', ciphertexts, row, options.scale)
+      this.counts.set('multiplyScalar', (this.counts.get('multiplyScalar') ?? 0) + row.inputs.length)
+      return this.make('linearCombinations', this.combination(ciphertexts, row), metadata)
     })
   }
 
@@ -341,6 +327,20 @@ export class SimulatorEvaluator implements Evaluator {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  private combination(ciphertexts: readonly EvaluatorCiphertext[], { inputs, coefficients, constant = 0 }: LinearCombination): Slots {
+    const real = new Float64Array(this.slots).fill(constant)
+    let imaginary: Float64Array | undefined
+    for (let t = 0; t < inputs.length; t++) {
+      const slots = slotsOf(ciphertexts[inputs[t]!]!)
+      const coefficient = coefficients[t]!
+      for (let slot = 0; slot < real.length; slot++) real[slot]! += coefficient * slots.real[slot]!
+      if (!slots.imaginary) continue
+      imaginary ??= new Float64Array(this.slots)
+      for (let slot = 0; slot < real.length; slot++) imaginary[slot]! += coefficient * slots.imaginary[slot]!
+    }
+    return imaginary ? { real, imaginary } : { real }
   }
 
   private make(operation: string, slots: Slots, metadata: CiphertextMetadata): SimulatedCiphertext {

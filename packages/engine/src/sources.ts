@@ -9,12 +9,16 @@ import { programOf } from './plan-derivation.js'
 import { type InputSource, isCombiner, type WeightSource } from './run-options.js'
 import { scalarWeights } from './step-costs.js'
 
+/** Numbers looked up between turns of the event loop. */
+const SCALARS_PER_TURN = 1000
+
 /**
  * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready.
  * Hand it to `run` as `weights: clear.source, scalars: clear.scalar, retainWeights: true`; dispose when the model is done with.
  */
 export class ClearWeights implements Disposable {
   private readonly kept = new Map<number, EvaluatorPlaintext>()
+  private readonly numbers = new Map<number, number>()
   private passing: EvaluatorPlaintext[] = []
   private bytes = 0
 
@@ -32,9 +36,14 @@ export class ClearWeights implements Disposable {
   async prepare(signal?: AbortSignal): Promise<void> {
     for (const step of programOf(this.plan).steps) {
       if (step.kind !== 'taps' && step.kind !== 'diagonals') continue
-      if (isCombiner(this.evaluator) && scalarWeights(step.packing, factorsOf(this.plan.operands, step.step.layer))) continue
+      const scalar = isCombiner(this.evaluator) && scalarWeights(step.packing, factorsOf(this.plan.operands, step.step.layer))
       for (let offset = 0; offset < step.packing.items.length; offset++) {
         signal?.throwIfAborted()
+        if (scalar) {
+          this.scalar(step.firstWeight + offset)
+          if (offset % SCALARS_PER_TURN === 0) await nextTurn()
+          continue
+        }
         if (this.bytes + this.sizeOf(step.firstWeight + offset) > this.maximumBytes) return
         await this.source(step.firstWeight + offset)
         await nextTurn()
@@ -56,7 +65,13 @@ export class ClearWeights implements Disposable {
   }
 
   /** Weight `index` as a number, for plans whose blocks have one position. @throws as `packScalar` */
-  readonly scalar = (index: number): number => packScalar(this.plan, this.network, index)
+  readonly scalar = (index: number): number => {
+    const known = this.numbers.get(index)
+    if (known !== undefined) return known
+    const value = packScalar(this.plan, this.network, index)
+    this.numbers.set(index, value)
+    return value
+  }
 
   dispose(): void {
     for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()

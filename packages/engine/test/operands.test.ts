@@ -1,4 +1,4 @@
-import { architectureOf, ClearWeights, calibrate, fuse, KERNEL_COSTS, plan, refreshShares } from '@slytherin/engine'
+import { architectureOf, ClearWeights, calibrate, fuse, KERNEL_COSTS, packScalar, plan, refreshShares } from '@slytherin/engine'
 import { type Kernel, loadKernel } from '@slytherin/ring'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { largestDifference, networkOf, testSamples } from './data.ts'
@@ -77,6 +77,17 @@ describe('batch in slots', () => {
     expect(evaluator.counts.get('multiplyPlain') ?? 0).toBe(0)
     expect(evaluator.counts.get('multiplyScalar')).toBeGreaterThan(0)
     expect(Math.max(...outputs.map(output => output.noise))).toBeLessThanOrEqual(made.output.noise + 1e-6)
+  })
+
+  test('under encryption', async () => {
+    await using kernel = await loadKernel({ threads: 2, parallelThreshold: 0 })
+    const scalars = (index: number) => packScalar(made, network, index)
+    const weights = () => Promise.reject(new Error('numbers need not be encoded'))
+    const { logits, trackedNoise } = await runEncrypted(made, network, samples, kernel, 'kernel', { scalars, weights })
+    samples.forEach((sample, row) => {
+      expect(largestDifference(logits[row]!, network.forward(sample))).toBeLessThan(1e-5)
+    })
+    expect(trackedNoise).toBeLessThanOrEqual(made.output.noise + 1e-6)
   })
 
   test('an evaluator that cannot combine multiplies by encoded weights', async () => {

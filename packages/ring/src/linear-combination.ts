@@ -18,9 +18,9 @@ import type { Ring } from './ring.js'
 export interface CombinationRow {
   /** Positions among the inputs. */
   readonly inputs: ArrayLike<number>
-  /** Integers, as many as inputs, |w| < 2^98. */
+  /** Integers, as many as inputs. */
   readonly coefficients: ArrayLike<number>
-  /** An integer, |c| < 2^98: added to every residue of the first component, which in the ntt domain adds the constant polynomial. Default 0. */
+  /** An integer: added to every residue of the first component, which in the ntt domain adds the constant polynomial. Default 0. */
   readonly constant?: number
 }
 
@@ -44,9 +44,6 @@ const SPLIT_BYTES = 24
 const GROUP_BYTES = SPLIT_BYTES * LARGEST_GROUP
 /** Columns of an item of work. */
 const ITEM_COLUMNS = 1024
-/** Largest integers. */
-const LIMIT = 2 ** 98
-
 interface Group {
   readonly rows: readonly number[]
   readonly inputs: ArrayLike<number>
@@ -170,7 +167,7 @@ function checkRow({ inputs, coefficients, constant = 0 }: CombinationRow, o: num
 }
 
 function checkInteger(what: string, value: number): void {
-  if (!Number.isInteger(value) || Math.abs(value) >= LIMIT) throw new InvalidArgumentError(what, 'an integer below 2^98', value)
+  if (!Number.isInteger(value)) throw new InvalidArgumentError(what, 'an integer', value)
 }
 
 /** Rows with the same inputs in the same order, at most LARGEST_GROUP together, in the order of the first of them. */

@@ -43,18 +43,29 @@ export class Constants {
 
   /** round(Δ·c) @throws InvalidScaleError, EncodingError */
   integer(value: number, options: EncodeOptions): bigint {
-    if (!Number.isFinite(options.scale) || options.scale <= 0) throw new InvalidScaleError('encode', options.scale)
+    return BigInt(this.rounded(value, options))
+  }
+
+  /**
+   * The same as a double: exact below 2^53, to 53 bits beyond.
+   *
+   * @param limitBits the largest there may be, log2
+   * @throws InvalidScaleError, EncodingError
+   */
+  rounded(value: number, options: EncodeOptions, limitBits?: number): number {
+    const { level, scale } = options
+    if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError('encode', scale)
     if (!Number.isFinite(value)) throw new EncodingError('value', 'finite numbers', String(value))
-    this.context.parameters.checkLevel('encode', options.level)
-    if (!this.fits(value, options)) {
-      const limit = this.context.parameters.logModulus(options.level) - 1
-      throw new EncodingError(
-        'magnitude',
-        `coefficients below 2^${limit.toFixed(1)}`,
-        `2^${Math.log2(Math.abs(value * options.scale)).toFixed(1)}`
-      )
-    }
-    return BigInt(Math.round(value * options.scale))
+    this.context.parameters.checkLevel('encode', level)
+    const limit = limitBits ?? this.limitBits(level)
+    const bits = Math.log2(Math.abs(value * scale))
+    if (bits >= limit) throw new EncodingError('magnitude', `coefficients below 2^${limit.toFixed(1)}`, `2^${bits.toFixed(1)}`)
+    return Math.round(value * scale)
+  }
+
+  /** What is added to a ciphertext's message needs no transform, so it may be as large as the modulus allows. @throws as `rounded` */
+  addend(value: number, options: EncodeOptions): number {
+    return this.rounded(value, options, this.context.parameters.logModulus(options.level) - 1)
   }
 
   private fits(value: number, { level, scale }: EncodeOptions): boolean {

@@ -11,7 +11,15 @@ import type { Context } from '../context.js'
 import type { EncodeOptions, SlotValues } from '../encoder.js'
 import { EmptySumError, ForeignOperandError } from '../errors.js'
 import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
-import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
+import type {
+  EvaluationKeys,
+  Evaluator,
+  EvaluatorCiphertext,
+  EvaluatorPair,
+  EvaluatorPlaintext,
+  LinearCombination,
+  LinearCombiner
+} from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
@@ -19,13 +27,11 @@ import { Constants } from './constants.js'
 import { DEFAULT_KEY_BYTES, type SharedEvaluationKeys, StoredKeys } from './evaluation-keys.js'
 import { HandleCount, KernelCiphertext, KernelPlaintext } from './kernel-ciphertext.js'
 import { KeySwitch } from './key-switch.js'
+import { LinearCombinations } from './linear-combinations.js'
 import { type LinearTransform, LinearTransformer } from './linear-transform.js'
 import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js'
 import { Monomials } from './monomials.js'
-import { type Factors, Products } from './products.js'
-
-/** Products summed with one reduction. */
-const BATCH = 8
+import { batches, type Factors, Products, sameShape } from './products.js'
 
 type Product = Factors & { readonly state: CiphertextMetadata }
 
@@ -34,7 +40,7 @@ export interface KernelEvaluatorOptions {
   keyBytes?: number
 }
 
-export class KernelEvaluator implements Evaluator {
+export class KernelEvaluator implements Evaluator, LinearCombiner {
   readonly name = 'kernel'
   readonly parameters: Parameters
   readonly slots: number
@@ -47,6 +53,7 @@ export class KernelEvaluator implements Evaluator {
   private readonly constants: Constants
   private readonly monomials: Monomials
   private readonly transformer: LinearTransformer
+  private readonly combiner: LinearCombinations
 
   constructor(
     private readonly context: Context,
@@ -61,6 +68,7 @@ export class KernelEvaluator implements Evaluator {
     this.monomials = new Monomials(context)
     this.constants = new Constants(context, this.monomials)
     this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
+    this.combiner = new LinearCombinations(context, this.rules, this.constants)
   }
 
   /** Takes copies, in place of the keys it had. A key for levels up to `key.level` serves those. @throws KeyMismatchError, ForeignOperandError, InvalidGaloisElementError */
@@ -118,6 +126,16 @@ export class KernelEvaluator implements Evaluator {
     const integer = this.constants.integer(value, { level: own.level, scale })
     const state = this.rules.multiplyPlain('multiplyScalar', own, { level: own.level, scale, magnitude: Math.abs(value) })
     return this.map(own, state, component => into(blankLike(component), out => this.context.ring.multiplyScalar(out, component, integer)))
+  }
+
+  linearCombinations(
+    ciphertexts: readonly EvaluatorCiphertext[],
+    rows: readonly LinearCombination[],
+    options: { readonly scale: number }
+  ): EvaluatorCiphertext[] {
+    const operands = ciphertexts.map(a => this.ciphertext('linearCombinations', a))
+    const encoded = this.combiner.encode(operands, rows, options.scale)
+    return this.combiner.apply(operands, encoded).map((components, o) => new KernelCiphertext(this.live, components, encoded[o]!.state))
   }
 
   copy(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -393,21 +411,4 @@ export class KernelEvaluator implements Evaluator {
       }
     }
   }
-}
-
-/** Several at a time of an array; one by one of anything else, since its items may not outlive the step. */
-function* batches(pairs: Iterable<EvaluatorPair>): Generator<readonly EvaluatorPair[]> {
-  if (Array.isArray(pairs)) for (let k = 0; k < pairs.length; k += BATCH) yield (pairs as EvaluatorPair[]).slice(k, k + BATCH)
-  else for (const pair of pairs) yield [pair]
-}
-
-/** Runs of products whose factors have equally many components. */
-function sameShape(products: readonly Product[]): Product[][] {
-  const runs: Product[][] = []
-  for (const product of products) {
-    const run = runs.at(-1)
-    if (run !== undefined && run[0]!.a.length === product.a.length && run[0]!.b.length === product.b.length) run.push(product)
-    else runs.push([product])
-  }
-  return runs
 }

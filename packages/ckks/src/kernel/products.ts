@@ -6,6 +6,9 @@
 import type { Polynomial, Ring } from '@slytherin/ring'
 import { blankLike, disposeAll, mapAll } from './memory.js'
 
+/** Products summed with one reduction. */
+const BATCH = 8
+
 /** Components of two factors: two and two, or any number and the one of a plaintext. */
 export interface Factors {
   readonly a: readonly Polynomial[]
@@ -57,4 +60,21 @@ export class Products {
       this.ring.multiplyAccumulate(sum.slice(from, to), part, add)
     }
   }
+}
+
+/** Several at a time of an array; one by one of anything else, since its items may not outlive the step. */
+export function* batches<T>(pairs: Iterable<T>): Generator<readonly T[]> {
+  if (Array.isArray(pairs)) for (let k = 0; k < pairs.length; k += BATCH) yield pairs.slice(k, k + BATCH)
+  else for (const pair of pairs) yield [pair]
+}
+
+/** Runs of products whose factors have equally many components. */
+export function sameShape<T extends Factors>(products: readonly T[]): T[][] {
+  const runs: T[][] = []
+  for (const product of products) {
+    const run = runs.at(-1)
+    if (run !== undefined && run[0]!.a.length === product.a.length && run[0]!.b.length === product.b.length) run.push(product)
+    else runs.push([product])
+  }
+  return runs
 }
