@@ -56,6 +56,8 @@ const SCRATCH_GAP = 192
 const LARGEST_THREAD_COUNT = 64
 /** Measured: dividing costs 1 to 2 µs while the workers are awake, and 20 µs and more when they have to be woken. */
 const PARALLEL_THRESHOLD = 25_000
+/** From here on an operation is divided even while other threads are slow: to wait for the last item of a suspended one, some milliseconds, is a small part of it. */
+const ALWAYS_DIVIDED = 30_000_000
 
 const PAGE = 65536
 const LARGEST_MEMORY = 2 ** 32
@@ -150,7 +152,7 @@ export class Kernel {
     body: (calls: KernelCalls, item: number, scratch: number) => void,
     scratch: Scratch = NO_SCRATCH
   ): void {
-    const pool = count > 1 && this.isParallel(nanoseconds) && this.#isWorthwhile() ? this.#pool : undefined
+    const pool = count > 1 && this.isParallel(nanoseconds) && this.#isWorthwhile(nanoseconds) ? this.#pool : undefined
     const stride = Math.ceil(scratch.bytes / 128) * 128 + SCRATCH_GAP
     const work = (address: number): void => {
       if (pool) pool.run(count, { address, stride }, (calls, item) => body(calls, item, OWN_SCRATCH))
@@ -160,8 +162,8 @@ export class Kernel {
     else this.withScratch(pool ? stride * pool.threads : scratch.bytes, work, scratch.secret)
   }
 
-  #isWorthwhile(): boolean {
-    return this.#parallelThreshold === 0 || this.#pool!.isWorthwhile()
+  #isWorthwhile(nanoseconds: number): boolean {
+    return this.#parallelThreshold === 0 || nanoseconds >= ALWAYS_DIVIDED || this.#pool!.isWorthwhile()
   }
 
   /** Runs `body` with temporary memory of unspecified content, released afterwards; wiped as well when `secret`. */
