@@ -94,8 +94,7 @@ interface Series {
 
 interface Pass {
   readonly series: ReadonlyMap<string, Series>
-  /** logits of every sample, by the file's functions and by polynomials */
-  readonly clear: readonly Float64Array[]
+  /** logits of every sample */
   readonly polynomial: readonly Float64Array[]
   readonly curved: boolean
 }
@@ -103,6 +102,9 @@ interface Pass {
 class Fitter {
   private readonly functions: ReadonlyMap<string, ActivationFunction>
   private readonly layers: readonly Layer[]
+  /** what every activation should give, by its layer, and the logits: by the file's functions, for every sample */
+  private readonly targets = new Map<number, readonly Float64Array[]>()
+  private readonly logits: readonly Float64Array[]
 
   constructor(
     private readonly graph: NetworkGraph,
@@ -115,6 +117,14 @@ class Fitter {
     )
     // layers as they will be, with something of high degree where the activations are
     this.layers = fuse(this.replaced(() => ({ interval: [-1, 1], coefficients: [0, 0, 0, 0, 1] }))).layers
+    let values: readonly Float64Array[] = samples
+    this.layers.forEach((layer, index) => {
+      const activation = this.activationOf(layer)
+      const f = activation && realFunction(activation)
+      values = values.map(row => (f ? row.map(f.evaluate) : applyLayer(layer, row)))
+      if (f) this.targets.set(index, values)
+    })
+    this.logits = values
   }
 
   get needed(): boolean {
@@ -127,9 +137,9 @@ class Fitter {
     let [same, worst, largest] = [0, 0, 0]
     for (let fold = 0; fold < folds; fold++) {
       const held = (sample: number): boolean => folds === 1 || sample % folds === fold
-      const { clear, polynomial, curved } = this.pass(degree, sample => folds === 1 || !held(sample))
+      const { polynomial, curved } = this.pass(degree, sample => folds === 1 || !held(sample))
       if (!curved) return undefined
-      clear.forEach((logits, sample) => {
+      this.logits.forEach((logits, sample) => {
         if (!held(sample)) return
         const other = polynomial[sample]!
         if (predicted(logits) === predicted(other)) same++
@@ -170,29 +180,30 @@ class Fitter {
   private pass(degree: number, training: (sample: number) => boolean): Pass {
     const series = new Map<string, Series>()
     let curved = true
-    let clear: readonly Float64Array[] = this.samples
-    let polynomial = clear
+    let polynomial: readonly Float64Array[] = this.samples
     // what pads the last batch block
     let padding: Float64Array = new Float64Array(this.samples[0]!.length)
     this.layers.forEach((layer, index) => {
-      const activation = layer.kind === 'polynomial' ? this.functions.get(layer.name) : undefined
+      const activation = this.activationOf(layer)
       if (!activation) {
-        const share = polynomial === clear
-        clear = clear.map(values => applyLayer(layer, values))
-        polynomial = share ? clear : polynomial.map(values => applyLayer(layer, values))
+        polynomial = polynomial.map(values => applyLayer(layer, values))
         padding = applyLayer(layer, padding)
         return
       }
       const f = realFunction(activation)
-      const fitted = this.fit(f, degree, groupOf(this.layers[index - 1]), { clear, polynomial, padding, training, name: layer.name })
+      const targets = this.targets.get(index)!
+      const fitted = this.fit(f, degree, groupOf(this.layers[index - 1]), { targets, polynomial, padding, training, name: layer.name })
       if (degree === 2 && !isCurved(fitted.common)) curved = false
       series.set(layer.name, fitted)
       const apply = (values: Float64Array): Float64Array => evaluateSeries(fitted, values)
-      clear = clear.map(values => values.map(f.evaluate))
       polynomial = polynomial.map(apply)
       padding = apply(padding)
     })
-    return { series, clear, polynomial, curved }
+    return { series, polynomial, curved }
+  }
+
+  private activationOf(layer: Layer): ActivationFunction | undefined {
+    return layer.kind === 'polynomial' ? this.functions.get(layer.name) : undefined
   }
 
   private fit(
@@ -200,14 +211,14 @@ class Fitter {
     degree: number,
     group: number,
     values: {
-      readonly clear: readonly Float64Array[]
+      readonly targets: readonly Float64Array[]
       readonly polynomial: readonly Float64Array[]
       readonly padding: Float64Array
       readonly training: (sample: number) => boolean
       readonly name: string
     }
   ): Series {
-    const { clear, polynomial, padding, training, name } = values
+    const { targets, polynomial, padding, training, name } = values
     const range = rangeOf([...polynomial, padding])
     const interval = widen({ layer: name, ...range }, this.margin)
     const features = padding.length
@@ -216,9 +227,9 @@ class Fitter {
     let count = 0
     polynomial.forEach((inputs, sample) => {
       if (!training(sample)) return
-      const exact = clear[sample]!
+      const exact = targets[sample]!
       inputs.forEach((input, feature) => {
-        const [t, target] = [toUnit(interval, input), f.evaluate(exact[feature]!)]
+        const [t, target] = [toUnit(interval, input), exact[feature]!]
         common.add(t, target, 1)
         own[Math.floor(feature / group)]?.add(t, target, 1)
         count++
@@ -231,7 +242,7 @@ class Fitter {
     }
     const shared = common.solve()
     const coefficients = own.length > 0 ? ownCoefficients(own, common, shared, features, group) : [...shared]
-    return { interval, coefficients, common: shared, range, rms: rmsOf(f, { interval, coefficients }, clear, polynomial) }
+    return { interval, coefficients, common: shared, range, rms: rmsOf({ interval, coefficients }, targets, polynomial) }
   }
 }
 
@@ -263,24 +274,22 @@ function groupOf(before: Layer | undefined): number {
 }
 
 function evaluateSeries({ interval, coefficients }: Pick<Series, 'interval' | 'coefficients'>, values: Float64Array): Float64Array {
-  return values.map((value, feature) =>
-    clenshaw(
-      coefficients.map(coefficient => at(coefficient, feature)),
-      toUnit(interval, value)
-    )
-  )
+  const own = new Float64Array(coefficients.length)
+  return values.map((value, feature) => {
+    for (let k = 0; k < own.length; k++) own[k] = at(coefficients[k]!, feature)
+    return clenshaw(own, toUnit(interval, value))
+  })
 }
 
 function rmsOf(
-  f: RealFunction,
   series: Pick<Series, 'interval' | 'coefficients'>,
-  clear: readonly Float64Array[],
+  targets: readonly Float64Array[],
   polynomial: readonly Float64Array[]
 ): number {
   let [sum, count] = [0, 0]
   polynomial.forEach((inputs, sample) => {
     evaluateSeries(series, inputs).forEach((value, feature) => {
-      sum += (value - f.evaluate(clear[sample]![feature]!)) ** 2
+      sum += (value - targets[sample]![feature]!) ** 2
       count++
     })
   })
