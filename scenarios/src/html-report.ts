@@ -344,7 +344,7 @@ function parameters(report: ScenarioReport): Markup {
       'Batch',
       `${report.batch} samples per query, ${report.batchBlock} per ciphertext, ${report.queries} ${report.queries === 1 ? 'query' : 'queries'}`
     ],
-    ['Encrypted model', size(report.planned.bytes.model)],
+    ['Encrypted model', report.planned.bytes.model === 0 ? 'none, the model is clear' : size(report.planned.bytes.model)],
     ['Evaluator', report.evaluator]
   ])}</section>`
 }

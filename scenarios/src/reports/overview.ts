@@ -20,7 +20,7 @@ const encrypted = ({ operands }: ScenarioReport): string =>
   operands.data === 'clear' ? 'model' : operands.weights === 'clear' ? 'data' : 'model, data'
 
 const answers: readonly Column[] = [
-  { head: 'network', cell: report => report.model },
+  { head: 'network', cell: network },
   { head: 'encrypted', cell: encrypted },
   { head: 'key holders', cell: report => String(report.parties) },
   { head: 'images', cell: report => String(report.images) },
@@ -31,6 +31,12 @@ const answers: readonly Column[] = [
   { head: 'same prediction', cell: report => `${Math.round(report.agreement * report.images)} of ${report.images}` },
   { head: 'worst logit error / largest logit', cell: report => small(report.maxLogitError / report.maxLogit) }
 ]
+
+/** With what stands for its activations, where they are no polynomials. */
+function network({ model, activations }: ScenarioReport): string {
+  const degrees = [...new Set(activations.map(({ activation, degree }) => `${activation} by degree ${degree}`))]
+  return degrees.length === 0 ? model : `${model} (${degrees.join(', ')})`
+}
 
 function simulatedAccuracy({ accuracy, images, simulatedImages }: ScenarioReport): string {
   if (accuracy.simulated === undefined) return NONE
