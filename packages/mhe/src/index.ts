@@ -37,14 +37,15 @@ export { InMemoryShareLedger, type ShareLedger, type ShareLedgerEntry } from './
 export { PublicKeyGeneration } from './public-key.js'
 export { PublicKeySwitch, type SwitchRequest, type SwitchShare } from './public-key-switch.js'
 export { referenceSeed, SESSION_ID_BYTES } from './reference.js'
+export { MASK_STATISTICAL_BITS, Refresh, type RefreshRequest, type RefreshShare } from './refresh.js'
 export {
+  type AutomorphismTerm,
+  foldTransform,
   IDENTITY_TRANSFORM,
-  MASK_STATISTICAL_BITS,
-  Refresh,
-  type RefreshRequest,
-  type RefreshShare,
-  type RefreshTransform
-} from './refresh.js'
+  type RefreshTransform,
+  splitTransform,
+  transformName
+} from './refresh-transform.js'
 export { RelinearizationKeyGeneration, type RelinearizationShareOne, type RelinearizationShareTwo } from './relinearization-key.js'
 export { rerandomize } from './rerandomization.js'
 export {

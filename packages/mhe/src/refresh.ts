@@ -1,26 +1,40 @@
 /**
  * Collective refresh (eprint 2020/304, Π_ColBootstrap; for CKKS as in Lattigo's mpckks): one round, from level l to the top level L.
  *
- *   share      h0_i = s_i·c1 - M_i + e        in R_Ql
- *              h1_i = -a·s_i + T(M_i) + e'    in R_QL
- *   aggregate  (h0, h1) = Σ (h0_i, h1_i)
- *   finalise   c' = (T(c0 + h0) + h1, a)
+ *   share      h0_i    = s_i·c1 - M_i + e               in R_Ql
+ *              h1_i,k  = -a_k·s_i + T_k(M_i) + e'_k     in R_QL, for every output k
+ *   aggregate  (h0, h1_k) = Σ (h0_i, h1_i,k)
+ *   finalise   c'_k = (T_k(c0 + h0) + h1_k, a_k)
  *
- * c0 + h0 = m - M is taken as integers of absolute value below Q_l / 2 and lifted to Q_L exactly; T is an exact linear map of
- * polynomials, the identity for a plain refresh.
+ * c0 + h0 = m - M is taken as integers of absolute value below Q_l / 2 and lifted to Q_L exactly; T_k is an exact linear map of
+ * polynomials (refresh-transform.ts), one output and the identity for a plain refresh.
+ *
+ * Several outputs of one mask give away no more than one does: the evaluator sees m - M once, whatever is made of it, and every T_k(M_i) is
+ * hidden by an RLWE sample of its own, with its own a_k and error. Were two outputs to share a_k, their difference would be that of two
+ * images of the mask.
  *
  * Masks M_i are uniform of λ + ceil(log2(scale·magnitude)) bits, λ = 128: who sees m - M is at statistical distance 2^-128 per coefficient
  * from learning nothing. No further flooding is needed, and more noise would stay in the message.
  *
- * `a` is derived per instance and input. With one reference polynomial in two refreshes, h1 - h1' would be the difference of two masks.
+ * a_k is derived per instance, input, map and output. With one reference polynomial in two refreshes, h1 - h1' would be the difference of
+ * two masks; the map is in it because masks depend on it, too.
  * Parties need c1 only; c0 must never be sent to them.
  */
 import { Ciphertext, type Context, combineNoise, ERROR_SIGMA, type Parameters, type SecretKey, SOURCE_MARGIN_BITS } from '@slytherin/ckks'
-import type { Polynomial, Ring } from '@slytherin/ring'
+import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
 import { hashParts, hex } from './hash.js'
 import { expandReference, referenceSeed } from './reference.js'
+import {
+  addImage,
+  checkTransform,
+  growth,
+  IDENTITY_TRANSFORM,
+  isIdentity,
+  type RefreshTransform,
+  transformName
+} from './refresh-transform.js'
 import { withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
@@ -33,18 +47,6 @@ const MESSAGE_MARGIN = 2n
 
 /** Q_l exceeds the sum of masks and message (in absolute value) by at least this factor: 2 for the sign, 2 for safety. */
 const MODULUS_MARGIN = 4n
-
-/** A linear map that rides inside a refresh: applied by each party to its mask and by the evaluator to the masked message. */
-export interface RefreshTransform {
-  readonly name: string
-  /** log2 of the factor by which it can enlarge coefficients (and their standard deviation). */
-  readonly growthBits: number
-  /** In place, coefficient form over Q_L; exactly linear over the integers. */
-  apply(ring: Ring, polynomial: Polynomial): void
-}
-
-/** A plain refresh. */
-export const IDENTITY_TRANSFORM: RefreshTransform = { name: 'identity', growthBits: 0, apply: () => undefined }
 
 export interface RefreshRequest {
   /** Unique per refreshed ciphertext and session. */
@@ -61,24 +63,32 @@ export interface RefreshRequest {
 export interface RefreshShare {
   /** s_i·c1 - M_i + e over Q_l. */
   readonly h0: Polynomial
-  /** -a·s_i + T(M_i) + e' over Q_L. */
-  readonly h1: Polynomial
+  /** Per output: -a_k·s_i + T_k(M_i) + e'_k over Q_L. */
+  readonly h1: readonly Polynomial[]
 }
 
 export class Refresh {
   readonly format: ShareFormat<RefreshShare>
+  /** Says all of the map. */
+  readonly transformName: string
 
+  /** @throws InvalidShareRequestError for a map that is none of this ring's */
   constructor(
     readonly context: Context,
     readonly sessionId: Uint8Array,
     readonly transform: RefreshTransform = IDENTITY_TRANSFORM
   ) {
     const { parameters } = context
+    checkTransform(transform, parameters.N)
+    this.transformName = transformName(transform)
     this.format = new ShareFormat<RefreshShare>(context, sessionId, {
       protocol: 'refresh',
-      shape: level => [parameters.ciphertextIndices(level), parameters.ciphertextIndices(parameters.maxLevel)],
-      parts: share => [share.h0, share.h1],
-      assemble: parts => ({ h0: parts[0]!, h1: parts[1]! })
+      shape: level => [
+        parameters.ciphertextIndices(level),
+        ...transform.outputs.map(() => parameters.ciphertextIndices(parameters.maxLevel))
+      ],
+      parts: share => [share.h0, ...share.h1],
+      assemble: ([h0, ...h1]) => ({ h0: h0!, h1 })
     })
   }
 
@@ -110,15 +120,16 @@ export class Refresh {
   }
 
   /**
-   * The reference polynomial a of one refresh, uniform in R_QL, NTT form. The caller disposes it.
+   * The reference polynomial a_k of one output of a refresh, uniform in R_QL, NTT form. The caller disposes it.
    *
    * The ciphertext's c1 enters the instance: should a party's ledger be lost or rolled back, another input under the same name still gets
    * another reference polynomial.
    */
-  referencePolynomial(instance: string, c1: Polynomial): Polynomial {
+  referencePolynomial(instance: string, c1: Polynomial, output = 0): Polynomial {
     const { ring, parameters } = this.context
-    const bound = `${instance}/${hex(hashParts(ring.encodePacked(c1)))}`
-    return expandReference(ring, parameters.ciphertextIndices(parameters.maxLevel), referenceSeed(this.sessionId, 'refresh', bound, 0))
+    const input = `${instance}/${hex(hashParts(ring.encodePacked(c1)))}`
+    const bound = isIdentity(this.transform) ? input : `${input}/${this.transformName}`
+    return expandReference(ring, parameters.ciphertextIndices(parameters.maxLevel), referenceSeed(this.sessionId, 'refresh', bound, output))
   }
 
   /**
@@ -145,14 +156,23 @@ export class Refresh {
         ring.ntt(ring.subtract(h0, h0, mask))
         if (secret !== null) ring.multiplyAdd(h0, secret.polynomial, c1)
 
-        // The error is symmetric: -(a·s + e' - T(M)) is -a·s + T(M) + e'.
-        const h1 = overwritable(ring, top, 'coefficient')
-        made.push(h1)
-        withDerivedSeed(seed, ['error 1'], derived => ring.gaussian(h1, derived, ERROR_SIGMA))
-        this.transform.apply(ring, mask)
-        ring.ntt(ring.subtract(h1, h1, mask))
-        if (secret !== null) ring.multiplyAdd(h1, scratch.keep(this.referencePolynomial(request.instance, c1)), secret.polynomial)
-        ring.negate(h1, h1)
+        const plain = isIdentity(this.transform)
+        if (!plain) ring.ntt(mask)
+        const h1 = this.transform.outputs.map((terms, output) => {
+          // The error is symmetric: -(a·s + e' - T(M)) is -a·s + T(M) + e'.
+          const share = overwritable(ring, top, 'coefficient')
+          made.push(share)
+          withDerivedSeed(seed, ['error 1', output], derived => ring.gaussian(share, derived, ERROR_SIGMA))
+          // without a map, error and mask take one transform together
+          if (plain) ring.subtract(share, share, mask)
+          ring.ntt(share)
+          if (secret !== null) {
+            ring.multiplyAdd(share, scratch.keep(this.referencePolynomial(request.instance, c1, output)), secret.polynomial)
+          }
+          ring.negate(share, share)
+          if (!plain) addImage(ring, share, mask, terms, scratch)
+          return share
+        })
         return { h0, h1 }
       })
     )
@@ -178,35 +198,42 @@ export class Refresh {
    * @param ciphertext the ciphertext whose c1 the shares were made for; stays as it is
    * @param aggregate  sum of all shares; stays as it is
    * @param shares     number of shares in the sum, mask-only shares included
-   * @returns a new ciphertext of the same message and scale at the top level
-   * @throws ShareMismatchError, RefreshLevelError
+   * @returns a new ciphertext of the message's only image at the top level; of the same message and scale for a plain refresh
+   * @throws ShareMismatchError (also when the map has several outputs), RefreshLevelError
    */
   finalize(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.context.parties): Ciphertext {
+    const { outputs } = this.transform
+    if (outputs.length !== 1) throw new ShareMismatchError('refresh', 'outputs', 1, outputs.length)
+    return this.finalizeAll(ciphertext, aggregate, instance, shares)[0]!
+  }
+
+  /** As `finalize`, one ciphertext for every output of the map. */
+  finalizeAll(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.context.parties): Ciphertext[] {
     const { context, transform } = this
     const { ring, parameters } = context
     const { level, scale, magnitude, noise } = ciphertext
     if (ciphertext.degree !== 1) throw new ShareMismatchError('refresh', 'degree of the ciphertext', 1, ciphertext.degree)
-    const shareLevel = aggregate.h0.indices.length - 1
-    if (shareLevel !== level) throw new ShareMismatchError('refresh', 'level of the shares', level, shareLevel)
+    this.format.checkShape(aggregate, level)
     this.checkLevel(level, shares, scale, magnitude)
     return releasingOnError(made =>
       withScratch(ring, scratch => {
         const masked = scratch.allocate(parameters.ciphertextIndices(level), 'ntt')
         ring.inverseNtt(ring.add(masked, ciphertext.components[0]!, aggregate.h0))
-        const c0 = overwritable(ring, parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
-        made.push(c0)
-        ring.extendBasis(c0, masked)
-        transform.apply(ring, c0)
-        ring.ntt(c0)
-        ring.add(c0, c0, aggregate.h1)
-        const c1 = this.referencePolynomial(instance, ciphertext.components[1]!)
-        made.push(c1)
+        const lifted = scratch.allocate(parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
+        ring.ntt(ring.extendBasis(lifted, masked))
         const errors = Math.log2(ERROR_SIGMA * Math.sqrt(shares)) + SOURCE_MARGIN_BITS
-        return new Ciphertext([c0, c1], {
-          level: parameters.maxLevel,
-          scale,
-          noise: combineNoise(transform.growthBits + combineNoise(noise, errors), errors),
-          magnitude: magnitude * 2 ** transform.growthBits
+        return transform.outputs.map((terms, output) => {
+          const c0 = aggregate.h1[output]!.clone()
+          made.push(c0)
+          addImage(ring, c0, lifted, terms, scratch)
+          const c1 = this.referencePolynomial(instance, ciphertext.components[1]!, output)
+          made.push(c1)
+          return new Ciphertext([c0, c1], {
+            level: parameters.maxLevel,
+            scale: scale * transform.scaleFactor,
+            noise: combineNoise(Math.log2(growth(terms)) + combineNoise(noise, errors), errors),
+            magnitude: (magnitude * growth(terms)) / transform.scaleFactor
+          })
         })
       })
     )

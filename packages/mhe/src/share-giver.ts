@@ -21,6 +21,7 @@ import { COLLECTIVE, PublicKeyGeneration } from './public-key.js'
 import { PublicKeySwitch } from './public-key-switch.js'
 import { checkSessionId } from './reference.js'
 import { Refresh } from './refresh.js'
+import type { RefreshTransform } from './refresh-transform.js'
 import { RelinearizationKeyGeneration } from './relinearization-key.js'
 import { decodeStrictly, type ShareFormat, type ShareIdentity, type ShareProtocol } from './share-format.js'
 
@@ -48,6 +49,8 @@ export interface RefreshShareRequest {
   readonly magnitude: number
   /** Second component of the ciphertext as packed residues (see `encodeComponent`). */
   readonly c1: Uint8Array
+  /** The agreed map that rides inside the refresh; none when left out. */
+  readonly transform?: RefreshTransform
 }
 
 export interface SwitchShareRequest {
@@ -147,9 +150,9 @@ export class ShareGiver implements Disposable {
     const { instance, level, scale, magnitude } = request
     const c1 = decodeComponent(this.context, request.c1, level, 'refresh')
     try {
-      const protocol = new Refresh(this.context, this.sessionId)
+      const protocol = new Refresh(this.context, this.sessionId, request.transform)
       protocol.check({ instance, level, scale, magnitude, c1 })
-      const input = [`${level}`, `${scale}`, `${magnitude}`, protocol.transform.name, request.c1]
+      const input = [`${level}`, `${scale}`, `${magnitude}`, protocol.transformName, request.c1]
       return this.#give(protocol.format, { instance, level }, input, seed =>
         protocol.share(this.#secret, { instance, level, scale, magnitude, c1 }, seed)
       )

@@ -62,7 +62,7 @@ describe('two refreshes under one reference polynomial', () => {
   /** What the evaluator computes from two transcripts: per party h1 - h1', which is M_i - M_i' + noise if `a` cancels. */
   function maskDifferences(one: Transcript, two: Transcript): bigint[][] {
     return one.shares.map((share, i) => {
-      const difference = ring.subtract(share.h1.clone(), share.h1, two.shares[i]!.h1)
+      const difference = ring.subtract(share.h1[0]!.clone(), share.h1[0]!, two.shares[i]!.h1[0]!)
       return exactCoefficients(ring, difference)
     })
   }
