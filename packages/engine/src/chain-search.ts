@@ -19,9 +19,10 @@ import type { Settings } from './plan-options.js'
 import { profileOf, traceStep } from './polynomial-step.js'
 import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from './precision.js'
 import { ENCODABLE_BITS } from './program.js'
+import { blocksPerPass, type Reading, readingOf } from './reading.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, type ScheduleProblem, schedule } from './schedule.js'
-import { inputCount, isActivation, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
+import { inputCount, isActivation, type LayerPacking, stepSeconds, vectorBytes, weightCount, weightSeconds } from './step-costs.js'
 
 const MAXIMUM_TIGHTENINGS = 6
 /** Bits of the error budget that go to there being several sources of noise. */
@@ -81,6 +82,7 @@ export class Search {
   private readonly batchBlocks: number
   private readonly packings: readonly LayerPacking[]
   private readonly keys: KeyCosts
+  private readonly reading: Reading
   /** by layer */
   private readonly keyUses: readonly KeyUse[]
   /** by layer: the keys that no layer before it needs */
@@ -123,6 +125,7 @@ export class Search {
         relinearization: relinearization && !before.some(use => use.relinearization)
       }
     })
+    this.reading = readingOf(packed, this.batchBlocks, settings, { level: chain.primes >> 1, N: this.parameters.N })
     this.slotFactor = slotFactor(chain.packing)
     this.squareFactor = chain.packing === 'complex' ? PAIR_SQUARE_SCALE : 1
     this.values = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)]
@@ -290,7 +293,7 @@ export class Search {
     const each =
       settings.data === 'clear'
         ? costs.encoding(level)
-        : costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level)) + costs.loading(level)
+        : costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level)) + this.reading.inputs * costs.loading(level)
     return this.batchBlocks * inputCount(this.packings[0]!, settings.data) * each
   }
 
@@ -298,10 +301,9 @@ export class Search {
     const { costs, sizes, settings } = this
     const packing = this.packings[index]!
     const factors = factorsOf(settings, index)
-    let weights = weightSeconds(packing, costs, level, factors)
-    if (factors.weights === 'encrypted') {
-      weights += weightCount(packing) * costs.model.preparation * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
-    }
+    const making = factors.weights === 'encrypted' ? costs.encryption(level) + costs.transfer(sizes.ciphertext(level)) : 0
+    const weights =
+      this.reading.weights[index]! * weightSeconds(packing, costs, level, factors) + weightCount(packing) * costs.model.preparation * making
     return weights + this.keyCost(index, level) + this.batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
   }
 
@@ -381,7 +383,11 @@ export class Search {
   }
 
   private blocksPerPass(found: Schedule): number {
-    return Math.max(1, Math.min(this.batchBlocks, Math.floor(this.settings.evaluatorMemory / this.passBytes(found))))
+    const bytes = this.packings.map(
+      (packing, layer) => weightCount(packing) * vectorBytes(this.settings.weights, found.steps[layer]!.level, this.parameters.N)
+    )
+    const weights = bytes.reduce((sum, layer) => sum + layer, 0)
+    return blocksPerPass(this.batchBlocks, this.passBytes(found), weights, this.settings.evaluatorMemory)
   }
 
   /** Bits by which the tracked precision misses the target; not positive when it is met. */

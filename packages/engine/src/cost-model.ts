@@ -29,6 +29,8 @@ export const costModelSchema = z.strictObject({
   hoisting: z.boolean(),
   /** whether the evaluator is a `LinearCombiner`: with one position to a block, clear weights are numbers and need no encoding */
   combining: z.boolean(),
+  /** whether weights and inputs wait in the evaluator's memory, as far as there is room, rather than as bytes */
+  retaining: z.boolean(),
   /** seconds per residue to read a stored ciphertext into the evaluator */
   load: unit,
   /** seconds per transform of one residue in the ring kernel on one thread, which encrypts and makes shares whatever the evaluator is */
@@ -46,8 +48,11 @@ export const costModelSchema = z.strictObject({
 
 export type CostModel = Readonly<z.infer<typeof costModelSchema>>
 
-/** What no measurement on one machine tells: the network between parties, and how many queries a session answers. */
-export const ASSUMED_COSTS = { bandwidth: 150e6, roundTrip: 0.02, preparation: 0.25 } as const
+/**
+ * What no measurement on one machine tells: how many queries a session answers, and the way between parties. The bandwidth is what parties on one machine reach, hashing,
+ * encryption and framing at both ends included; over a network that is slower the transfer takes longer.
+ */
+export const ASSUMED_COSTS = { bandwidth: 90e6, roundTrip: 0.02, preparation: 0.25 } as const
 
 /** Stock SEAL on one thread of an AMD Zen 4 under Node 24. */
 export const SEAL_COSTS: CostModel = {
@@ -60,6 +65,7 @@ export const SEAL_COSTS: CostModel = {
   embedding: 540e-6,
   hoisting: false,
   combining: false,
+  retaining: false,
   load: 180e-6,
   ringTransform: 54e-6,
   ...ASSUMED_COSTS
@@ -76,6 +82,7 @@ export const KERNEL_COSTS: CostModel = {
   embedding: 540e-6,
   hoisting: true,
   combining: true,
+  retaining: true,
   load: 100e-6,
   ringTransform: 54e-6,
   ...ASSUMED_COSTS

@@ -15,8 +15,8 @@ import type { CostModel } from './cost-model.js'
 export const ENCRYPTION_TRANSFORMS = 14
 /** One share of a key-switching key, per residue of it. */
 const KEY_SHARE_TRANSFORMS = 10
-/** One share of a refresh, per residue of it. */
-const REFRESH_SHARE_TRANSFORMS = 20
+/** One share of a refresh, per residue of it: errors, mask, transforms, and both ends of its way as bytes. */
+const REFRESH_SHARE_TRANSFORMS = 8
 
 /** Seconds of operations at one ring degree. */
 export class OperationCosts {

@@ -54,6 +54,8 @@ export interface MeasureCostsOptions {
   readonly evaluator: (context: Context) => Evaluator | Promise<Evaluator>
   /** Whether it shares the decomposition of rotations of one ciphertext. */
   readonly hoisting: boolean
+  /** Whether weights and inputs wait in its memory rather than as bytes. */
+  readonly retaining: boolean
   readonly signal?: AbortSignal
 }
 
@@ -76,6 +78,7 @@ export async function measureCosts(options: MeasureCostsOptions): Promise<CostMo
     name: options.name,
     ...quantized({ ...units, ringTransform }),
     hoisting: options.hoisting,
+    retaining: options.retaining,
     ...ASSUMED_COSTS,
     combining: units.combining
   }
@@ -88,7 +91,7 @@ function quantized<T extends Record<string, unknown>>(units: T): { [K in keyof T
   return Object.fromEntries(Object.entries(units).map(([name, value]) => [name, round(value)])) as { [K in keyof T]: T[K] }
 }
 
-type Units = Omit<CostModel, 'name' | 'hoisting' | 'ringTransform' | keyof typeof ASSUMED_COSTS>
+type Units = Omit<CostModel, 'name' | 'hoisting' | 'retaining' | 'ringTransform' | keyof typeof ASSUMED_COSTS>
 
 async function measureEvaluator(context: Context, { evaluator: make, hoisting, signal }: MeasureCostsOptions): Promise<Units> {
   const { parameters } = context
@@ -133,7 +136,13 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
   const clear = (await each(() => evaluator.multiplyAddInPlace(plainSum, a, weight))) / (2 * residues)
   const encryptedProduct = (await each(() => evaluator.multiplyAddInPlace(sum, a, b))) / (4 * residues)
   const rescaling = (await time(() => drop(evaluator.rescale(a)))) / (2 * residues)
-  const encoding = await time(() => evaluator.plaintext(slots, options)[Symbol.dispose]())
+  // as weights and clear inputs are made: values are looked up one by one first
+  const order = Int32Array.from(slots, (_, slot) => (slot * 31) % slots.length)
+  const encoding = await time(() => {
+    const packed = new Float64Array(slots.length)
+    for (let slot = 0; slot < packed.length; slot++) packed[slot] = slots[order[slot]!]!
+    evaluator.plaintext(packed, options)[Symbol.dispose]()
+  })
   const loading = await time(() => {
     using ciphertext = deserializeCiphertext(context, bytes, { level: LEVEL, degree: 1, scale: SCALE })
     drop(evaluator.load(ciphertext))

@@ -4,13 +4,14 @@ import { type CostModel, KERNEL_COSTS } from './cost-model.js'
 import { InvalidPlanError } from './errors.js'
 import { KeyCosts } from './key-costs.js'
 import { walkNoise } from './noise-walk.js'
-import { factorsOf, switchShares } from './operands.js'
+import { factorsOf, type OperandKind, switchShares } from './operands.js'
 import type { SlotPacking } from './packing/slots.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { profileOf } from './polynomial-step.js'
 import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
 import { type CompiledRefresh, type CompiledStep, type CompileOptions, compile, type Program } from './program.js'
-import { heldVectors, type LayerPacking, stepSeconds, weightCount, weightSeconds } from './step-costs.js'
+import { Residence } from './residence.js'
+import { heldVectors, type LayerPacking, stepSeconds, vectorBytes, weightCount, weightSeconds } from './step-costs.js'
 
 /** Worst logit error that a plan aims at, relative to the largest logit. */
 export const PRECISION_TARGET = 0.005
@@ -139,11 +140,13 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
   const inputs = batchBlocks * program.inputsPerBlock
   const clearData = core.operands.data === 'clear'
   const clearWeights = core.operands.weights === 'clear'
+  const memory = evaluatorMemory(core, program)
+  const residence = new Residence(memory, keyMemory(program))
+  const outside = (kind: 'weights' | 'inputs', count: number, operand: OperandKind, level: number): number =>
+    operand === 'clear' || model.retaining ? residence.outside(kind, count, vectorBytes(operand, level, parameters.N)) : count
   const seconds = steps.map(() => 0)
-  seconds[0] = inputs * (clearData ? costs.encoding(core.inputLevel) : costs.loading(core.inputLevel))
   let refresh = 0
   let refreshBytes = 0
-  let memory = 0
   let modelBytes = 0
   let encryption = 0
   for (const step of steps) {
@@ -158,15 +161,18 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
     const { level, rescalings, layer } = step.step
     const packing = packingOf(step, core.packing)
     const factors = factorsOf(core.operands, layer)
+    const weights = weightCount(packing)
+    const read = passes * outside('weights', weights, factors.weights, level)
     seconds[step.index]! +=
-      batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + passes * weightSeconds(packing, costs, level, factors)
+      batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + read * weightSeconds(packing, costs, level, factors)
     if (!clearWeights) {
-      const weights = weightCount(packing)
       encryption += weights * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
       modelBytes += weights * sizes.ciphertext(level)
     }
-    memory = Math.max(memory, core.batchBlocksPerPass * heldVectors(packing) * 2 * (level + 1) * 8 * parameters.N)
   }
+  // inputs come after the weights are there
+  if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
+  else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
   const keys = new KeyCosts(costs, sizes, parties)
   return {
     model: model.name,
@@ -186,4 +192,19 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
       evaluatorMemory: memory
     }
   }
+}
+
+/** Bytes of the vectors that a pass holds at a time. */
+function evaluatorMemory(core: PlanCore, { steps, parameters }: Program): number {
+  const held = steps.map(step =>
+    step.kind === 'refresh' ? 0 : heldVectors(packingOf(step, core.packing)) * vectorBytes('encrypted', step.step.level, parameters.N)
+  )
+  return core.batchBlocksPerPass * Math.max(...held)
+}
+
+/** Bytes of the evaluation keys in the evaluator's memory. */
+function keyMemory({ galoisKeys, relinearizationLevel, parameters }: Program): number {
+  const levels = galoisKeys.map(({ level }) => level)
+  if (relinearizationLevel !== null) levels.push(relinearizationLevel)
+  return levels.reduce((sum, level) => sum + 2 * (level + 1) * (level + 2) * 8 * parameters.N, 0)
 }

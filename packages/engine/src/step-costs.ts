@@ -27,7 +27,7 @@ export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCost
     for (let block = 0; block < packing.inputBlocks; block++) {
       sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
     }
-  } else sum += packing.inputBlocks * packing.babySteps * costs.encoding(level)
+  }
   const relinearizations = bothEncrypted(factors) ? packing.giantSteps : 0
   const switches = packing.outputBlocks * (relinearizations + packing.giantSteps - 1 + packing.folds.length)
   return (
@@ -97,11 +97,14 @@ export function weightCount(packing: LayerPacking): number {
   return packing.kind === 'taps' ? packing.items.length : packing.products + packing.outputBlocks
 }
 
-/** Reading the weights of a step once: loading ciphertexts, or encoding clear weights. */
+/** Reading one weight of a step: loading a ciphertext, or encoding a clear weight. */
 export function weightSeconds(packing: LayerPacking, costs: OperationCosts, level: number, factors: Factors): number {
   if (costs.model.combining && scalarWeights(packing, factors)) return 0
-  return weightCount(packing) * (factors.weights === 'encrypted' ? costs.loading(level) : costs.encoding(level))
+  return factors.weights === 'encrypted' ? costs.loading(level) : costs.encoding(level)
 }
+
+/** Bytes of a ciphertext, or an encoded clear vector, in the evaluator. */
+export const vectorBytes = (kind: OperandKind, level: number, N: number): number => (kind === 'encrypted' ? 2 : 1) * (level + 1) * 8 * N
 
 /** Input ciphertexts (or clear slot vectors) per batch block of the first step. */
 export function inputCount(packing: LayerPacking, data: OperandKind): number {

@@ -15,6 +15,7 @@ describe('measured costs', () => {
     name: 'here',
     kernel,
     hoisting: true,
+    retaining: true,
     evaluator: (context: ConstructorParameters<typeof KernelEvaluator>[0]) => new KernelEvaluator(context)
   })
 

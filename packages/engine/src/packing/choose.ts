@@ -6,7 +6,7 @@ import { type Factors, factorsOf, type Operands } from '../operands.js'
 import { patternOf } from '../operations.js'
 import { profileOf } from '../polynomial-step.js'
 import type { SparseMatrix } from '../sparse.js'
-import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightSeconds } from '../step-costs.js'
+import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from '../step-costs.js'
 import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './layout.js'
 import type { SlotPacking } from './slots.js'
@@ -98,7 +98,7 @@ function cheaperAsMatrix(
   const matrix = cheapestSteps(layer, layout, fullDiagonals(layer.outputs, layout), pattern, costs, factors)
   const seconds = (packing: LayerPacking): number =>
     stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) +
-    weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
+    weightCount(packing) * weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
     inputCount(packing, factors.input) * costs.loading(TYPICAL_LEVEL)
   return seconds(matrix) < seconds(taps)
 }
@@ -117,7 +117,8 @@ function cheapestSteps(
   let lowest = Number.POSITIVE_INFINITY
   for (let babySteps = 1; babySteps <= diagonals; babySteps *= 2) {
     const packing = new DiagonalsPacking({ outputs: layer.outputs, input, diagonals, babySteps, present })
-    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors)
+    const encodings = factors.input === 'clear' ? inputCount(packing, 'clear') * costs.encoding(TYPICAL_LEVEL) : 0
+    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors) + encodings
     if (seconds < lowest) {
       lowest = seconds
       best = packing

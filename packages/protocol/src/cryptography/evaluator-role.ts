@@ -2,7 +2,17 @@
  * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
  */
 import { type Evaluator, KernelEvaluator, type KeySwitchKey } from '@slytherin/ckks'
-import { ClearWeights, clearInputs, type InputSource, type Network, type RunOptions, run, type StepReport } from '@slytherin/engine'
+import {
+  ClearWeights,
+  clearInputs,
+  hasRoom,
+  type InputSource,
+  type Network,
+  RESIDENT_INPUT_BYTES,
+  type RunOptions,
+  run,
+  type StepReport
+} from '@slytherin/engine'
 import type { EvaluationCallbacks, SummedProtocol } from '../cryptography.js'
 import { Assistance } from './assistance.js'
 import { CiphertextStore } from './ciphertext-store.js'
@@ -17,14 +27,6 @@ export interface EvaluatorRoleOptions {
   /** Bytes of weights that are kept in memory from one query to the next, as far as there is room. */
   readonly weightCacheBytes: number
 }
-
-/** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */
-const INPUT_CACHE = 2 ** 28
-/** What the kernel's memory can grow to. */
-const KERNEL_BYTES = 2 ** 32
-/** Room that is left to the evaluation, as a multiple of what the plan says it needs, and at least. */
-const WORKING_FACTOR = 1.5
-const LEAST_WORKING_BYTES = 2 ** 29
 
 export class EvaluatorRole {
   readonly #session: OpenSession
@@ -47,7 +49,7 @@ export class EvaluatorRole {
     this.#session = session
     this.#evaluator = evaluator
     const hasRoom = (bytes: number): boolean => this.#hasRoom(bytes)
-    this.#inputStore = new CiphertextStore(session, evaluator, options.store, INPUT_CACHE, hasRoom)
+    this.#inputStore = new CiphertextStore(session, evaluator, options.store, RESIDENT_INPUT_BYTES, hasRoom)
     this.#weightStore = new CiphertextStore(session, evaluator, options.store, options.weightCacheBytes, hasRoom)
     this.#sums = new ShareSums(session)
     this.#assistance = new Assistance(session, evaluator, this.#abort.signal)
@@ -175,8 +177,7 @@ export class EvaluatorRole {
   #hasRoom(bytes: number): boolean {
     if (!(this.#evaluator instanceof KernelEvaluator)) return false
     const { context, plan } = this.#session
-    const working = Math.max(LEAST_WORKING_BYTES, WORKING_FACTOR * plan.costs.bytes.evaluatorMemory)
-    return context.ring.kernel.bytesInUse + working + bytes <= KERNEL_BYTES
+    return hasRoom(context.ring.kernel.bytesInUse, bytes, plan.costs.bytes.evaluatorMemory)
   }
 }
 

@@ -3,7 +3,7 @@
  * directly. It is synchronous inside; whoever must stay responsive puts it behind a worker.
  */
 import { type Context, type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
-import { type Architecture, type CostModel, measureCosts } from '@slytherin/engine'
+import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import type { ShareLedger } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel } from '@slytherin/ring'
 import type {
@@ -23,8 +23,6 @@ import { Querier, ResultKey } from './querier.js'
 import { OpenSession, SessionStateError } from './session.js'
 
 export type EvaluatorName = 'kernel' | 'seal'
-
-const DEFAULT_WEIGHT_CACHE = 2 ** 30
 
 export interface LocalCryptographyOptions {
   /** Needed by key holders. */
@@ -99,6 +97,7 @@ export class LocalCryptography implements PartyCryptography {
       ...(partyKernel === undefined ? {} : { partyKernel }),
       evaluator: context => this.#makeEvaluator(context),
       hoisting: evaluator === 'kernel',
+      retaining: evaluator === 'kernel',
       ...(signal === undefined ? {} : { signal })
     })
   }
@@ -215,7 +214,7 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   async #makeEvaluatorRole(session: OpenSession): Promise<EvaluatorRole> {
-    const { weightCacheBytes = DEFAULT_WEIGHT_CACHE } = this.#options
+    const { weightCacheBytes = RESIDENT_WEIGHT_BYTES } = this.#options
     const network = session.plan.operands.weights === 'clear' ? (await this.#asModelOwner()).network : undefined
     return new EvaluatorRole(session, await this.#makeEvaluator(session.context), { store: this.#store, network, weightCacheBytes })
   }

@@ -1,0 +1,43 @@
+/**
+ * What an evaluator keeps in memory, ready to be computed with, from one query to the next or from a query's arrival to its evaluation: only what does not fit is read or
+ * encoded while it evaluates. The protocol's evaluator keeps to these figures, the planner counts with them.
+ */
+
+/** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
+export const RESIDENT_WEIGHT_BYTES = 2 ** 30
+/** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */
+export const RESIDENT_INPUT_BYTES = 2 ** 28
+/** What the kernel's memory can grow to. */
+const KERNEL_BYTES = 2 ** 32
+/** Bytes of keys that stay in the kernel's memory. */
+const KEY_BYTES = 1.5 * 2 ** 30
+/** Room that is left to the evaluation, as a multiple of what the plan says it needs, and at least. */
+const WORKING_FACTOR = 1.5
+const LEAST_WORKING_BYTES = 2 ** 29
+
+/** @param evaluatorMemory of the plan, bytes */
+const workingBytes = (evaluatorMemory: number): number => Math.max(LEAST_WORKING_BYTES, WORKING_FACTOR * evaluatorMemory)
+
+/** Whether `bytes` more have room in a kernel's memory beside the evaluation of a plan. */
+export const hasRoom = (bytesInUse: number, bytes: number, evaluatorMemory: number): boolean =>
+  bytesInUse + workingBytes(evaluatorMemory) + bytes <= KERNEL_BYTES
+
+/** Counts weights and inputs into memory, in the order in which they come, until it is full. */
+export class Residence {
+  private room: number
+  private readonly left: { weights: number; inputs: number }
+
+  /** @param keyBytes of evaluation keys */
+  constructor(evaluatorMemory: number, keyBytes: number) {
+    this.room = Math.max(0, KERNEL_BYTES - workingBytes(evaluatorMemory) - Math.min(keyBytes, KEY_BYTES))
+    this.left = { weights: RESIDENT_WEIGHT_BYTES, inputs: RESIDENT_INPUT_BYTES }
+  }
+
+  /** @returns how many of `count` vectors of `bytes` each must be read or encoded every time they are used */
+  outside(kind: 'weights' | 'inputs', count: number, bytes: number): number {
+    const kept = Math.min(count, Math.floor(Math.min(this.room, this.left[kind]) / bytes))
+    this.room -= kept * bytes
+    this.left[kind] -= kept * bytes
+    return count - kept
+  }
+}

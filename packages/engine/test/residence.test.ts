@@ -1,0 +1,28 @@
+import { hasRoom, KERNEL_COSTS, plan, RESIDENT_WEIGHT_BYTES, SEAL_COSTS } from '@slytherin/engine'
+import { describe, expect, test } from 'vitest'
+import { Residence } from '../src/residence.ts'
+import { architectureFor } from './simulate.ts'
+
+describe('what stays in the memory of an evaluator', () => {
+  test('weights and inputs up to their shares, as far as there is room beside the evaluation', () => {
+    const roomy = new Residence(0, 0)
+    expect(roomy.outside('weights', 1200, 2 ** 20)).toBe(1200 - RESIDENT_WEIGHT_BYTES / 2 ** 20)
+    expect(roomy.outside('weights', 5, 2 ** 20)).toBe(5)
+    expect(roomy.outside('inputs', 300, 2 ** 20)).toBe(300 - 256)
+    const crowded = new Residence(2.5 * 2 ** 30, 2 ** 28)
+    expect(crowded.outside('weights', 4, 2 ** 20)).toBe(4)
+    expect(hasRoom(2 ** 28, 2 ** 20, 2.5 * 2 ** 30)).toBe(false)
+    expect(hasRoom(2 ** 28, 2 ** 20, 2 ** 28)).toBe(true)
+  })
+
+  test('is not read while it evaluates, where the evaluator keeps it', () => {
+    const options = { batch: 8, data: 'encrypted', weights: 'encrypted', parties: 3, logN: 14 } as const
+    const made = plan(architectureFor('cryptonet-square'), { ...options, costModel: KERNEL_COSTS })
+    // a model whose loading were ruinous has the same evaluation: nothing is loaded
+    const slow = plan(architectureFor('cryptonet-square'), { ...options, costModel: { ...KERNEL_COSTS, load: 1 } })
+    expect(slow.costs.seconds.evaluation).toBe(made.costs.seconds.evaluation)
+    const seal = plan(architectureFor('cryptonet-square'), { ...options, costModel: SEAL_COSTS })
+    const slowSeal = plan(architectureFor('cryptonet-square'), { ...options, costModel: { ...SEAL_COSTS, load: 1 } })
+    expect(slowSeal.costs.seconds.evaluation).toBeGreaterThan(2 * seal.costs.seconds.evaluation)
+  })
+})
