@@ -103,6 +103,18 @@ export function transposeSource(shape: readonly number[], permutation: readonly 
   })
 }
 
+const patterns = new WeakMap<readonly LinearOperation[], { readonly pattern: SparseMatrix | undefined }>()
+
+/** The same as `patternOf`, found once for every list of operations: a planner compiles the same layers many times. The list must not be changed afterwards. */
+export function patternOnce(operations: readonly LinearOperation[]): SparseMatrix | undefined {
+  let known = patterns.get(operations)
+  if (!known) {
+    known = { pattern: patternOf(operations) }
+    patterns.set(operations, known)
+  }
+  return known.pattern
+}
+
 /**
  * Matrix pattern of a sequence of operations: entries of 1 wherever a weight may stand; undefined when the sequence is dense (every entry may be non-zero).
  */

@@ -16,8 +16,8 @@ import type { AffineArchitecture, PolynomialArchitecture } from './architecture.
 import { parseArchitecture } from './architecture.js'
 import { InvalidPlanError } from './errors.js'
 import { bothEncrypted, factorsOf, type Operands, refreshShares } from './operands.js'
-import { patternOf } from './operations.js'
-import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
+import { patternOnce } from './operations.js'
+import { DiagonalsPacking, fullDiagonals, presentOnce, rowPeriod } from './packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './packing/layout.js'
 import { type SlotPacking, samplesPerSlot, slotFactor, smallestBlock } from './packing/slots.js'
 import { TapsPacking } from './packing/taps.js'
@@ -291,8 +291,8 @@ class Compiler {
     const diagonals = this.chunk?.diagonals ?? fullDiagonals(layer.outputs, this.layout)
     if (step.diagonals !== diagonals) throw new InvalidPlanError(`${path}.diagonals`, `${step.diagonals}, expected ${diagonals}`)
     if (step.babySteps > diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${diagonals} diagonals`)
-    const pattern = patternOf(layer.operations)
-    const present = pattern && presentDiagonals(pattern, this.layout, diagonals)
+    const pattern = patternOnce(layer.operations)
+    const present = pattern && presentOnce(pattern, this.layout, diagonals)
     return new DiagonalsPacking({ outputs: layer.outputs, input: this.layout, diagonals, babySteps: step.babySteps, present })
   }
 

@@ -3,11 +3,11 @@ import { type AffineArchitecture, type Architecture, magnitudeBefore } from '../
 import type { OperationCosts } from '../cost.js'
 import type { ConvolutionGeometry } from '../geometry.js'
 import { type Factors, factorsOf, type Operands } from '../operands.js'
-import { patternOf } from '../operations.js'
+import { patternOnce } from '../operations.js'
 import { profileOf } from '../polynomial-step.js'
 import type { SparseMatrix } from '../sparse.js'
 import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from '../step-costs.js'
-import { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './diagonals.js'
+import { DiagonalsPacking, fullDiagonals, presentOnce, rowPeriod } from './diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './layout.js'
 import type { SlotPacking } from './slots.js'
 import { type TapArrangement, TapsPacking } from './taps.js'
@@ -22,7 +22,7 @@ export interface PackedLayer {
 
 /** Structural patterns of the affine layers; undefined for dense ones. */
 export const patternsOf = (architecture: Architecture): (SparseMatrix | undefined)[] =>
-  architecture.layers.map(layer => (layer.kind === 'affine' ? patternOf(layer.operations) : undefined))
+  architecture.layers.map(layer => (layer.kind === 'affine' ? patternOnce(layer.operations) : undefined))
 
 /** Narrower blocks than this may hold a first convolution as a sparse matrix. */
 const NARROW_WIDTH = 16
@@ -112,7 +112,7 @@ function cheapestSteps(
   costs: OperationCosts,
   factors: Factors
 ): DiagonalsPacking {
-  const present = pattern && presentDiagonals(pattern, input, diagonals)
+  const present = pattern && presentOnce(pattern, input, diagonals)
   let best: DiagonalsPacking | undefined
   let lowest = Number.POSITIVE_INFINITY
   for (let babySteps = 1; babySteps <= diagonals; babySteps *= 2) {

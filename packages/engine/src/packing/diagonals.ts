@@ -253,6 +253,29 @@ export class DiagonalMask {
   }
 }
 
+interface KnownMask {
+  readonly input: Layout
+  readonly diagonals: number
+  readonly mask: DiagonalMask
+}
+
+const masks = new WeakMap<SparseMatrix, KnownMask[]>()
+
+const sameLayout = (a: Layout, b: Layout): boolean =>
+  a.width === b.width &&
+  a.blocks.length === b.blocks.length &&
+  a.blocks.every((features, block) => features.every((feature, position) => feature === b.blocks[block]![position]))
+
+/** The same as `presentDiagonals`, found once for every pattern and layout: a planner packs the same layers many times. */
+export function presentOnce(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
+  const known = masks.get(pattern) ?? []
+  const found = known.find(entry => entry.diagonals === diagonals && sameLayout(entry.input, input))
+  if (found) return found.mask
+  const mask = presentDiagonals(pattern, input, diagonals)
+  masks.set(pattern, [...known, { input, diagonals, mask }])
+  return mask
+}
+
 /** The diagonals that hold at least one entry of the pattern, and one for every output block that would have none. */
 export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
   const { width } = input
