@@ -184,7 +184,7 @@ function phases(report: ScenarioReport): Markup {
     planned: planned[phase]
   }))
   return html`<section><h2>Time by phase</h2>
-<p>Measured at the evaluator, planned by the cost model “${report.planned.costModel}”. From the start of the processes to the end of the last: ${seconds(total)}.</p>
+<p>Measured at the evaluator, encryption of the data at their owner; planned by the cost model “${report.planned.costModel}”. From the start of the processes to the end of the last: ${seconds(total)}.</p>
 ${chart(
   bars({
     id: 'phases',

@@ -112,6 +112,12 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
   const { plan, simulation } = seen
   const seconds = (...phases: (keyof SessionReport['phases'])[]): number =>
     phases.reduce((sum, phase) => sum + (session.phases[phase]?.seconds ?? 0), 0)
+  /** The evaluator's clock counts only while it takes a ciphertext in: the owner's counts while it encrypts and sends. */
+  const dataEncryption = Math.max(
+    ...seen.parties
+      .filter(party => party.roles.includes('data-owner'))
+      .map(party => seen.sessions.get(party.name)?.phases.input?.seconds ?? 0)
+  )
   const logits: FourWays<readonly ArrayLike<number>[]> = {
     clear: clear.logits,
     polynomial: clear.polynomial,
@@ -130,7 +136,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
   const queries = Math.max(1, session.queries)
   const times = <K extends string>(figures: Record<K, number>): Record<K, number> =>
     Object.fromEntries(Object.entries<number>(figures).map(([name, figure]) => [name, figure * queries])) as Record<K, number>
-  const { evaluation, refresh, dataEncryption, modelEncryption, keys } = plan.costs.seconds
+  const { modelEncryption, keys, evaluation, refresh, dataEncryption: encryption } = plan.costs.seconds
   return {
     scenario: scenario.name,
     description: scenario.description,
@@ -149,7 +155,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     secondsByPhase: {
       ceremony: seconds(...CEREMONY),
       modelUpload: seconds('model-upload'),
-      dataEncryption: seconds('input'),
+      dataEncryption,
       evaluation: seconds('evaluation'),
       refresh: seconds('refresh'),
       result: seconds('switch', 'result'),
@@ -181,7 +187,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     },
     planned: {
       costModel: plan.costs.model,
-      seconds: { ...times({ evaluation, refresh, dataEncryption }), modelEncryption, keys },
+      seconds: { ...times({ evaluation, refresh, dataEncryption: encryption }), modelEncryption, keys },
       bytes: plan.costs.bytes,
       worstLogitError: plan.precision.worstError
     },

@@ -51,7 +51,7 @@ function session(plan: Plan, roles: SessionReport['roles'], place: number): Sess
   return {
     session: '00'.repeat(32),
     roles,
-    phases: { 'public-key': figures, 'galois-keys': figures, evaluation: figures, refresh: figures, switch: figures },
+    phases: { 'public-key': figures, 'galois-keys': figures, input: figures, evaluation: figures, refresh: figures, switch: figures },
     queries: 1,
     refreshes: plan.refreshes.length,
     floodingBits: plan.floodingBits,

@@ -58,6 +58,12 @@ describe('the report of an observation', () => {
     expect(bytes).toBeLessThan(1.05 * plan.costs.bytes.model)
   })
 
+  it('has the time of the data from their owner, other times from the evaluator', () => {
+    const place = (role: string): number => seen.observations.parties.findIndex(party => party.roles.some(own => own === role))
+    expect(report.secondsByPhase).toMatchObject({ dataEncryption: place('data-owner') + 1, evaluation: place('evaluator') + 1 })
+    expect(place('data-owner')).not.toBe(place('evaluator'))
+  })
+
   it('adds up the passes and queries of a step', () => {
     const { observations, scenario, clear } = seen
     const twice = makeReport(scenario, { ...observations, steps: [...observations.steps, ...observations.steps] }, clear)

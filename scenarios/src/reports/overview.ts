@@ -130,7 +130,7 @@ ${tableOf(kept, answers)}
 
 ## Seconds
 
-As the evaluator measured them; "all" is from the start of the processes to the end of the last. Several key holders on one machine share its cores: they make their
+As the evaluator measured them, "data" as the data owner did; "all" is from the start of the processes to the end of the last. Several key holders on one machine share its cores: they make their
 shares one after the other here, at once where each has a machine of its own.
 
 ${tableOf(kept, times)}
