@@ -40,6 +40,7 @@ export {
   polynomialDepth,
   tracePolynomial
 } from './polynomial-evaluation.js'
+export { evaluatePolynomialOfPairs, type PairPolynomialOptions, tracePolynomialOfPairs } from './polynomial-pairs.js'
 export * from './seal/frame.js'
 export { SealHandle, type SealModule, SealRuntime } from './seal/runtime.js'
 export { SealCodec, type UntrackedState } from './seal/seal-codec.js'

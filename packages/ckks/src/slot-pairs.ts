@@ -50,16 +50,26 @@ const turnedInOddSlots = (values: Float64Array): Float64Array => values.map((val
 export function squarePairs(evaluator: Evaluator, z: EvaluatorCiphertext, bound: number): EvaluatorCiphertext {
   using stack = new DisposableStack()
   const conjugate = stack.use(evaluator.conjugate(z))
-  const half = (sum: EvaluatorCiphertext): EvaluatorCiphertext => {
-    stack.use(sum)
-    evaluator.withScale(sum, 2 * z.scale)
-    evaluator.withNoise(sum, conjugate.noise + SUM_NOISE_BITS)
-    return stack.use(evaluator.square(evaluator.withMagnitude(sum, bound)))
-  }
-  const first = half(evaluator.add(z, conjugate))
-  const second = half(evaluator.subtract(z, conjugate))
+  const half = (sign: 1 | -1): EvaluatorCiphertext =>
+    stack.use(evaluator.square(stack.use(sumOfConjugates(evaluator, z, conjugate, sign, bound))))
+  const first = half(1)
+  const second = half(-1)
   const turned = stack.use(evaluator.multiplyByMonomial(second, evaluator.parameters.N / 2))
   return evaluator.withMagnitude(evaluator.subtract(first, turned), Math.SQRT2 * bound * bound)
+}
+
+/** (z ± z̄)/2, read at twice the scale: a, or ι·b. */
+export function sumOfConjugates(
+  evaluator: Evaluator,
+  z: EvaluatorCiphertext,
+  conjugate: EvaluatorCiphertext,
+  sign: 1 | -1,
+  bound: number
+): EvaluatorCiphertext {
+  const sum = sign === 1 ? evaluator.add(z, conjugate) : evaluator.subtract(z, conjugate)
+  evaluator.withScale(sum, 2 * z.scale)
+  evaluator.withNoise?.(sum, conjugate.noise + SUM_NOISE_BITS)
+  return evaluator.withMagnitude(sum, bound)
 }
 
 /**

@@ -1,16 +1,20 @@
 import {
   type BasisPolynomial,
+  conjugationElement,
   degreeOf,
   EvaluationRules,
   type Evaluator,
   type EvaluatorCiphertext,
   evaluateClear,
   evaluatePolynomial,
+  evaluatePolynomialOfPairs,
   InvalidLevelError,
   KernelEvaluator,
+  pairSlots,
   polynomialDepth,
   SealEvaluator,
-  tracePolynomial
+  tracePolynomial,
+  tracePolynomialOfPairs
 } from '@slytherin/ckks'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,7 +38,9 @@ for (const [name, { specialPrimes, create }] of Object.entries(EVALUATORS)) {
       owner = await party({ ...SMALL, levels: LEVELS, specialPrimes })
       evaluator = await create(owner)
       using relinearizationKey = owner.generator.relinearizationKey(owner.secret, { seed: seedOf('polynomial') })
-      evaluator.setKeys({ relinearizationKey, galoisKeys: new Map() })
+      const element = conjugationElement(owner.context.parameters.N)
+      using conjugation = owner.generator.galoisKey(owner.secret, element, { seed: seedOf('conjugation') })
+      evaluator.setKeys({ relinearizationKey, galoisKeys: new Map([[element, conjugation]]) })
       x = realSlots('polynomial', owner.context.parameters.slots)
       // the ends of the interval, where errors are in step
       x.set([1, -1, 0.999, -0.999])
@@ -104,6 +110,29 @@ for (const [name, { specialPrimes, create }] of Object.entries(EVALUATORS)) {
         expect(result.noise).toBeLessThanOrEqual(traced.noise)
         expect(result.noise).toBeGreaterThan(traced.noise - 0.5)
         expect(operations.filter(({ operation }) => operation === 'relinearize')).toHaveLength({ 3: 2, 4: 2, 6: 3, 7: 4, 15: 7 }[degree]!)
+      }
+    })
+
+    it('of two vectors in one, each by itself', () => {
+      const other = realSlots('other', x.length)
+      const pairs = pairSlots(x, other)
+      using Z = encrypt(owner, { real: pairs.real, imaginary: pairs.imaginary }, 'pairs')
+      using z = evaluator.load(Z)
+      const rules = new EvaluationRules(owner.context.parameters, owner.context.noise, name === 'kernel' ? 'centred' : 'positive')
+      for (const [basis, degree] of [
+        ['chebyshev', 7],
+        ['power', 4]
+      ] as const) {
+        const polynomial = random(basis, degree)
+        const options = { bound: 1, scale: 2 ** 39 }
+        using result = evaluatePolynomialOfPairs(evaluator, z, polynomial, options)
+        const expected = pairSlots(clear(polynomial, x).real, clear(polynomial, other).real)
+        const { result: traced } = tracePolynomialOfPairs(owner.context.parameters, rules, z, polynomial, options)
+        expect([result.level, result.scale]).toEqual([traced.level, traced.scale])
+        expect(result.noise).toBeLessThanOrEqual(traced.noise)
+        using stored = evaluator.store(result)
+        expect(measuredNoise(owner, stored, expected)).toBeLessThanOrEqual(result.noise)
+        expect(largestDifference(owner.decryptor.decrypt(stored), expected)).toBeLessThan(2 ** -15)
       }
     })
 

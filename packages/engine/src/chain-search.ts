@@ -12,7 +12,7 @@ import { gainOf } from './gains.js'
 import { KeyCosts } from './key-costs.js'
 import { bothEncrypted, factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
 import type { PackedLayer } from './packing/choose.js'
-import { type SlotPacking, slotFactor } from './packing/slots.js'
+import { type SlotPacking, samplesPerSlot, slotFactor } from './packing/slots.js'
 import type { PlanCore, PlanStep } from './plan.js'
 import { derivePlan } from './plan-derivation.js'
 import type { Settings } from './plan-options.js'
@@ -112,7 +112,7 @@ export class Search {
     this.keyUses = this.packings.map((packing, layer) => {
       const factors = factorsOf(settings, layer)
       const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
-      const conjugated = packing.kind === 'square' && packing.slots === 'complex'
+      const conjugated = isActivation(packing) && packing.slots === 'complex'
       return {
         galois: conjugated ? ['conjugation' as const] : rotations,
         relinearization: isActivation(packing) || bothEncrypted(factors)
@@ -262,7 +262,9 @@ export class Search {
   private slope(index: number): number {
     const layer = this.architecture.layers[index]!
     if (layer.kind === 'affine') return Number.NEGATIVE_INFINITY
-    return layer.kind === 'square' ? 1 + Math.log2(this.values[index]!) : profileOf(layer, magnitudeBefore(this.architecture, index)).slope
+    return layer.kind === 'square'
+      ? 1 + Math.log2(this.values[index]!)
+      : profileOf(layer, magnitudeBefore(this.architecture, index), this.chain.packing).slope
   }
 
   /**
@@ -275,16 +277,19 @@ export class Search {
     magnitude: number,
     allowed: number
   ): NonNullable<ScheduledOperation['polynomial']> {
-    const { depth, amplification } = profileOf(layer, magnitude)
+    const { packing } = this.chain
+    const { depth, amplification } = profileOf(layer, magnitude, packing)
+    // two samples to a slot are told apart at twice the scale
+    const doubled = Math.log2(samplesPerSlot(packing))
     const bits = this.chain.primeBits - PRIME_DEFICIT_BITS
     const spare = allowed - (this.noise.rounding(1) + amplification - bits)
     const power = 2 ** (depth - 1)
-    const argumentMinimum = spare >= 0 ? bits - spare / power : bits - spare
+    const argumentMinimum = (spare >= 0 ? bits - spare / power : bits - spare) - doubled
     return {
       depth,
       argumentMinimum,
-      argumentMaximum: Math.max(bits, argumentMinimum) + POLYNOMIAL_SCALE_BITS,
-      resultMinimum: argument => bits - spare + power * Math.max(0, argument - bits)
+      argumentMaximum: Math.max(bits - doubled, argumentMinimum) + POLYNOMIAL_SCALE_BITS,
+      resultMinimum: argument => bits - spare + power * Math.max(0, argument + doubled - bits)
     }
   }
 
@@ -345,8 +350,16 @@ export class Search {
       if (packing.kind === 'polynomial') {
         const layer = architecture.layers[index]! as PolynomialArchitecture
         const target = scaleNear(scheduled.scaleOut)
-        const magnitudeIn = magnitudeBefore(architecture, index)
-        const traced = traceStep(parameters, this.rules, layer, { level, scaleIn: scale, magnitudeIn, target, magnitude: common.magnitude })
+        const magnitudeIn = magnitudeBefore(architecture, index) * this.slotFactor
+        const slots = this.chain.packing
+        const traced = traceStep(parameters, this.rules, layer, {
+          slots,
+          level,
+          scaleIn: scale,
+          magnitudeIn,
+          target,
+          magnitude: common.magnitude
+        })
         scale = traced.result.scale
         steps.push({ kind: 'polynomial', ...common, target, scale })
         return

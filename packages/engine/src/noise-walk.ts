@@ -151,7 +151,7 @@ class Walk {
   private polynomial({ step, layer, magnitudeIn, noise: rest }: CompiledPolynomial, { metadata }: Flow): Flow {
     const { level, rescalings, scale, magnitude } = step
     const unit = metadata.noise + Math.log2(scale) - Math.log2(metadata.scale)
-    const noise = combineNoise(rest, unit + Math.log2(slopeBound(layer, magnitudeIn)))
+    const noise = combineNoise(rest, unit + Math.log2(slopeBound(layer, magnitudeIn / this.program.slotFactor)))
     return { metadata: { level: level - rescalings, scale, degree: 1, noise, magnitude }, activation: { unit, rest } }
   }
 

@@ -5,7 +5,7 @@ import { InvalidPlanError } from './errors.js'
 import { KeyCosts } from './key-costs.js'
 import { walkNoise } from './noise-walk.js'
 import { factorsOf, type OperandKind, switchShares } from './operands.js'
-import type { SlotPacking } from './packing/slots.js'
+import { type SlotPacking, slotFactor } from './packing/slots.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { profileOf } from './polynomial-step.js'
 import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
@@ -123,7 +123,8 @@ function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPack
   const outputBlocks = step.blocksOut
   if (step.kind === 'square') return { kind: 'square', outputBlocks, slots }
   if (step.kind !== 'polynomial') return step.packing
-  return { kind: 'polynomial', outputBlocks, operations: profileOf(step.layer, step.magnitudeIn).operations }
+  const { operations } = profileOf(step.layer, step.magnitudeIn / slotFactor(slots), slots)
+  return { kind: 'polynomial', outputBlocks, slots, operations }
 }
 
 function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks: number): Plan['costs'] {

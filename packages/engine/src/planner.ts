@@ -46,9 +46,7 @@ class Planner {
   run(): Plan {
     const { settings } = this
     const degrees = settings.logN === undefined ? RING_DEGREES : [settings.logN]
-    const polynomial = this.architecture.layers.some(layer => layer.kind === 'polynomial')
-    const possible = SLOT_PACKINGS.filter(packing => packing === 'real' || !polynomial)
-    const packings = settings.packing === undefined ? possible : [settings.packing]
+    const packings = settings.packing === undefined ? SLOT_PACKINGS : [settings.packing]
     for (const logN of degrees) {
       for (const packing of packings) this.searchPacking(logN, packing)
     }

@@ -11,22 +11,25 @@ import {
   Parameters,
   type PolynomialTrace,
   polynomialDepth,
-  tracePolynomial
+  tracePolynomial,
+  tracePolynomialOfPairs
 } from '@slytherin/ckks'
 import { differentiate } from './approximation/chebyshev.js'
 import type { PolynomialArchitecture } from './architecture.js'
+import { type SlotPacking, samplesPerSlot, slotFactor } from './packing/slots.js'
 
 /** Primes that the evaluation drops: ⌈log2(degree + 1)⌉. */
 export const depthOfLayer = (layer: PolynomialArchitecture): number => polynomialDepth(layer)
 
 export interface TracedStep {
+  readonly slots: SlotPacking
   readonly level: number
   readonly scaleIn: number
+  /** bounds on |slot| of argument and result */
   readonly magnitudeIn: number
+  readonly magnitude: number
   /** scale that the result is to have */
   readonly target: number
-  /** bound on |result| */
-  readonly magnitude: number
 }
 
 /**
@@ -40,7 +43,10 @@ export function traceStep(
   step: TracedStep
 ): PolynomialTrace {
   const argument = { level: step.level, scale: step.scaleIn, degree: 1, noise: Number.NEGATIVE_INFINITY, magnitude: step.magnitudeIn }
-  return tracePolynomial(parameters, rules, argument, layer, { scale: step.target, magnitude: step.magnitude })
+  const factor = slotFactor(step.slots)
+  const options = { scale: step.target, magnitude: step.magnitude / factor }
+  if (step.slots === 'real') return tracePolynomial(parameters, rules, argument, layer, options)
+  return tracePolynomialOfPairs(parameters, rules, argument, layer, { ...options, bound: step.magnitudeIn / factor })
 }
 
 /** Points at which a derivative is sampled; it has far fewer extrema. */
@@ -78,18 +84,19 @@ export interface PolynomialProfile {
 }
 
 const REFERENCE_BITS = 44
-const profiles = new WeakMap<PolynomialArchitecture, { readonly magnitude: number; readonly profile: PolynomialProfile }>()
+const profiles = new WeakMap<PolynomialArchitecture, Map<string, PolynomialProfile>>()
 
-/** @param magnitude bound on |argument| */
-export function profileOf(layer: PolynomialArchitecture, magnitude: number): PolynomialProfile {
-  const known = profiles.get(layer)
-  if (known?.magnitude === magnitude) return known.profile
-  const profile = makeProfile(layer, magnitude)
-  profiles.set(layer, { magnitude, profile })
+/** @param magnitude bound on |argument|, a value */
+export function profileOf(layer: PolynomialArchitecture, magnitude: number, slots: SlotPacking): PolynomialProfile {
+  const known = profiles.get(layer) ?? new Map<string, PolynomialProfile>()
+  profiles.set(layer, known)
+  const key = `${slots} ${magnitude}`
+  const profile = known.get(key) ?? makeProfile(layer, magnitude, slots)
+  known.set(key, profile)
   return profile
 }
 
-function makeProfile(layer: PolynomialArchitecture, magnitude: number): PolynomialProfile {
+function makeProfile(layer: PolynomialArchitecture, magnitude: number, slots: SlotPacking): PolynomialProfile {
   const depth = depthOfLayer(layer)
   const parameters = Parameters.generate({
     logN: 13,
@@ -103,11 +110,12 @@ function makeProfile(layer: PolynomialArchitecture, magnitude: number): Polynomi
   const scale = 2 ** REFERENCE_BITS
   const level = depth + 1
   const { result, operations } = traceStep(parameters, new EvaluationRules(parameters, noise, 'positive'), layer, {
+    slots,
     level,
-    scaleIn: scale,
-    magnitudeIn: magnitude,
+    scaleIn: scale / samplesPerSlot(slots),
+    magnitudeIn: magnitude * slotFactor(slots),
     target: scale,
-    magnitude: layer.outputMagnitude
+    magnitude: layer.outputMagnitude * slotFactor(slots)
   })
   return {
     depth,

@@ -222,11 +222,11 @@ class Compiler {
     }
     if (step.kind === 'polynomial') {
       if (layer.kind !== 'polynomial') throw new InvalidPlanError(path, `a polynomial for the ${layer.kind} layer '${layer.name}'`)
-      if (this.core.packing !== 'real') throw new InvalidPlanError('packing', 'polynomials of degree above two take one sample to a slot')
       this.layout ??= sequentialLayout(layer.features, this.width)
       const blocks = this.layout.blocks.length
       const noise = this.polynomial(path, step, layer)
       this.needRelinearization(step.level)
+      if (this.core.packing === 'complex') this.needGaloisKey(conjugationElement(this.parameters.N), step.level)
       return { ...before, kind: 'polynomial', step, layer, noise, blocksIn: blocks, blocksOut: blocks }
     }
     if (layer.kind !== 'affine') throw new InvalidPlanError(path, `${step.kind} for the ${layer.kind} layer '${layer.name}'`)
@@ -323,7 +323,7 @@ class Compiler {
     const { scale: scaleIn, magnitude: magnitudeIn } = this
     let result: CiphertextMetadata
     try {
-      result = traceStep(this.parameters, this.rules, layer, { ...step, scaleIn, magnitudeIn }).result
+      result = traceStep(this.parameters, this.rules, layer, { ...step, slots: this.core.packing, scaleIn, magnitudeIn }).result
     } catch (error) {
       if (error instanceof CkksError) throw new InvalidPlanError(`${path}.target`, error.message)
       throw error

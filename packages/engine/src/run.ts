@@ -8,6 +8,7 @@ import {
   type Evaluator,
   type EvaluatorCiphertext,
   evaluatePolynomial,
+  evaluatePolynomialOfPairs,
   type LinearCombiner,
   squarePairs
 } from '@slytherin/ckks'
@@ -326,13 +327,13 @@ class Runner {
   }
 
   private async polynomial(step: CompiledPolynomial, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {
-    const { level, target, magnitude } = step.step
+    const { level, magnitude } = step.step
     const results: EvaluatorCiphertext[][] = []
     for (const ciphertexts of values) {
       const made: EvaluatorCiphertext[] = []
       for (const ciphertext of ciphertexts) {
         const operand = this.atLevel(ciphertext, level)
-        const result = evaluatePolynomial(this.evaluator, operand, step.layer, { scale: target, magnitude })
+        const result = this.evaluator.withMagnitude(this.evaluated(step, operand), magnitude)
         made.push(this.claimed(this.replace(operand, result), step))
         this.progress(step)
         await this.breathe()
@@ -340,6 +341,13 @@ class Runner {
       results.push(made)
     }
     return results
+  }
+
+  private evaluated(step: CompiledPolynomial, operand: EvaluatorCiphertext): EvaluatorCiphertext {
+    const { packing, slotFactor } = this.program
+    const options = { scale: step.step.target, magnitude: step.step.magnitude / slotFactor }
+    if (packing === 'real') return evaluatePolynomial(this.evaluator, operand, step.layer, options)
+    return evaluatePolynomialOfPairs(this.evaluator, operand, step.layer, { ...options, bound: step.magnitudeIn / slotFactor })
   }
 
   /** Degree 2. */

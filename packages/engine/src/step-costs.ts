@@ -9,7 +9,12 @@ import type { PolynomialProfile } from './polynomial-step.js'
 /** How one layer is packed; an activation only needs to know how many ciphertexts it has. */
 export type LayerPacking =
   | { readonly kind: 'square'; readonly outputBlocks: number; readonly slots: SlotPacking }
-  | { readonly kind: 'polynomial'; readonly outputBlocks: number; readonly operations: PolynomialProfile['operations'] }
+  | {
+      readonly kind: 'polynomial'
+      readonly outputBlocks: number
+      readonly slots: SlotPacking
+      readonly operations: PolynomialProfile['operations']
+    }
   | AffinePacking
 export type AffinePacking = TapsPacking | DiagonalsPacking
 
@@ -119,7 +124,7 @@ export const isActivation = (packing: LayerPacking): packing is Exclude<LayerPac
 
 /** Slot vectors of one batch block that a step holds at a time. */
 export function heldVectors(packing: LayerPacking): number {
-  const working = packing.kind === 'square' && packing.slots === 'complex' ? 8 : 2
+  const working = isActivation(packing) && packing.slots === 'complex' ? 8 : 2
   // powers of one ciphertext at a time, each the result of a relinearisation
   if (packing.kind === 'polynomial')
     return packing.outputBlocks + working + packing.operations.filter(({ operation }) => operation === 'relinearize').length

@@ -102,6 +102,36 @@ describe('polynomial activations', () => {
   })
 
   test.each([
+    ['kernel', [3, 4], 0],
+    ['kernel', [7, 15], 2],
+    ['seal', [6, 3], 1]
+  ] as const)('run on %s, degrees %o, two samples to a slot, at least %i refreshes', async (kind, degrees, minimumRefreshes) => {
+    const approximated = smooth(degrees)
+    const architecture = architectureOf(approximated, calibrate(approximated, samples))
+    const made = plan(architecture, { ...options, batch: 12, minimumRefreshes, packing: 'complex' })
+    expect([made.packing, made.steps.filter(step => step.kind === 'polynomial').length]).toEqual(['complex', 2])
+    const { logits, trackedNoise } = await runEncrypted(made, approximated, samples, kernel, kind)
+    const worst = Math.max(...logits.map((row, k) => largestDifference(row, approximated.forward(samples[k]!))))
+    expect(worst).toBeLessThan(1e-4)
+    expect(worst).toBeLessThan((6 * 2 ** (trackedNoise + 0.5 * (made.parameters.logN - 1))) / made.output.scale)
+    expect(trackedNoise).toBeLessThanOrEqual(made.output.noise + 1e-6)
+  })
+
+  test('with two samples to a slot on the simulator: scales, noise and keys as planned', async () => {
+    const approximated = smooth([7, 4])
+    const made = plan(architectureOf(approximated, calibrate(approximated, samples)), { ...options, batch: 12, packing: 'complex' })
+    const { logits, outputs, evaluator } = await simulate(made, approximated, samples)
+    logits.forEach((row, k) => {
+      expect(largestDifference(row, approximated.forward(samples[k]!))).toBeLessThan(1e-9)
+    })
+    expect(evaluator.live).toBe(0)
+    for (const output of outputs) {
+      expect(output.scale).toBe(made.output.scale)
+      expect(output.noise).toBeLessThanOrEqual(made.output.noise + 1e-6)
+    }
+  })
+
+  test.each([
     ['encrypted', 'clear'],
     ['clear', 'encrypted']
   ] as const)('run with %s data and %s weights', async (data: OperandKind, weights: OperandKind) => {

@@ -44,8 +44,8 @@ export function packLayers(
       layout ??= sequentialLayout(layer.features, width)
       const outputBlocks = layout.blocks.length
       if (layer.kind === 'square') return { packing: { kind: 'square', outputBlocks, slots }, chunked: false }
-      const { operations } = profileOf(layer, magnitudeBefore(architecture, index))
-      return { packing: { kind: 'polynomial', outputBlocks, operations }, chunked: false }
+      const { operations } = profileOf(layer, magnitudeBefore(architecture, index), slots)
+      return { packing: { kind: 'polynomial', outputBlocks, slots, operations }, chunked: false }
     }
     const factors = factorsOf(operands, index)
     const rows = rowPeriod(layer.outputs, width)
