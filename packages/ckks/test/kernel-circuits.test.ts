@@ -38,6 +38,7 @@ const step = fc.record({
     'conjugate',
     'multiplyPlain',
     'addPlain',
+    'combine',
     'drop' as const
   ),
   left: fc.nat(20),
@@ -146,12 +147,45 @@ function run(owner: Party, evaluators: readonly Evaluator[], steps: readonly Ste
         })
         break
       }
+      case 'combine': {
+        if (level === 0 || 2 * (magnitude + b.made[0]!.magnitude) + 1 > 64 || a === b) break
+        const coefficients = [Math.cos(detail), 2 * Math.sin(detail + 1)]
+        const constant = Math.sin(3 * detail)
+        const clear = plus(scaled(a.clear, coefficients[0]!), scaled(b.clear, coefficients[1]!))
+        for (let slot = 0; slot < slots; slot++) clear.real[slot]! += constant
+        const weight = 2 ** 40
+        push([a, b], clear, (evaluator, k) => {
+          const operands = [a.made[k]!, b.made[k]!]
+          if (evaluator instanceof KernelEvaluator) {
+            const rows = [{ inputs: [0, 1], coefficients, constant }]
+            using sum = evaluator.linearCombinations(operands, rows, { scale: weight })[0]!
+            evaluator.rescaleInPlace(sum)
+            return evaluator.copy(sum)
+          }
+          const encode = (value: number, at: number) => evaluator.plaintext(new Float64Array(slots).fill(value), { level, scale: at })
+          using p = encode(coefficients[0]!, weight)
+          using q = encode(coefficients[1]!, weight)
+          using sum = evaluator.multiplyAccumulate([
+            [operands[0]!, p],
+            [operands[1]!, q]
+          ])
+          using c = encode(constant, sum.scale)
+          using shifted = evaluator.addPlain(sum, c)
+          return evaluator.rescale(shifted)
+        })
+        break
+      }
       case 'drop':
         if (level > 0) push([a], a.clear, (evaluator, k) => evaluator.dropLevel(a.made[k]!, level - 1))
         break
     }
   }
 }
+
+const scaled = ({ real, imaginary }: ComplexVector, factor: number): ComplexVector => ({
+  real: real.map(value => factor * value),
+  imaginary: imaginary.map(value => factor * value)
+})
 
 async function prepare(specialPrimes: number): Promise<{ owner: Party; kernel: KernelEvaluator; setKeys: (evaluator: Evaluator) => void }> {
   const owner = await party({ ...SMALL, logN: 11, specialPrimes })

@@ -67,6 +67,14 @@ export class KernelCiphertext implements EvaluatorCiphertext {
     this.#state = metadataOf(state)
   }
 
+  /** Gives its components away and is no more. @throws DisposedError */
+  release(): Polynomial[] {
+    const { components } = this
+    this.#components = []
+    this.dispose()
+    return components
+  }
+
   /** Does nothing the second time. */
   dispose(): void {
     if (this.#disposed) return

@@ -5,11 +5,11 @@
  * noise and magnitude follow the rules that all evaluators share (`evaluation-rules.ts`). Memory is explicit: what an operation returns lives until it is disposed, what
  * it needs meanwhile is released before it returns, also when it throws.
  */
-import { DisposedError, type Polynomial } from '@slytherin/ring'
+import type { Polynomial } from '@slytherin/ring'
 import { Ciphertext, type CiphertextMetadata } from '../ciphertext.js'
 import type { Context } from '../context.js'
 import type { EncodeOptions, SlotValues } from '../encoder.js'
-import { EmptySumError, ForeignOperandError } from '../errors.js'
+import { EmptySumError } from '../errors.js'
 import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
 import type {
   EvaluationKeys,
@@ -31,7 +31,9 @@ import { LinearCombinations } from './linear-combinations.js'
 import { type LinearTransform, LinearTransformer } from './linear-transform.js'
 import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js'
 import { Monomials } from './monomials.js'
+import { checkForeign, ownCiphertext, ownPlaintext } from './operands.js'
 import { batches, type Factors, Products, sameShape } from './products.js'
+import { Sums } from './sums.js'
 
 type Product = Factors & { readonly state: CiphertextMetadata }
 
@@ -50,6 +52,7 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
   private readonly keys: StoredKeys
   private readonly keySwitch: KeySwitch
   private readonly products: Products
+  private readonly sums: Sums
   private readonly constants: Constants
   private readonly monomials: Monomials
   private readonly transformer: LinearTransformer
@@ -65,6 +68,7 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
     this.keys = new StoredKeys(context, options.keyBytes ?? DEFAULT_KEY_BYTES)
     this.keySwitch = new KeySwitch(context, this.keys)
     this.products = new Products(context.ring)
+    this.sums = new Sums(context.ring)
     this.monomials = new Monomials(context)
     this.constants = new Constants(context, this.monomials)
     this.transformer = new LinearTransformer(context, this.rules, this.keys, this.keySwitch)
@@ -97,7 +101,7 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
   }
 
   load(ciphertext: Ciphertext): EvaluatorCiphertext {
-    this.checkForeign('load', ciphertext)
+    checkForeign(this.context, 'load', ciphertext)
     return this.result(metadataOf(ciphertext), () => ciphertext.components.map(component => component.clone()))
   }
 
@@ -146,18 +150,34 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
   add(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
     const [x, y] = [this.ciphertext('add', a), this.ciphertext('add', b)]
     const state = this.rules.add('add', x, y, x === y)
-    return this.result(state, () => this.sum(x.components, y.components))
+    return this.result(state, () => this.sums.sum(x.components, y.components))
   }
 
   addInPlace(a: EvaluatorCiphertext, b: EvaluatorCiphertext): void {
     const [x, y] = [this.ciphertext('addInPlace', a), this.ciphertext('addInPlace', b)]
-    this.addInto(x, y.components, this.rules.add('addInPlace', x, y, x === y))
+    const state = this.rules.add('addInPlace', x, y, x === y)
+    this.sums.add(x.components, y.components)
+    x.restate(state)
   }
 
   subtract(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext {
     const [x, y] = [this.ciphertext('subtract', a), this.ciphertext('subtract', b)]
     const state = this.rules.add('subtract', x, y, x === y)
-    return this.result(state, () => this.difference(x.components, y.components))
+    return this.result(state, () => this.sums.difference(x.components, y.components))
+  }
+
+  subtractInPlace(a: EvaluatorCiphertext, b: EvaluatorCiphertext): void {
+    const [x, y] = [this.ciphertext('subtractInPlace', a), this.ciphertext('subtractInPlace', b)]
+    const state = this.rules.add('subtractInPlace', x, y, x === y)
+    this.sums.subtract(x.components, y.components)
+    x.restate(state)
+  }
+
+  addPlainInPlace(a: EvaluatorCiphertext, p: EvaluatorPlaintext): void {
+    const [x, y] = [this.ciphertext('addPlainInPlace', a), this.plain('addPlainInPlace', p)]
+    const state = this.rules.addPlain('addPlainInPlace', x, y)
+    this.context.ring.add(x.components[0]!, x.components[0]!, y.polynomial)
+    x.restate(state)
   }
 
   addPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
@@ -174,6 +194,13 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
 
   multiplyPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
     return this.product('multiplyPlain', this.ciphertext('multiplyPlain', a), this.plain('multiplyPlain', p))
+  }
+
+  multiplyPlainInPlace(a: EvaluatorCiphertext, p: EvaluatorPlaintext): void {
+    const [x, y] = [this.ciphertext('multiplyPlainInPlace', a), this.plain('multiplyPlainInPlace', p)]
+    const state = this.rules.multiplyPlain('multiplyPlainInPlace', x, y)
+    for (const component of x.components) this.context.ring.multiply(component, component, y.polynomial)
+    x.restate(state)
   }
 
   square(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -224,6 +251,16 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
     const { ring } = this.context
     const indices = this.parameters.ciphertextIndices(state.level)
     return this.result(state, () => divided(ring, own.components, indices, [own.level]))
+  }
+
+  /** The operand's own memory is free before this returns. */
+  relinearizeInPlace(a: EvaluatorCiphertext): void {
+    if (a.degree > 1) this.take(a, this.relinearize(a))
+  }
+
+  /** The operand's own memory is free before this returns. */
+  rescaleInPlace(a: EvaluatorCiphertext): void {
+    this.take(a, this.rescale(a))
   }
 
   dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
@@ -338,39 +375,15 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
 
   private addProducts(operation: string, sum: KernelCiphertext, factors: readonly Product[]): void {
     const state = factors.reduce<CiphertextMetadata>((total, product) => this.rules.add(operation, total, product.state, false), sum)
-    this.widen(sum, state.degree + 1)
+    this.sums.widen(sum.components, state.degree + 1)
     this.products.addTo(sum.components, factors)
     sum.restate(state)
   }
 
-  private sum(x: readonly Polynomial[], y: readonly Polynomial[]): Polynomial[] {
-    const { ring } = this.context
-    const longer = x.length >= y.length ? x : y
-    return mapAll(longer, (component, k) =>
-      k < x.length && k < y.length ? into(blankLike(component), out => ring.add(out, x[k]!, y[k]!)) : component.clone()
-    )
-  }
-
-  private difference(x: readonly Polynomial[], y: readonly Polynomial[]): Polynomial[] {
-    const { ring } = this.context
-    const longer = x.length >= y.length ? x : y
-    return mapAll(longer, (component, k) => {
-      if (k >= y.length) return component.clone()
-      return into(blankLike(component), out => (k < x.length ? ring.subtract(out, x[k]!, y[k]!) : ring.negate(out, y[k]!)))
-    })
-  }
-
-  private addInto(sum: KernelCiphertext, y: readonly Polynomial[], state: CiphertextMetadata): void {
-    const { ring } = this.context
-    const present = sum.components.length
-    for (let k = 0; k < Math.min(present, y.length); k++) ring.add(sum.components[k]!, sum.components[k]!, y[k]!)
-    sum.replace([...sum.components, ...mapAll(y.slice(present), component => component.clone())], state)
-  }
-
-  /** Appends zero components until there are `count`. */
-  private widen(sum: KernelCiphertext, count: number): void {
-    const { components } = sum
-    while (components.length < count) components.push(this.context.ring.allocate(components[0]!.indices, 'ntt'))
+  /** Gives a ciphertext what another is made of; that one is no more. */
+  private take(a: EvaluatorCiphertext, made: EvaluatorCiphertext): void {
+    const [own, source] = [this.ciphertext('take', a), this.ciphertext('take', made)]
+    own.replace(source.release(), source)
   }
 
   private map(
@@ -386,29 +399,10 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
   }
 
   private ciphertext(operation: string, value: EvaluatorCiphertext | EvaluatorPlaintext): KernelCiphertext {
-    if (!(value instanceof KernelCiphertext) || value.owner !== this.live) throw new ForeignOperandError(operation)
-    if (value.isDisposed) throw new DisposedError('ciphertext')
-    return value
+    return ownCiphertext(this.live, operation, value)
   }
 
   private plain(operation: string, value: EvaluatorPlaintext): KernelPlaintext {
-    if (!(value instanceof KernelPlaintext) || value.owner !== this.live) throw new ForeignOperandError(operation)
-    if (value.isDisposed) throw new DisposedError('plaintext')
-    return value
-  }
-
-  private checkForeign(operation: string, ciphertext: Ciphertext): void {
-    const { ring, parameters } = this.context
-    parameters.checkLevel(operation, ciphertext.level)
-    const rows = parameters.ciphertextIndices(ciphertext.level)
-    for (const component of ciphertext.components) {
-      if (component.ring !== ring) throw new ForeignOperandError(operation, 'the ciphertext belongs to another context')
-      if (component.domain !== 'ntt' || component.indices.join() !== rows.join()) {
-        throw new ForeignOperandError(
-          operation,
-          `expected ${rows.length} rows in the ntt domain, got ${component.indices.length} (${component.domain})`
-        )
-      }
-    }
+    return ownPlaintext(this.live, operation, value)
   }
 }
