@@ -57,6 +57,16 @@ const SLOPE_SAMPLES = 2048
  * @param magnitude bound on |argument|
  */
 export function slopeBound(layer: PolynomialArchitecture, magnitude: number): number {
+  const known = slopes.get(layer) ?? new Map<number, number>()
+  slopes.set(layer, known)
+  const bound = known.get(magnitude) ?? sampledSlope(layer, magnitude)
+  known.set(magnitude, bound)
+  return bound
+}
+
+const slopes = new WeakMap<PolynomialArchitecture, Map<number, number>>()
+
+function sampledSlope(layer: PolynomialArchitecture, magnitude: number): number {
   const { basis } = layer
   const derivative = derivativeOf(layer)
   const reach = basis === 'chebyshev' ? 1 : magnitude
@@ -96,16 +106,21 @@ export function profileOf(layer: PolynomialArchitecture, magnitude: number, slot
   return profile
 }
 
+const reference = new Map<number, Parameters>()
+
+/** One ring for all profiles; finding its primes takes longer than a profile. */
+function referenceParameters(levels: number): Parameters {
+  const bits = REFERENCE_BITS
+  const parameters =
+    reference.get(levels) ??
+    Parameters.generate({ logN: 13, firstPrimeBits: bits, primeBits: bits, levels, specialPrimeBits: 49, insecure: true })
+  reference.set(levels, parameters)
+  return parameters
+}
+
 function makeProfile(layer: PolynomialArchitecture, magnitude: number, slots: SlotPacking): PolynomialProfile {
   const depth = depthOfLayer(layer)
-  const parameters = Parameters.generate({
-    logN: 13,
-    firstPrimeBits: REFERENCE_BITS,
-    primeBits: REFERENCE_BITS,
-    levels: depth + 1,
-    specialPrimeBits: 49,
-    insecure: true
-  })
+  const parameters = referenceParameters(depth + 1)
   const noise = new NoiseModel(parameters, 1)
   const scale = 2 ** REFERENCE_BITS
   const level = depth + 1
