@@ -11,10 +11,17 @@ export function positive(text: string): number {
   return value
 }
 
-/** Aborted when this process is asked to end. */
+/**
+ * Aborted when this process is asked to end; asked again, it ends at once. The handlers stay: with none left, the library that starts the parties would end this process
+ * before it has removed their states.
+ */
 export function stopping(): AbortSignal {
   const controller = new AbortController()
-  process.once('SIGINT', () => controller.abort(new Error('interrupted')))
-  process.once('SIGTERM', () => controller.abort(new Error('terminated')))
+  const stop = (reason: string): void => {
+    if (controller.signal.aborted) process.exit(EXIT_FAILED)
+    controller.abort(new Error(reason))
+  }
+  process.on('SIGINT', () => stop('interrupted'))
+  process.on('SIGTERM', () => stop('terminated'))
   return controller.signal
 }

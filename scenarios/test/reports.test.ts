@@ -83,6 +83,7 @@ describe('the page that sums up', () => {
     const runs = await loadRuns(await written('runs: [{ name: a, scenario: s }, { name: b, scenario: s }, { name: c, scenario: s }]'))
     await writeFile(reportFile(folder, runs[0]!), reportJson(report))
     await writeFile(reportFile(folder, runs[1]!), '{ "cut o')
+    await writeFile(reportFile(folder, runs[2]!), JSON.stringify({ ...report, rolesByParty: undefined }))
     const kept = await readReports(folder, runs)
     expect(kept.map(({ run }) => run.name)).toEqual(['a'])
     const page = renderOverview(kept, 'curve.svg')

@@ -12,10 +12,14 @@ export interface KeptReport {
 
 export const reportFile = (folder: string, { name }: Run): string => join(folder, `${name}.json`)
 
+/** What reports of an earlier release lack, one or the other. */
+const NEEDED = ['operands', 'rolesByParty', 'activations', 'accuracy', 'planned', 'secondsByPhase', 'machine'] as const
+
 /** The run's report; undefined where there is none, or none that can be read. */
 export async function readReport(folder: string, run: Run): Promise<ScenarioReport | undefined> {
   try {
-    return JSON.parse(await readFile(reportFile(folder, run), 'utf8')) as ScenarioReport
+    const report = JSON.parse(await readFile(reportFile(folder, run), 'utf8')) as Partial<ScenarioReport>
+    return NEEDED.every(key => report[key] !== undefined) ? (report as ScenarioReport) : undefined
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw error
