@@ -124,7 +124,7 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
   let transform: number
   let keyProduct: number
   if (hoisting) {
-    const hoisted = (many - one) / HOISTED
+    const hoisted = positive((many - one) / HOISTED, one)
     transform = positive(one - hoisted, one) / decompositionTransforms
     keyProduct = positive(hoisted - hoistedTransforms * transform, hoisted) / products
   } else {
