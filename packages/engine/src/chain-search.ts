@@ -22,7 +22,16 @@ import { ENCODABLE_BITS } from './program.js'
 import { blocksPerPass, type Reading, readingOf } from './reading.js'
 import { MASK_STATISTICAL_BITS } from './refresh-level.js'
 import { type Schedule, type ScheduledOperation, type ScheduleProblem, schedule } from './schedule.js'
-import { inputCount, isActivation, type LayerPacking, stepSeconds, vectorBytes, weightCount, weightSeconds } from './step-costs.js'
+import {
+  inputCount,
+  isActivation,
+  type LayerPacking,
+  SENDING_WEIGHT,
+  stepSeconds,
+  vectorBytes,
+  weightCount,
+  weightSeconds
+} from './step-costs.js'
 
 const MAXIMUM_TIGHTENINGS = 6
 /** Bits of the error budget that go to there being several sources of noise. */
@@ -298,7 +307,8 @@ export class Search {
     const each =
       settings.data === 'clear'
         ? costs.encoding(level)
-        : costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level)) + this.reading.inputs * costs.loading(level)
+        : SENDING_WEIGHT * (costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level))) +
+          this.reading.inputs * costs.loading(level)
     return this.batchBlocks * inputCount(this.packings[0]!, settings.data) * each
   }
 

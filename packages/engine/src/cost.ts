@@ -27,7 +27,7 @@ export class OperationCosts {
 
   constructor(
     readonly model: CostModel,
-    logN: number
+    readonly logN: number
   ) {
     this.pass = 2 ** (logN - 14)
     this.transformation = (this.pass * logN) / 14

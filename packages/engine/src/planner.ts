@@ -22,6 +22,8 @@ const MAXIMUM_PRIME_BITS = 49
 const MINIMUM_PRIME_BITS = 30
 const MINIMUM_PRIMES = 2
 const MAXIMUM_PRIMES = 34
+/** A block may have room for so many times the batch, when it is the only one. */
+const MAXIMUM_PADDING = 16
 /** A search stops when this many more primes have brought nothing better. */
 const PATIENCE = 4
 
@@ -72,10 +74,13 @@ class Planner {
     }
   }
 
-  /** Powers of two from the whole batch down. */
+  /** Powers of two from the whole batch down; for a large batch also one position to a block, padded, where weights are then mere numbers. */
   private batchBlocks(logN: number, packing: SlotPacking): number[] {
-    const blocks: number[] = []
-    const widest = Math.min(nextPowerOfTwo(this.settings.batch), 2 ** (logN - 1) * samplesPerSlot(packing))
+    const { batch, costModel, data, weights } = this.settings
+    const full = 2 ** (logN - 1) * samplesPerSlot(packing)
+    const widest = Math.min(nextPowerOfTwo(batch), full)
+    const numbers = costModel.combining && data === 'encrypted' && weights === 'clear'
+    const blocks = numbers && widest < full && widest * MAXIMUM_PADDING >= full ? [full] : []
     for (let block = widest; block >= smallestBlock(packing); block /= 2) blocks.push(block)
     return blocks
   }

@@ -123,13 +123,12 @@ export function compile(core: PlanCore, options: CompileOptions = {}): Program {
   const parameters = Parameters.fromJSON(core.parameters, { allowInsecure: options.allowInsecure ?? false })
   const noise = new NoiseModel(parameters, core.parties)
   const rules = new EvaluationRules(parameters, noise, 'positive')
-  const { batch, batchBlock, operands, packing } = core
+  const { batchBlock, operands, packing } = core
   if (operands.data === 'clear' && operands.weights === 'clear') throw new InvalidPlanError('operands', 'nothing is encrypted')
   const [smallest, largest] = [smallestBlock(packing), parameters.slots * samplesPerSlot(packing)]
   if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock < smallest || batchBlock > largest) {
     throw new InvalidPlanError('batchBlock', `${batchBlock} is not a power of two from ${smallest} to ${largest}`)
   }
-  if (batchBlock >= 2 * batch) throw new InvalidPlanError('batchBlock', `${batchBlock} is more than ${batch} samples need`)
   return new Compiler(core, architecture, parameters, rules, noise).run()
 }
 

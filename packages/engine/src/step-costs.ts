@@ -18,6 +18,9 @@ export type LayerPacking =
   | AffinePacking
 export type AffinePacking = TapsPacking | DiagonalsPacking
 
+/** How much of the time counts in which data are encrypted and sent: the next query is on its way while one is evaluated. */
+export const SENDING_WEIGHT = 0.5
+
 /** Rescaling and adding the bias. */
 function finishing(blocks: number, costs: OperationCosts, level: number, rescalings: number): number {
   let sum = 0

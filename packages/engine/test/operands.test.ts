@@ -61,7 +61,16 @@ describe('batch in slots', () => {
   const network = fuse(tinyGraph())
   const samples = Array.from({ length: 40 }, (_, row) => Float64Array.from({ length: 25 }, (_, index) => Math.cos(row * 3 + index)))
   const costModel = { ...KERNEL_COSTS, combining: true }
-  const options = { data: 'encrypted', weights: 'clear', parties: 1, batch: 256, costModel, logN: 9, insecure: true } as const
+  const options = {
+    data: 'encrypted',
+    weights: 'clear',
+    parties: 1,
+    batch: 256,
+    costModel,
+    logN: 9,
+    packing: 'real',
+    insecure: true
+  } as const
   const made = plan(architectureOf(network, calibrate(network, samples)), options)
 
   test('a batch as large as the ring: one feature to a ciphertext, no rotations, layers as linear combinations', async () => {

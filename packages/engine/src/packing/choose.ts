@@ -1,12 +1,21 @@
 /** Packing of every layer of an architecture at one width: taps or diagonals, layouts, baby steps. */
 import { type AffineArchitecture, type Architecture, magnitudeBefore } from '../architecture.js'
-import type { OperationCosts } from '../cost.js'
+import { type OperationCosts, Sizes } from '../cost.js'
 import type { ConvolutionGeometry } from '../geometry.js'
-import { type Factors, factorsOf, type Operands } from '../operands.js'
+import { type Factors, factorsOf, type OperandKind, type Operands } from '../operands.js'
 import { patternOnce } from '../operations.js'
 import { profileOf } from '../polynomial-step.js'
 import type { SparseMatrix } from '../sparse.js'
-import { diagonalsSeconds, heldVectors, inputCount, type LayerPacking, stepSeconds, weightCount, weightSeconds } from '../step-costs.js'
+import {
+  diagonalsSeconds,
+  heldVectors,
+  inputCount,
+  type LayerPacking,
+  SENDING_WEIGHT,
+  stepSeconds,
+  weightCount,
+  weightSeconds
+} from '../step-costs.js'
 import { DiagonalsPacking, fullDiagonals, presentOnce, rowPeriod } from './diagonals.js'
 import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from './layout.js'
 import type { SlotPacking } from './slots.js'
@@ -28,6 +37,7 @@ export const patternsOf = (architecture: Architecture): (SparseMatrix | undefine
 const NARROW_WIDTH = 16
 /** Level whose costs decide how many baby steps there are. */
 const TYPICAL_LEVEL = 3
+const TYPICAL_PRIME_BITS = 45
 
 export function packLayers(
   architecture: Architecture,
@@ -84,7 +94,7 @@ function tapsFor(
   return { packing: new TapsPacking(geometry, width, arrangement), chunk }
 }
 
-/** With clear weights and very narrow blocks, taps repeat each input too often. */
+/** With clear weights and narrow blocks, taps repeat each input too often: every repetition is encrypted, sent and read. */
 function cheaperAsMatrix(
   taps: TapsPacking,
   layer: AffineArchitecture,
@@ -99,8 +109,16 @@ function cheaperAsMatrix(
   const seconds = (packing: LayerPacking): number =>
     stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) +
     weightCount(packing) * weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
-    inputCount(packing, factors.input) * costs.loading(TYPICAL_LEVEL)
+    inputCount(packing, factors.input) * inputSeconds(costs, factors.input)
   return seconds(matrix) < seconds(taps)
+}
+
+/** One input ciphertext (or clear slot vector), from its owner to the evaluation. */
+function inputSeconds(costs: OperationCosts, input: OperandKind): number {
+  if (input === 'clear') return costs.encoding(TYPICAL_LEVEL)
+  const sizes = new Sizes(costs.logN, new Array<number>(TYPICAL_LEVEL + 1).fill(TYPICAL_PRIME_BITS), TYPICAL_PRIME_BITS)
+  const sending = costs.encryption(TYPICAL_LEVEL) + costs.transfer(sizes.ciphertext(TYPICAL_LEVEL))
+  return SENDING_WEIGHT * sending + costs.loading(TYPICAL_LEVEL)
 }
 
 /** The number of baby steps (a power of two) that costs least. */
