@@ -142,6 +142,17 @@ describe('slytherin plan', () => {
     expect(JSON.parse(json.out)).toMatchObject({ version: 1, parties: 5, batch: 64 })
   })
 
+  it('measures on the data that the manifest names, where they lie beside it, and otherwise takes its ranges', async () => {
+    const deep = join(MODELS, 'onnx', 'nn20-square.onnx')
+    const options = ['--reference-costs', '--batch', '64', '--json']
+    const measured = await slytherin('plan', deep, ...options)
+    expect(JSON.parse(measured.out).architecture.layers[0].norms).toBeDefined()
+    const manifest = join(directory, 'ranges-only.json')
+    await writeFile(manifest, await readFile(join(MODELS, 'manifest.json')))
+    const ranged = await slytherin('plan', model, ...options, '--manifest', manifest)
+    expect(JSON.parse(ranged.out).architecture.layers[0].norms).toBeUndefined()
+  })
+
   it.each([
     ['both', { data: 'encrypted', weights: 'encrypted' }, 3],
     ['data', { data: 'encrypted', weights: 'clear' }, 1],

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { DataFileError } from '../data/errors.js'
+import { manifestCalibration } from '../model/calibration.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
 import { exists } from '../storage/identity.js'
@@ -57,8 +58,11 @@ export function planCommand(streams: Streams): Command {
     .option('--costs <path>', "costs to count with (default: this machine's, measured once and kept in the user's cache)")
     .option('--calibrate', 'measure the costs of this machine again, and keep them in the file of --costs or the cache')
     .addOption(new Option('--reference-costs', 'count with built-in costs, the same on every machine').conflicts(['costs', 'calibrate']))
-    .option('--manifest <path>', 'JSON list of models with activation ranges (default: manifest.json beside the model or one folder up)')
-    .option('--images <path>', 'measure the ranges on samples instead: IDX (gzip or plain) or .npy')
+    .option(
+      '--manifest <path>',
+      'JSON list of models with their data or activation ranges (default: manifest.json beside the model or one folder up)'
+    )
+    .option('--images <path>', 'measure on these samples instead: IDX (gzip or plain) or .npy')
     .option('--count <number>', 'how many of them', positive, 256)
     .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite, 1)
     .option('--mean <number>', '', finite, 0)
@@ -112,10 +116,10 @@ async function calibrationFrom(model: string, options: Options): Promise<Calibra
   if (images !== undefined) {
     return { samples: { [images.endsWith('.npy') ? 'npy' : 'idx']: images, offset: 0, count, normalisation: { scale, mean, deviation } } }
   }
-  if (options.manifest !== undefined) return { manifest: options.manifest }
+  if (options.manifest !== undefined) return await manifestCalibration(options.manifest, model)
   for (const folder of ['.', '..']) {
     const manifest = join(dirname(model), folder, 'manifest.json')
-    if (await exists(manifest)) return { manifest }
+    if (await exists(manifest)) return await manifestCalibration(manifest, model)
   }
   throw new DataFileError(model, 'calibration', 'a manifest.json beside the model, --manifest or --images', 'none')
 }

@@ -3,7 +3,7 @@
  * written down by hand, or taken from a manifest that lies beside the model.
  */
 import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import {
   type ApproximatedNetwork,
   approximate,
@@ -17,7 +17,8 @@ import {
 import { z } from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from '../data/errors.js'
-import { loadSamples } from '../data/samples.js'
+import { loadSamples, SampleFile } from '../data/samples.js'
+import { exists } from '../storage/identity.js'
 
 export class Calibration {
   private constructor(
@@ -63,10 +64,39 @@ export class Calibration {
 const present = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 
+/** As many samples as are read to calibrate a model when nobody says how many. */
+const CALIBRATION_SAMPLES = 500
+
+/**
+ * What a manifest knows of a model: the last samples of the data that it names, where they lie beside it, since bounds measured on samples are far tighter than what
+ * follows from the ranges of activations alone; otherwise the manifest itself.
+ * @throws DataFileError as `Calibration.open`
+ */
+export async function manifestCalibration(manifest: string, model: string): Promise<CalibrationConfiguration> {
+  const { dataset, normalisation } = await manifestEntry(manifest, model)
+  if (dataset === undefined) return { manifest }
+  const file = resolve(dirname(manifest), dataset.test.x)
+  if (!(await exists(file))) return { manifest }
+  const { scale = 1, mean, std, clip } = normalisation
+  const samples = {
+    ...(file.endsWith('.npy') ? { npy: file } : { idx: file }),
+    // Bytes are scaled; tables of features are stored standardised.
+    normalisation: {
+      scale,
+      mean: typeof mean === 'number' ? mean : 0,
+      deviation: typeof std === 'number' ? std : 1,
+      ...(clip === undefined ? {} : { clip })
+    }
+  }
+  const { count: rows } = await SampleFile.open({ ...samples, offset: 0 })
+  return { samples: { ...samples, offset: Math.max(0, rows - CALIBRATION_SAMPLES) } }
+}
+
 const manifestSchema = z.looseObject({
   models: z.array(
     z.looseObject({
       file: z.string(),
+      dataset: z.looseObject({ test: z.looseObject({ x: z.string() }) }).optional(),
       normalisation: z.looseObject({ scale: z.number().optional(), mean: z.unknown(), std: z.unknown(), clip: z.number().optional() }),
       trainAccuracy: z.looseObject({ maxAbsLogit: z.number() }),
       activationRanges: z.looseObject({ train: z.array(z.looseObject({ layer: z.string(), min: z.number(), max: z.number() })) })
@@ -81,6 +111,11 @@ interface Measured {
 }
 
 async function readManifest(path: string, model: string): Promise<Measured> {
+  const { normalisation, trainAccuracy, activationRanges } = await manifestEntry(path, model)
+  return { input: inputBound(path, normalisation), largestLogit: trainAccuracy.maxAbsLogit, activations: activationRanges.train }
+}
+
+async function manifestEntry(path: string, model: string): Promise<z.infer<typeof manifestSchema>['models'][number]> {
   let json: unknown
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
@@ -101,8 +136,7 @@ async function readManifest(path: string, model: string): Promise<Measured> {
       parsed.data.models.map(({ file }) => basename(file)).join(', ')
     )
   }
-  const { normalisation, trainAccuracy, activationRanges } = entry
-  return { input: inputBound(path, normalisation), largestLogit: trainAccuracy.maxAbsLogit, activations: activationRanges.train }
+  return entry
 }
 
 /** Bound on |input| after normalisation: the clip, or what the ends of a byte become. */
