@@ -8,40 +8,18 @@
  * A quadratic c₂u² + c₁u + c₀ is exactly  sign(c₂)·(s·(u + h))² + k  with s = √|c₂|, h = c₁/(2c₂), k = c₀ - c₁²/(4c₂):
  * s and h go into the layer before, sign and k into the layer after, and the activation is a pure square.
  *
- * A polynomial of higher degree that is meant for an interval becomes a Chebyshev series on [-1, 1]; the map of the interval to [-1, 1] goes into the layer before.
+ * A polynomial of higher degree is one for all features where normalisations around it are all that makes them differ (`common-polynomial.ts`). One that is meant for an interval becomes a Chebyshev series on [-1, 1]; the map of the interval to [-1, 1] goes into the layer before.
  */
+import { type Affine, apply, identityAffine, isIdentityAffine, scaleShift } from './affine-map.js'
 import { chebyshevToPower, type Interval, powerToChebyshev } from './approximation/chebyshev.js'
 import { describeActivation } from './approximation/functions.js'
+import { argumentInterval, commonPolynomial } from './common-polynomial.js'
 import { UnapproximatedActivationError, UnsupportedTopologyError } from './errors.js'
-import { outputSize, poolWindow, tapCount, tapSource } from './geometry.js'
 import { type GraphNode, type GraphOperator, inputShape, type NetworkGraph, sizeOf } from './graph.js'
 import { commonName } from './names.js'
-import { type AffineLayer, type ConvolutionTaps, type Layer, Network, type SquareLayer } from './network.js'
+import { type AffineLayer, type Layer, Network, type SquareLayer } from './network.js'
 import type { LinearOperation } from './operations.js'
-import {
-  add,
-  at,
-  type Coefficient,
-  degree,
-  evaluateAt,
-  IDENTITY,
-  isIdentity,
-  isZero,
-  multiply,
-  type Polynomial,
-  power
-} from './polynomial.js'
-import { SparseMatrix } from './sparse.js'
-
-/** A·x + c of the output x of layer `base` (-1 is the network's input). */
-interface Affine {
-  readonly base: number
-  readonly matrix: SparseMatrix
-  readonly bias: Float64Array
-  readonly operations: readonly LinearOperation[]
-  readonly names: readonly string[]
-  readonly convolution?: ConvolutionTaps
-}
+import { add, at, type Coefficient, degree, evaluateAt, IDENTITY, isIdentity, multiply, type Polynomial, power } from './polynomial.js'
 
 /** p(root), p element by element */
 interface Value {
@@ -148,11 +126,21 @@ class Fuser {
   }
 
   /** Makes a layer of a Chebyshev series on an interval of the values of `root`. */
-  private pushSeries(name: string, root: Affine, coefficients: readonly Coefficient[], [a, b]: Interval): Affine {
+  private pushSeries(
+    name: string,
+    root: Affine,
+    coefficients: readonly Coefficient[],
+    [a, b]: Interval,
+    inner: SquareLayer['argument'] = { scale: 1, shift: 0 }
+  ): Affine {
     this.checkOrder(name, root)
     const features = root.matrix.rows
-    const argument = { scale: 2 / (b - a), shift: -(a + b) / 2 }
-    const before = scaleShift(root, argument.scale, argument.scale * argument.shift, name)
+    const [stretch, centre] = [2 / (b - a), (a + b) / 2]
+    const before = scaleShift(root, stretch, -stretch * centre, name)
+    const argument = {
+      scale: each(inner.scale, value => stretch * value),
+      shift: each(inner.shift, (value, feature) => value - centre / at(inner.scale, feature))
+    }
     if (!isIdentityAffine(before)) this.pushAffine(before)
     this.layers.push({ kind: 'polynomial', name, features, basis: 'chebyshev', coefficients, argument })
     this.last++
@@ -219,16 +207,36 @@ class Fuser {
       this.layers.push(layer)
       this.last++
       after = scaleShift(identityAffine(this.last, features), square.sign, square.constant, name)
-    } else if (interval) {
-      after = this.pushSeries(name, root, seriesOf(polynomial, interval), interval)
-    } else {
-      if (!isIdentityAffine(root)) this.pushAffine(root)
-      this.layers.push({ kind: 'polynomial', name, features, basis: 'power', coefficients: polynomial, argument: { scale: 1, shift: 0 } })
-      this.last++
-      after = identityAffine(this.last, features)
-    }
+    } else after = this.pushPolynomial(name, root, polynomial, interval)
     this.activated.set(index, after)
     return after
+  }
+
+  /** Makes a layer of p(root), of degree above two: one polynomial for all features where that is possible, what makes them differ in the layers around it. */
+  private pushPolynomial(name: string, root: Affine, polynomial: Polynomial, interval: Interval | undefined): Affine {
+    const features = root.matrix.rows
+    const common = commonPolynomial(polynomial, features)
+    const { scale, shift, factor, constant } = common ?? { scale: 1, shift: 0, factor: 1, constant: 0 }
+    const offset = typeof scale === 'number' ? scale * (shift as number) : scale.map((value, feature) => value * at(shift, feature))
+    const before = scaleShift(root, scale, offset, name)
+    let output: Affine
+    if (interval) {
+      const range = common ? argumentInterval(common, features, interval) : interval
+      output = this.pushSeries(name, before, seriesOf(common?.powers ?? polynomial, range), range, { scale, shift })
+    } else {
+      if (!isIdentityAffine(before)) this.pushAffine(before)
+      this.layers.push({
+        kind: 'polynomial',
+        name,
+        features,
+        basis: 'power',
+        coefficients: common?.powers ?? polynomial,
+        argument: { scale, shift }
+      })
+      this.last++
+      output = identityAffine(this.last, features)
+    }
+    return scaleShift(output, factor, constant, name)
   }
 
   private pushAffine(affine: Affine): void {
@@ -241,6 +249,9 @@ class Fuser {
 }
 
 const namesOf = (first: Value, second: Value, node: GraphNode): string[] => [...new Set([...first.names, ...second.names, node.name])]
+
+const each = (coefficient: Coefficient, map: (value: number, feature: number) => number): Coefficient =>
+  typeof coefficient === 'number' ? map(coefficient, 0) : coefficient.map(map)
 
 const asValue = (root: Affine): Value => ({ root, polynomial: IDENTITY, names: [] })
 
@@ -267,24 +278,6 @@ function featurewise(coefficients: readonly Coefficient[], map: (coefficients: n
   return out
 }
 
-const identityAffine = (base: number, size: number): Affine => ({
-  base,
-  matrix: SparseMatrix.identity(size),
-  bias: new Float64Array(size),
-  operations: [],
-  names: []
-})
-
-function isIdentityAffine(affine: Affine): boolean {
-  const { matrix, bias } = affine
-  return (
-    affine.operations.length === 0 &&
-    matrix.rows === matrix.columns &&
-    bias.every(value => value === 0) &&
-    matrix.values.every(value => value === 1)
-  )
-}
-
 function completeSquare(polynomial: Polynomial, features: number) {
   const map = (formula: (c0: number, c1: number, c2: number) => number): Coefficient => {
     const uniform = polynomial.every(coefficient => typeof coefficient === 'number')
@@ -298,129 +291,4 @@ function completeSquare(polynomial: Polynomial, features: number) {
     sign: map((_, __, c2) => Math.sign(c2)),
     constant: map((c0, c1, c2) => c0 - (c1 * c1) / (4 * c2))
   }
-}
-
-/** diag(scale)·(A·x + c) + shift, keeping the convolution when both are constant within each channel */
-function scaleShift(root: Affine, scale: Coefficient, shift: Coefficient, name: string): Affine {
-  if ((scale === 1 || isOnes(scale)) && isZero(shift)) return root
-  const untouched = root.operations.length === 0
-  const matrix = root.matrix.scaleRows(scale)
-  const bias = root.bias.map((value, row) => value * at(scale, row) + at(shift, row))
-  const convolution = root.convolution && scaleConvolution(root.convolution, scale, shift)
-  const affine: Affine = { base: root.base, matrix, bias, operations: root.operations, names: root.names.length > 0 ? root.names : [name] }
-  if (convolution) return { ...affine, convolution }
-  if (untouched && typeof scale !== 'number') return { ...affine, operations: [{ kind: 'elementwise', features: matrix.columns }] }
-  return affine
-}
-
-const isOnes = (coefficient: Coefficient): boolean => typeof coefficient !== 'number' && coefficient.every(value => value === 1)
-
-function scaleConvolution(convolution: ConvolutionTaps, scale: Coefficient, shift: Coefficient): ConvolutionTaps | undefined {
-  const { geometry, kernel, bias } = convolution
-  const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
-  const perChannel = (coefficient: Coefficient): Float64Array | undefined => {
-    const out = Float64Array.from({ length: geometry.outputChannels }, (_, channel) => at(coefficient, channel * positions))
-    if (typeof coefficient !== 'number' && coefficient.some((value, index) => value !== out[Math.floor(index / positions)]))
-      return undefined
-    return out
-  }
-  const [factor, offset] = [perChannel(scale), perChannel(shift)]
-  if (!factor || !offset) return undefined
-  const taps = tapCount(geometry)
-  return {
-    geometry,
-    kernel: kernel.map((value, index) => value * factor[Math.floor(index / taps)]!),
-    bias: bias.map((value, channel) => value * factor[channel]! + offset[channel]!)
-  }
-}
-
-type MixingOperator = Extract<GraphOperator, { kind: 'convolution' | 'dense' | 'averagePool' | 'permute' }>
-
-function apply(operator: MixingOperator, input: Affine, node: GraphNode): Affine {
-  const { matrix, bias, operation } = matrixOf(operator, input.matrix.rows)
-  const composed = matrix.compose(input.matrix)
-  const constant = matrix.apply(input.bias)
-  const affine: Affine = {
-    base: input.base,
-    matrix: composed,
-    bias: constant.map((value, row) => value + (bias?.[row] ?? 0)),
-    operations: [...input.operations, operation(node)],
-    names: [...input.names, node.name]
-  }
-  const convolution = operator.kind === 'convolution' ? directConvolution(operator, input) : undefined
-  return convolution ? { ...affine, convolution } : affine
-}
-
-/** The convolution itself, when its input is the base up to one common factor (and a constant, if no padding mixes zeros into it). */
-function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution' }>, input: Affine): ConvolutionTaps | undefined {
-  const { geometry, kernel, bias } = operator
-  const { matrix } = input
-  const factor = matrix.values[0] ?? 1
-  const offset = input.bias[0] ?? 0
-  const diagonal = input.operations.length === 0 && matrix.rows === matrix.columns
-  if (!diagonal || matrix.values.some(value => value !== factor) || input.bias.some(value => value !== offset)) return undefined
-  if (offset !== 0 && geometry.pads.some(pad => pad > 0)) return undefined
-  const taps = tapCount(geometry)
-  return {
-    geometry,
-    kernel: kernel.map(value => value * factor),
-    bias: bias.map(
-      (value, channel) => value + offset * kernel.subarray(channel * taps, (channel + 1) * taps).reduce((sum, weight) => sum + weight, 0)
-    )
-  }
-}
-
-function matrixOf(
-  operator: MixingOperator,
-  inputs: number
-): { matrix: SparseMatrix; bias?: Float64Array; operation: (node: GraphNode) => LinearOperation } {
-  switch (operator.kind) {
-    case 'convolution': {
-      const { geometry, kernel } = operator
-      const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
-      const taps = tapCount(geometry)
-      const matrix = SparseMatrix.build(geometry.outputChannels * positions, inputs, (row, put) => {
-        const channel = Math.floor(row / positions)
-        for (let tap = 0; tap < taps; tap++) {
-          const source = tapSource(geometry, tap, channel, row % positions)
-          if (source >= 0) put(source, kernel[channel * taps + tap]!)
-        }
-      })
-      const bias = Float64Array.from({ length: matrix.rows }, (_, row) => operator.bias[Math.floor(row / positions)]!)
-      return { matrix, bias, operation: () => ({ kind: 'convolution', geometry }) }
-    }
-    case 'dense': {
-      const { outputs, weight, bias } = operator
-      const start = Int32Array.from({ length: outputs + 1 }, (_, row) => row * inputs)
-      const index = Int32Array.from({ length: outputs * inputs }, (_, k) => k % inputs)
-      return {
-        matrix: new SparseMatrix(outputs, inputs, start, index, weight),
-        bias,
-        operation: () => ({ kind: 'dense', inputs, outputs })
-      }
-    }
-    case 'averagePool': {
-      const { geometry } = operator
-      const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
-      const matrix = SparseMatrix.build(geometry.channels * positions, inputs, (row, put) => {
-        const { sources, divisor } = poolWindow(geometry, Math.floor(row / positions), row % positions)
-        for (const source of sources) put(source, 1 / divisor)
-      })
-      return { matrix, operation: () => ({ kind: 'averagePool', geometry }) }
-    }
-    case 'permute': {
-      const { source, permutation } = operator
-      const matrix = SparseMatrix.build(source.length, inputs, (row, put) => put(source[row]!, 1))
-      return { matrix, operation: node => ({ kind: 'transpose', shape: inverseShape(node.shape, permutation), permutation }) }
-    }
-  }
-}
-
-/** Shape before a transposition, from the shape after it. */
-function inverseShape(shape: readonly number[], permutation: readonly number[]): number[] {
-  const before = new Array<number>(shape.length)
-  permutation.forEach((axis, index) => {
-    before[axis] = shape[index]!
-  })
-  return before
 }

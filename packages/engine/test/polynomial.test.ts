@@ -1,9 +1,11 @@
 import { Parameters } from '@slytherin/ckks'
 import {
+  approximate,
   approximateActivations,
   architectureOf,
   calibrate,
   describePlan,
+  evaluate,
   fuse,
   InvalidArchitectureError,
   InvalidPlanError,
@@ -13,7 +15,8 @@ import {
   type OperandKind,
   parseArchitecture,
   parsePlan,
-  plan
+  plan,
+  UnsupportedLayerError
 } from '@slytherin/engine'
 import { type Kernel, loadKernel } from '@slytherin/ring'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -171,6 +174,66 @@ describe('polynomial activations', () => {
       expect(() => parsePlan(wrong, { allowInsecure: true })).toThrow(InvalidPlanError)
     }
     expect(Parameters.fromJSON(made.parameters, { allowInsecure: true }).insecure).toBe(true)
+  })
+
+  test('of normalised values, normalised again, are one polynomial for all features', async () => {
+    const statistics = (seed: number) => ({
+      gamma: wave(6, seed, 0.4).map(value => 0.8 + value),
+      beta: wave(6, seed + 1, 0.5),
+      mean: wave(6, seed + 2, 0.3),
+      variance: wave(6, seed + 3, 0.5).map(value => 1 + value)
+    })
+    const build = (powers: number[]) =>
+      network({ input: [25], name: 'normalised' })
+        .dense({ outputs: 6, weights: wave(150, 1, 0.3) })
+        .batchNormalization(statistics(1))
+        .activation({ polynomial: powers }, { name: 'act' })
+        .batchNormalization(statistics(5))
+        .dense({ outputs: 3, weights: wave(18, 5, 0.5) })
+        .build()
+    for (const powers of [
+      [0.5, 0.2, 0.1, -0.1],
+      [0, 0, 0, 0.3],
+      [0.1, -0.3, 0.2, 0.05, 0.02],
+      [0, 1, 0, -0.2, 0, 0.02]
+    ]) {
+      const graph = build(powers)
+      for (const made of [fuse(graph), approximate(graph, { samples }).network]) {
+        expect(made.layers.map(layer => layer.kind)).toEqual(['affine', 'polynomial', 'affine'])
+        for (const sample of samples) expect(largestDifference(made.forward(sample), evaluate(graph, sample))).toBeLessThan(1e-9)
+        const architecture = architectureOf(made, calibrate(made, samples))
+        expect(architecture.layers[1]!.kind).toBe('polynomial')
+      }
+    }
+    const { network: made } = approximate(build([0.5, 0.2, 0.1, -0.1]), { samples })
+    const planned = plan(architectureOf(made, calibrate(made, samples)), options)
+    const { logits } = await simulate(planned, made, samples.slice(0, 4))
+    logits.forEach((row, k) => {
+      expect(largestDifference(row, made.forward(samples[k]!))).toBeLessThan(1e-9)
+    })
+  })
+
+  test('that differ from feature to feature in more than scales and shifts are refused', () => {
+    const graph = network({ input: [3], name: 'several' })
+      .dense({ outputs: 3, weights: wave(9, 1, 0.5) })
+      .activation({ polynomial: [0, 1, 0, 1] }, { name: 'act' })
+      .dense({ outputs: 2, weights: wave(6, 2, 0.5) })
+      .build()
+    const own = graph.nodes.map(node =>
+      node.name === 'act'
+        ? {
+            ...node,
+            operator: {
+              kind: 'polynomial' as const,
+              basis: 'chebyshev' as const,
+              interval: [-2, 2] as const,
+              coefficients: [0, 1, 0, Float64Array.of(1, -1, 2)]
+            }
+          }
+        : node
+    )
+    const several = fuse({ ...graph, nodes: own })
+    expect(() => architectureOf(several)).toThrow(UnsupportedLayerError)
   })
 
   test('as a file writes them, in powers, are evaluated in powers', async () => {

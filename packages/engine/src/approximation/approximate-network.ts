@@ -4,6 +4,7 @@ import { InvalidInputError } from '../errors.js'
 import { fuse } from '../fuse.js'
 import type { NetworkGraph } from '../graph.js'
 import type { Network } from '../network.js'
+import { at } from '../polynomial.js'
 import { type ApproximatedNetwork, approximateActivations } from './activations.js'
 import type { Interval } from './chebyshev.js'
 import { type FitOptions, fitActivations } from './fit.js'
@@ -63,7 +64,7 @@ function onMeasuredIntervals(
   return { ...approximated, network: fuse(graph, { intervals }) }
 }
 
-/** Ranges of the arguments of layers in powers, padding included. */
+/** Ranges of the inputs of activations in powers, as the file writes them, padding included. */
 function measurePowers(network: Network, samples: readonly ArrayLike<number>[]): MeasuredActivation[] {
   const powers = network.layers.flatMap((layer, index) =>
     layer.kind === 'polynomial' && layer.basis === 'power' ? [{ layer, index }] : []
@@ -73,12 +74,15 @@ function measurePowers(network: Network, samples: readonly ArrayLike<number>[]):
   for (const sample of [...samples, new Float64Array(network.inputs)]) {
     const outputs: Float64Array[] = []
     network.forward(sample, (_, values) => outputs.push(values))
-    powers.forEach(({ index }, k) => {
+    powers.forEach(({ layer, index }, k) => {
       const range = ranges[k]!
-      for (const value of index === 0 ? Float64Array.from(sample) : outputs[index - 1]!) {
+      const { scale, shift } = layer.argument
+      const read = index === 0 ? Float64Array.from(sample) : outputs[index - 1]!
+      read.forEach((argument, feature) => {
+        const value = argument / at(scale, feature) - at(shift, feature)
         range.min = Math.min(range.min, value)
         range.max = Math.max(range.max, value)
-      }
+      })
     })
   }
   return ranges
