@@ -7,7 +7,10 @@
 //
 // Balanced residues of q < 2^49 are at most 2^48: |xh|, |wh| <= 2^24, |xl|, |wl| <= 2^23, so a term of `all` is at most 2.25·2^48, one of `high` 2^48, one of
 // `low` 2^46. Sums below 2^53 are exact, in every build and in any order. Sums that might get larger are reduced modulo q first: after that they are at most
-// 2^48, and eight more terms are at most 18·2^48, together 19·2^48 < 2^53. Where to reduce, the caller has worked out from the coefficients.
+// 2^48, and eight more terms are at most 18·2^48, together 19·2^48 < 2^53 - 2^49. Where to reduce, the caller has worked out from the coefficients.
+//
+// Sums are larger than what `reduce` balances exactly: its quotient may be one off next to a half, so that |result| exceeds q/2 by a little. It is congruent all the same,
+// for the multiple of q that is subtracted is at most |a| + 2^49 <= 2^53.
 //
 // Columns are worked on in blocks whose inputs stay in the cache while all outputs are computed from them.
 
@@ -40,7 +43,7 @@ function reduceSums(sums: usize, bytes: usize, q: v128, inverse: v128, R: v128):
   }
 }
 
-/** high·2^48 + (all - high - low)·2^24 + low + c from sums of one output, all three at most 2^53; the middle is at most 1.5·q. */
+/** high·2^48 + (all - high - low)·2^24 + low + c from sums of one output, all three at most 2^53 - 2^49; the middle is at most 1.5·q and a little. */
 function finish(out: usize, sums: usize, stride: usize, columns: i32, c: f64, constants: usize, block: usize): void {
   const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block), constant = f64x2.splat(c)
   const W1 = constantForm(load<f64>(constants)), P1 = v128.load64_splat(constants, 8)

@@ -32,8 +32,8 @@ const BURSTS = [8, 4, 2, 1] as const
 const UNIT = 2 ** 24
 /** The largest parts of a balanced residue: of x = xh·2^24 + xl, and of their sum. */
 const LARGEST_PARTS = [2 ** 24, 2 ** 23, 1.5 * 2 ** 24] as const
-/** Sums are exact up to this, and at most REDUCED after they have been reduced. */
-const EXACT = 2 ** 53
+/** Sums, and multiples of q next to them, are exact up to this; they are at most REDUCED after they have been reduced. */
+const EXACT = 2 ** 53 - 2 ** 49
 const REDUCED = 2 ** 48
 /** What the split inputs of a block of columns may take: they should stay in the second-level cache. */
 const TILE_BYTES = 640 * 1024
