@@ -4,15 +4,16 @@
  * The error that the logits may have is divided among the sources of noise by walking gains back from the logits; that gives the least scale of everything that is
  * encoded or computed. If the tracked noise of the compiled plan misses the target after all, the budget is tightened by what is missing.
  */
-import { CkksError, EvaluationRules, NoiseModel, PAIR_SQUARE_SCALE, Parameters } from '@slytherin/ckks'
+import { CkksError, EvaluationRules, NoiseModel, PAIR_SQUARE_SCALE, type Parameters } from '@slytherin/ckks'
 import { type Architecture, magnitudeBefore, type PolynomialArchitecture } from './architecture.js'
+import { type Chain, parametersFor } from './chain.js'
 import { type OperationCosts, Sizes } from './cost.js'
 import { InvalidPlanError } from './errors.js'
 import { gainOf } from './gains.js'
 import { KeyCosts } from './key-costs.js'
 import { bothEncrypted, factorsOf, type OperandKind, refreshShares, switchShares } from './operands.js'
 import type { PackedLayer } from './packing/choose.js'
-import { type SlotPacking, samplesPerSlot, slotFactor } from './packing/slots.js'
+import { samplesPerSlot, slotFactor } from './packing/slots.js'
 import type { PlanCore, PlanStep } from './plan.js'
 import { derivePlan } from './plan-derivation.js'
 import type { Settings } from './plan-options.js'
@@ -51,28 +52,6 @@ export interface Candidate {
   readonly core: PlanCore
   readonly chain: Chain
   readonly total: number
-}
-
-/** One choice of ring, chain, packing and batch block. */
-export interface Chain {
-  readonly logN: number
-  readonly primes: number
-  readonly primeBits: number
-  readonly specialPrimeBits: number
-  readonly packing: SlotPacking
-  readonly batchBlock: number
-}
-
-function parametersFor(chain: Chain, insecure: boolean): Parameters {
-  return Parameters.generate({
-    logN: chain.logN,
-    firstPrimeBits: chain.primeBits,
-    primeBits: chain.primeBits,
-    levels: chain.primes - 1,
-    specialPrimeBits: chain.specialPrimeBits,
-    scale: 2 ** (chain.primeBits - 1),
-    insecure
-  })
 }
 
 /** Keys that a layer needs. */

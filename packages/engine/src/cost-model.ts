@@ -39,10 +39,7 @@ export const costModelSchema = z.strictObject({
   bandwidth: z.number().positive(),
   /** seconds that a round between parties takes beside its work */
   roundTrip: z.number().nonnegative(),
-  /**
-   * Weight of one-time work (keys, model encryption and upload) against the evaluation of a query: 1 counts it in full, 0 not at all. A session that answers q
-   * queries wants about 1/q.
-   */
+  /** Weight of one-time work (keys, encryption and upload of the model) against the evaluation itself: 1 counts it in full, 0 not at all. */
   preparation: z.number().min(0).max(1)
 })
 

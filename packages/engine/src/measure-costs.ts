@@ -144,7 +144,8 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
     evaluator.plaintext(packed, options)[Symbol.dispose]()
   })
   const loading = await time(() => {
-    using ciphertext = deserializeCiphertext(context, bytes, { level: LEVEL, degree: 1, scale: SCALE })
+    // a copy: bytes come freshly read
+    using ciphertext = deserializeCiphertext(context, bytes.slice(), { level: LEVEL, degree: 1, scale: SCALE })
     drop(evaluator.load(ciphertext))
   })
   const combining = isCombiner(evaluator)

@@ -6,7 +6,8 @@
  */
 import { maximumLogQP } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from './architecture.js'
-import { type Candidate, type Chain, Search } from './chain-search.js'
+import type { Chain } from './chain.js'
+import { type Candidate, Search } from './chain-search.js'
 import { OperationCosts } from './cost.js'
 import { InfeasiblePlanError } from './errors.js'
 import { type PackedLayer, packLayers, patternsOf } from './packing/choose.js'
@@ -26,6 +27,9 @@ const MAXIMUM_PRIMES = 34
 const MAXIMUM_PADDING = 16
 /** A search stops when this many more primes have brought nothing better. */
 const PATIENCE = 4
+/** How many fewer primes, and how much narrower ones, are tried with the ring and packing found. */
+const FEWER_PRIMES = 3
+const NARROWER_BITS = 14
 
 /**
  * @throws InfeasiblePlanError when nothing within the security table reaches the precision; InvalidInputError for options out of range
@@ -59,7 +63,7 @@ class Planner {
         'use fewer layers, narrower activation ranges, fewer statistical bits, fewer decryptions or more evaluator memory'
       )
     }
-    this.shrinkPrimes()
+    this.chooseWidth()
     return derivePlan(this.best.core, settings.costModel, { allowInsecure: settings.insecure })
   }
 
@@ -97,7 +101,7 @@ class Planner {
     let fewest = Number.POSITIVE_INFINITY
     let worse = 0
     for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
-      const primeBits = this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
+      const primeBits = this.widest(logN, primes)
       if (primeBits === undefined) break
       const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock }, packed, costs)
       if (outcome === 'impossible') continue
@@ -115,14 +119,25 @@ class Planner {
     return 'better'
   }
 
-  /** Narrower primes make smaller ciphertexts: as long as the same number of them still does. */
-  private shrinkPrimes(): void {
-    const { logN, packing, batchBlock } = this.best!.chain
+  /**
+   * Other widths of the primes for the ring, packing and batch block found: narrower ones make smaller ciphertexts, and where a rescaling drops no more than it must,
+   * fewer of them do.
+   */
+  private chooseWidth(): void {
+    const { logN, packing, batchBlock, primes: most } = this.best!.chain
     const costs = new OperationCosts(this.settings.costModel, logN)
     const packed = this.packed(logN, packing, batchBlock, costs)
-    for (let primeBits = this.best!.chain.primeBits - 1; primeBits >= MINIMUM_PRIME_BITS; primeBits--) {
-      if (this.consider({ ...this.best!.chain, primeBits }, packed, costs) !== 'better') return
+    for (let primes = most; primes >= Math.max(MINIMUM_PRIMES, most - FEWER_PRIMES); primes--) {
+      const widest = this.widest(logN, primes)!
+      for (let primeBits = widest; primeBits >= Math.max(MINIMUM_PRIME_BITS, widest - NARROWER_BITS); primeBits--) {
+        this.consider({ ...this.best!.chain, primes, primeBits }, packed, costs)
+      }
     }
+  }
+
+  /** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime. */
+  private widest(logN: number, primes: number): number | undefined {
+    return this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
   }
 }
 

@@ -246,6 +246,7 @@ describe('packing for the parties', () => {
 
   test('too few or too short outputs are refused', () => {
     expect(() => unpackOutputs(made, [])).toThrow(/output ciphertexts/)
-    expect(() => unpackOutputs(made, [new Float64Array(8)])).toThrow(/slots/)
+    const short = Array.from({ length: made.batchBlocks * made.output.ciphertextsPerBlock }, () => new Float64Array(8))
+    expect(() => unpackOutputs(made, short)).toThrow(/slots/)
   })
 })

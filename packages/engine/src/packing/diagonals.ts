@@ -52,12 +52,15 @@ export class DiagonalsPacking {
   readonly babySteps: number
   readonly giantSteps: number
   readonly input: Layout
-  readonly output: Layout
+  readonly outputBlocks: number
+  readonly outputs: number
   /** rotations, in positions, of the rotate-and-add folds */
   readonly folds: readonly number[]
   private readonly present: DiagonalMask | undefined
   private readonly babiesOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
+
+  private laidOut: Layout | undefined
 
   constructor(shape: DiagonalsShape) {
     const { outputs, input, diagonals, babySteps } = shape
@@ -67,7 +70,8 @@ export class DiagonalsPacking {
     this.diagonals = diagonals
     this.babySteps = Math.min(babySteps, diagonals)
     this.giantSteps = Math.ceil(diagonals / this.babySteps)
-    this.output = outputs <= this.width ? periodicLayout(outputs, this.width, this.rows) : sequentialLayout(outputs, this.width)
+    this.outputs = outputs
+    this.outputBlocks = Math.ceil(outputs / this.width)
     const folds: number[] = []
     for (let step = this.rows; step < input.period; step *= 2) folds.push(step)
     this.folds = folds
@@ -134,8 +138,10 @@ export class DiagonalsPacking {
     return peak
   }
 
-  get outputBlocks(): number {
-    return this.output.blocks.length
+  get output(): Layout {
+    this.laidOut ??=
+      this.outputs <= this.width ? periodicLayout(this.outputs, this.width, this.rows) : sequentialLayout(this.outputs, this.width)
+    return this.laidOut
   }
 
   get inputBlocks(): number {
