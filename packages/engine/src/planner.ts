@@ -30,6 +30,8 @@ const PATIENCE = 4
 /** How many fewer primes, and how much narrower ones, are tried with the ring and packing found. */
 const FEWER_PRIMES = 3
 const NARROWER_BITS = 14
+/** Costs of the same program with and without primes that it does not use differ by no more. */
+const TRIMMING_TOLERANCE = 1.05
 
 /**
  * @throws InfeasiblePlanError when nothing within the security table reaches the precision; InvalidInputError for options out of range
@@ -133,6 +135,17 @@ class Planner {
         this.consider({ ...this.best!.chain, primes, primeBits }, packed, costs)
       }
     }
+    this.dropUnused(packed, costs)
+  }
+
+  /** Primes above every level that is used cost nothing in the search, but are carried along in every key and encryption. */
+  private dropUnused(packed: readonly PackedLayer[], costs: OperationCosts): void {
+    const { core, chain, total } = this.best!
+    if (core.steps.some(step => step.kind === 'refresh')) return
+    const primes = Math.max(core.inputLevel, ...core.steps.map(step => step.level)) + 1
+    if (primes === chain.primes) return
+    const trimmed = new Search(this.architecture, this.settings, { ...chain, primes }, packed, costs).run(total * TRIMMING_TOLERANCE)
+    if (typeof trimmed !== 'string') this.best = trimmed
   }
 
   /** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime. */

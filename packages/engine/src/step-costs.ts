@@ -18,8 +18,11 @@ export type LayerPacking =
   | AffinePacking
 export type AffinePacking = TapsPacking | DiagonalsPacking
 
-/** How much of the time counts in which data are encrypted and sent: the next query is on its way while one is evaluated. */
-export const SENDING_WEIGHT = 0.5
+/**
+ * How much of the time counts in which data are encrypted and sent: their owner does it on a machine of its own, and the next query is on its way while one is
+ * evaluated. Much more, and a batch would be evaluated longer than a larger one so that less is sent.
+ */
+export const SENDING_WEIGHT = 0.1
 
 /** Rescaling and adding the bias. */
 function finishing(blocks: number, costs: OperationCosts, level: number, rescalings: number): number {

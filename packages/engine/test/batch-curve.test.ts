@@ -1,0 +1,27 @@
+import { KERNEL_COSTS, type PlanOptions, plan } from '@slytherin/engine'
+import { describe, expect, test } from 'vitest'
+import { architectureFor } from './simulate.ts'
+
+const SCENARIOS = [
+  { data: 'encrypted', weights: 'clear', parties: 1 },
+  { data: 'clear', weights: 'encrypted', parties: 1 },
+  { data: 'encrypted', weights: 'encrypted', parties: 3 }
+] as const satisfies Omit<PlanOptions, 'batch'>[]
+
+describe('evaluation by batch size', () => {
+  test.each(SCENARIOS)('a larger batch takes no less, and a sample of it hardly more: %o', scenario => {
+    const architecture = architectureFor('cryptonet-square')
+    const batches = [1, 83, 1000, 4096, 8192]
+    const seconds = batches.map(batch => plan(architecture, { ...scenario, batch, costModel: KERNEL_COSTS }).costs.seconds.evaluation)
+    for (let k = 1; k < batches.length; k++) {
+      expect(seconds[k]!).toBeGreaterThanOrEqual(seconds[k - 1]!)
+      expect(seconds[k]! / seconds[k - 1]!).toBeLessThan((1.25 * batches[k]!) / batches[k - 1]!)
+    }
+  })
+
+  test('primes that no step uses are left out', () => {
+    const made = plan(architectureFor('cryptonet-square'), { ...SCENARIOS[0], batch: 1 })
+    expect(made.refreshes).toHaveLength(0)
+    expect(made.parameters.primes).toHaveLength(made.inputs.level + 1)
+  })
+})
