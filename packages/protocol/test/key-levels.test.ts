@@ -70,6 +70,23 @@ describe('keys at the levels of the plan', async () => {
   })
 })
 
+it('stock SEAL evaluates with keys for the levels of the plan', async () => {
+  const session = await realSession({
+    roles: { clinic: ['evaluator'], first: ['key-holder'], second: ['key-holder', 'model-owner'], patient: ['querier', 'data-owner'] },
+    planning: { batch: 4, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 },
+    evaluator: 'seal'
+  })
+  const asked = realSamples(4)
+  const run = session.coordinator.run()
+  const patient = session.party('patient')
+  expect(relativeError(session, asked, await patient.query(asked))).toBeLessThan(0.01)
+  await patient.leave()
+  await run
+  const top = session.plan().parameters.primes.length - 1
+  expect(session.plan().galoisKeys.some(({ level }) => level < top)).toBe(true)
+  expect(session.refused).toEqual([])
+})
+
 describe('a plan without products of ciphertexts', () => {
   const planning = { batch: 4, data: 'encrypted', weights: 'clear' } as const
 

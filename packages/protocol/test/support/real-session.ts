@@ -4,6 +4,7 @@ import { architectureOf, calibrate, fuse, importOnnx, type Network, type PlanOpt
 import { InMemoryShareLedger } from '@slytherin/mhe'
 import {
   Coordinator,
+  type EvaluatorName,
   LocalCryptography,
   Member,
   MemoryNetwork,
@@ -22,6 +23,8 @@ export interface RealSessionOptions {
   readonly queries?: number
   /** A network of the breast cancer data; one with a hidden layer when not given. */
   readonly model?: string
+  /** The kernel's when not given. */
+  readonly evaluator?: EvaluatorName
 }
 
 export interface RealSession {
@@ -65,7 +68,13 @@ export async function wdbcPlan(options: PlanOptions, model: string = DEFAULT_MOD
 }
 
 /** Members started, coordinator not yet running. */
-export async function realSession({ roles, planning, queries, model = DEFAULT_MODEL }: RealSessionOptions): Promise<RealSession> {
+export async function realSession({
+  roles,
+  planning,
+  queries,
+  model = DEFAULT_MODEL,
+  evaluator = 'kernel'
+}: RealSessionOptions): Promise<RealSession> {
   const { onnx, network, ranges } = await load(model)
   const wires = new MemoryNetwork()
   const wire = new Wire(wires)
@@ -80,6 +89,7 @@ export async function realSession({ roles, planning, queries, model = DEFAULT_MO
     policy: { data: planning.data, weights: planning.weights },
     onRefused: error => refused.push(error),
     cryptography: await LocalCryptography.create({
+      evaluator,
       ...(list.includes('key-holder')
         ? {
             ledger: new InMemoryShareLedger(),
@@ -112,11 +122,11 @@ export async function realSession({ roles, planning, queries, model = DEFAULT_MO
     member.start()
     parties.set(peer, member)
   }
-  const evaluator = Object.keys(roles).find(peer => roles[peer]!.includes('evaluator'))!
+  const coordinator = Object.keys(roles).find(peer => roles[peer]!.includes('evaluator'))!
   return {
     network,
     largestLogit: ranges.largestLogit,
-    coordinator: parties.get(evaluator) as Coordinator,
+    coordinator: parties.get(coordinator) as Coordinator,
     wire,
     refused,
     plan: () => made!,
