@@ -4,6 +4,11 @@ import type { CompiledStep } from './program.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 
+/** Products that are summed with one reduction. */
+export const PRODUCTS_AT_ONCE = 8
+/** Weights that a runner holds at a time: those of products to be summed, and the next one. */
+export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
+
 /** Gives weight item `index` of the plan at its level and scale (`weightDescriptor`), encrypted or encoded; `run` disposes what it gets. */
 export type WeightSource = (index: number) => Promise<Operand>
 

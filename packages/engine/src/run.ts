@@ -7,6 +7,7 @@ import {
   doubledSlots,
   type Evaluator,
   type EvaluatorCiphertext,
+  type EvaluatorPair,
   evaluatePolynomial,
   evaluatePolynomialOfPairs,
   type LinearCombiner,
@@ -18,6 +19,8 @@ import { nextTurn } from './event-loop.js'
 import { walkNoise } from './noise-walk.js'
 import { factorsOf, type OperandKind } from './operands.js'
 import { Scope, Turns } from './ownership.js'
+import type { DiagonalItem } from './packing/diagonals.js'
+import type { TapItem } from './packing/taps.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
 import type {
@@ -29,7 +32,7 @@ import type {
   CompiledTaps,
   Program
 } from './program.js'
-import { isCiphertext, isCombiner, type Operand, type RunOptions } from './run-options.js'
+import { isCiphertext, isCombiner, type Operand, PRODUCTS_AT_ONCE, type RunOptions } from './run-options.js'
 import { SimulatorEvaluator } from './simulator.js'
 import { scalarWeights } from './step-costs.js'
 
@@ -45,6 +48,13 @@ const SCALE_TOLERANCE = 2 ** -30
 export async function run(plan: Plan, options: RunOptions): Promise<EvaluatorCiphertext[]> {
   const runner = new Runner(plan, programOf(plan), options)
   return await runner.run()
+}
+
+/** Weights whose products are going to be summed at once. */
+interface Gathered<Item> {
+  readonly offset: number
+  readonly item: Item
+  readonly weight: Operand
 }
 
 class Runner {
@@ -134,25 +144,37 @@ class Runner {
     const { packing } = step
     const results: EvaluatorCiphertext[][] = Array.from({ length: to - from }, () => [])
     let sums: (EvaluatorCiphertext | undefined)[][] = []
+    const gathered: Gathered<Extract<TapItem, { kind: 'tap' }>>[] = []
+    const multiply = async (): Promise<void> => {
+      for (let block = from; block < to && gathered.length > 0; block++) {
+        for (let part = 0; part < packing.blocksPerGroup; part++) {
+          const pairs: [Operand, Operand][] = []
+          for (const { item, weight } of gathered) {
+            pairs.push([await this.input(block, packing.inputIndex(item.group, item.tap, part)), weight])
+          }
+          sums[block - from]![part] = this.accumulate(sums[block - from]![part], pairs)
+          for (const [input] of pairs) this.scope.drop(input)
+          await this.breathe()
+        }
+      }
+      this.releaseAll(step, gathered)
+    }
     for (const [offset, item] of packing.items.entries()) {
       const weight = await this.weight(step.firstWeight + offset)
       if (item.kind === 'bias') {
+        await multiply()
         for (let block = 0; block < results.length; block++) {
           for (let part = item.from; part < item.to; part++) results[block]!.push(await this.finish(step, sums[block]![part]!, weight))
         }
+        this.releaseAll(step, [{ weight }])
       } else {
-        if (item.tap === 0) sums = results.map(() => new Array<EvaluatorCiphertext | undefined>(packing.blocksPerGroup).fill(undefined))
-        for (let block = from; block < to; block++) {
-          for (let part = 0; part < packing.blocksPerGroup; part++) {
-            const input = await this.input(block, packing.inputIndex(item.group, item.tap, part))
-            sums[block - from]![part] = this.accumulate(sums[block - from]![part], input, weight)
-            this.scope.drop(input)
-            await this.breathe()
-          }
+        if (item.tap === 0) {
+          await multiply()
+          sums = results.map(() => new Array<EvaluatorCiphertext | undefined>(packing.blocksPerGroup).fill(undefined))
         }
+        gathered.push({ offset, item, weight })
+        if (gathered.length === PRODUCTS_AT_ONCE) await multiply()
       }
-      this.release(weight)
-      this.progress(step)
     }
     return results
   }
@@ -215,8 +237,22 @@ class Runner {
       partial = rotated.map(() => undefined)
       current = target
     }
+    const gathered: Gathered<DiagonalItem>[] = []
+    const multiply = async (): Promise<void> => {
+      for (let block = 0; block < rotated.length && gathered.length > 0; block++) {
+        const pairs: [Operand, Operand][] = []
+        for (const { item, weight } of gathered) pairs.push([await rotated[block]!.get(item.inputBlock, item.baby), weight])
+        partial[block] = this.accumulate(partial[block], pairs)
+        for (const { offset } of gathered) rotated[block]!.used(offset)
+        await this.breathe()
+      }
+      this.releaseAll(step, gathered)
+    }
     for (const [offset, item] of packing.items.entries()) {
       const weight = await this.weight(step.firstWeight + offset)
+      const previous = gathered.at(-1)?.item
+      // one input block at a time, so that no more of them are in memory than need be
+      if (item.kind === 'bias' || item.giant !== current || item.inputBlock !== previous?.inputBlock) await multiply()
       if (item.kind === 'bias') {
         await descend(0)
         for (let block = 0; block < rotated.length; block++) {
@@ -232,17 +268,12 @@ class Runner {
         }
         sums = rotated.map(() => undefined)
         current = packing.giantSteps - 1
+        this.releaseAll(step, [{ weight }])
       } else {
         if (item.giant !== current) await descend(item.giant)
-        for (let block = 0; block < rotated.length; block++) {
-          const operand = await rotated[block]!.get(item.inputBlock, item.baby)
-          partial[block] = this.accumulate(partial[block], operand, weight)
-          rotated[block]!.used(offset)
-          await this.breathe()
-        }
+        gathered.push({ offset, item, weight })
+        if (gathered.length === PRODUCTS_AT_ONCE) await multiply()
       }
-      this.release(weight)
-      this.progress(step)
     }
     return results
   }
@@ -412,14 +443,17 @@ class Runner {
     return ciphertext.level === level ? ciphertext : this.replace(ciphertext, this.evaluator.dropLevel(ciphertext, level))
   }
 
-  /** sum + a·b, in place when there is a sum; operands stay. */
-  private accumulate(sum: EvaluatorCiphertext | undefined, a: Operand, b: Operand): EvaluatorCiphertext {
-    const [left, right] = isCiphertext(a) ? [a, b] : [b as EvaluatorCiphertext, a]
-    if (sum) {
-      this.evaluator.multiplyAddInPlace(sum, left, right)
+  /** sum + Σ a·b, in place when there is a sum; operands stay. */
+  private accumulate(sum: EvaluatorCiphertext | undefined, pairs: readonly (readonly [Operand, Operand])[]): EvaluatorCiphertext {
+    const ordered = pairs.map(([a, b]): EvaluatorPair => (isCiphertext(a) ? [a, b] : [b as EvaluatorCiphertext, a]))
+    const products = this.evaluator.multiplyAccumulate(ordered)
+    if (!sum) return this.scope.keep(products)
+    try {
+      this.evaluator.addInPlace(sum, products)
       return sum
+    } finally {
+      products.dispose()
     }
-    return this.scope.keep(isCiphertext(right) ? this.evaluator.multiply(left, right) : this.evaluator.multiplyPlain(left, right))
   }
 
   /** Disposes the old one, keeps the new one. */
@@ -479,8 +513,12 @@ class Runner {
     this.prefetched = { index, weight }
   }
 
-  private release(weight: Operand): void {
-    if (!this.options.retainWeights) this.scope.drop(weight)
+  /** Weights that have been used. Empties the list. */
+  private releaseAll(step: CompiledStep, used: { readonly weight: Operand }[]): void {
+    if (used.length === 0) return
+    if (!this.options.retainWeights) for (const { weight } of used) this.scope.drop(weight)
+    for (const _ of used) this.progress(step)
+    used.length = 0
   }
 
   private dropPrefetched(): void {

@@ -6,7 +6,7 @@ import { factorsOf } from './operands.js'
 import { InputPacker, packScalar, packWeight, weightDescriptor } from './pack.js'
 import type { Plan } from './plan.js'
 import { programOf } from './plan-derivation.js'
-import { type InputSource, isCombiner, type WeightSource } from './run-options.js'
+import { type InputSource, isCombiner, WEIGHTS_HELD, type WeightSource } from './run-options.js'
 import { scalarWeights } from './step-costs.js'
 
 /** Numbers looked up between turns of the event loop. */
@@ -88,10 +88,10 @@ export class ClearWeights implements Disposable {
     return (weightDescriptor(this.plan, index).level + 1) * 8 * 2 * this.evaluator.slots
   }
 
-  /** A runner uses one weight while it asks for the next: what was asked for before those two is done with. */
+  /** What was asked for before the weights that a runner holds is done with. */
   private lend(weight: EvaluatorPlaintext): void {
     this.passing.push(weight)
-    while (this.passing.length > 2) this.passing.shift()![Symbol.dispose]()
+    while (this.passing.length > WEIGHTS_HELD) this.passing.shift()![Symbol.dispose]()
   }
 }
 

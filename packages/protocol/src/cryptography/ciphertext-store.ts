@@ -3,6 +3,7 @@
  * in a part store.
  */
 import { deserializeCiphertext, type Evaluator, type EvaluatorCiphertext } from '@slytherin/ckks'
+import { WEIGHTS_HELD } from '@slytherin/engine'
 import type { PartStore } from './part-store.js'
 import type { OpenSession } from './session.js'
 
@@ -11,9 +12,6 @@ export interface ExpectedCiphertext {
   readonly level: number
   readonly scale: number
 }
-
-/** A run uses one weight while it asks for the next. */
-const LENT = 2
 
 export class CiphertextStore {
   readonly #session: OpenSession
@@ -62,13 +60,13 @@ export class CiphertextStore {
     return ready
   }
 
-  /** Lends a ciphertext, until two others have been lent. @throws MissingPartError */
+  /** Lends a ciphertext, until as many others have been lent as a runner holds. @throws MissingPartError */
   async lend(key: string, expected: ExpectedCiphertext): Promise<EvaluatorCiphertext> {
     const ready = this.#ready.get(key)
     if (ready !== undefined) return ready
     const loaded = this.#load(await this.#parts.get(key), expected)
     this.#lent.push(loaded)
-    while (this.#lent.length > LENT) this.#lent.shift()!.dispose()
+    while (this.#lent.length > WEIGHTS_HELD) this.#lent.shift()!.dispose()
     return loaded
   }
 
