@@ -43,8 +43,8 @@ const SCALE_ROUNDING_BITS = 0.1
 const MASK_MARGIN_BITS = 1.01
 /** log2 of the rounding error of a clear vector's coefficients, sqrt(1/12). */
 const ENCODING_NOISE = 0.5 * Math.log2(1 / 12)
-/** A polynomial's argument may have this many bits more than it needs. */
-const POLYNOMIAL_SCALE_BITS = 4
+/** Bits between the scale of the largest B_n of a polynomial and two primes, which hold it where the result is at level 0. */
+const POLYNOMIAL_HEADROOM_BITS = 4
 /** Primes are this little below a power of two, in bits. */
 const PRIME_DEFICIT_BITS = 0.001
 
@@ -276,7 +276,7 @@ export class Search {
     return {
       depth,
       argumentMinimum,
-      argumentMaximum: Math.max(bits - doubled, argumentMinimum) + POLYNOMIAL_SCALE_BITS,
+      argumentMaximum: bits + (bits - POLYNOMIAL_HEADROOM_BITS) / power - doubled,
       resultMinimum: argument => bits - spare + power * Math.max(0, argument + doubled - bits)
     }
   }

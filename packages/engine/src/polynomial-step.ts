@@ -93,7 +93,8 @@ export interface PolynomialProfile {
   readonly slope: number
 }
 
-const REFERENCE_BITS = 44
+/** As wide as primes come: then a key switch leaves as much error beside a rounding as it ever does. */
+const REFERENCE_BITS = 49
 const profiles = new WeakMap<PolynomialArchitecture, Map<string, PolynomialProfile>>()
 
 /** @param magnitude bound on |argument|, a value */

@@ -77,8 +77,9 @@ export interface Schedule {
 
 interface State {
   readonly cost: number
-  /** lowest log2 scale */
+  /** lowest log2 scale, and how far it may be raised by choosing what came before */
   readonly low: number
+  readonly high: number
   readonly level: number
   readonly refreshes: number
   /** level from which this state was refreshed at its own boundary */
@@ -92,6 +93,8 @@ interface State {
 const MAXIMUM_RESCALINGS = 3
 /** Bits between message and modulus: sign, and one of slack. */
 const HEADROOM_BITS = 2
+/** No scale is raised by more. */
+const RAISE_BITS = 24
 /** Bits kept for scales that are rounded up when they are fixed. */
 const ROUNDING_BITS = 0.2
 
@@ -108,8 +111,8 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
   let front: State[] = []
   for (let level = 0; level <= top; level++) {
     const low = problem.inputMinimum + ROUNDING_BITS
-    if (low <= Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude)))
-      front.push({ cost: problem.inputCost(level), low, level, refreshes: 0 })
+    const high = Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude))
+    if (low <= high) front.push({ cost: problem.inputCost(level), low, high, level, refreshes: 0 })
   }
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index]!
@@ -150,6 +153,7 @@ function refreshed(problem: ScheduleProblem, front: readonly State[], boundary: 
       out.push({
         cost: state.cost + problem.refreshCost(boundary, level),
         low: state.low,
+        high: state.high,
         level: top,
         refreshes,
         refreshedFrom: level,
@@ -175,6 +179,7 @@ function transition(
   const minimum = operation.minimum + ROUNDING_BITS
   let scaleIn = state.low
   let low: number
+  let high = Math.min(operation.maximum, capacity(level - rescalings, operation.magnitudeOut))
   const { polynomial } = operation
   if (polynomial) {
     scaleIn = Math.max(scaleIn, polynomial.argumentMinimum + ROUNDING_BITS)
@@ -182,23 +187,21 @@ function transition(
     low = Math.max(minimum, polynomial.resultMinimum(scaleIn) + ROUNDING_BITS)
   } else if (operation.kind === 'affine') {
     low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
-    if (low + dropped - scaleIn > operation.weightMaximum) return undefined
+    high = Math.min(high, scaleIn + operation.weightMaximum - dropped)
   } else {
     scaleIn = Math.max(scaleIn, (minimum + dropped - operation.squareBits) / 2)
     low = 2 * scaleIn + operation.squareBits - dropped
+    high = Math.min(high, 2 * Math.min(state.high, capacity(level, operation.magnitudeIn)) + operation.squareBits - dropped)
   }
+  if (scaleIn > state.low && scaleIn > state.high) return undefined
   // a scale that is raised was so before the refresh
   if (scaleIn !== state.low && state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn))
     return undefined
-  if (
-    low > operation.maximum ||
-    scaleIn > capacity(level, operation.magnitudeIn) ||
-    low > capacity(level - rescalings, operation.magnitudeOut)
-  )
-    return undefined
+  if (low > high || scaleIn > capacity(level, operation.magnitudeIn)) return undefined
   return {
     cost,
     low,
+    high,
     level: level - rescalings,
     refreshes: state.refreshes,
     previous: state,
@@ -221,7 +224,7 @@ const fewestRescalings = ({ polynomial }: ScheduledOperation): number => polynom
 const mostRescalings = ({ polynomial }: ScheduledOperation, level: number): number =>
   Math.min(level, polynomial?.depth ?? MAXIMUM_RESCALINGS)
 
-/** Drops every state that another one betters in all of cost, lowest scale, level and refreshes (levels can be given up for nothing). */
+/** Drops every state that another one betters in all of cost, range of scales, level and refreshes (levels can be given up for nothing). */
 function prune(states: State[]): State[] {
   const sorted = states.sort((a, b) => a.cost - b.cost || a.low - b.low || b.level - a.level || b.refreshes - a.refreshes)
   const kept: State[] = []
@@ -231,6 +234,7 @@ function prune(states: State[]): State[] {
         other.low <= state.low &&
         other.level >= state.level &&
         other.refreshes >= state.refreshes &&
+        other.high >= Math.min(state.high, other.low + RAISE_BITS) &&
         // a state that has just been refreshed cannot raise its scale at will
         (other.refreshedFrom === undefined || state.refreshedFrom !== undefined)
     )
