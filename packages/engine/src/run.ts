@@ -17,7 +17,7 @@ import { combinationBatches } from './combinations.js'
 import { PlanMismatchError } from './errors.js'
 import { nextTurn } from './event-loop.js'
 import { walkNoise } from './noise-walk.js'
-import { factorsOf, type OperandKind } from './operands.js'
+import { factorsOf } from './operands.js'
 import { Scope, Turns } from './ownership.js'
 import type { DiagonalItem } from './packing/diagonals.js'
 import type { TapItem } from './packing/taps.js'
@@ -35,11 +35,10 @@ import type {
 import { isCiphertext, isCombiner, type Operand, PRODUCTS_AT_ONCE, type RunOptions } from './run-options.js'
 import { SimulatorEvaluator } from './simulator.js'
 import { scalarWeights } from './step-costs.js'
+import { demandState, Supply } from './supply.js'
 
 /** Longest stretch of work between turns of the event loop. */
 const YIELD_MILLISECONDS = 8
-/** Scales count as equal within this. */
-const SCALE_TOLERANCE = 2 ** -30
 
 /**
  * @returns output ciphertexts, block-major: index = block·output.ciphertextsPerBlock + k; the caller disposes them
@@ -65,7 +64,7 @@ class Runner {
   /** log2 of the error after every step that the public bounds allow */
   private readonly claims: readonly number[]
   private lastYield = performance.now()
-  private prefetched: { readonly index: number; readonly weight: Promise<Operand> } | undefined
+  private readonly supply: Supply
 
   constructor(
     private readonly plan: Plan,
@@ -73,6 +72,7 @@ class Runner {
     private readonly options: RunOptions
   ) {
     this.evaluator = options.evaluator
+    this.supply = new Supply(plan, program, options, this.scope)
     this.claims = walkNoise(program, plan.parties, plan.inputs).claims
     const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
     const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' || step.kind === 'polynomial' ? step.blocksIn : 0), 0)
@@ -101,7 +101,7 @@ class Runner {
       this.scope.dropAll()
       throw error
     } finally {
-      this.dropPrefetched()
+      this.supply.dropPrefetched()
     }
   }
 
@@ -127,7 +127,7 @@ class Runner {
       if (step.kind === 'taps') values = await this.taps(step, from, to)
       else if (step.kind === 'diagonals') values = await this.diagonals(step, values, from, to)
       else {
-        values ??= await this.readInputs(from, to, step.blocksIn)
+        values ??= await this.supply.readInputs(from, to, step.blocksIn)
         if (step.kind === 'refresh') values = await this.refresh(step, values)
         else values = step.kind === 'square' ? await this.square(step, values) : await this.polynomial(step, values)
       }
@@ -150,7 +150,7 @@ class Runner {
         for (let part = 0; part < packing.blocksPerGroup; part++) {
           const pairs: [Operand, Operand][] = []
           for (const { item, weight } of gathered) {
-            pairs.push([await this.input(block, packing.inputIndex(item.group, item.tap, part)), weight])
+            pairs.push([await this.supply.input(block, packing.inputIndex(item.group, item.tap, part)), weight])
           }
           sums[block - from]![part] = this.accumulate(sums[block - from]![part], pairs)
           for (const [input] of pairs) this.scope.drop(input)
@@ -160,7 +160,7 @@ class Runner {
       this.releaseAll(step, gathered)
     }
     for (const [offset, item] of packing.items.entries()) {
-      const weight = await this.weight(step.firstWeight + offset)
+      const weight = await this.supply.weight(step.firstWeight + offset)
       if (item.kind === 'bias') {
         await multiply()
         for (let block = 0; block < results.length; block++) {
@@ -187,12 +187,14 @@ class Runner {
     return Array.from({ length: to - from }, (_, block) => {
       const prepare = async (inputBlock: number): Promise<Map<number, Operand>> => {
         if (!clearTurns) {
-          const ciphertext = values ? values[block]![inputBlock]! : ((await this.input(from + block, inputBlock)) as EvaluatorCiphertext)
+          const ciphertext = values
+            ? values[block]![inputBlock]!
+            : ((await this.supply.input(from + block, inputBlock)) as EvaluatorCiphertext)
           return await this.babySteps(this.atLevel(ciphertext, step.step.level), packing.babies(inputBlock))
         }
         const turns = new Map<number, Operand>()
         for (const [k, turn] of clearTurns.entries()) {
-          if (turn.inputBlock === inputBlock) turns.set(turn.baby, await this.input(from + block, k))
+          if (turn.inputBlock === inputBlock) turns.set(turn.baby, await this.supply.input(from + block, k))
         }
         return turns
       }
@@ -249,7 +251,7 @@ class Runner {
       this.releaseAll(step, gathered)
     }
     for (const [offset, item] of packing.items.entries()) {
-      const weight = await this.weight(step.firstWeight + offset)
+      const weight = await this.supply.weight(step.firstWeight + offset)
       const previous = gathered.at(-1)?.item
       // one input block at a time, so that no more of them are in memory than need be
       if (item.kind === 'bias' || item.giant !== current || item.inputBlock !== previous?.inputBlock) await multiply()
@@ -295,7 +297,7 @@ class Runner {
         this.options.signal?.throwIfAborted()
         for (const k of batch.inputs) {
           if (inputs.has(k)) continue
-          const ciphertext = values ? values[block - from]![k]! : ((await this.input(block, k)) as EvaluatorCiphertext)
+          const ciphertext = values ? values[block - from]![k]! : ((await this.supply.input(block, k)) as EvaluatorCiphertext)
           inputs.set(k, this.atLevel(ciphertext, step.step.level))
         }
         const operands = batch.inputs.map(k => inputs.get(k)!)
@@ -396,7 +398,7 @@ class Runner {
     if (fresh.length !== given.length)
       throw new PlanMismatchError(`refreshed ciphertexts after '${step.name}'`, String(given.length), String(fresh.length))
     for (const ciphertext of fresh) {
-      this.demand(`refreshed ciphertext after '${step.name}'`, ciphertext, {
+      demandState(`refreshed ciphertext after '${step.name}'`, ciphertext, {
         level: this.program.parameters.maxLevel,
         scale: step.step.scale
       })
@@ -463,84 +465,12 @@ class Runner {
     return made
   }
 
-  // --- what comes from outside ------------------------------------------------------------------------------------------------------------------------------------
-
-  private async readInputs(from: number, to: number, count: number): Promise<EvaluatorCiphertext[][]> {
-    const values: EvaluatorCiphertext[][] = []
-    for (let block = from; block < to; block++) {
-      const ciphertexts: EvaluatorCiphertext[] = []
-      for (let k = 0; k < count; k++) {
-        ciphertexts.push((await this.input(block, k)) as EvaluatorCiphertext)
-      }
-      values.push(ciphertexts)
-    }
-    return values
-  }
-
-  private async input(block: number, k: number): Promise<Operand> {
-    const { inputs } = this.options
-    const index = block * this.plan.inputs.count + k
-    const input = typeof inputs === 'function' ? this.scope.keep(await inputs(index)) : inputs[index]!
-    this.demandKind(`input ${index}`, input, this.program.operands.data)
-    this.demand(`input ${index}`, input, this.plan.inputs)
-    if (isCiphertext(input)) this.evaluator.withMagnitude(input, this.plan.inputs.magnitude)
-    return input
-  }
-
-  /** The weight, while the next one is already being fetched. */
-  private async weight(index: number): Promise<Operand> {
-    this.options.signal?.throwIfAborted()
-    if (this.prefetched?.index !== index) {
-      this.dropPrefetched()
-      this.prefetch(index)
-    }
-    const { weight: pending } = this.prefetched!
-    this.prefetched = undefined
-    const weight = await pending
-    if (!this.options.retainWeights) this.scope.keep(weight)
-    if (index + 1 < this.program.weights.length) this.prefetch(index + 1)
-    const item = this.program.weights[index]!
-    this.demandKind(`weight ${index}`, weight, this.program.operands.weights)
-    this.demand(`weight ${index}`, weight, item)
-    if (isCiphertext(weight)) this.evaluator.withMagnitude(weight, item.magnitude)
-    return weight
-  }
-
-  private prefetch(index: number): void {
-    const weight = this.options.weights(index)
-    // A rejection is reported when the weight is used; until then it must not count as unhandled.
-    weight.catch(() => undefined)
-    this.prefetched = { index, weight }
-  }
-
   /** Weights that have been used. Empties the list. */
   private releaseAll(step: CompiledStep, used: { readonly weight: Operand }[]): void {
     if (used.length === 0) return
-    if (!this.options.retainWeights) for (const { weight } of used) this.scope.drop(weight)
+    this.supply.release(used)
     for (const _ of used) this.progress(step)
     used.length = 0
-  }
-
-  private dropPrefetched(): void {
-    this.prefetched?.weight.then(
-      weight => {
-        if (!this.options.retainWeights) weight.dispose()
-      },
-      () => undefined
-    )
-    this.prefetched = undefined
-  }
-
-  private demandKind(what: string, actual: Operand, expected: OperandKind): void {
-    const kind = isCiphertext(actual) ? 'encrypted' : 'clear'
-    if (kind !== expected) throw new PlanMismatchError(what, expected, kind)
-  }
-
-  private demand(what: string, actual: { level: number; scale: number }, expected: { level: number; scale: number }): void {
-    if (actual.level !== expected.level) throw new PlanMismatchError(`level of ${what}`, String(expected.level), String(actual.level))
-    if (Math.abs(actual.scale - expected.scale) > SCALE_TOLERANCE * expected.scale) {
-      throw new PlanMismatchError(`scale of ${what}`, String(expected.scale), String(actual.scale))
-    }
   }
 
   private progress(step: CompiledStep, count = 1): void {
