@@ -10,7 +10,7 @@ import type { Ciphertext, CiphertextMetadata } from '../ciphertext.js'
 import type { Context } from '../context.js'
 import type { EncodeOptions, SlotValues } from '../encoder.js'
 import { EmptySumError, ForeignOperandError } from '../errors.js'
-import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
+import { EvaluationRules } from '../evaluation-rules.js'
 import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import { monomialCoefficients } from '../kernel/monomials.js'
@@ -19,11 +19,10 @@ import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
 import { Plaintext } from '../plaintext.js'
 import { type SealHandle, type SealModule, SealRuntime } from './runtime.js'
+import { type CiphertextObject, SealCiphertext, SealPlaintext } from './seal-ciphertext.js'
 import { SealCodec } from './seal-codec.js'
 import { SealParameters } from './seal-parameters.js'
 
-type CiphertextObject = InstanceType<SealModule['Ciphertext']>
-type PlaintextObject = InstanceType<SealModule['Plaintext']>
 type EvaluatorObject = InstanceType<SealModule['Evaluator']>
 type RelinKeysObject = InstanceType<SealModule['RelinKeys']>
 type GaloisKeysObject = InstanceType<SealModule['GaloisKeys']>
@@ -33,60 +32,6 @@ interface LoadedKey<T extends { delete(): void }> {
   /** The highest level at which it works: SEAL itself would go on and switch with zeros. */
   level: number
   noise: number | undefined
-}
-
-class SealCiphertext implements EvaluatorCiphertext {
-  state: CiphertextMetadata
-
-  constructor(
-    readonly owner: SealEvaluator,
-    readonly handle: SealHandle<CiphertextObject>,
-    state: CiphertextMetadata
-  ) {
-    this.state = metadataOf(state)
-  }
-
-  get level(): number {
-    return this.state.level
-  }
-  get scale(): number {
-    return this.state.scale
-  }
-  get degree(): number {
-    return this.state.degree
-  }
-  get noise(): number {
-    return this.state.noise
-  }
-  get magnitude(): number {
-    return this.state.magnitude
-  }
-
-  dispose(): void {
-    this.handle.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
-  }
-}
-
-class SealPlaintext implements EvaluatorPlaintext {
-  constructor(
-    readonly owner: SealEvaluator,
-    readonly handle: SealHandle<PlaintextObject>,
-    readonly level: number,
-    readonly scale: number,
-    readonly magnitude: number
-  ) {}
-
-  dispose(): void {
-    this.handle.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
-  }
 }
 
 export interface SealEvaluatorOptions {
