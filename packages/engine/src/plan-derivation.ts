@@ -165,7 +165,9 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
     const weights = weightCount(packing)
     const read = passes * outside('weights', weights, factors.weights, level)
     seconds[step.index]! +=
-      batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) + read * weightSeconds(packing, costs, level, factors)
+      model.step +
+      batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) +
+      read * weightSeconds(packing, costs, level, factors)
     if (!clearWeights) {
       encryption += weights * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
       modelBytes += weights * sizes.ciphertext(level)
