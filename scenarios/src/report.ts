@@ -136,7 +136,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
   const queries = Math.max(1, session.queries)
   const times = <K extends string>(figures: Record<K, number>): Record<K, number> =>
     Object.fromEntries(Object.entries<number>(figures).map(([name, figure]) => [name, figure * queries])) as Record<K, number>
-  const { modelEncryption, keys, evaluation, refresh, dataEncryption: encryption } = plan.costs.seconds
+  const { modelEncryption, keys, evaluation, refresh, result, dataEncryption: encryption } = plan.costs.seconds
   return {
     scenario: scenario.name,
     description: scenario.description,
@@ -187,7 +187,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     },
     planned: {
       costModel: plan.costs.model,
-      seconds: { ...times({ evaluation, refresh, dataEncryption: encryption }), modelEncryption, keys },
+      seconds: { ...times({ evaluation, refresh, result, dataEncryption: encryption }), modelEncryption, keys },
       bytes: plan.costs.bytes,
       worstLogitError: plan.precision.worstError
     },

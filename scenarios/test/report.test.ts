@@ -43,7 +43,7 @@ describe('the report of an observation', () => {
     const { plan } = seen
     expect(report.layers.map(({ kind }) => kind)).toEqual(plan.steps.map(({ kind }) => kind))
     expect(report.layers.map(({ seconds }) => seconds)).toEqual(plan.steps.map((_, step) => 0.25 * (step + 1)))
-    const planned = report.layers.reduce((sum, { predictedSeconds }) => sum + predictedSeconds, 0)
+    const planned = report.layers.reduce((sum, { predictedSeconds }) => sum + predictedSeconds, plan.costs.seconds.result)
     expect(planned).toBeCloseTo(plan.costs.seconds.evaluation, 9)
     for (const layer of report.layers) {
       expect(layer.predictedSeconds).toBeGreaterThan(0)

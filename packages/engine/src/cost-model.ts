@@ -37,6 +37,8 @@ export const costModelSchema = z.strictObject({
   ringTransform: unit,
   /** seconds of a step beside its operations: bookkeeping, and code that runs for the first time */
   step: z.number().nonnegative().max(MAXIMUM_UNIT_SECONDS),
+  /** bytes per second at which stored ciphertexts are read back */
+  reading: z.number().positive(),
   /** bytes per second between parties */
   bandwidth: z.number().positive(),
   /** seconds that a round between parties takes beside its work */
@@ -48,10 +50,10 @@ export const costModelSchema = z.strictObject({
 export type CostModel = Readonly<z.infer<typeof costModelSchema>>
 
 /**
- * What no measurement on one machine tells: how many queries a session answers, how warm its code is, and the way between parties. The bandwidth is what parties on one machine reach, hashing,
+ * What no measurement on one machine tells: how many queries a session answers, how warm its code is, what else its disk does, and the way between parties. The bandwidth is what parties on one machine reach, hashing,
  * encryption and framing at both ends included; over a network that is slower the transfer takes longer.
  */
-export const ASSUMED_COSTS = { step: 0.008, bandwidth: 90e6, roundTrip: 0.02, preparation: 0.25 } as const
+export const ASSUMED_COSTS = { step: 0.012, reading: 1e9, bandwidth: 90e6, roundTrip: 0.02, preparation: 0.25 } as const
 
 /** Stock SEAL on one thread of an AMD Zen 4 under Node 24. */
 export const SEAL_COSTS: CostModel = {

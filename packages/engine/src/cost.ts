@@ -18,6 +18,9 @@ const KEY_SHARE_TRANSFORMS = 10
 /** One share of a refresh, per residue of it: errors, mask, transforms, and both ends of its way as bytes. */
 const REFRESH_SHARE_TRANSFORMS = 8
 
+/** Bytes of one stored number, packed to the bits of its prime. */
+const STORED_BYTES = 6
+
 /** Seconds of operations at one ring degree. */
 export class OperationCosts {
   /** passes grow with N */
@@ -78,8 +81,10 @@ export class OperationCosts {
     return 2 * (level + 1) * this.model.rescaling * this.transformation
   }
 
+  /** Reading one stored ciphertext back into the evaluator. */
   loading(level: number): number {
-    return 2 * (level + 1) * this.model.load * this.pass
+    const residues = 2 * (level + 1)
+    return residues * (this.model.load * this.pass + (STORED_BYTES * 2 ** this.logN) / this.model.reading)
   }
 
   /** Encoding, encrypting and serialising one vector. */
@@ -100,6 +105,12 @@ export class OperationCosts {
   refresh(level: number, top: number, count: number, parties: number, bytes: number): number {
     const share = REFRESH_SHARE_TRANSFORMS * (level + top + 2) * this.model.ringTransform * this.transformation
     return this.model.roundTrip + this.transfer(bytes) + count * (parties + 1) * share
+  }
+
+  /** The switch of `count` results at this level to the querier's key by `parties` on one machine. */
+  switching(level: number, count: number, parties: number): number {
+    const share = REFRESH_SHARE_TRANSFORMS * (level + 1) * this.model.ringTransform * this.transformation
+    return this.model.roundTrip + count * (parties + 1) * share
   }
 
   /** Seconds in which `parties` make shares of one polynomial per digit, for a key-switching key of this level with one special prime. */

@@ -8,6 +8,7 @@ import {
   Encryptor,
   type Evaluator,
   type EvaluatorCiphertext,
+  type EvaluatorPair,
   galoisElementOf,
   KeyGenerator,
   Parameters,
@@ -18,7 +19,7 @@ import {
 import { ENCRYPTION_TRANSFORMS } from './cost.js'
 import { ASSUMED_COSTS, type CostModel } from './cost-model.js'
 import { nextTurn } from './event-loop.js'
-import { isCombiner } from './run-options.js'
+import { isCombiner, PRODUCTS_AT_ONCE } from './run-options.js'
 
 const LOG_N = 14
 const LEVEL = 5
@@ -26,8 +27,8 @@ const PRIME_BITS = 45
 const SCALE = 2 ** 40
 /** Rotations that share a decomposition, less one: their difference from a single one is the cost of so many. */
 const HOISTED = 4
-/** Products summed in one go, as many as a layer has at least. */
-const TERMS = 16
+/** Ciphertexts and encoded vectors of a layer: together far more than a processor's caches hold. */
+const DISTINCT_OPERANDS = 48
 /** A small layer of a large batch: outputs share inputs, three at a time. */
 const COMBINED_ROWS = 12
 const COMBINED_INPUTS = 32
@@ -110,7 +111,6 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
   using plainSum = evaluator.multiplyPlain(a, weight)
   using sum = evaluator.multiply(a, b)
   const time = (work: () => unknown): Promise<number> => seconds(work, signal)
-  const each = (work: () => unknown): Promise<number> => time(() => repeat(TERMS, work)).then(all => all / TERMS)
   const drop = (...made: EvaluatorCiphertext[]): void => {
     for (const ciphertext of made) ciphertext.dispose()
   }
@@ -133,8 +133,22 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
     transform = unit
     keyProduct = unit * KEY_PRODUCT_SHARE
   }
-  const clear = (await each(() => evaluator.multiplyAddInPlace(plainSum, a, weight))) / (2 * residues)
-  const encryptedProduct = (await each(() => evaluator.multiplyAddInPlace(sum, a, b))) / (4 * residues)
+  // as layers do it: a few products at a time, of operands that have long left the caches
+  using distinct = new DisposableStack()
+  const copies = Array.from({ length: DISTINCT_OPERANDS }, () => distinct.use(evaluator.copy(a)))
+  const weights = copies.map(() => distinct.use(evaluator.plaintext(slots, options)))
+  const summed = async (total: EvaluatorCiphertext, factor: (k: number) => EvaluatorPair[1]): Promise<number> => {
+    const all = await time(() => {
+      for (let from = 0; from < DISTINCT_OPERANDS; from += PRODUCTS_AT_ONCE) {
+        const pairs = copies.slice(from, from + PRODUCTS_AT_ONCE).map((copy, k): EvaluatorPair => [copy, factor(from + k)])
+        using several = evaluator.multiplyAccumulate(pairs)
+        evaluator.addInPlace(total, several)
+      }
+    })
+    return all / DISTINCT_OPERANDS
+  }
+  const clear = (await summed(plainSum, k => weights[k]!)) / (2 * residues)
+  const encryptedProduct = (await summed(sum, k => copies[DISTINCT_OPERANDS - 1 - k]!)) / (4 * residues)
   const rescaling = (await time(() => drop(evaluator.rescale(a)))) / (2 * residues)
   // as weights and clear inputs are made: values are looked up one by one first
   const order = Int32Array.from(slots, (_, slot) => (slot * 31) % slots.length)
@@ -222,10 +236,6 @@ async function seconds(work: () => unknown, signal: AbortSignal | undefined): Pr
     spent += taken
   }
   return times.sort((x, y) => x - y)[times.length >> 1]!
-}
-
-function repeat(count: number, work: () => unknown): void {
-  for (let k = 0; k < count; k++) work()
 }
 
 /** Values of no meaning between -1 and 1, the same every time. */

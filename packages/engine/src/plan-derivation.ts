@@ -177,11 +177,14 @@ function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks
   if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
   else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
   const keys = new KeyCosts(costs, sizes, parties)
+  const results = program.output.layout.blocks.length * batchBlocks
+  const switching = costs.switching(program.output.level, results, parties)
   return {
     model: model.name,
     seconds: {
-      evaluation: seconds.reduce((sum, value) => sum + value, 0),
+      evaluation: seconds.reduce((sum, value) => sum + value, switching),
       refresh,
+      result: switching,
       steps: seconds,
       dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
       modelEncryption: encryption,

@@ -127,9 +127,11 @@ export const planSchema = z.strictObject({
   costs: z.strictObject({
     model: z.string().max(64),
     seconds: z.strictObject({
-      /** refreshes included */
+      /** from the last input to the last result: refreshes and the switch to the querier's key included */
       evaluation: seconds,
       refresh: seconds,
+      /** the switch to the querier's key */
+      result: seconds,
       /** what each step adds to the evaluation */
       steps: z.array(seconds).max(4096),
       dataEncryption: seconds,

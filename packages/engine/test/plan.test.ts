@@ -65,11 +65,11 @@ describe('plans', () => {
     expect(level).toBe(made.output.level)
   })
 
-  test('the seconds of its steps add up to those of the evaluation, and of the refreshes', () => {
+  test('the seconds of its steps and of the result add up to those of the evaluation, and of the refreshes', () => {
     const { costs, steps } = plan(architectureFor('cryptonet-square'), { ...common, batch: 8, minimumRefreshes: 1 })
     expect(costs.seconds.steps).toHaveLength(steps.length)
     for (const seconds of costs.seconds.steps) expect(seconds).toBeGreaterThan(0)
-    expect(costs.seconds.steps.reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(costs.seconds.evaluation, 9)
+    expect(costs.seconds.steps.reduce((sum, seconds) => sum + seconds, costs.seconds.result)).toBeCloseTo(costs.seconds.evaluation, 9)
     const refreshes = costs.seconds.steps.filter((_, index) => steps[index]!.kind === 'refresh')
     expect(refreshes.reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(costs.seconds.refresh, 9)
   })

@@ -16,9 +16,13 @@ import {
 import type { EvaluationCallbacks, SummedProtocol } from '../cryptography.js'
 import { Assistance } from './assistance.js'
 import { CiphertextStore } from './ciphertext-store.js'
+import { paced } from './paced.js'
 import { MissingPartError, type PartStore } from './part-store.js'
 import { type OpenSession, SessionStateError } from './session.js'
 import { ShareSums } from './share-sums.js'
+
+/** How often an evaluation says how far it is. */
+const PROGRESS_MILLISECONDS = 200
 
 export interface EvaluatorRoleOptions {
   readonly store: PartStore
@@ -119,13 +123,14 @@ export class EvaluatorRole {
   async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
     this.#loadKeys()
     const steps: StepReport[] = []
+    const tell = paced(callbacks.progress, PROGRESS_MILLISECONDS)
     const outputs = await run(this.#session.plan, {
       evaluator: this.#evaluator,
       inputs: this.#inputs(query),
       ...this.#weights(),
       refresher: this.#assistance.refresher(query, callbacks),
       signal: this.#abort.signal,
-      onProgress: ({ layer, done, total }) => callbacks.progress({ done, total, step: layer }),
+      onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
       onStep: step => steps.push(step)
     })
     callbacks.layers?.(steps)
