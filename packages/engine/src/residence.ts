@@ -6,7 +6,7 @@
 /** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
 export const RESIDENT_WEIGHT_BYTES = 2 ** 30
 /** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */
-export const RESIDENT_INPUT_BYTES = 2 ** 28
+export const RESIDENT_INPUT_BYTES = 2 ** 31
 /** What the kernel's memory can grow to. */
 const KERNEL_BYTES = 2 ** 32
 /** Bytes of keys that stay in the kernel's memory. */

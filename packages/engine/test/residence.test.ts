@@ -1,4 +1,4 @@
-import { hasRoom, KERNEL_COSTS, plan, RESIDENT_WEIGHT_BYTES, SEAL_COSTS } from '@slytherin/engine'
+import { hasRoom, KERNEL_COSTS, plan, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, SEAL_COSTS } from '@slytherin/engine'
 import { describe, expect, test } from 'vitest'
 import { Residence } from '../src/residence.ts'
 import { architectureFor } from './simulate.ts'
@@ -8,7 +8,7 @@ describe('what stays in the memory of an evaluator', () => {
     const roomy = new Residence(0, 0)
     expect(roomy.outside('weights', 1200, 2 ** 20)).toBe(1200 - RESIDENT_WEIGHT_BYTES / 2 ** 20)
     expect(roomy.outside('weights', 5, 2 ** 20)).toBe(5)
-    expect(roomy.outside('inputs', 300, 2 ** 20)).toBe(300 - 256)
+    expect(roomy.outside('inputs', 2100, 2 ** 20)).toBe(2100 - RESIDENT_INPUT_BYTES / 2 ** 20)
     const crowded = new Residence(2.5 * 2 ** 30, 2 ** 28)
     expect(crowded.outside('weights', 4, 2 ** 20)).toBe(4)
     expect(hasRoom(2 ** 28, 2 ** 20, 2.5 * 2 ** 30)).toBe(false)
