@@ -450,7 +450,7 @@ function bodyOfAnswer<K extends Kind>(kind: K, answer: Uint8Array): Bodies[K] {
   return decodeBody(kind, header.body, messageSizes(cohort.plan), 'answer')
 }
 
-/** Other residues, as good as any. */
+/** Other residues, just as valid. */
 function withFirstResidueZero(bytes: Uint8Array, start = 0): Uint8Array {
   return bytes.map((byte, i) => (i >= start && i < start + 6 ? 0 : byte))
 }
