@@ -4,9 +4,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, statePaths } from '@slytherin/node'
+import { createIdentity, createKeyFile, createKeystore, formatOf, loadKeyMaterial, statePaths } from '@slytherin/node'
 import { stringify } from 'yaml'
-import { calibrationOf, formatOf } from './calibration.js'
+import { calibrationOf } from './calibration.js'
 import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './scenario.js'
 
 export interface DeployedParty extends PartyDescription {

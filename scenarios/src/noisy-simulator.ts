@@ -16,9 +16,11 @@ import {
   metadataOf,
   NoiseModel,
   type Parameters,
+  SimulatedCiphertext,
+  SimulatorEvaluator,
   type SlotValues
 } from '@slytherin/ckks'
-import { type Plan, SimulatedCiphertext, SimulatorEvaluator } from '@slytherin/engine'
+import type { Plan } from '@slytherin/engine'
 import { type Flooding, noiseAfterFlooding } from '@slytherin/mhe'
 import { Gaussian } from './gaussian.js'
 

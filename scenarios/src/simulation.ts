@@ -2,7 +2,7 @@
  * The same plan on the same samples without cryptography: clear slots that carry errors as large as the noise model says, flooding included. Held against the clear
  * network layer by layer, it tells where precision goes, which the ciphertexts of a real run tell nobody.
  */
-import { Parameters, type SlotValues, unpairSlots } from '@slytherin/ckks'
+import { Parameters, SimulatedCiphertext, SimulationError, type SlotValues, unpairSlots } from '@slytherin/ckks'
 import {
   locate,
   type Network,
@@ -14,8 +14,6 @@ import {
   refreshShares,
   rerandomizes,
   run,
-  SimulatedCiphertext,
-  SimulationError,
   type StepReport,
   switchShares,
   unpackOutputs,

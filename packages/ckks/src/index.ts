@@ -59,4 +59,5 @@ export {
   serializeKeySwitchKey,
   serializePublicKey
 } from './serialization.js'
+export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator/simulator-evaluator.js'
 export { doubledSlots, PAIR_SQUARE_SCALE, pairSlots, squarePairs, squarePairsState, unpairSlots } from './slot-pairs.js'

@@ -8,27 +8,15 @@ export {
   type ApproximationReport,
   approximateActivations
 } from './approximation/activations.js'
-export {
-  type ApproximationMethod,
-  type ApproximationRequest,
-  approximateFunction,
-  DEFAULT_MAXIMUM_DEGREE,
-  DEFAULT_RELATIVE_ERROR,
-  depthOf,
-  type PolynomialApproximation
-} from './approximation/approximate.js'
 export { type ApproximationOptions, type ApproximationSource, approximate } from './approximation/approximate-network.js'
-export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './approximation/chebyshev.js'
 export { DEFAULT_AGREEMENT, type FitOptions, fitActivations, LOGIT_TOLERANCE } from './approximation/fit.js'
-export {
-  type ActivationFunction,
-  type ActivationName,
-  applyActivation,
-  type RealFunction,
-  realFunction
-} from './approximation/functions.js'
-export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/ranges.js'
-export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture.js'
+export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
+export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture/architecture.js'
+export type { LinearOperation } from './architecture/linear-operations.js'
+export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './costs/cost-model.js'
+export { type MeasureCostsOptions, measureCosts } from './costs/measure.js'
+export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES } from './costs/residence.js'
+export * from './errors.js'
 export {
   type ActivationDefinition,
   type AveragePoolDefinition,
@@ -40,35 +28,46 @@ export {
   network,
   type Values,
   type WindowDefinition
-} from './builder.js'
-export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, type MeasuredActivation, rangesFromActivations } from './calibrate.js'
-export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './cost-model.js'
-export { describePlan } from './describe.js'
-export * from './errors.js'
-export { applyFinal, argmax } from './final.js'
-export { type FuseOptions, fuse } from './fuse.js'
-export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './geometry.js'
-export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph.js'
-export { type MeasureCostsOptions, measureCosts } from './measure-costs.js'
-export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network.js'
+} from './graph/builder.js'
+export { evaluate } from './graph/evaluate.js'
+export { applyFinal, argmax } from './graph/final.js'
+export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'
+export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph/graph.js'
+export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, type MeasuredActivation, rangesFromActivations } from './network/calibrate.js'
+export { type FuseOptions, fuse } from './network/fuse.js'
+export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network/network.js'
+export {
+  type ActivationFunction,
+  type ActivationName,
+  applyActivation,
+  type RealFunction,
+  realFunction
+} from './numeric/activation-functions.js'
+export {
+  type ApproximationMethod,
+  type ApproximationRequest,
+  approximateFunction,
+  DEFAULT_MAXIMUM_DEGREE,
+  DEFAULT_RELATIVE_ERROR,
+  depthOf,
+  type PolynomialApproximation
+} from './numeric/best-polynomial.js'
+export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './numeric/chebyshev.js'
+export { SparseMatrix } from './numeric/sparse.js'
 export { type ImportOptions, importOnnx } from './onnx/import.js'
-export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './operands.js'
-export type { LinearOperation } from './operations.js'
-export { InputPacker, packInput, packInputs, packScalar, packWeight, unpackOutputs, weightDescriptor } from './pack.js'
 export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'
 export { type SlotPacking, samplesPerSlot } from './packing/slots.js'
 export { type TapArrangement, TapsPacking } from './packing/taps.js'
-export { type GaloisKeyNeed, type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan.js'
-export { PRECISION_TARGET, parsePlan } from './plan-derivation.js'
-export type { PlanOptions } from './plan-options.js'
-export { plan } from './planner.js'
-export { evaluate } from './reference.js'
-export { minimumRefreshLevel } from './refresh-level.js'
-export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES } from './residence.js'
-export { run } from './run.js'
-export type { InputSource, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run-options.js'
-export { WEIGHTS_HELD } from './run-options.js'
-export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator.js'
-export { ClearWeights, clearInputs } from './sources.js'
-export { SparseMatrix } from './sparse.js'
+export { PRECISION_TARGET, parsePlan } from './plan/derive.js'
+export { describePlan } from './plan/describe.js'
+export { type GaloisKeyNeed, type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan/plan.js'
+export type { InputSource, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run/options.js'
+export { WEIGHTS_HELD } from './run/options.js'
+export { run } from './run/run.js'
+export type { PlanOptions } from './search/options.js'
+export { plan } from './search/planner.js'
+export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './steps/operands.js'
+export { minimumRefreshLevel } from './steps/refresh.js'
+export { ClearWeights, clearInputs } from './vectors/sources.js'
+export { InputPacker, packInput, packInputs, packScalar, packWeight, unpackOutputs, weightDescriptor } from './vectors/weights.js'

@@ -1,6 +1,6 @@
 import { KERNEL_COSTS, type PlanOptions, plan } from '@slytherin/engine'
 import { describe, expect, test } from 'vitest'
-import { SENDING_WEIGHT } from '../src/step-costs.ts'
+import { SENDING_WEIGHT } from '../src/steps/price.ts'
 import { architectureFor } from './simulate.ts'
 
 const SCENARIOS = [

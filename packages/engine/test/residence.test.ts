@@ -1,6 +1,6 @@
 import { hasRoom, KERNEL_COSTS, plan, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, SEAL_COSTS } from '@slytherin/engine'
 import { describe, expect, test } from 'vitest'
-import { Residence } from '../src/residence.ts'
+import { Residence } from '../src/costs/residence.ts'
 import { architectureFor } from './simulate.ts'
 
 describe('what stays in the memory of an evaluator', () => {

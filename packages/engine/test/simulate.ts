@@ -1,5 +1,5 @@
 /** Runs a plan on the simulator, with weights and inputs packed as the parties would, and refreshes that only restore the level. */
-import { type ComplexVector, type EvaluatorCiphertext, Parameters, type SlotValues } from '@slytherin/ckks'
+import { type ComplexVector, type EvaluatorCiphertext, Parameters, SimulatorEvaluator, type SlotValues } from '@slytherin/ckks'
 import {
   type Architecture,
   architectureOf,
@@ -14,7 +14,6 @@ import {
   type RunOptions,
   rangesFromActivations,
   run,
-  SimulatorEvaluator,
   unpackOutputs,
   weightDescriptor
 } from '@slytherin/engine'

@@ -15,7 +15,7 @@ export { editDistance, suggest } from './configuration/suggest.js'
 export { type Measurable, machineCosts, referenceCosts } from './costs.js'
 export { readIdx, readNpy, type SampleArray } from './data/array-file.js'
 export { DataFileError } from './data/errors.js'
-export { loadSamples, SampleFile } from './data/samples.js'
+export { formatOf, lastSamples, loadSamples, SampleFile } from './data/samples.js'
 export {
   type ErrorReport,
   type EventListener,

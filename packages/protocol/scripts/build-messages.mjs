@@ -1,5 +1,5 @@
 /**
- * Generates src/generated/messages.ts from src/messages.proto with protons; does nothing when the output is up to date.
+ * Generates src/generated/messages.ts from src/wire/messages.proto with protons; does nothing when the output is up to date.
  *
  * The output names what it was made from in its first line: the hash of the schema and of this script.
  */
@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const schema = join(here, '../src/messages.proto')
+const schema = join(here, '../src/wire/messages.proto')
 const folder = join(here, '../src/generated')
 const output = join(folder, 'messages.ts')
 

@@ -1,15 +1,18 @@
 /** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
-export { type Addressing, decodeBody, encodeMessage, type Header, PROTOCOL_VERSION, readHeader } from './codec.js'
-export { Coordinator } from './coordinator.js'
-export * from './cryptography/index.js'
-export * from './cryptography.js'
-export { decodeDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './descriptor.js'
-export * from './errors.js'
-export { decodeFailure, encodeFailure, errorFromCode, remoteFailure } from './failure.js'
-export type { Bodies, Kind, ReplyOf, RequestKind } from './kinds.js'
-export { Member } from './member.js'
-export { type Fault, type MemoryMessage, MemoryNetwork } from './memory-network.js'
-export * from './options.js'
+
+export * from './cryptography/party-cryptography.js'
+export { RejectedShareError } from './cryptography/rejected-share.js'
+export * from './errors/errors.js'
+export { translateError } from './errors/translate.js'
+export type { KeyHolderSecrets } from './local/key-holder.js'
+export { type EvaluatorName, LocalCryptography, type LocalCryptographyOptions } from './local/local-cryptography.js'
+export type { ModelSource } from './local/model-owner.js'
+export { SessionStateError } from './local/open-session.js'
+export { MemoryPartStore, MissingPartError, type PartStore } from './local/part-store.js'
+export { Coordinator } from './parties/coordinator.js'
+export { Member } from './parties/member.js'
+export * from './parties/options.js'
+export { decodeDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './terms/descriptor.js'
 export {
   type Architecture,
   checkParameters,
@@ -20,10 +23,13 @@ export {
   type PlanParameters,
   parsePlan,
   type StepReport
-} from './plan.js'
-export * from './roster.js'
-export * from './signer.js'
-export { MAXIMUM_FAILURE_BYTES, type MessageSizes, messageSizes } from './sizes.js'
-export { signTranscript, type TranscriptEntry, type TranscriptExport, verifyTranscript } from './transcript.js'
-export { translateError } from './translate.js'
-export * from './transport.js'
+} from './terms/plan.js'
+export * from './terms/roster.js'
+export * from './terms/signer.js'
+export { type Fault, type MemoryMessage, MemoryNetwork } from './testing/memory-network.js'
+export { type Addressing, decodeBody, encodeMessage, type Header, PROTOCOL_VERSION, readHeader } from './wire/codec.js'
+export { decodeFailure, encodeFailure, errorFromCode, remoteFailure } from './wire/failure.js'
+export type { Bodies, Kind, ReplyOf, RequestKind } from './wire/kinds.js'
+export { MAXIMUM_FAILURE_BYTES, type MessageSizes, messageSizes } from './wire/sizes.js'
+export { signTranscript, type TranscriptEntry, type TranscriptExport, verifyTranscript } from './wire/transcript.js'
+export * from './wire/transport.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { paced } from '../src/cryptography/paced.js'
+import { paced } from '../src/local/paced.js'
 
 test('the first and the last are told, whatever comes between, and never two within the pause but for the last', () => {
   fc.assert(

@@ -6,11 +6,6 @@
  * operands of another ring RingMismatchError, disposed operands DisposedError.
  */
 
-import { BaseExtension } from './base-extension.js'
-import { Basis } from './basis.js'
-import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './basis-change.js'
-import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } from './codec.js'
-import { decompose } from './decomposition.js'
 import {
   BasisMismatchError,
   DisposedError,
@@ -19,18 +14,30 @@ import {
   InvalidModulusError,
   RingMismatchError
 } from './errors.js'
-import { gaussianThresholds } from './gaussian-table.js'
-import type { Kernel, Scratch } from './kernel.js'
-import type { KernelCalls } from './kernel-exports.js'
-import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './key-switch.js'
-import { type CombinationRow, linearCombinations } from './linear-combination.js'
-import { MAXIMUM_MODULUS_BITS, Modulus } from './modulus.js'
-import { automorphism, combinePair, copy, inverseNtt, multiplyScalar, negate, ntt } from './pointwise.js'
-import { type Domain, Polynomial } from './polynomial.js'
-import { isPrime } from './primes.js'
-import { addAutomorphism, automorphismOfSum, type ComponentPair, innerProduct, type KeyDigit, multiplyAccumulate } from './products.js'
-import { DEFAULT_SIGMA, gaussian, ternary, uniform, uniformBits, wideGaussian } from './sampler.js'
-import { TransformTables } from './transform-tables.js'
+import type { KernelCalls } from './kernel/exports.js'
+import type { Kernel, Scratch } from './kernel/kernel.js'
+import { gaussianThresholds } from './numbers/gaussian-table.js'
+import { MAXIMUM_MODULUS_BITS, Modulus } from './numbers/modulus.js'
+import { isPrime } from './numbers/primes.js'
+import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './operations/basis-change.js'
+import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } from './operations/codec.js'
+import { decompose } from './operations/decomposition.js'
+import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './operations/key-switch.js'
+import { type CombinationRow, linearCombinations } from './operations/linear-combination.js'
+import { automorphism, combinePair, copy, inverseNtt, multiplyScalar, negate, ntt } from './operations/pointwise.js'
+import {
+  addAutomorphism,
+  automorphismOfSum,
+  type ComponentPair,
+  innerProduct,
+  type KeyDigit,
+  multiplyAccumulate
+} from './operations/products.js'
+import { DEFAULT_SIGMA, gaussian, ternary, uniform, uniformBits, wideGaussian } from './operations/sampler.js'
+import { BaseExtension } from './structure/base-extension.js'
+import { Basis } from './structure/basis.js'
+import { type Domain, Polynomial } from './structure/polynomial.js'
+import { TransformTables } from './structure/transform-tables.js'
 
 export const MINIMUM_LOG_N = 4
 export const MAXIMUM_LOG_N = 16

@@ -6,8 +6,8 @@
  */
 
 import { DisposedError, OutOfMemoryError, RingMismatchError, VaultFullError } from './errors.js'
-import type { Domain, Polynomial } from './polynomial.js'
 import type { Ring } from './ring.js'
+import type { Domain, Polynomial } from './structure/polynomial.js'
 
 /** A polynomial outside any kernel, for another worker of the same process with a ring of the same degree and moduli. */
 export interface SharedPolynomial {

@@ -4,15 +4,16 @@
  * Degree 2 becomes an exact square when fused, its affine parts folded into the layers around it; degree 1 and 0 vanish; higher degrees stay Chebyshev series whose
  * argument the layer before brings to [-1, 1].
  */
-import type { MeasuredActivation } from '../calibrate.js'
+
 import { InvalidInputError } from '../errors.js'
-import { fuse } from '../fuse.js'
-import type { GraphNode, NetworkGraph } from '../graph.js'
-import type { Network } from '../network.js'
-import { type ApproximationRequest, approximateFunction, type PolynomialApproximation } from './approximate.js'
-import type { Interval } from './chebyshev.js'
-import { type ActivationFunction, describeActivation, realFunction } from './functions.js'
-import { widen } from './ranges.js'
+import type { GraphNode, NetworkGraph } from '../graph/graph.js'
+import type { MeasuredActivation } from '../network/calibrate.js'
+import { fuse } from '../network/fuse.js'
+import type { Network } from '../network/network.js'
+import { type ActivationFunction, describeActivation, realFunction } from '../numeric/activation-functions.js'
+import { type ApproximationRequest, approximateFunction, type PolynomialApproximation } from '../numeric/best-polynomial.js'
+import type { Interval } from '../numeric/chebyshev.js'
+import { widen } from './intervals.js'
 
 export interface ActivationApproximationOptions extends ApproximationRequest {
   /** widening of every range around its centre, as a share of its half-width; default 0.2. 0 takes the ranges as intervals. */

@@ -1,14 +1,15 @@
 /** From a graph as a file writes it to the network that is evaluated: one function, so that everybody who needs that network gets the same one. */
-import type { MeasuredActivation } from '../calibrate.js'
+
 import { InvalidInputError } from '../errors.js'
-import { fuse } from '../fuse.js'
-import type { NetworkGraph } from '../graph.js'
-import type { Network } from '../network.js'
-import { at } from '../polynomial.js'
+import type { NetworkGraph } from '../graph/graph.js'
+import type { MeasuredActivation } from '../network/calibrate.js'
+import { fuse } from '../network/fuse.js'
+import type { Network } from '../network/network.js'
+import type { Interval } from '../numeric/chebyshev.js'
+import { at } from '../numeric/elementwise-polynomial.js'
 import { type ApproximatedNetwork, approximateActivations } from './activations.js'
-import type { Interval } from './chebyshev.js'
 import { type FitOptions, fitActivations } from './fit.js'
-import { measureActivations, widen } from './ranges.js'
+import { measureActivations, widen } from './intervals.js'
 
 export interface ApproximationOptions extends FitOptions {
   /**

@@ -9,18 +9,18 @@
  * feature (every channel of a convolution) by itself, drawn a little to the common one: as squares fold into the layers around them, that costs nothing.
  */
 import { InvalidInputError, UnreachableAgreementError } from '../errors.js'
-import { argmax } from '../final.js'
-import { fuse } from '../fuse.js'
-import { outputSize } from '../geometry.js'
-import type { GraphNode, NetworkGraph } from '../graph.js'
-import { applyLayer, type Layer } from '../network.js'
-import { at, type Coefficient } from '../polynomial.js'
+import { argmax } from '../graph/final.js'
+import { outputSize } from '../graph/geometry.js'
+import type { GraphNode, NetworkGraph } from '../graph/graph.js'
+import { fuse } from '../network/fuse.js'
+import { applyLayer, type Layer } from '../network/network.js'
+import { type ActivationFunction, type RealFunction, realFunction } from '../numeric/activation-functions.js'
+import { measuredApproximation } from '../numeric/best-polynomial.js'
+import { clenshaw, type Interval, toUnit } from '../numeric/chebyshev.js'
+import { at, type Coefficient } from '../numeric/elementwise-polynomial.js'
+import { NormalEquations } from '../numeric/normal-equations.js'
 import type { ApproximatedActivation, ApproximatedNetwork } from './activations.js'
-import { measuredApproximation } from './approximate.js'
-import { clenshaw, type Interval, toUnit } from './chebyshev.js'
-import { type ActivationFunction, type RealFunction, realFunction } from './functions.js'
-import { NormalEquations } from './normal-equations.js'
-import { widen } from './ranges.js'
+import { widen } from './intervals.js'
 
 export interface FitOptions {
   /** the degree of all polynomials; when left out, the smallest that keeps the predictions */

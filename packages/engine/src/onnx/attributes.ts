@@ -1,6 +1,6 @@
 /** Reading and checking the attributes of ONNX nodes that describe windows. */
 import { ShapeMismatchError, UnsupportedAttributeError } from '../errors.js'
-import { outputSize, type WindowGeometry } from '../geometry.js'
+import { outputSize, type WindowGeometry } from '../graph/geometry.js'
 import { MAXIMUM_ELEMENTS } from './context.js'
 import type { OnnxNode } from './decode.js'
 

@@ -2,6 +2,8 @@
  * Constants of an ONNX graph: initialisers, Constant nodes, and what exporters compute from them or from shapes (a transposed weight, the target of a reshape).
  * The batch size is the only number that is not known; it may be moved about, not computed with.
  */
+
+import { transposeSource } from '../architecture/linear-operations.js'
 import {
   MissingInitializerError,
   NonFiniteWeightError,
@@ -9,8 +11,7 @@ import {
   UnsupportedAttributeError,
   UnsupportedTopologyError
 } from '../errors.js'
-import { sizeOf } from '../graph.js'
-import { transposeSource } from '../operations.js'
+import { sizeOf } from '../graph/graph.js'
 import { MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeTensor, type OnnxModel, type OnnxNode } from './decode.js'
 

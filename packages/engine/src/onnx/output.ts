@@ -3,7 +3,7 @@
  * (labels, dictionaries, normalised scores, 1 - p beside p) are not evaluated under encryption: they are recorded, and the querier applies them after decryption.
  */
 import { UnsupportedAttributeError, UnsupportedTopologyError } from '../errors.js'
-import type { FinalOperator } from '../graph.js'
+import type { FinalOperator } from '../graph/graph.js'
 import type { Constants, Producers } from './constants.js'
 import type { OnnxModel, OnnxNode } from './decode.js'
 

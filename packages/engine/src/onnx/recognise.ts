@@ -8,9 +8,10 @@
  * in whatever order their factors stand. A value is written as P(x) + Q(x)·g(R(x)), x the nearest value that all paths start from, P, Q and R polynomials, g an
  * activation function, and compared with the three.
  */
-import { type ActivationFunction, GELU_TANH_CUBE, GELU_TANH_SCALE } from '../approximation/functions.js'
-import type { GraphNode } from '../graph.js'
-import { commonName } from '../names.js'
+
+import type { GraphNode } from '../graph/graph.js'
+import { commonName } from '../graph/names.js'
+import { type ActivationFunction, GELU_TANH_CUBE, GELU_TANH_SCALE } from '../numeric/activation-functions.js'
 
 type Powers = readonly number[]
 

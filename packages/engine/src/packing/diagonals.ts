@@ -16,9 +16,9 @@
  * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0.
  * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
  */
-import type { AffineLayer } from '../network.js'
-import type { OperandKind } from '../operands.js'
-import type { SparseMatrix } from '../sparse.js'
+import type { AffineLayer } from '../network/network.js'
+import type { SparseMatrix } from '../numeric/sparse.js'
+import type { OperandKind } from '../steps/operands.js'
 import { type Layout, nextPowerOfTwo, periodicLayout, sequentialLayout } from './layout.js'
 
 export interface DiagonalItem {

@@ -10,8 +10,8 @@
  * Arrangements: `blocks`, channel-major with ⌊width / channels⌋ spatial positions of every channel to a block; `chunks`, a single block in the order that the
  * following layer likes best (see `chunkedLayout`).
  */
-import { type ConvolutionGeometry, outputSize, tapCount, tapSource } from '../geometry.js'
-import type { ConvolutionTaps } from '../network.js'
+import { type ConvolutionGeometry, outputSize, tapCount, tapSource } from '../graph/geometry.js'
+import type { ConvolutionTaps } from '../network/network.js'
 import { chunkedLayout, type Layout } from './layout.js'
 
 export type TapArrangement = { readonly kind: 'blocks' } | { readonly kind: 'chunks'; readonly rows: number; readonly diagonals: number }

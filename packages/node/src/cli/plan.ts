@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { DataFileError } from '../data/errors.js'
+import { formatOf } from '../data/samples.js'
 import { manifestCalibration } from '../model/calibration.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
@@ -114,7 +115,7 @@ async function costsFor(evaluator: Options['evaluator'], { costs, calibrate, ref
 async function calibrationFrom(model: string, options: Options): Promise<CalibrationConfiguration> {
   const { images, count, scale, mean, deviation } = options
   if (images !== undefined) {
-    return { samples: { [images.endsWith('.npy') ? 'npy' : 'idx']: images, offset: 0, count, normalisation: { scale, mean, deviation } } }
+    return { samples: { [formatOf(images)]: images, offset: 0, count, normalisation: { scale, mean, deviation } } }
   }
   if (options.manifest !== undefined) return await manifestCalibration(options.manifest, model)
   for (const folder of ['.', '..']) {

@@ -41,6 +41,20 @@ export async function loadSamples(configuration: SamplesConfiguration): Promise<
   return [...(await SampleFile.open(configuration))]
 }
 
+/** The key under which a configuration names a data file. */
+export const formatOf = (file: string): 'npy' | 'idx' => (file.endsWith('.npy') ? 'npy' : 'idx')
+
+/**
+ * @returns the last `wanted` samples of a file, all when it has fewer
+ * @throws DataFileError when the file is not what it should be
+ */
+export async function lastSamples(file: string, normalisation: Normalisation, wanted: number): Promise<SamplesConfiguration> {
+  const whole = { [formatOf(file)]: file, offset: 0, normalisation }
+  const { count: rows } = await SampleFile.open(whole)
+  const count = Math.min(wanted, rows)
+  return { ...whole, offset: rows - count, count }
+}
+
 function normalise(array: SampleArray, row: number, { scale, mean, deviation, clip }: Normalisation, file: string): Float64Array {
   for (const [field, values] of Object.entries({ mean, deviation })) {
     if (Array.isArray(values) && values.length !== array.columns) {

@@ -17,7 +17,7 @@ import {
 import { z } from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from '../data/errors.js'
-import { loadSamples, SampleFile } from '../data/samples.js'
+import { lastSamples, loadSamples } from '../data/samples.js'
 import { exists } from '../storage/identity.js'
 
 export class Calibration {
@@ -78,18 +78,9 @@ export async function manifestCalibration(manifest: string, model: string): Prom
   const file = resolve(dirname(manifest), dataset.test.x)
   if (!(await exists(file))) return { manifest }
   const { scale = 1, mean, std, clip } = normalisation
-  const samples = {
-    ...(file.endsWith('.npy') ? { npy: file } : { idx: file }),
-    // Bytes are scaled; tables of features are stored standardised.
-    normalisation: {
-      scale,
-      mean: typeof mean === 'number' ? mean : 0,
-      deviation: typeof std === 'number' ? std : 1,
-      ...(clip === undefined ? {} : { clip })
-    }
-  }
-  const { count: rows } = await SampleFile.open({ ...samples, offset: 0 })
-  return { samples: { ...samples, offset: Math.max(0, rows - CALIBRATION_SAMPLES) } }
+  // Bytes are scaled; tables of features are stored standardised.
+  const stored = { scale, mean: typeof mean === 'number' ? mean : 0, deviation: typeof std === 'number' ? std : 1 }
+  return { samples: await lastSamples(file, clip === undefined ? stored : { ...stored, clip }, CALIBRATION_SAMPLES) }
 }
 
 const manifestSchema = z.looseObject({

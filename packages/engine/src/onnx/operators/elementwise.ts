@@ -1,7 +1,8 @@
 /** Operators on elements: arithmetic with constants, sums of values, powers, activation functions, and what inference leaves alone. */
-import type { ActivationFunction } from '../../approximation/functions.js'
+
 import { MalformedTensorError, ShapeMismatchError, UnsupportedAttributeError, UnsupportedTopologyError } from '../../errors.js'
-import type { GraphOperator } from '../../graph.js'
+import type { GraphOperator } from '../../graph/graph.js'
+import type { ActivationFunction } from '../../numeric/activation-functions.js'
 import { floatAttribute, integerAttribute } from '../attributes.js'
 import { broadcast, hasInput, type Operator } from '../context.js'
 import type { OnnxNode } from '../decode.js'

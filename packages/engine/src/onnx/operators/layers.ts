@@ -1,9 +1,10 @@
 /** Operators with weights or windows: convolution, dense layers, pooling, normalisation. */
+
+import { transposeSource } from '../../architecture/linear-operations.js'
 import { ShapeMismatchError, UnsupportedAttributeError } from '../../errors.js'
-import { outputSize, type PoolGeometry, poolWindow } from '../../geometry.js'
-import { sizeOf } from '../../graph.js'
-import { normalization } from '../../normalization.js'
-import { transposeSource } from '../../operations.js'
+import { outputSize, type PoolGeometry, poolWindow } from '../../graph/geometry.js'
+import { sizeOf } from '../../graph/graph.js'
+import { normalization } from '../../graph/normalization.js'
 import { floatAttribute, integerAttribute, requireInteger, windowGeometry, windowShape } from '../attributes.js'
 import { hasInput, type ImportContext, type Operator, sampleAxis, vector } from '../context.js'
 import type { OnnxNode } from '../decode.js'

@@ -1,0 +1,171 @@
+/**
+ * Linear operations as public facts: what is connected to what, without weights. A sequence of them describes one fused affine layer, and gives the pattern of
+ * its matrix, so that every party derives the same structural zeros.
+ */
+import { z } from 'zod'
+import { type ConvolutionGeometry, outputSize, type PoolGeometry, poolWindow, tapCount, tapSource } from '../graph/geometry.js'
+import { sizeOf } from '../graph/graph.js'
+import { SparseMatrix } from '../numeric/sparse.js'
+
+export type LinearOperation =
+  | { readonly kind: 'convolution'; readonly geometry: ConvolutionGeometry }
+  | { readonly kind: 'averagePool'; readonly geometry: PoolGeometry }
+  | { readonly kind: 'dense'; readonly inputs: number; readonly outputs: number }
+  | { readonly kind: 'elementwise'; readonly features: number }
+  | { readonly kind: 'transpose'; readonly shape: readonly number[]; readonly permutation: readonly number[] }
+  | { readonly kind: 'sum'; readonly branches: readonly (readonly LinearOperation[])[] }
+
+const MAXIMUM_FEATURES = 2 ** 24
+const size = z.int().min(1).max(MAXIMUM_FEATURES)
+const step = z.int().min(1).max(4096)
+const pad = z.int().min(0).max(4096)
+const pair = z.tuple([step, step])
+
+const window = {
+  channels: size,
+  height: size,
+  width: size,
+  kernel: pair,
+  strides: pair,
+  pads: z.tuple([pad, pad, pad, pad]),
+  dilations: pair
+}
+
+const fits = (geometry: PoolGeometry | ConvolutionGeometry): boolean =>
+  outputSize(geometry).every(dimension => dimension >= 1) && geometry.channels * geometry.height * geometry.width <= MAXIMUM_FEATURES
+
+export const convolutionGeometrySchema: z.ZodType<ConvolutionGeometry> = z
+  .strictObject({ ...window, outputChannels: size, groups: size })
+  .refine(fits, 'the kernel does not fit its input')
+  .refine(
+    geometry => geometry.channels % geometry.groups === 0 && geometry.outputChannels % geometry.groups === 0,
+    'groups do not divide the channels'
+  )
+
+const poolGeometrySchema = z.strictObject({ ...window, countPadding: z.boolean() }).refine(fits, 'the window does not fit its input')
+
+export const linearOperationSchema: z.ZodType<LinearOperation> = z.lazy(() =>
+  z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('convolution'), geometry: convolutionGeometrySchema }),
+    z.strictObject({ kind: z.literal('averagePool'), geometry: poolGeometrySchema }),
+    z.strictObject({ kind: z.literal('dense'), inputs: size, outputs: size }),
+    z.strictObject({ kind: z.literal('elementwise'), features: size }),
+    z.strictObject({
+      kind: z.literal('transpose'),
+      shape: z.array(size).min(1).max(8),
+      permutation: z.array(z.int().min(0).max(7)).min(1).max(8)
+    }),
+    z.strictObject({ kind: z.literal('sum'), branches: z.array(z.array(linearOperationSchema).max(64)).min(2).max(8) })
+  ])
+)
+
+/** Features in and out of one operation. */
+export function featuresOf(operation: LinearOperation): { inputs: number; outputs: number } {
+  switch (operation.kind) {
+    case 'convolution': {
+      const { channels, height, width, outputChannels } = operation.geometry
+      const [rows, columns] = outputSize(operation.geometry)
+      return { inputs: channels * height * width, outputs: outputChannels * rows * columns }
+    }
+    case 'averagePool': {
+      const { channels, height, width } = operation.geometry
+      const [rows, columns] = outputSize(operation.geometry)
+      return { inputs: channels * height * width, outputs: channels * rows * columns }
+    }
+    case 'dense':
+      return operation
+    case 'elementwise':
+      return { inputs: operation.features, outputs: operation.features }
+    case 'transpose': {
+      const features = sizeOf(operation.shape)
+      return { inputs: features, outputs: features }
+    }
+    case 'sum': {
+      const [branch] = operation.branches
+      return { inputs: featuresOf(branch![0]!).inputs, outputs: featuresOf(branch!.at(-1)!).outputs }
+    }
+  }
+}
+
+/** Row sources of a transposition: output element i is input element source[i]. */
+export function transposeSource(shape: readonly number[], permutation: readonly number[]): Int32Array {
+  const out = permutation.map(axis => shape[axis]!)
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
+  return Int32Array.from({ length: sizeOf(shape) }, (_, index) => {
+    let rest = index
+    let position = 0
+    for (let axis = out.length - 1; axis >= 0; axis--) {
+      const coordinate = rest % out[axis]!
+      rest = (rest - coordinate) / out[axis]!
+      position += coordinate * strides[permutation[axis]!]!
+    }
+    return position
+  })
+}
+
+const patterns = new WeakMap<readonly LinearOperation[], { readonly pattern: SparseMatrix | undefined }>()
+
+/** The same as `patternOf`, found once for every list of operations: a planner compiles the same layers many times. The list must not be changed afterwards. */
+export function patternOnce(operations: readonly LinearOperation[]): SparseMatrix | undefined {
+  let known = patterns.get(operations)
+  if (!known) {
+    known = { pattern: patternOf(operations) }
+    patterns.set(operations, known)
+  }
+  return known.pattern
+}
+
+/**
+ * Matrix pattern of a sequence of operations: entries of 1 wherever a weight may stand; undefined when the sequence is dense (every entry may be non-zero).
+ */
+export function patternOf(operations: readonly LinearOperation[]): SparseMatrix | undefined {
+  if (operations.some(operation => operation.kind === 'dense')) return undefined
+  let pattern: SparseMatrix | undefined
+  for (const operation of operations) {
+    const next = operationPattern(operation)
+    if (!next) return undefined
+    pattern = pattern ? next.compose(pattern) : next
+  }
+  return pattern
+}
+
+function operationPattern(operation: LinearOperation): SparseMatrix | undefined {
+  switch (operation.kind) {
+    case 'convolution': {
+      const { geometry } = operation
+      const { inputs, outputs } = featuresOf(operation)
+      const positions = outputs / geometry.outputChannels
+      return SparseMatrix.build(outputs, inputs, (row, put) => {
+        for (let tap = 0; tap < tapCount(geometry); tap++) {
+          const source = tapSource(geometry, tap, Math.floor(row / positions), row % positions)
+          if (source >= 0) put(source, 1)
+        }
+      })
+    }
+    case 'averagePool': {
+      const { geometry } = operation
+      const { inputs, outputs } = featuresOf(operation)
+      const positions = outputs / geometry.channels
+      return SparseMatrix.build(outputs, inputs, (row, put) => {
+        for (const source of poolWindow(geometry, Math.floor(row / positions), row % positions).sources) put(source, 1)
+      })
+    }
+    case 'dense':
+      return undefined
+    case 'elementwise':
+      return SparseMatrix.identity(operation.features)
+    case 'transpose': {
+      const source = transposeSource(operation.shape, operation.permutation)
+      return SparseMatrix.build(source.length, source.length, (row, put) => put(source[row]!, 1))
+    }
+    case 'sum': {
+      let sum: SparseMatrix | undefined
+      for (const branch of operation.branches) {
+        const pattern = branch.length === 0 ? undefined : patternOf(branch)
+        if (!pattern) return undefined
+        sum = sum ? sum.add(pattern) : pattern
+      }
+      return sum
+    }
+  }
+}

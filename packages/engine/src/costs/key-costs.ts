@@ -1,0 +1,37 @@
+/**
+ * What making the evaluation keys costs. A key for level l has l + 1 digits over l + 1 ciphertext primes and the special prime, so its shares grow with the square of
+ * the level. The relinearisation key takes three polynomials per digit, two in its first round and one in its second.
+ */
+
+import type { GaloisKeyNeed } from '../plan/plan.js'
+import type { OperationCosts, Sizes } from './operation-costs.js'
+
+const RELINEARIZATION_SHARES = 3
+
+export class KeyCosts {
+  constructor(
+    private readonly costs: OperationCosts,
+    private readonly sizes: Sizes,
+    private readonly parties: number
+  ) {}
+
+  /** Seconds until a Galois key for this level is made. */
+  galois(level: number): number {
+    return this.costs.switchingKey(level, this.parties) + this.costs.transfer(this.parties * this.sizes.keyShare(level))
+  }
+
+  relinearization(level: number): number {
+    return RELINEARIZATION_SHARES * this.galois(level)
+  }
+
+  seconds(galoisKeys: readonly GaloisKeyNeed[], relinearizationLevel: number | null): number {
+    const galois = galoisKeys.reduce((sum, { level }) => sum + this.galois(level), 0)
+    return galois + (relinearizationLevel === null ? 0 : this.relinearization(relinearizationLevel))
+  }
+
+  /** Bytes of the shares that one party sends. */
+  bytesPerParty(galoisKeys: readonly GaloisKeyNeed[], relinearizationLevel: number | null): number {
+    const galois = galoisKeys.reduce((sum, { level }) => sum + this.sizes.keyShare(level), 0)
+    return galois + (relinearizationLevel === null ? 0 : RELINEARIZATION_SHARES * this.sizes.keyShare(relinearizationLevel))
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The cost model of a machine: times every operation of an evaluator on a small set of parameters (N = 2^14, six primes and a special one) and solves the formulas of
+ * `cost.ts` for their constants. Takes about a second. Costs are rounded to steps of 5 %, so that noise in a measurement does not make another plan every time.
+ */
+import {
+  Context,
+  deserializeCiphertext,
+  Encryptor,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  type EvaluatorPair,
+  galoisElementOf,
+  KeyGenerator,
+  Parameters,
+  type PublicKey,
+  SecretKey,
+  serializeCiphertext
+} from '@slytherin/ckks'
+import { nextTurn } from '../event-loop.js'
+import { isCombiner, PRODUCTS_AT_ONCE } from '../run/options.js'
+import { ASSUMED_COSTS, type CostModel } from './cost-model.js'
+import { ENCRYPTION_TRANSFORMS } from './operation-costs.js'
+
+const LOG_N = 14
+const LEVEL = 5
+const PRIME_BITS = 45
+const SCALE = 2 ** 40
+/** Rotations that share a decomposition, less one: their difference from a single one is the cost of so many. */
+const HOISTED = 4
+/** Ciphertexts and encoded vectors of a layer: together far more than a processor's caches hold. */
+const DISTINCT_OPERANDS = 48
+/** A small layer of a large batch: outputs share inputs, three at a time. */
+const COMBINED_ROWS = 12
+const COMBINED_INPUTS = 32
+/** Measured costs are powers of this. */
+const STEP = 1.05
+/** Runs of an operation at least and at most, and seconds after which no further one begins. */
+const LEAST_RUNS = 3
+const MAXIMUM_RUNS = 15
+const BUDGET_SECONDS = 0.09
+/** Runs and seconds before time is taken, whichever end later: until then the engine may still be compiling. */
+const WARM_RUNS = 2
+const WARM_SECONDS = 0.02
+
+type Kernel = globalThis.Parameters<typeof Context.create>[1]
+
+export interface MeasureCostsOptions {
+  /** What the model is to be called; at most 64 characters. */
+  readonly name: string
+  /** The kernel that the evaluator will use, with its threads. */
+  readonly kernel: Kernel
+  /** A kernel as key holders and data owners use it; `kernel` when not given. */
+  readonly partyKernel?: Kernel
+  /** Makes the evaluator that is to be measured; it is disposed afterwards. */
+  readonly evaluator: (context: Context) => Evaluator | Promise<Evaluator>
+  /** Whether it shares the decomposition of rotations of one ciphertext. */
+  readonly hoisting: boolean
+  /** Whether weights and inputs wait in its memory rather than as bytes. */
+  readonly retaining: boolean
+  readonly signal?: AbortSignal
+}
+
+/** @throws the signal's reason when aborted; whatever the evaluator throws */
+export async function measureCosts(options: MeasureCostsOptions): Promise<CostModel> {
+  const { kernel, partyKernel = kernel, signal } = options
+  const parameters = Parameters.generate({
+    logN: LOG_N,
+    firstPrimeBits: PRIME_BITS,
+    primeBits: PRIME_BITS,
+    levels: LEVEL,
+    specialPrimeBits: 49,
+    scale: SCALE
+  })
+  using context = Context.create(parameters, kernel)
+  const units = await measureEvaluator(context, options)
+  using party = Context.create(parameters, partyKernel)
+  const ringTransform = await measureEncryption(party, signal)
+  return {
+    name: options.name,
+    ...quantized({ ...units, ringTransform }),
+    hoisting: options.hoisting,
+    retaining: options.retaining,
+    ...ASSUMED_COSTS,
+    combining: units.combining
+  }
+}
+
+/** Rounded to steps of 5 %, with few digits. */
+function quantized<T extends Record<string, unknown>>(units: T): { [K in keyof T]: T[K] } {
+  const round = (value: unknown): unknown =>
+    typeof value === 'number' ? Number((STEP ** Math.round(Math.log(value) / Math.log(STEP))).toPrecision(4)) : value
+  return Object.fromEntries(Object.entries(units).map(([name, value]) => [name, round(value)])) as { [K in keyof T]: T[K] }
+}
+
+type Units = Omit<CostModel, 'name' | 'hoisting' | 'retaining' | 'ringTransform' | keyof typeof ASSUMED_COSTS>
+
+async function measureEvaluator(context: Context, { evaluator: make, hoisting, signal }: MeasureCostsOptions): Promise<Units> {
+  const { parameters } = context
+  const steps = Array.from({ length: HOISTED + 1 }, (_, k) => k + 1)
+  using evaluator = await make(context)
+  using secret = SecretKey.generate(context)
+  using publicKey = setKeys(evaluator, context, secret, steps)
+  const slots = noise(parameters.slots)
+  const options = { level: LEVEL, scale: SCALE }
+  using plaintext = context.encoder.encode(slots, options)
+  using encrypted = new Encryptor(context, publicKey).encrypt(plaintext)
+  const bytes = serializeCiphertext(encrypted)
+  using a = evaluator.load(encrypted)
+  using b = evaluator.load(encrypted)
+  using weight = evaluator.plaintext(slots, options)
+  using plainSum = evaluator.multiplyPlain(a, weight)
+  using sum = evaluator.multiply(a, b)
+  const time = (work: () => unknown): Promise<number> => seconds(work, signal)
+  const drop = (...made: EvaluatorCiphertext[]): void => {
+    for (const ciphertext of made) ciphertext.dispose()
+  }
+
+  const residues = LEVEL + 1
+  const one = await time(() => drop(...evaluator.rotateMany(a, steps.slice(0, 1))))
+  const many = await time(() => drop(...evaluator.rotateMany(a, steps)))
+  const decompositionTransforms = residues * (residues + 1) + residues
+  const hoistedTransforms = 2 * (residues + 2)
+  const products = 2 * residues * (residues + 1)
+  let transform: number
+  let keyProduct: number
+  if (hoisting) {
+    const hoisted = positive((many - one) / HOISTED, one)
+    transform = positive(one - hoisted, one) / decompositionTransforms
+    keyProduct = positive(hoisted - hoistedTransforms * transform, hoisted) / products
+  } else {
+    // Without sharing the two always come together: divided as the kernel's are.
+    const unit = one / (decompositionTransforms + hoistedTransforms + products * KEY_PRODUCT_SHARE)
+    transform = unit
+    keyProduct = unit * KEY_PRODUCT_SHARE
+  }
+  // as layers do it: a few products at a time, of operands that have long left the caches
+  using distinct = new DisposableStack()
+  const copies = Array.from({ length: DISTINCT_OPERANDS }, () => distinct.use(evaluator.copy(a)))
+  const weights = copies.map(() => distinct.use(evaluator.plaintext(slots, options)))
+  const summed = async (total: EvaluatorCiphertext, factor: (k: number) => EvaluatorPair[1]): Promise<number> => {
+    const all = await time(() => {
+      for (let from = 0; from < DISTINCT_OPERANDS; from += PRODUCTS_AT_ONCE) {
+        const pairs = copies.slice(from, from + PRODUCTS_AT_ONCE).map((copy, k): EvaluatorPair => [copy, factor(from + k)])
+        using several = evaluator.multiplyAccumulate(pairs)
+        evaluator.addInPlace(total, several)
+      }
+    })
+    return all / DISTINCT_OPERANDS
+  }
+  const clear = (await summed(plainSum, k => weights[k]!)) / (2 * residues)
+  const encryptedProduct = (await summed(sum, k => copies[DISTINCT_OPERANDS - 1 - k]!)) / (4 * residues)
+  const rescaling = (await time(() => drop(evaluator.rescale(a)))) / (2 * residues)
+  // as weights and clear inputs are made: values are looked up one by one first
+  const order = Int32Array.from(slots, (_, slot) => (slot * 31) % slots.length)
+  const encoding = await time(() => {
+    const packed = new Float64Array(slots.length)
+    for (let slot = 0; slot < packed.length; slot++) packed[slot] = slots[order[slot]!]!
+    evaluator.plaintext(packed, options)[Symbol.dispose]()
+  })
+  const loading = await time(() => {
+    // a copy: bytes come freshly read
+    using ciphertext = deserializeCiphertext(context, bytes.slice(), { level: LEVEL, degree: 1, scale: SCALE })
+    drop(evaluator.load(ciphertext))
+  })
+  const combining = isCombiner(evaluator)
+  const inputs = Array.from({ length: COMBINED_INPUTS }, (_, k) => k)
+  const row = { inputs, coefficients: noise(COMBINED_INPUTS), constant: 1 }
+  const rows = new Array<typeof row>(COMBINED_ROWS).fill(row)
+  const operands = inputs.map(() => a)
+  const scalarProduct = combining
+    ? (await time(() => drop(...evaluator.linearCombinations(operands, rows, { scale: SCALE })))) /
+      (2 * residues * COMBINED_ROWS * COMBINED_INPUTS)
+    : clear
+  return {
+    transform,
+    keyProduct,
+    product: Math.sqrt(clear * encryptedProduct),
+    scalarProduct,
+    rescaling,
+    embedding: positive(encoding - residues * transform, encoding),
+    load: loading / (2 * residues),
+    combining
+  }
+}
+
+/** A pass over a key against a transform, in an evaluator that does not tell them apart. */
+const KEY_PRODUCT_SHARE = 0.1
+/** The least share of a whole that the difference of two measured times may be. */
+const LEAST_SHARE = 0.05
+
+/** A difference of two measured times, which noise may make too small. */
+const positive = (difference: number, whole: number): number => Math.max(difference, LEAST_SHARE * whole)
+
+/** Encoding, encrypting and serialising. @returns seconds of what `OperationCosts.encryption` takes for one transform */
+async function measureEncryption(context: Context, signal: AbortSignal | undefined): Promise<number> {
+  using secret = SecretKey.generate(context)
+  using publicKey = new KeyGenerator(context).publicKey(secret)
+  const encryptor = new Encryptor(context, publicKey)
+  const slots = noise(context.parameters.slots)
+  const whole = await seconds(() => {
+    using plaintext = context.encoder.encode(slots, { level: LEVEL, scale: SCALE })
+    using ciphertext = encryptor.encrypt(plaintext)
+    return serializeCiphertext(ciphertext)
+  }, signal)
+  return whole / (ENCRYPTION_TRANSFORMS * (LEVEL + 2))
+}
+
+function setKeys(evaluator: Evaluator, context: Context, secret: SecretKey, steps: readonly number[]): PublicKey {
+  const generator = new KeyGenerator(context)
+  const elements = steps.map(step => galoisElementOf(step, context.parameters.N))
+  const galoisKeys = new Map(elements.map(element => [element, generator.galoisKey(secret, element)]))
+  try {
+    evaluator.setKeys({ galoisKeys })
+  } finally {
+    for (const key of galoisKeys.values()) key.dispose()
+  }
+  return generator.publicKey(secret)
+}
+
+/** Median seconds of one run. Lets the event loop turn after every run. */
+async function seconds(work: () => unknown, signal: AbortSignal | undefined): Promise<number> {
+  const run = async (): Promise<number> => {
+    const start = performance.now()
+    work()
+    const taken = (performance.now() - start) / 1000
+    await nextTurn()
+    signal?.throwIfAborted()
+    return taken
+  }
+  let spent = 0
+  for (let runs = 0; runs < WARM_RUNS || spent < WARM_SECONDS; runs++) spent += await run()
+  const times: number[] = []
+  for (spent = 0; times.length < LEAST_RUNS || (times.length < MAXIMUM_RUNS && spent < BUDGET_SECONDS); ) {
+    const taken = await run()
+    times.push(taken)
+    spent += taken
+  }
+  return times.sort((x, y) => x - y)[times.length >> 1]!
+}
+
+/** Values of no meaning between -1 and 1, the same every time. */
+const noise = (length: number): Float64Array => Float64Array.from({ length }, (_, k) => Math.sin(12.9898 * (k + 1)))

@@ -1,0 +1,330 @@
+/**
+ * Networks without a file: the same layer graph that `importOnnx` gives, from a few lines.
+ *
+ * ```ts
+ * const graph = network({ input: [1, 28, 28], name: 'digits' })
+ *   .conv({ outputChannels: 5, kernel: 5, strides: 2, weights: kernel, bias })
+ *   .activation('square').averagePool({ kernel: 2 })
+ *   .dense({ outputs: 10, weights })
+ *   .softmax().build()
+ * ```
+ *
+ * A builder never changes: every method returns a new one, so that a common trunk can have several heads. Weights are row-major, in the order of ONNX.
+ */
+
+import { transposeSource } from '../architecture/linear-operations.js'
+import { InvalidInputError, ShapeMismatchError } from '../errors.js'
+import type { ActivationFunction } from '../numeric/activation-functions.js'
+import { type ConvolutionGeometry, outputSize, type PoolGeometry, poolWindow, type WindowGeometry } from './geometry.js'
+import { type FinalOperator, type GraphNode, type GraphOperator, type NetworkGraph, sizeOf } from './graph.js'
+import { normalization } from './normalization.js'
+
+/** Numbers in any array. */
+export type Values = ArrayLike<number>
+
+export interface NetworkDefinition {
+  /** shape of one sample without the batch: [features] or [channels, rows, columns] */
+  readonly input: readonly number[]
+  readonly name?: string
+}
+
+export interface WindowDefinition {
+  /** default: conv1, pool1, … */
+  readonly name?: string
+  /** rows and columns; one number for both */
+  readonly kernel: number | readonly [number, number]
+  /** default 1 for convolutions, the kernel for pooling */
+  readonly strides?: number | readonly [number, number]
+  /** zeros around the input: one number, or top, left, bottom, right; default 0 */
+  readonly pads?: number | readonly [number, number, number, number]
+  readonly dilations?: number | readonly [number, number]
+}
+
+export interface ConvolutionDefinition extends WindowDefinition {
+  readonly outputChannels: number
+  /** default 1 */
+  readonly groups?: number
+  /** [output channel][channel in group][row][column] */
+  readonly weights: Values
+  /** one per output channel; default 0 */
+  readonly bias?: Values
+}
+
+export interface AveragePoolDefinition extends WindowDefinition {
+  /** whether padding counts in the mean; default false */
+  readonly countPadding?: boolean
+}
+
+export interface DenseDefinition {
+  readonly name?: string
+  readonly outputs: number
+  /** [output][input] */
+  readonly weights: Values
+  /** one per output; default 0 */
+  readonly bias?: Values
+}
+
+export interface BatchNormalizationDefinition {
+  readonly name?: string
+  /** one of each per channel (per feature without channels) */
+  readonly mean: Values
+  readonly variance: Values
+  /** default 1 */
+  readonly gamma?: Values
+  /** default 0 */
+  readonly beta?: Values
+  /** default 1e-5 */
+  readonly epsilon?: number
+}
+
+/** An activation by name with its usual parameters, with its own, or a polynomial c₀ + c₁x + c₂x² + … */
+export type ActivationDefinition =
+  | 'square'
+  | 'relu'
+  | 'leakyRelu'
+  | 'elu'
+  | 'sigmoid'
+  | 'tanh'
+  | 'softplus'
+  | 'silu'
+  | 'gelu'
+  | ActivationFunction
+  | { readonly polynomial: Values }
+
+const DEFAULT_SLOPE = 0.01
+const DEFAULT_EPSILON = 1e-5
+
+/** @throws InvalidInputError unless the shape is whole and positive */
+export function network({ input, name = 'network' }: NetworkDefinition): NetworkBuilder {
+  if (input.length === 0 || input.some(dimension => !Number.isInteger(dimension) || dimension < 1)) {
+    throw new InvalidInputError(`input shape of '${name}'`, 'whole dimensions of at least 1', input.join('×') || 'none')
+  }
+  return new NetworkBuilder(name, [{ name: 'input', operator: { kind: 'input' }, inputs: [], shape: [...input] }], 'none')
+}
+
+export class NetworkBuilder {
+  /** Made by `network`. */
+  constructor(
+    private readonly networkName: string,
+    private readonly nodes: readonly GraphNode[],
+    private readonly final: FinalOperator
+  ) {}
+
+  /** Shape of one sample after the last layer. */
+  get shape(): readonly number[] {
+    return this.nodes.at(-1)!.shape
+  }
+
+  /** @throws ShapeMismatchError when kernel, groups or numbers of weights do not fit; InvalidInputError for weights that are not finite */
+  conv(definition: ConvolutionDefinition): NetworkBuilder {
+    const name = this.layerName(definition, 'conv')
+    const { outputChannels, groups = 1 } = definition
+    const geometry: ConvolutionGeometry = { ...this.window(name, definition, 1), outputChannels, groups }
+    const whole = [outputChannels, groups].every(value => Number.isInteger(value) && value >= 1)
+    if (!whole || geometry.channels % groups !== 0 || outputChannels % groups !== 0) {
+      throw new ShapeMismatchError(
+        name,
+        `groups that divide ${geometry.channels} input and ${outputChannels} output channels`,
+        String(groups)
+      )
+    }
+    const taps = (geometry.channels / groups) * geometry.kernel[0] * geometry.kernel[1]
+    const kernel = numbers(name, 'weights', definition.weights, outputChannels * taps)
+    const bias = numbers(name, 'bias', definition.bias, outputChannels)
+    return this.add(name, { kind: 'convolution', geometry, kernel, bias }, [outputChannels, ...outputSize(geometry)])
+  }
+
+  /** Flattens first when its input has several dimensions. */
+  dense(definition: DenseDefinition): NetworkBuilder {
+    if (this.shape.length !== 1) return this.flatten().dense(definition)
+    const name = this.layerName(definition, 'dense')
+    const { outputs } = definition
+    const inputs = this.shape[0]!
+    if (!Number.isInteger(outputs) || outputs < 1)
+      throw new InvalidInputError(`outputs of layer '${name}'`, 'a whole number of at least 1', String(outputs))
+    const weight = numbers(name, 'weights', definition.weights, outputs * inputs)
+    const bias = numbers(name, 'bias', definition.bias, outputs)
+    return this.add(name, { kind: 'dense', inputs, outputs, weight, bias }, [outputs])
+  }
+
+  averagePool(definition: AveragePoolDefinition): NetworkBuilder {
+    const name = this.layerName(definition, 'pool')
+    const geometry: PoolGeometry = { ...this.window(name, definition, definition.kernel), countPadding: definition.countPadding ?? false }
+    for (let position = 0; position < sizeOf(outputSize(geometry)); position++) {
+      if (poolWindow(geometry, 0, position).sources.length === 0)
+        throw new ShapeMismatchError(name, 'windows that meet the input', `pads ${geometry.pads.join(', ')}`)
+    }
+    return this.add(name, { kind: 'averagePool', geometry }, [geometry.channels, ...outputSize(geometry)])
+  }
+
+  /** The mean of every channel. */
+  globalAveragePool(definition: { readonly name?: string } = {}): NetworkBuilder {
+    const [, height, width] = this.image(definition.name ?? 'global average pool')
+    return this.averagePool({ ...definition, kernel: [height, width] })
+  }
+
+  batchNormalization(definition: BatchNormalizationDefinition): NetworkBuilder {
+    const name = this.layerName(definition, 'norm')
+    const channels = this.shape[0]!
+    const read = (what: 'gamma' | 'beta' | 'mean' | 'variance', fallback: number) =>
+      numbers(name, what, definition[what], channels, fallback)
+    const statistics = { gamma: read('gamma', 1), beta: read('beta', 0), mean: read('mean', 0), variance: read('variance', 1) }
+    const epsilon = definition.epsilon ?? DEFAULT_EPSILON
+    return this.add(name, { kind: 'scaleShift', ...normalization(name, { ...statistics, epsilon }, sizeOf(this.shape)) }, this.shape)
+  }
+
+  /** scale·x + shift, for instance to normalise pixels; a vector has one value per element. */
+  scaleShift(definition: { readonly name?: string; readonly scale?: number | Values; readonly shift?: number | Values }): NetworkBuilder {
+    const name = this.layerName(definition, 'scale')
+    const read = (what: 'scale' | 'shift', fallback: number): number | Float64Array => {
+      const value = definition[what] ?? fallback
+      if (typeof value !== 'number') return numbers(name, what, value, sizeOf(this.shape))
+      return numbers(name, what, [value], 1)[0]!
+    }
+    return this.add(name, { kind: 'scaleShift', scale: read('scale', 1), shift: read('shift', 0) }, this.shape)
+  }
+
+  /** Functions other than polynomials must be approximated before the network is fused (`approximateActivations`). */
+  activation(activation: ActivationDefinition, definition: { readonly name?: string } = {}): NetworkBuilder {
+    const name = this.layerName(definition, 'act')
+    return this.add(name, activationOperator(name, activation), this.shape)
+  }
+
+  flatten(): NetworkBuilder {
+    return this.reshape([sizeOf(this.shape)])
+  }
+
+  /** The same elements in the same order under another shape. */
+  reshape(shape: readonly number[]): NetworkBuilder {
+    const valid = shape.length > 0 && shape.every(dimension => Number.isInteger(dimension) && dimension >= 1)
+    const name = this.layerName({}, 'shape')
+    if (!valid || sizeOf(shape) !== sizeOf(this.shape))
+      throw new ShapeMismatchError(name, `${sizeOf(this.shape)} elements`, shape.join('×') || 'none')
+    return this.add(name, { kind: 'reshape' }, shape)
+  }
+
+  /** Axis k of the result is axis permutation[k] of the input, counted without the batch. */
+  transpose(permutation: readonly number[]): NetworkBuilder {
+    const name = this.layerName({}, 'transpose')
+    const sorted = [...permutation].sort((a, b) => a - b)
+    if (sorted.length !== this.shape.length || sorted.some((axis, index) => axis !== index)) {
+      throw new ShapeMismatchError(name, `a permutation of ${this.shape.length} axes`, permutation.join(', '))
+    }
+    const shape = permutation.map(axis => this.shape[axis]!)
+    return this.add(name, { kind: 'permute', source: transposeSource(this.shape, permutation), permutation: [...permutation] }, shape)
+  }
+
+  /** What the querier applies to the logits: class probabilities. */
+  softmax(): NetworkBuilder {
+    return this.ending('softmax')
+  }
+
+  /** What the querier applies to the logits: one probability each. */
+  sigmoid(): NetworkBuilder {
+    return this.ending('sigmoid')
+  }
+
+  /** What the querier applies to the logits: the index of the largest. */
+  argmax(): NetworkBuilder {
+    return this.ending('argmax')
+  }
+
+  /** @throws InvalidInputError when no layer was added */
+  build(): NetworkGraph {
+    if (this.nodes.length < 2) throw new InvalidInputError(`network '${this.networkName}'`, 'at least one layer', 'none')
+    return {
+      name: this.networkName,
+      nodes: this.nodes,
+      output: this.nodes.length - 1,
+      inputName: 'input',
+      outputName: 'logits',
+      final: this.final
+    }
+  }
+
+  private ending(final: FinalOperator): NetworkBuilder {
+    return new NetworkBuilder(this.networkName, this.nodes, final)
+  }
+
+  private add(name: string, operator: GraphOperator, shape: readonly number[]): NetworkBuilder {
+    if (this.final !== 'none') throw new ShapeMismatchError(name, `no layer after the final ${this.final}`, 'one')
+    if (this.nodes.some(node => node.name === name))
+      throw new InvalidInputError(`name of a layer of '${this.networkName}'`, 'a name of its own', name)
+    const inputs = [this.nodes.length - 1]
+    return new NetworkBuilder(this.networkName, [...this.nodes, { name, operator, inputs, shape: [...shape] }], 'none')
+  }
+
+  private layerName(definition: { readonly name?: string }, kind: string): string {
+    if (definition.name !== undefined) return definition.name
+    const names = new Set(this.nodes.map(node => node.name))
+    let count = 1
+    while (names.has(`${kind}${count}`)) count++
+    return `${kind}${count}`
+  }
+
+  private image(name: string): readonly [number, number, number] {
+    if (this.shape.length !== 3) throw new ShapeMismatchError(name, 'an input of channels × rows × columns', this.shape.join('×'))
+    return this.shape as readonly [number, number, number]
+  }
+
+  private window(name: string, definition: WindowDefinition, defaultStrides: number | readonly [number, number]): WindowGeometry {
+    const [channels, height, width] = this.image(name)
+    const pads = definition.pads ?? 0
+    const window: WindowGeometry = {
+      channels,
+      height,
+      width,
+      kernel: pair(name, 'kernel', definition.kernel),
+      strides: pair(name, 'strides', definition.strides ?? defaultStrides),
+      dilations: pair(name, 'dilations', definition.dilations ?? 1),
+      pads: typeof pads === 'number' ? [pads, pads, pads, pads] : pads
+    }
+    if (window.pads.length !== 4 || window.pads.some(pad => !Number.isInteger(pad) || pad < 0)) {
+      throw new InvalidInputError(`pads of layer '${name}'`, 'one or four whole numbers of at least 0', window.pads.join(', '))
+    }
+    if (outputSize(window).some(dimension => dimension < 1)) {
+      throw new ShapeMismatchError(name, 'a window that fits its input', `${window.kernel.join('×')} on ${height}×${width}`)
+    }
+    return window
+  }
+}
+
+function pair(name: string, what: string, value: number | readonly [number, number]): readonly [number, number] {
+  const both: readonly number[] = typeof value === 'number' ? [value, value] : value
+  if (both.length !== 2 || both.some(number => !Number.isInteger(number) || number < 1)) {
+    throw new InvalidInputError(`${what} of layer '${name}'`, 'one or two whole numbers of at least 1', both.join(', '))
+  }
+  return [both[0]!, both[1]!]
+}
+
+function numbers(name: string, what: string, values: Values | undefined, length: number, fallback = 0): Float64Array {
+  if (values === undefined) return new Float64Array(length).fill(fallback)
+  if (values.length !== length) throw new ShapeMismatchError(name, `${length} values in ${what}`, String(values.length))
+  const out = Float64Array.from(values)
+  const broken = out.findIndex(value => !Number.isFinite(value))
+  if (broken >= 0) throw new InvalidInputError(`${what} of layer '${name}'`, 'finite numbers', `${out[broken]} at ${broken}`)
+  return out
+}
+
+function activationOperator(name: string, activation: ActivationDefinition): GraphOperator {
+  if (activation === 'square') return { kind: 'power', exponent: 2 }
+  if (typeof activation === 'string') return { kind: 'activation', function: byName(activation) }
+  if ('name' in activation) return { kind: 'activation', function: activation }
+  const { polynomial } = activation
+  if (polynomial.length < 2)
+    throw new InvalidInputError(`polynomial of layer '${name}'`, 'coefficients of at least degree 1', String(polynomial.length))
+  return { kind: 'polynomial', basis: 'power', coefficients: [...numbers(name, 'polynomial', polynomial, polynomial.length)] }
+}
+
+function byName(name: Exclude<Extract<ActivationDefinition, string>, 'square'>): ActivationFunction {
+  switch (name) {
+    case 'leakyRelu':
+      return { name, slope: DEFAULT_SLOPE }
+    case 'elu':
+      return { name, alpha: 1 }
+    case 'silu':
+      return { name, beta: 1 }
+    default:
+      return { name }
+  }
+}

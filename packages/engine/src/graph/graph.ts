@@ -1,0 +1,72 @@
+/**
+ * The layer graph: what an ONNX file says about one sample, with weights as float64 and shapes inferred. Nodes stand in topological order and name their inputs by
+ * index; the batch dimension is not part of any shape.
+ */
+import type { ActivationFunction } from '../numeric/activation-functions.js'
+import type { ConvolutionGeometry, PoolGeometry } from './geometry.js'
+
+export type GraphOperator =
+  | { readonly kind: 'input' }
+  /** kernel: [output channel][channel in group][row][column]; bias: one value per output channel */
+  | { readonly kind: 'convolution'; readonly geometry: ConvolutionGeometry; readonly kernel: Float64Array; readonly bias: Float64Array }
+  /** weight: [output][input]; bias: [output] */
+  | {
+      readonly kind: 'dense'
+      readonly inputs: number
+      readonly outputs: number
+      readonly weight: Float64Array
+      readonly bias: Float64Array
+    }
+  | { readonly kind: 'averagePool'; readonly geometry: PoolGeometry }
+  /** y = scale·x + shift, element by element; a number stands for a vector of equal values */
+  | { readonly kind: 'scaleShift'; readonly scale: number | Float64Array; readonly shift: number | Float64Array }
+  | { readonly kind: 'add' }
+  | { readonly kind: 'subtract' }
+  | { readonly kind: 'multiply' }
+  | { readonly kind: 'power'; readonly exponent: number }
+  /** y = f(x), element by element, f no polynomial: it must be approximated before fusing */
+  | { readonly kind: 'activation'; readonly function: ActivationFunction }
+  /** y = Σ coefficients[k]·x^k, element by element */
+  | { readonly kind: 'polynomial'; readonly basis: 'power'; readonly coefficients: readonly number[] }
+  /**
+   * y = Σ coefficients[k]·T_k(t), t = (2x - a - b)/(b - a), element by element, meant for x in the interval [a, b]; a coefficient is one number for all elements or one
+   * number each
+   */
+  | {
+      readonly kind: 'polynomial'
+      readonly basis: 'chebyshev'
+      readonly coefficients: readonly (number | Float64Array)[]
+      readonly interval: readonly [number, number]
+    }
+  /** y[i] = x[source[i]] */
+  | { readonly kind: 'permute'; readonly source: Int32Array; readonly permutation: readonly number[] }
+  /** The same elements in the same order under another shape. */
+  | { readonly kind: 'reshape' }
+
+export interface GraphNode {
+  readonly name: string
+  readonly operator: GraphOperator
+  /** indices of the nodes it reads */
+  readonly inputs: readonly number[]
+  /** shape of its output for one sample */
+  readonly shape: readonly number[]
+}
+
+/** What the file applies to the logits at the end; the querier does it in the clear (see `applyFinal`). */
+export const FINAL_OPERATORS = ['none', 'softmax', 'logSoftmax', 'sigmoid', 'normalizedSigmoid', 'argmax'] as const
+export type FinalOperator = (typeof FINAL_OPERATORS)[number]
+
+export interface NetworkGraph {
+  readonly name: string
+  readonly nodes: readonly GraphNode[]
+  /** index of the node that gives the logits */
+  readonly output: number
+  readonly inputName: string
+  readonly outputName: string
+  readonly final: FinalOperator
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dimension) => product * dimension, 1)
+
+/** Shape of one input sample. */
+export const inputShape = (graph: NetworkGraph): readonly number[] => graph.nodes[0]!.shape

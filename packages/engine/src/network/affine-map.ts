@@ -1,0 +1,161 @@
+/** Affine maps while a graph is fused: made, scaled, and composed with the operators that mix elements. */
+
+import type { LinearOperation } from '../architecture/linear-operations.js'
+import { outputSize, poolWindow, tapCount, tapSource } from '../graph/geometry.js'
+import type { GraphNode, GraphOperator } from '../graph/graph.js'
+import { at, type Coefficient, isZero } from '../numeric/elementwise-polynomial.js'
+import { SparseMatrix } from '../numeric/sparse.js'
+import type { ConvolutionTaps } from './network.js'
+
+/** A·x + c of the output x of layer `base` (-1 is the network's input). */
+export interface Affine {
+  readonly base: number
+  readonly matrix: SparseMatrix
+  readonly bias: Float64Array
+  readonly operations: readonly LinearOperation[]
+  readonly names: readonly string[]
+  readonly convolution?: ConvolutionTaps
+}
+
+export const identityAffine = (base: number, size: number): Affine => ({
+  base,
+  matrix: SparseMatrix.identity(size),
+  bias: new Float64Array(size),
+  operations: [],
+  names: []
+})
+
+export function isIdentityAffine(affine: Affine): boolean {
+  const { matrix, bias } = affine
+  return (
+    affine.operations.length === 0 &&
+    matrix.rows === matrix.columns &&
+    bias.every(value => value === 0) &&
+    matrix.values.every(value => value === 1)
+  )
+}
+
+/** diag(scale)·(A·x + c) + shift, keeping the convolution when both are constant within each channel */
+export function scaleShift(root: Affine, scale: Coefficient, shift: Coefficient, name: string): Affine {
+  if ((scale === 1 || isOnes(scale)) && isZero(shift)) return root
+  const untouched = root.operations.length === 0
+  const matrix = root.matrix.scaleRows(scale)
+  const bias = root.bias.map((value, row) => value * at(scale, row) + at(shift, row))
+  const convolution = root.convolution && scaleConvolution(root.convolution, scale, shift)
+  const affine: Affine = { base: root.base, matrix, bias, operations: root.operations, names: root.names.length > 0 ? root.names : [name] }
+  if (convolution) return { ...affine, convolution }
+  if (untouched && typeof scale !== 'number') return { ...affine, operations: [{ kind: 'elementwise', features: matrix.columns }] }
+  return affine
+}
+
+const isOnes = (coefficient: Coefficient): boolean => typeof coefficient !== 'number' && coefficient.every(value => value === 1)
+
+function scaleConvolution(convolution: ConvolutionTaps, scale: Coefficient, shift: Coefficient): ConvolutionTaps | undefined {
+  const { geometry, kernel, bias } = convolution
+  const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+  const perChannel = (coefficient: Coefficient): Float64Array | undefined => {
+    const out = Float64Array.from({ length: geometry.outputChannels }, (_, channel) => at(coefficient, channel * positions))
+    if (typeof coefficient !== 'number' && coefficient.some((value, index) => value !== out[Math.floor(index / positions)]))
+      return undefined
+    return out
+  }
+  const [factor, offset] = [perChannel(scale), perChannel(shift)]
+  if (!factor || !offset) return undefined
+  const taps = tapCount(geometry)
+  return {
+    geometry,
+    kernel: kernel.map((value, index) => value * factor[Math.floor(index / taps)]!),
+    bias: bias.map((value, channel) => value * factor[channel]! + offset[channel]!)
+  }
+}
+
+type MixingOperator = Extract<GraphOperator, { kind: 'convolution' | 'dense' | 'averagePool' | 'permute' }>
+
+export function apply(operator: MixingOperator, input: Affine, node: GraphNode): Affine {
+  const { matrix, bias, operation } = matrixOf(operator, input.matrix.rows)
+  const composed = matrix.compose(input.matrix)
+  const constant = matrix.apply(input.bias)
+  const affine: Affine = {
+    base: input.base,
+    matrix: composed,
+    bias: constant.map((value, row) => value + (bias?.[row] ?? 0)),
+    operations: [...input.operations, operation(node)],
+    names: [...input.names, node.name]
+  }
+  const convolution = operator.kind === 'convolution' ? directConvolution(operator, input) : undefined
+  return convolution ? { ...affine, convolution } : affine
+}
+
+/** The convolution itself, when its input is the base up to one common factor (and a constant, if no padding mixes zeros into it). */
+function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution' }>, input: Affine): ConvolutionTaps | undefined {
+  const { geometry, kernel, bias } = operator
+  const { matrix } = input
+  const factor = matrix.values[0] ?? 1
+  const offset = input.bias[0] ?? 0
+  const diagonal = input.operations.length === 0 && matrix.rows === matrix.columns
+  if (!diagonal || matrix.values.some(value => value !== factor) || input.bias.some(value => value !== offset)) return undefined
+  if (offset !== 0 && geometry.pads.some(pad => pad > 0)) return undefined
+  const taps = tapCount(geometry)
+  return {
+    geometry,
+    kernel: kernel.map(value => value * factor),
+    bias: bias.map(
+      (value, channel) => value + offset * kernel.subarray(channel * taps, (channel + 1) * taps).reduce((sum, weight) => sum + weight, 0)
+    )
+  }
+}
+
+function matrixOf(
+  operator: MixingOperator,
+  inputs: number
+): { matrix: SparseMatrix; bias?: Float64Array; operation: (node: GraphNode) => LinearOperation } {
+  switch (operator.kind) {
+    case 'convolution': {
+      const { geometry, kernel } = operator
+      const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+      const taps = tapCount(geometry)
+      const matrix = SparseMatrix.build(geometry.outputChannels * positions, inputs, (row, put) => {
+        const channel = Math.floor(row / positions)
+        for (let tap = 0; tap < taps; tap++) {
+          const source = tapSource(geometry, tap, channel, row % positions)
+          if (source >= 0) put(source, kernel[channel * taps + tap]!)
+        }
+      })
+      const bias = Float64Array.from({ length: matrix.rows }, (_, row) => operator.bias[Math.floor(row / positions)]!)
+      return { matrix, bias, operation: () => ({ kind: 'convolution', geometry }) }
+    }
+    case 'dense': {
+      const { outputs, weight, bias } = operator
+      const start = Int32Array.from({ length: outputs + 1 }, (_, row) => row * inputs)
+      const index = Int32Array.from({ length: outputs * inputs }, (_, k) => k % inputs)
+      return {
+        matrix: new SparseMatrix(outputs, inputs, start, index, weight),
+        bias,
+        operation: () => ({ kind: 'dense', inputs, outputs })
+      }
+    }
+    case 'averagePool': {
+      const { geometry } = operator
+      const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+      const matrix = SparseMatrix.build(geometry.channels * positions, inputs, (row, put) => {
+        const { sources, divisor } = poolWindow(geometry, Math.floor(row / positions), row % positions)
+        for (const source of sources) put(source, 1 / divisor)
+      })
+      return { matrix, operation: () => ({ kind: 'averagePool', geometry }) }
+    }
+    case 'permute': {
+      const { source, permutation } = operator
+      const matrix = SparseMatrix.build(source.length, inputs, (row, put) => put(source[row]!, 1))
+      return { matrix, operation: node => ({ kind: 'transpose', shape: inverseShape(node.shape, permutation), permutation }) }
+    }
+  }
+}
+
+/** Shape before a transposition, from the shape after it. */
+function inverseShape(shape: readonly number[], permutation: readonly number[]): number[] {
+  const before = new Array<number>(shape.length)
+  permutation.forEach((axis, index) => {
+    before[axis] = shape[index]!
+  })
+  return before
+}

@@ -1,0 +1,65 @@
+/** A plan in words and figures, for people. */
+
+import { programOf } from './derive.js'
+import type { Plan } from './plan.js'
+import type { CompiledStep } from './program.js'
+
+const bits = (value: number): string => Math.log2(value).toFixed(1)
+const megabytes = (value: number): string => `${(value / 1e6).toFixed(1)} MB`
+const seconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`
+
+/** Many lines of text; nothing in it is secret. */
+export function describePlan(plan: Plan): string {
+  const program = programOf(plan)
+  const { parameters } = program
+  const { architecture, output, costs } = plan
+  const primeBits = parameters.primes.map(prime => prime.log2.toFixed(1))
+  const limit = parameters.securityBits === 0 ? 'INSECURE, for tests only' : `${parameters.securityBits}-bit security`
+  const lines = [
+    `plan for ${plan.model}: ${plan.operands.data} data, ${plan.operands.weights} model, ${plan.parties} key holder(s), batch of ${plan.batch}`,
+    `ring       N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP.toFixed(1)} (${limit})`,
+    `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${parameters.specialPrimes.map(prime => prime.log2.toFixed(1)).join(', ')} bits`,
+    `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${plan.packing === 'complex' ? 'two' : 'one'} to a slot, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
+    `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}`
+  ]
+  for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
+  lines.push(
+    `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
+    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
+    `keys       ${describeKeys(plan)}, ${megabytes(costs.bytes.keysPerParty)} per party`,
+    plan.operands.weights === 'clear'
+      ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`
+      : `weights    ${plan.weights.count} ciphertexts, ${megabytes(costs.bytes.model)}`,
+    `bytes      input ${megabytes(costs.bytes.input)}, refreshes ${megabytes(costs.bytes.refreshesPerParty)} per party, evaluator memory ${megabytes(costs.bytes.evaluatorMemory)}`,
+    `seconds    (${costs.model}) evaluation ${seconds(costs.seconds.evaluation)} of which refresh ${seconds(costs.seconds.refresh)}, data ${seconds(costs.seconds.dataEncryption)}, model ${seconds(costs.seconds.modelEncryption)}, keys ${seconds(costs.seconds.keys)}`
+  )
+  return lines.join('\n')
+}
+
+function describeKeys({ galoisKeys, relinearizationLevel }: Plan): string {
+  const counts = new Map<number, number>()
+  for (const { level } of galoisKeys) counts.set(level, (counts.get(level) ?? 0) + 1)
+  const levels = [...counts].sort(([a], [b]) => b - a).map(([level, count]) => `${count} at level ${level}`)
+  const galois = `${galoisKeys.length} Galois keys${levels.length > 0 ? ` (${levels.join(', ')})` : ''}`
+  return `${galois}, ${relinearizationLevel === null ? 'no relinearisation' : `relinearisation at level ${relinearizationLevel}`}`
+}
+
+function describeStep(step: CompiledStep): string {
+  const { level, scale } = step.step
+  const to = step.kind === 'refresh' ? '' : ` → ${level - step.step.rescalings}`
+  const tail = `level ${level}${to}, scale 2^${bits(scale)}, |x| ≤ ${step.step.magnitude.toPrecision(3)}`
+  switch (step.kind) {
+    case 'taps':
+      return `convolution '${step.name}' by ${step.packing.taps} taps into ${step.blocksOut} block(s), ${step.packing.items.length} weights of scale 2^${bits(step.step.weightScale)}; ${tail}`
+    case 'diagonals': {
+      const { packing } = step
+      return `dense '${step.name}' ${step.layer.outputs}×${step.layer.inputs}: ${packing.diagonals} diagonals = ${packing.babySteps} × ${packing.giantSteps}, ${packing.folds.length} folds, ${step.blocksIn} → ${step.blocksOut} block(s), ${packing.items.length} weights of scale 2^${bits(step.step.weightScale)}; ${tail}`
+    }
+    case 'square':
+      return `square '${step.name}' of ${step.blocksIn} block(s); ${tail}`
+    case 'polynomial':
+      return `polynomial '${step.name}' of degree ${step.layer.coefficients.length - 1} in ${step.step.rescalings} levels, ${step.blocksIn} block(s); ${tail}`
+    case 'refresh':
+      return `refresh of ${step.blocksIn} ciphertext(s) per block; ${tail}`
+  }
+}

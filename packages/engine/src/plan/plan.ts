@@ -1,0 +1,178 @@
+/**
+ * A plan: everything the parties agree on before they compute. It is plain JSON. What can be derived from the rest (counts, descriptors, keys, output) is in it
+ * for whoever reads it, and is derived again and compared when a plan from another party is parsed.
+ */
+import type { ParametersJson } from '@slytherin/ckks'
+import { z } from 'zod'
+import { architectureSchema } from '../architecture/architecture.js'
+import { InvalidPlanError } from '../errors.js'
+
+const level = z.int().min(0).max(63)
+const count = z
+  .int()
+  .min(0)
+  .max(2 ** 24)
+const positiveCount = z
+  .int()
+  .min(1)
+  .max(2 ** 24)
+const scale = z
+  .number()
+  .positive()
+  .max(2 ** 400)
+const magnitude = z
+  .number()
+  .positive()
+  .max(2 ** 80)
+const operand = z.enum(['clear', 'encrypted'])
+
+const parametersSchema: z.ZodType<ParametersJson> = z.strictObject({
+  logN: z.int().min(4).max(17),
+  primes: z.array(z.string().max(20)).min(1).max(63),
+  specialPrimes: z.array(z.string().max(20)).min(1).max(16),
+  scale: z.number().positive(),
+  insecure: z.literal(true).optional()
+})
+
+const affine = {
+  /** index into the architecture's layers */
+  layer: z.int().min(0).max(1023),
+  /** level at which the operation runs */
+  level,
+  /** primes dropped afterwards */
+  rescalings: z.int().min(0).max(8),
+  weightScale: scale,
+  /** scale and magnitude of the result */
+  scale,
+  magnitude
+}
+
+const stepSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('taps'),
+    ...affine,
+    arrangement: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('blocks') }),
+      z.strictObject({ kind: z.literal('chunks'), rows: positiveCount, diagonals: positiveCount })
+    ])
+  }),
+  z.strictObject({
+    kind: z.literal('diagonals'),
+    ...affine,
+    diagonals: positiveCount,
+    babySteps: positiveCount,
+    /** the data owner lays its input out in chunks (first layer only) */
+    chunked: z.boolean()
+  }),
+  z.strictObject({ kind: z.literal('square'), layer: affine.layer, level, rescalings: affine.rescalings, scale, magnitude }),
+  z.strictObject({
+    kind: z.literal('polynomial'),
+    layer: affine.layer,
+    level,
+    /** levels that it takes */
+    rescalings: affine.rescalings,
+    /** scale that is asked of the evaluation; `scale` is what rounding in doubles makes of it */
+    target: scale,
+    scale,
+    magnitude
+  }),
+  z.strictObject({ kind: z.literal('refresh'), level, scale, magnitude, ciphertextsPerBlock: positiveCount })
+])
+
+const seconds = z.number().min(0)
+const bytes = z.number().min(0)
+
+export const planSchema = z.strictObject({
+  version: z.literal(1),
+  model: z.string().max(512),
+  architecture: architectureSchema,
+  operands: z.strictObject({ data: operand, weights: operand }),
+  /** key holders */
+  parties: z.int().min(1).max(256),
+  /** samples */
+  batch: z
+    .int()
+    .min(1)
+    .max(2 ** 22),
+  /** whether a slot holds one sample or two */
+  packing: z.enum(['real', 'complex']),
+  /** samples in one ciphertext block, a power of two */
+  batchBlock: positiveCount,
+  batchBlocks: positiveCount,
+  /** batch blocks evaluated together; weights are asked for once per pass */
+  batchBlocksPerPass: positiveCount,
+  floodingBits: z.number().min(1).max(256),
+  maximumDecryptions: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+  parameters: parametersSchema,
+  /** Galois keys, ascending by element: each for the highest level at which a step uses it, and so for all below */
+  galoisKeys: z.array(z.strictObject({ element: positiveCount, level })).max(4096),
+  /** highest level at which a step relinearises; null when no two ciphertexts are multiplied, and no such key is made */
+  relinearizationLevel: level.nullable(),
+  /** input ciphertexts per batch block */
+  inputs: z.strictObject({ count: positiveCount, level, scale, magnitude }),
+  /** weights in order of use */
+  weights: z.strictObject({
+    count,
+    items: z.array(z.strictObject({ layer: affine.layer, level, scale, magnitude })).max(2 ** 20)
+  }),
+  steps: z.array(stepSchema).min(1).max(4096),
+  refreshes: z.array(z.strictObject({ step: count, ciphertextsPerBlock: positiveCount, level, scale, magnitude })).max(1024),
+  output: z.strictObject({ level, scale, magnitude, ciphertextsPerBlock: positiveCount, features: positiveCount, noise: z.number() }),
+  precision: z.strictObject({
+    /** worst absolute logit error expected after flooding */
+    worstError: z.number().min(0),
+    /** the same relative to the largest logit */
+    relativeError: z.number().min(0)
+  }),
+  costs: z.strictObject({
+    model: z.string().max(64),
+    seconds: z.strictObject({
+      /** from the last input to the last result: refreshes and the switch to the querier's key included */
+      evaluation: seconds,
+      refresh: seconds,
+      /** the switch to the querier's key */
+      result: seconds,
+      /** what each step adds to the evaluation */
+      steps: z.array(seconds).max(4096),
+      dataEncryption: seconds,
+      modelEncryption: seconds,
+      keys: seconds
+    }),
+    bytes: z.strictObject({ input: bytes, model: bytes, keysPerParty: bytes, refreshesPerParty: bytes, evaluatorMemory: bytes })
+  })
+})
+
+export type Plan = z.infer<typeof planSchema>
+export type PlanStep = Plan['steps'][number]
+export type TapsStep = Extract<PlanStep, { kind: 'taps' }>
+export type DiagonalsStep = Extract<PlanStep, { kind: 'diagonals' }>
+export type SquareStep = Extract<PlanStep, { kind: 'square' }>
+export type PolynomialStep = Extract<PlanStep, { kind: 'polynomial' }>
+export type RefreshStep = Extract<PlanStep, { kind: 'refresh' }>
+/** A Galois key that a plan needs. */
+export type GaloisKeyNeed = Plan['galoisKeys'][number]
+export type WeightDescriptor = Plan['weights']['items'][number]
+
+/** What a plan is derived from. */
+export type PlanCore = Pick<
+  Plan,
+  | 'architecture'
+  | 'operands'
+  | 'parties'
+  | 'batch'
+  | 'packing'
+  | 'batchBlock'
+  | 'batchBlocksPerPass'
+  | 'floodingBits'
+  | 'maximumDecryptions'
+  | 'parameters'
+  | 'steps'
+> & { readonly inputScale: number; readonly inputLevel: number }
+
+/** @throws InvalidPlanError when the document breaks the schema */
+export function parsePlanDocument(json: unknown): Plan {
+  const parsed = planSchema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]!
+  throw new InvalidPlanError(issue.path.join('.') || 'document', issue.message)
+}

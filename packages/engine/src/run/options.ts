@@ -1,0 +1,72 @@
+/** What a run is given and what it reports. */
+import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext, LinearCombiner } from '@slytherin/ckks'
+import type { CompiledStep } from '../plan/program.js'
+
+export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
+
+/** Products that are summed with one reduction. */
+export const PRODUCTS_AT_ONCE = 8
+/** Weights that a runner holds at a time: those of products to be summed, and the next one. */
+export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
+
+/** Gives weight item `index` of the plan at its level and scale (`weightDescriptor`), encrypted or encoded; `run` disposes what it gets. */
+export type WeightSource = (index: number) => Promise<Operand>
+
+/** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
+export type InputSource = (index: number) => Promise<Operand>
+
+export interface Refresher {
+  /**
+   * Takes ciphertexts over and gives fresh ones of the same messages and scale at the top level, in the same order.
+   * @param step index into the plan's steps, and the layer before the refresh
+   */
+  refresh(
+    ciphertexts: EvaluatorCiphertext[],
+    step: { readonly index: number; readonly name: string },
+    signal?: AbortSignal
+  ): Promise<EvaluatorCiphertext[]>
+}
+
+export interface RunProgress {
+  /** name of the layer that is being computed */
+  readonly layer: string
+  /** work items (weights, squares, refreshes) finished and in all */
+  readonly done: number
+  readonly total: number
+}
+
+export interface StepReport {
+  readonly step: number
+  readonly kind: CompiledStep['kind']
+  readonly layer: string
+  /** batch blocks from..to-1 */
+  readonly blocks: readonly [number, number]
+  readonly seconds: number
+  /** of the results */
+  readonly level: number
+  readonly scale: number
+  /** log2 of the tracked error */
+  readonly noise: number
+}
+
+export interface RunOptions {
+  readonly evaluator: Evaluator
+  /** all input ciphertexts (taken over), or a source of them */
+  readonly inputs: readonly Operand[] | InputSource
+  readonly weights: WeightSource
+  /** gives clear weights as numbers where the plan's blocks have one position; used when the evaluator is a `LinearCombiner` */
+  readonly scalars?: (index: number) => number
+  /** leaves disposing weights to their source, which may give them again (`ClearWeights`) */
+  readonly retainWeights?: boolean
+  /** needed when the plan has refreshes */
+  readonly refresher?: Refresher
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: RunProgress) => void
+  /** called after every step of every pass */
+  readonly onStep?: (report: StepReport) => void
+}
+
+export const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
+
+/** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
+export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator

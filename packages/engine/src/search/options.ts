@@ -1,0 +1,74 @@
+/** What a planner may be asked. */
+import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
+import { InvalidInputError } from '../errors.js'
+import type { SlotPacking } from '../packing/slots.js'
+import { PRECISION_TARGET } from '../plan/derive.js'
+import type { OperandKind } from '../steps/operands.js'
+
+export interface PlanOptions {
+  /** number of samples */
+  readonly batch: number
+  /** who encrypts what; not both clear */
+  readonly data: OperandKind
+  readonly weights: OperandKind
+  /** key holders */
+  readonly parties: number
+  /** collective refreshes that the program must contain at least, as far as there are places for them, between two operations (default 0) */
+  readonly minimumRefreshes?: number
+  /** statistical bits of flooding (default 30) */
+  readonly floodingBits?: number
+  /** ciphertexts that the session allows to be decrypted (default 64) */
+  readonly maximumDecryptions?: number
+  readonly costModel?: CostModel
+  /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */
+  readonly evaluatorMemory?: number
+  /** fixes the ring degree instead of searching it */
+  readonly logN?: number
+  /** fixes how samples share slots instead of trying both */
+  readonly packing?: SlotPacking
+  /** ignores the security table: for unit tests with small rings */
+  readonly insecure?: boolean
+  /** worst logit error relative to the largest logit (default 0.005) */
+  readonly precision?: number
+}
+
+const DEFAULT_FLOODING_BITS = 30
+const DEFAULT_MAXIMUM_DECRYPTIONS = 64
+const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
+
+/** Options with every default filled in. */
+export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing'>> & {
+  readonly logN: number | undefined
+  readonly packing: SlotPacking | undefined
+}
+
+/** @throws InvalidInputError for an option out of range */
+export function checkOptions(options: PlanOptions): Settings {
+  const whole = (name: keyof PlanOptions, value: number, minimum: number): number => {
+    if (!Number.isSafeInteger(value) || value < minimum)
+      throw new InvalidInputError(`plan option ${name}`, `a whole number of at least ${minimum}`, String(value))
+    return value
+  }
+  const floodingBits = options.floodingBits ?? DEFAULT_FLOODING_BITS
+  if (!(floodingBits >= 1 && floodingBits <= 256))
+    throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
+  const precision = options.precision ?? PRECISION_TARGET
+  if (!(precision > 0 && precision <= 1)) throw new InvalidInputError('plan option precision', 'above 0 and up to 1', String(precision))
+  if (options.data === 'clear' && options.weights === 'clear')
+    throw new InvalidInputError('plan options data and weights', 'one of them encrypted', 'both clear')
+  return {
+    batch: whole('batch', options.batch, 1),
+    data: options.data,
+    weights: options.weights,
+    parties: whole('parties', options.parties, 1),
+    minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
+    floodingBits,
+    maximumDecryptions: whole('maximumDecryptions', options.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS, 1),
+    costModel: options.costModel ?? KERNEL_COSTS,
+    evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
+    logN: options.logN,
+    packing: options.packing,
+    insecure: options.insecure ?? false,
+    precision
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * The planner: from an architecture and who encrypts what to the cheapest plan that keeps security, capacity and precision.
+ *
+ * Candidates are (ring degree, number of primes, one or two samples to a slot, batch block). For each, the packing follows from the shapes (`packing/choose.ts`), scales from the error budget and
+ * levels and refreshes from a shortest path (`chain-search.ts`, `schedule.ts`). Everything is deterministic: same inputs, same plan.
+ */
+import { maximumLogQP } from '@slytherin/ckks'
+import { type Architecture, parseArchitecture } from '../architecture/architecture.js'
+import { OperationCosts } from '../costs/operation-costs.js'
+import { InfeasiblePlanError } from '../errors.js'
+import type { SparseMatrix } from '../numeric/sparse.js'
+import { nextPowerOfTwo } from '../packing/layout.js'
+import { SLOT_PACKINGS, type SlotPacking, samplesPerSlot, smallestBlock } from '../packing/slots.js'
+import { derivePlan } from '../plan/derive.js'
+import type { Plan } from '../plan/plan.js'
+import { type Candidate, Search } from './candidate.js'
+import type { Chain } from './chain.js'
+import { type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
+import { checkOptions, type PlanOptions, type Settings } from './options.js'
+
+const RING_DEGREES = [13, 14, 15, 16] as const
+const MAXIMUM_PRIME_BITS = 49
+const MINIMUM_PRIME_BITS = 30
+const MINIMUM_PRIMES = 2
+const MAXIMUM_PRIMES = 34
+/** A block may have room for so many times the batch, when it is the only one. */
+const MAXIMUM_PADDING = 16
+/** A search stops when this many more primes have brought nothing better. */
+const PATIENCE = 4
+/** How many fewer primes, and how much narrower ones, are tried with the ring and packing found. */
+const FEWER_PRIMES = 3
+const NARROWER_BITS = 14
+/** Costs of the same program with and without primes that it does not use differ by no more. */
+const TRIMMING_TOLERANCE = 1.05
+
+/**
+ * @throws InfeasiblePlanError when nothing within the security table reaches the precision; InvalidInputError for options out of range
+ */
+export function plan(architecture: Architecture, options: PlanOptions): Plan {
+  return new Planner(parseArchitecture(architecture), checkOptions(options)).run()
+}
+
+class Planner {
+  private readonly patterns: readonly (SparseMatrix | undefined)[]
+  private best: Candidate | undefined
+
+  constructor(
+    private readonly architecture: Architecture,
+    private readonly settings: Settings
+  ) {
+    this.patterns = patternsOf(architecture)
+  }
+
+  run(): Plan {
+    const { settings } = this
+    const degrees = settings.logN === undefined ? RING_DEGREES : [settings.logN]
+    const packings = settings.packing === undefined ? SLOT_PACKINGS : [settings.packing]
+    for (const logN of degrees) {
+      for (const packing of packings) this.searchPacking(logN, packing)
+    }
+    if (!this.best) {
+      throw new InfeasiblePlanError(
+        this.architecture.name,
+        `no ring up to 2^${degrees.at(-1)} holds its levels with flooding of ${settings.floodingBits} bits and ${settings.maximumDecryptions} decryptions`,
+        'use fewer layers, narrower activation ranges, fewer statistical bits, fewer decryptions or more evaluator memory'
+      )
+    }
+    this.chooseWidth()
+    return derivePlan(this.best.core, settings.costModel, { allowInsecure: settings.insecure })
+  }
+
+  private searchPacking(logN: number, packing: SlotPacking): void {
+    const blocks = this.batchBlocks(logN, packing)
+    // how many primes it takes hardly depends on the batch block: the widest and the narrowest tell for all
+    const extremes = [...new Set(blocks.length > 0 ? [blocks[0]!, blocks.at(-1)!] : [])]
+    const fewest = Math.min(...extremes.map(block => this.searchChains(logN, packing, block, MINIMUM_PRIMES)))
+    if (fewest === Number.POSITIVE_INFINITY) return
+    for (const block of blocks) {
+      if (!extremes.includes(block)) this.searchChains(logN, packing, block, Math.max(MINIMUM_PRIMES, fewest - 1))
+    }
+  }
+
+  /** Powers of two from the whole batch down; for a large batch also one position to a block, padded, where weights are then mere numbers. */
+  private batchBlocks(logN: number, packing: SlotPacking): number[] {
+    const { batch, costModel, data, weights } = this.settings
+    const full = 2 ** (logN - 1) * samplesPerSlot(packing)
+    const widest = Math.min(nextPowerOfTwo(batch), full)
+    const numbers = costModel.combining && data === 'encrypted' && weights === 'clear'
+    const blocks = numbers && widest < full && widest * MAXIMUM_PADDING >= full ? [full] : []
+    for (let block = widest; block >= smallestBlock(packing); block /= 2) blocks.push(block)
+    return blocks
+  }
+
+  private packed(logN: number, packing: SlotPacking, batchBlock: number, costs: OperationCosts): PackedLayer[] {
+    const width = (2 ** (logN - 1) * samplesPerSlot(packing)) / batchBlock
+    return packLayers(this.architecture, this.patterns, width, costs, this.settings, packing)
+  }
+
+  /** @returns the fewest primes that can do it, infinity when none can */
+  private searchChains(logN: number, packing: SlotPacking, batchBlock: number, from: number): number {
+    const costs = new OperationCosts(this.settings.costModel, logN)
+    const packed = this.packed(logN, packing, batchBlock, costs)
+    let fewest = Number.POSITIVE_INFINITY
+    let worse = 0
+    for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
+      const primeBits = this.widest(logN, primes)
+      if (primeBits === undefined) break
+      const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock }, packed, costs)
+      if (outcome === 'impossible') continue
+      fewest = Math.min(fewest, primes)
+      if (outcome === 'better') worse = 0
+      else worse++
+    }
+    return fewest
+  }
+
+  private consider(chain: Chain, packed: readonly PackedLayer[], costs: OperationCosts): 'better' | 'worse' | 'impossible' {
+    const found = new Search(this.architecture, this.settings, chain, packed, costs).run(this.best?.total ?? Number.POSITIVE_INFINITY)
+    if (typeof found === 'string') return found
+    this.best = found
+    return 'better'
+  }
+
+  /**
+   * Other widths of the primes for the ring, packing and batch block found: narrower ones make smaller ciphertexts, and where a rescaling drops no more than it must,
+   * fewer of them do.
+   */
+  private chooseWidth(): void {
+    const { logN, packing, batchBlock, primes: most } = this.best!.chain
+    const costs = new OperationCosts(this.settings.costModel, logN)
+    const packed = this.packed(logN, packing, batchBlock, costs)
+    for (let primes = most; primes >= Math.max(MINIMUM_PRIMES, most - FEWER_PRIMES); primes--) {
+      const widest = this.widest(logN, primes)!
+      for (let primeBits = widest; primeBits >= Math.max(MINIMUM_PRIME_BITS, widest - NARROWER_BITS); primeBits--) {
+        this.consider({ ...this.best!.chain, primes, primeBits }, packed, costs)
+      }
+    }
+    this.dropUnused(packed, costs)
+  }
+
+  /** Primes above every level that is used cost nothing in the search, but are carried along in every key and encryption. */
+  private dropUnused(packed: readonly PackedLayer[], costs: OperationCosts): void {
+    const { core, chain, total } = this.best!
+    if (core.steps.some(step => step.kind === 'refresh')) return
+    const primes = Math.max(core.inputLevel, ...core.steps.map(step => step.level)) + 1
+    if (primes === chain.primes) return
+    const trimmed = new Search(this.architecture, this.settings, { ...chain, primes }, packed, costs).run(total * TRIMMING_TOLERANCE)
+    if (typeof trimmed !== 'string') this.best = trimmed
+  }
+
+  /** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime. */
+  private widest(logN: number, primes: number): number | undefined {
+    return this.settings.insecure ? MAXIMUM_PRIME_BITS - 1 : widestPrimes(logN, primes)
+  }
+}
+
+/** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime. */
+function widestPrimes(logN: number, primes: number): number | undefined {
+  const bits = Math.min(MAXIMUM_PRIME_BITS, Math.floor((maximumLogQP(logN) - MAXIMUM_PRIME_BITS) / primes))
+  return bits >= MINIMUM_PRIME_BITS ? bits : undefined
+}

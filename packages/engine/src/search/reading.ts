@@ -1,0 +1,46 @@
+/** What an evaluator reads or encodes while it evaluates, and how many batch blocks it takes through the program together. */
+
+import { RESIDENT_WEIGHT_BYTES, Residence } from '../costs/residence.js'
+import type { OperandKind } from '../steps/operands.js'
+import { inputCount, vectorBytes, weightCount } from '../steps/price.js'
+import type { PackedLayer } from './choose-packing.js'
+import type { Settings } from './options.js'
+
+/** Bytes of a pass that leave room for keys, weights and inputs in the memory of a kernel. */
+const COMFORTABLE_BYTES = 1.25 * 2 ** 30
+
+export interface Reading {
+  /** weights that do not stay in memory, by layer, in all passes together */
+  readonly weights: readonly number[]
+  /** share of the input ciphertexts that do not wait in memory */
+  readonly inputs: number
+}
+
+/** @param typical size of the ciphertexts to reckon with, while levels are not known */
+export function readingOf(
+  packed: readonly PackedLayer[],
+  batchBlocks: number,
+  settings: Settings,
+  typical: { readonly level: number; readonly N: number }
+): Reading {
+  const bytes = (kind: OperandKind): number => vectorBytes(kind, typical.level, typical.N)
+  const held = Math.max(...packed.map(layer => layer.held)) * bytes('encrypted')
+  const weightBytes = packed.reduce((sum, { packing }) => sum + weightCount(packing) * bytes(settings.weights), 0)
+  const perPass = blocksPerPass(batchBlocks, held, weightBytes, settings.evaluatorMemory)
+  const passes = Math.ceil(batchBlocks / perPass)
+  const residence = new Residence(perPass * held, 0)
+  const outside = (kind: 'weights' | 'inputs', count: number, operand: OperandKind): number =>
+    operand === 'clear' || settings.costModel.retaining ? residence.outside(kind, count, bytes(operand)) : count
+  const weights = packed.map(({ packing }) => passes * outside('weights', weightCount(packing), settings.weights))
+  const inputs = batchBlocks * inputCount(packed[0]!.packing, settings.data)
+  return { weights, inputs: settings.data === 'clear' ? 1 : outside('inputs', inputs, 'encrypted') / inputs }
+}
+
+/**
+ * As many as leave room for weights that stay in memory; as many as there is memory for where weights are read again for every pass.
+ * @param passBytes of one batch block
+ */
+export function blocksPerPass(batchBlocks: number, passBytes: number, weightBytes: number, evaluatorMemory: number): number {
+  const memory = weightBytes <= RESIDENT_WEIGHT_BYTES ? Math.min(COMFORTABLE_BYTES, evaluatorMemory) : evaluatorMemory
+  return Math.max(1, Math.min(batchBlocks, Math.floor(memory / passBytes)))
+}

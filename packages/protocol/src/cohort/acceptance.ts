@@ -1,0 +1,83 @@
+/** What a party checks, against its own configuration, before it puts its name under a descriptor. */
+
+import { canonicalJson } from '../base/canonical.js'
+import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
+import type { AcceptancePolicy } from '../parties/options.js'
+import { MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
+import { checkParameters } from '../terms/plan.js'
+import { canonicalRoster, type RosterEntry, rolesOf } from '../terms/roster.js'
+
+function describe(roster: readonly RosterEntry[]): string {
+  return canonicalRoster(roster)
+    .map(entry => `${entry.peer} (${entry.roles.join(', ')})`)
+    .join('; ')
+}
+
+/**
+ * @param configured the roster this party was configured with
+ * @throws DescriptorRejectedError naming the field and the remedy
+ */
+export async function checkAcceptable(
+  descriptor: SessionDescriptor,
+  own: { self: string; configured: readonly RosterEntry[]; policy: AcceptancePolicy; sender: string }
+): Promise<void> {
+  const refuse = (field: string, expected: string, actual: string, remedy: string): never => {
+    throw new DescriptorRejectedError({ peer: own.sender, kind: 'propose', field, expected, actual, remedy })
+  }
+  if (descriptor.coordinator !== own.sender) {
+    refuse('coordinator', own.sender, descriptor.coordinator, 'Only the coordinator named in a descriptor may propose it.')
+  }
+  if (canonicalJson(canonicalRoster(descriptor.roster)) !== canonicalJson(canonicalRoster(own.configured))) {
+    refuse('roster', describe(own.configured), describe(descriptor.roster), 'Configure the same peers and roles at every party.')
+  }
+  const roles = rolesOf(own.configured, own.self) ?? []
+  const { operands } = descriptor.plan
+  if (operands.data === 'clear' && roles.includes('data-owner') && own.policy.data !== 'clear') {
+    refuse('plan.operands.data', 'encrypted', 'clear', 'Plan for encrypted data, or configure this data owner for clear data.')
+  }
+  if (operands.weights === 'clear' && roles.includes('model-owner') && own.policy.weights !== 'clear') {
+    refuse('plan.operands.weights', 'encrypted', 'clear', 'Plan for encrypted weights, or configure this model owner for clear weights.')
+  }
+  const floodingBits = Math.max(MINIMUM_FLOODING_BITS, own.policy.minimumFloodingBits ?? 0)
+  if (descriptor.floodingBits < floodingBits) {
+    refuse('floodingBits', `at least ${floodingBits}`, String(descriptor.floodingBits), 'Raise floodingBits at the coordinator.')
+  }
+  const quota = own.policy.maximumSwitchesPerQuerier
+  if (quota !== undefined && descriptor.switchesPerQuerier > quota) {
+    refuse(
+      'switchesPerQuerier',
+      `at most ${quota}`,
+      String(descriptor.switchesPerQuerier),
+      'Lower the quota at the coordinator, or raise it here.'
+    )
+  }
+  try {
+    checkParameters(descriptor.parameters, { allowInsecure: own.policy.allowInsecure === true })
+  } catch (error) {
+    throw new DescriptorRejectedError(
+      {
+        peer: own.sender,
+        kind: 'propose',
+        field: 'parameters',
+        reason: error instanceof Error ? error.message : 'invalid',
+        remedy: 'Use parameters of at least 128 bits by the security table.'
+      },
+      { cause: error }
+    )
+  }
+  try {
+    await own.policy.checkPlan?.(descriptor.plan)
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error
+    throw new DescriptorRejectedError(
+      {
+        peer: own.sender,
+        kind: 'propose',
+        field: 'plan',
+        reason: error instanceof Error ? error.message : 'refused',
+        remedy: 'Plan for the model that its owner serves.'
+      },
+      { cause: error }
+    )
+  }
+}

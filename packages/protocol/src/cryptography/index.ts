@@ -1,6 +1,0 @@
-export type { KeyHolderSecrets } from './key-holder.js'
-export { type EvaluatorName, LocalCryptography, type LocalCryptographyOptions } from './local-cryptography.js'
-export type { ModelSource } from './model-owner.js'
-export { MemoryPartStore, MissingPartError, type PartStore } from './part-store.js'
-export { RejectedShareError } from './rejected-share.js'
-export { SessionStateError } from './session.js'

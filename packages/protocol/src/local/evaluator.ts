@@ -1,0 +1,199 @@
+/**
+ * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
+ */
+import { type Evaluator, KernelEvaluator, type KeySwitchKey } from '@slytherin/ckks'
+import {
+  ClearWeights,
+  clearInputs,
+  hasRoom,
+  type InputSource,
+  type Network,
+  RESIDENT_INPUT_BYTES,
+  type RunOptions,
+  run,
+  type StepReport
+} from '@slytherin/engine'
+import type { EvaluationCallbacks, SummedProtocol } from '../cryptography/party-cryptography.js'
+import { Assistance } from './assistance.js'
+import { CiphertextStore } from './ciphertext-store.js'
+import { type OpenSession, SessionStateError } from './open-session.js'
+import { paced } from './paced.js'
+import { MissingPartError, type PartStore } from './part-store.js'
+import { ShareSums } from './share-sums.js'
+
+/** How often an evaluation says how far it is. */
+const PROGRESS_MILLISECONDS = 200
+
+export interface EvaluatorRoleOptions {
+  readonly store: PartStore
+  /** The evaluator's own model, where the plan's weights are clear. */
+  readonly network: Network | undefined
+  /** Bytes of weights that are kept in memory from one query to the next, as far as there is room. */
+  readonly weightCacheBytes: number
+}
+
+export class EvaluatorRole {
+  readonly #session: OpenSession
+  readonly #evaluator: Evaluator
+  readonly #inputStore: CiphertextStore
+  readonly #weightStore: CiphertextStore
+  readonly #sums: ShareSums
+  readonly #assistance: Assistance
+  readonly #clearWeights: ClearWeights | undefined
+  /** Clear samples by query. */
+  readonly #samples = new Map<string, InputSource>()
+  /** Keys of an evaluator that takes all at once. */
+  readonly #galoisKeys = new Map<number, KeySwitchKey>()
+  #relinearizationKey: KeySwitchKey | undefined
+  #keysLoaded = false
+  readonly #abort = new AbortController()
+
+  /** @throws SessionStateError when the plan's weights are clear and there is no model */
+  constructor(session: OpenSession, evaluator: Evaluator, options: EvaluatorRoleOptions) {
+    this.#session = session
+    this.#evaluator = evaluator
+    const hasRoom = (bytes: number): boolean => this.#hasRoom(bytes)
+    this.#inputStore = new CiphertextStore(session, evaluator, options.store, RESIDENT_INPUT_BYTES, hasRoom)
+    this.#weightStore = new CiphertextStore(session, evaluator, options.store, options.weightCacheBytes, hasRoom)
+    this.#sums = new ShareSums(session)
+    this.#assistance = new Assistance(session, evaluator, this.#abort.signal)
+    if (session.plan.operands.weights === 'clear') {
+      if (options.network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
+      this.#clearWeights = new ClearWeights(session.plan, options.network, evaluator, options.weightCacheBytes)
+    }
+  }
+
+  addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): void {
+    this.#sums.add(protocol, instance, party, share)
+  }
+
+  aggregateOne(): Uint8Array {
+    return this.#sums.aggregateOne()
+  }
+
+  finishKey(protocol: 'relinearization-2' | 'galois', instance: string): void {
+    const evaluator = this.#evaluator
+    if (protocol === 'relinearization-2') {
+      const key = this.#sums.finishRelinearizationKey()
+      if (evaluator instanceof KernelEvaluator) handOver(key, () => evaluator.setRelinearizationKey(key))
+      else this.#relinearizationKey = key
+      return
+    }
+    const { element, key } = this.#sums.finishGaloisKey(instance)
+    if (evaluator instanceof KernelEvaluator) handOver(key, () => evaluator.setGaloisKey(element, key))
+    else this.#galoisKeys.set(element, key)
+  }
+
+  /** Checks an encrypted weight in full before it is kept. */
+  async storeModelPart(index: number, bytes: Uint8Array): Promise<void> {
+    const item = this.#session.plan.weights.items[index]
+    if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${this.#session.plan.weights.count}`)
+    await this.#weightStore.put(weightKey(index), bytes, item)
+  }
+
+  /** Encodes the evaluator's own weights, as many as are kept, so that no query waits for it. */
+  async prepareModel(): Promise<void> {
+    if (this.#clearWeights === undefined) throw new SessionStateError('the weights of this session are encrypted')
+    await this.#clearWeights.prepare(this.#abort.signal)
+  }
+
+  async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
+    const { inputs, batchBlocks, operands } = this.#session.plan
+    if (operands.data === 'clear') throw new SessionStateError('the data of this session are clear')
+    if (!(Number.isInteger(index) && index >= 0 && index < inputs.count * batchBlocks)) {
+      throw new SessionStateError(`input ${index} is not in the plan, which has ${inputs.count * batchBlocks}`)
+    }
+    await this.#inputStore.put(inputKey(query, index), bytes, inputs)
+  }
+
+  /** The evaluator's own samples of a query, where the plan's data are clear. @throws when they are not what the model takes */
+  storeSamples(query: string, samples: readonly Float64Array[]): void {
+    if (this.#session.plan.operands.data === 'encrypted') throw new SessionStateError('the data of this session are encrypted')
+    this.#samples.set(query, clearInputs(this.#session.plan, samples, this.#evaluator))
+  }
+
+  /** Nothing of a query is needed any more. */
+  async forgetQuery(query: string): Promise<void> {
+    this.#samples.delete(query)
+    const { inputs, batchBlocks } = this.#session.plan
+    for (let index = 0; index < inputs.count * batchBlocks; index++) await this.#inputStore.delete(inputKey(query, index))
+  }
+
+  /** Runs the plan on what was stored. @returns result ciphertexts under the querier's key, serialised */
+  async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
+    this.#loadKeys()
+    const steps: StepReport[] = []
+    const tell = paced(callbacks.progress, PROGRESS_MILLISECONDS)
+    const outputs = await run(this.#session.plan, {
+      evaluator: this.#evaluator,
+      inputs: this.#inputs(query),
+      ...this.#weights(),
+      refresher: this.#assistance.refresher(query, callbacks),
+      signal: this.#abort.signal,
+      onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
+      onStep: step => steps.push(step)
+    })
+    callbacks.layers?.(steps)
+    const ciphertexts = outputs.map(output => this.#assistance.take(output))
+    try {
+      return await this.#assistance.switch(query, ciphertexts, callbacks)
+    } finally {
+      for (const ciphertext of ciphertexts) ciphertext.dispose()
+    }
+  }
+
+  #inputs(query: string): InputSource {
+    const { plan } = this.#session
+    if (plan.operands.data === 'clear') {
+      const samples = this.#samples.get(query)
+      if (samples === undefined) throw new MissingPartError(`samples of query ${query}`)
+      return samples
+    }
+    return async index => await this.#inputStore.take(inputKey(query, index), plan.inputs)
+  }
+
+  #weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'> {
+    const clear = this.#clearWeights
+    if (clear !== undefined) return { weights: clear.source, scalars: clear.scalar, retainWeights: true }
+    const { items } = this.#session.plan.weights
+    return { weights: async index => await this.#weightStore.lend(weightKey(index), items[index]!), retainWeights: true }
+  }
+
+  dispose(): void {
+    this.#abort.abort(new SessionStateError('the session was closed'))
+    this.#sums.dispose()
+    this.#samples.clear()
+    this.#clearWeights?.dispose()
+    this.#inputStore.dispose()
+    this.#weightStore.dispose()
+    this.#relinearizationKey?.dispose()
+    for (const key of this.#galoisKeys.values()) key.dispose()
+    this.#galoisKeys.clear()
+    this.#evaluator[Symbol.dispose]()
+  }
+
+  #loadKeys(): void {
+    if (this.#keysLoaded || this.#evaluator instanceof KernelEvaluator) return
+    this.#evaluator.setKeys({ relinearizationKey: this.#relinearizationKey, galoisKeys: this.#galoisKeys })
+    this.#keysLoaded = true
+  }
+
+  /** Whether the kernel's memory has room for so many bytes besides the evaluation; the keys are in it already. SEAL's memory is its own. */
+  #hasRoom(bytes: number): boolean {
+    if (!(this.#evaluator instanceof KernelEvaluator)) return false
+    const { context, plan } = this.#session
+    return hasRoom(context.ring.kernel.bytesInUse, bytes, plan.costs.bytes.evaluatorMemory)
+  }
+}
+
+/** Gives the evaluator its copy of a key. */
+function handOver(key: KeySwitchKey, take: () => void): void {
+  try {
+    take()
+  } finally {
+    key.dispose()
+  }
+}
+
+const weightKey = (index: number): string => `weight-${index}`
+const inputKey = (query: string, index: number): string => `input-${query}-${index}`

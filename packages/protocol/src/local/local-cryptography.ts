@@ -1,0 +1,263 @@
+/**
+ * All roles' cryptography in this thread: the one implementation of `PartyCryptography`. The node package runs it in a worker, tests run it
+ * directly. It is synchronous inside; whoever must stay responsive puts it behind a worker.
+ */
+import { type Context, type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
+import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
+import type { ShareLedger } from '@slytherin/mhe'
+import { type Kernel, type KernelVariant, loadKernel } from '@slytherin/ring'
+import type {
+  EvaluationCallbacks,
+  PartyCryptography,
+  RefreshRequest,
+  SessionParameters,
+  SummedProtocol,
+  SwitchRequest
+} from '../cryptography/party-cryptography.js'
+import type { PlanParameters } from '../terms/plan.js'
+import { EvaluatorRole } from './evaluator.js'
+import { KeyHolder, type KeyHolderSecrets } from './key-holder.js'
+import { ModelOwner, type ModelSource } from './model-owner.js'
+import { OpenSession, SessionStateError } from './open-session.js'
+import { MemoryPartStore, type PartStore } from './part-store.js'
+import { Querier, ResultKey } from './querier.js'
+
+export type EvaluatorName = 'kernel' | 'seal'
+
+export interface LocalCryptographyOptions {
+  /** Needed by key holders. */
+  readonly secrets?: KeyHolderSecrets
+  /** Needed by key holders; durable in a deployment. */
+  readonly ledger?: ShareLedger
+  /** Needed by the model owner. */
+  readonly model?: ModelSource
+  /** Where an evaluator keeps weights and inputs; memory when not given. */
+  readonly store?: PartStore
+  /** Which evaluator computes; `kernel` when not given. */
+  readonly evaluator?: EvaluatorName
+  /** Bytes of weights that an evaluator keeps in memory from one query to the next, as far as there is room; 1 GiB when not given. */
+  readonly weightCacheBytes?: number
+  readonly kernelVariant?: KernelVariant | 'auto'
+  /** Threads that share an operation, this one included; 1 when not given. `dispose` ends them. */
+  readonly threads?: number | 'auto'
+  /** Have the engine compile the kernel's functions well before the first is needed: a few tenths of a second. */
+  readonly warmUp?: boolean
+}
+
+export class LocalCryptography implements PartyCryptography {
+  readonly #options: LocalCryptographyOptions
+  readonly #kernel: Kernel
+  readonly #store: PartStore
+  #model: Promise<ModelOwner> | undefined
+  #session: OpenSession | undefined
+  #keyHolder: KeyHolder | undefined
+  #querier: Querier | undefined
+  #evaluator: EvaluatorRole | undefined
+  #resultKey: ResultKey | undefined
+
+  protected constructor(options: LocalCryptographyOptions, kernel: Kernel) {
+    this.#options = options
+    this.#kernel = kernel
+    this.#store = options.store ?? new MemoryPartStore()
+  }
+
+  static async create(options: LocalCryptographyOptions = {}): Promise<LocalCryptography> {
+    return new LocalCryptography(options, await LocalCryptography.loadKernel(options))
+  }
+
+  protected static async loadKernel(options: LocalCryptographyOptions): Promise<Kernel> {
+    const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
+    if (options.warmUp === true) await kernel.warmUp()
+    return kernel
+  }
+
+  /** Closes the session and ends the kernel's threads. */
+  async dispose(): Promise<void> {
+    await this.close()
+    await this.#kernel.dispose()
+  }
+
+  /** Which build of the kernel runs, and with how many threads. */
+  get kernel(): { readonly variant: KernelVariant; readonly threads: number } {
+    const { variant, threads } = this.#kernel
+    return { variant, threads }
+  }
+
+  /**
+   * The costs of this evaluator on this machine, about a second's work. Shares and encryptions are priced on one thread, as other parties make them.
+   * @throws the signal's reason
+   */
+  async measureCosts(name: string, signal?: AbortSignal): Promise<CostModel> {
+    const kernel = this.#kernel
+    const evaluator = this.#options.evaluator ?? 'kernel'
+    await using partyKernel = kernel.threads === 1 ? undefined : await loadKernel({ variant: kernel.variant })
+    return await measureCosts({
+      name,
+      kernel,
+      ...(partyKernel === undefined ? {} : { partyKernel }),
+      evaluator: context => this.#makeEvaluator(context),
+      hoisting: evaluator === 'kernel',
+      retaining: evaluator === 'kernel',
+      ...(signal === undefined ? {} : { signal })
+    })
+  }
+
+  async open(session: SessionParameters): Promise<void> {
+    await this.#closeSession()
+    const opened = new OpenSession(this.#kernel, session)
+    this.#session = opened
+    if (session.roles.includes('key-holder')) {
+      const { secrets, ledger } = this.#options
+      if (secrets === undefined || ledger === undefined) throw new SessionStateError('a key holder needs secrets and a share ledger')
+      this.#keyHolder = new KeyHolder(opened, secrets, ledger)
+    }
+    if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
+    if (session.roles.includes('evaluator')) this.#evaluator = await this.#makeEvaluatorRole(opened)
+  }
+
+  async close(): Promise<void> {
+    await this.#closeSession()
+    this.#resultKey?.dispose()
+    this.#resultKey = undefined
+  }
+
+  async setPublicKey(shares: Uint8Array[]): Promise<void> {
+    this.#open.setPublicKey(shares)
+  }
+
+  async publicKeyShare(): Promise<Uint8Array> {
+    return this.#asKeyHolder.publicKeyShare()
+  }
+
+  async relinearizationShareOne(): Promise<Uint8Array> {
+    return this.#asKeyHolder.relinearizationShareOne()
+  }
+
+  async relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array> {
+    return this.#asKeyHolder.relinearizationShareTwo(aggregatedOne)
+  }
+
+  async galoisShare(element: number): Promise<Uint8Array> {
+    return this.#asKeyHolder.galoisShare(element)
+  }
+
+  async refreshShare(request: RefreshRequest): Promise<Uint8Array[]> {
+    return this.#asKeyHolder.refreshShare(request)
+  }
+
+  async switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]> {
+    return this.#asKeyHolder.switchShare(request)
+  }
+
+  async modelPart(index: number): Promise<Uint8Array> {
+    return (await this.#asModelOwner()).part(this.#open, index)
+  }
+
+  async architecture(): Promise<Architecture> {
+    return (await this.#asModelOwner()).architecture
+  }
+
+  async resultKey(parameters: PlanParameters): Promise<Uint8Array> {
+    this.#resultKey?.dispose()
+    this.#resultKey = new ResultKey(this.#kernel, parameters)
+    // A copy: what is returned may be moved to another thread.
+    return this.#resultKey.publicKey.slice()
+  }
+
+  async setSamples(samples: Float64Array[]): Promise<void> {
+    this.#asQuerier.setSamples(samples)
+  }
+
+  async encryptInput(index: number): Promise<Uint8Array> {
+    return this.#asQuerier.encryptInput(index)
+  }
+
+  async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
+    if (this.#resultKey === undefined) throw new SessionStateError('no result key was made')
+    return this.#asQuerier.decrypt(ciphertexts, this.#resultKey)
+  }
+
+  async addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void> {
+    this.#asEvaluator.addShare(protocol, instance, party, share)
+  }
+
+  async aggregate(_protocol: 'relinearization-1', _instance: string): Promise<Uint8Array> {
+    return this.#asEvaluator.aggregateOne()
+  }
+
+  async finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void> {
+    this.#asEvaluator.finishKey(protocol, instance)
+  }
+
+  async storeModelPart(index: number, bytes: Uint8Array): Promise<void> {
+    await this.#asEvaluator.storeModelPart(index, bytes)
+  }
+
+  async prepareModel(): Promise<void> {
+    await this.#asEvaluator.prepareModel()
+  }
+
+  async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
+    await this.#asEvaluator.storeInput(query, index, bytes)
+  }
+
+  async storeSamples(query: string, samples: Float64Array[]): Promise<void> {
+    this.#asEvaluator.storeSamples(query, samples)
+  }
+
+  async forgetQuery(query: string): Promise<void> {
+    await this.#asEvaluator.forgetQuery(query)
+  }
+
+  async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
+    return this.#asEvaluator.evaluate(query, callbacks)
+  }
+
+  async #makeEvaluatorRole(session: OpenSession): Promise<EvaluatorRole> {
+    const { weightCacheBytes = RESIDENT_WEIGHT_BYTES } = this.#options
+    const network = session.plan.operands.weights === 'clear' ? (await this.#asModelOwner()).network : undefined
+    return new EvaluatorRole(session, await this.#makeEvaluator(session.context), { store: this.#store, network, weightCacheBytes })
+  }
+
+  async #makeEvaluator(context: Context): Promise<Evaluator> {
+    return (this.#options.evaluator ?? 'kernel') === 'seal' ? SealEvaluator.create(context) : new KernelEvaluator(context)
+  }
+
+  async #closeSession(): Promise<void> {
+    this.#keyHolder?.dispose()
+    this.#evaluator?.dispose()
+    if (this.#evaluator !== undefined) await this.#store.clear()
+    this.#session?.dispose()
+    this.#keyHolder = undefined
+    this.#querier = undefined
+    this.#evaluator = undefined
+    this.#session = undefined
+  }
+
+  get #open(): OpenSession {
+    return held(this.#session, 'no session is open')
+  }
+
+  get #asKeyHolder(): KeyHolder {
+    return held(this.#keyHolder, 'this party is not a key holder of an open session')
+  }
+
+  async #asModelOwner(): Promise<ModelOwner> {
+    const { model } = this.#options
+    if (model !== undefined) this.#model ??= ModelOwner.create(model)
+    return await held(this.#model, 'this party has no model')
+  }
+
+  get #asQuerier(): Querier {
+    return held(this.#querier, 'this party neither asks nor provides data in an open session')
+  }
+
+  get #asEvaluator(): EvaluatorRole {
+    return held(this.#evaluator, 'this party is not the evaluator of an open session')
+  }
+}
+
+function held<T>(value: T | undefined, otherwise: string): T {
+  if (value === undefined) throw new SessionStateError(otherwise)
+  return value
+}

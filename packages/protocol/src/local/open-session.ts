@@ -1,0 +1,71 @@
+/**
+ * What every role of a process needs while a session is open: the plan, the scheme's context, the collective public key.
+ */
+import { Context, Encryptor, Parameters, type PublicKey } from '@slytherin/ckks'
+import { type Plan, parsePlan } from '@slytherin/engine'
+import { PublicKeyGeneration } from '@slytherin/mhe'
+import type { Kernel, Polynomial } from '@slytherin/ring'
+import type { SessionParameters } from '../cryptography/party-cryptography.js'
+import { RejectedShareError } from '../cryptography/rejected-share.js'
+import type { Role } from '../terms/roster.js'
+
+/** No session is open, or something was asked before what it rests on (for example inputs before the public key). */
+export class SessionStateError extends Error {
+  override name = 'SessionStateError'
+}
+
+export class OpenSession {
+  readonly sessionId: Uint8Array
+  readonly plan: Plan
+  readonly parties: number
+  readonly floodingBits: number
+  readonly maximumDecryptions: number
+  readonly roles: readonly Role[]
+  readonly context: Context
+  #publicKey: PublicKey | undefined
+  #encryptor: Encryptor | undefined
+
+  constructor(kernel: Kernel, session: SessionParameters) {
+    this.plan = parsePlan(session.plan)
+    this.sessionId = session.sessionId
+    this.parties = session.parties
+    this.floodingBits = session.floodingBits
+    this.maximumDecryptions = session.maximumDecryptions
+    this.roles = session.roles
+    this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
+  }
+
+  /** Sums the signed shares of all key holders, in party order. @throws RejectedShareError naming whose share is none */
+  setPublicKey(shares: readonly Uint8Array[]): void {
+    const generation = new PublicKeyGeneration(this.context, this.sessionId)
+    const parsed: Polynomial[] = []
+    try {
+      for (const [party, bytes] of shares.entries()) {
+        try {
+          parsed.push(generation.deserialize(bytes))
+        } catch (cause) {
+          throw new RejectedShareError(party, 'public-key', generation.identity.instance, cause)
+        }
+      }
+      // The sum becomes part of the key.
+      const key = generation.finalize(generation.aggregate(parsed))
+      this.#publicKey?.dispose()
+      this.#publicKey = key
+      this.#encryptor = new Encryptor(this.context, key)
+    } finally {
+      for (const share of parsed) share.dispose()
+    }
+  }
+
+  get encryptor(): Encryptor {
+    if (this.#encryptor === undefined) throw new SessionStateError('the collective public key is not known yet')
+    return this.#encryptor
+  }
+
+  dispose(): void {
+    this.#publicKey?.dispose()
+    this.#publicKey = undefined
+    this.#encryptor = undefined
+    this.context.dispose()
+  }
+}

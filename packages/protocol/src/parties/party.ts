@@ -1,0 +1,232 @@
+/**
+ * All roles of one process but the evaluator's: the handlers of what a coordinator asks, and the session they serve. Member puts a network under it, the
+ * coordinator keeps one for itself.
+ */
+
+import { equalBytes } from '../base/digest.js'
+import { Joining } from '../cohort/joining.js'
+import { NotPermittedError, PartyMissingError, type ProtocolError, SessionAbortedError, WrongSessionError } from '../errors/errors.js'
+import { translateError } from '../errors/translate.js'
+import { PublicKeyDuty } from '../keys/public-key.js'
+import { modelOwnerHandlers } from '../models/owner.js'
+import { QueryClient } from '../queries/client.js'
+import { KeyHolderDuty } from '../queries/key-holder.js'
+import { checkHash, type Handlers, type PartyComponents } from '../session/party-components.js'
+import type { PartySession } from '../session/party-session.js'
+import { hasRole, rolesOf } from '../terms/roster.js'
+import type { Connection, Handler, HandlerContext } from '../wire/connection.js'
+import { type Bodies, type ReplyOf, type RequestKind, RULES } from '../wire/kinds.js'
+import { PhaseMeter } from '../wire/phase-meter.js'
+import type { SessionRecord } from '../wire/session-record.js'
+import {
+  DEFAULT_DEADLINES,
+  type Deadlines,
+  type MemberOptions,
+  type QueryOptions,
+  type SampleSource,
+  type SessionSummary
+} from './options.js'
+
+const DEFAULT_WINDOW = 3
+
+/** What an abort says, as the error that the session ends with. */
+function abortion(body: Bodies['abort'], coordinator: string): ProtocolError {
+  const culprit = body.culprit.slice(0, 200)
+  const phase = body.phase.slice(0, 80)
+  const reason = body.reason.slice(0, 600)
+  if (body.code === 'party-missing') return new PartyMissingError({ peer: culprit, phase, reason: reason || `reported by ${coordinator}` })
+  return new SessionAbortedError({ culprit, phase, reason: reason || body.code, peer: coordinator })
+}
+
+export interface PartyHooks {
+  /** Connection to the coordinator of a session. */
+  uplink(session: PartySession): Connection
+  /** Figures of a session that begins; a new meter when not given. */
+  meter?: PhaseMeter
+  /** A session has begun. */
+  begun?(session: PartySession): void
+  /** A session is over. */
+  ended?(record: SessionRecord): void
+}
+
+export class Party {
+  readonly #components: PartyComponents
+  readonly #hooks: PartyHooks
+  readonly #options: MemberOptions
+  readonly #joining: Joining
+  readonly #publicKey: PublicKeyDuty
+  readonly #keyHolder: KeyHolderDuty
+  readonly #queries: QueryClient
+  readonly #handlers: Handlers
+  #session: PartySession | undefined
+  #begun = Promise.withResolvers<PartySession>()
+  /** Whether somebody was told how the last session ended. */
+  #reported = false
+  #closing: Promise<void> = Promise.resolve()
+
+  constructor(options: MemberOptions, hooks: PartyHooks) {
+    this.#options = options
+    this.#hooks = hooks
+    const self = options.transport.self
+    const components: PartyComponents = {
+      self,
+      signer: options.signer,
+      cryptography: options.cryptography,
+      roster: options.roster,
+      roles: rolesOf(options.roster, self) ?? [],
+      policy: options.policy ?? {},
+      progress: event => options.onProgress?.(event),
+      session: () => this.active()
+    }
+    this.#components = components
+    this.#joining = new Joining(components, {
+      begin: async session => await this.#begin(session),
+      end: async (session, error) => await this.end(session, error),
+      meter: () => hooks.meter ?? new PhaseMeter()
+    })
+    this.#publicKey = new PublicKeyDuty(components)
+    this.#keyHolder = new KeyHolderDuty(components, this.#joining.resultKeys)
+    const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
+    const { onPredictions } = options
+    this.#queries = new QueryClient(components, {
+      window: options.window ?? DEFAULT_WINDOW,
+      deadlines,
+      uplink: hooks.uplink,
+      ...(onPredictions === undefined ? {} : { onPredictions: result => onPredictions(result) })
+    })
+    this.#handlers = {
+      ...this.#joining.handlers,
+      ...this.#publicKey.handlers,
+      ...this.#keyHolder.handlers,
+      ...modelOwnerHandlers(components),
+      ...this.#queries.handlers,
+      ...this.#closingHandlers()
+    }
+  }
+
+  /** The session that goes on, or undefined. */
+  get current(): PartySession | undefined {
+    return this.#session?.active === true ? this.#session : undefined
+  }
+
+  /** @throws WrongSessionError when none goes on */
+  active(): PartySession {
+    const session = this.current
+    if (session === undefined) throw new WrongSessionError({ peer: this.#components.self, expected: 'an open session', actual: 'none' })
+    return session
+  }
+
+  readonly handle: Handler = async (kind, body, context) => await this.#dispatch(kind, body, context)
+
+  async #dispatch<K extends RequestKind>(kind: K, body: Bodies[K], context: HandlerContext): Promise<Bodies[ReplyOf<K>]> {
+    const handler = this.#handlers[kind]
+    if (handler === undefined) {
+      throw new NotPermittedError({ peer: context.peer, kind, field: 'receiver', expected: 'the evaluator', actual: this.#components.self })
+    }
+    const session = this.current
+    if (session !== undefined && kind !== 'queryProgress') session.phase = RULES[kind].phase
+    return await handler(body, context)
+  }
+
+  #closingHandlers(): Handlers {
+    return {
+      ready: async (_body, context) => {
+        const session = this.active()
+        session.require('keyed', 'ready', context)
+        session.advance('ready')
+        this.#components.progress({ phase: 'ready', done: 1, total: 1, peer: context.peer })
+        return {}
+      },
+      close: async () => {
+        await this.end(this.active(), undefined)
+        return {}
+      },
+      abort: async (body, context) => {
+        const { peer } = context
+        const { coordinator } = this.current?.descriptor ?? { coordinator: peer }
+        if (peer !== coordinator || !hasRole(this.#components.roster, peer, 'evaluator')) {
+          throw new NotPermittedError({ peer, kind: 'abort', field: 'sender', expected: 'the coordinator', actual: peer })
+        }
+        checkHash(body.proposal, 'proposal', 'abort', peer)
+        const error = abortion(body, peer)
+        const session = this.current
+        if (session !== undefined && equalBytes(session.record.proposalId, body.proposal)) await this.end(session, error)
+        else this.#joining.forbid(body.proposal, error)
+        return {}
+      }
+    }
+  }
+
+  async #begin(session: PartySession): Promise<void> {
+    const previous = this.current
+    if (previous !== undefined) {
+      const { coordinator } = previous.descriptor
+      await this.end(
+        previous,
+        new SessionAbortedError({ culprit: coordinator, phase: previous.phase, reason: 'the coordinator began a new session' })
+      )
+    }
+    await this.#closing
+    this.#publicKey.reset()
+    this.#keyHolder.reset()
+    this.#session = session
+    this.#reported = false
+    this.#hooks.begun?.(session)
+    this.#begun.resolve(session)
+    this.#begun = Promise.withResolvers<PartySession>()
+  }
+
+  /** Ends a session: in good order, or with an error. What belongs to it is wiped before `finished` settles. */
+  async end(session: PartySession, error: Error | undefined): Promise<void> {
+    if (session.end(error)) {
+      this.#queries.reset(session.signal.reason)
+      this.#hooks.ended?.(session.record)
+      this.#closing = this.#components.cryptography
+        .close()
+        .catch(fault => this.#options.onRefused?.(translateError(fault, {}), this.#components.self))
+        .then(async () => await session.settle(error))
+    }
+    await this.#closing
+  }
+
+  /** Session to wait on: the one that goes on, or the next to begin. */
+  async #awaited(): Promise<PartySession> {
+    return this.current ?? (await this.#begun.promise)
+  }
+
+  async ready(): Promise<void> {
+    await (await this.#awaited()).ready
+  }
+
+  async finished(): Promise<SessionSummary> {
+    const session = this.#session !== undefined && !this.#reported ? this.#session : await this.#begun.promise
+    try {
+      return await session.finished
+    } finally {
+      if (session === this.#session) this.#reported = true
+    }
+  }
+
+  async query(samples: SampleSource, options: QueryOptions = {}): Promise<Float64Array[]> {
+    const session = await this.#awaited()
+    await session.ready
+    try {
+      return await this.#queries.ask(session, samples, options)
+    } catch (error) {
+      if (error instanceof PartyMissingError && error.peer === session.descriptor.coordinator) await this.end(session, error)
+      throw error
+    }
+  }
+
+  /** Tells the coordinator that no more queries come from here. */
+  async leave(): Promise<void> {
+    const session = this.current
+    if (session === undefined) return
+    try {
+      await this.#hooks.uplink(session).request('leave', {}, session.signal)
+    } catch (error) {
+      // The last to leave may hear that the session is closed before it hears that it may go.
+      if (!session.closed) throw error
+    }
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * Asking a query and reading its result.
+ *
+ * The data owner opens a query, sends its encrypted inputs and has it evaluated; the querier it named (as a rule itself) receives the ciphertexts, switched
+ * to its own key, and decrypts them.
+ *
+ * More samples than the plan's batch are asked in several queries: while one is evaluated the next is encrypted, so that two batches are held at a time,
+ * however many there are. Where data are clear the evaluator is its own data owner, and its samples go no further than to its cryptography.
+ */
+
+import { windowed } from '../base/concurrency.js'
+import { equalBytes, hash, randomBytes, toHex } from '../base/digest.js'
+import { Vigil } from '../base/vigil.js'
+import {
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  PartyMissingError,
+  QuotaExceededError,
+  RemoteFailureError,
+  ShareConflictError
+} from '../errors/errors.js'
+import { translateError } from '../errors/translate.js'
+import type { Deadlines, QueryOptions, SampleSource } from '../parties/options.js'
+import { checkBytes, checkIndex, checkText, type Handlers, type PartyComponents } from '../session/party-components.js'
+import type { PartySession } from '../session/party-session.js'
+import { inputCount, outputCount } from '../terms/plan.js'
+import { hasRole } from '../terms/roster.js'
+import type { Connection, HandlerContext } from '../wire/connection.js'
+import { decodeFailure } from '../wire/failure.js'
+import type { Bodies } from '../wire/kinds.js'
+import { inBatches } from './batches.js'
+
+/** Queries whose results a querier may be receiving at one time. */
+const MAXIMUM_RECEIVING = 16
+/** Queries of one call under way at a time: one that is evaluated and one that is encrypted. */
+const MAXIMUM_UNDER_WAY = 2
+
+interface Asked {
+  readonly result: PromiseWithResolvers<Float64Array[]>
+  readonly vigil: Vigil
+}
+
+interface Receiving {
+  readonly owner: string
+  readonly samples: number
+  readonly ciphertexts: (Uint8Array | undefined)[]
+  readonly hashes: (Uint8Array | undefined)[]
+  decrypting: Promise<void> | undefined
+}
+
+export interface QueryClientOptions {
+  window: number
+  deadlines: Deadlines
+  /** Connection to the evaluator of a session. */
+  uplink(session: PartySession): Connection
+  onPredictions?(result: { query: string; from: string; predictions: Float64Array[] }): void
+}
+
+export class QueryClient {
+  readonly #party: PartyComponents
+  readonly #options: QueryClientOptions
+  readonly #asked = new Map<string, Asked>()
+  readonly #receiving = new Map<string, Receiving>()
+  /** Hashes of results already read, the latest few, to recognise repetitions. */
+  readonly #completed = new Map<string, readonly (Uint8Array | undefined)[]>()
+  /** Samples are set in one place, so queries of one process take turns sending theirs. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(party: PartyComponents, options: QueryClientOptions) {
+    this.#party = party
+    this.#options = options
+  }
+
+  /** The session is over: nothing more will come. */
+  reset(reason: Error): void {
+    for (const asked of this.#asked.values()) asked.result.reject(reason)
+    this.#asked.clear()
+    this.#receiving.clear()
+    this.#completed.clear()
+  }
+
+  /**
+   * Logits per sample, in order; empty when another party is the querier.
+   * @throws what the evaluator answered (RemoteFailureError), PartyMissingError, SessionAbortedError, what reading the samples throws
+   */
+  async ask(session: PartySession, samples: SampleSource, options: QueryOptions): Promise<Float64Array[]> {
+    const querier = options.querier ?? this.#party.self
+    this.#checkPermitted(session, querier)
+    const answers: Float64Array[] = []
+    const underWay: Promise<Float64Array[]>[] = []
+    const stopping = new AbortController()
+    const signal = AbortSignal.any([stopping.signal, session.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    const settle = async (): Promise<void> => {
+      const predictions = await underWay.shift()!
+      const first = answers.length
+      for (const logits of predictions) answers.push(logits)
+      if (predictions.length > 0) options.onPredictions?.({ first, predictions })
+    }
+    try {
+      for await (const batch of inBatches(samples, session.plan.batch)) {
+        if (underWay.length === MAXIMUM_UNDER_WAY) await settle()
+        const answer = this.#ask(session, batch, querier, signal)
+        answer.catch(() => undefined)
+        underWay.push(answer)
+      }
+      while (underWay.length > 0) await settle()
+      return answers
+    } catch (error) {
+      stopping.abort(error)
+      throw error
+    }
+  }
+
+  #checkPermitted(session: PartySession, querier: string): void {
+    const { self, roles } = this.#party
+    const refuse = (peer: string, field: string, expected: string, actual: string): never => {
+      throw new NotPermittedError({ peer, kind: 'queryOpen', field, expected, actual })
+    }
+    if (!roles.includes('data-owner') && !roles.includes('querier')) {
+      refuse(self, 'sender', 'the role querier or data-owner', roles.join(', '))
+    }
+    if (!hasRole(session.descriptor.roster, querier, 'querier')) refuse(querier, 'querier', 'the role querier', 'no such role')
+    if (session.plan.operands.data === 'clear' && session.descriptor.coordinator !== self) {
+      refuse(self, 'sender', 'the evaluator, for data are clear in this session', 'another party')
+    }
+  }
+
+  async #ask(session: PartySession, samples: Float64Array[], querier: string, signal: AbortSignal): Promise<Float64Array[]> {
+    signal.throwIfAborted()
+    const query = toHex(randomBytes(16))
+    const uplink = this.#options.uplink(session)
+    const { promise: stopped, reject: stop } = Promise.withResolvers<never>()
+    stopped.catch(() => undefined)
+    const abort = (): void => stop(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    let asked: Asked | undefined
+    try {
+      const turn = this.#turn.then(async () => {
+        signal.throwIfAborted()
+        asked = this.#expect(query, uplink)
+        await session.record.meter.measure('input', async () => await this.#send(session, uplink, query, samples, querier, signal))
+        await uplink.request('queryEvaluate', { query }, signal)
+        return asked
+      })
+      this.#turn = turn.catch(() => undefined)
+      const { result } = await turn
+      const predictions = await session.record.meter.measure('evaluation', async () => await Promise.race([result.promise, stopped]))
+      session.queries.add(query)
+      return predictions
+    } catch (error) {
+      // An evaluator that does not answer is what ends the session; the reason it ended for says more.
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+      asked?.vigil.stop()
+      this.#asked.delete(query)
+    }
+  }
+
+  async #send(
+    session: PartySession,
+    uplink: Connection,
+    query: string,
+    samples: Float64Array[],
+    querier: string,
+    signal: AbortSignal
+  ): Promise<void> {
+    const { cryptography } = this.#party
+    await uplink.request('queryOpen', { query, querier, samples: samples.length }, signal)
+    if (session.plan.operands.data === 'clear') {
+      await cryptography.storeSamples(query, samples)
+      this.#party.progress({ phase: 'input', done: 1, total: 1, query })
+      return
+    }
+    await cryptography.setSamples(samples)
+    const total = inputCount(session.plan)
+    let done = 0
+    await windowed(total, this.#options.window, signal, async (index, inner) => {
+      const ciphertext = await cryptography.encryptInput(index)
+      await uplink.request('queryInput', { query, index, ciphertext }, inner)
+      this.#party.progress({ phase: 'input', done: ++done, total, query })
+    })
+  }
+
+  #expect(query: string, uplink: Connection): Asked {
+    const result = Promise.withResolvers<Float64Array[]>()
+    result.promise.catch(() => undefined)
+    const { idle } = this.#options.deadlines
+    const vigil = new Vigil({
+      idle,
+      // How long an evaluation may take is for whoever asks to say; here it only matters that the evaluator lives.
+      longest: Number.POSITIVE_INFINITY,
+      ping: async signal => {
+        await uplink.ping(signal)
+        return true
+      },
+      onMissing: reason => result.reject(new PartyMissingError({ peer: uplink.peer, phase: 'evaluation', reason })),
+      onLost: () => undefined
+    })
+    const asked = { result, vigil }
+    this.#asked.set(query, asked)
+    return asked
+  }
+
+  readonly handlers: Handlers = {
+    queryProgress: async body => {
+      this.#asked.get(body.query)?.vigil.news()
+      this.#party.progress({
+        phase: 'evaluation',
+        done: body.done,
+        total: body.total,
+        query: body.query.slice(0, 64),
+        step: body.step.slice(0, 200)
+      })
+      return {}
+    },
+
+    queryResult: async (body, context) => await this.#take(body, context),
+
+    queryFinished: async body => {
+      this.#asked.get(body.query)?.result.resolve([])
+      return {}
+    },
+
+    queryFailed: async (body, context) => {
+      this.#receiving.delete(body.query)
+      this.#asked
+        .get(body.query)
+        ?.result.reject(new RemoteFailureError(context.peer, decodeFailure(body.failure, context.peer), { kind: 'queryEvaluate' }))
+      return {}
+    }
+  }
+
+  async #take(body: Bodies['queryResult'], context: HandlerContext): Promise<Bodies['acknowledged']> {
+    const { peer } = context
+    const kind = 'queryResult'
+    const session = this.#party.session()
+    session.require('keyed', kind, context)
+    checkText(body.query, 'query', kind, peer)
+    const total = outputCount(session.plan)
+    if (body.total !== total)
+      throw new MalformedMessageError({ peer, kind, field: 'total', expected: String(total), actual: String(body.total) })
+    checkIndex(body.index, total, 'index', kind, peer)
+    checkBytes(body.ciphertext, session.record.sizes.result, 'ciphertext', kind, peer)
+    if (body.samples < 1 || body.samples > session.plan.batch) {
+      throw new MalformedMessageError({
+        peer,
+        kind,
+        field: 'samples',
+        expected: `1 to ${session.plan.batch}`,
+        actual: String(body.samples)
+      })
+    }
+    const bytesHash = await hash(body.ciphertext)
+    const completed = this.#completed.get(body.query)
+    const receiving = completed === undefined ? this.#receivingOf(session, body, context) : undefined
+    const known = (completed ?? receiving!.hashes)[body.index]
+    if (known !== undefined && !equalBytes(known, bytesHash)) {
+      throw new ShareConflictError({ peer, kind, field: `ciphertext[${body.index}]`, reason: 'another ciphertext came before' })
+    }
+    if (receiving === undefined) return {}
+    receiving.hashes[body.index] = bytesHash
+    receiving.ciphertexts[body.index] ??= body.ciphertext
+    const done = receiving.ciphertexts.filter(ciphertext => ciphertext !== undefined).length
+    this.#party.progress({ phase: 'result', done, total, peer, query: body.query })
+    if (done === total) {
+      receiving.decrypting ??= this.#decrypt(session, body.query, receiving)
+      await receiving.decrypting
+    }
+    return {}
+  }
+
+  #receivingOf(session: PartySession, body: Bodies['queryResult'], context: HandlerContext): Receiving {
+    const { peer } = context
+    const known = this.#receiving.get(body.query)
+    if (known !== undefined) {
+      if (known.owner !== body.owner || known.samples !== body.samples) {
+        throw new MalformedMessageError({
+          peer,
+          kind: 'queryResult',
+          field: 'owner',
+          expected: `${known.owner}, ${known.samples} samples`,
+          actual: `${body.samples} samples`
+        })
+      }
+      return known
+    }
+    const own = body.owner === this.#party.self
+    if (own ? !this.#asked.has(body.query) : !hasRole(session.descriptor.roster, body.owner, 'data-owner')) {
+      throw new OutOfOrderMessageError({
+        peer,
+        kind: 'queryResult',
+        field: 'query',
+        expected: 'a query that was asked',
+        actual: body.query
+      })
+    }
+    if (this.#receiving.size >= MAXIMUM_RECEIVING) {
+      throw new QuotaExceededError({ peer, kind: 'queryResult', field: 'query', expected: `at most ${MAXIMUM_RECEIVING} at a time` })
+    }
+    const receiving: Receiving = {
+      owner: body.owner,
+      samples: body.samples,
+      ciphertexts: new Array(body.total).fill(undefined),
+      hashes: new Array(body.total).fill(undefined),
+      decrypting: undefined
+    }
+    this.#receiving.set(body.query, receiving)
+    return receiving
+  }
+
+  async #decrypt(session: PartySession, query: string, receiving: Receiving): Promise<void> {
+    let wanted: Float64Array[]
+    try {
+      const predictions = await this.#party.cryptography.decryptResults(receiving.ciphertexts as Uint8Array[])
+      wanted = predictions.slice(0, receiving.samples)
+    } catch (error) {
+      const typed = translateError(error, { peer: session.descriptor.coordinator, kind: 'queryResult' })
+      this.#asked.get(query)?.result.reject(typed)
+      throw typed
+    } finally {
+      this.#receiving.delete(query)
+    }
+    this.#completed.set(query, receiving.hashes)
+    if (this.#completed.size > MAXIMUM_RECEIVING) this.#completed.delete(this.#completed.keys().next().value as string)
+    if (receiving.owner === this.#party.self) this.#asked.get(query)?.result.resolve(wanted)
+    else {
+      session.queries.add(query)
+      this.#options.onPredictions?.({ query, from: receiving.owner, predictions: wanted })
+    }
+  }
+}

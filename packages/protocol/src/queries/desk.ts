@@ -1,0 +1,341 @@
+/** The evaluator's counter: takes queries and their inputs, has them evaluated one after the other and the results handed to their queriers. */
+
+import { equalBytes, hash } from '../base/digest.js'
+import { holderAtFault } from '../cryptography/rejected-share.js'
+import {
+  DETAIL_KEYS,
+  type ErrorDetails,
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  PartyMissingError,
+  type ProtocolError,
+  QuotaExceededError,
+  RemoteFailureError,
+  SessionAbortedError,
+  ShareConflictError
+} from '../errors/errors.js'
+import { translateError } from '../errors/translate.js'
+import { connectionsWith, type Lead } from '../session/lead.js'
+import { checkBytes, checkIndex, checkText, type Handlers } from '../session/party-components.js'
+import { inputCount, outputCount } from '../terms/plan.js'
+import { hasRole } from '../terms/roster.js'
+import type { HandlerContext } from '../wire/connection.js'
+import { encodeFailure, errorFromCode } from '../wire/failure.js'
+import type { Bodies } from '../wire/kinds.js'
+import { type Query, QueryEvaluation } from './evaluation.js'
+
+/** Queries that one party may have open (inputs stored, not yet answered). */
+const MAXIMUM_OPEN = 4
+/** Queries of a session whose identifiers are remembered. */
+const MAXIMUM_QUERIES = 65_536
+
+export class QueryDesk {
+  readonly #lead: Lead
+  readonly #evaluation: QueryEvaluation
+  readonly #queries = new Map<string, Query>()
+  /** Parties that may still ask. */
+  readonly #asking: Set<string>
+  /** Ciphertexts switched, or to be switched, for each querier. */
+  readonly #promised = new Map<string, number>()
+  readonly #idle = Promise.withResolvers<void>()
+  #tail: Promise<void> = Promise.resolve()
+  #running = 0
+  #closing = false
+  /** Called when a query's fault is the session's: a key holder is missing, the session was aborted. */
+  readonly #giveUp: (error: ProtocolError) => void
+
+  constructor(lead: Lead, options: { heartbeat: number; giveUp(error: ProtocolError): void }) {
+    this.#lead = lead
+    this.#evaluation = new QueryEvaluation(lead, options.heartbeat)
+    this.#giveUp = options.giveUp
+    this.#asking = new Set(
+      lead.roster.filter(({ roles }) => roles.includes('querier') || roles.includes('data-owner')).map(({ peer }) => peer)
+    )
+  }
+
+  /** Resolves when nobody will ask any more and everything asked is answered. */
+  get finished(): Promise<void> {
+    return this.#idle.promise
+  }
+
+  /** Answers what is being evaluated and takes no more. */
+  close(): void {
+    this.#closing = true
+    this.#asking.clear()
+    this.#check()
+  }
+
+  /** Whether a party may still ask, or is to read a result that is under way. */
+  isServing(peer: string): boolean {
+    if (this.#asking.has(peer)) return true
+    return [...this.#queries.values()].some(query => query.state === 'evaluating' && (query.querier === peer || query.owner === peer))
+  }
+
+  /** A party is gone; false when the session makes no sense without it. */
+  drop(peer: string): boolean {
+    this.#asking.delete(peer)
+    if (this.#asking.size === 0) return false
+    for (const query of this.#queries.values()) {
+      if (query.state === 'open' && (query.owner === peer || query.querier === peer)) this.#forget(query)
+      else if (query.state === 'evaluating' && query.querier === peer) query.state = 'failed'
+    }
+    this.#check()
+    return true
+  }
+
+  readonly handlers: Handlers = {
+    queryOpen: async (body, context) => this.#open(body, context),
+    queryInput: async (body, context) => await this.#input(body, context),
+    queryEvaluate: async (body, context) => this.#evaluate(body, context),
+    leave: async (_body, context) => {
+      this.#asking.delete(context.peer)
+      this.#check()
+      return {}
+    }
+  }
+
+  #open(body: Bodies['queryOpen'], context: HandlerContext): Bodies['acknowledged'] {
+    const { peer } = context
+    const kind = 'queryOpen'
+    const session = this.#lead.session()
+    session.require('ready', kind, context)
+    checkText(body.query, 'query', kind, peer)
+    if (!hasRole(this.#lead.roster, body.querier, 'querier')) {
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'querier',
+        expected: 'a peer with the role querier',
+        actual: body.querier.slice(0, 120)
+      })
+    }
+    if (body.querier !== peer && !hasRole(this.#lead.roster, peer, 'data-owner')) {
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'sender',
+        expected: 'the role data-owner, to ask for another querier',
+        actual: 'no such role'
+      })
+    }
+    const { plan } = session
+    if (plan.operands.data === 'clear' && peer !== this.#lead.self) {
+      throw new NotPermittedError({
+        peer,
+        kind,
+        field: 'sender',
+        expected: 'the evaluator itself, for data are clear in this session',
+        actual: peer
+      })
+    }
+    if (body.samples < 1 || body.samples > plan.batch) {
+      throw new MalformedMessageError({ peer, kind, field: 'samples', expected: `1 to ${plan.batch}`, actual: String(body.samples) })
+    }
+    const known = this.#queries.get(body.query)
+    if (known !== undefined) {
+      if (known.owner === peer && known.querier === body.querier && known.samples === body.samples) return {}
+      throw new ShareConflictError({ peer, kind, field: 'query', reason: 'the identifier belongs to another query' })
+    }
+    if (this.#closing || !this.#asking.has(peer))
+      throw new OutOfOrderMessageError({ peer, kind, expected: 'queries before leaving', actual: 'left' })
+    this.#makeRoom(peer, kind)
+    this.#checkQuota(body.querier, kind, context)
+    const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
+    this.#queries.set(body.query, {
+      id: body.query,
+      owner: peer,
+      querier: body.querier,
+      samples: body.samples,
+      results: outputCount(plan),
+      inputs,
+      state: 'open',
+      switched: false
+    })
+    return {}
+  }
+
+  /** A party that opens a query too many gives up its oldest one that it has not sent off. */
+  #makeRoom(peer: string, kind: string): void {
+    const own = [...this.#queries.values()].filter(
+      query => query.owner === peer && (query.state === 'open' || query.state === 'evaluating')
+    )
+    if (own.length < MAXIMUM_OPEN && this.#queries.size < MAXIMUM_QUERIES) return
+    const oldest = own.find(query => query.state === 'open')
+    if (oldest === undefined || this.#queries.size >= MAXIMUM_QUERIES) {
+      throw new QuotaExceededError({
+        peer,
+        kind,
+        field: 'query',
+        expected: `at most ${MAXIMUM_OPEN} at a time`,
+        actual: String(own.length + 1)
+      })
+    }
+    this.#forget(oldest)
+  }
+
+  /** Whether the querier has room for one more result. Key holders count for themselves; this spares an evaluation whose result they would refuse. */
+  #checkQuota(querier: string, kind: string, context: HandlerContext): void {
+    const { descriptor, plan } = this.#lead.session()
+    const promised = this.#promised.get(querier) ?? 0
+    const count = outputCount(plan)
+    if (promised + count <= descriptor.switchesPerQuerier) return
+    throw new QuotaExceededError({
+      peer: context.peer,
+      kind,
+      field: 'querier',
+      expected: `at most ${descriptor.switchesPerQuerier} ciphertexts for ${querier}`,
+      actual: `${promised} + ${count}`,
+      remedy: 'Open a new session, or propose a larger quota.'
+    })
+  }
+
+  /** A query will not be answered: what it was promised is free again, unless shares for it were given. */
+  #forget(query: Query): void {
+    const promised = query.state === 'evaluating' && !query.switched ? query.results : 0
+    query.state = 'failed'
+    this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) - promised)
+    this.#clear(query)
+  }
+
+  /** What was stored for a query and not used is not needed any more. */
+  #clear(query: Query): void {
+    query.inputs.fill(undefined)
+    this.#lead.cryptography.forgetQuery(query.id).catch(fault => {
+      // A session that is over has forgotten everything.
+      if (!this.#lead.signal.aborted) this.#lead.onRefused(translateError(fault, {}), this.#lead.self)
+    })
+  }
+
+  async #input(body: Bodies['queryInput'], context: HandlerContext): Promise<Bodies['acknowledged']> {
+    const { peer } = context
+    const kind = 'queryInput'
+    const query = this.#own(body.query, kind, context)
+    checkIndex(body.index, query.inputs.length, 'index', kind, peer)
+    checkBytes(body.ciphertext, this.#lead.session().record.sizes.input, 'ciphertext', kind, peer)
+    const bytesHash = await hash(body.ciphertext)
+    const known = query.inputs[body.index]
+    if (known !== undefined) {
+      if (equalBytes(known, bytesHash)) return {}
+      throw new ShareConflictError({ peer, kind, field: `ciphertext[${body.index}]`, reason: 'another ciphertext came before' })
+    }
+    if (query.state !== 'open')
+      throw new OutOfOrderMessageError({ peer, kind, field: 'query', expected: 'an open query', actual: query.state })
+    await this.#lead.cryptography.storeInput(query.id, body.index, body.ciphertext)
+    query.inputs[body.index] = bytesHash
+    const done = query.inputs.filter(input => input !== undefined).length
+    this.#lead.progress({ phase: 'input', done, total: query.inputs.length, peer, query: query.id })
+    return {}
+  }
+
+  #evaluate(body: Bodies['queryEvaluate'], context: HandlerContext): Bodies['acknowledged'] {
+    const kind = 'queryEvaluate'
+    const query = this.#own(body.query, kind, context)
+    if (query.state !== 'open') return {}
+    const missing = query.inputs.indexOf(undefined)
+    if (missing >= 0) {
+      throw new OutOfOrderMessageError({
+        peer: context.peer,
+        kind,
+        field: 'query',
+        expected: `all ${query.inputs.length} inputs`,
+        actual: `input ${missing} is missing`
+      })
+    }
+    this.#checkQuota(query.querier, kind, context)
+    this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) + query.results)
+    query.state = 'evaluating'
+    this.#running++
+    this.#tail = this.#tail.then(async () => await this.#serve(query))
+    return {}
+  }
+
+  #own(id: string, kind: string, context: HandlerContext): Query {
+    this.#lead.session().require('ready', kind, context)
+    const query = this.#queries.get(id)
+    if (query === undefined) {
+      throw new OutOfOrderMessageError({
+        peer: context.peer,
+        kind,
+        field: 'query',
+        expected: 'a query that was opened',
+        actual: id.slice(0, 64)
+      })
+    }
+    if (query.owner !== context.peer) {
+      throw new NotPermittedError({ peer: context.peer, kind, field: 'query', expected: 'the owner of the query', actual: context.peer })
+    }
+    return query
+  }
+
+  /** Evaluates a query and delivers its result. Never rejects. */
+  async #serve(query: Query): Promise<void> {
+    const { meter } = this.#lead
+    try {
+      this.#lead.enter('evaluation')
+      const result = await meter.measure('evaluation', async () => await this.#evaluation.run(query))
+      if (this.#isFailed(query)) throw new PartyMissingError({ peer: query.querier, phase: 'evaluation' })
+      this.#lead.enter('result')
+      await meter.measure('result', async () => await this.#evaluation.deliver(query, result))
+      query.state = 'done'
+      this.#lead.session().queries.add(query.id)
+    } catch (error) {
+      if (!this.#lead.signal.aborted) {
+        this.#forget(query)
+        await this.#fail(query, error)
+      }
+    } finally {
+      this.#clear(query)
+      this.#running--
+      this.#check()
+    }
+  }
+
+  /** A missing party or an ended session is everybody's affair; anything else only fails the query. */
+  async #fail(query: Query, error: unknown): Promise<void> {
+    const holders = connectionsWith(this.#lead, 'key-holder').map(({ peer }) => peer)
+    const typed = translateError(error, { kind: messageOf(error), peer: holderAtFault(error, holders) ?? this.#lead.self })
+    if (typed instanceof PartyMissingError || typed instanceof SessionAbortedError) {
+      const peer = typed instanceof PartyMissingError ? typed.peer : undefined
+      const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer)
+      if (!onlyAsks) return this.#giveUp(typed)
+    }
+    const told = asTold(typed)
+    this.#lead.onRefused(typed, told.culprit ?? typed.peer ?? this.#lead.self)
+    const failure = encodeFailure(told)
+    for (const peer of new Set([query.owner, query.querier])) {
+      if (peer === typed.peer && typed instanceof PartyMissingError) continue
+      const connection = this.#lead.connections.get(peer)!
+      await connection.request('queryFailed', { query: query.id, failure }, this.#lead.signal).catch(fault => {
+        if (fault instanceof PartyMissingError && !this.drop(peer)) this.#giveUp(fault)
+      })
+    }
+  }
+
+  /** The querier may have gone while its query was evaluated. */
+  #isFailed(query: Query): boolean {
+    return query.state === 'failed'
+  }
+
+  #check(): void {
+    if (this.#running === 0 && this.#asking.size === 0) this.#idle.resolve()
+  }
+}
+
+/** Shares come in answer to `refresh` and `switch`, and errors about them say of which. */
+function messageOf(error: unknown): string {
+  const protocol: unknown = error instanceof Error && 'party' in error && 'protocol' in error ? error.protocol : undefined
+  return typeof protocol === 'string' ? protocol : 'queryEvaluate'
+}
+
+/** What a key holder refused, for those who asked the query: its own error, typed as it is, with who refused. */
+function asTold(error: ProtocolError): ProtocolError {
+  if (!(error instanceof RemoteFailureError)) return error
+  const { remote } = error
+  const details: ErrorDetails = {}
+  for (const key of DETAIL_KEYS) if (remote[key] !== undefined) details[key] = remote[key]
+  return errorFromCode(remote.code, {
+    ...details,
+    reason: `refused by ${error.peer}${remote.reason === undefined ? '' : `: ${remote.reason}`}`
+  })
+}

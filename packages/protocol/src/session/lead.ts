@@ -1,0 +1,37 @@
+/** What the coordinator's steps share: everybody's connection, the session, the way to stop. */
+
+import type { PartyCryptography } from '../cryptography/party-cryptography.js'
+import type { Phase, ProgressEvent } from '../parties/options.js'
+import type { StepReport } from '../terms/plan.js'
+import { peersWith, type Role, type RosterEntry } from '../terms/roster.js'
+import type { Signer } from '../terms/signer.js'
+import type { Connection } from '../wire/connection.js'
+import type { PhaseMeter } from '../wire/phase-meter.js'
+import type { PartySession } from './party-session.js'
+
+export interface Lead {
+  readonly self: string
+  readonly roster: readonly RosterEntry[]
+  readonly signer: Signer
+  readonly cryptography: PartyCryptography
+  /** Keys that results are switched to, by querier, as their acceptances bound them; filled by the agreement. */
+  readonly resultKeys: Map<string, Uint8Array>
+  /** In canonical order; this party's own is local. */
+  readonly connections: ReadonlyMap<string, Connection>
+  readonly meter: PhaseMeter
+  readonly signal: AbortSignal
+  /** Requests in flight to one party. */
+  readonly window: number
+  progress(event: ProgressEvent): void
+  /** What each step of a query's evaluation took and left. */
+  layers(query: string, steps: StepReport[]): void
+  onRefused(error: Error, peer: string): void
+  /** Begins a phase: what is done from here belongs to it. */
+  enter(phase: Phase): void
+  /** The session, from the proposal on. */
+  session(): PartySession
+}
+
+export function connectionsWith(lead: Lead, role: Role): Connection[] {
+  return peersWith(lead.roster, role).map(peer => lead.connections.get(peer)!)
+}

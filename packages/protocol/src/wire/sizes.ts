@@ -1,0 +1,69 @@
+/**
+ * Upper bounds on every message, from the plan and its parameters. Before a plan is agreed, only the messages that lead to one are let in.
+ *
+ * A residue counts as at most 8 bytes (the widest of our encodings); packed residues stay below that.
+ */
+import type { Plan } from '../terms/plan.js'
+
+/** Peer ids, query ids, instance names, steps and other short texts. */
+export const MAXIMUM_TEXT_BYTES = 512
+export const MAXIMUM_DESCRIPTOR_BYTES = 8 << 20
+export const MAXIMUM_ARCHITECTURE_BYTES = 8 << 20
+export const MAXIMUM_PARTIES = 256
+/** Envelope fields around a body. */
+export const ENVELOPE_BYTES = 64
+/** Encoded Failure, and any message that carries only short texts. */
+export const MAXIMUM_FAILURE_BYTES = 16 << 10
+export const MAXIMUM_SIGNATURE_BYTES = 512
+/** One peer's entry in a list of commitments or nonces. */
+export const DIGEST_LIST_BYTES = MAXIMUM_TEXT_BYTES + MAXIMUM_SIGNATURE_BYTES + 128
+
+/** Headers of a serialized object, and small objects of tests. */
+const HEADER_BYTES = 4096
+
+export interface MessageSizes {
+  readonly publicKeyShare: number
+  readonly resultKey: number
+  /** Share of a Galois key, at the highest level of any; 0 when the plan has none. */
+  readonly galoisShare: number
+  /** Share of a round of the relinearisation key, or the aggregate of the first; 0 when the plan has no such key. */
+  readonly relinearizationShare: number
+  readonly modelPart: number
+  readonly input: number
+  readonly result: number
+  readonly refreshC1: number
+  readonly refreshShare: number
+  readonly switchC1: number
+  readonly switchShare: number
+  /** Most ciphertexts in one refresh and in one switch. */
+  readonly refreshCount: number
+  readonly switchCount: number
+}
+
+export function messageSizes(plan: Plan): MessageSizes {
+  const { logN, primes, specialPrimes } = plan.parameters
+  const row = 8 * 2 ** logN
+  const rows = (count: number): number => count * row + HEADER_BYTES
+  const all = primes.length + specialPrimes.length
+  /** So many polynomials per digit of a key for this level, over its primes and the special ones. */
+  const keyRows = (level: number, polynomials: number): number => {
+    const digits = Math.ceil((level + 1) / Math.max(1, specialPrimes.length))
+    return rows(polynomials * digits * (level + 1 + specialPrimes.length))
+  }
+  const refreshLevel = Math.max(0, ...plan.refreshes.map(refresh => refresh.level))
+  return {
+    publicKeyShare: rows(all),
+    resultKey: rows(2 * all),
+    galoisShare: Math.max(0, ...plan.galoisKeys.map(({ level }) => keyRows(level, 1))),
+    relinearizationShare: plan.relinearizationLevel === null ? 0 : keyRows(plan.relinearizationLevel, 2),
+    modelPart: rows(2 * primes.length),
+    input: rows(2 * (plan.inputs.level + 1)),
+    result: rows(2 * (plan.output.level + 1)),
+    refreshC1: rows(refreshLevel + 1),
+    refreshShare: rows(refreshLevel + 1 + primes.length),
+    switchC1: rows(plan.output.level + 1),
+    switchShare: rows(2 * (plan.output.level + 1)),
+    refreshCount: Math.max(0, ...plan.refreshes.map(refresh => refresh.ciphertextsPerBlock)) * plan.batchBlocks,
+    switchCount: plan.output.ciphertextsPerBlock * plan.batchBlocks
+  }
+}

@@ -1,0 +1,109 @@
+/** Sums of products and automorphisms in the ntt domain: the fused pieces that multiplication and rotation are made of. */
+
+import { AliasError, LengthMismatchError } from '../errors.js'
+import type { Ring } from '../ring.js'
+import { checkInputs, checkOutputs } from '../structure/checks.js'
+import { COST } from '../structure/cost.js'
+import type { Polynomial } from '../structure/polynomial.js'
+
+/** Components of two ciphertexts, or of a ciphertext and a plaintext; `b` has at most as many as `a`. */
+export interface ComponentPair {
+  readonly a: readonly Polynomial[]
+  readonly b: readonly Polynomial[]
+}
+
+/** One digit of a key for switching. */
+export interface KeyDigit {
+  readonly b: Polynomial
+  readonly a: Polynomial
+}
+
+/** See Ring.innerProduct. */
+export function innerProduct(
+  ring: Ring,
+  out0: Polynomial,
+  out1: Polynomial,
+  digits: readonly Polynomial[],
+  keys: readonly KeyDigit[]
+): void {
+  if (digits.length !== keys.length) throw new LengthMismatchError('keys of innerProduct', digits.length, keys.length)
+  multiplyAccumulate(
+    ring,
+    [out0, out1],
+    digits.map((digit, j) => ({ a: [keys[j]!.b, keys[j]!.a], b: [digit] })),
+    false
+  )
+}
+
+/** See Ring.multiplyAccumulate. */
+export function multiplyAccumulate(ring: Ring, out: readonly Polynomial[], pairs: readonly ComponentPair[], add: boolean): void {
+  const operation = 'multiplyAccumulate'
+  const first = out[0]
+  if (!first || out.length > 3) throw new LengthMismatchError('outputs of multiplyAccumulate (1 to 3)', 3, out.length)
+  const left = Math.min(out.length, 2)
+  const right = out.length - left + 1
+  const inputs = pairs.flatMap(({ a, b }) => {
+    if (a.length !== left) throw new LengthMismatchError('components of a', left, a.length)
+    if (b.length !== right) throw new LengthMismatchError('components of b', right, b.length)
+    return [...a, ...b]
+  })
+  checkOutputs(ring, operation, out)
+  if (add) for (const output of out) ring.checkDomain(operation, output, 'ntt')
+  checkInputs(ring, operation, out, inputs)
+  const { kernel } = ring
+  const { indices } = first
+  const addToOut = Number(add)
+  const cost = COST.product * pairs.length * out.length
+  const tableLength = inputs.length + (inputs.length % 2)
+  for (const output of out) output.domain = 'ntt'
+  kernel.withScratch(4 * tableLength * indices.length * ring.blocksPerRow(indices.length, cost), tables => {
+    const addresses = new Uint32Array(kernel.memory.buffer, tables)
+    ring.forEachBlock(indices.length, cost, (calls, k, offset, n, item) => {
+      const index = indices[k]!
+      const start = item * tableLength
+      for (let i = 0; i < inputs.length; i++) addresses[start + i] = inputs[i]!.addressOf(index) + offset
+      const table = tables + 4 * start
+      const block = ring.block(index)
+      const [c0, c1, c2] = out.map(output => output.rowAddress(k) + offset) as [number, number, number]
+      if (out.length === 1) calls.multiplyAccumulate11(c0, table, pairs.length, n, block, addToOut)
+      else if (out.length === 2) calls.multiplyAccumulate21(c0, c1, table, pairs.length, n, block, addToOut)
+      else calls.multiplyAccumulate22(c0, c1, c2, table, pairs.length, n, block, addToOut)
+    })
+  })
+}
+
+/** See Ring.addAutomorphism. */
+export function addAutomorphism(ring: Ring, out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
+  const operation = 'addAutomorphism'
+  ring.checkOperand(operation, out, a)
+  ring.checkDomain(operation, out, 'ntt')
+  ring.checkDomain(operation, a, 'ntt')
+  ring.checkGaloisElement(galoisElement)
+  if (out === a) throw new AliasError(operation)
+  const offsets = ring.automorphismOffsets(galoisElement)
+  const { indices } = out
+  ring.forEachBlock(indices.length, COST.permutation, (calls, k, offset, n) => {
+    const index = indices[k]!
+    calls.gatherAdd(out.rowAddress(k) + offset, a.addressOf(index), offsets + offset / 2, n, ring.block(index))
+  })
+  return out
+}
+
+/** See Ring.automorphismOfSum. */
+export function automorphismOfSum(ring: Ring, out: Polynomial, a: Polynomial, b: Polynomial, galoisElement: number): Polynomial {
+  const operation = 'automorphismOfSum'
+  ring.checkOperand(operation, out, a)
+  ring.checkOperand(operation, out, b)
+  ring.checkDomain(operation, a, 'ntt')
+  ring.checkDomain(operation, b, 'ntt')
+  ring.checkGaloisElement(galoisElement)
+  if (out === a || out === b) throw new AliasError(operation)
+  const offsets = ring.automorphismOffsets(galoisElement)
+  const { indices } = out
+  ring.forEachBlock(indices.length, COST.permutation, (calls, k, offset, n) => {
+    const index = indices[k]!
+    calls.gatherSum(out.rowAddress(k) + offset, a.addressOf(index), b.addressOf(index), offsets + offset / 2, n, ring.block(index))
+  })
+  out.domain = 'ntt'
+  return out
+}

@@ -1,0 +1,84 @@
+/**
+ * A polynomial of Z[X]/(X^N + 1) in residue number system form: one row of N balanced residues per modulus, |r| <= (q-1)/2, as doubles in the
+ * kernel's memory. Transform-domain rows are in the kernel's own order; the standard order exists only in bytes (codec).
+ *
+ * The memory is freed by `dispose`, never by the garbage collector.
+ */
+
+import { DisposedError } from '../errors.js'
+import type { Ring } from '../ring.js'
+import type { Basis } from './basis.js'
+
+/** 'coefficient': coefficients. 'ntt': values at the odd powers of the primitive 2N-th root. */
+export type Domain = 'coefficient' | 'ntt'
+
+export class Polynomial implements Disposable {
+  #address: number
+
+  /** Use `Ring.allocate`. */
+  constructor(
+    readonly ring: Ring,
+    /** @internal */
+    readonly basis: Basis,
+    address: number,
+    public domain: Domain
+  ) {
+    this.#address = address
+  }
+
+  /** Indices into `ring.moduli`, ascending. */
+  get indices(): readonly number[] {
+    return this.basis.indices
+  }
+
+  get isDisposed(): boolean {
+    return this.#address < 0
+  }
+
+  /** Address of the first row. @throws DisposedError */
+  get address(): number {
+    if (this.#address < 0) throw new DisposedError('polynomial')
+    return this.#address
+  }
+
+  /** Address of the k-th row. @throws DisposedError */
+  rowAddress(k: number): number {
+    return this.address + k * this.ring.rowBytes
+  }
+
+  /** Address of the row of modulus `index`, -1 when there is none. @throws DisposedError */
+  addressOf(index: number): number {
+    const position = this.basis.positions[index]!
+    return position < 0 ? -1 : this.address + position * this.ring.rowBytes
+  }
+
+  /**
+   * A view of the k-th row: raw balanced doubles, in kernel order when in the ntt domain. Take a fresh one after anything that may allocate:
+   * growing the memory detaches old views.
+   */
+  row(k: number): Float64Array<ArrayBufferLike> {
+    return this.ring.kernel.doubles(this.rowAddress(k), this.ring.N)
+  }
+
+  clone(): Polynomial {
+    const copy = this.ring.allocateUninitialised(this.basis, this.domain)
+    this.ring.kernel.exports.copyBytes(copy.address, this.address, this.indices.length * this.ring.rowBytes)
+    return copy
+  }
+
+  /** Overwrites the residues with zeros. */
+  wipe(): void {
+    this.ring.kernel.exports.zero(this.address, this.indices.length * this.ring.rowBytes)
+  }
+
+  /** Frees the memory. Does nothing the second time. */
+  dispose(): void {
+    if (this.#address < 0) return
+    this.ring.kernel.arena.release(this.#address)
+    this.#address = -1
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
