@@ -1,6 +1,6 @@
 /**
  * The interface of everything that computes on ciphertexts. Implementations: `SealEvaluator` (node-seal, the independent reference), `KernelEvaluator` (the ring
- * kernel), and a simulator elsewhere. One compliance suite runs over all of them.
+ * kernel), `SimulatorEvaluator` (slots in the clear). One compliance suite runs over all of them.
  *
  * Every operation returns a new ciphertext that the caller disposes, unless its name ends in InPlace. Operands must be at one level; what is added must have one scale
  * (relative tolerance 2^-30).
@@ -30,6 +30,9 @@ export interface EvaluationKeys {
   galoisKeys: ReadonlyMap<number, KeySwitchKey>
 }
 
+/** Tells a ciphertext from an encoded plaintext. */
+export const isCiphertext = (operand: EvaluatorCiphertext | EvaluatorPlaintext): operand is EvaluatorCiphertext => 'degree' in operand
+
 export type EvaluatorPair = readonly [EvaluatorCiphertext, EvaluatorCiphertext | EvaluatorPlaintext]
 
 /** One of many sums Σ coefficients[t]·ciphertexts[inputs[t]] + constant. */
@@ -56,6 +59,9 @@ export interface LinearCombiner {
     options: { readonly scale: number }
   ): EvaluatorCiphertext[]
 }
+
+/** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
+export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
 
 export interface Evaluator extends Disposable {
   readonly name: string

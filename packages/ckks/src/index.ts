@@ -9,14 +9,16 @@ export { type EncodeOptions, Encoder, type SlotValues } from './encoder.js'
 export { Encryptor } from './encryptor.js'
 export * from './errors.js'
 export { EvaluationRules, metadataOf, type PlaintextMetadata, SCALE_TOLERANCE } from './evaluation-rules.js'
-export type {
-  EvaluationKeys,
-  Evaluator,
-  EvaluatorCiphertext,
-  EvaluatorPair,
-  EvaluatorPlaintext,
-  LinearCombination,
-  LinearCombiner
+export {
+  type EvaluationKeys,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  type EvaluatorPair,
+  type EvaluatorPlaintext,
+  isCiphertext,
+  isCombiner,
+  type LinearCombination,
+  type LinearCombiner
 } from './evaluator.js'
 export { CanonicalEmbedding, type ComplexVector } from './fourier.js'
 export { checkGaloisElement, conjugationElement, galoisElementOf, SLOT_GENERATOR } from './galois.js'

@@ -15,8 +15,8 @@ import {
   galoisElementOf,
   InvalidLevelError,
   InvalidScaleError,
+  isCombiner,
   LevelMismatchError,
-  type LinearCombiner,
   MissingKeyError,
   PAIR_SQUARE_SCALE,
   type ParametersRequest,
@@ -60,8 +60,6 @@ export interface ComplianceOptions {
   /** Largest tracked - measured for one operation on fresh operands, bits. */
   slackBits?: number
 }
-
-const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
 
 const scaledBy = ({ real, imaginary }: ComplexVector, factor: number): ComplexVector => ({
   real: real.map(value => factor * value),

@@ -15,7 +15,7 @@ export { type Architecture, type ArchitectureLayer, architectureOf, parseArchite
 export type { LinearOperation } from './architecture/linear-operations.js'
 export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './costs/cost-model.js'
 export { type MeasureCostsOptions, measureCosts } from './costs/measure.js'
-export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES } from './costs/residence.js'
+export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, WEIGHTS_HELD } from './costs/residence.js'
 export * from './errors.js'
 export {
   type ActivationDefinition,
@@ -63,7 +63,6 @@ export { PRECISION_TARGET, parsePlan } from './plan/derive.js'
 export { describePlan } from './plan/describe.js'
 export { type GaloisKeyNeed, type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan/plan.js'
 export type { InputSource, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run/options.js'
-export { WEIGHTS_HELD } from './run/options.js'
 export { run } from './run/run.js'
 export type { PlanOptions } from './search/options.js'
 export { plan } from './search/planner.js'

@@ -6,14 +6,15 @@ import type { Ciphertext, CiphertextMetadata } from '../ciphertext.js'
 import type { EncodeOptions, SlotValues } from '../encoder.js'
 import { CkksError, EmptySumError } from '../errors.js'
 import { EvaluationRules } from '../evaluation-rules.js'
-import type {
-  EvaluationKeys,
-  Evaluator,
-  EvaluatorCiphertext,
-  EvaluatorPair,
-  EvaluatorPlaintext,
-  LinearCombination,
-  LinearCombiner
+import {
+  type EvaluationKeys,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  type EvaluatorPair,
+  type EvaluatorPlaintext,
+  isCiphertext,
+  type LinearCombination,
+  type LinearCombiner
 } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import { demandKey } from '../key-demand.js'
@@ -368,8 +369,6 @@ export class SimulatorEvaluator implements Evaluator, LinearCombiner {
     return { slots: imaginary ? { real, imaginary } : { real }, largest }
   }
 }
-
-const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
 
 function simulated(ciphertext: EvaluatorCiphertext): SimulatedCiphertext {
   if (ciphertext instanceof SimulatedCiphertext) return ciphertext

@@ -3,8 +3,16 @@
  * its matrix, so that every party derives the same structural zeros.
  */
 import { z } from 'zod'
-import { type ConvolutionGeometry, outputSize, type PoolGeometry, poolWindow, tapCount, tapSource } from '../graph/geometry.js'
-import { sizeOf } from '../graph/graph.js'
+import {
+  type ConvolutionGeometry,
+  outputSize,
+  type PoolGeometry,
+  poolWindow,
+  sizeOf,
+  tapCount,
+  tapSource,
+  transposeSource
+} from '../graph/geometry.js'
 import { SparseMatrix } from '../numeric/sparse.js'
 
 export type LinearOperation =
@@ -85,22 +93,6 @@ export function featuresOf(operation: LinearOperation): { inputs: number; output
       return { inputs: featuresOf(branch![0]!).inputs, outputs: featuresOf(branch!.at(-1)!).outputs }
     }
   }
-}
-
-/** Row sources of a transposition: output element i is input element source[i]. */
-export function transposeSource(shape: readonly number[], permutation: readonly number[]): Int32Array {
-  const out = permutation.map(axis => shape[axis]!)
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
-  return Int32Array.from({ length: sizeOf(shape) }, (_, index) => {
-    let rest = index
-    let position = 0
-    for (let axis = out.length - 1; axis >= 0; axis--) {
-      const coordinate = rest % out[axis]!
-      rest = (rest - coordinate) / out[axis]!
-      position += coordinate * strides[permutation[axis]!]!
-    }
-    return position
-  })
 }
 
 const patterns = new WeakMap<readonly LinearOperation[], { readonly pattern: SparseMatrix | undefined }>()

@@ -1,6 +1,6 @@
 /**
- * What a planner knows of machines: a few constants from which `cost.ts` reckons seconds. They are an input of planning like any other (same inputs, same plan), and a
- * plan names the model it was made with. `measure-costs.ts` finds them on a machine; the two models here are fixed references.
+ * What a planner knows of machines: a few constants from which `operation-costs.ts` reckons seconds. They are an input of planning like any other (same inputs, same plan), and a
+ * plan names the model it was made with. `measure.ts` finds them on a machine; the two models here are fixed references.
  *
  * The unit is one pass over one residue (N numbers modulo one prime) at N = 2^14.
  */

@@ -3,10 +3,15 @@
  * the level. The relinearisation key takes three polynomials per digit, two in its first round and one in its second.
  */
 
-import type { GaloisKeyNeed } from '../plan/plan.js'
-import type { OperationCosts, Sizes } from './operation-costs.js'
+import type { OperationCosts } from './operation-costs.js'
+import type { Sizes } from './sizes.js'
 
 const RELINEARIZATION_SHARES = 3
+
+/** A key that serves ciphertexts up to its level. */
+interface LevelledKey {
+  readonly level: number
+}
 
 export class KeyCosts {
   constructor(
@@ -24,13 +29,13 @@ export class KeyCosts {
     return RELINEARIZATION_SHARES * this.galois(level)
   }
 
-  seconds(galoisKeys: readonly GaloisKeyNeed[], relinearizationLevel: number | null): number {
+  seconds(galoisKeys: readonly LevelledKey[], relinearizationLevel: number | null): number {
     const galois = galoisKeys.reduce((sum, { level }) => sum + this.galois(level), 0)
     return galois + (relinearizationLevel === null ? 0 : this.relinearization(relinearizationLevel))
   }
 
   /** Bytes of the shares that one party sends. */
-  bytesPerParty(galoisKeys: readonly GaloisKeyNeed[], relinearizationLevel: number | null): number {
+  bytesPerParty(galoisKeys: readonly LevelledKey[], relinearizationLevel: number | null): number {
     const galois = galoisKeys.reduce((sum, { level }) => sum + this.sizes.keyShare(level), 0)
     return galois + (relinearizationLevel === null ? 0 : RELINEARIZATION_SHARES * this.sizes.keyShare(relinearizationLevel))
   }

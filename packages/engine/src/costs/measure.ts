@@ -1,6 +1,6 @@
 /**
  * The cost model of a machine: times every operation of an evaluator on a small set of parameters (N = 2^14, six primes and a special one) and solves the formulas of
- * `cost.ts` for their constants. Takes about a second. Costs are rounded to steps of 5 %, so that noise in a measurement does not make another plan every time.
+ * `operation-costs.ts` for their constants. Takes about a second. Costs are rounded to steps of 5 %, so that noise in a measurement does not make another plan every time.
  */
 import {
   Context,
@@ -10,6 +10,7 @@ import {
   type EvaluatorCiphertext,
   type EvaluatorPair,
   galoisElementOf,
+  isCombiner,
   KeyGenerator,
   Parameters,
   type PublicKey,
@@ -17,9 +18,9 @@ import {
   serializeCiphertext
 } from '@slytherin/ckks'
 import { nextTurn } from '../event-loop.js'
-import { isCombiner, PRODUCTS_AT_ONCE } from '../run/options.js'
 import { ASSUMED_COSTS, type CostModel } from './cost-model.js'
 import { ENCRYPTION_TRANSFORMS } from './operation-costs.js'
+import { PRODUCTS_AT_ONCE } from './residence.js'
 
 const LOG_N = 14
 const LEVEL = 5

@@ -3,6 +3,11 @@
  * encoded while it evaluates. The protocol's evaluator keeps to these figures, the planner counts with them.
  */
 
+/** Products that are summed with one reduction. */
+export const PRODUCTS_AT_ONCE = 8
+/** Weights that a runner holds at a time: those of products to be summed, and the next one. */
+export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
+
 /** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
 export const RESIDENT_WEIGHT_BYTES = 2 ** 30
 /** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */

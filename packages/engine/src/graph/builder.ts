@@ -12,11 +12,18 @@
  * A builder never changes: every method returns a new one, so that a common trunk can have several heads. Weights are row-major, in the order of ONNX.
  */
 
-import { transposeSource } from '../architecture/linear-operations.js'
 import { InvalidInputError, ShapeMismatchError } from '../errors.js'
 import type { ActivationFunction } from '../numeric/activation-functions.js'
-import { type ConvolutionGeometry, outputSize, type PoolGeometry, poolWindow, type WindowGeometry } from './geometry.js'
-import { type FinalOperator, type GraphNode, type GraphOperator, type NetworkGraph, sizeOf } from './graph.js'
+import {
+  type ConvolutionGeometry,
+  outputSize,
+  type PoolGeometry,
+  poolWindow,
+  sizeOf,
+  transposeSource,
+  type WindowGeometry
+} from './geometry.js'
+import type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph.js'
 import { normalization } from './normalization.js'
 
 /** Numbers in any array. */

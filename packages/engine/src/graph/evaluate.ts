@@ -5,8 +5,8 @@
 import { InvalidInputError } from '../errors.js'
 import { realFunction } from '../numeric/activation-functions.js'
 import { toUnit } from '../numeric/chebyshev.js'
-import { outputSize, poolWindow, tapCount, tapSource } from './geometry.js'
-import { type GraphOperator, inputShape, type NetworkGraph, sizeOf } from './graph.js'
+import { outputSize, poolWindow, sizeOf, tapCount, tapSource } from './geometry.js'
+import { type GraphOperator, inputShape, type NetworkGraph } from './graph.js'
 
 /**
  * Logits of one sample.

@@ -7,6 +7,9 @@
  * Geometry is public: it is part of the architecture that every party sees.
  */
 
+/** Elements of a tensor of this shape. */
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dimension) => product * dimension, 1)
+
 export interface WindowGeometry {
   readonly channels: number
   readonly height: number
@@ -86,4 +89,20 @@ export function poolWindow(geometry: PoolGeometry, channel: number, position: nu
     }
   }
   return { sources, divisor: geometry.countPadding ? geometry.kernel[0] * geometry.kernel[1] : sources.length }
+}
+
+/** Row sources of a transposition: output element i is input element source[i]. */
+export function transposeSource(shape: readonly number[], permutation: readonly number[]): Int32Array {
+  const out = permutation.map(axis => shape[axis]!)
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)))
+  return Int32Array.from({ length: sizeOf(shape) }, (_, index) => {
+    let rest = index
+    let position = 0
+    for (let axis = out.length - 1; axis >= 0; axis--) {
+      const coordinate = rest % out[axis]!
+      rest = (rest - coordinate) / out[axis]!
+      position += coordinate * strides[permutation[axis]!]!
+    }
+    return position
+  })
 }

@@ -66,7 +66,5 @@ export interface NetworkGraph {
   readonly final: FinalOperator
 }
 
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dimension) => product * dimension, 1)
-
 /** Shape of one input sample. */
 export const inputShape = (graph: NetworkGraph): readonly number[] => graph.nodes[0]!.shape

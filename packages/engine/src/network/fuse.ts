@@ -13,7 +13,8 @@
 
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { UnapproximatedActivationError, UnsupportedTopologyError } from '../errors.js'
-import { type GraphNode, type GraphOperator, inputShape, type NetworkGraph, sizeOf } from '../graph/graph.js'
+import { sizeOf } from '../graph/geometry.js'
+import { type GraphNode, type GraphOperator, inputShape, type NetworkGraph } from '../graph/graph.js'
 import { commonName } from '../graph/names.js'
 import { describeActivation } from '../numeric/activation-functions.js'
 import { chebyshevToPower, type Interval, powerToChebyshev } from '../numeric/chebyshev.js'

@@ -3,7 +3,6 @@
  * The batch size is the only number that is not known; it may be moved about, not computed with.
  */
 
-import { transposeSource } from '../architecture/linear-operations.js'
 import {
   MissingInitializerError,
   NonFiniteWeightError,
@@ -11,7 +10,7 @@ import {
   UnsupportedAttributeError,
   UnsupportedTopologyError
 } from '../errors.js'
-import { sizeOf } from '../graph/graph.js'
+import { sizeOf, transposeSource } from '../graph/geometry.js'
 import { MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeTensor, type OnnxModel, type OnnxNode } from './decode.js'
 

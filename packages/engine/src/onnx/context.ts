@@ -1,6 +1,7 @@
 /** What the operators of an ONNX graph share: what they may ask of the importer, and how they read operands. */
 import { ShapeMismatchError } from '../errors.js'
-import { type GraphOperator, sizeOf } from '../graph/graph.js'
+import { sizeOf } from '../graph/geometry.js'
+import type { GraphOperator } from '../graph/graph.js'
 import type { ConstantTensor, OnnxNode } from './decode.js'
 
 /** Largest value of one sample: far above any network that runs encrypted, far below what would exhaust memory. */

@@ -9,7 +9,8 @@ import {
   UnsupportedOperatorError,
   UnsupportedTopologyError
 } from '../errors.js'
-import { type GraphNode, type GraphOperator, type NetworkGraph, sizeOf } from '../graph/graph.js'
+import { sizeOf } from '../graph/geometry.js'
+import type { GraphNode, GraphOperator, NetworkGraph } from '../graph/graph.js'
 import { Constants } from './constants.js'
 import { type ImportContext, MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode } from './decode.js'

@@ -2,8 +2,9 @@
 
 import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { KeyCosts } from '../costs/key-costs.js'
-import { OperationCosts, Sizes } from '../costs/operation-costs.js'
+import { OperationCosts } from '../costs/operation-costs.js'
 import { Residence } from '../costs/residence.js'
+import { Sizes } from '../costs/sizes.js'
 import { InvalidPlanError } from '../errors.js'
 import { type SlotPacking, slotFactor } from '../packing/slots.js'
 import { factorsOf, type OperandKind, switchShares } from '../steps/operands.js'

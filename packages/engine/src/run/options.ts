@@ -1,13 +1,8 @@
 /** What a run is given and what it reports. */
-import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext, LinearCombiner } from '@slytherin/ckks'
+import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
 import type { CompiledStep } from '../plan/program.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
-
-/** Products that are summed with one reduction. */
-export const PRODUCTS_AT_ONCE = 8
-/** Weights that a runner holds at a time: those of products to be summed, and the next one. */
-export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
 
 /** Gives weight item `index` of the plan at its level and scale (`weightDescriptor`), encrypted or encoded; `run` disposes what it gets. */
 export type WeightSource = (index: number) => Promise<Operand>
@@ -65,8 +60,3 @@ export interface RunOptions {
   /** called after every step of every pass */
   readonly onStep?: (report: StepReport) => void
 }
-
-export const isCiphertext = (operand: Operand): operand is EvaluatorCiphertext => 'degree' in operand
-
-/** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
-export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator

@@ -10,10 +10,13 @@ import {
   type EvaluatorPair,
   evaluatePolynomial,
   evaluatePolynomialOfPairs,
+  isCiphertext,
+  isCombiner,
   type LinearCombiner,
   SimulatorEvaluator,
   squarePairs
 } from '@slytherin/ckks'
+import { PRODUCTS_AT_ONCE } from '../costs/residence.js'
 import { PlanMismatchError } from '../errors.js'
 import { nextTurn } from '../event-loop.js'
 import type { DiagonalItem } from '../packing/diagonals.js'
@@ -33,7 +36,7 @@ import type {
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/price.js'
 import { combinationBatches } from './combination-batches.js'
-import { isCiphertext, isCombiner, type Operand, PRODUCTS_AT_ONCE, type RunOptions } from './options.js'
+import type { Operand, RunOptions } from './options.js'
 import { Scope, Turns } from './ownership.js'
 import { demandState, Supply } from './supply.js'
 

@@ -1,10 +1,11 @@
 /** What a run is given from outside, checked against the plan: inputs when they are needed, weights one ahead. */
 import type { EvaluatorCiphertext } from '@slytherin/ckks'
+import { isCiphertext } from '@slytherin/ckks'
 import { PlanMismatchError } from '../errors.js'
 import type { Plan } from '../plan/plan.js'
 import type { Program } from '../plan/program.js'
 import type { OperandKind } from '../steps/operands.js'
-import { isCiphertext, type Operand, type RunOptions } from './options.js'
+import type { Operand, RunOptions } from './options.js'
 import type { Scope } from './ownership.js'
 
 /** Scales count as equal within this. */

@@ -1,7 +1,8 @@
 /** Packing of every layer of an architecture at one width: taps or diagonals, layouts, baby steps. */
 import { type AffineArchitecture, type Architecture, magnitudeBefore } from '../architecture/architecture.js'
 import { patternOnce } from '../architecture/linear-operations.js'
-import { type OperationCosts, Sizes } from '../costs/operation-costs.js'
+import type { OperationCosts } from '../costs/operation-costs.js'
+import { Sizes } from '../costs/sizes.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
 import { DiagonalsPacking, fullDiagonals, presentOnce, rowPeriod } from '../packing/diagonals.js'

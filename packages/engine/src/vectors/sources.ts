@@ -1,10 +1,12 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
+import { isCombiner } from '@slytherin/ckks'
+import { WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
 import type { Network } from '../network/network.js'
 import { programOf } from '../plan/derive.js'
 import type { Plan } from '../plan/plan.js'
-import { type InputSource, isCombiner, WEIGHTS_HELD, type WeightSource } from '../run/options.js'
+import type { InputSource, WeightSource } from '../run/options.js'
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/price.js'
 import { InputPacker, packScalar, packWeight, weightDescriptor } from './weights.js'

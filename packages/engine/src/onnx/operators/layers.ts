@@ -1,9 +1,7 @@
 /** Operators with weights or windows: convolution, dense layers, pooling, normalisation. */
 
-import { transposeSource } from '../../architecture/linear-operations.js'
 import { ShapeMismatchError, UnsupportedAttributeError } from '../../errors.js'
-import { outputSize, type PoolGeometry, poolWindow } from '../../graph/geometry.js'
-import { sizeOf } from '../../graph/graph.js'
+import { outputSize, type PoolGeometry, poolWindow, sizeOf, transposeSource } from '../../graph/geometry.js'
 import { normalization } from '../../graph/normalization.js'
 import { floatAttribute, integerAttribute, requireInteger, windowGeometry, windowShape } from '../attributes.js'
 import { hasInput, type ImportContext, type Operator, sampleAxis, vector } from '../context.js'

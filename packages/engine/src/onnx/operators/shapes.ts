@@ -1,6 +1,6 @@
 /** Operators that move or rename elements. The batch stays the first axis. */
 import { ShapeMismatchError, UnsupportedAttributeError } from '../../errors.js'
-import { sizeOf } from '../../graph/graph.js'
+import { sizeOf } from '../../graph/geometry.js'
 import { integerAttribute, requireInteger } from '../attributes.js'
 import { BATCH } from '../constants.js'
 import { hasInput, type ImportContext, type Operator, sampleAxis } from '../context.js'

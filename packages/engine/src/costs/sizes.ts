@@ -1,0 +1,32 @@
+/** Bytes of ciphertexts and keys as they travel: residues packed to the bits of their prime. */
+export class Sizes {
+  /** packed bytes of one residue row */
+  private readonly rows: readonly number[]
+  private readonly special: number
+
+  constructor(logN: number, primeBits: readonly number[], specialPrimeBits: number) {
+    this.rows = primeBits.map(bits => (2 ** logN * bits) / 8)
+    this.special = (2 ** logN * specialPrimeBits) / 8
+  }
+
+  polynomial(level: number): number {
+    let sum = 0
+    for (let index = 0; index <= level; index++) sum += this.rows[index]!
+    return sum
+  }
+
+  ciphertext(level: number): number {
+    return 2 * this.polynomial(level)
+  }
+
+  /** One polynomial per digit of a key for this level: a share of a Galois key. */
+  keyShare(level: number): number {
+    return (level + 1) * (this.polynomial(level) + this.special)
+  }
+
+  /** c1 to every party, one share of both polynomials back from each. */
+  refresh(level: number, parties: number): number {
+    const top = this.rows.length - 1
+    return parties * (2 * this.polynomial(level) + this.polynomial(top))
+  }
+}
