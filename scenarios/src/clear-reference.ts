@@ -9,7 +9,7 @@ import {
   type Network,
   type NetworkGraph
 } from '@slytherin/engine'
-import { Calibration, loadSamples } from '@slytherin/node'
+import { approximationOptions, loadSamples, openCalibration } from '@slytherin/node'
 import { calibrationOf } from './calibration.js'
 import type { Scenario } from './scenario.js'
 
@@ -42,8 +42,8 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
   const samples = await loadSamples({ ...source(samplesFile), ...select, normalisation })
   const labels = await loadSamples({ ...source(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
   const graph = importOnnx(await readFile(scenario.model))
-  const calibration = await Calibration.open(scenario.model, await calibrationOf(scenario))
-  const { graph: approximated, network, report } = calibration.approximate(graph, scenario.approximation)
+  const calibration = await openCalibration(scenario.model, await calibrationOf(scenario))
+  const { graph: approximated, network, report } = calibration.approximate(graph, approximationOptions(scenario.approximation))
   return { labels: labels.map(row => row[0]!), samples, graph, approximated, network, approximation: report }
 }
 

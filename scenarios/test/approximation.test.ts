@@ -1,7 +1,7 @@
 /** A network whose file has activations that are no polynomials: what is evaluated, and what its report says of it. */
 import { readFile } from 'node:fs/promises'
 import { importOnnx } from '@slytherin/engine'
-import { Calibration } from '@slytherin/node'
+import { approximationOptions, openCalibration } from '@slytherin/node'
 import { clearReference, loadReference, makeReport, renderHtml, renderReport, sampleAnswers, scenarioSchema } from '@slytherin/scenarios'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { calibrationOf } from '../src/calibration.js'
@@ -20,8 +20,11 @@ describe('a network with other activations', () => {
   it('is the one that the model owner evaluates, made of the same files', async () => {
     const { network, approximation, graph } = await loadReference(scenario)
     expect(network.layers.filter(layer => layer.kind === 'square')).toHaveLength(19)
-    const owner = await Calibration.open(scenario.model, await calibrationOf(scenario))
-    const owned = owner.approximate(importOnnx(await readFile(scenario.model), { name: graph.name }), scenario.approximation)
+    const owner = await openCalibration(scenario.model, await calibrationOf(scenario))
+    const owned = owner.approximate(
+      importOnnx(await readFile(scenario.model), { name: graph.name }),
+      approximationOptions(scenario.approximation)
+    )
     expect(owned.network.layers).toEqual(network.layers)
     expect(owned.report).toEqual(approximation)
   })

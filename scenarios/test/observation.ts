@@ -1,7 +1,7 @@
 /** What a run of a small network tells, without the run: a real plan, real clear answers, made-up times and bytes. */
 import { fileURLToPath } from 'node:url'
 import { architectureOf, type Plan, plan, type StepReport } from '@slytherin/engine'
-import { Calibration, type SessionReport } from '@slytherin/node'
+import { openCalibration, type SessionReport } from '@slytherin/node'
 import { type ClearReference, clearReference, loadReference, type Observations, partiesOf, type Scenario } from '@slytherin/scenarios'
 import { smallScenario } from './support.js'
 
@@ -14,7 +14,7 @@ export interface Recorded {
 
 export async function planFor(scenario: Scenario): Promise<{ plan: Plan; clear: ClearReference }> {
   const clear = clearReference(await loadReference(scenario))
-  const ranges = (await Calibration.open(scenario.model, { manifest: scenario.manifest })).ranges(clear.network)
+  const ranges = (await openCalibration(scenario.model, { manifest: scenario.manifest })).ranges(clear.network)
   const { minimumRefreshes, floodingBits } = scenario.session
   const made = plan(architectureOf(clear.network, ranges), {
     batch: scenario.images,

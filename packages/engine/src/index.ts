@@ -9,6 +9,7 @@ export {
   approximateActivations
 } from './approximation/activations.js'
 export { type ApproximationOptions, type ApproximationSource, approximate } from './approximation/approximate-network.js'
+export { Calibration, type MeasuredValues } from './approximation/calibration.js'
 export { DEFAULT_AGREEMENT, type FitOptions, fitActivations, LOGIT_TOLERANCE } from './approximation/fit.js'
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
 export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture/architecture.js'

@@ -14,6 +14,7 @@ export {
 export { editDistance, suggest } from './configuration/suggest.js'
 export { type Measurable, machineCosts, referenceCosts } from './costs.js'
 export { readIdx, readNpy, type SampleArray } from './data/array-file.js'
+export { approximationOptions, openCalibration } from './data/calibration.js'
 export { DataFileError } from './data/errors.js'
 export { formatOf, lastSamples, loadSamples, SampleFile } from './data/samples.js'
 export {
@@ -31,7 +32,6 @@ export { type Expected, FrameStream, type FrameStreamOptions } from './framing/f
 export { StreamDuplex, type StreamDuplexOptions } from './framing/stream-duplex.js'
 export { type DecodeOptions, decodeFrames, encodeFrames } from './framing/transforms.js'
 export { createLogger, type LoggerOptions, type LogLevel } from './logging.js'
-export { Calibration } from './model/calibration.js'
 export * from './network/errors.js'
 export { protocolFailures } from './network/failures.js'
 export { createHost, type HostOptions } from './network/host.js'

@@ -1,8 +1,8 @@
 /** From an ONNX file to a plan, with the engine. */
 import { architectureOf, type CostModel, importOnnx, type OperandKind, type Plan, plan } from '@slytherin/engine'
 import type { ApproximationConfiguration, CalibrationConfiguration } from './configuration/schema.js'
+import { approximationOptions, openCalibration } from './data/calibration.js'
 import { readDataFile } from './data/read.js'
-import { Calibration } from './model/calibration.js'
 
 export interface PlanModelOptions {
   readonly calibration: CalibrationConfiguration
@@ -28,8 +28,8 @@ export interface PlanModelOptions {
 export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
   const { calibration: source, approximation, ...rest } = options
   const graph = importOnnx(await readDataFile(path, 'a readable ONNX model'))
-  const calibration = await Calibration.open(path, source)
-  const { network } = calibration.approximate(graph, approximation)
+  const calibration = await openCalibration(path, source)
+  const { network } = calibration.approximate(graph, approximationOptions(approximation))
   const architecture = architectureOf(network, calibration.ranges(network))
   return plan(architecture, {
     data: 'encrypted',

@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
 import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
+import { approximationOptions, openCalibration } from '../data/calibration.js'
 import { readDataFile } from '../data/read.js'
-import { Calibration } from '../model/calibration.js'
 import { loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
@@ -62,11 +62,11 @@ export async function createCryptography(options: CryptographyOptions): Promise<
 
 async function modelSource({ path, calibration: source, approximation }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
   const onnx = await readDataFile(path, 'a readable ONNX model')
-  const calibration = await Calibration.open(path, source)
+  const calibration = await openCalibration(path, source)
   return {
     name: basename(path, '.onnx'),
     onnx,
-    network: graph => calibration.approximate(graph, approximation).network,
+    network: graph => calibration.approximate(graph, approximationOptions(approximation)).network,
     ranges: network => calibration.ranges(network)
   }
 }

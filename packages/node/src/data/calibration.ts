@@ -1,63 +1,26 @@
-/**
- * What is known of the values that flow through a model, without which neither activations can be approximated nor anything planned: measured by its owner on samples,
- * written down by hand, or taken from a manifest that lies beside the model.
- */
+/** Reads what an owner knows of the values that flow through a model: samples, figures written down by hand, or a manifest that lies beside the model. */
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import {
-  type ApproximatedNetwork,
-  approximate,
-  calibrate,
-  type MeasuredActivation,
-  type Network,
-  type NetworkGraph,
-  type Ranges,
-  rangesFromActivations
-} from '@slytherin/engine'
+import { type ApproximationOptions, Calibration, type MeasuredValues } from '@slytherin/engine'
 import { z } from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
-import { DataFileError } from '../data/errors.js'
-import { lastSamples, loadSamples } from '../data/samples.js'
 import { exists } from '../storage/identity.js'
+import { DataFileError } from './errors.js'
+import { lastSamples, loadSamples } from './samples.js'
 
-export class Calibration {
-  private constructor(
-    private readonly known:
-      | { readonly samples: Float64Array[]; readonly measured?: undefined }
-      | { readonly measured: Measured; readonly samples?: undefined },
-    private readonly margin: number | undefined
-  ) {}
+/**
+ * @param model path of the model, by whose file name a manifest lists it
+ * @throws DataFileError for samples or a manifest that are not what they should be
+ */
+export async function openCalibration(model: string, configuration: CalibrationConfiguration): Promise<Calibration> {
+  const { samples, measured, manifest, margin } = configuration
+  if (samples !== undefined) return Calibration.fromSamples(await loadSamples(samples), margin)
+  return Calibration.fromMeasured(measured ?? (await readManifest(manifest!, model)), margin)
+}
 
-  /**
-   * @param model path of the model, by whose file name a manifest lists it
-   * @throws DataFileError for samples or a manifest that are not what they should be
-   */
-  static async open(model: string, configuration: CalibrationConfiguration): Promise<Calibration> {
-    const { samples, measured, manifest, margin } = configuration
-    if (samples !== undefined) return new Calibration({ samples: await loadSamples(samples) }, margin)
-    return new Calibration({ measured: measured ?? (await readManifest(manifest!, model)) }, margin)
-  }
-
-  /**
-   * The network that is evaluated: activations approximated as configured, everything fused. Whoever asks with the same files gets the same network.
-   * @throws the engine's errors: no range for an activation, no degree that is good enough, a topology that cannot be evaluated
-   */
-  approximate(graph: NetworkGraph, { accuracy, ...options }: ApproximationConfiguration = {}): ApproximatedNetwork {
-    const { samples, measured } = this.known
-    return approximate(graph, samples === undefined ? { ranges: measured.activations } : { samples }, {
-      ...present(options),
-      ...(accuracy === undefined ? {} : { relativeError: accuracy })
-    })
-  }
-
-  /** @throws the engine's InvalidInputError for a missing activation */
-  ranges(network: Network): Ranges {
-    const options = this.margin === undefined ? {} : { margin: this.margin }
-    const { samples, measured } = this.known
-    if (samples !== undefined) return calibrate(network, samples, options)
-    const { activations, ...bounds } = measured
-    return rangesFromActivations(network, activations, bounds, options)
-  }
+/** What a configuration asks of the approximation of activations, in the engine's words. */
+export function approximationOptions({ accuracy, ...options }: ApproximationConfiguration = {}): ApproximationOptions {
+  return { ...present(options), ...(accuracy === undefined ? {} : { relativeError: accuracy }) }
 }
 
 /** Without keys whose value is undefined. */
@@ -70,7 +33,7 @@ const CALIBRATION_SAMPLES = 500
 /**
  * What a manifest knows of a model: the last samples of the data that it names, where they lie beside it, since bounds measured on samples are far tighter than what
  * follows from the ranges of activations alone; otherwise the manifest itself.
- * @throws DataFileError as `Calibration.open`
+ * @throws DataFileError as `openCalibration`
  */
 export async function manifestCalibration(manifest: string, model: string): Promise<CalibrationConfiguration> {
   const { dataset, normalisation } = await manifestEntry(manifest, model)
@@ -95,13 +58,7 @@ const manifestSchema = z.looseObject({
   )
 })
 
-interface Measured {
-  readonly input: number
-  readonly largestLogit: number
-  readonly activations: readonly MeasuredActivation[]
-}
-
-async function readManifest(path: string, model: string): Promise<Measured> {
+async function readManifest(path: string, model: string): Promise<MeasuredValues> {
   const { normalisation, trainAccuracy, activationRanges } = await manifestEntry(path, model)
   return { input: inputBound(path, normalisation), largestLogit: trainAccuracy.maxAbsLogit, activations: activationRanges.train }
 }
