@@ -1,5 +1,6 @@
 /** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
 
+export type { Planner, PlanningContext, SessionLimits } from './cohort/planning.js'
 export * from './cryptography/party-cryptography.js'
 export { RejectedShareError } from './cryptography/rejected-share.js'
 export * from './errors/errors.js'
@@ -11,8 +12,11 @@ export { SessionStateError } from './local/open-session.js'
 export { MemoryPartStore, MissingPartError, type PartStore } from './local/part-store.js'
 export { Coordinator } from './parties/coordinator.js'
 export { Member } from './parties/member.js'
-export * from './parties/options.js'
+export type { CoordinatorOptions, MemberOptions, PartyOptions } from './parties/options.js'
+export type { QueryOptions, SampleSource } from './queries/samples.js'
+export type { SessionSummary } from './session/summary.js'
 export { decodeDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './terms/descriptor.js'
+export { PHASES, type Phase, type PhaseFigures, type ProgressEvent } from './terms/phases.js'
 export {
   type Architecture,
   checkParameters,
@@ -24,10 +28,12 @@ export {
   parsePlan,
   type StepReport
 } from './terms/plan.js'
+export type { AcceptancePolicy } from './terms/policy.js'
 export * from './terms/roster.js'
 export * from './terms/signer.js'
 export { type Fault, type MemoryMessage, MemoryNetwork } from './testing/memory-network.js'
 export { type Addressing, decodeBody, encodeMessage, type Header, PROTOCOL_VERSION, readHeader } from './wire/codec.js'
+export { DEFAULT_DEADLINES, type Deadlines } from './wire/deadlines.js'
 export { decodeFailure, encodeFailure, errorFromCode, remoteFailure } from './wire/failure.js'
 export type { Bodies, Kind, ReplyOf, RequestKind } from './wire/kinds.js'
 export { MAXIMUM_FAILURE_BYTES, type MessageSizes, messageSizes } from './wire/sizes.js'

@@ -2,9 +2,9 @@
 
 import { canonicalJson } from '../base/canonical.js'
 import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
-import type { AcceptancePolicy } from '../parties/options.js'
 import { MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
 import { checkParameters } from '../terms/plan.js'
+import type { AcceptancePolicy } from '../terms/policy.js'
 import { canonicalRoster, type RosterEntry, rolesOf } from '../terms/roster.js'
 
 function describe(roster: readonly RosterEntry[]): string {

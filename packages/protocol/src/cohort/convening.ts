@@ -1,17 +1,16 @@
-/** The coordinator's first steps: everybody there, the model's shape, the plan, the agreement (agreement.ts), one session id. */
-import { parseArchitecture } from '@slytherin/engine'
+/** The coordinator's first steps: everybody there, the model's shape, the plan, the agreement (digests.ts), one session id. */
 import { canonicalJson, parseJson } from '../base/canonical.js'
 import { together } from '../base/concurrency.js'
 import { equalBytes, hash } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, SignatureError } from '../errors/errors.js'
-import type { Planner, PlanningContext, SessionLimits } from '../parties/options.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { createDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
-import { type Architecture, outputCount, type Plan } from '../terms/plan.js'
+import { type Architecture, outputCount, type Plan, parseArchitecture } from '../terms/plan.js'
 import { hasRole, peersWith, rolesOf } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
+import { checkCommitments } from './commitments.js'
 import { commitmentTo, NONCE_BYTES, openedDigest } from './digests.js'
-import { checkCommitments } from './joining.js'
+import type { Planner, PlanningContext, SessionLimits } from './planning.js'
 
 /** How often a plan is made anew for more decryptions. */
 const MAXIMUM_PLANS = 3

@@ -40,11 +40,3 @@ export function sessionIdOf(proposalId: Uint8Array, parties: readonly PartyNonce
 export function openedDigest(sessionId: Uint8Array, peer: string): Uint8Array {
   return digest('slytherin session opened', sessionId, peer)
 }
-
-export function publicKeyShareDigest(sessionId: Uint8Array, peer: string, shareHash: Uint8Array): Uint8Array {
-  return digest('slytherin public key share', sessionId, peer, shareHash)
-}
-
-export function transcriptDigest(sessionId: string, peer: string, head: string): Uint8Array {
-  return digest('slytherin transcript', sessionId, peer, head)
-}

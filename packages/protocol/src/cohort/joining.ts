@@ -1,7 +1,7 @@
-/** A party's side of the agreement (see agreement.ts): greets, checks the descriptor, commits, reveals, opens. */
+/** A party's side of the agreement (see digests.ts): greets, checks the descriptor, commits, reveals, opens. */
 
 import { canonicalBytes, canonicalJson } from '../base/canonical.js'
-import { DIGEST_BYTES, equalBytes, hash, randomBytes, toHex } from '../base/digest.js'
+import { equalBytes, hash, randomBytes, toHex } from '../base/digest.js'
 import {
   DescriptorRejectedError,
   MalformedMessageError,
@@ -20,7 +20,8 @@ import type { Bodies } from '../wire/kinds.js'
 import type { PhaseMeter } from '../wire/phase-meter.js'
 import { SessionRecord } from '../wire/session-record.js'
 import { checkAcceptable } from './acceptance.js'
-import { acceptanceDigest, commitmentTo, NO_RESULT_KEY, NONCE_BYTES, openedDigest, type PartyNonce, sessionIdOf } from './digests.js'
+import { checkCommitments, checkNonces } from './commitments.js'
+import { acceptanceDigest, commitmentTo, NO_RESULT_KEY, NONCE_BYTES, openedDigest, sessionIdOf } from './digests.js'
 
 const MAXIMUM_REMEMBERED = 4096
 
@@ -262,69 +263,4 @@ export class Joining {
     }
     return joined
   }
-}
-
-/** Every party of the roster, in its order, with a signature over its commitment. Used by both sides. @throws MalformedMessageError, SignatureError */
-export async function checkCommitments(
-  party: Pick<PartyComponents, 'signer'>,
-  descriptor: SessionDescriptor,
-  proposalId: Uint8Array,
-  entries: readonly Bodies['commitments']['entries'][number][],
-  context: Pick<HandlerContext, 'peer'>
-): Promise<void> {
-  const expected = descriptor.roster.map(entry => entry.peer)
-  if (entries.length !== expected.length || entries.some((entry, index) => entry.peer !== expected[index])) {
-    throw new MalformedMessageError({
-      peer: context.peer,
-      kind: 'commitments',
-      field: 'entries',
-      expected: expected.join(', '),
-      actual: entries.map(entry => entry.peer.slice(0, 80)).join(', ')
-    })
-  }
-  for (const { peer, commitment, resultKeyHash, signature } of entries) {
-    const field = `entries[${peer}]`
-    const wanted = hasRole(descriptor.roster, peer, 'querier') ? DIGEST_BYTES : 0
-    if (commitment.length !== DIGEST_BYTES || resultKeyHash.length !== wanted) {
-      throw new MalformedMessageError({
-        peer: context.peer,
-        kind: 'commitments',
-        field,
-        expected: `${DIGEST_BYTES} and ${wanted} bytes`,
-        actual: `${commitment.length} and ${resultKeyHash.length} bytes`
-      })
-    }
-    if (!(await party.signer.verify(peer, acceptanceDigest(proposalId, peer, commitment, resultKeyHash), signature))) {
-      throw new SignatureError({ peer: context.peer, kind: 'commitments', field, expected: `a signature of ${peer}` })
-    }
-  }
-}
-
-/** Every nonce matches its commitment. @throws MalformedMessageError, SignatureError */
-function checkNonces(
-  entries: readonly Bodies['commitments']['entries'][number][],
-  nonces: Bodies['open']['nonces'],
-  context: HandlerContext
-): PartyNonce[] {
-  if (nonces.length !== entries.length) {
-    throw new MalformedMessageError({
-      peer: context.peer,
-      kind: 'open',
-      field: 'nonces',
-      expected: `${entries.length} nonces`,
-      actual: String(nonces.length)
-    })
-  }
-  return entries.map((entry, index) => {
-    const { peer, nonce } = nonces[index]!
-    if (peer !== entry.peer || nonce.length !== NONCE_BYTES || !equalBytes(commitmentTo(peer, nonce), entry.commitment)) {
-      throw new SignatureError({
-        peer: context.peer,
-        kind: 'open',
-        field: `nonces[${entry.peer}]`,
-        expected: 'the nonce that was committed to'
-      })
-    }
-    return { peer, nonce, resultKeyHash: entry.resultKeyHash }
-  })
 }

@@ -2,7 +2,7 @@
  * Everything that can go wrong between parties, one class per cause.
  *
  * An error says which peer is at fault, in which message and field, what was expected and what came, and (where there is one) the remedy. The same fields
- * travel back to the sender as a `Failure` message (see failure.ts), so both ends read the same sentence. No error ever carries key material.
+ * travel back to the sender as a `Failure` message (see wire/failure.ts), so both ends read the same sentence. No error ever carries key material.
  */
 
 export interface ErrorDetails {

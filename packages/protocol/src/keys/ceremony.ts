@@ -5,13 +5,13 @@ import type { SummedProtocol } from '../cryptography/party-cryptography.js'
 import { InternalError, MalformedMessageError, ShareConflictError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
-import { checkBytes } from '../session/party-components.js'
 import { galoisElements } from '../terms/plan.js'
+import { checkBytes } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 
 export const RELINEARIZATION_INSTANCE = 'relinearization'
 
-/** Every key holder's signed share to everybody, who verifies and sums for itself (public-key-duty.ts). */
+/** Every key holder's signed share to everybody, who verifies and sums for itself (public-key.ts). */
 export async function makePublicKey(lead: Lead): Promise<void> {
   const holders = connectionsWith(lead, 'key-holder')
   const everybody = [...lead.connections.values()]

@@ -4,15 +4,16 @@
  */
 
 import { equalBytes, hash } from '../base/digest.js'
-import { publicKeyShareDigest } from '../cohort/digests.js'
 import { holderAtFault } from '../cryptography/rejected-share.js'
 import { ShareConflictError, SignatureError, UnknownMemberError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
-import { checkBytes, type Handlers, type PartyComponents } from '../session/party-components.js'
+import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { peersWith } from '../terms/roster.js'
+import { checkBytes } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
+import { publicKeyShareDigest } from './digests.js'
 
 interface ReceivedShare {
   readonly hash: Uint8Array

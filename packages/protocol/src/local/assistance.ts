@@ -11,7 +11,7 @@ import { encodeComponent, PublicKeySwitch, Refresh, rerandomize, type ShareAggre
 import { randomSeed } from '@slytherin/ring'
 import type { EvaluationCallbacks } from '../cryptography/party-cryptography.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
-import { ciphertextInstance } from './key-holder.js'
+import { ciphertextInstance } from './instances.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 
 export class Assistance {

@@ -8,6 +8,7 @@ import { SecretKey } from '@slytherin/ckks'
 import { ShareGiver, type ShareLedger } from '@slytherin/mhe'
 import { deriveSeed } from '@slytherin/ring'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/party-cryptography.js'
+import { ciphertextInstance } from './instances.js'
 import type { OpenSession } from './open-session.js'
 
 /**
@@ -114,9 +115,4 @@ export class KeyHolder {
 
 function describe({ level, scale, magnitude }: { level: number; scale: number; magnitude: number }): string {
   return `level ${level}, scale ${scale}, magnitude ${magnitude}`
-}
-
-/** Every ciphertext of a request is an instance of its own: reference polynomials and shares are never used for two. */
-export function ciphertextInstance(instance: string, k: number): string {
-  return `${instance}/${k}`
 }

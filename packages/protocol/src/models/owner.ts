@@ -1,5 +1,7 @@
 /** The model owner encrypts one weight item at a time, when the evaluator has room for it. */
-import { checkIndex, type Handlers, type PartyComponents } from '../session/party-components.js'
+
+import type { Handlers, PartyComponents } from '../session/party-components.js'
+import { checkIndex } from '../wire/checks.js'
 
 export function modelOwnerHandlers(party: PartyComponents): Handlers {
   return {

@@ -3,7 +3,7 @@ import { windowed } from '../base/concurrency.js'
 import { InternalError, MalformedMessageError, type ProtocolError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
-import { checkBytes } from '../session/party-components.js'
+import { checkBytes } from '../wire/checks.js'
 
 export async function uploadModel(lead: Lead): Promise<void> {
   const owner = connectionsWith(lead, 'model-owner')[0]!

@@ -24,22 +24,18 @@ import { translateError } from '../errors/translate.js'
 import { makeGaloisKeys, makePublicKey, makeRelinearizationKey } from '../keys/ceremony.js'
 import { uploadModel } from '../models/upload.js'
 import { QueryDesk } from '../queries/desk.js'
+import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { Lead } from '../session/lead.js'
+import type { SessionSummary } from '../session/summary.js'
+import type { Phase } from '../terms/phases.js'
 import { canonicalRoster, hasRole, rolesOf } from '../terms/roster.js'
 import { type Connection, type Handler, LocalConnection } from '../wire/connection.js'
+import { DEFAULT_DEADLINES, type Deadlines } from '../wire/deadlines.js'
 import type { Bodies, ReplyOf, RequestKind } from '../wire/kinds.js'
 import { Link } from '../wire/link.js'
 import { PhaseMeter } from '../wire/phase-meter.js'
 import { Receiver } from '../wire/receiver.js'
-import {
-  type CoordinatorOptions,
-  DEFAULT_DEADLINES,
-  type Deadlines,
-  type Phase,
-  type QueryOptions,
-  type SampleSource,
-  type SessionSummary
-} from './options.js'
+import type { CoordinatorOptions } from './options.js'
 import { Party } from './party.js'
 
 const DEFAULT_WINDOW = 3

@@ -1,19 +1,15 @@
 /** A party that serves: every role but the evaluator's, on a transport. */
 import { delay } from '../base/concurrency.js'
 import { NotPermittedError, PartyMissingError, SessionAbortedError } from '../errors/errors.js'
+import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { PartySession } from '../session/party-session.js'
+import type { SessionSummary } from '../session/summary.js'
 import { rolesOf } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
+import { DEFAULT_DEADLINES, type Deadlines } from '../wire/deadlines.js'
 import { Link } from '../wire/link.js'
 import { Receiver } from '../wire/receiver.js'
-import {
-  DEFAULT_DEADLINES,
-  type Deadlines,
-  type MemberOptions,
-  type QueryOptions,
-  type SampleSource,
-  type SessionSummary
-} from './options.js'
+import type { MemberOptions } from './options.js'
 import { Party } from './party.js'
 
 /** How long leaving waits for the coordinator to hear of it. */

@@ -7,25 +7,23 @@ import { equalBytes } from '../base/digest.js'
 import { Joining } from '../cohort/joining.js'
 import { NotPermittedError, PartyMissingError, type ProtocolError, SessionAbortedError, WrongSessionError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
+import { EvaluationKeyDuty } from '../keys/evaluation-keys.js'
 import { PublicKeyDuty } from '../keys/public-key.js'
 import { modelOwnerHandlers } from '../models/owner.js'
 import { QueryClient } from '../queries/client.js'
 import { KeyHolderDuty } from '../queries/key-holder.js'
-import { checkHash, type Handlers, type PartyComponents } from '../session/party-components.js'
+import type { QueryOptions, SampleSource } from '../queries/samples.js'
+import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
+import type { SessionSummary } from '../session/summary.js'
 import { hasRole, rolesOf } from '../terms/roster.js'
+import { checkHash } from '../wire/checks.js'
 import type { Connection, Handler, HandlerContext } from '../wire/connection.js'
+import { DEFAULT_DEADLINES, type Deadlines } from '../wire/deadlines.js'
 import { type Bodies, type ReplyOf, type RequestKind, RULES } from '../wire/kinds.js'
 import { PhaseMeter } from '../wire/phase-meter.js'
 import type { SessionRecord } from '../wire/session-record.js'
-import {
-  DEFAULT_DEADLINES,
-  type Deadlines,
-  type MemberOptions,
-  type QueryOptions,
-  type SampleSource,
-  type SessionSummary
-} from './options.js'
+import type { MemberOptions } from './options.js'
 
 const DEFAULT_WINDOW = 3
 
@@ -55,6 +53,7 @@ export class Party {
   readonly #options: MemberOptions
   readonly #joining: Joining
   readonly #publicKey: PublicKeyDuty
+  readonly #evaluationKeys: EvaluationKeyDuty
   readonly #keyHolder: KeyHolderDuty
   readonly #queries: QueryClient
   readonly #handlers: Handlers
@@ -85,6 +84,7 @@ export class Party {
       meter: () => hooks.meter ?? new PhaseMeter()
     })
     this.#publicKey = new PublicKeyDuty(components)
+    this.#evaluationKeys = new EvaluationKeyDuty(components)
     this.#keyHolder = new KeyHolderDuty(components, this.#joining.resultKeys)
     const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
     const { onPredictions } = options
@@ -97,6 +97,7 @@ export class Party {
     this.#handlers = {
       ...this.#joining.handlers,
       ...this.#publicKey.handlers,
+      ...this.#evaluationKeys.handlers,
       ...this.#keyHolder.handlers,
       ...modelOwnerHandlers(components),
       ...this.#queries.handlers,
@@ -168,6 +169,7 @@ export class Party {
     }
     await this.#closing
     this.#publicKey.reset()
+    this.#evaluationKeys.reset()
     this.#keyHolder.reset()
     this.#session = session
     this.#reported = false

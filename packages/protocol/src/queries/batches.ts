@@ -1,5 +1,5 @@
 /** Samples in batches, read as they are needed. */
-import type { SampleSource } from '../parties/options.js'
+import type { SampleSource } from './samples.js'
 
 /** Every batch is full but the last; none is empty. */
 export async function* inBatches(samples: SampleSource, size: number): AsyncGenerator<Float64Array[]> {

@@ -21,15 +21,17 @@ import {
   ShareConflictError
 } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
-import type { Deadlines, QueryOptions, SampleSource } from '../parties/options.js'
-import { checkBytes, checkIndex, checkText, type Handlers, type PartyComponents } from '../session/party-components.js'
+import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { inputCount, outputCount } from '../terms/plan.js'
 import { hasRole } from '../terms/roster.js'
+import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { Connection, HandlerContext } from '../wire/connection.js'
+import type { Deadlines } from '../wire/deadlines.js'
 import { decodeFailure } from '../wire/failure.js'
 import type { Bodies } from '../wire/kinds.js'
 import { inBatches } from './batches.js'
+import type { QueryOptions, SampleSource } from './samples.js'
 
 /** Queries whose results a querier may be receiving at one time. */
 const MAXIMUM_RECEIVING = 16

@@ -1,7 +1,7 @@
 /** What the coordinator's steps share: everybody's connection, the session, the way to stop. */
 
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
-import type { Phase, ProgressEvent } from '../parties/options.js'
+import type { Phase, ProgressEvent } from '../terms/phases.js'
 import type { StepReport } from '../terms/plan.js'
 import { peersWith, type Role, type RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'

@@ -1,14 +1,12 @@
 /** What the parts of a party share: its components, and the shape of a set of handlers. */
 
-import { DIGEST_BYTES } from '../base/digest.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
-import { MalformedMessageError } from '../errors/errors.js'
-import type { AcceptancePolicy, ProgressEvent } from '../parties/options.js'
+import type { ProgressEvent } from '../terms/phases.js'
+import type { AcceptancePolicy } from '../terms/policy.js'
 import type { Role, RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies, ReplyOf, RequestKind } from '../wire/kinds.js'
-import { MAXIMUM_TEXT_BYTES } from '../wire/sizes.js'
 import type { PartySession } from './party-session.js'
 
 export type Handlers = {
@@ -27,60 +25,4 @@ export interface PartyComponents {
   progress(event: ProgressEvent): void
   /** The session that is going on. @throws WrongSessionError */
   session(): PartySession
-}
-
-/** A SHA-256 value. @throws MalformedMessageError */
-export function checkHash(value: Uint8Array, field: string, kind: string, peer: string): void {
-  if (value.length === DIGEST_BYTES) return
-  throw new MalformedMessageError({ peer, kind, field, expected: `${DIGEST_BYTES} bytes`, actual: `${value.length} bytes` })
-}
-
-/** A number that must be one of a few. @throws MalformedMessageError */
-export function checkOneOf(value: number, allowed: readonly number[], field: string, kind: string, peer: string): void {
-  if (allowed.includes(value)) return
-  throw new MalformedMessageError({ peer, kind, field, expected: [...new Set(allowed)].join(' or ') || 'none', actual: String(value) })
-}
-
-/** An index below a count. @throws MalformedMessageError */
-export function checkIndex(index: number, count: number, field: string, kind: string, peer: string): void {
-  if (index < count) return
-  throw new MalformedMessageError({ peer, kind, field, expected: `below ${count}`, actual: String(index) })
-}
-
-/** A finite number above zero. @throws MalformedMessageError */
-export function checkFinite(value: number, field: string, kind: string, peer: string): void {
-  if (Number.isFinite(value) && value > 0) return
-  throw new MalformedMessageError({ peer, kind, field, expected: 'a finite number above 0', actual: String(value) })
-}
-
-/** A finite number not below another. @throws MalformedMessageError */
-export function checkAtLeast(value: number, least: number, field: string, kind: string, peer: string): void {
-  if (Number.isFinite(value) && value >= least) return
-  throw new MalformedMessageError({ peer, kind, field, expected: `a finite number, at least ${least}`, actual: String(value) })
-}
-
-/** A short, non-empty text of visible ASCII. @throws MalformedMessageError */
-export function checkText(text: string, field: string, kind: string, peer: string): void {
-  if (text.length <= MAXIMUM_TEXT_BYTES && /^[\x21-\x7e]+$/.test(text)) return
-  throw new MalformedMessageError({
-    peer,
-    kind,
-    field,
-    expected: `1 to ${MAXIMUM_TEXT_BYTES} visible ASCII characters`,
-    actual: `${text.length} characters`
-  })
-}
-
-/** Byte strings, at least one and at most `count`, none empty or above `bytes`. @throws MalformedMessageError */
-export function checkList(list: readonly Uint8Array[], count: number, bytes: number, field: string, kind: string, peer: string): void {
-  if (list.length < 1 || list.length > count) {
-    throw new MalformedMessageError({ peer, kind, field, expected: `1 to ${count} elements`, actual: String(list.length) })
-  }
-  for (const [index, element] of list.entries()) checkBytes(element, bytes, `${field}[${index}]`, kind, peer)
-}
-
-/** A byte string, not empty and at most `bytes` long. @throws MalformedMessageError */
-export function checkBytes(value: Uint8Array, bytes: number, field: string, kind: string, peer: string): void {
-  if (value.length >= 1 && value.length <= bytes) return
-  throw new MalformedMessageError({ peer, kind, field, expected: `1 to ${bytes} bytes`, actual: `${value.length} bytes` })
 }

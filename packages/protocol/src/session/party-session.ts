@@ -2,11 +2,12 @@
 
 import { toHex } from '../base/digest.js'
 import { OutOfOrderMessageError } from '../errors/errors.js'
-import type { Phase, SessionSummary } from '../parties/options.js'
 import type { SessionDescriptor } from '../terms/descriptor.js'
+import type { Phase } from '../terms/phases.js'
 import type { Plan } from '../terms/plan.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { SessionRecord } from '../wire/session-record.js'
+import type { SessionSummary } from './summary.js'
 
 /** In order: descriptor signed, nonce shown, session id known, public key summed, model at the evaluator. */
 export const STAGES = ['proposed', 'revealed', 'open', 'keyed', 'ready'] as const

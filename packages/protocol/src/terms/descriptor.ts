@@ -1,12 +1,12 @@
 /**
  * The session descriptor: everything that the parties of a session agree on, in canonical JSON. Its SHA-256 is the proposal id; each party signs it together
- * with its nonce commitment (see agreement.ts).
+ * with its nonce commitment (see cohort/digests.ts).
  */
 import * as z from 'zod'
 import { canonicalBytes, canonicalJson, parseJson } from '../base/canonical.js'
 import { randomBytes, toHex } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError } from '../errors/errors.js'
-import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from '../wire/sizes.js'
+import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from './limits.js'
 import { type Plan, type PlanParameters, parsePlan } from './plan.js'
 import { canonicalRoster, hasRole, peersWith, ROLES, type RosterEntry } from './roster.js'
 
@@ -87,7 +87,7 @@ export function encodeDescriptor(descriptor: SessionDescriptor): Uint8Array {
 }
 
 /**
- * Parses and checks a descriptor in itself; whether a party agrees with it is another matter (acceptance.ts).
+ * Parses and checks a descriptor in itself; whether a party agrees with it is another matter (cohort/acceptance.ts).
  * @throws MalformedMessageError (not canonical JSON, or not of the schema), DescriptorRejectedError (contradicts itself)
  */
 export function decodeDescriptor(bytes: Uint8Array, peer: string): SessionDescriptor {

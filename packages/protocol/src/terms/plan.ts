@@ -1,8 +1,9 @@
 /** What the protocol reads of the engine's plan: how many messages of which kind a session will carry, and which keys it needs. */
 import { Parameters, type ParametersJson } from '@slytherin/ckks'
-import { type Architecture, type Plan, parsePlan as parseEnginePlan, type StepReport } from '@slytherin/engine'
+import { type Architecture, type Plan, parseArchitecture, parsePlan as parseEnginePlan, type StepReport } from '@slytherin/engine'
 
 export type { Architecture, Plan, StepReport }
+export { parseArchitecture }
 export type PlanParameters = ParametersJson
 
 /**

@@ -4,14 +4,13 @@
  * Receiving and sending, bounds and permissions all read this table, so a message added here is complete.
  */
 import * as messages from '../generated/messages.js'
-import type { Phase } from '../parties/options.js'
+import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES } from '../terms/limits.js'
+import type { Phase } from '../terms/phases.js'
 import type { Role } from '../terms/roster.js'
 import {
   DIGEST_LIST_BYTES,
   MAXIMUM_ARCHITECTURE_BYTES,
-  MAXIMUM_DESCRIPTOR_BYTES,
   MAXIMUM_FAILURE_BYTES,
-  MAXIMUM_PARTIES,
   MAXIMUM_SIGNATURE_BYTES,
   type MessageSizes
 } from './sizes.js'

@@ -13,9 +13,9 @@ import {
   RemoteFailureError,
   WrongSessionError
 } from '../errors/errors.js'
-import type { Deadlines } from '../parties/options.js'
 import { decodeBody, encodeMessage, readHeader } from './codec.js'
 import type { Connection } from './connection.js'
+import type { Deadlines } from './deadlines.js'
 import { type Bodies, KINDS, type ReplyOf, type RequestKind, RULES, ruleOf } from './kinds.js'
 import { Lanes } from './lanes.js'
 import type { PhaseMeter } from './phase-meter.js'

@@ -1,5 +1,5 @@
 /** Seconds and bytes per phase. A phase's time counts while at least one of its steps is under way. */
-import type { Phase, PhaseFigures } from '../parties/options.js'
+import type { Phase, PhaseFigures } from '../terms/phases.js'
 
 interface Running extends PhaseFigures {
   depth: number

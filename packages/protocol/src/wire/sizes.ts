@@ -3,13 +3,10 @@
  *
  * A residue counts as at most 8 bytes (the widest of our encodings); packed residues stay below that.
  */
+import { MAXIMUM_TEXT_BYTES } from '../terms/limits.js'
 import type { Plan } from '../terms/plan.js'
 
-/** Peer ids, query ids, instance names, steps and other short texts. */
-export const MAXIMUM_TEXT_BYTES = 512
-export const MAXIMUM_DESCRIPTOR_BYTES = 8 << 20
 export const MAXIMUM_ARCHITECTURE_BYTES = 8 << 20
-export const MAXIMUM_PARTIES = 256
 /** Envelope fields around a body. */
 export const ENVELOPE_BYTES = 64
 /** Encoded Failure, and any message that carries only short texts. */

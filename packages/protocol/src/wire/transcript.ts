@@ -7,7 +7,6 @@
  */
 
 import { digest, fromHex, hash, toHex } from '../base/digest.js'
-import { transcriptDigest } from '../cohort/digests.js'
 import type { Signer } from '../terms/signer.js'
 
 export interface TranscriptEntry {
@@ -58,6 +57,10 @@ export class Transcript {
     const proposal = toHex(this.proposalId)
     return { self: this.self, session: this.session ?? proposal, proposal, entries: [...this.#entries], head: toHex(head) }
   }
+}
+
+function transcriptDigest(sessionId: string, peer: string, head: string): Uint8Array {
+  return digest('slytherin transcript', sessionId, peer, head)
 }
 
 /** The owner's signature over the head of its transcript. */

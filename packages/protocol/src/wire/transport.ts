@@ -1,7 +1,7 @@
 /**
  * What the protocol asks of a network: authenticated peers, request and response as whole byte strings, news of peers that come and go.
  *
- * The memory network in memory-network.ts and the libp2p host of the node package implement it.
+ * The memory network in testing/ and the libp2p host of the node package implement it.
  */
 
 export interface RequestOptions {

@@ -1,0 +1,25 @@
+/** What the coordinator asks of the planner. */
+import type { Architecture, Plan } from '../terms/plan.js'
+
+/** Numbers that the coordinator asks of the planner and puts into the descriptor. */
+export interface SessionLimits {
+  /** Statistical security of flooding, at least 30 bits. Default 30. */
+  floodingBits: number
+  /** Ciphertexts that may be switched in the whole session (τ of the flooding formula). Default: what `queries` need, at least the planner's. */
+  maximumDecryptions: number
+  /** Ciphertexts that may be switched for each querier. Default: what `queries` need, otherwise an equal share of maximumDecryptions. */
+  switchesPerQuerier: number
+  /** Queries that one querier is to have answered. */
+  queries: number
+}
+
+export interface PlanningContext {
+  /** Number of key holders. */
+  parties: number
+  floodingBits: number
+  /** Where the coordinator's limits name it. */
+  maximumDecryptions?: number
+  signal: AbortSignal
+}
+
+export type Planner = (architecture: Architecture, context: PlanningContext) => Plan | Promise<Plan>

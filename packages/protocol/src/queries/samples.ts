@@ -1,0 +1,12 @@
+/** What is asked in a query, and how. */
+
+/** Samples at hand, or read as they are needed: no more than two batches of them are held at a time. */
+export type SampleSource = Iterable<Float64Array> | AsyncIterable<Float64Array>
+
+export interface QueryOptions {
+  /** Peer that reads the result, where that is not this party. */
+  querier?: string
+  signal?: AbortSignal
+  /** Told of every batch as its answer comes, in order; `first` is the place of its first sample. */
+  onPredictions?(answer: { first: number; predictions: Float64Array[] }): void
+}

@@ -1,0 +1,43 @@
+/** The phases of a session, and what is told and measured of them. */
+
+export const PHASES = [
+  'roster',
+  'plan',
+  'session',
+  'public-key',
+  'relinearization-key',
+  'galois-keys',
+  'model-upload',
+  'ready',
+  'input',
+  'evaluation',
+  'refresh',
+  'switch',
+  'result',
+  'close'
+] as const
+
+/**
+ * Phases of a session, in order. `input` runs from the first sample packed to the last ciphertext delivered, `evaluation` from then to the encrypted result;
+ * `refresh` and `switch` are parts of `evaluation`, `result` is delivery and decryption.
+ */
+export type Phase = (typeof PHASES)[number]
+
+export interface ProgressEvent {
+  phase: Phase
+  done: number
+  total: number
+  /** The peer that this step was about. */
+  peer?: string
+  query?: string
+  /** What is being computed, where the evaluator says so. */
+  step?: string
+}
+
+export interface PhaseFigures {
+  /** Time during which at least one step of the phase was under way in this process. */
+  seconds: number
+  /** Message bytes of the phase, requests and answers, as this process sent and received them. */
+  bytesSent: number
+  bytesReceived: number
+}

@@ -1,0 +1,18 @@
+/** A party's own demands. */
+import type { Plan } from './plan.js'
+
+/** What a party demands of a descriptor before it signs. */
+export interface AcceptancePolicy {
+  /** Least statistical flooding bits. Default 30; lower values are refused. */
+  minimumFloodingBits?: number
+  /** Most ciphertexts switched per querier. Default: no bound of its own. */
+  maximumSwitchesPerQuerier?: number
+  /** How samples must be protected where this party owns data. Default `encrypted`: a plan on clear data is refused. */
+  data?: 'clear' | 'encrypted'
+  /** How weights must be protected where this party owns the model. Default `encrypted`: a plan on clear weights is refused. */
+  weights?: 'clear' | 'encrypted'
+  /** Rings below the security table; unit tests only. */
+  allowInsecure?: boolean
+  /** Further checks of the plan (e.g. the model owner's: is this my model?). Throws to refuse. */
+  checkPlan?(plan: Plan): void | Promise<void>
+}
