@@ -138,6 +138,72 @@ describe('a party that dies', () => {
   })
 })
 
+describe('two ends that disagree', () => {
+  it('a querier that was started anew before it was missed ends the session everywhere, and the next one serves it', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const run = parties.coordinator.run()
+    run.catch(() => undefined)
+    const finished = new Map([...parties.members].map(([peer, member]) => [peer, member.finished()]))
+    for (const outcome of finished.values()) outcome.catch(() => undefined)
+    await parties.member('querier').ready()
+    parties.restart('querier')
+    // The network has noticed no more than a short loss of the connection.
+    parties.network.tell(EVALUATOR, 'querier', 'back')
+    expect(await rejection(run)).toMatchObject({ code: 'party-missing', peer: 'querier' })
+    for (const [peer, outcome] of finished) {
+      if (peer !== 'querier') expect(await rejection(outcome), peer).toMatchObject({ code: 'party-missing', peer: 'querier' })
+    }
+    await succeeds(parties)
+  })
+
+  it('without any news of the network, they find out when the coordinator calls the roll', async () => {
+    const parties = cohort({ roles: SEPARATE, deadlines: { idle: 300 } })
+    const run = parties.coordinator.run()
+    await parties.member('querier').ready()
+    parties.restart('querier')
+    expect(await rejection(run)).toMatchObject({ code: 'party-missing', peer: 'querier' })
+  })
+
+  it('members that have given up a coordinator, which does not know it, are asked when the connection is back', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const run = parties.coordinator.run()
+    run.catch(() => undefined)
+    const holder = parties.member('holderB').finished()
+    holder.catch(() => undefined)
+    await parties.member('querier').ready()
+    // Suspended for long: they hear that it is gone, it only hears that they are back.
+    for (const peer of parties.members.keys()) parties.network.tell(peer, EVALUATOR, 'down')
+    expect(await rejection(holder)).toMatchObject({ code: 'party-missing', peer: EVALUATOR })
+    for (const peer of parties.members.keys()) parties.network.tell(EVALUATOR, peer, 'back')
+    expect(await rejection(run)).toMatchObject({ code: 'party-missing', reason: 'it does not know the session any more' })
+    await succeeds(parties)
+  })
+
+  it('a member that comes back to a coordinator of another session ends its own', async () => {
+    const parties = cohort({ roles: SEPARATE })
+    const { run, finished } = start(parties)
+    await parties.member('holderA').ready()
+    // The coordinator drops the session and cannot tell: only the connection is seen to come back.
+    parties.network.setFault(message => (kindOf(message) === 'abort' ? 'drop' : undefined))
+    parties.network.tell(EVALUATOR, 'holderC', 'down')
+    await rejection(run)
+    parties.network.tell('holderA', EVALUATOR, 'back')
+    expect(await rejection(finished.get('holderA')!)).toMatchObject({ code: 'party-missing', peer: EVALUATOR })
+  })
+
+  it('an owner of the model that comes back anew is not needed any more', async () => {
+    const parties = cohort({ roles: SEPARATE, deadlines: { idle: 300 } })
+    const run = parties.coordinator.run()
+    await parties.member('querier').ready()
+    parties.restart('owner')
+    parties.network.restart('owner')
+    await new Promise(resolve => setTimeout(resolve, 500))
+    expect(await parties.member('querier').query(samples(1))).toHaveLength(1)
+    await parties.member('querier').leave()
+    await run
+  })
+})
+
 describe('a proposal', () => {
   it('that a party dies over: whoever accepted hears of it, even when the news overtakes the proposal', async () => {
     const parties = cohort({ roles: SEPARATE })

@@ -4,8 +4,8 @@
  *   dialler → hello          listener → hello | refusal
  *   then either side         → beat every `deadlines.beat`, goodbye when it stops
  *
- * `dial()` resolves even when the remote turns the connection away, so a peer counts as connected only after its hello. The hello is
- * independent of any session.
+ * `dial()` resolves even when the remote turns the connection away, so a peer counts as connected only after its hello. The hello says
+ * which process speaks; in which session it is, the protocol asks (`alive`) as soon as it hears of the connection.
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import { z } from 'zod'
@@ -20,9 +20,18 @@ export interface Hello {
   readonly software: string
   /** What the peer calls itself, for logs. */
   readonly name: string
+  /** Drawn when the process starts: another one under the same identity is another process, which knows nothing of the sessions of the last. */
+  readonly incarnation: string
 }
 
-const helloSchema = z.object({ version: z.number().int(), software: z.string().max(64), name: z.string().max(128) })
+const INCARNATION = /^[0-9a-f]{32}$/
+const helloSchema = z.object({
+  version: z.number().int(),
+  software: z.string().max(64),
+  name: z.string().max(128),
+  /** Other versions have none; they are refused for their version. */
+  incarnation: z.string().regex(INCARNATION).default('')
+})
 const refusalSchema = z.object({ field: z.string().max(128), reason: z.string().max(1024) })
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -139,8 +148,10 @@ async function receiveHello(frames: FrameStream, own: Hello, deadlines: NetworkD
     throw new HelloRefusedError(peer, refusal?.field ?? 'unknown', refusal?.reason ?? 'no reason given')
   }
   const hello = parse(helloSchema, frame.payload)
-  if (hello === undefined) throw new HelloMismatchError(peer, 'hello', 'JSON with version, software and name', 'something else')
+  if (hello === undefined)
+    throw new HelloMismatchError(peer, 'hello', 'JSON with version, software, name and incarnation', 'something else')
   if (hello.version !== own.version) throw new HelloMismatchError(peer, 'version', String(own.version), String(hello.version))
+  if (hello.incarnation === '') throw new HelloMismatchError(peer, 'incarnation', '16 bytes, hexadecimal', 'none')
   return hello
 }
 
@@ -153,5 +164,5 @@ function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
 }
 
 export function ownHello(name: string, software: string, version: number = PROTOCOL_VERSION): Hello {
-  return { version, software, name }
+  return { version, software, name, incarnation: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex') }
 }

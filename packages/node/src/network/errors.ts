@@ -63,6 +63,13 @@ export class HeartbeatMissedError extends PeerUnreachableError {
   }
 }
 
+/** The peer's process is another one than before: whatever it had under way is lost. */
+export class PeerRestartedError extends PeerUnreachableError {
+  constructor(peer: string) {
+    super({ peer, reason: 'it was started anew and knows nothing of what was under way' })
+  }
+}
+
 /** The answer took longer than it may. */
 export class ResponseDeadlineError extends DeadlineExceededError {
   constructor(

@@ -1,16 +1,17 @@
 /**
  * What this side knows of one peer of the roster: whether it is up, its connections, its streams, its bytes.
  *
- *   down ──hello──▶ up ──connection lost──▶ interrupted ──hello──▶ up
- *                   └──goodbye──▶ down      └──no sign of life for `deadlines.down`──▶ down
+ *   down ──hello──▶ up ──connection lost──▶ interrupted ──hello of the same process──▶ up, reported as 'back'
+ *                   └──goodbye──▶ down      ├──hello of another process──▶ down, up
+ *                                           └──no sign of life for `deadlines.down`──▶ down
  *
- * An interruption shorter than the deadline is not reported: requests in flight fail, new ones wait for the connection to come back.
+ * An interruption shorter than the deadline is only reported when it is over: requests in flight fail, new ones wait for the connection to come back.
  */
 import type { Connection, Stream } from '@libp2p/interface'
-import { PeerUnreachableError } from '@slytherin/protocol'
+import { type PeerState, PeerUnreachableError } from '@slytherin/protocol'
 import type { FrameStreamOptions } from '../framing/frame-stream.js'
 import type { Control } from './control.js'
-import { HeartbeatMissedError } from './errors.js'
+import { HeartbeatMissedError, PeerRestartedError } from './errors.js'
 import { type NetworkDeadlines, type NetworkLimits, REQUEST_PROTOCOL } from './settings.js'
 import { StreamPool } from './stream-pool.js'
 
@@ -25,12 +26,14 @@ export class PeerLink {
   private readonly waiting = new Set<{ connected(): void; refused(reason: Error): void }>()
   private readonly leaving = new Set<() => void>()
   private lastHeard = 0
+  /** Of the process that was spoken with last. */
+  private incarnation: string | undefined
 
   constructor(
     readonly peer: string,
     private readonly deadlines: NetworkDeadlines,
     private readonly limits: NetworkLimits,
-    private readonly onChange: (state: 'up' | 'down', reason: Error | undefined) => void
+    private readonly onChange: (state: PeerState, reason: Error | undefined) => void
   ) {
     this.pool = new StreamPool(limits.streams / 2, signal => this.openStream(signal), this.frameOptions())
   }
@@ -87,6 +90,9 @@ export class PeerLink {
 
   /** A hello was exchanged on a connection; settles when that connection is of no more use. */
   async attach(control: Control): Promise<void> {
+    const { incarnation } = control.hello
+    if (this.incarnation !== undefined && this.incarnation !== incarnation) this.restarted()
+    this.incarnation = incarnation
     this.controls.set(control.connection, control)
     this.lastHeard = performance.now()
     this.change('up', undefined)
@@ -97,7 +103,8 @@ export class PeerLink {
     } catch (error) {
       failure = error as Error
     }
-    this.controls.delete(control.connection)
+    // A connection to a process that is no more says nothing of the one that is there.
+    if (!this.controls.delete(control.connection)) return
     control.connection.abort(failure ?? new Error('control stream closed'))
     if (this.controls.size > 0) return
     for (const settle of [...this.leaving]) settle()
@@ -162,6 +169,15 @@ export class PeerLink {
     this.change('down', missed)
   }
 
+  /** The peer is another process than before: nothing that was under way with the last one will be answered. */
+  private restarted(): void {
+    const restarted = new PeerRestartedError(this.peer)
+    const { state } = this
+    this.drop(restarted)
+    this.controls.clear()
+    if (state !== 'down') this.change('down', restarted)
+  }
+
   /** Ends every connection to the peer. */
   drop(reason: Error): void {
     this.pool.abort(new PeerUnreachableError({ peer: this.peer, reason: reason.message }, { cause: reason }))
@@ -179,7 +195,7 @@ export class PeerLink {
     const before = this.state
     if (before === state || (before === 'down' && state === 'interrupted')) return
     this.state = state
-    if (state === 'up' && before === 'down') this.onChange('up', undefined)
+    if (state === 'up') this.onChange(before === 'down' ? 'up' : 'back', undefined)
     if (state === 'down') this.onChange('down', reason)
   }
 }

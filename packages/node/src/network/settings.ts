@@ -5,7 +5,7 @@ export const CONTROL_PROTOCOL = '/slytherin/1.0.0/control'
 export const REQUEST_PROTOCOL = '/slytherin/1.0.0/request'
 
 /** What the hello carries; both sides must agree. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export interface NetworkDeadlines {
   /** TCP connect, handshake and multiplexer together. */

@@ -12,6 +12,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import {
   MAXIMUM_FAILURE_BYTES,
+  type PeerState,
   PeerUnreachableError,
   type RequestHandler,
   type RequestOptions,
@@ -80,7 +81,7 @@ export class Libp2pTransport implements Transport {
   }
 
   private readonly links = new Map<string, PeerLink>()
-  private readonly listeners = new Set<(peer: string, state: 'up' | 'down') => void>()
+  private readonly listeners = new Set<(peer: string, state: PeerState) => void>()
   private readonly stopping = new AbortController()
   private readonly hello: Hello
   private handler: { handle: RequestHandler; limits: ServeLimits } | undefined
@@ -150,7 +151,7 @@ export class Libp2pTransport implements Transport {
     this.handler = { handle: handler, limits }
   }
 
-  onPeerChange(listener: (peer: string, state: 'up' | 'down') => void): () => void {
+  onPeerChange(listener: (peer: string, state: PeerState) => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }
@@ -326,10 +327,10 @@ export class Libp2pTransport implements Transport {
     return link
   }
 
-  private changed(peer: string, state: 'up' | 'down', reason: Error | undefined): void {
+  private changed(peer: string, state: PeerState, reason: Error | undefined): void {
     const link = this.link(peer)
     if (state === 'down') this.options.onNotice?.({ kind: 'down', peer, error: reason })
-    else this.options.onNotice?.({ kind: 'up', peer, name: link.hello?.name ?? '', encryption: link.encryption ?? '' })
+    else if (state === 'up') this.options.onNotice?.({ kind: 'up', peer, name: link.hello?.name ?? '', encryption: link.encryption ?? '' })
     for (const listener of this.listeners) listener(peer, state)
   }
 

@@ -32,6 +32,7 @@ import {
   type LocalCryptographyOptions,
   Member,
   type PartyOptions,
+  type PeerState,
   type ProtocolError,
   type RequestHandler,
   type RequestOptions,
@@ -202,7 +203,7 @@ class Tap implements Transport {
     }, limits)
   }
 
-  onPeerChange(listener: (peer: string, state: 'up' | 'down') => void): () => void {
+  onPeerChange(listener: (peer: string, state: PeerState) => void): () => void {
     return this.inner.onPeerChange(listener)
   }
 }

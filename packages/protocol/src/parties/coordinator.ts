@@ -37,6 +37,7 @@ import { PhaseMeter } from '../wire/phase-meter.js'
 import { Receiver } from '../wire/receiver.js'
 import type { CoordinatorOptions } from './options.js'
 import { Party } from './party.js'
+import { RollCall } from './roll-call.js'
 
 const DEFAULT_WINDOW = 3
 /** How long an abort or a close waits for each party to hear of it. */
@@ -47,6 +48,7 @@ interface Run {
   readonly lead: Lead
   readonly party: Party
   readonly controller: AbortController
+  readonly rollCall: RollCall
   /** Rejects with what ends the session before its time. */
   readonly failed: PromiseWithResolvers<never>
   desk: QueryDesk | undefined
@@ -102,6 +104,7 @@ export class Coordinator {
     signal?.addEventListener('abort', stop, { once: true })
     const unsubscribe = transport.onPeerChange((peer, state) => {
       if (state === 'down') this.#lost(run, peer)
+      else if (hasOpened(run)) void run.rollCall.ask(peer)
     })
     try {
       return await this.#lead(run)
@@ -203,7 +206,10 @@ export class Coordinator {
     }
     const failed = Promise.withResolvers<never>()
     failed.promise.catch(() => undefined)
-    const run: Run = { lead, party, controller, failed, desk: undefined, closing: false, phase: 'roster' }
+    const rollCall = new RollCall(lead, error => {
+      if (run.phase !== 'close' && !spares(run, error.peer!)) controller.abort(error)
+    })
+    const run: Run = { lead, party, controller, rollCall, failed, desk: undefined, closing: false, phase: 'roster' }
     this.#begun.resolve(run)
     this.#begun = Promise.withResolvers<Run>()
     return run
@@ -237,6 +243,7 @@ export class Coordinator {
         })
       })
     })
+    void run.rollCall.repeat(this.#deadlines.idle)
     await orStopped(desk.finished, lead.signal)
     run.phase = 'close'
     const session = lead.session()
@@ -273,7 +280,8 @@ export class Coordinator {
   #lost(run: Run, peer: string): void {
     const { lead, phase } = run
     if (rolesOf(lead.roster, peer) === undefined || phase === 'roster' || phase === 'close') return
-    if (!spares(run, peer)) run.controller.abort(new PartyMissingError({ peer, phase, reason: 'connection lost' }))
+    if (!spares(run, peer))
+      run.controller.abort(new PartyMissingError({ peer, phase, reason: 'connection lost, or its process started anew' }))
   }
 
   async #abort(run: Run, failure: ProtocolError): Promise<void> {
@@ -299,9 +307,16 @@ export class Coordinator {
 }
 
 /** Whether the session goes on without a party: it has done its part, or others are left to ask. */
-function spares({ desk, lead }: Run, peer: string): boolean {
+function spares({ desk, lead, rollCall }: Run, peer: string): boolean {
   if (desk === undefined || hasRole(lead.roster, peer, 'key-holder')) return false
-  return !desk.isServing(peer) || desk.drop(peer)
+  const spared = !desk.isServing(peer) || desk.drop(peer)
+  if (spared) rollCall.excuse(peer)
+  return spared
+}
+
+/** Whether every member knows the session: before that, its own requests tell who does not. */
+function hasOpened({ phase }: Run): boolean {
+  return phase !== 'roster' && phase !== 'plan' && phase !== 'session' && phase !== 'close'
 }
 
 /** The error that a session ends with: who is missing, or who is to blame and for what. */

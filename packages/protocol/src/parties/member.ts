@@ -68,9 +68,11 @@ export class Member {
     )
     this.#unsubscribe = transport.onPeerChange((peer, state) => {
       const session = this.#party.current
-      if (state === 'down' && session !== undefined && peer === session.descriptor.coordinator) {
-        void this.#party.end(session, new PartyMissingError({ peer, phase: session.phase, reason: 'connection lost' }))
-      }
+      if (session === undefined || peer !== session.descriptor.coordinator) return
+      if (state === 'down') {
+        const reason = 'connection lost, or its process started anew'
+        void this.#party.end(session, new PartyMissingError({ peer, phase: session.phase, reason }))
+      } else void this.#check(session)
     })
     signal?.addEventListener('abort', () => void this.stop(), { once: true })
   }
@@ -128,11 +130,17 @@ export class Member {
    * coordinator is gone, or has given up and could not tell.
    */
   async #stayAwake(session: PartySession): Promise<void> {
+    while (session.active) {
+      await delay(this.#deadlines.idle / CHECKS_PER_IDLE, session.signal).catch(() => undefined)
+      await this.#check(session)
+    }
+  }
+
+  /** Ends the session unless the coordinator leads it still. Never rejects. */
+  async #check(session: PartySession): Promise<void> {
+    if (!session.active) return
     try {
-      for (;;) {
-        await delay(this.#deadlines.idle / CHECKS_PER_IDLE, session.signal)
-        await this.#uplink(session).request('alive', {}, session.signal)
-      }
+      await this.#uplink(session).request('alive', {}, session.signal)
     } catch (error) {
       if (!session.active) return
       const { coordinator } = session.descriptor

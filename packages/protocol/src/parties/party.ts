@@ -125,7 +125,7 @@ export class Party {
       throw new NotPermittedError({ peer: context.peer, kind, field: 'receiver', expected: 'the evaluator', actual: this.#components.self })
     }
     const session = this.current
-    if (session !== undefined && kind !== 'queryProgress') session.phase = RULES[kind].phase
+    if (session !== undefined && kind !== 'queryProgress' && kind !== 'alive') session.phase = RULES[kind].phase
     return await handler(body, context)
   }
 
@@ -138,6 +138,9 @@ export class Party {
         this.#components.progress({ phase: 'ready', done: 1, total: 1, peer: context.peer })
         return {}
       },
+      // That the session is the right one was checked on the way in.
+      alive: async () => ({}),
+
       close: async () => {
         await this.end(this.active(), undefined)
         return {}

@@ -72,6 +72,17 @@ export class MemoryNetwork {
     }
   }
 
+  /** A party starts anew before anybody has missed it: its connections break, and everybody hears at once that it is another process. */
+  restart(peer: string): void {
+    this.kill(peer)
+    this.revive(peer)
+  }
+
+  /** One party alone hears news of another, as when one end of a connection has given up and the other has not. */
+  tell(listener: string, peer: string, state: PeerState): void {
+    for (const hear of [...this.#node(listener).listeners]) hear(peer, state)
+  }
+
   /** Sends bytes in a party's name, whatever they are, and resolves with the answer. @throws RemoteFailureError, PeerUnreachableError */
   async inject(from: string, to: string, bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     return await this.#request(this.#node(from), from, to, bytes, {

@@ -170,7 +170,7 @@ export const RULES = asRules({
   ping: { reply: 'pong', scope: 'none', phase: 'ready', from: 'anyone' },
   leave: { reply: 'acknowledged', scope: 'session', phase: 'close', from: ['querier', 'data-owner'], to: 'evaluator' },
   close: { reply: 'acknowledged', scope: 'session', phase: 'close', from: 'coordinator' },
-  alive: { reply: 'acknowledged', scope: 'proposal', phase: 'ready', from: 'anyone', to: 'evaluator', urgent: true },
+  alive: { reply: 'acknowledged', scope: 'proposal', phase: 'ready', from: 'anyone', urgent: true },
   abort: { reply: 'acknowledged', scope: 'none', phase: 'close', from: 'anyone' }
 })
 

@@ -17,7 +17,13 @@ export interface ServeLimits {
 
 export type RequestHandler = (peer: string, request: Uint8Array, context: { signal: AbortSignal }) => Promise<Uint8Array>
 
-export type PeerState = 'up' | 'down'
+/**
+ * - `up`: connected, by a process that this side has not spoken with, or has given up;
+ * - `down`: gone for good, silent for too long, or another process than before;
+ * - `back`: the same process after a loss of the connection too short to be called down. It may have given this side up meanwhile, so what both ends
+ *   believe of each other must be compared.
+ */
+export type PeerState = 'up' | 'down' | 'back'
 
 export interface Transport {
   /** This party's peer id, as text. */
@@ -33,7 +39,7 @@ export interface Transport {
   /** Registers the one handler. What it throws goes back as a Failure (`encodeFailure`) and the stream is reset. */
   serve(handler: RequestHandler, limits: ServeLimits): void
 
-  /** News of peers: 'down' when the connection is gone for good or heartbeats are missed, 'up' when it is (back) there. Returns the way to unsubscribe. */
+  /** News of peers; a process that was restarted is first 'down', then 'up'. Returns the way to unsubscribe. */
   onPeerChange(listener: (peer: string, state: PeerState) => void): () => void
 
   /** Payload bytes since start, in total or for one peer; only ever growing. */
