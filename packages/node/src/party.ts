@@ -57,6 +57,7 @@ export class Party {
   private sessionPeer: Coordinator | Member | undefined
   private running: Promise<unknown> = Promise.resolve()
   private inSession = false
+  private command: Promise<IteratorResult<QuerierCommand | CommandError>> | undefined
   private stopped: Promise<void> | undefined
 
   private constructor(
@@ -192,8 +193,8 @@ export class Party {
     }
     const coordinator = new Coordinator(options)
     this.sessionPeer = coordinator
-    return await this.serve(async () => {
-      const [summary] = await Promise.all([coordinator.run(), this.ask(coordinator)])
+    return await this.serve(async ended => {
+      const [summary] = await Promise.all([coordinator.run(), this.ask(coordinator, ended)])
       return summary
     })
   }
@@ -207,17 +208,19 @@ export class Party {
     const member = new Member(options)
     this.sessionPeer = member
     member.start()
-    return await this.serve(async () => {
-      const [summary] = await Promise.all([this.finished(member), this.ask(member)])
+    return await this.serve(async ended => {
+      const [summary] = await Promise.all([this.finished(member), this.ask(member, ended)])
       return summary
     })
   }
 
   /** One session, or one after the other: with `keepServing` a session that is aborted is reported, and the next one is served. */
-  private async serve(session: () => Promise<SessionSummary>): Promise<SessionSummary> {
+  private async serve(session: (ended: AbortSignal) => Promise<SessionSummary>): Promise<SessionSummary> {
     for (;;) {
+      const ended = new AbortController()
+      this.inSession = false
       try {
-        const summary = await session()
+        const summary = await session(ended.signal)
         this.reportSession(summary)
         if (!this.configuration.keepServing || this.stopping.signal.aborted) return summary
       } catch (error) {
@@ -225,6 +228,8 @@ export class Party {
         this.init.logger.error({ error }, 'the session was aborted')
         this.emit({ event: 'error', error: reportError(error) })
         await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE))
+      } finally {
+        ended.abort(new Error('the session is over'))
       }
     }
   }
@@ -249,18 +254,27 @@ export class Party {
   }
 
   /** Asks the configured samples once, or what commands say, as soon as the session is ready; then leaves it. */
-  private async ask(peer: Coordinator | Member): Promise<void> {
+  private async ask(peer: Coordinator | Member, ended: AbortSignal): Promise<void> {
     await peer.ready()
+    // Whoever was still waiting for the session before must not ask in this one.
+    ended.throwIfAborted()
     this.emit({ event: 'ready' })
     if (!this.roles.includes('querier') && !this.roles.includes('data-owner')) return
     if (this.samples !== undefined) await this.query(peer, this.samples)
-    else if (this.init.commands !== undefined) await this.obey(peer, this.init.commands)
+    else if (this.init.commands !== undefined) await this.obey(peer, this.init.commands, ended)
     await peer.leave()
   }
 
-  private async obey(peer: Coordinator | Member, commands: AsyncIterator<QuerierCommand | CommandError>): Promise<void> {
+  private async obey(
+    peer: Coordinator | Member,
+    commands: AsyncIterator<QuerierCommand | CommandError>,
+    ended: AbortSignal
+  ): Promise<void> {
     for (;;) {
-      const { done, value } = await commands.next()
+      // What is read when the session has ended is for the next one.
+      this.command ??= commands.next()
+      const { done, value } = await orAborted(this.command, ended)
+      this.command = undefined
       if (done === true || this.stopping.signal.aborted) return
       if (value instanceof CommandError) this.emit({ event: 'error', error: reportError(value) })
       else if (value.command === 'leave') return
@@ -402,6 +416,19 @@ function tellNotice(notice: NetworkNotice, { roster }: Configuration, { logger, 
     default:
       log.warn({ peer, error: notice.error }, kind)
       onEvent({ event: 'refused', peer, error: reportError(notice.error) })
+  }
+}
+
+/** @throws the signal's reason */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

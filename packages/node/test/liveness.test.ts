@@ -55,6 +55,22 @@ describe('a peer process', () => {
     expect(await transport.request(other.peer, new Uint8Array(5), { maximumResponseBytes: 5 })).toHaveLength(5)
   })
 
+  it('that is killed and started again before it was missed is down, then up', async () => {
+    const [self, other] = [await identity(), await identity()]
+    const { child, addresses } = await startChild(other, self.peer)
+    const transport = await network.start(self, [{ peer: other.peer, addresses }], { deadlines: { down: 20_000 } })
+    const states: string[] = []
+    transport.onPeerChange((_, state) => states.push(state))
+    await connected(transport, other.peer)
+    child.kill('SIGKILL')
+    await new Promise(resolve => child.once('exit', resolve))
+    await startChild(other, self.peer, addresses[0]!.replace(/\/p2p\/.*/, ''))
+    await until(() => states.length === 3, 15_000, 'up again')
+    expect(states).toEqual(['up', 'down', 'up'])
+    expect(network.notices.find(notice => notice.kind === 'down')!.error).toMatchObject({ name: 'PeerRestartedError', peer: other.peer })
+    expect(await transport.request(other.peer, new Uint8Array(5), { maximumResponseBytes: 5 })).toHaveLength(5)
+  })
+
   it('that is stopped (alive, silent) is down after the missed beats', async () => {
     const [self, other] = [await identity(), await identity()]
     const { child, addresses } = await startChild(other, self.peer)
@@ -96,14 +112,14 @@ describe('this process', () => {
     expect(client.connectedPeers).toEqual([server.self])
   })
 
-  it('reports a short loss of the connection to no one and connects again', async () => {
+  it('reports a short loss of the connection only when it is over, as the same process come back', async () => {
     const { server, client } = await network.pair()
     server.serve(async (_, request) => request, { maximumRequestBytes: 10 })
     const states: string[] = []
     client.onPeerChange((_, state) => states.push(state))
     for (const connection of client.host.getConnections()) connection.abort(new Error('cut'))
     expect(await client.request(server.self, new Uint8Array(3), { maximumResponseBytes: 3 })).toHaveLength(3)
-    expect(states).toEqual([])
+    expect(states).toEqual(['back'])
   })
 
   it('is down for the others at once when it says goodbye', async () => {

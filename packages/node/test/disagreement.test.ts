@@ -1,0 +1,113 @@
+/** Processes that come back: started anew before they were missed, or suspended until everybody else had given them up. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { PartyEvent } from '@slytherin/node'
+import type { Role } from '@slytherin/protocol'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Cohort } from './support/cohort.js'
+import { until } from './support/network.js'
+
+/** Every role in a process of its own. */
+const ROLES: Record<string, readonly Role[]> = {
+  clinic: ['evaluator'],
+  first: ['key-holder'],
+  second: ['key-holder'],
+  third: ['key-holder'],
+  owner: ['model-owner'],
+  patient: ['querier', 'data-owner']
+}
+const MODEL = 'model: none.onnx\ncalibration: { manifest: none.json }'
+const SCRIPT = fileURLToPath(new URL('./support/party-process.ts', import.meta.url))
+
+interface Child {
+  readonly name: string
+  readonly child: ChildProcess
+  readonly events: PartyEvent[]
+  readonly exit: Promise<number | null>
+}
+
+const cleanups: (() => Promise<unknown> | unknown)[] = []
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean()
+})
+
+function start(cohort: Cohort, name: string): Child {
+  const child = spawn(process.execPath, [SCRIPT, cohort.members[name]!.file], { stdio: ['pipe', 'pipe', 'inherit'] })
+  cleanups.push(() => child.kill('SIGKILL'))
+  const events: PartyEvent[] = []
+  createInterface({ input: child.stdout! }).on('line', line => events.push(JSON.parse(line) as PartyEvent))
+  return { name, child, events, exit: new Promise(resolve => child.once('exit', resolve)) }
+}
+
+async function startAll(yaml: string): Promise<{ cohort: Cohort; children: Record<string, Child> }> {
+  const cohort = await Cohort.make({ roles: ROLES, yaml, yamlOf: { owner: MODEL } })
+  cleanups.push(() => cohort.remove())
+  const children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name)]))
+  return { cohort, children }
+}
+
+const of = <E extends PartyEvent['event']>(events: readonly PartyEvent[], kind: E): Extract<PartyEvent, { event: E }>[] =>
+  events.filter((event): event is Extract<PartyEvent, { event: E }> => event.event === kind)
+
+/** Everybody has become ready so many times. */
+async function ready(children: Record<string, Child>, times: number): Promise<void> {
+  for (const { name, events } of Object.values(children)) {
+    await until(() => of(events, 'ready').length >= times, 40_000, `${name} ready ${times} times`)
+  }
+}
+
+async function answers({ child, events }: Child, sum: number): Promise<void> {
+  const before = of(events, 'result').length
+  child.stdin!.write(`{"command":"query","samples":[[${sum},0]]}\n`)
+  await until(() => of(events, 'result').length > before, 20_000, 'an answer')
+  expect(of(events, 'result').at(-1)).toMatchObject({ logits: [[sum, -sum]] })
+}
+
+const SERVING = 'session: { batch: 4 }\nkeepServing: true'
+
+describe('a querier that is killed while nothing happens and started again at once', () => {
+  it('ends the session of the others by name, and is served in the next one', async () => {
+    const { cohort, children } = await startAll(SERVING)
+    await ready(children, 1)
+    children['patient']!.child.kill('SIGKILL')
+    await children['patient']!.exit
+    children['patient'] = start(cohort, 'patient')
+    const others = Object.values(children).filter(({ name }) => name !== 'patient')
+    for (const { name, events } of others) await until(() => of(events, 'ready').length === 2, 40_000, `${name} ready again`)
+    for (const { name, events } of others) {
+      expect(of(events, 'error')[0]!.error, name).toMatchObject({ code: 'party-missing', peer: cohort.members['patient']!.peer })
+    }
+    await answers(children['patient'], 7)
+  })
+
+  it('where nobody serves for ever, ends every process', async () => {
+    const { cohort, children } = await startAll('session: { batch: 4 }')
+    await ready(children, 1)
+    children['patient']!.child.kill('SIGKILL')
+    await children['patient']!.exit
+    const again = start(cohort, 'patient')
+    const others = Object.values(children).filter(({ name }) => name !== 'patient')
+    expect(await Promise.all(others.map(({ exit }) => exit))).toEqual([1, 1, 1, 1, 1])
+    expect(await again.exit).toBe(1)
+    expect(of(again.events, 'error').at(-1)!.error).toMatchObject({ code: 'party-missing', peer: cohort.members['clinic']!.peer })
+  })
+})
+
+describe('an evaluator that is suspended until the others have given it up', () => {
+  it('ends its session when it comes back, and leads the next one', async () => {
+    const { cohort, children } = await startAll(`${SERVING}\n`.replace('keepServing', 'deadlines: { idle: 6000 }\nkeepServing'))
+    await ready(children, 1)
+    const clinic = children['clinic']!
+    clinic.child.kill('SIGSTOP')
+    const others = Object.values(children).filter(({ name }) => name !== 'clinic')
+    for (const { name, events } of others) {
+      await until(() => of(events, 'error').length > 0, 20_000, `${name} has given the evaluator up`)
+      expect(of(events, 'error')[0]!.error, name).toMatchObject({ code: 'party-missing', peer: cohort.members['clinic']!.peer })
+    }
+    clinic.child.kill('SIGCONT')
+    await ready(children, 2)
+    expect(of(clinic.events, 'error')[0]!.error).toMatchObject({ code: 'party-missing' })
+    await answers(children['patient']!, -3)
+  })
+})
