@@ -2,6 +2,7 @@ import {
   decodeFailure,
   encodeFailure,
   galoisElements,
+  InvalidResidueError,
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
@@ -10,7 +11,6 @@ import {
   QuotaExceededError,
   type RemoteFailureError,
   ReplayedMessageError,
-  ResidueRangeError,
   ShareConflictError,
   SignatureError,
   UnknownMemberError,
@@ -178,7 +178,7 @@ describe('a message that is refused changes nothing', () => {
     const error = await refusal(
       wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('garbage')] })
     )
-    expect(error).toBeInstanceOf(ResidueRangeError)
+    expect(error).toBeInstanceOf(InvalidResidueError)
     expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh' })
     // The instance is still free for the right bytes.
     await wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 right')] })

@@ -46,7 +46,7 @@ describe('keys at the levels of the plan', async () => {
   it('are given for no element beyond the plan, and summed for none', async () => {
     const both = await party(plan, ['key-holder', 'evaluator'])
     await expect(both.galoisShare(element + 2 ** 14)).rejects.toMatchObject({
-      name: 'PlanMismatchError',
+      name: 'UnforeseenRequestError',
       request: 'galois',
       field: 'element'
     })
@@ -121,8 +121,8 @@ describe('a plan without products of ciphertexts', () => {
       await wdbcPlan({ ...planning, parties: 1, weights: 'encrypted', data: 'clear' }, 'breast-cancer-wdbc-logreg'),
       ['key-holder', 'evaluator']
     )
-    await expect(both.relinearizationShareOne()).rejects.toMatchObject({ name: 'PlanMismatchError', request: 'relinearization' })
-    await expect(both.relinearizationShareTwo(new Uint8Array(8))).rejects.toMatchObject({ name: 'PlanMismatchError' })
+    await expect(both.relinearizationShareOne()).rejects.toMatchObject({ name: 'UnforeseenRequestError', request: 'relinearization' })
+    await expect(both.relinearizationShareTwo(new Uint8Array(8))).rejects.toMatchObject({ name: 'UnforeseenRequestError' })
     await expect(both.addShare('relinearization-1', '', 0, new Uint8Array(8))).rejects.toMatchObject({ name: 'SessionStateError' })
     await expect(both.aggregate('relinearization-1', '')).rejects.toMatchObject({ name: 'SessionStateError' })
     await expect(both.finishKey('relinearization-2', '')).rejects.toMatchObject({ name: 'SessionStateError' })

@@ -6,6 +6,7 @@ import * as ckks from '@slytherin/ckks'
 import * as engine from '@slytherin/engine'
 import * as mhe from '@slytherin/mhe'
 import * as protocol from '@slytherin/protocol'
+import * as ring from '@slytherin/ring'
 import * as storage from '../storage/errors.js'
 
 export interface TransferredError {
@@ -20,8 +21,9 @@ export interface TransferredError {
 
 type ErrorClass = { readonly prototype: Error }
 
+/** By name: no two packages have a class of the same name. */
 const CLASSES = new Map<string, ErrorClass>(
-  [ckks, engine, mhe, protocol, storage].flatMap(module =>
+  [ring, ckks, mhe, engine, protocol, storage].flatMap(module =>
     Object.entries(module as Record<string, unknown>).filter((entry): entry is [string, ErrorClass] => isErrorClass(entry[1]))
   )
 )

@@ -4,6 +4,7 @@
  * An error says which peer is at fault, in which message and field, what was expected and what came, and (where there is one) the remedy. The same fields
  * travel back to the sender as a `Failure` message (see wire/failure.ts), so both ends read the same sentence. No error ever carries key material.
  */
+import { type ErrorCode, entryOf } from './codes.js'
 
 export interface ErrorDetails {
   /** Peer at fault, as the transport names it. */
@@ -23,26 +24,6 @@ export interface ErrorDetails {
   reason?: string
 }
 
-export type ErrorCode =
-  | 'malformed-message'
-  | 'oversized-message'
-  | 'replayed-message'
-  | 'out-of-order-message'
-  | 'wrong-session'
-  | 'unknown-member'
-  | 'not-permitted'
-  | 'share-conflict'
-  | 'residue-range'
-  | 'quota-exceeded'
-  | 'party-missing'
-  | 'peer-unreachable'
-  | 'deadline-exceeded'
-  | 'descriptor-rejected'
-  | 'signature'
-  | 'session-aborted'
-  | 'remote-failure'
-  | 'internal'
-
 function sentence(summary: string, details: ErrorDetails): string {
   const where: string[] = []
   if (details.peer !== undefined) where.push(`peer ${details.peer}`)
@@ -59,7 +40,7 @@ function sentence(summary: string, details: ErrorDetails): string {
   return text
 }
 
-/** Base of every error this package throws. */
+/** Base of every error this package throws; a class names its code (codes.ts), which those that specialise it share. */
 export abstract class ProtocolError extends Error implements ErrorDetails {
   readonly code: ErrorCode
   declare readonly peer?: string
@@ -72,8 +53,9 @@ export abstract class ProtocolError extends Error implements ErrorDetails {
   declare readonly culprit?: string
   declare readonly reason?: string
 
-  constructor(code: ErrorCode, summary: string, details: ErrorDetails, options?: ErrorOptions) {
-    super(sentence(summary, details), options)
+  constructor(details: ErrorDetails, options?: ErrorOptions) {
+    const { code } = new.target as unknown as { readonly code: ErrorCode }
+    super(sentence(entryOf(code).summary, details), options)
     this.code = code
     this.name = new.target.name
     for (const key of DETAIL_KEYS) {
@@ -97,133 +79,107 @@ export const DETAIL_KEYS = [
 
 /** Bytes that are not a message of this protocol: bad framing, unknown kind, missing or ill-typed field, wrong length. */
 export class MalformedMessageError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('malformed-message', 'malformed message', details, options)
-  }
+  static readonly code = 'malformed-message'
 }
 
 /** A message, field or count above the bound that follows from the plan and the parameters. */
 export class OversizedMessageError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('oversized-message', 'message larger than this session allows', details, options)
-  }
+  static readonly code = 'oversized-message'
 }
 
 /** A sequence number (or a descriptor) that was already used. */
 export class ReplayedMessageError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('replayed-message', 'message was received before', details, options)
-  }
+  static readonly code = 'replayed-message'
 }
 
 /** A message that the session's state does not expect now, or a sequence number below one already seen. */
 export class OutOfOrderMessageError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('out-of-order-message', 'message out of order', details, options)
-  }
+  static readonly code = 'out-of-order-message'
 }
 
 /** A message of another session, or of no session where one is needed. */
 export class WrongSessionError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('wrong-session', 'message belongs to another session', details, options)
-  }
+  static readonly code = 'wrong-session'
 }
 
 /** The sender, or a peer named in a message, is not in the roster. */
 export class UnknownMemberError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('unknown-member', 'not a member of this session', details, options)
-  }
+  static readonly code = 'unknown-member'
 }
 
 /** The sender's (or the receiver's) roles do not include what the message needs. */
 export class NotPermittedError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('not-permitted', 'role does not permit this message', details, options)
-  }
+  static readonly code = 'not-permitted'
 }
 
 /** A second, different share (or input) for an instance that already has one. */
 export class ShareConflictError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('share-conflict', 'a share is given once, and this one differs', details, options)
-  }
+  static readonly code = 'share-conflict'
 }
 
 /** A residue at or above its prime. */
-export class ResidueRangeError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('residue-range', 'residue is not below its prime', details, options)
-  }
+export class InvalidResidueError extends ProtocolError {
+  static readonly code = 'residue-range'
 }
 
 /** A querier asked for more than the signed descriptor grants. */
 export class QuotaExceededError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('quota-exceeded', 'quota exceeded', details, options)
-  }
+  static readonly code = 'quota-exceeded'
 }
 
 /** A party that the session needs is gone: connection lost, or silent beyond the deadline. `peer` is who, `phase` is when. */
 export class PartyMissingError extends ProtocolError {
+  static readonly code = 'party-missing'
   constructor(details: ErrorDetails & { peer: string; phase: string }, options?: ErrorOptions) {
-    super('party-missing', 'party is missing', details, options)
+    super(details, options)
   }
 }
 
 /** The transport has no connection to this peer. */
 export class PeerUnreachableError extends ProtocolError {
+  static readonly code = 'peer-unreachable'
   constructor(details: ErrorDetails & { peer: string }, options?: ErrorOptions) {
-    super('peer-unreachable', 'peer cannot be reached', details, options)
+    super(details, options)
   }
 }
 
 /** No answer in time. */
 export class DeadlineExceededError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('deadline-exceeded', 'no answer in time', details, options)
-  }
+  static readonly code = 'deadline-exceeded'
 }
 
 /** A party does not accept the proposed session: `field` of the descriptor, and the `remedy`. */
 export class DescriptorRejectedError extends ProtocolError {
+  static readonly code = 'descriptor-rejected'
   constructor(details: ErrorDetails & { field: string; remedy: string }, options?: ErrorOptions) {
-    super('descriptor-rejected', 'session descriptor rejected', details, options)
+    super(details, options)
   }
 }
 
 /** A signature or a commitment that does not verify. */
 export class SignatureError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('signature', 'signature or commitment does not verify', details, options)
-  }
+  static readonly code = 'signature'
 }
 
 /** The session has ended before its time; `culprit` is the peer, `reason` the cause. */
 export class SessionAbortedError extends ProtocolError {
+  static readonly code = 'session-aborted'
   constructor(details: ErrorDetails & { culprit: string; reason: string }, options?: ErrorOptions) {
-    super('session-aborted', 'session aborted', details, options)
+    super(details, options)
   }
 }
 
 /** The peer refused: `remote` is its error, rebuilt from the Failure it sent. */
 export class RemoteFailureError extends ProtocolError {
+  static readonly code = 'remote-failure'
   readonly remote: ProtocolError
   constructor(peer: string, remote: ProtocolError, details: ErrorDetails = {}) {
-    super(
-      'remote-failure',
-      'peer answered with a failure',
-      { ...details, peer, reason: details.reason ?? `[${remote.code}] ${remote.message}` },
-      { cause: remote }
-    )
+    super({ ...details, peer, reason: details.reason ?? `[${remote.code}] ${remote.message}` }, { cause: remote })
     this.remote = remote
   }
 }
 
 /** A fault inside a party that is none of the above; peers only learn its name. */
 export class InternalError extends ProtocolError {
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
-    super('internal', 'internal error', details, options)
-  }
+  static readonly code = 'internal'
 }

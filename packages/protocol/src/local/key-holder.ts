@@ -14,8 +14,8 @@ import type { OpenSession } from './open-session.js'
 /**
  * A request for help that the signed plan does not foresee: too little flooding, too short a mask or a key too many would be its aim, so no share is given.
  */
-export class PlanMismatchError extends Error {
-  override name = 'PlanMismatchError'
+export class UnforeseenRequestError extends Error {
+  override name = 'UnforeseenRequestError'
   constructor(
     readonly request: 'relinearization' | 'galois' | 'refresh' | 'switch',
     readonly field: string,
@@ -59,43 +59,43 @@ export class KeyHolder {
     return this.#giver.publicKeyShare()
   }
 
-  /** @throws PlanMismatchError when the plan has no relinearisation key */
+  /** @throws UnforeseenRequestError when the plan has no relinearisation key */
   relinearizationShareOne(): Uint8Array {
     return this.#giver.relinearizationShareOne(this.#relinearizationLevel)
   }
 
-  /** @throws PlanMismatchError when the plan has no relinearisation key */
+  /** @throws UnforeseenRequestError when the plan has no relinearisation key */
   relinearizationShareTwo(aggregatedOne: Uint8Array): Uint8Array {
     return this.#giver.relinearizationShareTwo(this.#relinearizationLevel, aggregatedOne)
   }
 
-  /** At the plan's level. @throws PlanMismatchError when the plan has no such key */
+  /** At the plan's level. @throws UnforeseenRequestError when the plan has no such key */
   galoisShare(element: number): Uint8Array {
     const { galoisKeys } = this.#session.plan
     const key = galoisKeys.find(need => need.element === element)
     if (key === undefined) {
-      throw new PlanMismatchError('galois', 'element', galoisKeys.map(need => need.element).join(' or ') || 'none', `${element}`)
+      throw new UnforeseenRequestError('galois', 'element', galoisKeys.map(need => need.element).join(' or ') || 'none', `${element}`)
     }
     return this.#giver.galoisShare(element, key.level)
   }
 
-  /** @throws PlanMismatchError unless the plan has a refresh of that level, scale and magnitude */
+  /** @throws UnforeseenRequestError unless the plan has a refresh of that level, scale and magnitude */
   refreshShare({ instance, level, scale, magnitude, c1 }: RefreshRequest): Uint8Array[] {
     const foreseen = this.#session.plan.refreshes.some(step => step.level === level && step.scale === scale && step.magnitude === magnitude)
     if (!foreseen) {
       const expected = this.#session.plan.refreshes.map(describe).join(' or ') || 'no refresh'
-      throw new PlanMismatchError('refresh', 'ciphertext', expected, describe({ level, scale, magnitude }))
+      throw new UnforeseenRequestError('refresh', 'ciphertext', expected, describe({ level, scale, magnitude }))
     }
     return c1.map((component, k) =>
       this.#giver.refreshShare({ instance: ciphertextInstance(instance, k), level, scale, magnitude, c1: component })
     )
   }
 
-  /** @throws PlanMismatchError when the level is not the plan's, or less noise is claimed than the plan expects */
+  /** @throws UnforeseenRequestError when the level is not the plan's, or less noise is claimed than the plan expects */
   switchShare({ instance, level, noise, c1, targetKey }: SwitchRequest & { targetKey: Uint8Array }): Uint8Array[] {
     const { output } = this.#session.plan
-    if (level !== output.level) throw new PlanMismatchError('switch', 'level', `${output.level}`, `${level}`)
-    if (!(noise >= output.noise)) throw new PlanMismatchError('switch', 'noise', `at least 2^${output.noise}`, `2^${noise}`)
+    if (level !== output.level) throw new UnforeseenRequestError('switch', 'level', `${output.level}`, `${level}`)
+    if (!(noise >= output.noise)) throw new UnforeseenRequestError('switch', 'noise', `at least 2^${output.noise}`, `2^${noise}`)
     const { scale, magnitude } = output
     return c1.map((component, k) =>
       this.#giver.switchShare({ instance: ciphertextInstance(instance, k), level, noise, scale, magnitude, c1: component, targetKey })
@@ -108,7 +108,7 @@ export class KeyHolder {
 
   get #relinearizationLevel(): number {
     const { relinearizationLevel } = this.#session.plan
-    if (relinearizationLevel === null) throw new PlanMismatchError('relinearization', 'key', 'none', 'one')
+    if (relinearizationLevel === null) throw new UnforeseenRequestError('relinearization', 'key', 'none', 'one')
     return relinearizationLevel
   }
 }

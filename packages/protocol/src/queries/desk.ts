@@ -2,6 +2,7 @@
 
 import { equalBytes, hash } from '../base/digest.js'
 import { holderAtFault } from '../cryptography/rejected-share.js'
+import { errorFromCode } from '../errors/build.js'
 import {
   DETAIL_KEYS,
   type ErrorDetails,
@@ -22,7 +23,7 @@ import { inputCount, outputCount } from '../terms/plan.js'
 import { hasRole } from '../terms/roster.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
-import { encodeFailure, errorFromCode } from '../wire/failure.js'
+import { encodeFailure } from '../wire/failure.js'
 import type { Bodies } from '../wire/kinds.js'
 import { type Query, QueryEvaluation } from './evaluation.js'
 
