@@ -3,7 +3,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { loadKernel } from '@slytherin/ring'
+import { loadKernel, warmUp } from '@slytherin/ring'
 import { describeMachine, describeVersions } from './machine.js'
 import { compare, QUICK, THOROUGH } from './measure.js'
 import { evaluatorRows, LINEAR_ROTATIONS } from './rows/evaluator.js'
@@ -99,7 +99,7 @@ async function main() {
     )
     // a kernel of its own, so that what one shape leaves in memory does not meet the next
     await using kernel = await loadKernel({ variant, threads })
-    await kernel.warmUp()
+    await warmUp(kernel)
     const bench = await Bench.create(shape, kernel, [...HOISTED, ...LINEAR_ROTATIONS])
     for (const row of chosen(shape)) {
       using scope = new DisposableStack()

@@ -8,7 +8,7 @@
  *
  * `count` is the number of polynomials behind the header; they follow as packed residues (⌈log2 q⌉ bits each; N ≥ 16 makes rows whole bytes), nothing else.
  */
-import { deriveSeed, type Ring } from '@slytherin/ring'
+import { deriveSeed, type RingStructure } from '@slytherin/ring'
 import type { MalformedBytesError } from './errors.js'
 
 export const HEADER_BYTES = 48
@@ -33,12 +33,12 @@ export interface Header {
 export type Refusal = (field: string, expected: string, actual: string) => MalformedBytesError
 
 /** 8 bytes that differ between rings: the start of SHA-256 over the ring degree and the moduli in order. */
-export function ringDigest(ring: Ring): Uint8Array {
+export function ringDigest(ring: RingStructure): Uint8Array {
   const moduli = ring.moduli.map(modulus => modulus.value.toString())
   return deriveSeed(new Uint8Array(32), 'slytherin ring', ring.logN, ...moduli).subarray(0, 8)
 }
 
-export function writeHeader(ring: Ring, header: Header, bytes: Uint8Array): void {
+export function writeHeader(ring: RingStructure, header: Header, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   view.setUint32(0, MAGIC, true)
   view.setUint16(4, VERSION, true)
@@ -54,7 +54,7 @@ export function writeHeader(ring: Ring, header: Header, bytes: Uint8Array): void
 }
 
 /** Checks every fixed field; what depends on the kind is the caller's. @throws what `refuse` makes */
-export function readHeader(ring: Ring, kind: ObjectKind, bytes: Uint8Array, refuse: Refusal): Header {
+export function readHeader(ring: RingStructure, kind: ObjectKind, bytes: Uint8Array, refuse: Refusal): Header {
   if (!(bytes instanceof Uint8Array)) throw refuse('bytes', 'a Uint8Array', typeof bytes)
   if (bytes.byteLength < HEADER_BYTES) throw refuse('length', `at least ${HEADER_BYTES}`, String(bytes.byteLength))
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -2,7 +2,7 @@
  * Ciphertexts and keys as bytes: header (see `header.ts`), then packed residues. Readers take nothing on trust: every field is compared with what the caller
  * expects before anything is allocated, and residues are below their primes before any arithmetic sees them.
  */
-import { LengthMismatchError, type Polynomial, ResidueRangeError } from '@slytherin/ring'
+import { encodePacked, LengthMismatchError, type Polynomial, packedLength, ResidueRangeError } from '@slytherin/ring'
 import { Ciphertext } from './ciphertext.js'
 import type { Context } from './context.js'
 import { MalformedCiphertextError, MalformedKeySwitchKeyError, MalformedPublicKeyError } from './errors.js'
@@ -124,12 +124,12 @@ function packedBytes(parameters: Parameters, indices: readonly number[]): number
 
 function write(header: Header, polynomials: readonly Polynomial[]): Uint8Array {
   const { ring } = polynomials[0]!
-  const length = polynomials.reduce((sum, polynomial) => sum + ring.packedLength(polynomial.indices), HEADER_BYTES)
+  const length = polynomials.reduce((sum, polynomial) => sum + packedLength(ring, polynomial.indices), HEADER_BYTES)
   const bytes = new Uint8Array(length)
   writeHeader(ring, header, bytes)
   let offset = HEADER_BYTES
   for (const polynomial of polynomials) {
-    const packed = ring.encodePacked(polynomial)
+    const packed = encodePacked(ring, polynomial)
     bytes.set(packed, offset)
     offset += packed.byteLength
   }

@@ -5,7 +5,7 @@
  * Usage: node packages/ring/bench/threads.mjs [logN] [threads] [rounds]
  */
 import { cpus } from 'node:os'
-import { findNttPrimes, loadKernel, Ring } from '../dist/index.js'
+import { findNttPrimes, loadKernel, Ring, warmUp } from '../dist/index.js'
 
 const logN = Number(process.argv[2] ?? 14)
 const threads = Number(process.argv[3] ?? 2)
@@ -23,7 +23,7 @@ const seed = new Uint8Array(32)
 
 async function workload(count) {
   const kernel = await loadKernel({ threads: count })
-  await kernel.warmUp()
+  await warmUp(kernel)
   const ring = new Ring(kernel, { logN, moduli })
   const uniform = (indices, domain = 'ntt') => ring.uniform(ring.allocate(indices, domain), seed)
   const pair = indices => [ring.allocate(indices, 'ntt'), ring.allocate(indices, 'ntt')]

@@ -1,6 +1,6 @@
 /** One class per cause; the fields say what was at fault. None of them carries residues. */
 
-import type { Domain } from './structure/polynomial.js'
+import type { Domain } from './domain.js'
 
 /** A polynomial is in the wrong domain for the operation. */
 export class DomainMismatchError extends Error {

@@ -5,9 +5,10 @@
  * Polynomials in a vault are not secret and never change. A buffer can be handed to other workers of the process, so that several kernels read one copy.
  */
 
+import type { Domain } from './domain.js'
 import { DisposedError, OutOfMemoryError, RingMismatchError, VaultFullError } from './errors.js'
-import type { Ring } from './ring.js'
-import type { Domain, Polynomial } from './structure/polynomial.js'
+import { Polynomial } from './structure/polynomial.js'
+import type { RingStructure } from './structure/ring-structure.js'
 
 /** A polynomial outside any kernel, for another worker of the same process with a ring of the same degree and moduli. */
 export interface SharedPolynomial {
@@ -46,7 +47,7 @@ export class PolynomialVault implements Disposable {
    * @param options.arenaBytes how much of the kernel's memory the vault's polynomials may take together
    */
   constructor(
-    readonly ring: Ring,
+    readonly ring: RingStructure,
     options: { readonly arenaBytes: number }
   ) {
     this.arenaBytes = options.arenaBytes
@@ -207,7 +208,7 @@ export class PolynomialVault implements Disposable {
     const basis = this.ring.basis(vaulted.indices)
     for (;;) {
       try {
-        return this.ring.allocateUninitialised(basis, vaulted.domain)
+        return Polynomial.uninitialised(this.ring, basis, vaulted.domain)
       } catch (error) {
         const before = this.#residentBytes
         if (!(error instanceof OutOfMemoryError)) throw error

@@ -1,6 +1,6 @@
 /** Slow, obvious BigInt counterparts of what the kernel does, and shared helpers of the tests. */
 
-import { type Domain, type KernelVariant, loadKernel, type Polynomial, powerModulo, Ring } from '@slytherin/ring'
+import { type Domain, encodeWords, type KernelVariant, loadKernel, type Polynomial, powerModulo, Ring } from '@slytherin/ring'
 
 /** Every observable behaviour is tested on both of these; `revectorised` shares all code but the pass layout with `simd`. */
 export const VARIANTS: readonly KernelVariant[] = ['simd', 'fallback']
@@ -73,7 +73,7 @@ export function negacyclicProduct(a: readonly bigint[], b: readonly bigint[]): b
 
 /** Canonical residues of every row, standard order. */
 export function rowsOf(a: Polynomial): bigint[][] {
-  const words = new BigUint64Array(a.ring.encodeWords(a).buffer)
+  const words = new BigUint64Array(encodeWords(a.ring, a).buffer)
   return a.indices.map((_, k) => Array.from(words.subarray(k * a.ring.N, (k + 1) * a.ring.N)))
 }
 

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { loadKernel } from '@slytherin/ring'
+import { loadKernel, warmUp } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 
 const PROGRAM = `
-  import { loadKernel } from '@slytherin/ring'
+  import { loadKernel, warmUp } from '@slytherin/ring'
   const isOptimised = new Function('f', 'return %IsTurboFanFunction(f)')
   const kernel = await loadKernel({ variant: process.argv[1] })
   const inUse = kernel.bytesInUse
   const started = performance.now()
-  await kernel.warmUp()
+  await warmUp(kernel)
   const milliseconds = performance.now() - started
   const functions = Object.entries(kernel.exports).filter(([, value]) => typeof value === 'function')
   const cold = functions.filter(([, f]) => !isOptimised(f)).map(([name]) => name)
@@ -33,6 +33,6 @@ describe.each(['simd', 'revectorised', 'fallback'])('warmUp (%s)', variant => {
 it('warmUp works with threads', async () => {
   await using kernel = await loadKernel({ threads: 2, parallelThreshold: 0 })
   const inUse = kernel.bytesInUse
-  await kernel.warmUp()
+  await warmUp(kernel)
   expect(kernel.bytesInUse).toBe(inUse)
 })

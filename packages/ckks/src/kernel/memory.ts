@@ -8,7 +8,7 @@ export function blank(ring: Ring, indices: readonly number[]): Polynomial {
 
 /** A polynomial to be overwritten, over the moduli of `model` and in its domain. */
 export function blankLike(model: Polynomial): Polynomial {
-  return model.ring.allocateUninitialised(model.basis, model.domain)
+  return model.blankCopy()
 }
 
 export function disposeAll(items: Iterable<Disposable>): void {

@@ -5,7 +5,7 @@
 import { type Context, type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
 import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import type { ShareLedger } from '@slytherin/mhe'
-import { type Kernel, type KernelVariant, loadKernel } from '@slytherin/ring'
+import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
 import type {
   EvaluationCallbacks,
   PartyCryptography,
@@ -67,7 +67,7 @@ export class LocalCryptography implements PartyCryptography {
 
   protected static async loadKernel(options: LocalCryptographyOptions): Promise<Kernel> {
     const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
-    if (options.warmUp === true) await kernel.warmUp()
+    if (options.warmUp === true) await warmUp(kernel)
     return kernel
   }
 

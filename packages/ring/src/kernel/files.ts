@@ -1,7 +1,7 @@
 /** Where the compiled kernels are. The URLs are literal so that bundlers see them. */
 
 import { KernelUnavailableError } from '../errors.js'
-import type { KernelVariant } from './kernel.js'
+import type { KernelVariant } from './variant.js'
 
 const FILES: Record<KernelVariant, readonly [ordinary: URL, shared: URL]> = {
   simd: [new URL('../../build/kernel-simd.wasm', import.meta.url), new URL('../../build/kernel-simd-shared.wasm', import.meta.url)],

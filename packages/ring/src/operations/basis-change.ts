@@ -1,19 +1,21 @@
 /** Integers into residues, residues into doubles, base extension and division with rounding. */
 
+import type { Domain } from '../domain.js'
 import { AliasError, BasisMismatchError, InvalidArgumentError, LengthMismatchError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
 import { balance } from '../numbers/modulus.js'
-import type { Ring } from '../ring.js'
-import { checkOutputs } from '../structure/checks.js'
+import { extensionFrom } from '../structure/base-extension.js'
+import { checkDomain, checkOperand, checkOutputs } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
-import type { Domain, Polynomial } from '../structure/polynomial.js'
+import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 
 const SINGLE_STEP_LIMIT = 2 ** 51
 const WIDE_LIMIT = 2 ** 98
 
 /** See Ring.fromIntegers. @throws LengthMismatchError InvalidArgumentError when a value is not an integer below 2^98 */
-export function fromIntegers(ring: Ring, out: Polynomial, values: Float64Array): Polynomial {
-  ring.checkOperand('fromIntegers', out, out)
+export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float64Array): Polynomial {
+  checkOperand(ring, 'fromIntegers', out, out)
   if (values.length !== ring.N) throw new LengthMismatchError('integers', ring.N, values.length)
   let largest = 0
   for (const value of values) {
@@ -46,11 +48,11 @@ export function fromIntegers(ring: Ring, out: Polynomial, values: Float64Array):
 }
 
 /** See Ring.toDoubles: the mixed-radix digits (base-extension.ts) summed in double-double arithmetic. */
-export function toDoubles(ring: Ring, a: Polynomial): Float64Array {
-  ring.checkOperand('toDoubles', a, a)
-  ring.checkDomain('toDoubles', a, 'coefficient')
+export function toDoubles(ring: RingStructure, a: Polynomial): Float64Array {
+  checkOperand(ring, 'toDoubles', a, a)
+  checkDomain('toDoubles', a, 'coefficient')
   const { kernel, N } = ring
-  const extension = ring.extension(a.indices)
+  const extension = extensionFrom(ring, a.indices)
   return kernel.withScratch(
     ring.rowBytes + extension.digitBytes(),
     scratch => {
@@ -63,20 +65,20 @@ export function toDoubles(ring: Ring, a: Polynomial): Float64Array {
 }
 
 /** See Ring.extendBasis. */
-export function extendBasis(ring: Ring, out: Polynomial, a: Polynomial): Polynomial {
-  ring.checkOperand('extendBasis', out, out)
-  ring.checkOperand('extendBasis', a, a)
-  ring.checkDomain('extendBasis', a, 'coefficient')
+export function extendBasis(ring: RingStructure, out: Polynomial, a: Polynomial): Polynomial {
+  checkOperand(ring, 'extendBasis', out, out)
+  checkOperand(ring, 'extendBasis', a, a)
+  checkDomain('extendBasis', a, 'coefficient')
   out.domain = 'coefficient'
   if (out === a) return out
   const { kernel } = ring
-  const extension = ring.extension(a.indices)
+  const extension = extensionFrom(ring, a.indices)
   kernel.withScratch(
     extension.digitBytes(),
     memory => {
       const rows = a.indices.map((_, k) => a.rowAddress(k))
       const [digits] = extension.prepare([rows], memory)
-      ring.forEachRow(out, extension.cost, (calls, index, k) => {
+      ring.forEachRow(out.indices, extension.cost, (calls, index, k) => {
         const own = a.addressOf(index)
         if (own >= 0) calls.copyBytes(out.rowAddress(k), own, ring.N * 8)
         else extension.extend(calls, digits!, out.rowAddress(k), index)
@@ -92,7 +94,7 @@ export function extendBasis(ring: Ring, out: Polynomial, a: Polynomial): Polynom
  * In the transform domain the subtraction and the division ride on the last pass of the transform of r.
  */
 export function divideAndRound(
-  ring: Ring,
+  ring: RingStructure,
   outs: readonly Polynomial[],
   inputs: readonly Polynomial[],
   drop: readonly number[],
@@ -106,7 +108,7 @@ export function divideAndRound(
   const { indices } = outs[0]!
   const { domain } = inputs[0]!
   const transformed = domain === 'ntt'
-  const extension = ring.extension(drop)
+  const extension = extensionFrom(ring, drop)
   const { rowBytes } = ring
   const remaindersBytes = transformed ? inputs.length * drop.length * rowBytes : 0
   kernel.withScratch(remaindersBytes + extension.digitBytes(inputs.length), memory => {
@@ -149,7 +151,7 @@ export function divideAndRound(
 }
 
 function checkDivision(
-  ring: Ring,
+  ring: RingStructure,
   outs: readonly Polynomial[],
   out: Polynomial,
   a: Polynomial,
@@ -158,12 +160,12 @@ function checkDivision(
   addend: Polynomial | undefined
 ): void {
   const operation = 'divideAndRound'
-  ring.checkOperand(operation, out, a)
-  ring.checkDomain(operation, a, domain)
+  checkOperand(ring, operation, out, a)
+  checkDomain(operation, a, domain)
   if (addend) {
     if (addend !== out && outs.includes(addend)) throw new AliasError(operation)
-    ring.checkOperand(operation, out, addend)
-    ring.checkDomain(operation, addend, domain)
+    checkOperand(ring, operation, out, addend)
+    checkDomain(operation, addend, domain)
   }
   for (const index of drop) {
     if (a.basis.positions[index] === undefined || a.basis.positions[index] < 0) throw new BasisMismatchError(operation, index, a.indices)

@@ -3,37 +3,39 @@
  * below its modulus, the length exact. N is a multiple of 8, so packed rows end with a byte and nothing is padded.
  */
 
+import type { Domain } from '../domain.js'
 import { LengthMismatchError, ResidueRangeError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
-import type { Ring } from '../ring.js'
+import { checkOperand } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
-import type { Domain, Polynomial } from '../structure/polynomial.js'
+import { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 
 const WORD = 8
 /** The kernel's bit packing reads and writes whole words. */
 const OVERRUN = 16
 
-const packedRowLength = (ring: Ring, index: number): number => (ring.N * ring.moduli[index]!.bits) / 8
+const packedRowLength = (ring: RingStructure, index: number): number => (ring.N * ring.moduli[index]!.bits) / 8
 
 /** See Ring.packedLength. */
-export function packedLength(ring: Ring, indices: readonly number[]): number {
+export function packedLength(ring: RingStructure, indices: readonly number[]): number {
   return ring.basis(indices).indices.reduce((sum, index) => sum + packedRowLength(ring, index), 0)
 }
 
 /** Distance of the bytes of two rows in kernel memory. */
-const slotLength = (ring: Ring): number => Math.ceil((ring.N * WORD + OVERRUN) / 64) * 64
+const slotLength = (ring: RingStructure): number => Math.ceil((ring.N * WORD + OVERRUN) / 64) * 64
 
 /** How many rows are on their way through kernel memory at the same time: all of them when threads share the work. */
-const rowsAtOnce = (ring: Ring, rows: number): number => (ring.kernel.isParallel(rows * ring.N * COST.code) ? rows : 1)
+const rowsAtOnce = (ring: RingStructure, rows: number): number => (ring.kernel.isParallel(rows * ring.N * COST.code) ? rows : 1)
 
 /** Has `encode(to, from, index)` called for every row in standard order, `to` having room for `rowLength(index)` bytes, and collects the bytes. */
 function encodeRows(
-  ring: Ring,
+  ring: RingStructure,
   a: Polynomial,
   rowLength: (index: number) => number,
   encode: (calls: KernelCalls, to: number, from: number, index: number) => void
 ): Uint8Array<ArrayBuffer> {
-  ring.checkOperand('encode', a, a)
+  checkOperand(ring, 'encode', a, a)
   const { kernel, N } = ring
   const { indices } = a
   const bytes = new Uint8Array(indices.reduce((sum, index) => sum + rowLength(index), 0))
@@ -61,7 +63,7 @@ function encodeRows(
 
 /** Has `decode(to, from, fault, index)` called for every row; it writes at `fault` the position of the first residue out of range, or N. */
 function decodeRows(
-  ring: Ring,
+  ring: RingStructure,
   bytes: Uint8Array,
   indices: readonly number[],
   domain: Domain,
@@ -73,7 +75,7 @@ function decodeRows(
   const expected = basis.indices.reduce((sum, index) => sum + rowLength(index), 0)
   if (bytes.length !== expected) throw new LengthMismatchError('encoded polynomial', expected, bytes.length)
   const { kernel, N } = ring
-  const polynomial = ring.allocateUninitialised(basis, domain)
+  const polynomial = Polynomial.uninitialised(ring, basis, domain)
   const slot = slotLength(ring)
   const group = rowsAtOnce(ring, rows)
   const decodeRow = (calls: KernelCalls, k: number, from: number, fault: number, ordered: number): void => {
@@ -107,7 +109,7 @@ function decodeRows(
 }
 
 /** See Ring.encodeWords. */
-export function encodeWords(ring: Ring, a: Polynomial): Uint8Array<ArrayBuffer> {
+export function encodeWords(ring: RingStructure, a: Polynomial): Uint8Array<ArrayBuffer> {
   return encodeRows(
     ring,
     a,
@@ -117,7 +119,7 @@ export function encodeWords(ring: Ring, a: Polynomial): Uint8Array<ArrayBuffer> 
 }
 
 /** See Ring.decodeWords. */
-export function decodeWords(ring: Ring, bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
+export function decodeWords(ring: RingStructure, bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
   return decodeRows(
     ring,
     bytes,
@@ -129,7 +131,7 @@ export function decodeWords(ring: Ring, bytes: Uint8Array, indices: readonly num
 }
 
 /** See Ring.encodePacked. */
-export function encodePacked(ring: Ring, a: Polynomial): Uint8Array<ArrayBuffer> {
+export function encodePacked(ring: RingStructure, a: Polynomial): Uint8Array<ArrayBuffer> {
   return encodeRows(
     ring,
     a,
@@ -139,7 +141,7 @@ export function encodePacked(ring: Ring, a: Polynomial): Uint8Array<ArrayBuffer>
 }
 
 /** See Ring.decodePacked. */
-export function decodePacked(ring: Ring, bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
+export function decodePacked(ring: RingStructure, bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
   return decodeRows(
     ring,
     bytes,

@@ -3,34 +3,35 @@
 import { AliasError, BasisMismatchError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
 import { OWN_SCRATCH } from '../kernel/pool/control.js'
-import type { Ring } from '../ring.js'
-import { BaseExtension, type Digits } from '../structure/base-extension.js'
+import { BaseExtension, type Digits, extensionFrom } from '../structure/base-extension.js'
+import { checkDomain, checkOperand } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
 import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 import type { KeyDigit } from './products.js'
 
 /** See Ring.decompose. */
 export function decompose(
-  ring: Ring,
+  ring: RingStructure,
   out: Polynomial,
   coefficients: Polynomial,
   transformed: Polynomial,
   digitIndices: readonly number[]
 ): Polynomial {
   const operation = 'decompose'
-  ring.checkOperand(operation, out, out)
-  ring.checkDomain(operation, coefficients, 'coefficient')
-  ring.checkDomain(operation, transformed, 'ntt')
+  checkOperand(ring, operation, out, out)
+  checkDomain(operation, coefficients, 'coefficient')
+  checkDomain(operation, transformed, 'ntt')
   for (const source of [coefficients, transformed]) {
-    ring.checkOperand(operation, source, source)
+    checkOperand(ring, operation, source, source)
     if (out === source) throw new AliasError(operation)
     for (const index of digitIndices) if (source.basis.positions[index]! < 0) throw new BasisMismatchError(operation, index, source.indices)
   }
-  const extension = ring.extension(digitIndices)
+  const extension = extensionFrom(ring, digitIndices)
   ring.kernel.withScratch(extension.digitBytes(), memory => {
     const rows = digitIndices.map(index => coefficients.addressOf(index))
     const [digits] = extension.prepare([rows], memory)
-    ring.forEachRow(out, COST.transform, (calls, index, k) => {
+    ring.forEachRow(out.indices, COST.transform, (calls, index, k) => {
       const to = out.rowAddress(k)
       if (digitIndices.includes(index)) calls.copyBytes(to, transformed.addressOf(index), ring.N * 8)
       else calls.forward(to, extension.extendForTransform(calls, digits!, to, index), ring.block(index))
@@ -55,13 +56,13 @@ export class DigitProducts {
 
   /** @param rows for how many primes products will be computed */
   constructor(
-    private readonly ring: Ring,
+    private readonly ring: RingStructure,
     private readonly polynomial: Polynomial,
     private readonly digitIndices: readonly (readonly number[])[],
     private readonly keys: readonly (readonly KeyDigit[])[],
     private readonly rows: number
   ) {
-    this.#extensions = digitIndices.map(indices => ring.extension(indices))
+    this.#extensions = digitIndices.map(indices => extensionFrom(ring, indices))
     this.#digitsBytes = this.#extensions.reduce((bytes, e) => bytes + e.count * ring.rowBytes + e.digitBytes(), 0)
     this.#tableBytes = Math.ceil((ENTRY_BYTES * digitIndices.length) / 64) * 64
   }

@@ -10,11 +10,11 @@
 
 import { AliasError, BasisMismatchError, LengthMismatchError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
-import type { Ring } from '../ring.js'
-import type { Digits } from '../structure/base-extension.js'
-import { checkInputs, checkOutputs } from '../structure/checks.js'
+import { type Digits, extensionFrom } from '../structure/base-extension.js'
+import { checkDomain, checkInputs, checkOperand, checkOutputs } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
 import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 import { DigitProducts } from './decomposition.js'
 import type { KeyDigit } from './products.js'
 
@@ -41,7 +41,7 @@ interface Part {
 /**
  * Rows as items of work. Rows that would leave threads idle at the end are divided by keys, which costs their digits again; so are rows with very many keys.
  */
-function partsOf(ring: Ring, rows: number, keys: number, parallel: boolean): Part[] {
+function partsOf(ring: RingStructure, rows: number, keys: number, parallel: boolean): Part[] {
   const { threads } = ring.kernel
   const whole = rows - (rows % threads)
   return Array.from({ length: rows }, (_, k) => {
@@ -57,7 +57,7 @@ function partsOf(ring: Ring, rows: number, keys: number, parallel: boolean): Par
 
 /** See Ring.decomposeInnerProduct. */
 export function decomposeInnerProduct(
-  ring: Ring,
+  ring: RingStructure,
   out: readonly PolynomialPair[],
   a: Polynomial,
   digitIndices: readonly (readonly number[])[],
@@ -105,7 +105,7 @@ export function decomposeInnerProduct(
 
 /** See Ring.switchKeys. */
 export function switchKeys(
-  ring: Ring,
+  ring: RingStructure,
   out: readonly PolynomialPair[],
   a: Polynomial,
   digitIndices: readonly (readonly number[])[],
@@ -115,7 +115,7 @@ export function switchKeys(
 ): void {
   const operation = 'switchKeys'
   checkKeySwitch(ring, operation, out, a, digitIndices, keys, finish)
-  const extension = ring.extension(drop)
+  const extension = extensionFrom(ring, drop)
   if (out.length === 0) return
   const { indices } = out[0]![0]
   checkDrop(operation, out[0]![0], keys, drop)
@@ -185,7 +185,7 @@ export function switchKeys(
 }
 
 /** Gather tables of the automorphisms, undefined for none. */
-function offsetsOf(ring: Ring, count: number, { galoisElements }: KeySwitchFinish): (number | undefined)[] {
+function offsetsOf(ring: RingStructure, count: number, { galoisElements }: KeySwitchFinish): (number | undefined)[] {
   return Array.from({ length: count }, (_, r) => {
     const element = galoisElements?.[r] ?? 1
     return element === 1 ? undefined : ring.automorphismOffsets(element)
@@ -203,7 +203,7 @@ function checkDrop(operation: string, out: Polynomial, keys: readonly (readonly 
 }
 
 function checkKeySwitch(
-  ring: Ring,
+  ring: RingStructure,
   operation: string,
   out: readonly PolynomialPair[],
   a: Polynomial,
@@ -228,8 +228,8 @@ function checkKeySwitch(
     const present = addends.filter(addend => addend !== undefined)
     checkInputs(ring, operation, outputs, present)
   }
-  ring.checkOperand(operation, a, a)
-  ring.checkDomain(operation, a, 'ntt')
+  checkOperand(ring, operation, a, a)
+  checkDomain(operation, a, 'ntt')
   if (outputs.includes(a)) throw new AliasError(operation)
   for (const index of digitIndices.flat()) if (a.basis.positions[index]! < 0) throw new BasisMismatchError(operation, index, a.indices)
 }

@@ -9,10 +9,10 @@
 import { AliasError, InvalidArgumentError, LengthMismatchError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
 import { balance, type Modulus } from '../numbers/modulus.js'
-import type { Ring } from '../ring.js'
-import { checkOutputs } from '../structure/checks.js'
+import { checkDomain, checkOperand, checkOutputs } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
 import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 
 /** One row of the matrix. */
 export interface CombinationRow {
@@ -51,7 +51,7 @@ interface Group {
 
 /** See Ring.linearCombinations. */
 export function linearCombinations(
-  ring: Ring,
+  ring: RingStructure,
   outs: readonly (readonly Polynomial[])[],
   inputs: readonly (readonly Polynomial[])[],
   rows: readonly CombinationRow[]
@@ -131,7 +131,11 @@ export function linearCombinations(
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64
 
 /** @returns the number of components */
-function checkPolynomials(ring: Ring, outs: readonly (readonly Polynomial[])[], inputs: readonly (readonly Polynomial[])[]): number {
+function checkPolynomials(
+  ring: RingStructure,
+  outs: readonly (readonly Polynomial[])[],
+  inputs: readonly (readonly Polynomial[])[]
+): number {
   const operation = 'linearCombinations'
   const components = outs[0]!.length
   for (const tuple of [...outs, ...inputs]) {
@@ -143,13 +147,13 @@ function checkPolynomials(ring: Ring, outs: readonly (readonly Polynomial[])[], 
   if (written.size < outputs.length) throw new AliasError(operation)
   checkOutputs(ring, operation, [outputs[0]!])
   for (const output of outputs) {
-    ring.checkOperand(operation, outputs[0]!, output)
-    ring.checkOperand(operation, output, outputs[0]!)
+    checkOperand(ring, operation, outputs[0]!, output)
+    checkOperand(ring, operation, output, outputs[0]!)
   }
   const domain = inputs[0]?.[0]?.domain
   for (const input of inputs.flat()) {
-    ring.checkOperand(operation, outputs[0]!, input)
-    ring.checkDomain(operation, input, domain!)
+    checkOperand(ring, operation, outputs[0]!, input)
+    checkDomain(operation, input, domain!)
     if (written.has(input)) throw new AliasError(operation)
   }
   return components

@@ -2,9 +2,10 @@
 
 import { AliasError, DomainMismatchError, LengthMismatchError } from '../errors.js'
 import { balance } from '../numbers/modulus.js'
-import type { Ring } from '../ring.js'
+import { checkDomain, checkOperand } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
 import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 
 /** Kernel functions of two rows. */
 const PAIRWISE = {
@@ -15,9 +16,15 @@ const PAIRWISE = {
 } as const
 
 /** See Ring.add, subtract, multiply and multiplyAdd. */
-export function combinePair(ring: Ring, operation: keyof typeof PAIRWISE, out: Polynomial, a: Polynomial, b: Polynomial): Polynomial {
-  ring.checkOperand(operation, out, a)
-  ring.checkOperand(operation, out, b)
+export function combinePair(
+  ring: RingStructure,
+  operation: keyof typeof PAIRWISE,
+  out: Polynomial,
+  a: Polynomial,
+  b: Polynomial
+): Polynomial {
+  checkOperand(ring, operation, out, a)
+  checkOperand(ring, operation, out, b)
   if (a.domain !== b.domain) throw new DomainMismatchError(operation, a.domain, b.domain)
   out.domain = a.domain
   const { indices } = out
@@ -30,8 +37,8 @@ export function combinePair(ring: Ring, operation: keyof typeof PAIRWISE, out: P
 }
 
 /** See Ring.copy. */
-export function copy(ring: Ring, out: Polynomial, a: Polynomial): Polynomial {
-  ring.checkOperand('copy', out, a)
+export function copy(ring: RingStructure, out: Polynomial, a: Polynomial): Polynomial {
+  checkOperand(ring, 'copy', out, a)
   out.domain = a.domain
   if (out === a) return out
   const { indices } = out
@@ -42,8 +49,8 @@ export function copy(ring: Ring, out: Polynomial, a: Polynomial): Polynomial {
 }
 
 /** See Ring.negate. */
-export function negate(ring: Ring, out: Polynomial, a: Polynomial): Polynomial {
-  ring.checkOperand('negate', out, a)
+export function negate(ring: RingStructure, out: Polynomial, a: Polynomial): Polynomial {
+  checkOperand(ring, 'negate', out, a)
   out.domain = a.domain
   const { indices } = out
   ring.forEachBlock(indices.length, COST.copy, (calls, k, offset, n) => {
@@ -53,8 +60,8 @@ export function negate(ring: Ring, out: Polynomial, a: Polynomial): Polynomial {
 }
 
 /** See Ring.multiplyScalar. */
-export function multiplyScalar(ring: Ring, out: Polynomial, a: Polynomial, scalar: bigint | readonly bigint[]): Polynomial {
-  ring.checkOperand('multiplyScalar', out, a)
+export function multiplyScalar(ring: RingStructure, out: Polynomial, a: Polynomial, scalar: bigint | readonly bigint[]): Polynomial {
+  checkOperand(ring, 'multiplyScalar', out, a)
   const { indices } = out
   if (typeof scalar !== 'bigint' && scalar.length !== indices.length) {
     throw new LengthMismatchError('scalars of multiplyScalar', indices.length, scalar.length)
@@ -71,31 +78,31 @@ export function multiplyScalar(ring: Ring, out: Polynomial, a: Polynomial, scala
 }
 
 /** See Ring.ntt. */
-export function ntt(ring: Ring, p: Polynomial): Polynomial {
-  ring.checkOperand('ntt', p, p)
-  ring.checkDomain('ntt', p, 'coefficient')
-  ring.forEachRow(p, COST.transform, (calls, index, k) => calls.forward(p.rowAddress(k), p.rowAddress(k), ring.block(index)))
+export function ntt(ring: RingStructure, p: Polynomial): Polynomial {
+  checkOperand(ring, 'ntt', p, p)
+  checkDomain('ntt', p, 'coefficient')
+  ring.forEachRow(p.indices, COST.transform, (calls, index, k) => calls.forward(p.rowAddress(k), p.rowAddress(k), ring.block(index)))
   p.domain = 'ntt'
   return p
 }
 
 /** See Ring.inverseNtt. */
-export function inverseNtt(ring: Ring, p: Polynomial): Polynomial {
-  ring.checkOperand('inverseNtt', p, p)
-  ring.checkDomain('inverseNtt', p, 'ntt')
-  ring.forEachRow(p, COST.transform, (calls, index, k) => calls.backward(p.rowAddress(k), p.rowAddress(k), ring.block(index)))
+export function inverseNtt(ring: RingStructure, p: Polynomial): Polynomial {
+  checkOperand(ring, 'inverseNtt', p, p)
+  checkDomain('inverseNtt', p, 'ntt')
+  ring.forEachRow(p.indices, COST.transform, (calls, index, k) => calls.backward(p.rowAddress(k), p.rowAddress(k), ring.block(index)))
   p.domain = 'coefficient'
   return p
 }
 
 /** See Ring.automorphism. */
-export function automorphism(ring: Ring, out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
-  ring.checkOperand('automorphism', out, a)
+export function automorphism(ring: RingStructure, out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
+  checkOperand(ring, 'automorphism', out, a)
   if (out === a) throw new AliasError('automorphism')
   ring.checkGaloisElement(galoisElement)
   out.domain = a.domain
   if (a.domain === 'coefficient') {
-    ring.forEachRow(out, COST.permutation, (calls, index, k) => {
+    ring.forEachRow(out.indices, COST.permutation, (calls, index, k) => {
       calls.automorphismCoefficients(out.rowAddress(k), a.addressOf(index), ring.N, galoisElement)
     })
     return out

@@ -1,10 +1,10 @@
 /** Sums of products and automorphisms in the ntt domain: the fused pieces that multiplication and rotation are made of. */
 
 import { AliasError, LengthMismatchError } from '../errors.js'
-import type { Ring } from '../ring.js'
-import { checkInputs, checkOutputs } from '../structure/checks.js'
+import { checkDomain, checkInputs, checkOperand, checkOutputs } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
 import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 
 /** Components of two ciphertexts, or of a ciphertext and a plaintext; `b` has at most as many as `a`. */
 export interface ComponentPair {
@@ -20,7 +20,7 @@ export interface KeyDigit {
 
 /** See Ring.innerProduct. */
 export function innerProduct(
-  ring: Ring,
+  ring: RingStructure,
   out0: Polynomial,
   out1: Polynomial,
   digits: readonly Polynomial[],
@@ -36,7 +36,7 @@ export function innerProduct(
 }
 
 /** See Ring.multiplyAccumulate. */
-export function multiplyAccumulate(ring: Ring, out: readonly Polynomial[], pairs: readonly ComponentPair[], add: boolean): void {
+export function multiplyAccumulate(ring: RingStructure, out: readonly Polynomial[], pairs: readonly ComponentPair[], add: boolean): void {
   const operation = 'multiplyAccumulate'
   const first = out[0]
   if (!first || out.length > 3) throw new LengthMismatchError('outputs of multiplyAccumulate (1 to 3)', 3, out.length)
@@ -48,7 +48,7 @@ export function multiplyAccumulate(ring: Ring, out: readonly Polynomial[], pairs
     return [...a, ...b]
   })
   checkOutputs(ring, operation, out)
-  if (add) for (const output of out) ring.checkDomain(operation, output, 'ntt')
+  if (add) for (const output of out) checkDomain(operation, output, 'ntt')
   checkInputs(ring, operation, out, inputs)
   const { kernel } = ring
   const { indices } = first
@@ -73,11 +73,11 @@ export function multiplyAccumulate(ring: Ring, out: readonly Polynomial[], pairs
 }
 
 /** See Ring.addAutomorphism. */
-export function addAutomorphism(ring: Ring, out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
+export function addAutomorphism(ring: RingStructure, out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
   const operation = 'addAutomorphism'
-  ring.checkOperand(operation, out, a)
-  ring.checkDomain(operation, out, 'ntt')
-  ring.checkDomain(operation, a, 'ntt')
+  checkOperand(ring, operation, out, a)
+  checkDomain(operation, out, 'ntt')
+  checkDomain(operation, a, 'ntt')
   ring.checkGaloisElement(galoisElement)
   if (out === a) throw new AliasError(operation)
   const offsets = ring.automorphismOffsets(galoisElement)
@@ -90,12 +90,12 @@ export function addAutomorphism(ring: Ring, out: Polynomial, a: Polynomial, galo
 }
 
 /** See Ring.automorphismOfSum. */
-export function automorphismOfSum(ring: Ring, out: Polynomial, a: Polynomial, b: Polynomial, galoisElement: number): Polynomial {
+export function automorphismOfSum(ring: RingStructure, out: Polynomial, a: Polynomial, b: Polynomial, galoisElement: number): Polynomial {
   const operation = 'automorphismOfSum'
-  ring.checkOperand(operation, out, a)
-  ring.checkOperand(operation, out, b)
-  ring.checkDomain(operation, a, 'ntt')
-  ring.checkDomain(operation, b, 'ntt')
+  checkOperand(ring, operation, out, a)
+  checkOperand(ring, operation, out, b)
+  checkDomain(operation, a, 'ntt')
+  checkDomain(operation, b, 'ntt')
   ring.checkGaloisElement(galoisElement)
   if (out === a || out === b) throw new AliasError(operation)
   const offsets = ring.automorphismOffsets(galoisElement)

@@ -11,10 +11,11 @@ import { InvalidArgumentError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
 import type { Scratch } from '../kernel/kernel.js'
 import { checkSeed } from '../numbers/seed.js'
-import type { Ring } from '../ring.js'
 import { writeConstants } from '../structure/base-extension.js'
+import { checkOperand } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
 import type { Polynomial } from '../structure/polynomial.js'
+import type { RingStructure } from '../structure/ring-structure.js'
 
 /** The error distribution of the scheme. */
 export const DEFAULT_SIGMA = 3.2
@@ -36,7 +37,7 @@ type Label = 'unif' | 'tern' | 'gaus' | 'bits' | 'norm' | 'nlow'
 /** Temporary memory for a sampler, wiped afterwards: room for the states of its streams, for `tableBytes` bytes, and for `rows` rows. */
 class Workspace {
   constructor(
-    private readonly ring: Ring,
+    private readonly ring: RingStructure,
     private readonly seed: Uint8Array,
     private readonly states: number,
     readonly tables: number,
@@ -66,7 +67,7 @@ class Workspace {
 }
 
 function withWorkspace(
-  ring: Ring,
+  ring: RingStructure,
   seed: Uint8Array,
   size: { states: number; tableBytes?: number; rows: number },
   body: (space: Workspace) => void
@@ -85,11 +86,11 @@ function withWorkspace(
 const STREAM_BUFFER: Scratch = { bytes: BUFFER_BYTES, secret: true }
 
 /** Samplers that take one word of the stream per residue can begin anywhere in it: so many states are needed for `rows` rows. */
-const wordStates = (ring: Ring, rows: number): number => rows * ring.blocksPerRow(rows, COST.sample)
+const wordStates = (ring: RingStructure, rows: number): number => rows * ring.blocksPerRow(rows, COST.sample)
 
 /** Fills `rows` rows, each from a stream of its own, one word per residue. */
 function sampleWords(
-  ring: Ring,
+  ring: RingStructure,
   space: Workspace,
   rows: number,
   stream: (k: number) => readonly [Label, number],
@@ -107,7 +108,7 @@ function sampleWords(
 }
 
 /** Reduces one vector of integers below 2^51 into every row of `out`. */
-function spread(ring: Ring, out: Polynomial, vector: number): void {
+function spread(ring: RingStructure, out: Polynomial, vector: number): void {
   out.domain = 'coefficient'
   const { indices } = out
   ring.forEachBlock(indices.length, COST.sum, (calls, k, offset, n) => {
@@ -119,11 +120,11 @@ function spread(ring: Ring, out: Polynomial, vector: number): void {
  * Uniform residues by rejection of candidates of ⌈log2 q⌉ bits, ten per 64 bytes of key stream (assembly/sampler.ts). Stream index = modulus index. A row is
  * filled in the order in which it is in memory: of coefficients, or the kernel's transform order.
  */
-export function uniform(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomial {
-  ring.checkOperand('uniform', out, out)
+export function uniform(ring: RingStructure, out: Polynomial, seed: Uint8Array): Polynomial {
+  checkOperand(ring, 'uniform', out, out)
   withWorkspace(ring, seed, { states: out.indices.length, rows: 0 }, space => {
     ring.forEachRow(
-      out,
+      out.indices,
       COST.sample,
       (calls, index, k, buffer) => {
         const state = space.open(k, 'unif', index)
@@ -136,8 +137,8 @@ export function uniform(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomi
 }
 
 /** Uniform {-1, 0, 1}: two bits at a time, the value 3 skipped. */
-export function ternary(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomial {
-  ring.checkOperand('ternary', out, out)
+export function ternary(ring: RingStructure, out: Polynomial, seed: Uint8Array): Polynomial {
+  checkOperand(ring, 'ternary', out, out)
   withWorkspace(ring, seed, { states: 1, tableBytes: BUFFER_BYTES, rows: 1 }, space => {
     ring.kernel.exports.sampleTernary(space.row(0), ring.N, space.open(0, 'tern', 0), space.tables)
     spread(ring, out, space.row(0))
@@ -150,8 +151,8 @@ export function ternary(ring: Ring, out: Polynomial, seed: Uint8Array): Polynomi
  *
  * @param sigma standard deviation, 0.5 to 32
  */
-export function gaussian(ring: Ring, out: Polynomial, seed: Uint8Array, sigma: number): Polynomial {
-  ring.checkOperand('gaussian', out, out)
+export function gaussian(ring: RingStructure, out: Polynomial, seed: Uint8Array, sigma: number): Polynomial {
+  checkOperand(ring, 'gaussian', out, out)
   if (!(sigma >= 0.5 && sigma <= LARGEST_TABULATED_SIGMA)) {
     throw new InvalidArgumentError('sigma', `from 0.5 to ${LARGEST_TABULATED_SIGMA} (wideGaussian takes larger ones)`, sigma)
   }
@@ -191,13 +192,13 @@ const unitsOf = (limbs: readonly number[]): bigint[] => limbs.map((_, k) => 1n <
 const combineBytes = (out: Polynomial, count: number): number => 8 * Math.ceil(count / 2) + 16 * (count - 1) * out.indices.length
 
 /** out = Σ units[k]·row(k) in every row; units[0] = 1, row values up to 2^48. */
-function combine(ring: Ring, out: Polynomial, units: readonly bigint[], space: Workspace): void {
+function combine(ring: RingStructure, out: Polynomial, units: readonly bigint[], space: Workspace): void {
   const { N } = ring
   const count = units.length
   const weights = space.tables + 8 * Math.ceil(count / 2)
   new Uint32Array(ring.kernel.memory.buffer, space.tables, count).set(units.map((_, k) => space.row(k)))
   out.domain = 'coefficient'
-  ring.forEachRow(out, COST.term * count, (calls, index, k) => {
+  ring.forEachRow(out.indices, COST.term * count, (calls, index, k) => {
     const own = weights + 16 * (count - 1) * k
     writeConstants(ring, own, units.slice(1), index)
     calls.combineRows(out.rowAddress(k), space.tables, count, own, N, ring.block(index), 1)
@@ -209,8 +210,8 @@ function combine(ring: Ring, out: Polynomial, units: readonly bigint[], space: W
  *
  * @param bits 1 to 512
  */
-export function uniformBits(ring: Ring, out: Polynomial, seed: Uint8Array, bits: number): Polynomial {
-  ring.checkOperand('uniformBits', out, out)
+export function uniformBits(ring: RingStructure, out: Polynomial, seed: Uint8Array, bits: number): Polynomial {
+  checkOperand(ring, 'uniformBits', out, out)
   if (!Number.isInteger(bits) || bits < 1 || bits > LARGEST_BITS)
     throw new InvalidArgumentError('bits', `an integer from 1 to ${LARGEST_BITS}`, bits)
   const limbs = limbsOf(bits)
@@ -235,8 +236,8 @@ export function uniformBits(ring: Ring, out: Polynomial, seed: Uint8Array, bits:
  *
  * @param sigma standard deviation, 0.5 to 2^200
  */
-export function wideGaussian(ring: Ring, out: Polynomial, seed: Uint8Array, sigma: number): Polynomial {
-  ring.checkOperand('wideGaussian', out, out)
+export function wideGaussian(ring: RingStructure, out: Polynomial, seed: Uint8Array, sigma: number): Polynomial {
+  checkOperand(ring, 'wideGaussian', out, out)
   if (!(sigma >= 0.5 && sigma <= LARGEST_SIGMA)) throw new InvalidArgumentError('sigma', 'from 0.5 to 2^200', sigma)
   // The exponent without Math.log2, whose last place differs between engines.
   let shift = 0

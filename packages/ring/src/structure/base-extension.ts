@@ -9,8 +9,8 @@
 
 import type { KernelCalls } from '../kernel/exports.js'
 import { balance, invertModulo, MAXIMUM_MODULUS_BITS } from '../numbers/modulus.js'
-import type { Ring } from '../ring.js'
 import { COST } from './cost.js'
+import type { RingStructure } from './ring-structure.js'
 
 /** A constant and its quotient by the modulus, as kernel functions take it. */
 export interface Constant {
@@ -18,14 +18,14 @@ export interface Constant {
   readonly ratio: number
 }
 
-function constantOf(ring: Ring, x: bigint, index: number): Constant {
+function constantOf(ring: RingStructure, x: bigint, index: number): Constant {
   const modulus = ring.moduli[index]!
   const w = balance(x, modulus.value)
   return { w, ratio: w / modulus.number }
 }
 
 /** Writes (w, ratio) pairs of integers modulo the modulus `index`, 16 bytes each. */
-export function writeConstants(ring: Ring, address: number, values: readonly bigint[], index: number): void {
+export function writeConstants(ring: RingStructure, address: number, values: readonly bigint[], index: number): void {
   const pairs = values.flatMap(value => {
     const { w, ratio } = constantOf(ring, value, index)
     return [w, ratio]
@@ -40,7 +40,7 @@ export interface Digits {
   readonly rows: readonly number[]
 }
 
-/** Blocks into which a row may be cut: those of 2^16 residues (ring.ts). */
+/** Blocks into which a row may be cut: those of 2^16 residues (ring-structure.ts). */
 const MOST_BLOCKS = 64
 
 /** The largest unreduced term of a combination, units of q (assembly/combine.ts). */
@@ -48,8 +48,26 @@ const TERM_BOUND = 0.54
 /** What `forward` takes, whatever the modulus: all its bounds are absolute, and are worked out for the largest (scripts/bounds.mjs). */
 const FORWARD_INPUT_BOUND = 2 * 2 ** MAXIMUM_MODULUS_BITS
 
+const extensions = new WeakMap<RingStructure, Map<string, BaseExtension>>()
+
+/** The constants for extending from the moduli `source`, made at their first use and kept until the ring is disposed. */
+export function extensionFrom(ring: RingStructure, source: readonly number[]): BaseExtension {
+  let known = extensions.get(ring)
+  if (!known) {
+    known = new Map()
+    extensions.set(ring, known)
+  }
+  const key = source.join()
+  let extension = known.get(key)
+  if (!extension) {
+    extension = ring.keep(new BaseExtension(ring, ring.basis(source).indices))
+    known.set(key, extension)
+  }
+  return extension
+}
+
 /** The constants of one source basis; those of a target are made when first used. */
-export class BaseExtension {
+export class BaseExtension implements Disposable {
   /** Product of the source moduli. */
   readonly product: bigint
   readonly count: number
@@ -64,7 +82,7 @@ export class BaseExtension {
   readonly #inverses: (Constant | undefined)[] = []
 
   constructor(
-    private readonly ring: Ring,
+    private readonly ring: RingStructure,
     readonly source: readonly number[]
   ) {
     const { kernel, moduli } = ring
@@ -91,7 +109,7 @@ export class BaseExtension {
     })
   }
 
-  dispose(): void {
+  [Symbol.dispose](): void {
     this.ring.kernel.arena.release(this.#memory)
   }
 
@@ -117,7 +135,7 @@ export class BaseExtension {
 
   /** `prepare` for several extensions. */
   static prepareAll(
-    ring: Ring,
+    ring: RingStructure,
     jobs: readonly { readonly extension: BaseExtension; readonly rows: readonly number[]; readonly memory: number }[]
   ): Digits[] {
     const digits = jobs.map(({ extension, rows, memory }) => extension.#digitsAt(rows, memory))

@@ -5,25 +5,28 @@
  * The memory is freed by `dispose`, never by the garbage collector.
  */
 
+import type { Domain } from '../domain.js'
 import { DisposedError } from '../errors.js'
-import type { Ring } from '../ring.js'
 import type { Basis } from './basis.js'
-
-/** 'coefficient': coefficients. 'ntt': values at the odd powers of the primitive 2N-th root. */
-export type Domain = 'coefficient' | 'ntt'
+import type { RingStructure } from './ring-structure.js'
 
 export class Polynomial implements Disposable {
   #address: number
 
-  /** Use `Ring.allocate`. */
-  constructor(
-    readonly ring: Ring,
+  private constructor(
+    readonly ring: RingStructure,
     /** @internal */
     readonly basis: Basis,
     address: number,
     public domain: Domain
   ) {
     this.#address = address
+  }
+
+  /** With unspecified residues: to be overwritten. @throws DisposedError OutOfMemoryError */
+  static uninitialised(ring: RingStructure, basis: Basis, domain: Domain): Polynomial {
+    if (ring.isDisposed) throw new DisposedError('ring')
+    return new Polynomial(ring, basis, ring.kernel.arena.allocate(basis.indices.length * ring.rowBytes), domain)
   }
 
   /** Indices into `ring.moduli`, ascending. */
@@ -60,8 +63,13 @@ export class Polynomial implements Disposable {
     return this.ring.kernel.doubles(this.rowAddress(k), this.ring.N)
   }
 
+  /** Another over the same rows and in the same domain, with unspecified residues. */
+  blankCopy(): Polynomial {
+    return Polynomial.uninitialised(this.ring, this.basis, this.domain)
+  }
+
   clone(): Polynomial {
-    const copy = this.ring.allocateUninitialised(this.basis, this.domain)
+    const copy = this.blankCopy()
     this.ring.kernel.exports.copyBytes(copy.address, this.address, this.indices.length * this.ring.rowBytes)
     return copy
   }
