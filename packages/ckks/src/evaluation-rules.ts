@@ -154,8 +154,13 @@ export class EvaluationRules {
 
   /** @throws RangeError when `noise` is not one */
   withNoise(a: CiphertextMetadata, noise: number): number {
+    return Math.max(a.noise, this.restateNoise(noise))
+  }
+
+  /** @throws RangeError when `noise` is not one */
+  restateNoise(noise: number): number {
     if (Number.isNaN(noise)) throw new RangeError('a noise is a number, got NaN')
-    return Math.max(a.noise, noise)
+    return noise
   }
 
   private switched(a: CiphertextMetadata, keyNoise: number): CiphertextMetadata {

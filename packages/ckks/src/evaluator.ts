@@ -67,9 +67,17 @@ export interface Evaluator extends Disposable {
   readonly name: string
   readonly parameters: Parameters
   readonly slots: number
+  /**
+   * Bytes that operands may still take of the memory in which it keeps them; 0 where it cannot tell, so that callers leave nothing there that they can load again.
+   */
+  readonly bytesFree: number
 
   /** Takes a copy of the keys, in place of those it had. @throws KeyMismatchError, UnsupportedParametersError, InvalidGaloisElementError */
   setKeys(keys: EvaluationKeys): void
+  /** Takes a copy of one key, in place of the one it had, so that a caller need not hold all of them at a time. @throws as `setKeys` */
+  setRelinearizationKey(key: KeySwitchKey): void
+  /** The same for the key of one automorphism; those of others stay. @throws as `setKeys` */
+  setGaloisKey(galoisElement: number, key: KeySwitchKey): void
 
   /** Copies in; the caller still owns its ciphertext. */
   load(ciphertext: Ciphertext): EvaluatorCiphertext
@@ -119,4 +127,9 @@ export interface Evaluator extends Disposable {
   withMagnitude(a: EvaluatorCiphertext, bound: number): EvaluatorCiphertext
   /** In place, returns `a`: raises the tracked noise to this log2 σ. For callers who know that errors counted as independent are not. */
   withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext
+  /**
+   * In place, returns `a`: the tracked noise becomes this log2 σ, also where it was more. For callers who know a better bound than operation by operation gives.
+   * @throws RangeError when `noise` is not a number
+   */
+  restateNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext
 }

@@ -7,6 +7,7 @@ import type { EncodeOptions, SlotValues } from './encoder.js'
 import { EmptySumError, ForeignOperandError } from './errors.js'
 import { EvaluationRules, metadataOf } from './evaluation-rules.js'
 import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from './evaluator.js'
+import type { KeySwitchKey } from './keys.js'
 import { NoiseModel } from './noise.js'
 import type { Parameters } from './parameters.js'
 
@@ -74,6 +75,8 @@ class MetadataPlaintext implements EvaluatorPlaintext {
 export class MetadataEvaluator implements Evaluator {
   readonly name = 'metadata'
   readonly slots: number
+  /** Nothing of it takes memory. */
+  readonly bytesFree = Number.POSITIVE_INFINITY
   readonly operations: CountedOperation[] = []
 
   constructor(
@@ -89,6 +92,10 @@ export class MetadataEvaluator implements Evaluator {
   }
 
   setKeys(_keys: EvaluationKeys): void {}
+
+  setRelinearizationKey(_key: KeySwitchKey): void {}
+
+  setGaloisKey(_galoisElement: number, _key: KeySwitchKey): void {}
 
   /** @throws ForeignOperandError */
   load(_ciphertext: Ciphertext): EvaluatorCiphertext {
@@ -205,6 +212,11 @@ export class MetadataEvaluator implements Evaluator {
 
   withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
     own(a).restate({ ...metadataOf(a), noise: this.rules.withNoise(a, noise) })
+    return a
+  }
+
+  restateNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    own(a).restate({ ...metadataOf(a), noise: this.rules.restateNoise(noise) })
     return a
   }
 

@@ -13,9 +13,11 @@ import {
   type EvaluatorCiphertext,
   ForeignOperandError,
   galoisElementOf,
+  InvalidGaloisElementError,
   InvalidLevelError,
   InvalidScaleError,
   isCombiner,
+  KeyMismatchError,
   LevelMismatchError,
   MissingKeyError,
   PAIR_SQUARE_SCALE,
@@ -27,7 +29,7 @@ import {
   unpairSlots
 } from '@slytherin/ckks'
 import { DisposedError } from '@slytherin/ring'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   complexSlots,
   conjugated,
@@ -39,6 +41,7 @@ import {
   party,
   plus,
   rotated,
+  SMALL,
   seedOf,
   times
 } from './support.js'
@@ -504,4 +507,152 @@ export function evaluatorCompliance(implementation: Implementation, options: Com
 
 function metadata({ level, scale, degree, noise, magnitude }: EvaluatorCiphertext | Ciphertext): object {
   return { level, scale, degree, noise, magnitude }
+}
+
+/** What `bookkeepingCompliance` needs of an evaluator, with cryptography or without. */
+export interface BookkeepingImplementation {
+  name: string
+  /** Without any key. */
+  create(context: Context): Promise<Evaluator>
+  encrypt(evaluator: Evaluator, owner: Party, values: ComplexVector): EvaluatorCiphertext
+  decrypt(evaluator: Evaluator, owner: Party, ciphertext: EvaluatorCiphertext): ComplexVector
+  /** Whether it counts the memory of its ciphertexts, does not know it, or has no bound of its own. */
+  memory: 'counted' | 'untold' | 'unbounded'
+}
+
+/** How evaluators with cryptography do the first two. */
+export const REAL_CIPHERTEXTS: Pick<BookkeepingImplementation, 'encrypt' | 'decrypt'> = {
+  encrypt: (evaluator, owner, values) => {
+    using ciphertext = encrypt(owner, values, 'bookkeeping')
+    return evaluator.load(ciphertext)
+  },
+  decrypt: (evaluator, owner, ciphertext) => {
+    using stored = evaluator.store(ciphertext)
+    return owner.decryptor.decrypt(stored)
+  }
+}
+
+/** What an evaluator is told and asked beside computing: keys one by one, better bounds, room in memory. */
+export function bookkeepingCompliance(implementation: BookkeepingImplementation): void {
+  describe(`evaluator bookkeeping: ${implementation.name}`, () => {
+    let owner: Party
+    let evaluator: Evaluator
+    let top: number
+    let x: ComplexVector
+
+    beforeAll(async () => {
+      owner = await party(SMALL)
+      top = owner.context.parameters.maxLevel
+      x = complexSlots('x', owner.context.parameters.slots)
+    })
+
+    beforeEach(async () => {
+      evaluator = await implementation.create(owner.context)
+    })
+
+    afterEach(() => evaluator[Symbol.dispose]())
+
+    afterAll(() => owner.context.dispose())
+
+    const close = (ciphertext: EvaluatorCiphertext, expected: ComplexVector) => {
+      expect(largestDifference(implementation.decrypt(evaluator, owner, ciphertext), expected)).toBeLessThan(2 ** -15)
+    }
+    const giveGalois = (step: number, level = top) => {
+      const element = galoisElementOf(step, owner.context.parameters.N)
+      using key = owner.generator.galoisKey(owner.secret, element, { level, seed: seedOf('one galois key', element, level) })
+      evaluator.setGaloisKey(element, key)
+    }
+    const giveRelinearization = (level = top) => {
+      using key = owner.generator.relinearizationKey(owner.secret, { level, seed: seedOf('one relinearization key', level) })
+      evaluator.setRelinearizationKey(key)
+    }
+
+    it('takes Galois keys one by one, each in place of the one before it', () => {
+      using a = implementation.encrypt(evaluator, owner, x)
+      expect(() => evaluator.rotate(a, 1)).toThrow(MissingKeyError)
+      giveGalois(1)
+      using once = evaluator.rotate(a, 1)
+      close(once, rotated(x, 1))
+      expect(() => evaluator.rotate(a, 2)).toThrow(MissingKeyError)
+      giveGalois(2)
+      for (const [k, turned] of evaluator.rotateMany(a, [1, 2]).entries()) {
+        close(turned, rotated(x, k + 1))
+        turned.dispose()
+      }
+      giveGalois(2, 0)
+      expect(() => evaluator.rotate(a, 2)).toThrow(KeyMismatchError)
+      using again = evaluator.rotate(a, 1)
+      close(again, rotated(x, 1))
+      using key = owner.generator.galoisKey(owner.secret, galoisElementOf(1, owner.context.parameters.N), {
+        level: top,
+        seed: seedOf('some key')
+      })
+      expect(() => evaluator.setGaloisKey(2, key)).toThrow(InvalidGaloisElementError)
+    })
+
+    it('takes a relinearisation key by itself, in place of the one before it', () => {
+      using a = implementation.encrypt(evaluator, owner, x)
+      using square = evaluator.square(a)
+      expect(() => evaluator.relinearize(square)).toThrow(MissingKeyError)
+      giveGalois(1)
+      giveRelinearization()
+      using linear = evaluator.relinearize(square)
+      close(linear, times(x, x))
+      giveRelinearization(0)
+      expect(() => evaluator.relinearize(square)).toThrow(KeyMismatchError)
+      using turned = evaluator.rotate(a, 1)
+      close(turned, rotated(x, 1))
+    })
+
+    it('forgets keys given one by one when it is given others together', () => {
+      using a = implementation.encrypt(evaluator, owner, x)
+      giveGalois(1)
+      evaluator.setKeys({ galoisKeys: new Map() })
+      expect(() => evaluator.rotate(a, 1)).toThrow(MissingKeyError)
+    })
+
+    it('restates noise, upwards and downwards, and computes on from there', () => {
+      using a = implementation.encrypt(evaluator, owner, x)
+      const before = metadata(a)
+      const fresh = a.noise
+      expect(evaluator.restateNoise(a, fresh + 10)).toBe(a)
+      expect(metadata(a)).toEqual({ ...before, noise: fresh + 10 })
+      using sum = evaluator.add(a, a)
+      expect(sum.noise).toBeCloseTo(fresh + 11, 10)
+      expect(evaluator.restateNoise(a, fresh - 1)).toBe(a)
+      expect(metadata(a)).toEqual({ ...before, noise: fresh - 1 })
+      close(a, x)
+      // what was made of it before stays as it was
+      expect(sum.noise).toBeCloseTo(fresh + 11, 10)
+      expect(() => evaluator.restateNoise(a, Number.NaN)).toThrow(RangeError)
+      expect(a.noise).toBe(fresh - 1)
+    })
+
+    it('raises noise, but never lowers it by that', () => {
+      using a = implementation.encrypt(evaluator, owner, x)
+      const fresh = a.noise
+      expect(evaluator.withNoise(a, fresh - 1)).toBe(a)
+      expect(a.noise).toBe(fresh)
+      evaluator.withNoise(a, fresh + 1)
+      expect(a.noise).toBe(fresh + 1)
+      expect(() => evaluator.withNoise(a, Number.NaN)).toThrow(RangeError)
+    })
+
+    it('says what room its memory has', () => {
+      // what is made once, at the first encryption
+      implementation.encrypt(evaluator, owner, x).dispose()
+      const free = evaluator.bytesFree
+      const a = implementation.encrypt(evaluator, owner, x)
+      const { N } = owner.context.parameters
+      if (implementation.memory === 'counted') {
+        expect(free).toBeGreaterThan(0)
+        // rows may be padded
+        const words = (free - evaluator.bytesFree) / (2 * (top + 1) * N * 8)
+        expect(words).toBeGreaterThanOrEqual(1)
+        expect(words).toBeLessThan(1.05)
+      } else expect(evaluator.bytesFree).toBe(implementation.memory === 'untold' ? 0 : Number.POSITIVE_INFINITY)
+      a.dispose()
+      expect(evaluator.bytesFree).toBe(free)
+    })
+  })
 }

@@ -4,6 +4,7 @@ import {
   type Evaluator,
   type EvaluatorCiphertext,
   galoisElementOf,
+  isCombiner,
   KernelEvaluator,
   SealEvaluator
 } from '@slytherin/ckks'
@@ -156,11 +157,10 @@ function run(owner: Party, evaluators: readonly Evaluator[], steps: readonly Ste
         const weight = 2 ** 40
         push([a, b], clear, (evaluator, k) => {
           const operands = [a.made[k]!, b.made[k]!]
-          if (evaluator instanceof KernelEvaluator) {
+          if (isCombiner(evaluator)) {
             const rows = [{ inputs: [0, 1], coefficients, constant }]
             using sum = evaluator.linearCombinations(operands, rows, { scale: weight })[0]!
-            evaluator.rescaleInPlace(sum)
-            return evaluator.copy(sum)
+            return evaluator.rescale(sum)
           }
           const encode = (value: number, at: number) => evaluator.plaintext(new Float64Array(slots).fill(value), { level, scale: at })
           using p = encode(coefficients[0]!, weight)

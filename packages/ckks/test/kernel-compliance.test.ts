@@ -1,5 +1,5 @@
 import { type Context, KernelEvaluator } from '@slytherin/ckks'
-import { evaluatorCompliance } from './evaluator-compliance.js'
+import { bookkeepingCompliance, evaluatorCompliance, REAL_CIPHERTEXTS } from './evaluator-compliance.js'
 import { keyLevelCompliance } from './key-level-compliance.js'
 import { SECURE, SMALL } from './support.js'
 
@@ -18,3 +18,4 @@ evaluatorCompliance(kernel, { parameters: { ...SMALL, levels: 4, specialPrimes: 
 evaluatorCompliance(kernel, { parameters: SECURE })
 keyLevelCompliance(kernel, SMALL)
 keyLevelCompliance(kernel, { ...SMALL, levels: 4, specialPrimes: 2 })
+bookkeepingCompliance({ ...kernel, ...REAL_CIPHERTEXTS, memory: 'counted' })

@@ -1,5 +1,5 @@
 import { SealEvaluator } from '@slytherin/ckks'
-import { evaluatorCompliance } from './evaluator-compliance.js'
+import { bookkeepingCompliance, evaluatorCompliance, REAL_CIPHERTEXTS } from './evaluator-compliance.js'
 import { keyLevelCompliance } from './key-level-compliance.js'
 import { SECURE, SMALL } from './support.js'
 
@@ -13,3 +13,4 @@ const seal = {
 evaluatorCompliance(seal, { parameters: SMALL })
 evaluatorCompliance(seal, { parameters: SECURE })
 keyLevelCompliance(seal, SMALL)
+bookkeepingCompliance({ ...seal, ...REAL_CIPHERTEXTS, memory: 'untold' })

@@ -11,8 +11,9 @@ describe('what stays in the memory of an evaluator', () => {
     expect(roomy.outside('inputs', 2100, 2 ** 20)).toBe(2100 - RESIDENT_INPUT_BYTES / 2 ** 20)
     const crowded = new Residence(2.5 * 2 ** 30, 2 ** 28)
     expect(crowded.outside('weights', 4, 2 ** 20)).toBe(4)
-    expect(hasRoom(2 ** 28, 2 ** 20, 2.5 * 2 ** 30)).toBe(false)
-    expect(hasRoom(2 ** 28, 2 ** 20, 2 ** 28)).toBe(true)
+    expect(hasRoom(3.5 * 2 ** 30, 2 ** 20, 2.5 * 2 ** 30)).toBe(false)
+    expect(hasRoom(3.5 * 2 ** 30, 2 ** 20, 2 ** 28)).toBe(true)
+    expect(hasRoom(0, 2 ** 20, 2 ** 28)).toBe(false)
   })
 
   test('is not read while it evaluates, where the evaluator keeps it', () => {

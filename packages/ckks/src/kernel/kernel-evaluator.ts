@@ -75,17 +75,20 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
     this.combiner = new LinearCombinations(context, this.rules, this.constants)
   }
 
+  /** What the kernel may still allocate, keys being in its memory already. */
+  get bytesFree(): number {
+    return this.context.ring.kernel.bytesFree
+  }
+
   /** Takes copies, in place of the keys it had. A key for levels up to `key.level` serves those. @throws KeyMismatchError, ForeignOperandError, InvalidGaloisElementError */
   setKeys(keys: EvaluationKeys): void {
     this.keys.set(keys)
   }
 
-  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws as `setKeys` */
   setRelinearizationKey(key: KeySwitchKey): void {
     this.keys.setRelinearization(key)
   }
 
-  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws as `setKeys` */
   setGaloisKey(galoisElement: number, key: KeySwitchKey): void {
     this.keys.setGalois(galoisElement, key)
   }
@@ -308,6 +311,12 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
   withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
     const own = this.ciphertext('withNoise', a)
     own.restate({ ...metadataOf(own), noise: this.rules.withNoise(own, noise) })
+    return own
+  }
+
+  restateNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    const own = this.ciphertext('restateNoise', a)
+    own.restate({ ...metadataOf(own), noise: this.rules.restateNoise(noise) })
     return own
   }
 

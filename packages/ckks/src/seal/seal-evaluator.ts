@@ -43,6 +43,8 @@ export class SealEvaluator implements Evaluator {
   readonly name = 'seal'
   readonly parameters: Parameters
   readonly slots: number
+  /** SEAL does not say what its heap has left. */
+  readonly bytesFree = 0
   readonly codec: SealCodec
   private readonly rules: EvaluationRules
   private readonly evaluator: SealHandle<EvaluatorObject>
@@ -81,14 +83,12 @@ export class SealEvaluator implements Evaluator {
     }
   }
 
-  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws KeyMismatchError, SealMemoryError */
   setRelinearizationKey(key: KeySwitchKey): void {
     const loaded = this.loadKey(key, this.codec.relinearizationKeyBytes(key), module => new module.RelinKeys())
     this.relinearizationKey?.handle.dispose()
     this.relinearizationKey = loaded
   }
 
-  /** Takes a copy of one more key, so that a caller need not hold all of them. @throws KeyMismatchError, InvalidGaloisElementError, SealMemoryError */
   setGaloisKey(galoisElement: number, key: KeySwitchKey): void {
     const loaded = this.loadKey(key, this.codec.galoisKeyBytes(key, galoisElement), module => new module.GaloisKeys())
     this.galoisKeys.get(galoisElement)?.handle.dispose()
@@ -271,6 +271,12 @@ export class SealEvaluator implements Evaluator {
   withNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
     const own = this.ciphertext('withNoise', a)
     own.state = { ...own.state, noise: this.rules.withNoise(own, noise) }
+    return own
+  }
+
+  restateNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
+    const own = this.ciphertext('restateNoise', a)
+    own.state = { ...own.state, noise: this.rules.restateNoise(noise) }
     return own
   }
 

@@ -16,8 +16,9 @@ import {
   type LinearCombination,
   type LinearCombiner
 } from '../evaluator.js'
-import { conjugationElement, galoisElementOf } from '../galois.js'
+import { checkGaloisElement, conjugationElement, galoisElementOf } from '../galois.js'
 import { demandKey } from '../key-demand.js'
+import type { KeySwitchKey } from '../keys.js'
 import { combineNoise, NoiseModel } from '../noise.js'
 import type { Parameters } from '../parameters.js'
 import { addProduct, combine, monomialSlots, product, type Slots } from './slots.js'
@@ -119,12 +120,15 @@ type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 export class SimulatorEvaluator implements Evaluator, LinearCombiner {
   readonly name = 'simulator'
   readonly slots: number
+  /** Slots are ordinary objects. */
+  readonly bytesFree = Number.POSITIVE_INFINITY
   /** operations done, by name */
   readonly counts = new Map<string, number>()
   #live = 0
   private readonly rules: EvaluationRules
   private readonly noise: NoiseModel
-  private galoisKeys: ReadonlyMap<number, { readonly level: number }> | undefined
+  /** all that there may be when undefined */
+  private galoisKeys: Map<number, { readonly level: number }> | undefined
   private relinearizationKey: { readonly level: number } | undefined
 
   constructor(
@@ -161,6 +165,15 @@ export class SimulatorEvaluator implements Evaluator, LinearCombiner {
   setKeys(keys: EvaluationKeys): void {
     this.galoisKeys = new Map([...keys.galoisKeys].map(([element, { level }]) => [element, { level }]))
     this.relinearizationKey = keys.relinearizationKey && { level: keys.relinearizationKey.level }
+  }
+
+  setRelinearizationKey({ level }: KeySwitchKey): void {
+    this.relinearizationKey = { level }
+  }
+
+  setGaloisKey(galoisElement: number, { level }: KeySwitchKey): void {
+    checkGaloisElement(galoisElement, this.parameters.N)
+    this.galoisKeys?.set(galoisElement, { level })
   }
 
   load(_ciphertext: Ciphertext): EvaluatorCiphertext {
@@ -311,9 +324,8 @@ export class SimulatorEvaluator implements Evaluator, LinearCombiner {
     return a
   }
 
-  /** In place, returns `a`: its tracked noise becomes `noise`, whatever it was. */
   restateNoise(a: EvaluatorCiphertext, noise: number): EvaluatorCiphertext {
-    simulated(a).replace(slotsOf(a), noise, a.magnitude)
+    simulated(a).replace(slotsOf(a), this.rules.restateNoise(noise), a.magnitude)
     return a
   }
 

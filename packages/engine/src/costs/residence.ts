@@ -23,9 +23,9 @@ const LEAST_WORKING_BYTES = 2 ** 29
 /** @param evaluatorMemory of the plan, bytes */
 const workingBytes = (evaluatorMemory: number): number => Math.max(LEAST_WORKING_BYTES, WORKING_FACTOR * evaluatorMemory)
 
-/** Whether `bytes` more have room in a kernel's memory beside the evaluation of a plan. */
-export const hasRoom = (bytesInUse: number, bytes: number, evaluatorMemory: number): boolean =>
-  bytesInUse + workingBytes(evaluatorMemory) + bytes <= KERNEL_BYTES
+/** Whether `bytes` more have room in an evaluator's memory, of which `bytesFree` are left, beside the evaluation of a plan. */
+export const hasRoom = (bytesFree: number, bytes: number, evaluatorMemory: number): boolean =>
+  workingBytes(evaluatorMemory) + bytes <= bytesFree
 
 /** Counts weights and inputs into memory, in the order in which they come, until it is full. */
 export class Residence {

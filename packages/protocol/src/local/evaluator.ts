@@ -1,7 +1,7 @@
 /**
  * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
  */
-import { type Evaluator, KernelEvaluator, type KeySwitchKey } from '@slytherin/ckks'
+import type { Evaluator, KeySwitchKey } from '@slytherin/ckks'
 import {
   ClearWeights,
   clearInputs,
@@ -42,10 +42,6 @@ export class EvaluatorRole {
   readonly #clearWeights: ClearWeights | undefined
   /** Clear samples by query. */
   readonly #samples = new Map<string, InputSource>()
-  /** Keys of an evaluator that takes all at once. */
-  readonly #galoisKeys = new Map<number, KeySwitchKey>()
-  #relinearizationKey: KeySwitchKey | undefined
-  #keysLoaded = false
   readonly #abort = new AbortController()
 
   /** @throws SessionStateError when the plan's weights are clear and there is no model */
@@ -75,13 +71,11 @@ export class EvaluatorRole {
     const evaluator = this.#evaluator
     if (protocol === 'relinearization-2') {
       const key = this.#sums.finishRelinearizationKey()
-      if (evaluator instanceof KernelEvaluator) handOver(key, () => evaluator.setRelinearizationKey(key))
-      else this.#relinearizationKey = key
+      handOver(key, () => evaluator.setRelinearizationKey(key))
       return
     }
     const { element, key } = this.#sums.finishGaloisKey(instance)
-    if (evaluator instanceof KernelEvaluator) handOver(key, () => evaluator.setGaloisKey(element, key))
-    else this.#galoisKeys.set(element, key)
+    handOver(key, () => evaluator.setGaloisKey(element, key))
   }
 
   /** Checks an encrypted weight in full before it is kept. */
@@ -121,7 +115,6 @@ export class EvaluatorRole {
 
   /** Runs the plan on what was stored. @returns result ciphertexts under the querier's key, serialised */
   async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
-    this.#loadKeys()
     const steps: StepReport[] = []
     const tell = paced(callbacks.progress, PROGRESS_MILLISECONDS)
     const outputs = await run(this.#session.plan, {
@@ -166,23 +159,12 @@ export class EvaluatorRole {
     this.#clearWeights?.dispose()
     this.#inputStore.dispose()
     this.#weightStore.dispose()
-    this.#relinearizationKey?.dispose()
-    for (const key of this.#galoisKeys.values()) key.dispose()
-    this.#galoisKeys.clear()
     this.#evaluator[Symbol.dispose]()
   }
 
-  #loadKeys(): void {
-    if (this.#keysLoaded || this.#evaluator instanceof KernelEvaluator) return
-    this.#evaluator.setKeys({ relinearizationKey: this.#relinearizationKey, galoisKeys: this.#galoisKeys })
-    this.#keysLoaded = true
-  }
-
-  /** Whether the kernel's memory has room for so many bytes besides the evaluation; the keys are in it already. SEAL's memory is its own. */
+  /** Whether the evaluator's memory has room for so many bytes beside the evaluation. */
   #hasRoom(bytes: number): boolean {
-    if (!(this.#evaluator instanceof KernelEvaluator)) return false
-    const { context, plan } = this.#session
-    return hasRoom(context.ring.kernel.bytesInUse, bytes, plan.costs.bytes.evaluatorMemory)
+    return hasRoom(this.#evaluator.bytesFree, bytes, this.#session.plan.costs.bytes.evaluatorMemory)
   }
 }
 

@@ -39,7 +39,7 @@ export class Arena {
    */
   constructor(
     private readonly memory: WebAssembly.Memory,
-    base: number,
+    private readonly base: number,
     private readonly maximumBytes: number
   ) {
     this.#end = Math.ceil(base / ALIGNMENT) * ALIGNMENT
@@ -50,6 +50,11 @@ export class Arena {
   /** Bytes given out and not released. */
   get bytesInUse(): number {
     return this.#bytesInUse
+  }
+
+  /** Bytes that may still be given out, the memory grown to its limit. */
+  get bytesFree(): number {
+    return this.maximumBytes - this.base - this.#bytesInUse
   }
 
   /** @returns the address of `bytes` bytes of unspecified content @throws OutOfMemoryError */

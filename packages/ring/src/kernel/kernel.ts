@@ -60,6 +60,11 @@ export class Kernel {
     return this.arena.bytesInUse
   }
 
+  /** Bytes that may still be allocated, in pieces that fit between what is in use. */
+  get bytesFree(): number {
+    return this.arena.bytesFree
+  }
+
   /** The whole memory. Do not keep it: growing the memory detaches it. */
   get bytes(): Uint8Array<ArrayBufferLike> {
     if (this.#bytes.length === 0 || this.#bytes.buffer !== this.memory.buffer) this.#bytes = new Uint8Array(this.memory.buffer)

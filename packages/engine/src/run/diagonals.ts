@@ -1,0 +1,135 @@
+/** Matrices by diagonals: baby rotations are made once for every input block, sums of products turned by giant steps. */
+import { type EvaluatorCiphertext, isCombiner } from '@slytherin/ckks'
+import { PRODUCTS_AT_ONCE } from '../costs/residence.js'
+import type { DiagonalItem } from '../packing/diagonals.js'
+import type { CompiledDiagonals } from '../plan/program.js'
+import { factorsOf } from '../steps/operands.js'
+import { scalarWeights } from '../steps/price.js'
+import { runCombinations } from './combinations.js'
+import type { Operand } from './options.js'
+import { Turns } from './ownership.js'
+import type { Gathered, Workbench } from './workbench.js'
+
+/** Blocks from..to-1, of the values so far or of the inputs of the query. */
+export async function runDiagonals(
+  bench: Workbench,
+  step: CompiledDiagonals,
+  values: readonly EvaluatorCiphertext[][] | undefined,
+  from: number,
+  to: number
+): Promise<EvaluatorCiphertext[][]> {
+  const { scalars } = bench.options
+  const factors = factorsOf(bench.program.operands, step.step.layer)
+  if (scalars && scalarWeights(step.packing, factors) && isCombiner(bench.evaluator))
+    return await runCombinations(bench, step, values, [from, to], scalars, bench.evaluator)
+  const rotated = turnsOf(bench, step, values, from, to)
+  const { packing } = step
+  const { stride } = bench.program
+  const results: EvaluatorCiphertext[][] = rotated.map(() => [])
+  const giant = packing.babySteps * stride
+  let sums: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
+  let partial: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
+  let current = packing.giantSteps - 1
+  /** sum ← rot(sum) once for every giant step down to `target`, after adding what has been multiplied at the present one */
+  const descend = async (target: number): Promise<void> => {
+    for (let block = 0; block < rotated.length; block++) {
+      const part = partial[block]
+      if (part) {
+        const linear = bench.linear(part)
+        const sum = sums[block]
+        if (sum) {
+          bench.evaluator.addInPlace(sum, linear)
+          bench.scope.drop(linear)
+        } else sums[block] = linear
+      }
+      for (let rest = current; rest > target && sums[block]; rest--)
+        sums[block] = bench.replace(sums[block]!, bench.evaluator.rotate(sums[block]!, giant))
+      await bench.breathe()
+    }
+    partial = rotated.map(() => undefined)
+    current = target
+  }
+  const gathered: Gathered<DiagonalItem>[] = []
+  const multiply = async (): Promise<void> => {
+    for (let block = 0; block < rotated.length && gathered.length > 0; block++) {
+      const pairs: [Operand, Operand][] = []
+      for (const { item, weight } of gathered) pairs.push([await rotated[block]!.get(item.inputBlock, item.baby), weight])
+      partial[block] = bench.accumulate(partial[block], pairs)
+      for (const { offset } of gathered) rotated[block]!.used(offset)
+      await bench.breathe()
+    }
+    bench.releaseAll(step, gathered)
+  }
+  for (const [offset, item] of packing.items.entries()) {
+    const weight = await bench.supply.weight(step.firstWeight + offset)
+    const previous = gathered.at(-1)?.item
+    // one input block at a time, so that no more of them are in memory than need be
+    if (item.kind === 'bias' || item.giant !== current || item.inputBlock !== previous?.inputBlock) await multiply()
+    if (item.kind === 'bias') {
+      await descend(0)
+      for (let block = 0; block < rotated.length; block++) {
+        let sum = sums[block]!
+        for (const fold of packing.folds) {
+          const turned = bench.scope.keep(bench.evaluator.rotate(sum, fold * stride))
+          bench.evaluator.addInPlace(sum, turned)
+          bench.scope.drop(turned)
+          await bench.breathe()
+        }
+        sum = await bench.finish(step, sum, weight)
+        results[block]!.push(sum)
+      }
+      sums = rotated.map(() => undefined)
+      current = packing.giantSteps - 1
+      bench.releaseAll(step, [{ weight }])
+    } else {
+      if (item.giant !== current) await descend(item.giant)
+      gathered.push({ offset, item, weight })
+      if (gathered.length === PRODUCTS_AT_ONCE) await multiply()
+    }
+  }
+  return results
+}
+
+/** Rotated inputs of every batch block: from the values so far, which are taken over, or from the inputs of the query. */
+function turnsOf(
+  bench: Workbench,
+  step: CompiledDiagonals,
+  values: readonly EvaluatorCiphertext[][] | undefined,
+  from: number,
+  to: number
+): Turns[] {
+  const { packing } = step
+  const last = packing.lastUses()
+  const clearTurns = values || bench.program.operands.data === 'encrypted' ? undefined : packing.turns()
+  return Array.from({ length: to - from }, (_, block) => {
+    const prepare = async (inputBlock: number): Promise<Map<number, Operand>> => {
+      if (!clearTurns) {
+        const ciphertext = values
+          ? values[block]![inputBlock]!
+          : ((await bench.supply.input(from + block, inputBlock)) as EvaluatorCiphertext)
+        return await babySteps(bench, bench.atLevel(ciphertext, step.step.level), packing.babies(inputBlock))
+      }
+      const turns = new Map<number, Operand>()
+      for (const [k, turn] of clearTurns.entries()) {
+        if (turn.inputBlock === inputBlock) turns.set(turn.baby, await bench.supply.input(from + block, k))
+      }
+      return turns
+    }
+    return new Turns(last, prepare, operand => bench.scope.drop(operand))
+  })
+}
+
+/** All baby rotations of one ciphertext, which is taken over. */
+async function babySteps(bench: Workbench, ciphertext: EvaluatorCiphertext, babies: readonly number[]): Promise<Map<number, Operand>> {
+  const turns = babies.filter(baby => baby > 0)
+  const made = bench.evaluator.rotateMany(
+    ciphertext,
+    turns.map(baby => baby * bench.program.stride)
+  )
+  const out = new Map<number, Operand>()
+  for (const [index, baby] of turns.entries()) out.set(baby, bench.scope.keep(made[index]!))
+  if (babies.includes(0)) out.set(0, ciphertext)
+  else bench.scope.drop(ciphertext)
+  await bench.breathe()
+  return out
+}
