@@ -34,8 +34,9 @@ export { evaluate } from './graph/evaluate.js'
 export { applyFinal, argmax } from './graph/final.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'
 export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph/graph.js'
-export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, type MeasuredActivation, rangesFromActivations } from './network/calibrate.js'
+export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, rangesFromActivations } from './network/calibrate.js'
 export { type FuseOptions, fuse } from './network/fuse.js'
+export type { MeasuredActivation } from './network/measured.js'
 export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network/network.js'
 export {
   type ActivationFunction,
@@ -54,6 +55,7 @@ export {
   type PolynomialApproximation
 } from './numeric/best-polynomial.js'
 export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './numeric/chebyshev.js'
+export type { Expression } from './numeric/expression.js'
 export { SparseMatrix } from './numeric/sparse.js'
 export { type ImportOptions, importOnnx } from './onnx/import.js'
 export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'

@@ -7,13 +7,15 @@
 
 import { InvalidInputError } from '../errors.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
-import type { MeasuredActivation } from '../network/calibrate.js'
 import { fuse } from '../network/fuse.js'
-import type { Network } from '../network/network.js'
-import { type ActivationFunction, describeActivation, realFunction } from '../numeric/activation-functions.js'
+import { type MeasuredActivation, MeasuredRanges, type RangeOwner } from '../network/measured.js'
+import type { Network, PolynomialLayer } from '../network/network.js'
+import { type ActivationFunction, describeActivation, ownElements, realFunction } from '../numeric/activation-functions.js'
 import { type ApproximationRequest, approximateFunction, type PolynomialApproximation } from '../numeric/best-polynomial.js'
 import type { Interval } from '../numeric/chebyshev.js'
+import type { Coefficient } from '../numeric/elementwise-polynomial.js'
 import { widen } from './intervals.js'
+import { curved, definedOn, elementKey, OWN_DEGREE } from './own-functions.js'
 
 export interface ActivationApproximationOptions extends ApproximationRequest {
   /** widening of every range around its centre, as a share of its half-width; default 0.2. 0 takes the ranges as intervals. */
@@ -56,33 +58,43 @@ export function approximateActivations(
   ranges: Iterable<MeasuredActivation>,
   options: ActivationApproximationOptions = {}
 ): ApproximatedNetwork {
-  const given = new Map([...ranges].map(range => [range.layer, range]))
+  const given = [...ranges]
+  const owners = graph.nodes.flatMap(({ name, operator }, node) => (operator.kind === 'activation' ? [{ name, node }] : []))
+  checkNames(owners, options)
+  const known = new MeasuredRanges(given, owners)
   const activations: ApproximatedActivation[] = []
-  const nodes = graph.nodes.map((node): GraphNode => {
+  const nodes = graph.nodes.map((node, index): GraphNode => {
     if (node.operator.kind !== 'activation') return node
-    const range = given.get(node.name)
-    if (!range) {
-      const known = [...given.keys()].join(', ') || 'none'
-      throw new InvalidInputError(`range of activation '${node.name}'`, 'a measured minimum and maximum', `ranges of ${known}`)
-    }
-    const approximated = approximateOne(node.operator.function, range, options)
-    activations.push(approximated)
-    const { chebyshev, interval } = approximated
-    return { ...node, operator: { kind: 'polynomial', basis: 'chebyshev', coefficients: [...chebyshev], interval } }
+    const range = known.find({ name: node.name, node: index })
+    if (!range)
+      throw new InvalidInputError(`range of activation '${node.name}'`, 'a measured minimum and maximum', `ranges of ${known.names}`)
+    const { report, coefficients } = approximateOne(node.operator.function, { ...range, layer: node.name }, options)
+    activations.push(report)
+    return { ...node, operator: { kind: 'polynomial', basis: 'chebyshev', coefficients, interval: report.interval } }
   })
-  checkNames(graph, options)
   const approximated = { ...graph, nodes }
-  const intervals = new Map<string, Interval>()
-  for (const range of given.values()) intervals.set(range.layer, widen(range, options.layers?.[range.layer]?.margin ?? options.margin))
   const report = { activations, depth: activations.reduce((sum, { depth }) => sum + depth, 0) }
-  return { graph: approximated, network: fuse(approximated, { intervals }), report }
+  return { graph: approximated, network: fusedOnIntervals(approximated, given, options), report }
+}
+
+/** Activations that the file writes in powers become series where their ranges are known. */
+function fusedOnIntervals(graph: NetworkGraph, ranges: readonly MeasuredActivation[], options: ActivationApproximationOptions): Network {
+  const network = fuse(graph)
+  const powers = network.layers.filter(layer => layer.kind === 'polynomial' && layer.basis === 'power') as PolynomialLayer[]
+  const known = new MeasuredRanges(ranges, powers)
+  const intervals = new Map<number, Interval>()
+  for (const layer of powers) {
+    const range = known.find(layer)
+    if (range) intervals.set(layer.node, widen(range, options.layers?.[layer.name]?.margin ?? options.margin))
+  }
+  return intervals.size === 0 ? network : fuse(graph, { intervals })
 }
 
 function approximateOne(
   activation: ActivationFunction,
   range: MeasuredActivation,
   options: ActivationApproximationOptions
-): ApproximatedActivation {
+): { readonly report: ApproximatedActivation; readonly coefficients: Coefficient[] } {
   const { layer } = range
   const own = options.layers?.[layer] ?? {}
   const { method, degree, maximumError, relativeError, maximumDegree, margin } = { ...options, ...own }
@@ -97,12 +109,36 @@ function approximateOne(
     ...(wish.relativeError === undefined ? {} : { relativeError: wish.relativeError })
   }
   const what = `activation '${layer}' (${describeActivation(activation)})`
-  return { layer, activation, range, ...approximateFunction(realFunction(activation), widen(range, margin), request, what) }
+  const interval = widen(range, margin)
+  const elements = ownElements(activation)
+  if (elements === undefined) {
+    const common = approximateFunction(definedOn(realFunction(activation), interval, what), interval, request, what)
+    return { report: { layer, activation, range, ...common }, coefficients: [...common.chebyshev] }
+  }
+  // elements with functions of their own: quadratics, which fold into the layers around them whatever their coefficients are
+  const quadratic: ApproximationRequest = { ...(method === undefined ? {} : { method }), degree: OWN_DEGREE }
+  const found = new Map<string, PolynomialApproximation>()
+  const each = Array.from({ length: elements }, (_, element) => {
+    const key = elementKey(activation, element)
+    const known = found.get(key)
+    if (known) return known
+    const f = definedOn(realFunction(activation, element), interval, what)
+    const approximated = approximateFunction(f, interval, quadratic, what)
+    found.set(key, approximated)
+    return approximated
+  })
+  const worst = each.reduce((a, b) => (b.maximumError > a.maximumError ? b : a))
+  const coefficients = Array.from({ length: OWN_DEGREE + 1 }, (_, k) =>
+    Float64Array.from(each, ({ chebyshev }) => curved(chebyshev, interval)[k]!)
+  )
+  return { report: { layer, activation, range, ...worst }, coefficients }
 }
 
-function checkNames(graph: NetworkGraph, { layers }: ActivationApproximationOptions): void {
-  const known = graph.nodes.filter(node => node.operator.kind === 'activation').map(node => node.name)
+function checkNames(known: readonly RangeOwner[], { layers }: ActivationApproximationOptions): void {
+  const names = known.map(({ name }) => name)
   for (const layer of Object.keys(layers ?? {})) {
-    if (!known.includes(layer)) throw new InvalidInputError('options.layers', `names of activations (${known.join(', ') || 'none'})`, layer)
+    const count = names.filter(name => name === layer).length
+    if (count === 0) throw new InvalidInputError('options.layers', `names of activations (${names.join(', ') || 'none'})`, layer)
+    if (count > 1) throw new InvalidInputError('options.layers', 'names that only one activation has', `'${layer}' of ${count}`)
   }
 }

@@ -2,8 +2,8 @@
 
 import { InvalidInputError } from '../errors.js'
 import type { NetworkGraph } from '../graph/graph.js'
-import type { MeasuredActivation } from '../network/calibrate.js'
 import { fuse } from '../network/fuse.js'
+import type { MeasuredActivation } from '../network/measured.js'
 import type { Network } from '../network/network.js'
 import type { Interval } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
@@ -61,17 +61,22 @@ function onMeasuredIntervals(
   const { graph, network } = approximated
   const ranges = measurePowers(network, samples)
   if (ranges.length === 0) return approximated
-  const intervals = new Map<string, Interval>(ranges.map(range => [range.layer, widen(range, margin)]))
+  const intervals = new Map<number, Interval>(ranges.map(range => [range.node, widen(range, margin)]))
   return { ...approximated, network: fuse(graph, { intervals }) }
 }
 
 /** Ranges of the inputs of activations in powers, as the file writes them, padding included. */
-function measurePowers(network: Network, samples: readonly ArrayLike<number>[]): MeasuredActivation[] {
+function measurePowers(network: Network, samples: readonly ArrayLike<number>[]): (MeasuredActivation & { readonly node: number })[] {
   const powers = network.layers.flatMap((layer, index) =>
     layer.kind === 'polynomial' && layer.basis === 'power' ? [{ layer, index }] : []
   )
   if (powers.length === 0) return []
-  const ranges = powers.map(({ layer }) => ({ layer: layer.name, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }))
+  const ranges = powers.map(({ layer: { name, node } }) => ({
+    layer: name,
+    node,
+    min: Number.POSITIVE_INFINITY,
+    max: Number.NEGATIVE_INFINITY
+  }))
   for (const sample of [...samples, new Float64Array(network.inputs)]) {
     const outputs: Float64Array[] = []
     network.forward(sample, (_, values) => outputs.push(values))

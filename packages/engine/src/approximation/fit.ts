@@ -13,14 +13,22 @@ import { argmax } from '../graph/final.js'
 import { outputSize } from '../graph/geometry.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
 import { fuse } from '../network/fuse.js'
-import { applyLayer, type Layer } from '../network/network.js'
-import { type ActivationFunction, type RealFunction, realFunction } from '../numeric/activation-functions.js'
+import { applyLayer, type Layer, type PolynomialLayer } from '../network/network.js'
+import {
+  type ActivationFunction,
+  describeActivation,
+  elementFunction,
+  ownElements,
+  type RealFunction,
+  realFunction
+} from '../numeric/activation-functions.js'
 import { measuredApproximation } from '../numeric/best-polynomial.js'
 import { clenshaw, type Interval, toUnit } from '../numeric/chebyshev.js'
 import { at, type Coefficient } from '../numeric/elementwise-polynomial.js'
 import { NormalEquations } from '../numeric/normal-equations.js'
 import type { ApproximatedActivation, ApproximatedNetwork } from './activations.js'
 import { widen } from './intervals.js'
+import { curved, isCurved, OWN_DEGREE, sharedWithin } from './own-functions.js'
 
 export interface FitOptions {
   /** the degree of all polynomials; when left out, the smallest that keeps the predictions */
@@ -47,10 +55,10 @@ const MAXIMUM_SAMPLES = 1024
 /** Weight of the interval against that of the samples, and points that carry it. */
 const INTERVAL_WEIGHT = 1e-3
 const INTERVAL_POINTS = 401
+/** Weight of the interval where every feature has a function, and few samples, of its own. */
+const OWN_INTERVAL_WEIGHT = 1e-2
 /** Weight of all features against a feature's own samples. */
 const COMMON_WEIGHT = 0.1
-/** A square whose second coefficient is smaller than this share of the first would be a line far away from its vertex, which costs precision. */
-const LEAST_CURVATURE = 0.02
 
 /**
  * @param samples inputs like those that will be asked about
@@ -93,14 +101,16 @@ interface Series {
 }
 
 interface Pass {
-  readonly series: ReadonlyMap<string, Series>
+  /** by the node of the activation */
+  readonly series: ReadonlyMap<number, Series>
   /** logits of every sample */
   readonly polynomial: readonly Float64Array[]
   readonly curved: boolean
 }
 
 class Fitter {
-  private readonly functions: ReadonlyMap<string, ActivationFunction>
+  /** by node: names of files repeat */
+  private readonly functions: ReadonlyMap<number, ActivationFunction>
   private readonly layers: readonly Layer[]
   /** what every activation should give, by its layer, and the logits: by the file's functions, for every sample */
   private readonly targets = new Map<number, readonly Float64Array[]>()
@@ -113,16 +123,18 @@ class Fitter {
   ) {
     if (samples.length === 0) throw new InvalidInputError('calibration', 'at least one sample', 'none')
     this.functions = new Map(
-      graph.nodes.flatMap(({ name, operator }) => (operator.kind === 'activation' ? [[name, operator.function]] : []))
+      graph.nodes.flatMap(({ operator }, node) => (operator.kind === 'activation' ? [[node, operator.function]] : []))
     )
     // layers as they will be, with something of high degree where the activations are
     this.layers = fuse(this.replaced(() => ({ interval: [-1, 1], coefficients: [0, 0, 0, 0, 1] }))).layers
     let values: readonly Float64Array[] = samples
     this.layers.forEach((layer, index) => {
       const activation = this.activationOf(layer)
-      const f = activation && realFunction(activation)
-      values = values.map(row => (f ? row.map(f.evaluate) : applyLayer(layer, row)))
-      if (f) this.targets.set(index, values)
+      const f = activation && elementFunction(activation)
+      values = values.map(row => (f ? row.map(f) : applyLayer(layer, row)))
+      if (!activation) return
+      this.targets.set(index, values)
+      checkDefined(layer.name, activation, values)
     })
     this.logits = values
   }
@@ -154,11 +166,12 @@ class Fitter {
 
   result(degree: number, agreement?: number): ApproximatedNetwork {
     const { series } = this.pass(degree, () => true)
-    const approximated = this.replaced(name => series.get(name)!)
-    const activations = [...this.functions].map(([layer, activation]): ApproximatedActivation => {
-      const { interval, common, range, rms } = series.get(layer)!
+    const approximated = this.replaced(node => series.get(node)!)
+    const activations = [...this.functions].map(([node, activation]): ApproximatedActivation => {
+      const { interval, common, range, rms } = series.get(node)!
+      const layer = this.graph.nodes[node]!.name
       const fitted = measuredApproximation(realFunction(activation), interval, 'fit', { coefficients: common })
-      return { layer, activation, range: { layer, ...range }, ...fitted, rmsError: rms }
+      return { layer, activation, range: { layer, node, ...range }, ...fitted, rmsError: rms }
     })
     const report = {
       activations,
@@ -168,17 +181,17 @@ class Fitter {
     return { graph: approximated, network: fuse(approximated), report }
   }
 
-  private replaced(seriesOf: (name: string) => Pick<Series, 'interval' | 'coefficients'>): NetworkGraph {
-    const nodes = this.graph.nodes.map((node): GraphNode => {
+  private replaced(seriesOf: (node: number) => Pick<Series, 'interval' | 'coefficients'>): NetworkGraph {
+    const nodes = this.graph.nodes.map((node, index): GraphNode => {
       if (node.operator.kind !== 'activation') return node
-      return { ...node, operator: { kind: 'polynomial', basis: 'chebyshev', ...seriesOf(node.name) } }
+      return { ...node, operator: { kind: 'polynomial', basis: 'chebyshev', ...seriesOf(index) } }
     })
     return { ...this.graph, nodes }
   }
 
   /** Fits activation after activation to the samples that are for training. */
   private pass(degree: number, training: (sample: number) => boolean): Pass {
-    const series = new Map<string, Series>()
+    const series = new Map<number, Series>()
     let curved = true
     let polynomial: readonly Float64Array[] = this.samples
     // what pads the last batch block
@@ -190,11 +203,12 @@ class Fitter {
         padding = applyLayer(layer, padding)
         return
       }
-      const f = realFunction(activation)
       const targets = this.targets.get(index)!
-      const fitted = this.fit(f, degree, groupOf(this.layers[index - 1]), { targets, polynomial, padding, training, name: layer.name })
-      if (degree === 2 && !isCurved(fitted.common)) curved = false
-      series.set(layer.name, fitted)
+      const group = groupOf(this.layers[index - 1])
+      const { name, node } = layer as PolynomialLayer
+      const fitted = this.fit(activation, degree, group, { targets, polynomial, padding, training, name })
+      if (degree === 2 && ownElements(activation) === undefined && !isCurved(fitted.common)) curved = false
+      series.set(node, fitted)
       const apply = (values: Float64Array): Float64Array => evaluateSeries(fitted, values)
       polynomial = polynomial.map(apply)
       padding = apply(padding)
@@ -203,13 +217,13 @@ class Fitter {
   }
 
   private activationOf(layer: Layer): ActivationFunction | undefined {
-    return layer.kind === 'polynomial' ? this.functions.get(layer.name) : undefined
+    return layer.kind === 'polynomial' ? this.functions.get(layer.node) : undefined
   }
 
   private fit(
-    f: RealFunction,
-    degree: number,
-    group: number,
+    activation: ActivationFunction,
+    wanted: number,
+    largestGroup: number,
     values: {
       readonly targets: readonly Float64Array[]
       readonly polynomial: readonly Float64Array[]
@@ -222,6 +236,10 @@ class Fitter {
     const range = rangeOf([...polynomial, padding])
     const interval = widen({ layer: name, ...range }, this.margin)
     const features = padding.length
+    const individual = ownElements(activation) !== undefined
+    // functions of their own are quadratics, whatever the others are
+    const degree = individual ? OWN_DEGREE : wanted
+    const group = individual && !sharedWithin(activation, features, largestGroup) ? 1 : largestGroup
     const own = degree === 2 ? Array.from({ length: Math.ceil(features / group) }, () => new NormalEquations(degree)) : []
     const common = new NormalEquations(degree)
     let count = 0
@@ -235,13 +253,18 @@ class Fitter {
         count++
       })
     })
-    for (let k = 0; k < INTERVAL_POINTS; k++) {
-      const t = (2 * k) / (INTERVAL_POINTS - 1) - 1
-      const input = (interval[0] + interval[1] + t * (interval[1] - interval[0])) / 2
-      common.add(t, f.evaluate(input), (INTERVAL_WEIGHT * count) / INTERVAL_POINTS)
+    if (individual) {
+      own.forEach((equations, index) => {
+        const weight = (OWN_INTERVAL_WEIGHT * count * group) / features
+        spread(equations, realFunction(activation, index * group), interval, weight)
+      })
     }
+    spread(common, realFunction(activation), interval, INTERVAL_WEIGHT * count)
     const shared = common.solve()
-    const coefficients = own.length > 0 ? ownCoefficients(own, common, shared, features, group) : [...shared]
+    const solved = individual
+      ? own.map(equations => curved(equations.solve(), interval))
+      : ownCoefficients(own, common, shared, features, group)
+    const coefficients = own.length > 0 ? perFeature(solved, features, group) : [...shared]
     return { interval, coefficients, common: shared, range, rms: rmsOf({ interval, coefficients }, targets, polynomial) }
   }
 }
@@ -253,18 +276,37 @@ function ownCoefficients(
   shared: Float64Array,
   features: number,
   group: number
-): Coefficient[] {
-  const solved = own.map(equations => {
+): Float64Array[] {
+  return own.map(equations => {
     const coefficients = equations.plus(common, (COMMON_WEIGHT * group) / features).solve()
     return isCurved(coefficients) ? coefficients : shared
   })
-  return Array.from({ length: shared.length }, (_, k) =>
-    Float64Array.from({ length: features }, (__, feature) => solved[Math.floor(feature / group)]![k]!)
-  )
 }
 
-const isCurved = ([, first = 0, second = 0]: ArrayLike<number> & Iterable<number>): boolean =>
-  Math.abs(second) > LEAST_CURVATURE * Math.abs(first)
+const perFeature = (solved: readonly Float64Array[], features: number, group: number): Coefficient[] =>
+  Array.from({ length: solved[0]!.length }, (_, k) =>
+    Float64Array.from({ length: features }, (__, feature) => solved[Math.floor(feature / group)]![k]!)
+  )
+
+/** A little weight evenly over the interval, where the function has values. */
+function spread(equations: NormalEquations, f: RealFunction, interval: Interval, weight: number): void {
+  for (let k = 0; k < INTERVAL_POINTS; k++) {
+    const t = (2 * k) / (INTERVAL_POINTS - 1) - 1
+    const value = f.evaluate((interval[0] + interval[1] + t * (interval[1] - interval[0])) / 2)
+    if (Number.isFinite(value)) equations.add(t, value, weight / INTERVAL_POINTS)
+  }
+}
+
+/** @throws InvalidInputError when a sample reaches a value that the function does not have, as a logarithm below zero */
+function checkDefined(name: string, activation: ActivationFunction, values: readonly Float64Array[]): void {
+  const sample = values.findIndex(row => !row.every(Number.isFinite))
+  if (sample < 0) return
+  throw new InvalidInputError(
+    `activation '${name}' (${describeActivation(activation)})`,
+    'a function that has values on all calibration samples',
+    `none for sample ${sample}`
+  )
+}
 
 /** Features that must have the same polynomial: those of one channel, so that a convolution stays one. */
 function groupOf(before: Layer | undefined): number {

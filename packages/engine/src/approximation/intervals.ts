@@ -5,7 +5,7 @@
 import { InvalidInputError } from '../errors.js'
 import { evaluate } from '../graph/evaluate.js'
 import type { NetworkGraph } from '../graph/graph.js'
-import type { MeasuredActivation } from '../network/calibrate.js'
+import type { MeasuredActivation } from '../network/measured.js'
 import { checkInterval, type Interval } from '../numeric/chebyshev.js'
 
 /**
@@ -31,7 +31,7 @@ export function widen(range: MeasuredActivation, margin: number = DEFAULT_INTERV
  */
 export function measureActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<number>>): MeasuredActivation[] {
   const watched = watchedNodes(graph)
-  const ranges = watched.map(({ name }) => ({ layer: name, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }))
+  const ranges = watched.map(({ name, node }) => ({ layer: name, node, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY }))
   let count = 0
   for (const sample of samples) {
     count++
@@ -103,16 +103,19 @@ export function countOutOfInterval(graph: NetworkGraph, samples: Iterable<ArrayL
 
 interface Watched {
   readonly name: string
+  /** index of the node */
+  readonly node: number
   /** index of the node it reads */
   readonly input: number
   readonly interval?: Interval
 }
 
 function watchedNodes(graph: NetworkGraph): Watched[] {
-  return graph.nodes.flatMap(({ name, operator, inputs }): Watched[] => {
+  return graph.nodes.flatMap(({ name, operator, inputs }, node): Watched[] => {
     const [input] = inputs
-    if (operator.kind === 'activation') return [{ name, input: input! }]
-    if (operator.kind === 'polynomial' && operator.basis === 'chebyshev') return [{ name, input: input!, interval: operator.interval }]
+    if (operator.kind === 'activation') return [{ name, node, input: input! }]
+    if (operator.kind === 'polynomial' && operator.basis === 'chebyshev')
+      return [{ name, node, input: input!, interval: operator.interval }]
     return []
   })
 }

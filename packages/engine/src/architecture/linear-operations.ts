@@ -9,6 +9,7 @@ import {
   type PoolGeometry,
   poolWindow,
   sizeOf,
+  takeSource,
   tapCount,
   tapSource,
   transposeSource
@@ -21,9 +22,13 @@ export type LinearOperation =
   | { readonly kind: 'dense'; readonly inputs: number; readonly outputs: number }
   | { readonly kind: 'elementwise'; readonly features: number }
   | { readonly kind: 'transpose'; readonly shape: readonly number[]; readonly permutation: readonly number[] }
+  /** along one axis of an input of `shape`: its elements at these positions, zeros where a position is -1 */
+  | { readonly kind: 'take'; readonly shape: readonly number[]; readonly axis: number; readonly indices: readonly number[] }
   | { readonly kind: 'sum'; readonly branches: readonly (readonly LinearOperation[])[] }
 
 const MAXIMUM_FEATURES = 2 ** 24
+/** Positions that a `take` may list. */
+const MAXIMUM_INDICES = 2 ** 20
 const size = z.int().min(1).max(MAXIMUM_FEATURES)
 const step = z.int().min(1).max(4096)
 const pad = z.int().min(0).max(4096)
@@ -52,6 +57,22 @@ export const convolutionGeometrySchema: z.ZodType<ConvolutionGeometry> = z
 
 const poolGeometrySchema = z.strictObject({ ...window, countPadding: z.boolean() }).refine(fits, 'the window does not fit its input')
 
+const takeSchema = z
+  .strictObject({
+    kind: z.literal('take'),
+    shape: z.array(size).min(1).max(8),
+    axis: z.int().min(0).max(7),
+    indices: z.array(z.int().min(-1).max(MAXIMUM_FEATURES)).min(1).max(MAXIMUM_INDICES)
+  })
+  .refine(({ shape, axis, indices }) => {
+    const length = shape[axis]
+    return length !== undefined && indices.every(index => index < length)
+  }, 'positions beyond the axis')
+  .refine(({ shape, axis, indices }) => {
+    const inputs = sizeOf(shape)
+    return inputs <= MAXIMUM_FEATURES && (inputs / shape[axis]!) * indices.length <= MAXIMUM_FEATURES
+  }, 'too many features')
+
 export const linearOperationSchema: z.ZodType<LinearOperation> = z.lazy(() =>
   z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('convolution'), geometry: convolutionGeometrySchema }),
@@ -63,6 +84,7 @@ export const linearOperationSchema: z.ZodType<LinearOperation> = z.lazy(() =>
       shape: z.array(size).min(1).max(8),
       permutation: z.array(z.int().min(0).max(7)).min(1).max(8)
     }),
+    takeSchema,
     z.strictObject({ kind: z.literal('sum'), branches: z.array(z.array(linearOperationSchema).max(64)).min(2).max(8) })
   ])
 )
@@ -87,6 +109,10 @@ export function featuresOf(operation: LinearOperation): { inputs: number; output
     case 'transpose': {
       const features = sizeOf(operation.shape)
       return { inputs: features, outputs: features }
+    }
+    case 'take': {
+      const inputs = sizeOf(operation.shape)
+      return { inputs, outputs: (inputs / operation.shape[operation.axis]!) * operation.indices.length }
     }
     case 'sum': {
       const [branch] = operation.branches
@@ -149,6 +175,12 @@ function operationPattern(operation: LinearOperation): SparseMatrix | undefined 
     case 'transpose': {
       const source = transposeSource(operation.shape, operation.permutation)
       return SparseMatrix.build(source.length, source.length, (row, put) => put(source[row]!, 1))
+    }
+    case 'take': {
+      const source = takeSource(operation.shape, operation.axis, operation.indices)
+      return SparseMatrix.build(source.length, sizeOf(operation.shape), (row, put) => {
+        if (source[row]! >= 0) put(source[row]!, 1)
+      })
     }
     case 'sum': {
       let sum: SparseMatrix | undefined

@@ -3,8 +3,9 @@
  */
 
 import { InvalidInputError } from '../errors.js'
-import { realFunction } from '../numeric/activation-functions.js'
+import { elementFunction } from '../numeric/activation-functions.js'
 import { toUnit } from '../numeric/chebyshev.js'
+import { compileExpression } from '../numeric/expression.js'
 import { outputSize, poolWindow, sizeOf, tapCount, tapSource } from './geometry.js'
 import { type GraphOperator, inputShape, type NetworkGraph } from './graph.js'
 
@@ -81,7 +82,16 @@ function apply(operator: Exclude<GraphOperator, { kind: 'input' }>, operands: re
     case 'power':
       return x.map(value => value ** operator.exponent)
     case 'activation':
-      return x.map(realFunction(operator.function).evaluate)
+      return x.map(elementFunction(operator.function))
+    case 'elementwise': {
+      const value = compileExpression(operator.expression)
+      return x.map((_, index) =>
+        value(
+          operands.map(operand => operand[index]!),
+          index
+        )
+      )
+    }
     case 'polynomial': {
       if (operator.basis === 'chebyshev')
         return x.map((value, index) => chebyshevSum(operator.coefficients, index, toUnit(operator.interval, value)))
@@ -89,6 +99,18 @@ function apply(operator: Exclude<GraphOperator, { kind: 'input' }>, operands: re
     }
     case 'permute':
       return Float64Array.from(operator.source, source => x[source]!)
+    case 'take': {
+      const { shape, axis, indices } = operator
+      const inner = sizeOf(shape.slice(axis + 1))
+      const length = shape[axis]!
+      const out: number[] = []
+      for (let outer = 0; outer < sizeOf(shape.slice(0, axis)); outer++) {
+        for (const position of indices) {
+          for (let k = 0; k < inner; k++) out.push(position < 0 ? 0 : x[(outer * length + position) * inner + k]!)
+        }
+      }
+      return Float64Array.from(out)
+    }
     case 'reshape':
       return x
   }

@@ -106,3 +106,26 @@ export function transposeSource(shape: readonly number[], permutation: readonly 
     return position
   })
 }
+
+/** Row sources of a `take`: output element i is input element source[i], or zero where that is -1. */
+export function takeSource(shape: readonly number[], axis: number, indices: readonly number[]): Int32Array {
+  const inner = sizeOf(shape.slice(axis + 1))
+  const outer = sizeOf(shape.slice(0, axis))
+  return Int32Array.from({ length: outer * indices.length * inner }, (_, index) => {
+    const within = index % inner
+    const row = Math.floor(index / inner)
+    const position = indices[row % indices.length]!
+    return position < 0 ? -1 : (Math.floor(row / indices.length) * shape[axis]! + position) * inner + within
+  })
+}
+
+/** Whether every output of a convolution reads the whole input, as a dense layer does. */
+export function coversInput(geometry: ConvolutionGeometry): boolean {
+  const [rows, columns] = outputSize(geometry)
+  if (geometry.groups !== 1 || rows !== 1 || columns !== 1) return false
+  return [0, 1].every(axis => {
+    const size = axis === 0 ? geometry.height : geometry.width
+    const [kernel, dilation, before] = [geometry.kernel[axis]!, geometry.dilations[axis]!, geometry.pads[axis]!]
+    return (dilation === 1 || size === 1) && before + size <= dilation * (kernel - 1) + 1
+  })
+}

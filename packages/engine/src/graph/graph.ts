@@ -3,6 +3,7 @@
  * index; the batch dimension is not part of any shape.
  */
 import type { ActivationFunction } from '../numeric/activation-functions.js'
+import type { Expression } from '../numeric/expression.js'
 import type { ConvolutionGeometry, PoolGeometry } from './geometry.js'
 
 export type GraphOperator =
@@ -26,6 +27,8 @@ export type GraphOperator =
   | { readonly kind: 'power'; readonly exponent: number }
   /** y = f(x), element by element, f no polynomial: it must be approximated before fusing */
   | { readonly kind: 'activation'; readonly function: ActivationFunction }
+  /** y = expression of its inputs, element by element; of one input it is an activation that nobody has recognised yet, of several it cannot be fused */
+  | { readonly kind: 'elementwise'; readonly expression: Expression }
   /** y = Σ coefficients[k]·x^k, element by element */
   | { readonly kind: 'polynomial'; readonly basis: 'power'; readonly coefficients: readonly number[] }
   /**
@@ -40,6 +43,8 @@ export type GraphOperator =
     }
   /** y[i] = x[source[i]] */
   | { readonly kind: 'permute'; readonly source: Int32Array; readonly permutation: readonly number[] }
+  /** Along one axis of an input of `shape`: its elements at these positions, zeros where a position is -1. */
+  | { readonly kind: 'take'; readonly shape: readonly number[]; readonly axis: number; readonly indices: readonly number[] }
   /** The same elements in the same order under another shape. */
   | { readonly kind: 'reshape' }
 

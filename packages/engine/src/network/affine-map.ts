@@ -1,7 +1,7 @@
 /** Affine maps while a graph is fused: made, scaled, and composed with the operators that mix elements. */
 
 import type { LinearOperation } from '../architecture/linear-operations.js'
-import { outputSize, poolWindow, tapCount, tapSource } from '../graph/geometry.js'
+import { coversInput, outputSize, poolWindow, sizeOf, takeSource, tapCount, tapSource } from '../graph/geometry.js'
 import type { GraphNode, GraphOperator } from '../graph/graph.js'
 import { at, type Coefficient, isZero } from '../numeric/elementwise-polynomial.js'
 import { SparseMatrix } from '../numeric/sparse.js'
@@ -69,7 +69,7 @@ function scaleConvolution(convolution: ConvolutionTaps, scale: Coefficient, shif
   }
 }
 
-type MixingOperator = Extract<GraphOperator, { kind: 'convolution' | 'dense' | 'averagePool' | 'permute' }>
+type MixingOperator = Extract<GraphOperator, { kind: 'convolution' | 'dense' | 'averagePool' | 'permute' | 'take' }>
 
 export function apply(operator: MixingOperator, input: Affine, node: GraphNode): Affine {
   const { matrix, bias, operation } = matrixOf(operator, input.matrix.rows)
@@ -89,6 +89,8 @@ export function apply(operator: MixingOperator, input: Affine, node: GraphNode):
 /** The convolution itself, when its input is the base up to one common factor (and a constant, if no padding mixes zeros into it). */
 function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution' }>, input: Affine): ConvolutionTaps | undefined {
   const { geometry, kernel, bias } = operator
+  // with one output position there is nothing to slide over: a row of the matrix is a kernel
+  if (sizeOf(outputSize(geometry)) === 1) return undefined
   const { matrix } = input
   const factor = matrix.values[0] ?? 1
   const offset = input.bias[0] ?? 0
@@ -122,6 +124,7 @@ function matrixOf(
         }
       })
       const bias = Float64Array.from({ length: matrix.rows }, (_, row) => operator.bias[Math.floor(row / positions)]!)
+      if (coversInput(geometry)) return { matrix, bias, operation: () => ({ kind: 'dense', inputs, outputs: matrix.rows }) }
       return { matrix, bias, operation: () => ({ kind: 'convolution', geometry }) }
     }
     case 'dense': {
@@ -142,6 +145,14 @@ function matrixOf(
         for (const source of sources) put(source, 1 / divisor)
       })
       return { matrix, operation: () => ({ kind: 'averagePool', geometry }) }
+    }
+    case 'take': {
+      const { shape, axis, indices } = operator
+      const source = takeSource(shape, axis, indices)
+      const matrix = SparseMatrix.build(source.length, inputs, (row, put) => {
+        if (source[row]! >= 0) put(source[row]!, 1)
+      })
+      return { matrix, operation: () => ({ kind: 'take', shape: [...shape], axis, indices: [...indices] }) }
     }
     case 'permute': {
       const { source, permutation } = operator

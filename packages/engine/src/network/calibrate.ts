@@ -2,6 +2,7 @@
 import type { LayerNorms, Ranges } from '../architecture/architecture.js'
 import { InvalidInputError } from '../errors.js'
 import { at } from '../numeric/elementwise-polynomial.js'
+import { type MeasuredActivation, MeasuredRanges } from './measured.js'
 import type { Network } from './network.js'
 import { type Slope, slopeOf } from './slope.js'
 
@@ -137,14 +138,6 @@ class NormMeasurement {
   }
 }
 
-export interface MeasuredActivation {
-  /** name of the activation in the model file */
-  readonly layer: string
-  /** range of its input */
-  readonly min: number
-  readonly max: number
-}
-
 /**
  * Bounds from the input ranges of the activations as the model file names them, for an owner who has kept those and not the data.
  * @param bounds input: bound on |input value|; largestLogit: the largest |logit| known
@@ -158,13 +151,14 @@ export function rangesFromActivations(
 ): Ranges {
   const margin = checkMargin(options)
   const layers = network.layers.map(() => 0)
+  const ranges = new MeasuredRanges(
+    activations,
+    network.layers.flatMap(layer => (layer.kind === 'affine' ? [] : [layer]))
+  )
   network.layers.forEach((layer, index) => {
     if (layer.kind === 'affine') return
-    const measured = activations.find(activation => activation.layer === layer.name)
-    if (!measured) {
-      const known = activations.map(activation => activation.layer).join(', ') || 'none'
-      throw new InvalidInputError(`range of activation '${layer.name}'`, 'a measured minimum and maximum', known)
-    }
+    const measured = ranges.find(layer)
+    if (!measured) throw new InvalidInputError(`range of activation '${layer.name}'`, 'a measured minimum and maximum', ranges.names)
     const ends = [measured.min, measured.max]
     const features = Array.from({ length: layer.features }, (_, feature) => feature)
     const { scale, shift } = layer.argument

@@ -31,6 +31,7 @@ import {
   type Polynomial,
   power
 } from '../numeric/elementwise-polynomial.js'
+import { describeExpression } from '../numeric/expression.js'
 import { type Affine, apply, identityAffine, isIdentityAffine, scaleShift } from './affine-map.js'
 import { type AffineLayer, type Layer, Network, type SquareLayer } from './network.js'
 
@@ -43,8 +44,8 @@ interface Value {
 }
 
 export interface FuseOptions {
-  /** intervals of activations that the graph writes as powers of degree above two, by name: their layers become Chebyshev series on them */
-  readonly intervals?: ReadonlyMap<string, Interval>
+  /** intervals of activations that the graph writes as powers of degree above two, by the `node` of their layer: the layers become Chebyshev series on them */
+  readonly intervals?: ReadonlyMap<number, Interval>
 }
 
 /** @throws UnsupportedTopologyError when values of different activations meet; UnapproximatedActivationError for an activation that is no polynomial */
@@ -106,6 +107,8 @@ class Fuser {
         return { ...first, polynomial: power(first.polynomial, operator.exponent), names: [...first.names, node.name] }
       case 'activation':
         throw new UnapproximatedActivationError(node.name, describeActivation(operator.function))
+      case 'elementwise':
+        throw this.unrecognised(node, operator)
       case 'polynomial':
         return this.polynomial(node, operator)
       case 'multiply': {
@@ -127,6 +130,16 @@ class Fuser {
     }
   }
 
+  private unrecognised(node: GraphNode, { expression }: Extract<GraphOperator, { kind: 'elementwise' }>): Error {
+    const formula = describeExpression(expression)
+    if (new Set(node.inputs).size === 1) return new UnapproximatedActivationError(node.name, formula)
+    return new UnsupportedTopologyError(
+      node.name,
+      `${formula} of two different values`,
+      'only sums and differences of different values are evaluated; use an activation of one value'
+    )
+  }
+
   private polynomial(node: GraphNode, operator: Extract<GraphOperator, { kind: 'polynomial' }>): Value {
     const [index] = node.inputs as readonly [number]
     if (operator.basis === 'power' || operator.coefficients.length <= 3) {
@@ -135,12 +148,13 @@ class Fuser {
       const first = powers.length > 2 && degree(inner.polynomial) > 1 ? asValue(this.activate(index)) : inner
       return { ...first, polynomial: evaluateAt(powers, first.polynomial), names: [...first.names, node.name] }
     }
-    return asValue(this.pushSeries(node.name, this.mixed(index), operator.coefficients, operator.interval))
+    const own = this.values.length
+    return asValue(this.pushSeries({ name: node.name, node: own }, this.mixed(index), operator.coefficients, operator.interval))
   }
 
   /** Makes a layer of a Chebyshev series on an interval of the values of `root`. */
   private pushSeries(
-    name: string,
+    { name, node }: { readonly name: string; readonly node: number },
     root: Affine,
     coefficients: readonly Coefficient[],
     [a, b]: Interval,
@@ -155,7 +169,7 @@ class Fuser {
       shift: each(inner.shift, (value, feature) => value - centre / at(inner.scale, feature))
     }
     if (!isIdentityAffine(before)) this.pushAffine(before)
-    this.layers.push({ kind: 'polynomial', name, features, basis: 'chebyshev', coefficients, argument })
+    this.layers.push({ kind: 'polynomial', name, node, features, basis: 'chebyshev', coefficients, argument })
     this.last++
     return identityAffine(this.last, features)
   }
@@ -208,7 +222,7 @@ class Fuser {
     const name = commonName(names, this.graph.nodes[index]!.name)
     this.checkOrder(name, root)
     const features = root.matrix.rows
-    const interval = this.options.intervals?.get(name)
+    const interval = this.options.intervals?.get(index)
     const quadratic =
       degree(polynomial) === 2 && Array.from({ length: features }, (_, i) => at(polynomial[2]!, i)).every(value => value !== 0)
     let after: Affine
@@ -216,17 +230,23 @@ class Fuser {
       const square = completeSquare(polynomial, features)
       const before = scaleShift(root, square.scale, square.offset, name)
       if (!isIdentityAffine(before)) this.pushAffine(before)
-      const layer: SquareLayer = { kind: 'square', name, features, argument: { scale: square.scale, shift: square.shift } }
+      const layer: SquareLayer = { kind: 'square', name, node: index, features, argument: { scale: square.scale, shift: square.shift } }
       this.layers.push(layer)
       this.last++
       after = scaleShift(identityAffine(this.last, features), square.sign, square.constant, name)
-    } else after = this.pushPolynomial(name, root, polynomial, interval)
+    } else after = this.pushPolynomial({ name, node: index }, root, polynomial, interval)
     this.activated.set(index, after)
     return after
   }
 
   /** Makes a layer of p(root), of degree above two: one polynomial for all features where that is possible, what makes them differ in the layers around it. */
-  private pushPolynomial(name: string, root: Affine, polynomial: Polynomial, interval: Interval | undefined): Affine {
+  private pushPolynomial(
+    identity: { readonly name: string; readonly node: number },
+    root: Affine,
+    polynomial: Polynomial,
+    interval: Interval | undefined
+  ): Affine {
+    const { name, node } = identity
     const features = root.matrix.rows
     const common = commonPolynomial(polynomial, features)
     const { scale, shift, factor, constant } = common ?? { scale: 1, shift: 0, factor: 1, constant: 0 }
@@ -235,12 +255,13 @@ class Fuser {
     let output: Affine
     if (interval) {
       const range = common ? argumentInterval(common, features, interval) : interval
-      output = this.pushSeries(name, before, seriesOf(common?.powers ?? polynomial, range), range, { scale, shift })
+      output = this.pushSeries(identity, before, seriesOf(common?.powers ?? polynomial, range), range, { scale, shift })
     } else {
       if (!isIdentityAffine(before)) this.pushAffine(before)
       this.layers.push({
         kind: 'polynomial',
         name,
+        node,
         features,
         basis: 'power',
         coefficients: common?.powers ?? polynomial,

@@ -36,6 +36,8 @@ export interface AffineLayer {
 export interface SquareLayer {
   readonly kind: 'square'
   readonly name: string
+  /** index of the graph's node whose value the activation is: what tells activations apart, since names of files repeat */
+  readonly node: number
   readonly features: number
   /** The layer's input is scale·(u + shift), u the input of the activation as the file writes it. */
   readonly argument: { readonly scale: number | Float64Array; readonly shift: number | Float64Array }
@@ -45,6 +47,8 @@ export interface SquareLayer {
 export interface PolynomialLayer {
   readonly kind: 'polynomial'
   readonly name: string
+  /** index of the graph's node whose value the activation is */
+  readonly node: number
   readonly features: number
   /** A Chebyshev series is meant for x in [-1, 1]. */
   readonly basis: 'chebyshev' | 'power'
