@@ -1,12 +1,5 @@
-import {
-  Coordinator,
-  type Fault,
-  type MemoryMessage,
-  PartyMissingError,
-  type Phase,
-  SessionAbortedError,
-  type SessionSummary
-} from '@slytherin/protocol'
+import { Coordinator, PartyMissingError, type Phase, SessionAbortedError, type SessionSummary } from '@slytherin/protocol'
+import type { Fault, MemoryMessage } from '@slytherin/protocol/testing'
 import { describe, expect, it } from 'vitest'
 import { ARCHITECTURE, type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
 import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { Coordinator, Member, MemoryNetwork, type RosterEntry } from '@slytherin/protocol'
+import { Coordinator, Member, type RosterEntry } from '@slytherin/protocol'
+import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { expect, it } from 'vitest'
 import { ARCHITECTURE, samples, testPlan } from './support/cohort.js'
 import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'

@@ -8,7 +8,7 @@
 
 const TICKS = 10
 
-export interface VigilOptions {
+interface VigilOptions {
   /** Milliseconds of silence after which the peer is missing. */
   idle: number
   /** Milliseconds that the whole wait may take. */

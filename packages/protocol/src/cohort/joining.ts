@@ -36,7 +36,7 @@ interface Joined {
   opened?: { readonly hash: Uint8Array; readonly reply: Promise<Bodies['opened']> } | undefined
 }
 
-export interface JoiningHooks {
+interface JoiningHooks {
   /** A new session begins; the one before, if it goes on, is over. */
   begin(session: PartySession): Promise<void>
   end(session: PartySession, error: ProtocolError): Promise<void>

@@ -9,7 +9,7 @@ import { galoisElements } from '../terms/plan.js'
 import { checkBytes } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 
-export const RELINEARIZATION_INSTANCE = 'relinearization'
+const RELINEARIZATION_INSTANCE = 'relinearization'
 
 /** Every key holder's signed share to everybody, who verifies and sums for itself (public-key.ts). */
 export async function makePublicKey(lead: Lead): Promise<void> {

@@ -24,7 +24,7 @@ import { ShareSums } from './share-sums.js'
 /** How often an evaluation says how far it is. */
 const PROGRESS_MILLISECONDS = 200
 
-export interface EvaluatorRoleOptions {
+interface EvaluatorRoleOptions {
   readonly store: PartStore
   /** The evaluator's own model, where the plan's weights are clear. */
   readonly network: Network | undefined

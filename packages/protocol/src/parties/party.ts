@@ -36,7 +36,7 @@ function abortion(body: Bodies['abort'], coordinator: string): ProtocolError {
   return new SessionAbortedError({ culprit, phase, reason: reason || body.code, peer: coordinator })
 }
 
-export interface PartyHooks {
+interface PartyHooks {
   /** Connection to the coordinator of a session. */
   uplink(session: PartySession): Connection
   /** Figures of a session that begins; a new meter when not given. */

@@ -51,7 +51,7 @@ interface Receiving {
   decrypting: Promise<void> | undefined
 }
 
-export interface QueryClientOptions {
+interface QueryClientOptions {
   window: number
   deadlines: Deadlines
   /** Connection to the evaluator of a session. */

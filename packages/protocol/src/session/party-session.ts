@@ -10,8 +10,8 @@ import type { SessionRecord } from '../wire/session-record.js'
 import type { SessionSummary } from './summary.js'
 
 /** In order: descriptor signed, nonce shown, session id known, public key summed, model at the evaluator. */
-export const STAGES = ['proposed', 'revealed', 'open', 'keyed', 'ready'] as const
-export type Stage = (typeof STAGES)[number]
+const STAGES = ['proposed', 'revealed', 'open', 'keyed', 'ready'] as const
+type Stage = (typeof STAGES)[number]
 
 export class PartySession {
   readonly #ended = new AbortController()

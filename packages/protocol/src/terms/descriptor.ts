@@ -56,7 +56,7 @@ const schema = z.strictObject({
   batch: countSchema
 })
 
-export interface DescriptorInit {
+interface DescriptorInit {
   coordinator: string
   roster: readonly RosterEntry[]
   plan: Plan

@@ -1,5 +1,5 @@
 /** A way to ask one party, which may be this process itself. */
-import type { Bodies, Kind, ReplyOf, RequestKind } from './kinds.js'
+import type { Bodies, ReplyOf, RequestKind } from './kinds.js'
 
 export interface HandlerContext {
   /** Who asks. */
@@ -37,6 +37,3 @@ export class LocalConnection implements Connection {
     signal.throwIfAborted()
   }
 }
-
-/** Replies without content. */
-export const ACKNOWLEDGED: Bodies[Extract<Kind, 'acknowledged'>] = {}

@@ -1,7 +1,7 @@
 /** The sender's side of sequence.ts: hands out a free lane, one request at a time in each, and counts. */
 import { MAXIMUM_LANES, UNORDERED_LANE, URGENT_LANE } from './sequence.js'
 
-export interface HeldLane {
+interface HeldLane {
   readonly number: number
   /** The next sequence number in a scope (session or proposal id, hexadecimal). */
   next(scope: string): number

@@ -27,7 +27,7 @@ import type { Transport } from './transport.js'
 const MAXIMUM_REPETITIONS = 3
 const NO_SESSION = new Uint8Array(0)
 
-export interface LinkOptions {
+interface LinkOptions {
   transport: Transport
   peer: string
   deadlines: Deadlines

@@ -15,7 +15,7 @@ import { SequenceGuard } from './sequence.js'
 import type { SessionRecord } from './session-record.js'
 import { ENVELOPE_BYTES, MAXIMUM_FAILURE_BYTES } from './sizes.js'
 
-export interface ReceiverOptions {
+interface ReceiverOptions {
   self: string
   /** As configured. */
   roster: readonly RosterEntry[]

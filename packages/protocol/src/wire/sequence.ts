@@ -21,7 +21,7 @@ interface Lane {
   readonly working: Set<number>
 }
 
-export interface SequencedMessage {
+interface SequencedMessage {
   readonly peer: string
   /** Session or proposal id, hexadecimal. */
   readonly scope: string

@@ -5,12 +5,12 @@ import {
   type Deadlines,
   Member,
   type MemberOptions,
-  MemoryNetwork,
   type Plan,
   type ProgressEvent,
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
+import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { FakeCryptography } from './fake-cryptography.js'
 import { FakeSigner } from './fake-signer.js'
 

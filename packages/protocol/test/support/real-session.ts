@@ -7,12 +7,12 @@ import {
   type EvaluatorName,
   LocalCryptography,
   Member,
-  MemoryNetwork,
   type PartyOptions,
   type Plan,
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
+import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { FakeSigner } from './fake-signer.js'
 import { Wire } from './wire.js'
 

@@ -1,13 +1,5 @@
-import {
-  type Bodies,
-  encodeMessage,
-  type Fault,
-  type Header,
-  type Kind,
-  type MemoryMessage,
-  type MemoryNetwork,
-  readHeader
-} from '@slytherin/protocol'
+import { type Bodies, encodeMessage, type Header, type Kind, readHeader } from '@slytherin/protocol'
+import type { Fault, MemoryMessage, MemoryNetwork } from '@slytherin/protocol/testing'
 
 export interface Seen extends MemoryMessage {
   readonly header: Header
