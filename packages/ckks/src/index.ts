@@ -32,7 +32,7 @@ export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
 export { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.js'
 export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
-export { Parameters, type ParametersInit, type ParametersJson, type ParametersRequest } from './parameters.js'
+export { Parameters, type ParametersInit, type ParametersJson, type ParametersRequest, polynomialBytes } from './parameters.js'
 export { Plaintext } from './plaintext.js'
 export { type BasisPolynomial, degreeOf, evaluateClear, type PolynomialBasis } from './polynomial-basis.js'
 export {

@@ -254,3 +254,8 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null'
   return Array.isArray(value) ? 'an array' : typeof value
 }
+
+/** Bytes of one polynomial of a ciphertext or plaintext at a level, as it lies in memory: a residue of 8 bytes for each coefficient and prime. */
+export function polynomialBytes(level: number, N: number): number {
+  return (level + 1) * N * 8
+}

@@ -1,5 +1,6 @@
 /** From the core of a plan to the whole of it, and back: derivation, and strict parsing of plans that others have made. */
 
+import { polynomialBytes } from '@slytherin/ckks'
 import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { KeyCosts } from '../costs/key-costs.js'
 import { OperationCosts } from '../costs/operation-costs.js'
@@ -210,9 +211,9 @@ function evaluatorMemory(core: PlanCore, { steps, parameters }: Program): number
   return core.batchBlocksPerPass * Math.max(...held)
 }
 
-/** Bytes of the evaluation keys in the evaluator's memory. */
+/** Bytes of the evaluation keys in the evaluator's memory: two polynomials a digit, over the primes of their level and the special one. */
 function keyMemory({ galoisKeys, relinearizationLevel, parameters }: Program): number {
   const levels = galoisKeys.map(({ level }) => level)
   if (relinearizationLevel !== null) levels.push(relinearizationLevel)
-  return levels.reduce((sum, level) => sum + 2 * (level + 1) * (level + 2) * 8 * parameters.N, 0)
+  return levels.reduce((sum, level) => sum + 2 * (level + 1) * polynomialBytes(level + 1, parameters.N), 0)
 }

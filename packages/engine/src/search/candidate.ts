@@ -382,7 +382,7 @@ export class Search {
 
   /** Bytes that one batch block needs in the evaluator. */
   private passBytes(found: Schedule): number {
-    return Math.max(...found.steps.map(({ level }, index) => this.packed[index]!.held * 2 * (level + 1) * 8 * this.parameters.N))
+    return Math.max(...found.steps.map(({ level }, index) => this.packed[index]!.held * vectorBytes('encrypted', level, this.parameters.N)))
   }
 
   private blocksPerPass(found: Schedule): number {

@@ -1,4 +1,5 @@
 /** Seconds of whole program steps, for the planner's search and for the costs that a plan reports. */
+import { polynomialBytes } from '@slytherin/ckks'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import type { DiagonalsPacking } from '../packing/diagonals.js'
 import type { SlotPacking } from '../packing/slots.js'
@@ -115,7 +116,8 @@ export function weightSeconds(packing: LayerPacking, costs: OperationCosts, leve
 }
 
 /** Bytes of a ciphertext, or an encoded clear vector, in the evaluator. */
-export const vectorBytes = (kind: OperandKind, level: number, N: number): number => (kind === 'encrypted' ? 2 : 1) * (level + 1) * 8 * N
+export const vectorBytes = (kind: OperandKind, level: number, N: number): number =>
+  (kind === 'encrypted' ? 2 : 1) * polynomialBytes(level, N)
 
 /** Input ciphertexts (or clear slot vectors) per batch block of the first step. */
 export function inputCount(packing: LayerPacking, data: OperandKind): number {

@@ -1,6 +1,6 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
-import { isCombiner } from '@slytherin/ckks'
+import { isCombiner, polynomialBytes } from '@slytherin/ckks'
 import { WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
 import type { Network } from '../network/network.js'
@@ -87,7 +87,7 @@ export class ClearWeights implements Disposable {
   }
 
   private sizeOf(index: number): number {
-    return (weightDescriptor(this.plan, index).level + 1) * 8 * 2 * this.evaluator.slots
+    return polynomialBytes(weightDescriptor(this.plan, index).level, 2 * this.evaluator.slots)
   }
 
   /** What was asked for before the weights that a runner holds is done with. */

@@ -2,7 +2,7 @@
  * Ciphertexts that an evaluator was sent, kept until they are used: as many as there is room for in memory, ready to be computed with; the others as bytes
  * in a part store.
  */
-import { deserializeCiphertext, type Evaluator, type EvaluatorCiphertext } from '@slytherin/ckks'
+import { deserializeCiphertext, type Evaluator, type EvaluatorCiphertext, polynomialBytes } from '@slytherin/ckks'
 import { WEIGHTS_HELD } from '@slytherin/engine'
 import type { OpenSession } from './open-session.js'
 import type { PartStore } from './part-store.js'
@@ -87,7 +87,7 @@ export class CiphertextStore {
   }
 
   #sizeOf({ level }: { level: number }): number {
-    return 2 * (level + 1) * 8 * this.#session.context.parameters.N
+    return 2 * polynomialBytes(level, this.#session.context.parameters.N)
   }
 
   #load(bytes: Uint8Array, { level, scale }: ExpectedCiphertext): EvaluatorCiphertext {
