@@ -9,7 +9,7 @@ import {
   type Network,
   type NetworkGraph
 } from '@slytherin/engine'
-import { approximationOptions, loadSamples, openCalibration } from '@slytherin/node'
+import { approximationOptions, loadSamples, openCalibration, sourceOf } from '@slytherin/node'
 import { calibrationOf } from './calibration.js'
 import type { Scenario } from './scenario.js'
 
@@ -39,8 +39,8 @@ export interface LoadedReference extends Omit<ClearReference, 'logits' | 'polyno
 export async function loadReference(scenario: Scenario): Promise<LoadedReference> {
   const { samples: samplesFile, labels: labelsFile, normalisation } = scenario.data
   const select = { offset: 0, count: scenario.images }
-  const samples = await loadSamples({ ...source(samplesFile), ...select, normalisation })
-  const labels = await loadSamples({ ...source(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
+  const samples = await loadSamples({ ...sourceOf(samplesFile), ...select, normalisation })
+  const labels = await loadSamples({ ...sourceOf(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
   const graph = importOnnx(await readFile(scenario.model))
   const calibration = await openCalibration(scenario.model, await calibrationOf(scenario))
   const { graph: approximated, network, report } = calibration.approximate(graph, approximationOptions(scenario.approximation))
@@ -55,8 +55,4 @@ export function clearReference({ graph, approximated, ...rest }: LoadedReference
     polynomial: samples.map(sample => network.forward(sample)),
     outOfRange: approximation.activations.length === 0 ? [] : countOutOfInterval(approximated, samples)
   }
-}
-
-function source(file: string): { idx: string } | { npy: string } {
-  return file.endsWith('.npy') ? { npy: file } : { idx: file }
 }

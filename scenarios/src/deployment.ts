@@ -4,7 +4,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { createIdentity, createKeyFile, createKeystore, formatOf, loadKeyMaterial, statePaths } from '@slytherin/node'
+import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, sourceOf, statePaths } from '@slytherin/node'
 import { stringify } from 'yaml'
 import { calibrationOf } from './calibration.js'
 import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './scenario.js'
@@ -82,7 +82,7 @@ async function makeState(state: string, keyFile: string): Promise<string> {
 
 function samplesOf(scenario: Scenario): object {
   const { samples, normalisation } = scenario.data
-  return { [formatOf(samples)]: samples, count: scenario.images, normalisation }
+  return { ...sourceOf(samples), count: scenario.images, normalisation }
 }
 
 /** A port of loopback that nobody listens on now. */

@@ -1,11 +1,12 @@
 /** A scenario's report for people: one HTML file with charts, readable offline. */
+import { formatBytes } from '@slytherin/engine'
 import type { ClearReference } from './clear-reference.js'
 import { classesOf } from './comparison.js'
 import { bars, stackedBars } from './html/charts.js'
 import { confusionChart } from './html/confusion-chart.js'
 import { type Drawing, draw } from './html/drawing.js'
 import { errorChart } from './html/error-chart.js'
-import { percent, powerOfTen, seconds, size, small, words } from './html/figures.js'
+import { percent, powerOfTen, seconds, small, words } from './html/figures.js'
 import { html, type Markup } from './html/markup.js'
 import { facts, page, table } from './html/page.js'
 import { type Picture, pictureOf, pngAddress } from './html/png.js'
@@ -191,7 +192,6 @@ ${chart(
     title: 'Seconds by phase',
     description: `Measured and planned time of every phase; evaluation took ${seconds(measured.evaluation)}.`,
     bars: rows,
-    unit: 'decimal',
     format: seconds
   }),
   table(
@@ -216,7 +216,6 @@ ${chart(
     title: 'Seconds by layer',
     description: 'Measured and planned time of every step of the plan.',
     bars: layers.map(layer => ({ name: stepName(layer), value: layer.seconds, planned: layer.predictedSeconds })),
-    unit: 'decimal',
     format: seconds
   }),
   table(
@@ -230,7 +229,7 @@ ${chart(
       `2^${Math.log2(layer.scale).toFixed(1)}`,
       `2^${layer.noiseBits.toFixed(1)}`,
       layer.weights === 0 ? '–' : String(layer.weights),
-      layer.weights === 0 ? '–' : size(layer.bytes)
+      layer.weights === 0 ? '–' : formatBytes(layer.bytes)
     ])
   )
 )}</section>`
@@ -279,18 +278,18 @@ function traffic(report: ScenarioReport): Markup {
   const named = [...new Set(parties.flatMap(([, { phases }]) => Object.keys(phases)))]
   const all = parties.reduce((sum, [, { sent }]) => sum + sent, 0)
   return html`<section><h2>Bytes sent, by party and phase</h2>
-<p>${size(all)} in all: what one party sends another receives.</p>
+<p>${formatBytes(all)} in all: what one party sends another receives.</p>
 ${chart(
   stackedBars({
     id: 'bytes',
     title: 'Bytes sent by party and phase',
-    description: `Bytes that each party sent, by what they were for; ${size(all)} in all.`,
+    description: `Bytes that each party sent, by what they were for; ${formatBytes(all)} in all.`,
     parts: PURPOSES.map(purpose => purpose.name),
     stacks
   }),
   html`${table(
     ['party', 'sent', 'received'],
-    parties.map(([name, { sent, received }]) => [name, size(sent), size(received)]),
+    parties.map(([name, { sent, received }]) => [name, formatBytes(sent), formatBytes(received)]),
     'Frames on the wire'
   )}${table(
     ['phase', ...parties.map(([name]) => name)],
@@ -298,7 +297,7 @@ ${chart(
       phase,
       ...parties.map(([, { phases }]) => {
         const figures = phases[phase]
-        return figures === undefined ? '–' : `${size(figures.sent)} / ${size(figures.received)}`
+        return figures === undefined ? '–' : `${formatBytes(figures.sent)} / ${formatBytes(figures.received)}`
       })
     ]),
     'Messages, sent / received'
@@ -309,19 +308,18 @@ ${chart(
 function memory(report: ScenarioReport): Markup {
   const rows = Object.entries(report.peakMemoryByParty).map(([name, value]) => ({ name, value }))
   return html`<section><h2>Memory by party</h2>
-<p>Most bytes resident at one moment; all processes together ${size(report.peakMemoryBytes)}.</p>
+<p>Most bytes resident at one moment; all processes together ${formatBytes(report.peakMemoryBytes)}.</p>
 ${chart(
   bars({
     id: 'memory',
     title: 'Peak memory by party',
-    description: `Peak resident memory of every process; ${size(report.peakMemoryBytes)} together.`,
+    description: `Peak resident memory of every process; ${formatBytes(report.peakMemoryBytes)} together.`,
     bars: rows,
-    unit: 'bytes',
-    format: size
+    format: formatBytes
   }),
   table(
     ['party', 'peak'],
-    rows.map(({ name, value }) => [name, size(value)])
+    rows.map(({ name, value }) => [name, formatBytes(value)])
   )
 )}</section>`
 }
@@ -344,7 +342,7 @@ function parameters(report: ScenarioReport): Markup {
       'Batch',
       `${report.batch} samples per query, ${report.batchBlock} per ciphertext, ${report.queries} ${report.queries === 1 ? 'query' : 'queries'}`
     ],
-    ['Encrypted model', report.planned.bytes.model === 0 ? 'none, the model is clear' : size(report.planned.bytes.model)],
+    ['Encrypted model', report.planned.bytes.model === 0 ? 'none, the model is clear' : formatBytes(report.planned.bytes.model)],
     ['Evaluator', report.evaluator]
   ])}</section>`
 }
@@ -353,7 +351,7 @@ function machine({ machine }: ScenarioReport): Markup {
   return html`<section><h2>Machine</h2>${facts([
     ['Processor', machine.processor],
     ['Cores', String(machine.cores)],
-    ['Memory', size(machine.memoryBytes)],
+    ['Memory', formatBytes(machine.memoryBytes)],
     ['System', machine.system],
     ['Node', machine.node],
     ['V8', machine.v8]

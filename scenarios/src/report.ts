@@ -1,6 +1,6 @@
 /** What a scenario found out: as data for files, as a table for people. */
 import { Parameters } from '@slytherin/ckks'
-import type { Plan, StepReport } from '@slytherin/engine'
+import { formatBytes, type Plan, type StepReport } from '@slytherin/engine'
 import type { SessionReport } from '@slytherin/node'
 import Table from 'cli-table3'
 import type { ClearReference } from './clear-reference.js'
@@ -249,7 +249,7 @@ export function renderReport(report: ScenarioReport, predictions: readonly numbe
     style: { head: [], border: [] }
   })
   for (const [name, bytes] of Object.entries(report.bytesByParty)) {
-    traffic.push([name, size(bytes.sent), size(bytes.received), size(report.peakMemoryByParty[name] ?? 0)])
+    traffic.push([name, formatBytes(bytes.sent), formatBytes(bytes.received), formatBytes(report.peakMemoryByParty[name] ?? 0)])
   }
   const { logN, logQP, securityBits, floodingBits, maximumDecryptions } = report.parameters
   const wrong = predictions.flatMap((prediction, k) =>
@@ -265,7 +265,7 @@ export function renderReport(report: ScenarioReport, predictions: readonly numbe
     `Worst logit error ${report.maxLogitError.toExponential(2)}, ${(report.maxLogitError / report.maxLogit).toExponential(2)} of the largest logit.`,
     phases.toString(),
     traffic.toString(),
-    `All processes together at their peak: ${size(report.peakMemoryBytes)}. Refreshes: ${report.refreshes}. Evaluator: ${report.evaluator}.`,
+    `All processes together at their peak: ${formatBytes(report.peakMemoryBytes)}. Refreshes: ${report.refreshes}. Evaluator: ${report.evaluator}.`,
     `N = 2^${logN}, log2(QP) = ${logQP.toFixed(1)}: ${securityBits} bits of security. Flooding: ${floodingBits} statistical bits over ${maximumDecryptions} decryptions.`
   ].join('\n')
 }
@@ -297,10 +297,4 @@ export function failuresOf(report: ScenarioReport, { expect }: Scenario): string
 
 function label(phase: string): string {
   return phase.replace(/([A-Z])/g, ' $1').toLowerCase()
-}
-
-export function size(bytes: number): string {
-  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(2)} GiB`
-  if (bytes >= 2 ** 20) return `${(bytes / 2 ** 20).toFixed(1)} MiB`
-  return `${(bytes / 2 ** 10).toFixed(1)} KiB`
 }

@@ -29,5 +29,5 @@ describe.each(['encrypted-data', 'encrypted-model'])('%s', name => {
     // Only what is encrypted is sent.
     expect(bytes('company', 'model-upload') > 0).toBe(name === 'encrypted-model')
     expect(bytes('hospital', 'input') > 0).toBe(name === 'encrypted-data')
-  }, 120_000)
+  })
 })

@@ -44,5 +44,5 @@ describe.each(['galois-keys', 'refresh'])('a key holder killed in %s', phase => 
     }
     const { report } = await runScenario(scenario)
     expect(report.agreement).toBe(1)
-  }, 180_000)
+  })
 })

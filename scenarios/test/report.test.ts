@@ -137,7 +137,7 @@ describe('the page of a report', () => {
     const text = page()
     expect(text).toContain(`${(100 * report.accuracyEncrypted).toFixed(2)} %`)
     expect(text).toContain('16 of 16')
-    expect(text).toContain('2.00 GiB')
+    expect(text).toContain('2.15 GB')
     expect(text).toContain('12.5 s')
     expect(text).toContain(report.parameters.logQP.toFixed(1))
     expect(text).toContain(report.machine.node)

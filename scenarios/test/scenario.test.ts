@@ -57,6 +57,6 @@ describe('a scenario among processes', () => {
       expect(steps).toBeLessThan(report.secondsByPhase.evaluation)
       for (const party of partiesOf(scenario)) expect(report.bytesByParty[party.name]!.sent).toBeGreaterThan(1000)
       expect(renderReport(report, predictions, clear)).toContain('16 of 16')
-    }, 120_000)
+    })
   }
 })

@@ -10,6 +10,7 @@ import {
 } from '@slytherin/ckks'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { complexSlots, largestDifference, type Party, party, plus, realSlots, SMALL } from './support.js'
 
 const TINY = { ...SMALL, logN: 5 }
@@ -102,7 +103,7 @@ describe('Encoder', () => {
         tiny.ring.inverseNtt(multiple.polynomial)
         expect(Math.max(...tiny.ring.toDoubles(multiple.polynomial).map(Math.abs))).toBeLessThanOrEqual(1 + Math.abs(factor))
       }),
-      { numRuns: 50 }
+      { numRuns: runs(50) }
     )
   })
 

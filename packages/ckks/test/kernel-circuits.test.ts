@@ -10,6 +10,7 @@ import {
 } from '@slytherin/ckks'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import {
   complexSlots,
   conjugated,
@@ -218,7 +219,7 @@ describe('random circuits', () => {
     }
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 14 }), steps => run(owner, evaluators, steps, check)),
-      { numRuns: 60 }
+      { numRuns: runs(60) }
     )
     expect(kernel.live).toMatchObject({ ciphertexts: 0, plaintexts: 0 })
   })
@@ -232,7 +233,7 @@ describe('random circuits', () => {
       }
       fc.assert(
         fc.property(fc.array(step, { minLength: 1, maxLength: 14 }), steps => run(owner, [kernel], steps, check)),
-        { numRuns: 60 }
+        { numRuns: runs(60) }
       )
       expect(kernel.live).toMatchObject({ ciphertexts: 0, plaintexts: 0 })
     })

@@ -17,6 +17,7 @@ import {
 } from '@slytherin/ckks'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import {
   complexSlots,
   encrypt,
@@ -274,7 +275,7 @@ describe('interoperability with Microsoft SEAL', () => {
           const field = fieldOf(changed)
           expect(typeof field).toBe('string')
         }),
-        { numRuns: 300 }
+        { numRuns: runs(300) }
       )
     })
 

@@ -18,6 +18,7 @@ import {
 import type { Polynomial } from '@slytherin/ring'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { complexSlots, encrypt, type Party, party, SMALL, seedOf } from './support.js'
 
 const TINY = { ...SMALL, logN: 6 }
@@ -95,7 +96,7 @@ describe('ciphertexts as bytes', () => {
         using back = read(serialised, { level })
         expect(serializeCiphertext(back)).toEqual(serialised)
       }),
-      { numRuns: 30 }
+      { numRuns: runs(30) }
     )
   })
 
@@ -185,7 +186,7 @@ describe('ciphertexts as bytes', () => {
           expect(error).toBeInstanceOf(MalformedCiphertextError)
         }
       }),
-      { numRuns: 300 }
+      { numRuns: runs(300) }
     )
     expect(kernel.bytesInUse).toBe(before)
   })

@@ -14,6 +14,7 @@ export { DEFAULT_AGREEMENT, type FitOptions, fitActivations, LOGIT_TOLERANCE } f
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
 export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture/architecture.js'
 export type { LinearOperation } from './architecture/linear-operations.js'
+export { formatBytes } from './costs/byte-size.js'
 export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './costs/cost-model.js'
 export { type MeasureCostsOptions, measureCosts } from './costs/measure.js'
 export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, WEIGHTS_HELD } from './costs/residence.js'

@@ -14,6 +14,7 @@ import {
 } from '@slytherin/engine'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { largestDifference } from './data.ts'
 
 /** Small deterministic numbers. */
@@ -94,7 +95,7 @@ describe('diagonals', () => {
           123.5
         )
       }),
-      { numRuns: 60 }
+      { numRuns: runs(60) }
     )
   })
 
@@ -115,7 +116,7 @@ describe('diagonals', () => {
           0
         )
       }),
-      { numRuns: 60 }
+      { numRuns: runs(60) }
     )
   })
 
@@ -137,7 +138,7 @@ describe('diagonals', () => {
           -55
         )
       }),
-      { numRuns: 40 }
+      { numRuns: runs(40) }
     )
   })
 
@@ -157,7 +158,7 @@ describe('diagonals', () => {
           9
         )
       }),
-      { numRuns: 40 }
+      { numRuns: runs(40) }
     )
   })
 

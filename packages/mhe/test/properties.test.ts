@@ -18,6 +18,7 @@ import {
 import type { Polynomial } from '@slytherin/ring'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { makeCohort } from './cohort.js'
 
 const PARTIES = 4
@@ -110,7 +111,7 @@ describe.each(subjects())('$name shares', ({ format, identity, shares }) => {
         expect(format.serialize(total, identity, 'aggregate')).toEqual(inOrder)
         format.dispose(total)
       }),
-      { numRuns: 6 }
+      { numRuns: runs(6) }
     )
   })
 
@@ -121,7 +122,7 @@ describe.each(subjects())('$name shares', ({ format, identity, shares }) => {
         corrupted[position]! ^= flip
         expect(() => format.deserialize(corrupted, identity)).toThrow(MalformedShareError)
       }),
-      { numRuns: 60 }
+      { numRuns: runs(60) }
     )
     fc.assert(
       fc.property(fc.nat(bytes[0]!.length * 2), length => {
@@ -130,7 +131,7 @@ describe.each(subjects())('$name shares', ({ format, identity, shares }) => {
         changed.set(bytes[0]!.subarray(0, length))
         expect(() => format.deserialize(changed, identity)).toThrow(MalformedShareError)
       }),
-      { numRuns: 40 }
+      { numRuns: runs(40) }
     )
   })
 

@@ -19,6 +19,7 @@ import {
 } from '@slytherin/mhe'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import {
   type Cohort,
   ciphertextError,
@@ -149,7 +150,7 @@ describe('sums of signed automorphisms and monomials', () => {
         })
         for (const output of outputs) output.dispose()
       }),
-      { numRuns: 25 }
+      { numRuns: runs(25) }
     )
   })
 

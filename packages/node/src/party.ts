@@ -28,7 +28,7 @@ import { type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, re
 import { protocolFailures } from './network/failures.js'
 import { Libp2pTransport, type NetworkNotice } from './network/transport.js'
 import { type Identity, openIdentity, signerOf } from './storage/identity.js'
-import { loadKeyMaterial } from './storage/key-source.js'
+import { forgetPassphrase, loadKeyMaterial } from './storage/key-source.js'
 import { removeLeftovers, StateLock, statePaths } from './storage/state-directory.js'
 import { VERSION } from './version.js'
 import { CryptographyWorker, type CryptographyWorkerOptions } from './worker/cryptography-worker.js'
@@ -101,6 +101,7 @@ export class Party {
           : { model: { path: model, calibration: calibration!, ...(approximation === undefined ? {} : { approximation }) } })
       }
       const worker = await CryptographyWorker.start(options, init.worker)
+      forgetPassphrase(keySource)
       undo.push(() => worker.dispose())
       const transport = await Libp2pTransport.start({
         privateKey: identity.privateKey,

@@ -104,4 +104,4 @@ it('a key holder killed in the ceremony or in a refresh is named within 30 s; st
     await until(() => patient.of('result').length > answered && clinic.of('session').length > closed, 60_000, `an answer after ${phase}`)
     for (const { predictions } of patient.of('result').slice(answered)) expect(predictions).toEqual(clear)
   }
-}, 180_000)
+})

@@ -197,7 +197,7 @@ describe('slytherin plan', () => {
       'plan',
       model,
       '--reference-costs',
-      '--images',
+      '--samples',
       images,
       '--count',
       '8',
@@ -210,10 +210,19 @@ describe('slytherin plan', () => {
     expect(out).toContain('batch of 8')
   })
 
+  it('measures on all samples of a file that has few', async () => {
+    const file = join(directory, 'few.csv')
+    const row = new Array(784).fill('0.5').join(',')
+    await writeFile(file, `${row}\n${row}\n${row}\n`)
+    expect(await slytherin('plan', model, '--reference-costs', '--samples', file, '--batch', '2')).toMatchObject({ code: 0 })
+    const tooMany = await slytherin('plan', model, '--reference-costs', '--samples', file, '--count', '4')
+    expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining('samples should be at least 4, got 3') })
+  })
+
   it('approximates activations, as it is told', async () => {
     const deep = join(MODELS, 'onnx', 'nn20-silu.onnx')
     const images = join(MODELS, 'data', 'mnist-t10k-images-idx3-ubyte.gz')
-    const samples = ['--images', images, '--count', '24', '--scale', String(1 / 255), '--mean', '0.1307', '--deviation', '0.3081']
+    const samples = ['--samples', images, '--count', '24', '--scale', String(1 / 255), '--mean', '0.1307', '--deviation', '0.3081']
     for (const [method, degree, kind] of [
       ['fit', '2', 'square'],
       ['minimax', '6', 'polynomial']

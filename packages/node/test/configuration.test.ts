@@ -1,19 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import {
-  ConfigurationError,
-  type ConfigurationIssue,
-  DataFileError,
-  keySourceOf,
-  loadConfiguration,
-  loadSamples,
-  parseConfiguration,
-  readIdx,
-  readNpy,
-  suggest
-} from '@slytherin/node'
+import { resolve } from 'node:path'
+import { ConfigurationError, type ConfigurationIssue, keySourceOf, loadConfiguration, parseConfiguration, suggest } from '@slytherin/node'
 import { describe, expect, it } from 'vitest'
 import { identity } from './support/network.js'
 
@@ -126,76 +112,5 @@ describe('suggestions', () => {
     expect(suggest('flodingbits', known)).toBe('floodingBits')
     expect(suggest('bacth', known)).toBe('batch')
     expect(suggest('colour', known)).toBeUndefined()
-  })
-})
-
-describe('sample files', () => {
-  const idx = (type: number, shape: number[], data: number[]): Uint8Array => {
-    const header = new DataView(new ArrayBuffer(4 + 4 * shape.length))
-    header.setUint8(2, type)
-    header.setUint8(3, shape.length)
-    for (const [i, size] of shape.entries()) header.setUint32(4 + 4 * i, size)
-    return Buffer.concat([new Uint8Array(header.buffer), Uint8Array.from(data)])
-  }
-  const npy = (descr: string, shape: string, data: Uint8Array, order = 'False'): Uint8Array => {
-    const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${shape}), }`.padEnd(117).concat('\n')
-    const length = Buffer.alloc(2)
-    length.writeUInt16LE(text.length)
-    return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(text, 'latin1'), data])
-  }
-
-  it('IDX, plain or gzip, with offset, count and normalisation', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'slytherin-samples-'))
-    try {
-      const file = join(directory, 'images.gz')
-      await writeFile(file, gzipSync(idx(8, [3, 2, 2], [0, 0, 0, 0, 0, 51, 102, 255, 9, 9, 9, 9])))
-      const samples = await loadSamples({
-        idx: file,
-        offset: 1,
-        count: 1,
-        normalisation: { scale: 1 / 255, mean: 0.2, deviation: 0.5, clip: 1 }
-      })
-      expect(samples).toHaveLength(1)
-      expect(samples[0]![0]).toBeCloseTo(-0.4, 12)
-      expect(samples[0]![1]).toBeCloseTo(0, 12)
-      expect(samples[0]![2]).toBeCloseTo(0.4, 12)
-      expect(samples[0]![3]).toBe(1)
-      const tooMany = loadSamples({ idx: file, offset: 1, count: 3, normalisation: { scale: 1, mean: 0, deviation: 1 } })
-      await expect(tooMany).rejects.toMatchObject({ name: 'DataFileError', field: 'samples', expected: 'at least 4', actual: '3' })
-      const narrow = loadSamples({ idx: file, offset: 0, normalisation: { scale: 1, mean: [1, 2], deviation: 1 } })
-      await expect(narrow).rejects.toMatchObject({ field: 'normalisation.mean' })
-    } finally {
-      await rm(directory, { recursive: true })
-    }
-  })
-
-  it('npy, and a typed error for everything else', () => {
-    const floats = npy('<f4', '2, 3', new Uint8Array(Float32Array.of(1, 2, 3, 4.5, Number.NaN, 6).buffer))
-    const array = readNpy(floats, 'x.npy')
-    expect([array.rows, array.columns, array.value(1, 0)]).toEqual([2, 3, 4.5])
-    const broken: [string, () => unknown][] = [
-      ['length', () => readNpy(floats.subarray(0, -1), 'x.npy')],
-      ['descr', () => readNpy(npy('<c16', '1, 1', new Uint8Array(16)), 'x.npy')],
-      ['fortran_order', () => readNpy(npy('<f4', '1, 1', new Uint8Array(4), 'True'), 'x.npy')],
-      ['magic', () => readNpy(new Uint8Array(20), 'x.npy')],
-      ['magic', () => readIdx(Uint8Array.of(1, 2, 3, 4), 'x.idx')],
-      ['element type', () => readIdx(idx(7, [1], [1]), 'x.idx')],
-      ['length', () => readIdx(idx(8, [2, 2], [1, 2, 3]), 'x.idx')],
-      ['gzip', () => readIdx(gzipSync(idx(8, [1], [1])).subarray(0, 12), 'x.idx')]
-    ]
-    for (const [field, read] of broken) expect(read, field).toThrow(expect.objectContaining({ name: 'DataFileError', field }))
-    expect(() => readIdx(idx(7, [1], [1]), 'x.idx')).toThrow(DataFileError)
-  })
-
-  it('refuses values that are not finite', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'slytherin-samples-'))
-    try {
-      const file = join(directory, 'x.npy')
-      await writeFile(file, npy('<f8', '1, 2', new Uint8Array(Float64Array.of(1, Number.POSITIVE_INFINITY).buffer)))
-      const loading = loadSamples({ npy: file, offset: 0, normalisation: { scale: 1, mean: 0, deviation: 1 } })
-      await expect(loading).rejects.toMatchObject({ field: 'sample 0, value 1', actual: 'Infinity' })
-    } finally {
-      await rm(directory, { recursive: true })
-    }
   })
 })

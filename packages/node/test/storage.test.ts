@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import {
   createIdentity,
   createKeyFile,
@@ -11,6 +11,7 @@ import {
   FileExistsError,
   FileModeError,
   FilePartStore,
+  forgetPassphrase,
   KeyMaterial,
   loadKeyMaterial,
   MissingFileError,
@@ -149,6 +150,21 @@ describe('passphrases and key files', () => {
     expect(await loadKeyMaterial({ kind: 'key-file', path: keyFile })).toMatchObject({ kind: 'key' })
   })
 
+  it('leave the environment once they have been read, also where a party runs', async () => {
+    const environment: NodeJS.ProcessEnv = { PASS: 'a long passphrase', OTHER: 'stays' }
+    forgetPassphrase({ kind: 'environment', name: 'PASS' }, environment)
+    expect(environment).toEqual({ OTHER: 'stays' })
+    const script = `
+      import { createCryptography } from ${JSON.stringify(new URL('../dist/worker/local-cryptography.js', import.meta.url).href)}
+      const keySource = { kind: 'environment', name: 'SLYTHERIN_TEST_PASS' }
+      await createCryptography({ state: ${JSON.stringify(directory)}, keySource, evaluator: 'kernel', costs: 'reference', threads: 1, keepParts: false }).catch(() => {})
+      console.log(process.env['SLYTHERIN_TEST_PASS'] ?? 'gone', process.env['SLYTHERIN_TEST_OTHER'])`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...process.env, SLYTHERIN_TEST_PASS: 'a long passphrase', SLYTHERIN_TEST_OTHER: 'stays' }
+    })
+    expect(stdout.trim()).toBe('gone stays')
+  })
+
   it('are refused when missing, short, readable by others or of the wrong length', async () => {
     const file = join(directory, 'pass')
     expect(await failure(loadKeyMaterial({ kind: 'environment', name: 'NOT_SET' }, {}))).toBeInstanceOf(PassphraseSourceError)
@@ -253,6 +269,16 @@ describe('state directory', () => {
     expect((await stat(paths.directory)).mode & 0o777).toBe(0o700)
     expect(await failure(StateLock.acquire(paths))).toBeInstanceOf(StateInUseError)
     lock.dispose()
+    ;(await StateLock.acquire(paths)).dispose()
+  })
+
+  it.skipIf(process.platform === 'win32')('is refused when others can enter it', async () => {
+    const paths = statePaths(join(directory, 'state'))
+    await mkdir(paths.directory, { mode: 0o755 })
+    const error = await failure(StateLock.acquire(paths))
+    expect(error).toBeInstanceOf(FileModeError)
+    expect(error).toMatchObject({ file: paths.directory, remedy: `Run: chmod 700 ${paths.directory}` })
+    await chmod(paths.directory, 0o700)
     ;(await StateLock.acquire(paths)).dispose()
   })
 })

@@ -17,6 +17,7 @@ import {
 } from '@slytherin/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { cohort, EVALUATOR, SEPARATE, samples, testPlan } from './support/cohort.js'
 import { Wire } from './support/wire.js'
 
@@ -76,7 +77,7 @@ describe('messages', () => {
         expect(header.kind).toBe(kind)
         expect(plain(decodeBody(kind, header.body, SIZES, 'peer'))).toEqual(plain(body))
       }),
-      { numRuns: 40 }
+      { numRuns: runs(40) }
     )
   })
 
@@ -89,7 +90,7 @@ describe('messages', () => {
           expect(error).toBeInstanceOf(MalformedMessageError)
         }
       }),
-      { numRuns: 2000 }
+      { numRuns: runs(2000) }
     )
     fc.assert(
       fc.property(fc.constantFrom(...KINDS), bytes(300), fc.boolean(), (kind, raw, planned) => {
@@ -100,7 +101,7 @@ describe('messages', () => {
           expect(error).toMatchObject({ peer: 'peer', kind })
         }
       }),
-      { numRuns: 2000 }
+      { numRuns: runs(2000) }
     )
   })
 
@@ -126,7 +127,7 @@ describe('messages', () => {
           expect(error).toBeInstanceOf(ProtocolError)
         }
       }),
-      { numRuns: 2000 }
+      { numRuns: runs(2000) }
     )
   })
 
@@ -163,7 +164,7 @@ describe('messages', () => {
           expect((error as RemoteFailureError).remote.code).not.toBe('internal')
         }
       }),
-      { numRuns: 300 }
+      { numRuns: runs(300) }
     )
     expect(await parties.member('querier').query(samples(1))).toHaveLength(1)
     await parties.member('querier').leave()
@@ -226,7 +227,7 @@ describe('failures', () => {
       fc.property(bytes(300), raw => {
         expect(decodeFailure(raw, 'peer')).toBeInstanceOf(ProtocolError)
       }),
-      { numRuns: 1000 }
+      { numRuns: runs(1000) }
     )
     expect(decodeFailure(new Uint8Array(100_000), 'peer')).toMatchObject({ code: 'oversized-message' })
   })

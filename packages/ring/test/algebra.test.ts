@@ -1,6 +1,7 @@
 import { findNttPrimes, type Polynomial, type Ring } from '@slytherin/ring'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { fromBigIntegers, makeRing, productOf, rowsOf, toBigIntegers, VARIANTS } from './reference.js'
 
 describe.each(VARIANTS)('algebra (%s)', variant => {
@@ -17,7 +18,7 @@ describe.each(VARIANTS)('algebra (%s)', variant => {
   const uniform = (s: Uint8Array): Polynomial => ring.uniform(ring.allocate(indices, 'ntt'), s)
   const fresh = (): Polynomial => ring.allocate(indices, 'ntt')
   const same = (a: Polynomial, b: Polynomial): void => expect(ring.encodeWords(a)).toEqual(ring.encodeWords(b))
-  const options = { numRuns: 30 }
+  const options = { numRuns: runs(30) }
 
   it('is a commutative ring', () => {
     fc.assert(

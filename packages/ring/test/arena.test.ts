@@ -1,6 +1,7 @@
 import { DisposedError, findNttPrimes, loadKernel, OutOfMemoryError, type Polynomial, Ring } from '@slytherin/ring'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { seedOf } from './reference.js'
 
 describe('memory', () => {
@@ -80,7 +81,7 @@ describe('memory', () => {
         expect(kernel.memory.buffer.byteLength).toBe(size)
         arena.release(whole)
       }),
-      { numRuns: 30 }
+      { numRuns: runs(30) }
     )
   })
 

@@ -1,6 +1,7 @@
 import { findNttPrimes, LengthMismatchError, ResidueRangeError, type Ring } from '@slytherin/ring'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { runs } from '../../../test/runs.ts'
 import { fromRows, makeRing, rowsOf, seedOf, VARIANTS } from './reference.js'
 
 /** Bits of all residues, lowest first, rows padded to bytes. */
@@ -41,7 +42,7 @@ describe.each(VARIANTS)('codec (%s)', variant => {
         using b = ring.decodePacked(packed, indices, where)
         expect(rowsOf(b)).toEqual(x)
       }),
-      { numRuns: 40 }
+      { numRuns: runs(40) }
     )
   })
 
@@ -78,7 +79,7 @@ describe.each(VARIANTS)('codec (%s)', variant => {
         expect(() => ring.decodeWords(words, indices, where)).toThrow(expected)
         expect(() => ring.decodeWords(words, indices, where)).toThrow(ResidueRangeError)
       }),
-      { numRuns: 60 }
+      { numRuns: runs(60) }
     )
     expect(ring.kernel.bytesInUse).toBe(before)
   })
@@ -110,7 +111,7 @@ describe.each(VARIANTS)('codec (%s)', variant => {
           expect(error).toBeInstanceOf(ResidueRangeError)
         }
       }),
-      { numRuns: 100 }
+      { numRuns: runs(100) }
     )
   })
 })

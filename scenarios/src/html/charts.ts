@@ -1,6 +1,7 @@
 /** Horizontal bars: seconds, bytes, memory. */
+import { formatBytes } from '@slytherin/engine'
 import { axisStep, type Drawing, INK, type KeyEntry, MUTED, quietAxis, roomFor, SURFACE, series, valueAxis } from './drawing.js'
-import { shortened, size } from './figures.js'
+import { shortened } from './figures.js'
 
 const WIDTH = 960
 /** Height of a line, alone and with what was planned; more lines than `MANY` stand closer. */
@@ -19,15 +20,14 @@ interface BarsInit {
   readonly title: string
   readonly description: string
   readonly bars: readonly Bar[]
-  readonly unit: 'decimal' | 'bytes'
   readonly format: Format
 }
 
 type Format = (value: number, reference?: number) => string
 
 /** Values from zero in round steps. */
-function scaleTo(largest: number, unit: 'decimal' | 'bytes', format: Format): object {
-  const interval = axisStep(largest, unit)
+function scaleTo(largest: number, format: Format): object {
+  const interval = axisStep(largest)
   const formatter = (value: number): string => (value === 0 ? '0' : shortened(format(value, largest)))
   return { ...valueAxis, min: 0, max: interval * Math.ceil(largest / interval), interval, axisLabel: { ...valueAxis.axisLabel, formatter } }
 }
@@ -36,7 +36,7 @@ const MEASURED: KeyEntry = { name: 'measured', colour: series(1), mark: 'box' }
 const PLANNED: KeyEntry = { name: 'planned', colour: MUTED, mark: 'outline' }
 
 /** Horizontal bars, the first on top; foretold values as outlines beside the measured ones. */
-export function bars({ id, title, description, bars, unit, format }: BarsInit): Drawing {
+export function bars({ id, title, description, bars, format }: BarsInit): Drawing {
   const planned = bars.some(bar => bar.planned !== undefined)
   const names = bars.map(bar => bar.name)
   const left = roomFor(names)
@@ -67,7 +67,7 @@ export function bars({ id, title, description, bars, unit, format }: BarsInit): 
     ...(planned ? { key: [MEASURED, PLANNED] } : {}),
     option: {
       grid: { left, right: 90, top: 4, bottom: 26 },
-      xAxis: scaleTo(Math.max(...bars.flatMap(bar => [bar.value, bar.planned ?? 0])), unit, format),
+      xAxis: scaleTo(Math.max(...bars.flatMap(bar => [bar.value, bar.planned ?? 0])), format),
       yAxis: { ...quietAxis, type: 'category', inverse: true, data: names, axisLabel: { color: INK, margin: 10 } },
       series: planned ? [measured, foretold] : [measured]
     } as Drawing['option']
@@ -96,7 +96,12 @@ export function stackedBars(init: {
     stack: 'all',
     silent: true,
     data: totals.map(() => 0),
-    label: { show: true, position: 'right', color: INK, formatter: ({ dataIndex }: { dataIndex: number }) => size(totals[dataIndex]!) }
+    label: {
+      show: true,
+      position: 'right',
+      color: INK,
+      formatter: ({ dataIndex }: { dataIndex: number }) => formatBytes(totals[dataIndex]!)
+    }
   }
   return {
     id,
@@ -107,7 +112,7 @@ export function stackedBars(init: {
     key: parts.map((name, part) => ({ name, colour: series(part + 1), mark: 'box' })),
     option: {
       grid: { left: roomFor(stacks.map(stack => stack.name)), right: 90, top: 4, bottom: 26 },
-      xAxis: scaleTo(Math.max(...totals), 'bytes', size),
+      xAxis: scaleTo(Math.max(...totals), formatBytes),
       yAxis: {
         ...quietAxis,
         type: 'category',

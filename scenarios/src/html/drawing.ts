@@ -79,12 +79,11 @@ export const quietAxis = {
 
 export const valueAxis = { ...quietAxis, type: 'value', splitLine: { show: true, lineStyle: { color: LINE, width: 1 } } } as const
 
-/** The largest step of 1, 2 or 5 times a power of ten (of 1024, for bytes) that leaves at least four below `largest`. */
-export function axisStep(largest: number, unit: 'decimal' | 'bytes'): number {
+/** The largest step of 1, 2 or 5 times a power of ten that leaves at least four below `largest`. */
+export function axisStep(largest: number): number {
   if (!(largest > 0)) return 1
-  const base = unit === 'bytes' ? 1024 ** Math.floor(Math.log(largest) / Math.log(1024)) : 1
-  const power = 10 ** Math.floor(Math.log10(largest / base / 4))
-  return base * power * ([5, 2, 1].find(factor => factor * power * 4 <= largest / base) ?? 1)
+  const power = 10 ** Math.floor(Math.log10(largest / 4))
+  return power * ([5, 2, 1].find(factor => factor * power * 4 <= largest) ?? 1)
 }
 
 /** Room for the longest of the texts, in pixels. */

@@ -12,14 +12,6 @@ export function shortened(text: string): string {
   return text.replace(/(\.\d*?)0+(?= |$)/, '$1').replace(/\.(?= |$)/, '')
 }
 
-/** @param reference as for `seconds` */
-export function size(bytes: number, reference = bytes): string {
-  if (reference >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(2)} GiB`
-  if (reference >= 2 ** 20) return `${(bytes / 2 ** 20).toFixed(1)} MiB`
-  if (reference >= 2 ** 10) return `${(bytes / 2 ** 10).toFixed(1)} KiB`
-  return `${bytes} B`
-}
-
 export function percent(fraction: number): string {
   return `${(100 * fraction).toFixed(2)} %`
 }

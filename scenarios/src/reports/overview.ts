@@ -1,5 +1,6 @@
 /** The page that sums up all reports: what was answered, how long it took, what it cost. */
-import { percent, size, small } from '../html/figures.js'
+import { formatBytes } from '@slytherin/engine'
+import { percent, small } from '../html/figures.js'
 import type { ScenarioReport } from '../report.js'
 import type { KeptReport } from './kept-reports.js'
 import { markdownTable } from './markdown.js'
@@ -61,14 +62,14 @@ const costs: readonly Column[] = [
   { head: 'log2(QP)', cell: report => report.parameters.logQP.toFixed(0) },
   { head: 'flooding bits', cell: report => String(report.parameters.floodingBits) },
   { head: 'refreshes', cell: report => String(report.refreshes) },
-  { head: 'encrypted model', cell: report => (report.planned.bytes.model === 0 ? NONE : size(report.planned.bytes.model)) },
+  { head: 'encrypted model', cell: report => (report.planned.bytes.model === 0 ? NONE : formatBytes(report.planned.bytes.model)) },
   { head: 'sent: each key holder', cell: report => sentBy(report, 'key-holder') },
   { head: 'model owner', cell: report => sentBy(report, 'model-owner') },
   { head: 'data owner', cell: report => sentBy(report, 'data-owner') },
   { head: 'evaluator', cell: report => sentBy(report, 'evaluator') },
   { head: 'peak memory: evaluator', cell: evaluatorMemory },
   { head: 'each other party, at most', cell: otherMemory },
-  { head: 'all', cell: report => size(report.peakMemoryBytes) }
+  { head: 'all', cell: report => formatBytes(report.peakMemoryBytes) }
 ]
 
 type Role = ScenarioReport['rolesByParty'][string][number]
@@ -78,18 +79,18 @@ const partiesWith = ({ rolesByParty }: ScenarioReport, role: Role): string[] =>
 
 /** Of the party that sent most among those with the role. */
 function sentBy(report: ScenarioReport, role: Role): string {
-  return size(Math.max(...partiesWith(report, role).map(name => report.bytesByParty[name]?.sent ?? 0)))
+  return formatBytes(Math.max(...partiesWith(report, role).map(name => report.bytesByParty[name]?.sent ?? 0)))
 }
 
 function evaluatorMemory(report: ScenarioReport): string {
   const [name] = partiesWith(report, 'evaluator')
-  return size(report.peakMemoryByParty[name!] ?? 0)
+  return formatBytes(report.peakMemoryByParty[name!] ?? 0)
 }
 
 function otherMemory(report: ScenarioReport): string {
   const evaluators = partiesWith(report, 'evaluator')
   const others = Object.entries(report.peakMemoryByParty).filter(([name]) => !evaluators.includes(name))
-  return others.length === 0 ? NONE : size(Math.max(...others.map(([, bytes]) => bytes)))
+  return others.length === 0 ? NONE : formatBytes(Math.max(...others.map(([, bytes]) => bytes)))
 }
 
 function tableOf(kept: readonly KeptReport[], columns: readonly Column[]): string {
@@ -103,7 +104,7 @@ function tableOf(kept: readonly KeptReport[], columns: readonly Column[]): strin
 function machinesOf(kept: readonly KeptReport[]): string {
   const lines = kept.map(
     ({ report: { machine } }) =>
-      `${machine.processor}, ${machine.cores} cores, ${size(machine.memoryBytes)} of memory, Node ${machine.node.replace(/^v/, '')}`
+      `${machine.processor}, ${machine.cores} cores, ${formatBytes(machine.memoryBytes)} of memory, Node ${machine.node.replace(/^v/, '')}`
   )
   return [...new Set(lines)].join('; ')
 }

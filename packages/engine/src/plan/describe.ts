@@ -1,11 +1,11 @@
 /** A plan in words and figures, for people. */
 
+import { formatBytes } from '../costs/byte-size.js'
 import { programOf } from './derive.js'
 import type { Plan } from './plan.js'
 import type { CompiledStep } from './program.js'
 
 const bits = (value: number): string => Math.log2(value).toFixed(1)
-const megabytes = (value: number): string => `${(value / 1e6).toFixed(1)} MB`
 const seconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`
 
 /** Many lines of text; nothing in it is secret. */
@@ -26,11 +26,11 @@ export function describePlan(plan: Plan): string {
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
     `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
-    `keys       ${describeKeys(plan)}, ${megabytes(costs.bytes.keysPerParty)} per party`,
+    `keys       ${describeKeys(plan)}, ${formatBytes(costs.bytes.keysPerParty)} per party`,
     plan.operands.weights === 'clear'
       ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`
-      : `weights    ${plan.weights.count} ciphertexts, ${megabytes(costs.bytes.model)}`,
-    `bytes      input ${megabytes(costs.bytes.input)}, refreshes ${megabytes(costs.bytes.refreshesPerParty)} per party, evaluator memory ${megabytes(costs.bytes.evaluatorMemory)}`,
+      : `weights    ${plan.weights.count} ciphertexts, ${formatBytes(costs.bytes.model)}`,
+    `bytes      input ${formatBytes(costs.bytes.input)}, refreshes ${formatBytes(costs.bytes.refreshesPerParty)} per party, evaluator memory ${formatBytes(costs.bytes.evaluatorMemory)}`,
     `seconds    (${costs.model}) evaluation ${seconds(costs.seconds.evaluation)} of which refresh ${seconds(costs.seconds.refresh)}, data ${seconds(costs.seconds.dataEncryption)}, model ${seconds(costs.seconds.modelEncryption)}, keys ${seconds(costs.seconds.keys)}`
   )
   return lines.join('\n')

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { ROLES, type Role } from '@slytherin/protocol'
 import { Command, InvalidArgumentError } from 'commander'
 import { createIdentity, exists } from '../storage/identity.js'
-import { createKeyFile, type KeySource, loadKeyMaterial } from '../storage/key-source.js'
+import { createKeyFile, forgetPassphrase, type KeySource, loadKeyMaterial } from '../storage/key-source.js'
 import { createKeystore } from '../storage/keystore.js'
 import { StateLock, statePaths } from '../storage/state-directory.js'
 import type { Streams } from './program.js'
@@ -41,6 +41,7 @@ export function initCommand(streams: Streams): Command {
         await createKeyFile(source.path)
       }
       using material = await loadKeyMaterial(source)
+      forgetPassphrase(source)
       const paths = statePaths(directory)
       using _lock = await StateLock.acquire(paths)
       const identity = await createIdentity(paths.identity, material)

@@ -7,7 +7,7 @@ import type { ApproximationConfiguration, CalibrationConfiguration } from '../co
 import { machineCosts, referenceCosts } from '../costs.js'
 import { manifestCalibration } from '../data/calibration.js'
 import { DataFileError } from '../data/errors.js'
-import { formatOf } from '../data/samples.js'
+import { readArray, sourceOf } from '../data/read-array.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
 import { exists } from '../storage/identity.js'
@@ -25,8 +25,9 @@ interface Options {
   calibrate?: boolean
   referenceCosts?: boolean
   manifest?: string
+  samples?: string
   images?: string
-  count: number
+  count?: number
   scale: number
   mean: number
   deviation: number
@@ -37,6 +38,9 @@ interface Options {
   margin?: number
   json?: boolean
 }
+
+/** Samples that ranges and fits are measured on, where the command does not say. */
+const DEFAULT_COUNT = 256
 
 /** Who encrypts, as the scenarios are called. */
 const SCENARIOS = {
@@ -63,15 +67,16 @@ export function planCommand(streams: Streams): Command {
       '--manifest <path>',
       'JSON list of models with their data or activation ranges (default: manifest.json beside the model or one folder up)'
     )
-    .option('--images <path>', 'measure on these samples instead: IDX (gzip or plain) or .npy')
-    .option('--count <number>', 'how many of them', positive, 256)
+    .option('--samples <path>', 'measure on these samples instead: IDX (gzip or plain), .npy, .npz or .csv')
+    .addOption(new Option('--images <path>', 'the same').hideHelp())
+    .option('--count <number>', 'how many of them (default: 256, or all where there are fewer)', positive)
     .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite, 1)
     .option('--mean <number>', '', finite, 0)
     .option('--deviation <number>', '', finite, 1)
     .addOption(
       new Option(
         '--approximation <method>',
-        'polynomials for activations: fit (where samples lie; default with --images), minimax or chebyshev (uniformly on their intervals)'
+        'polynomials for activations: fit (where samples lie; default with --samples), minimax or chebyshev (uniformly on their intervals)'
       ).choices(['fit', 'minimax', 'chebyshev'])
     )
     .option('--degree <number>', 'degree of these polynomials (default: the smallest that is good enough)', positive)
@@ -113,16 +118,19 @@ async function costsFor(evaluator: Options['evaluator'], { costs, calibrate, ref
 }
 
 async function calibrationFrom(model: string, options: Options): Promise<CalibrationConfiguration> {
-  const { images, count, scale, mean, deviation } = options
-  if (images !== undefined) {
-    return { samples: { [formatOf(images)]: images, offset: 0, count, normalisation: { scale, mean, deviation } } }
+  const { scale, mean, deviation } = options
+  const file = options.samples ?? options.images
+  if (file !== undefined) {
+    const whole = { ...sourceOf(file), offset: 0, normalisation: { scale, mean, deviation } }
+    const count = options.count ?? Math.min(DEFAULT_COUNT, (await readArray(whole)).array.rows)
+    return { samples: { ...whole, count } }
   }
   if (options.manifest !== undefined) return await manifestCalibration(options.manifest, model)
   for (const folder of ['.', '..']) {
     const manifest = join(dirname(model), folder, 'manifest.json')
     if (await exists(manifest)) return await manifestCalibration(manifest, model)
   }
-  throw new DataFileError(model, 'calibration', 'a manifest.json beside the model, --manifest or --images', 'none')
+  throw new DataFileError(model, 'calibration', 'a manifest.json beside the model, --manifest or --samples', 'none')
 }
 
 function approximationFrom({ approximation: method, degree, agreement, accuracy, margin }: Options): ApproximationConfiguration {

@@ -1,4 +1,5 @@
 /** Events as lines for people: seconds since start, phase, how far, what. */
+import { formatBytes } from '@slytherin/engine'
 import type { Configuration } from '../configuration/schema.js'
 import type { PartyEvent } from '../events.js'
 import type { Streams } from './program.js'
@@ -37,7 +38,7 @@ export class ProgressLines {
       case 'result':
         return `predictions: ${event.predictions.join(' ')}`
       case 'session':
-        return `session ${event.session.slice(0, 12)} ended: ${event.queries} queries, ${event.refreshes} refreshes, ${mebibytes(event.bytes.sent)} sent, ${mebibytes(event.bytes.received)} received, ${mebibytes(event.peakMemoryBytes)} of memory at most`
+        return `session ${event.session.slice(0, 12)} ended: ${event.queries} queries, ${event.refreshes} refreshes, ${formatBytes(event.bytes.sent)} sent, ${formatBytes(event.bytes.received)} received, ${formatBytes(event.peakMemoryBytes)} of memory at most`
       case 'refused':
         return `refused ${this.nameOf(event.peer) || event.peer}: ${event.error.message}`
       case 'error':
@@ -58,8 +59,4 @@ export class ProgressLines {
   private nameOf(peer: string | undefined): string {
     return this.configuration.roster.find(entry => entry.peerId === peer)?.name ?? ''
   }
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`
 }

@@ -6,7 +6,7 @@ import type { Configuration } from '../configuration/schema.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport } from '../network/transport.js'
 import { openIdentity, peekPeer } from '../storage/identity.js'
-import { loadKeyMaterial } from '../storage/key-source.js'
+import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { StateLock, statePaths } from '../storage/state-directory.js'
 import { VERSION } from '../version.js'
 import { EXIT_FAILURE } from './exit-codes.js'
@@ -48,7 +48,9 @@ export function rosterCommand(streams: Streams): Command {
 async function meet(configuration: Configuration, seconds: number): Promise<Set<string>> {
   const paths = statePaths(configuration.state)
   using _lock = await StateLock.acquire(paths)
-  using material = await loadKeyMaterial(keySourceOf(configuration))
+  const keySource = keySourceOf(configuration)
+  using material = await loadKeyMaterial(keySource)
+  forgetPassphrase(keySource)
   const identity = await openIdentity(paths.identity, material)
   const transport = await Libp2pTransport.start({
     privateKey: identity.privateKey,

@@ -55,7 +55,7 @@ export function keySourceOf({ keystore }: Configuration): KeySource {
 }
 
 /** Keys whose values are paths, wherever they stand in these parts of the file. */
-const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'manifest', 'passphraseFile', 'keyFile'])
+const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile'])
 
 function resolvePaths(configuration: Configuration, base: string): Configuration {
   const { state, model, keystore, samples, calibration, ...rest } = configuration

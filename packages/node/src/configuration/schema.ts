@@ -63,12 +63,25 @@ const samples = z
     idx: path.optional(),
     /** NumPy array file, first axis the samples. */
     npy: path.optional(),
+    /** NumPy archive; `array` names the array where it has several. */
+    npz: path.optional(),
+    array: z.string().min(1).optional(),
+    /** Comma-separated values, one sample a line, with or without a heading; `columns` chooses and orders columns by name or position from 0. */
+    csv: path.optional(),
+    columns: z
+      .array(z.union([z.string(), z.number().int().min(0)]))
+      .min(1)
+      .optional(),
     offset: z.number().int().min(0).default(0),
     /** All from `offset` on when absent. */
     count: count.optional(),
     normalisation: normalisation.prefault({})
   })
-  .refine(value => (value.idx === undefined) !== (value.npy === undefined), { error: 'expected exactly one of "idx" and "npy"' })
+  .refine(({ idx, npy, npz, csv }) => [idx, npy, npz, csv].filter(item => item !== undefined).length === 1, {
+    error: 'expected exactly one of "idx", "npy", "npz" and "csv"'
+  })
+  .refine(({ array, npz }) => array === undefined || npz !== undefined, { error: '"array" goes with "npz"' })
+  .refine(({ columns, csv }) => columns === undefined || csv !== undefined, { error: '"columns" goes with "csv"' })
 
 /** Where the bounds on the model's values come from. */
 const calibration = z

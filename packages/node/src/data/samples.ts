@@ -1,8 +1,8 @@
 /** The samples of a configuration: a range of a data file, normalised as the model wants them. */
 import type { Normalisation, SamplesConfiguration } from '../configuration/schema.js'
-import { readIdx, readNpy, type SampleArray } from './array-file.js'
+import type { SampleArray } from './array.js'
 import { DataFileError } from './errors.js'
-import { readDataFile } from './read.js'
+import { readArray, sourceOf } from './read-array.js'
 
 /** A range of a data file. The file's bytes are held; its samples are made into numbers one by one, as they are read. */
 export class SampleFile implements Iterable<Float64Array> {
@@ -15,9 +15,7 @@ export class SampleFile implements Iterable<Float64Array> {
 
   /** @throws DataFileError when the file is not what it should be or has too few samples */
   static async open(configuration: SamplesConfiguration): Promise<SampleFile> {
-    const file = configuration.idx ?? configuration.npy!
-    const bytes = await readDataFile(file, 'readable')
-    const array = configuration.idx === undefined ? readNpy(bytes, file) : readIdx(bytes, file)
+    const { file, array } = await readArray(configuration)
     const { offset } = configuration
     const count = configuration.count ?? array.rows - offset
     if (count < 1 || offset + count > array.rows) {
@@ -41,15 +39,12 @@ export async function loadSamples(configuration: SamplesConfiguration): Promise<
   return [...(await SampleFile.open(configuration))]
 }
 
-/** The key under which a configuration names a data file. */
-export const formatOf = (file: string): 'npy' | 'idx' => (file.endsWith('.npy') ? 'npy' : 'idx')
-
 /**
  * @returns the last `wanted` samples of a file, all when it has fewer
  * @throws DataFileError when the file is not what it should be
  */
 export async function lastSamples(file: string, normalisation: Normalisation, wanted: number): Promise<SamplesConfiguration> {
-  const whole = { [formatOf(file)]: file, offset: 0, normalisation }
+  const whole = { ...sourceOf(file), offset: 0, normalisation }
   const { count: rows } = await SampleFile.open(whole)
   const count = Math.min(wanted, rows)
   return { ...whole, offset: rows - count, count }
@@ -66,7 +61,7 @@ function normalise(array: SampleArray, row: number, { scale, mean, deviation, cl
     const centre = typeof mean === 'number' ? mean : mean[column]!
     const spread = typeof deviation === 'number' ? deviation : deviation[column]!
     const value = (array.value(row, column) * scale - centre) / spread
-    if (!Number.isFinite(value)) throw new DataFileError(file, `sample ${row}, value ${column}`, 'a finite number', String(value))
+    if (!Number.isFinite(value)) throw new DataFileError(file, `sample ${row}, value ${column}`, 'a finite number', 'none')
     sample[column] = clip === undefined ? value : Math.max(-clip, Math.min(clip, value))
   }
   return sample

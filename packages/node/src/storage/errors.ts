@@ -44,9 +44,14 @@ export class TamperedFileError extends StorageError {
 export class FileModeError extends StorageError {
   constructor(
     file: string,
-    readonly mode: number
+    readonly mode: number,
+    kind: 'file' | 'directory' = 'file'
   ) {
-    super(file, `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}, so others can read it`, `Run: chmod 600 ${file}`)
+    super(
+      file,
+      `its mode is ${(mode & 0o777).toString(8).padStart(4, '0')}, so others can read it`,
+      `Run: chmod ${kind === 'directory' ? 700 : 600} ${file}`
+    )
   }
 }
 

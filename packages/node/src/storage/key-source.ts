@@ -75,6 +75,14 @@ export async function loadKeyMaterial(source: KeySource, environment: NodeJS.Pro
   }
 }
 
+/**
+ * Takes a passphrase out of the environment once it has been read, so that processes started later and reports of this one do not carry it. What the operating system
+ * shows of the start of a process stays; a key file or passphrase file leaves nothing behind.
+ */
+export function forgetPassphrase(source: KeySource, environment: NodeJS.ProcessEnv = process.env): void {
+  if (source.kind === 'environment') delete environment[source.name]
+}
+
 /** Makes a new key file, mode 0600. */
 export async function createKeyFile(path: string): Promise<void> {
   await writeAtomically(path, randomBytes(KEY_FILE_BYTES))

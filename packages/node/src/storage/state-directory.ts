@@ -1,8 +1,8 @@
 /** The directory with all that a party keeps: where each thing lies, and the lock that one process holds. */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { StateInUseError } from './errors.js'
+import { FileModeError, StateInUseError } from './errors.js'
 
 export interface StatePaths {
   readonly directory: string
@@ -31,9 +31,11 @@ export function statePaths(directory: string): StatePaths {
 export class StateLock implements Disposable {
   private constructor(private readonly database: DatabaseSync) {}
 
-  /** Makes the directory (mode 0700) when missing. @throws StateInUseError */
+  /** Makes the directory (mode 0700) when missing. @throws FileModeError when others can enter it @throws StateInUseError */
   static async acquire(paths: StatePaths): Promise<StateLock> {
     await mkdir(paths.directory, { recursive: true, mode: 0o700 })
+    const { mode } = await stat(paths.directory)
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) throw new FileModeError(paths.directory, mode, 'directory')
     const database = new DatabaseSync(paths.lock)
     try {
       database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')

@@ -5,7 +5,7 @@ import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { approximationOptions, openCalibration } from '../data/calibration.js'
 import { readDataFile } from '../data/read.js'
-import { loadKeyMaterial } from '../storage/key-source.js'
+import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
 import { SqliteShareLedger } from '../storage/share-ledger.js'
@@ -17,6 +17,7 @@ import { WorkerClosedError } from './errors.js'
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
   const paths = statePaths(options.state)
   using material = await loadKeyMaterial(options.keySource)
+  forgetPassphrase(options.keySource)
   const secrets = await openKeystore(paths.keystore, material)
   const model = options.model === undefined ? {} : { model: await modelSource(options.model) }
   const ledger = new SqliteShareLedger(paths.ledger)

@@ -1,0 +1,76 @@
+/** Numbered samples, wherever they were read from. */
+import { gunzipSync } from 'node:zlib'
+import { DataFileError } from './errors.js'
+
+/** Rows of a file, each flattened in row-major order. */
+export interface SampleArray {
+  /** Number of samples. */
+  readonly rows: number
+  /** Values of one sample. */
+  readonly columns: number
+  /** Sizes of one sample's axes; empty where a sample is one number. */
+  readonly sampleShape: readonly number[]
+  value(row: number, column: number): number
+}
+
+/** How a number lies in a file. */
+export interface ElementType {
+  readonly bytes: number
+  readonly read: (view: DataView, offset: number) => number
+}
+
+/**
+ * Elements behind each other from `start` to the end of the file.
+ *
+ * @param shape of the whole, samples first
+ * @param order `rows`: the last axis varies fastest (C), `columns`: the first (Fortran)
+ * @throws DataFileError when the file is shorter or longer
+ */
+export function arrayOf(
+  view: DataView,
+  start: number,
+  type: ElementType,
+  shape: readonly number[],
+  file: string,
+  order: 'rows' | 'columns' = 'rows'
+): SampleArray {
+  const [rows = 1, ...sampleShape] = shape
+  const columns = sampleShape.reduce((product, size) => product * size, 1)
+  const expected = start + rows * columns * type.bytes
+  if (view.byteLength !== expected) {
+    throw new DataFileError(file, 'length', `${expected} bytes for shape ${shape.join('×')}`, `${view.byteLength} bytes`)
+  }
+  const index = order === 'rows' ? (row: number, column: number) => row * columns + column : columnMajor(rows, sampleShape)
+  return { rows, columns, sampleShape, value: (row, column) => type.read(view, start + index(row, column) * type.bytes) }
+}
+
+/** Where the value at a row-major position of a sample lies when the first axis varies fastest. */
+function columnMajor(rows: number, sampleShape: readonly number[]): (row: number, column: number) => number {
+  const columns = sampleShape.reduce((product, size) => product * size, 1)
+  const positions = new Float64Array(columns)
+  for (let column = 0; column < columns; column++) {
+    let rest = column
+    let stride = columns
+    for (let axis = sampleShape.length - 1; axis >= 0; axis--) {
+      const size = sampleShape[axis]!
+      stride /= size
+      positions[column]! += (rest % size) * stride
+      rest = Math.floor(rest / size)
+    }
+  }
+  return (row, column) => positions[column]! * rows + row
+}
+
+/** @throws DataFileError for a gzip stream that is cut or damaged */
+export function gunzipped(bytes: Uint8Array, file: string): Uint8Array {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  try {
+    return gunzipSync(bytes)
+  } catch (error) {
+    throw new DataFileError(file, 'gzip', 'a whole gzip stream', (error as Error).message, { cause: error })
+  }
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
