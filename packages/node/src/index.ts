@@ -1,8 +1,9 @@
 /** A party of a slytherin cohort as a process: configuration, identity, storage, network, cryptography worker, command line. */
-export { runProgram, type Streams } from './cli/program.js'
+export type { Streams } from './cli/console.js'
+export { runProgram } from './cli/program.js'
 export { CommandError, type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
-export { keySourceOf, loadConfiguration, parseConfiguration } from './configuration/load.js'
+export { loadConfiguration, parseConfiguration } from './configuration/load.js'
 export {
   type ApproximationConfiguration,
   type CalibrationConfiguration,
@@ -42,13 +43,13 @@ export { protocolFailures } from './network/failures.js'
 export { createHost, type HostOptions } from './network/host.js'
 export * from './network/settings.js'
 export { type FailureCodec, Libp2pTransport, type NetworkNotice, type TransportOptions, type TransportPeer } from './network/transport.js'
-export { Party, type PartyInit } from './party.js'
+export { Party, type PartyInit } from './party/party.js'
 export { type PlanModelOptions, planModel } from './planning.js'
 export { writeAtomically } from './storage/atomic-file.js'
 export { type CostBasis, costBasis, readCosts, readMeasuredCosts, userCostFile, writeCosts } from './storage/cost-file.js'
 export * from './storage/errors.js'
 export { createIdentity, type Identity, openIdentity, peekPeer, signerOf } from './storage/identity.js'
-export { createKeyFile, forgetPassphrase, KeyMaterial, type KeySource, loadKeyMaterial } from './storage/key-source.js'
+export { createKeyFile, forgetPassphrase, KeyMaterial, type KeySource, keySourceOf, loadKeyMaterial } from './storage/key-source.js'
 export { createKeystore, openKeystore, type SecretName, Secrets } from './storage/keystore.js'
 export { FilePartStore } from './storage/part-store.js'
 export { readSealed, writeSealed } from './storage/sealed-file.js'

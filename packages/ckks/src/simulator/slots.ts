@@ -1,5 +1,5 @@
 /** Slot vectors in the clear, as the simulator computes on them. */
-import { SLOT_GENERATOR } from '@slytherin/ckks'
+import { SLOT_GENERATOR } from '../galois.js'
 
 export interface Slots {
   readonly real: Float64Array

@@ -3,11 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ROLES, type Role } from '@slytherin/protocol'
 import { Command, InvalidArgumentError } from 'commander'
-import { createIdentity, exists } from '../storage/identity.js'
+import { exists } from '../data/read.js'
+import { createIdentity } from '../storage/identity.js'
 import { createKeyFile, forgetPassphrase, type KeySource, loadKeyMaterial } from '../storage/key-source.js'
 import { createKeystore } from '../storage/keystore.js'
 import { StateLock, statePaths } from '../storage/state-directory.js'
-import type { Streams } from './program.js'
+import type { Streams } from './console.js'
 
 interface Options {
   directory: string

@@ -5,9 +5,9 @@ import { loadConfiguration } from '../configuration/load.js'
 import type { PartyEvent } from '../events.js'
 import { reportError } from '../events.js'
 import { createLogger } from '../logging.js'
-import { Party } from '../party.js'
+import { Party } from '../party/party.js'
+import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE, EXIT_OK } from './exit-codes.js'
-import { ExitError, type Streams } from './program.js'
 import { ProgressLines } from './progress-lines.js'
 
 interface Options {

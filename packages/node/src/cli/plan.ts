@@ -7,11 +7,11 @@ import type { ApproximationConfiguration, CalibrationConfiguration } from '../co
 import { machineCosts, referenceCosts } from '../costs.js'
 import { manifestCalibration } from '../data/calibration.js'
 import { DataFileError } from '../data/errors.js'
+import { exists } from '../data/read.js'
 import { readArray, sourceOf } from '../data/read-array.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
-import { exists } from '../storage/identity.js'
-import type { Streams } from './program.js'
+import type { Streams } from './console.js'
 
 interface Options {
   batch: number

@@ -2,28 +2,12 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
 import { VERSION } from '../version.js'
+import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.js'
 import { initCommand } from './init.js'
 import { partyCommand } from './party.js'
 import { planCommand } from './plan.js'
 import { rosterCommand } from './roster.js'
-
-/** Where a command writes; tests bring their own. */
-export interface Streams {
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
-  /** Standard output is a terminal. */
-  readonly terminal: boolean
-}
-
-/** A command that ended with another code than 0 and has said why. */
-export class ExitError extends Error {
-  override name = 'ExitError'
-
-  constructor(readonly exitCode: number) {
-    super(`exit ${exitCode}`)
-  }
-}
 
 /**
  * @param parameters without `node` and script name

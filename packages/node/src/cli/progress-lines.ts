@@ -2,7 +2,7 @@
 import { formatBytes } from '@slytherin/engine'
 import type { Configuration } from '../configuration/schema.js'
 import type { PartyEvent } from '../events.js'
-import type { Streams } from './program.js'
+import type { Streams } from './console.js'
 
 /** A phase's steps are shown at most this often, in ms; its first and last always. */
 const INTERVAL = 1000

@@ -1,16 +1,16 @@
 /** `slytherin roster check`: is the configuration usable, is this party in its roster, do the others answer? */
 import { Command } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
-import { keySourceOf, loadConfiguration } from '../configuration/load.js'
+import { loadConfiguration } from '../configuration/load.js'
 import type { Configuration } from '../configuration/schema.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport } from '../network/transport.js'
 import { openIdentity, peekPeer } from '../storage/identity.js'
-import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
+import { forgetPassphrase, keySourceOf, loadKeyMaterial } from '../storage/key-source.js'
 import { StateLock, statePaths } from '../storage/state-directory.js'
 import { VERSION } from '../version.js'
+import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE } from './exit-codes.js'
-import { ExitError, type Streams } from './program.js'
 
 interface Options {
   config: string

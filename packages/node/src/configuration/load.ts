@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import type { KeySource } from '../storage/key-source.js'
 import { ConfigurationError, type ConfigurationIssue } from './errors.js'
 import { type Configuration, configurationSchema } from './schema.js'
 import { suggest } from './suggest.js'
@@ -45,13 +44,6 @@ export function parseConfiguration(text: string, file: string): Configuration {
   const issues = rules(configuration)
   if (issues.length > 0) throw new ConfigurationError(file, issues)
   return configuration
-}
-
-/** Where the passphrase or key comes from. */
-export function keySourceOf({ keystore }: Configuration): KeySource {
-  if (keystore.passphraseEnvironment !== undefined) return { kind: 'environment', name: keystore.passphraseEnvironment }
-  if (keystore.passphraseFile !== undefined) return { kind: 'passphrase-file', path: keystore.passphraseFile }
-  return { kind: 'key-file', path: keystore.keyFile! }
 }
 
 /** Keys whose values are paths, wherever they stand in these parts of the file. */

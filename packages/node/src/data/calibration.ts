@@ -4,8 +4,8 @@ import { basename, dirname, resolve } from 'node:path'
 import { type ApproximationOptions, Calibration, type MeasuredValues } from '@slytherin/engine'
 import { z } from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
-import { exists } from '../storage/identity.js'
 import { DataFileError } from './errors.js'
+import { exists } from './read.js'
 import { lastSamples, loadSamples } from './samples.js'
 
 /**

@@ -1,5 +1,5 @@
 /** Files that a configuration or a command line names. */
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { DataFileError } from './errors.js'
 
 /**
@@ -11,4 +11,11 @@ export async function readDataFile(file: string, expected: string): Promise<Uint
     const reason = error.code ?? error.message
     throw new DataFileError(file, 'file', expected, `${reason}: check the path, and that this user may read it`, { cause: error })
   })
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false
+  )
 }

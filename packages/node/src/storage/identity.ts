@@ -1,9 +1,9 @@
 /** The Ed25519 identity of a party: its libp2p key, sealed at rest. Made once by `slytherin init`; the peer id is its public half. */
-import { access } from 'node:fs/promises'
 import { generateKeyPair, privateKeyFromRaw, publicKeyFromMultihash } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import type { Signer } from '@slytherin/protocol'
+import { exists } from '../data/read.js'
 import { FileExistsError, TamperedFileError } from './errors.js'
 import type { KeyMaterial } from './key-source.js'
 import { readLabel, readSealed, writeSealed } from './sealed-file.js'
@@ -61,11 +61,4 @@ export function signerOf(identity: Identity): Signer {
 
 function identityOf(privateKey: Ed25519PrivateKey): Identity {
   return { privateKey, peer: peerIdFromPrivateKey(privateKey).toString() }
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false
-  )
 }

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { inspect } from 'node:util'
+import type { Configuration } from '../configuration/schema.js'
 import { writeAtomically } from './atomic-file.js'
 import { FileModeError, MissingFileError, PassphraseSourceError } from './errors.js'
 
@@ -12,6 +13,13 @@ export type KeySource =
   | { readonly kind: 'environment'; readonly name: string }
   | { readonly kind: 'passphrase-file'; readonly path: string }
   | { readonly kind: 'key-file'; readonly path: string }
+
+/** Where the configuration says that the passphrase or key comes from. */
+export function keySourceOf({ keystore }: Configuration): KeySource {
+  if (keystore.passphraseEnvironment !== undefined) return { kind: 'environment', name: keystore.passphraseEnvironment }
+  if (keystore.passphraseFile !== undefined) return { kind: 'passphrase-file', path: keystore.passphraseFile }
+  return { kind: 'key-file', path: keystore.keyFile! }
+}
 
 export const KEY_FILE_BYTES = 32
 const MINIMUM_PASSPHRASE_CHARACTERS = 8

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
+import { exists } from '../data/read.js'
 import { FileExistsError, TamperedFileError } from './errors.js'
-import { exists } from './identity.js'
 import type { KeyMaterial } from './key-source.js'
 import { readSealed, writeSealed } from './sealed-file.js'
 

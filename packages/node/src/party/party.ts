@@ -13,25 +13,24 @@ import {
   PartyMissingError,
   type PartyOptions,
   type Plan,
-  type QueryOptions,
   type Role,
-  type SampleSource,
   type SessionSummary
 } from '@slytherin/protocol'
 import type { Logger } from 'pino'
-import { CommandError, type QuerierCommand } from './commands.js'
-import { ConfigurationError } from './configuration/errors.js'
-import { keySourceOf } from './configuration/load.js'
-import type { Configuration } from './configuration/schema.js'
-import { SampleFile } from './data/samples.js'
-import { type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, reportError } from './events.js'
-import { protocolFailures } from './network/failures.js'
-import { Libp2pTransport, type NetworkNotice } from './network/transport.js'
-import { type Identity, openIdentity, signerOf } from './storage/identity.js'
-import { forgetPassphrase, loadKeyMaterial } from './storage/key-source.js'
-import { removeLeftovers, StateLock, statePaths } from './storage/state-directory.js'
-import { VERSION } from './version.js'
-import { CryptographyWorker, type CryptographyWorkerOptions } from './worker/cryptography-worker.js'
+import type { CommandError, QuerierCommand } from '../commands.js'
+import type { Configuration } from '../configuration/schema.js'
+import { SampleFile } from '../data/samples.js'
+import { type EventListener, type PartyEvent, reportError } from '../events.js'
+import { protocolFailures } from '../network/failures.js'
+import { Libp2pTransport } from '../network/transport.js'
+import { type Identity, openIdentity, signerOf } from '../storage/identity.js'
+import { forgetPassphrase, keySourceOf, loadKeyMaterial } from '../storage/key-source.js'
+import { removeLeftovers, StateLock, statePaths } from '../storage/state-directory.js'
+import { VERSION } from '../version.js'
+import { CryptographyWorker, type CryptographyWorkerOptions } from '../worker/cryptography-worker.js'
+import { Questions } from './questions.js'
+import { resultOf, sessionReport, tellNotice, usageEvent } from './reports.js'
+import { ownRoles, peersToMeet } from './roster.js'
 
 export interface PartyInit {
   /** Name of the configuration file, for errors. */
@@ -54,10 +53,10 @@ export class Party {
   private readonly started = performance.now()
   private readonly stopping = new AbortController()
   private readonly usage: NodeJS.Timeout
+  private readonly questions: Questions
   private sessionPeer: Coordinator | Member | undefined
   private running: Promise<unknown> = Promise.resolve()
   private inSession = false
-  private command: Promise<IteratorResult<QuerierCommand | CommandError>> | undefined
   private stopped: Promise<void> | undefined
 
   private constructor(
@@ -68,9 +67,12 @@ export class Party {
     private readonly identity: Identity,
     readonly transport: Libp2pTransport,
     private readonly worker: CryptographyWorker,
-    private readonly samples: SampleFile | undefined
+    samples: SampleFile | undefined
   ) {
-    this.usage = setInterval(() => this.emit(this.usageEvent()), USAGE_INTERVAL)
+    const { commands } = init
+    const emit = (event: PartyEvent): void => this.emit(event)
+    this.questions = new Questions({ configuration, roles, samples, commands, emit, stopping: this.stopping.signal })
+    this.usage = setInterval(() => this.emit(usageEvent(this.transport)), USAGE_INTERVAL)
   }
 
   /**
@@ -195,7 +197,7 @@ export class Party {
     const coordinator = new Coordinator(options)
     this.sessionPeer = coordinator
     return await this.serve(async ended => {
-      const [summary] = await Promise.all([coordinator.run(), this.ask(coordinator, ended)])
+      const [summary] = await Promise.all([coordinator.run(), this.questions.ask(coordinator, ended)])
       return summary
     })
   }
@@ -210,7 +212,7 @@ export class Party {
     this.sessionPeer = member
     member.start()
     return await this.serve(async ended => {
-      const [summary] = await Promise.all([this.finished(member), this.ask(member, ended)])
+      const [summary] = await Promise.all([this.finished(member), this.questions.ask(member, ended)])
       return summary
     })
   }
@@ -222,7 +224,9 @@ export class Party {
       this.inSession = false
       try {
         const summary = await session(ended.signal)
-        this.reportSession(summary)
+        const { configuration, roles, started } = this
+        const report = sessionReport(summary, { configuration, roles, peer: this.identity.peer, started }, this.transport)
+        this.emit({ event: 'session', ...report })
         if (!this.configuration.keepServing || this.stopping.signal.aborted) return summary
       } catch (error) {
         if (!this.configuration.keepServing || this.stopping.signal.aborted) throw error
@@ -254,51 +258,6 @@ export class Party {
     }
   }
 
-  /** Asks the configured samples once, or what commands say, as soon as the session is ready; then leaves it. */
-  private async ask(peer: Coordinator | Member, ended: AbortSignal): Promise<void> {
-    await peer.ready()
-    // Whoever was still waiting for the session before must not ask in this one.
-    ended.throwIfAborted()
-    this.emit({ event: 'ready' })
-    if (!this.roles.includes('querier') && !this.roles.includes('data-owner')) return
-    if (this.samples !== undefined) await this.query(peer, this.samples)
-    else if (this.init.commands !== undefined) await this.obey(peer, this.init.commands, ended)
-    await peer.leave()
-  }
-
-  private async obey(
-    peer: Coordinator | Member,
-    commands: AsyncIterator<QuerierCommand | CommandError>,
-    ended: AbortSignal
-  ): Promise<void> {
-    for (;;) {
-      // What is read when the session has ended is for the next one.
-      this.command ??= commands.next()
-      const { done, value } = await orAborted(this.command, ended)
-      this.command = undefined
-      if (done === true || this.stopping.signal.aborted) return
-      if (value instanceof CommandError) this.emit({ event: 'error', error: reportError(value) })
-      else if (value.command === 'leave') return
-      else
-        await this.query(
-          peer,
-          value.samples.map(sample => Float64Array.from(sample))
-        )
-    }
-  }
-
-  private async query(peer: Coordinator | Member, samples: SampleSource): Promise<void> {
-    const start = performance.now()
-    const options: QueryOptions = {
-      signal: this.stopping.signal,
-      onPredictions: ({ first, predictions }) =>
-        this.emit({ event: 'result', first, ...resultOf(predictions), seconds: (performance.now() - start) / 1000 })
-    }
-    const reader = this.roles.includes('querier') ? undefined : this.configuration.roster.find(entry => entry.roles.includes('querier'))
-    if (reader !== undefined) options.querier = reader.peerId
-    await peer.query(samples, options)
-  }
-
   private partyOptions(): PartyOptions {
     const { roster, session, deadlines } = this.configuration
     const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier } = session
@@ -321,115 +280,8 @@ export class Party {
     }
   }
 
-  private reportSession(summary: SessionSummary): void {
-    const { plan, transcript } = summary
-    const peers = this.configuration.roster.filter(entry => entry.peerId !== this.identity.peer).map(entry => entry.peerId)
-    const { bytes } = this.transport
-    this.emit({
-      event: 'session',
-      session: summary.session,
-      roles: this.roles,
-      phases: summary.phases,
-      queries: summary.queries,
-      refreshes: summary.refreshes,
-      floodingBits: summary.floodingBits,
-      maximumDecryptions: summary.maximumDecryptions,
-      switchesPerQuerier: summary.switchesPerQuerier,
-      parameters: plan.parameters,
-      model: plan.model,
-      batch: plan.batch,
-      evaluator: this.configuration.evaluator,
-      bytes: {
-        sent: bytes.sent(),
-        received: bytes.received(),
-        peers: Object.fromEntries(peers.map(peer => [peer, { sent: bytes.sent(peer), received: bytes.received(peer) }]))
-      },
-      peakMemoryBytes: peakMemoryBytes(),
-      seconds: (performance.now() - this.started) / 1000,
-      transcriptHead: transcript.head
-    })
-  }
-
-  private usageEvent(): PartyEvent {
-    return {
-      event: 'usage',
-      rssBytes: process.memoryUsage.rss(),
-      peakMemoryBytes: peakMemoryBytes(),
-      bytesSent: this.transport.bytes.sent(),
-      bytesReceived: this.transport.bytes.received()
-    }
-  }
-
   private emit(event: PartyEvent): void {
     this.init.onEvent(event)
-  }
-}
-
-function resultOf(logits: readonly Float64Array[]): { predictions: number[]; logits: number[][] } {
-  return { predictions: predictionsOf(logits), logits: logits.map(row => Array.from(row)) }
-}
-
-/** @throws ConfigurationError unless the identity is in the roster with exactly the configured roles, and has what they need */
-function ownRoles(configuration: Configuration, peer: string, file: string): readonly Role[] {
-  const { roster, roles, model } = configuration
-  const entry = roster.find(({ peerId }) => peerId === peer)
-  if (entry === undefined) {
-    const remedy = 'Add the line that "slytherin init" printed, or use the state directory of a party of the roster.'
-    throw new ConfigurationError(file, [
-      { key: 'roster', expected: `this party's own peer id ${peer}`, got: 'a roster without it', remedy }
-    ])
-  }
-  if (roles !== undefined && (roles.length !== entry.roles.length || roles.some(role => !entry.roles.includes(role)))) {
-    throw new ConfigurationError(file, [
-      { key: 'roles', expected: `the roster's for this party, ${entry.roles.join(', ')}`, got: roles.join(', ') }
-    ])
-  }
-  if (entry.roles.includes('model-owner') && model === undefined) {
-    throw new ConfigurationError(file, [
-      { key: 'model', expected: 'an ONNX file, for this party owns the model', got: 'nothing', remedy: 'Add the key.' }
-    ])
-  }
-  return entry.roles
-}
-
-/** All may connect; only those are dialled with whom this party speaks: everyone and the evaluator. */
-function peersToMeet({ roster }: Configuration, roles: readonly Role[]): { peer: string; addresses: string[] }[] {
-  const leads = roles.includes('evaluator')
-  return roster.map(entry => ({ peer: entry.peerId, addresses: leads || entry.roles.includes('evaluator') ? entry.addresses : [] }))
-}
-
-function tellNotice(notice: NetworkNotice, { roster }: Configuration, { logger, onEvent }: PartyInit): void {
-  const log = logger.child({ component: 'network' })
-  const { kind, peer } = notice
-  const name = roster.find(entry => entry.peerId === peer)?.name ?? 'unknown'
-  switch (kind) {
-    case 'up':
-      log.info({ peer, encryption: notice.encryption }, `${name} is up`)
-      onEvent({ event: 'peer', peer, name, state: 'up' })
-      break
-    case 'down':
-      log.warn({ peer, error: notice.error }, `${name} is down`)
-      onEvent({ event: 'peer', peer, name, state: 'down', ...(notice.error === undefined ? {} : { reason: notice.error.message }) })
-      break
-    case 'dial-failed':
-      log.debug({ peer, error: notice.error }, `cannot reach ${name}`)
-      break
-    default:
-      log.warn({ peer, error: notice.error }, kind)
-      onEvent({ event: 'refused', peer, error: reportError(notice.error) })
-  }
-}
-
-/** @throws the signal's reason */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 
