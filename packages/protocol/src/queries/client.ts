@@ -66,7 +66,7 @@ export class QueryClient {
   readonly #receiving = new Map<string, Receiving>()
   /** Hashes of results already read, the latest few, to recognise repetitions. */
   readonly #completed = new Map<string, readonly (Uint8Array | undefined)[]>()
-  /** Samples are set in one place, so queries of one process take turns sending theirs. */
+  /** Queries of one process take turns sending their samples, so that they are evaluated in the order in which they were asked. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(party: PartyComponents, options: QueryClientOptions) {
@@ -176,14 +176,19 @@ export class QueryClient {
       this.#party.progress({ phase: 'input', done: 1, total: 1, query })
       return
     }
-    await cryptography.setSamples(samples)
-    const total = inputCount(session.plan)
-    let done = 0
-    await windowed(total, this.#options.window, signal, async (index, inner) => {
-      const ciphertext = await cryptography.encryptInput(index)
-      await uplink.request('queryInput', { query, index, ciphertext }, inner)
-      this.#party.progress({ phase: 'input', done: ++done, total, query })
-    })
+    const inputs = await cryptography.openQuery(samples)
+    try {
+      const total = inputCount(session.plan)
+      let done = 0
+      await windowed(total, this.#options.window, signal, async (index, inner) => {
+        const ciphertext = await inputs.encryptInput(index)
+        await uplink.request('queryInput', { query, index, ciphertext }, inner)
+        this.#party.progress({ phase: 'input', done: ++done, total, query })
+      })
+    } finally {
+      // Cryptography that has failed has let go of everything.
+      await inputs.dispose().catch(() => undefined)
+    }
   }
 
   #expect(query: string, uplink: Connection): Asked {
