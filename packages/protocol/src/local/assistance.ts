@@ -69,7 +69,12 @@ export class Assistance {
       return { instance: ciphertextInstance(instance, k), level, scale, magnitude, c1: ciphertext.components[1]! }
     })
     const masks = total > parties ? requests.map(request => () => protocol.share(null, request, randomSeed())) : []
-    const { shares, own } = await this.#assisted(protocol.format, callbacks.refresh({ instance, level, scale, magnitude, c1 }), masks, signal)
+    const { shares, own } = await this.#assisted(
+      protocol.format,
+      callbacks.refresh({ instance, level, scale, magnitude, c1 }),
+      masks,
+      signal
+    )
     try {
       return ciphertexts.map((ciphertext, k) => {
         const { instance: name } = requests[k]!

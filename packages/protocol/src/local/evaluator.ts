@@ -2,13 +2,7 @@
  * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
  */
 import type { Evaluator, KeySwitchKey } from '@slytherin/ckks'
-import {
-  ClearWeights,
-  hasRoom,
-  type Network,
-  RESIDENT_INPUT_BYTES,
-  type RunOptions
-} from '@slytherin/engine'
+import { ClearWeights, hasRoom, type Network, RESIDENT_INPUT_BYTES, type RunOptions } from '@slytherin/engine'
 import type { SummedProtocol } from '../cryptography/evaluator.js'
 import { Assistance } from './assistance.js'
 import { CiphertextStore } from './ciphertext-store.js'

@@ -5,8 +5,8 @@ import { Context, Encryptor, Parameters, type PublicKey } from '@slytherin/ckks'
 import { type Plan, parsePlan } from '@slytherin/engine'
 import { PublicKeyGeneration } from '@slytherin/mhe'
 import type { Kernel, Polynomial } from '@slytherin/ring'
-import type { SessionParameters } from '../cryptography/session.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
+import type { SessionParameters } from '../cryptography/session.js'
 import type { Role } from '../terms/roster.js'
 
 /** No session is open, or something was asked before what it rests on (for example inputs before the public key). */

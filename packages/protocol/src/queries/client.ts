@@ -11,6 +11,9 @@
 import { windowed } from '../base/concurrency.js'
 import { equalBytes, hash, randomBytes, toHex } from '../base/digest.js'
 import { Vigil } from '../base/vigil.js'
+import type { DataOwnerCryptography } from '../cryptography/data-owner.js'
+import type { EvaluatorCryptography } from '../cryptography/evaluator.js'
+import type { QuerierCryptography } from '../cryptography/querier.js'
 import {
   MalformedMessageError,
   NotPermittedError,
@@ -38,6 +41,9 @@ const MAXIMUM_RECEIVING = 16
 /** Queries of one call under way at a time: one that is evaluated and one that is encrypted. */
 const MAXIMUM_UNDER_WAY = 2
 
+/** Where data are clear the evaluator asks, and its samples go no further than its own cryptography. */
+type AskingCryptography = DataOwnerCryptography & QuerierCryptography & Pick<EvaluatorCryptography, 'storeSamples'>
+
 interface Asked {
   readonly result: PromiseWithResolvers<Float64Array[]>
   readonly vigil: Vigil
@@ -60,7 +66,7 @@ interface QueryClientOptions {
 }
 
 export class QueryClient {
-  readonly #party: PartyComponents
+  readonly #party: PartyComponents<AskingCryptography>
   readonly #options: QueryClientOptions
   readonly #asked = new Map<string, Asked>()
   readonly #receiving = new Map<string, Receiving>()
@@ -69,7 +75,7 @@ export class QueryClient {
   /** Queries of one process take turns sending their samples, so that they are evaluated in the order in which they were asked. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(party: PartyComponents, options: QueryClientOptions) {
+  constructor(party: PartyComponents<AskingCryptography>, options: QueryClientOptions) {
     this.#party = party
     this.#options = options
   }
