@@ -34,6 +34,8 @@ import {
   type PartyOptions,
   type PeerState,
   type ProtocolError,
+  type QueryEvaluation,
+  type QueryInputs,
   type RequestHandler,
   type RequestOptions,
   type Role,
@@ -150,8 +152,12 @@ export class HostileCryptography extends LocalCryptography {
     return this.#spoilt('modelPart', await super.modelPart(index))
   }
 
-  override async encryptInput(index: number): Promise<Uint8Array> {
-    return this.#spoilt('encryptInput', await super.encryptInput(index))
+  override async openQuery(...parameters: Parameters<LocalCryptography['openQuery']>): Promise<QueryInputs> {
+    const inputs = await super.openQuery(...parameters)
+    return {
+      encryptInput: async index => this.#spoilt('encryptInput', await inputs.encryptInput(index)),
+      dispose: async () => await inputs.dispose()
+    }
   }
 
   override async addShare(...parameters: Parameters<LocalCryptography['addShare']>): Promise<void> {
@@ -164,8 +170,13 @@ export class HostileCryptography extends LocalCryptography {
     await super.storeModelPart(...parameters)
   }
 
-  override async evaluate(...parameters: Parameters<LocalCryptography['evaluate']>): Promise<Uint8Array[]> {
-    return (await super.evaluate(...parameters)).map(result => this.#spoilt('evaluate', result))
+  override async openEvaluation(...parameters: Parameters<LocalCryptography['openEvaluation']>): Promise<QueryEvaluation> {
+    const evaluation = await super.openEvaluation(...parameters)
+    return {
+      storeInput: async (index, bytes) => await evaluation.storeInput(index, bytes),
+      evaluate: async (...given) => (await evaluation.evaluate(...given)).map(result => this.#spoilt('evaluate', result)),
+      dispose: async () => await evaluation.dispose()
+    }
   }
 }
 
