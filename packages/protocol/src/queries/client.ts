@@ -205,6 +205,7 @@ export class QueryClient {
       idle,
       // How long an evaluation may take is for whoever asks to say; here it only matters that the evaluator lives.
       longest: Number.POSITIVE_INFINITY,
+      moving: () => false,
       ping: async signal => {
         await uplink.ping(signal)
         return true
