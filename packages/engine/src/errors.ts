@@ -77,15 +77,17 @@ export class NonFiniteWeightError extends EngineError {
   }
 }
 
-/** A tensor is kept in another file. */
+/** A tensor is kept in another file, which is missing, elsewhere, or too short. */
 export class ExternalInitializerError extends EngineError {
   constructor(
     readonly node: string,
     readonly tensor: string,
-    readonly location: string
+    readonly location: string,
+    readonly problem: string
   ) {
     super(
-      `node '${node}': tensor '${tensor}' lives in external file '${location}'; save the model with its weights inside (onnx.save without save_as_external_data)`
+      `node '${node}': tensor '${tensor}' lives in external file '${location}', ${problem}; keep that file beside the model as it was exported, or save the model ` +
+        'with its weights inside (onnx.save without save_as_external_data)'
     )
   }
 }

@@ -58,6 +58,7 @@ export {
 export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './numeric/chebyshev.js'
 export type { Expression } from './numeric/expression.js'
 export { SparseMatrix } from './numeric/sparse.js'
+export { type ExternalData, externalDataFiles, isPlainName } from './onnx/external-data.js'
 export { type ImportOptions, importOnnx } from './onnx/import.js'
 export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
 export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'

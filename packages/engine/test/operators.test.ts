@@ -442,12 +442,14 @@ describe('activations that exporters write as several nodes', () => {
     expect(importOnnx(swish({ alpha: 1.5 })).nodes[1]!.operator).toMatchObject({ function: { name: 'silu', beta: 1.5 } })
   })
 
-  test('a product that is no known activation keeps its parts', () => {
+  test('a product that has no name is an activation, too', () => {
     const bytes = onnxModel({
       nodes: [node('Sigmoid', ['x'], 's'), node('Add', ['s', 'one'], 't'), node('Mul', ['x', 't'], 'y')],
       tensors: constants,
       input: ['N', 4]
     })
-    expect(importOnnx(bytes).nodes.map(({ operator }) => operator.kind)).toEqual(['input', 'activation', 'scaleShift', 'multiply'])
+    const { nodes } = importOnnx(bytes)
+    expect(nodes.map(({ operator }) => operator.kind)).toEqual(['input', 'activation'])
+    expect(nodes[1]!.operator).toMatchObject({ function: { name: 'expression' } })
   })
 })

@@ -13,6 +13,7 @@ import {
 import { sizeOf, transposeSource } from '../graph/geometry.js'
 import { MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeTensor, type OnnxModel, type OnnxNode } from './decode.js'
+import type { ExternalData } from './external-data.js'
 
 /** Stands for the batch size in tensors that hold shapes. */
 export const BATCH = Number.MIN_SAFE_INTEGER
@@ -64,6 +65,17 @@ export class Constants {
   }
 
   /**
+   * A constant whose elements may be infinite.
+   * @throws as `numbers`
+   */
+  bounds(node: OnnxNode, name: string, input: number): ConstantTensor {
+    const tensor = this.read(node, name, input)
+    const broken = tensor.values.findIndex(Number.isNaN)
+    if (broken >= 0) throw new NonFiniteWeightError(node.name, name, broken)
+    return tensor
+  }
+
+  /**
    * A constant of numbers.
    * @throws MissingInitializerError, ExternalInitializerError, MalformedTensorError, NonFiniteWeightError; UnsupportedTopologyError when it holds the batch size
    */
@@ -93,9 +105,9 @@ export class Constants {
 
   private compute(node: OnnxNode, name: string, input: number): ConstantTensor {
     const initializer = this.model.initializers.get(name)
-    if (initializer) return { ...decodeTensor(initializer, node.name), name }
+    if (initializer) return { ...decodeTensor(initializer, node.name, this.model.external), name }
     const source = this.producers.get(name)
-    if (source?.operator === 'Constant') return constantNode(source, node, name)
+    if (source?.operator === 'Constant') return constantNode(source, node, name, this.model.external)
     if (source?.operator === 'Shape') return this.shapeNode(source, name)
     const fold = source && FOLDS.get(source.operator)
     if (!source || !fold || !this.folds(source)) throw new MissingInitializerError(node.name, name || `input ${input}`)
@@ -114,9 +126,9 @@ export class Constants {
   }
 }
 
-function constantNode(source: OnnxNode, node: OnnxNode, name: string): ConstantTensor {
+function constantNode(source: OnnxNode, node: OnnxNode, name: string, external: ExternalData | undefined): ConstantTensor {
   const { tensor } = source.attributes.get('value') ?? {}
-  if (tensor) return { ...decodeTensor(tensor, node.name), name }
+  if (tensor) return { ...decodeTensor(tensor, node.name, external), name }
   const scalar = source.attributes.get('value_float')?.float ?? source.attributes.get('value_int')?.integer
   if (scalar !== undefined) return { name, shape: [], values: Float64Array.of(scalar) }
   const list = source.attributes.get('value_floats')?.floats ?? source.attributes.get('value_ints')?.integers
@@ -242,15 +254,46 @@ const concat: Fold = (node, operand) => {
 }
 
 const constantOfShape: Fold = (node, operand) => {
-  const shape = [...operand(0).values]
+  // one row per sample is one row, which broadcasts
+  const shape = [...operand(0).values].map((dimension, axis) => (dimension === BATCH && axis === 0 ? 1 : dimension))
   const tensor = node.attributes.get('value')?.tensor
   const value = tensor ? decodeTensor(tensor, node.name).values[0]! : 0
-  if (shape.includes(BATCH))
-    throw new UnsupportedTopologyError(node.name, 'a constant with one row per sample', 'let it broadcast over the batch')
   if (shape.some(dimension => !Number.isInteger(dimension) || dimension < 0) || sizeOf(shape) > MAXIMUM_ELEMENTS) {
     throw new ShapeMismatchError(node.name, `a shape of at most ${MAXIMUM_ELEMENTS} elements`, shape.join('×'))
   }
   return { shape, values: new Float64Array(sizeOf(shape)).fill(value) }
+}
+
+/** Numpy's repetition of a constant; along the batch it stays one row, which broadcasts. */
+const expand: Fold = (node, operand) => {
+  const { shape, values } = operand(0)
+  const target = [...operand(1).values].map(dimension => (dimension === BATCH ? 1 : dimension))
+  const rank = Math.max(shape.length, target.length)
+  const [own, wanted] = [shape, target].map(given => [...new Array<number>(rank - given.length).fill(1), ...given]) as [number[], number[]]
+  const out = own.map((dimension, axis) => (wanted[axis] === 1 ? dimension : wanted[axis]!))
+  const fits = out.every((dimension, axis) => Number.isInteger(dimension) && dimension >= 0 && (own[axis] === 1 || own[axis] === dimension))
+  if (!fits || sizeOf(out) > MAXIMUM_ELEMENTS)
+    throw new ShapeMismatchError(node.name, `a shape that ${shape.join('×') || 'a scalar'} broadcasts to`, target.join('×'))
+  let tensor: Omit<ConstantTensor, 'name'> = { shape: own, values }
+  out.forEach((dimension, axis) => {
+    if (tensor.shape[axis] === dimension) return
+    const stretched = tensor.shape.map((length, k) => (k === axis ? dimension : length))
+    tensor = { shape: stretched, values: take(tensor, axis, new Array<number>(dimension).fill(0)) }
+  })
+  return tensor
+}
+
+/** Elements of two tensors, chosen by a third; the batch size may be among them. */
+const where: Fold = (node, operand) => {
+  const conditions = operand(0)
+  const chosen = [1, 2].map(input => broadcastTo(node, operand(input), conditions.shape))
+  return { shape: conditions.shape, values: conditions.values.map((condition, index) => chosen[condition !== 0 ? 0 : 1]![index]!) }
+}
+
+function broadcastTo(node: OnnxNode, { shape, values }: Omit<ConstantTensor, 'name'>, wanted: readonly number[]): Float64Array {
+  if (values.length === 1) return new Float64Array(sizeOf(wanted)).fill(values[0]!)
+  if (shape.join() !== wanted.join()) throw new ShapeMismatchError(node.name, `operands of ${wanted.join('×')}`, shape.join('×'))
+  return values
 }
 
 const guard = (node: OnnxNode, values: Float64Array): void => {
@@ -271,13 +314,18 @@ const unary =
     return { shape, values: values.map(formula) }
   }
 
-/** Numpy broadcasting of two constants. */
+/**
+ * Numpy broadcasting of two constants.
+ * @param batch whether an operand may be the batch size
+ */
 const binary =
-  (formula: (x: number, y: number) => number): Fold =>
+  (formula: (x: number, y: number) => number, batch = false): Fold =>
   (node, operand) => {
     const [left, right] = [operand(0), operand(1)]
-    guard(node, left.values)
-    guard(node, right.values)
+    if (!batch) {
+      guard(node, left.values)
+      guard(node, right.values)
+    }
     const rank = Math.max(left.shape.length, right.shape.length)
     const padded = [left, right].map(({ shape }) => [...new Array<number>(rank - shape.length).fill(1), ...shape]) as [number[], number[]]
     const shape = padded[0].map((dimension, axis) => {
@@ -324,6 +372,15 @@ const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['Slice', slice],
   ['Concat', concat],
   ['ConstantOfShape', constantOfShape],
+  ['Expand', expand],
+  ['Where', where],
+  ['Equal', binary((x, y) => Number(x === y), true)],
+  ['Abs', unary(Math.abs)],
+  ['Exp', unary(Math.exp)],
+  ['Log', unary(Math.log)],
+  ['Ceil', unary(Math.ceil)],
+  ['Max', binary(Math.max)],
+  ['Min', binary(Math.min)],
   ['Neg', unary(x => -x)],
   ['Sqrt', unary(Math.sqrt)],
   ['Reciprocal', unary(x => 1 / x)],

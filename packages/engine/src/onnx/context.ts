@@ -1,7 +1,7 @@
 /** What the operators of an ONNX graph share: what they may ask of the importer, and how they read operands. */
 import { ShapeMismatchError } from '../errors.js'
 import { sizeOf } from '../graph/geometry.js'
-import type { GraphOperator } from '../graph/graph.js'
+import type { GraphNode, GraphOperator } from '../graph/graph.js'
 import type { ConstantTensor, OnnxNode } from './decode.js'
 
 /** Largest value of one sample: far above any network that runs encrypted, far below what would exhaust memory. */
@@ -13,15 +13,20 @@ export interface ImportContext {
   isConstant(name: string | undefined): boolean
   /** @throws MissingInitializerError, ExternalInitializerError, NonFiniteWeightError, UnsupportedTopologyError when it depends on the batch size */
   constant(node: OnnxNode, input: number): ConstantTensor
+  /** A constant whose elements may be infinite: the ends of a range. */
+  boundConstant(node: OnnxNode, input: number): ConstantTensor
   /** A constant that may hold the batch size, as `BATCH`. */
   shapeConstant(node: OnnxNode, input: number): ConstantTensor
   /** index of the graph node behind an input */
   value(node: OnnxNode, input: number): number
   shape(value: number): readonly number[]
+  node(value: number): GraphNode
   /** Appends a graph node; the ONNX node's outputs stand for it, unless another node of the same ONNX node follows. Returns its index. */
   push(node: OnnxNode, operator: GraphOperator, inputs: readonly number[], shape: readonly number[]): number
   /** the node's output is the same value under another name */
   alias(node: OnnxNode, value: number): void
+  /** output `output` of the node is this value: for operators of several outputs */
+  bind(node: OnnxNode, output: number, value: number): void
 }
 
 export type Operator = (context: ImportContext, node: OnnxNode) => void

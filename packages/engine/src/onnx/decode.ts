@@ -1,21 +1,21 @@
 /**
  * ONNX bytes → plain model: nodes, attributes and constant tensors as ordinary values, every tensor checked against its own header.
  *
- * Format: onnx.proto (IR version 3 to 12), decoded with the published descriptors of `onnx-buf`. Only what is inside the file is read; tensors kept in
- * external files are recorded as such and refused when a node needs them.
+ * Format: onnx.proto (IR version 3 to 12), decoded with the published descriptors of `onnx-buf`. Tensors kept in
+ * files beside the model are read when a node needs them.
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
-  TensorProto_DataLocation as DataLocation,
   TensorProto_DataType as DataType,
   type ModelProto,
   ModelProtoSchema,
   type TensorProto,
   type ValueInfoProto
 } from 'onnx-buf'
-import { ExternalInitializerError, MalformedModelError, MalformedTensorError } from '../errors.js'
+import { MalformedModelError, MalformedTensorError } from '../errors.js'
+import { type ExternalData, externalBytes, isExternal } from './external-data.js'
 
 /** A constant tensor, row-major, as float64 whatever its stored type. */
 export interface ConstantTensor {
@@ -60,6 +60,8 @@ export interface OnnxModel {
   readonly outputs: readonly OnnxValue[]
   readonly initializers: ReadonlyMap<string, TensorProto>
   readonly metadata: ReadonlyMap<string, string>
+  /** files that hold tensors */
+  readonly external: ExternalData | undefined
 }
 
 const MINIMUM_OPSET = 7
@@ -70,7 +72,7 @@ const MAXIMUM_TENSOR_ELEMENTS = 2 ** 28
  * @param bytes a whole `.onnx` file
  * @throws MalformedModelError when the bytes are truncated or not ONNX
  */
-export function decodeOnnx(bytes: Uint8Array): OnnxModel {
+export function decodeOnnx(bytes: Uint8Array, external?: ExternalData): OnnxModel {
   let model: ModelProto
   try {
     model = fromBinary(ModelProtoSchema, bytes)
@@ -115,7 +117,8 @@ export function decodeOnnx(bytes: Uint8Array): OnnxModel {
     inputs: graph.input.filter(input => !initializers.has(input.name)).map(decodeValue),
     outputs: graph.output.map(decodeValue),
     initializers,
-    metadata: new Map(model.metadataProps.map(entry => [entry.key, entry.value]))
+    metadata: new Map(model.metadataProps.map(entry => [entry.key, entry.value])),
+    external
   }
 }
 
@@ -150,28 +153,25 @@ function decodeValue(value: ValueInfoProto): OnnxValue {
 /**
  * Reads a constant tensor.
  * @param node name of the node that asks, for the error
+ * @param external files beside the model, when it has any
  * @throws ExternalInitializerError, MalformedTensorError
  */
-export function decodeTensor(tensor: TensorProto, node: string): ConstantTensor {
+export function decodeTensor(tensor: TensorProto, node: string, external?: ExternalData): ConstantTensor {
   const name = tensor.name || '(unnamed)'
-  if (tensor.dataLocation === DataLocation.EXTERNAL || tensor.externalData.length > 0) {
-    const location = tensor.externalData.find(entry => entry.key === 'location')?.value ?? '(unnamed)'
-    throw new ExternalInitializerError(node, name, location)
-  }
   const shape = tensor.dims.map(Number)
   const count = shape.reduce((product, dimension) => product * dimension, 1)
   if (shape.some(dimension => dimension < 0) || count > MAXIMUM_TENSOR_ELEMENTS) {
     throw new MalformedTensorError(node, name, `dimensions ${shape.join('×')} are out of range`)
   }
-  const values = decodeValues(tensor, node, name)
+  const raw: Uint8Array = isExternal(tensor) ? externalBytes(tensor, node, external) : tensor.rawData
+  const values = decodeValues(tensor, raw, node, name)
   if (values.length !== count) {
     throw new MalformedTensorError(node, name, `${values.length} values for dimensions ${shape.join('×') || 'of a scalar'}`)
   }
   return { name, shape, values }
 }
 
-function decodeValues(tensor: TensorProto, node: string, name: string): Float64Array {
-  const raw = tensor.rawData
+function decodeValues(tensor: TensorProto, raw: Uint8Array, node: string, name: string): Float64Array {
   if (raw.length > 0) {
     const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength)
     const read = (size: number, at: (offset: number) => number): Float64Array => {

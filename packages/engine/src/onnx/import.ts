@@ -13,11 +13,14 @@ import { sizeOf } from '../graph/geometry.js'
 import type { GraphNode, GraphOperator, NetworkGraph } from '../graph/graph.js'
 import { Constants } from './constants.js'
 import { type ImportContext, MAXIMUM_ELEMENTS } from './context.js'
-import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode } from './decode.js'
+import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode, type OnnxValue } from './decode.js'
+import { recogniseExpressions } from './expressions.js'
+import type { ExternalData } from './external-data.js'
 import { operatorFor, qualifiedName } from './operators.js'
+import { inOrder, leadingTo } from './order.js'
 import { checkAxes, findTail } from './output.js'
 import { recogniseActivations } from './recognise.js'
-import { remedyFor } from './remedies.js'
+import { hopelessness, remedyFor } from './remedies.js'
 
 export interface ImportOptions {
   /** name of the network; the graph's own name when left out */
@@ -26,6 +29,8 @@ export interface ImportOptions {
   readonly output?: string
   /** shape of one input sample, without the batch, for files that leave it open */
   readonly inputShape?: readonly number[]
+  /** Contents of files beside the model that hold its weights, by name; asked for when the model refers to one. */
+  readonly externalData?: ExternalData
 }
 
 /**
@@ -34,15 +39,7 @@ export interface ImportOptions {
  *   ExternalInitializerError, MissingInitializerError, MalformedTensorError
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): NetworkGraph {
-  const model = decodeOnnx(bytes)
-  if (model.inputs.length !== 1) {
-    throw new UnsupportedTopologyError(
-      model.name,
-      `the graph has ${model.inputs.length} inputs (${model.inputs.map(input => input.name).join(', ')})`,
-      'export a model with one input'
-    )
-  }
-  return new Importer(model).run(options)
+  return new Importer(decodeOnnx(bytes, options.externalData)).run(options)
 }
 
 class Importer implements ImportContext {
@@ -69,13 +66,15 @@ class Importer implements ImportContext {
   }
 
   run(options: ImportOptions): NetworkGraph {
-    const input = this.model.inputs[0]!
-    this.append({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: this.inputShape(options) })
+    const names = this.model.outputs.map(output => output.name)
+    const outputs = names.filter(name => options.output === undefined || name === options.output || !names.includes(options.output))
+    refuseHopeless(leadingTo(this.producers, outputs))
+    const input = this.input(outputs)
+    this.append({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: this.inputShape(input, options) })
     this.values.set(input.name, 0)
     const { output, logits, final, axisNodes } = findTail(this.model, this.producers, this.constants, options.output)
-    const needed = this.reachable(logits)
-    for (const node of this.model.nodes) {
-      if (!needed.has(node)) continue
+    for (const node of inOrder(this.model.nodes, this.producers, [logits])) {
+      if (this.constants.folds(node)) continue
       const operator = operatorFor(node.domain, node.operator)
       if (!operator) throw new UnsupportedOperatorError(node.name, qualifiedName(node.domain, node.operator), remedyFor(node.operator))
       operator(this, node)
@@ -83,12 +82,35 @@ class Importer implements ImportContext {
     const result = this.values.get(logits)
     if (result === undefined) throw new MissingInitializerError(this.model.name, logits)
     checkAxes(axisNodes, this.shape(result), this.opset)
-    const graph = prune(recogniseActivations(this.nodes), result)
-    return { name: options.name ?? this.model.name, ...graph, inputName: input.name, outputName: output, final }
+    const recognised = recogniseExpressions(recogniseActivations(this.nodes), result)
+    const { nodes, output: last } = prune(recognised, result)
+    return {
+      name: options.name ?? this.model.name,
+      nodes: uniquelyNamed(nodes),
+      output: last,
+      inputName: input.name,
+      outputName: output,
+      final
+    }
   }
 
-  private inputShape({ inputShape }: ImportOptions): readonly number[] {
-    const { name, shape } = this.model.inputs[0]!
+  /** The input that the outputs depend on. */
+  private input(outputs: readonly string[]): OnnxValue {
+    const read = new Set([...outputs, ...[...leadingTo(this.producers, outputs)].flatMap(node => node.inputs)])
+    // an only input that nothing reads is left to what is wrong with its readers
+    const inputs = this.model.inputs.filter(input => read.has(input.name) || this.model.inputs.length === 1)
+    if (inputs.length !== 1) {
+      const list = this.model.inputs.map(input => input.name).join(', ') || 'none'
+      throw new UnsupportedTopologyError(
+        this.model.name,
+        inputs.length === 0 ? `no input leads to the output (inputs: ${list})` : `the graph has ${inputs.length} inputs (${list})`,
+        'export a model with one input'
+      )
+    }
+    return inputs[0]!
+  }
+
+  private inputShape({ name, shape }: OnnxValue, { inputShape }: ImportOptions): readonly number[] {
     const open = !shape || shape.length < 2 || shape.slice(1).some(dimension => dimension < 1)
     const sample = inputShape ?? (open ? undefined : shape.slice(1))
     if (!sample || sample.length === 0 || sample.some(dimension => !Number.isInteger(dimension) || dimension < 1)) {
@@ -106,18 +128,6 @@ class Importer implements ImportContext {
       throw new ShapeMismatchError(name, `an input of batch × ${sample.join('×')}, as asked for`, shape.join('×'))
     }
     return sample
-  }
-
-  private reachable(output: string): Set<OnnxNode> {
-    const found = new Set<OnnxNode>()
-    const pending = [output]
-    while (pending.length > 0) {
-      const node = this.producers.get(pending.pop()!)
-      if (!node || found.has(node) || this.constants.folds(node)) continue
-      found.add(node)
-      pending.push(...node.inputs.filter(name => name !== ''))
-    }
-    return found
   }
 
   isConstant(name: string | undefined): boolean {
@@ -154,6 +164,19 @@ class Importer implements ImportContext {
     throw new MissingInitializerError(node.name, name || `input ${input}`)
   }
 
+  boundConstant(node: OnnxNode, input: number): ConstantTensor {
+    return this.constants.bounds(node, node.inputs[input] ?? '', input)
+  }
+
+  node(value: number): GraphNode {
+    return this.nodes[value]!
+  }
+
+  bind(node: OnnxNode, output: number, value: number): void {
+    const name = node.outputs[output] ?? ''
+    if (name !== '') this.values.set(name, value)
+  }
+
   shape(value: number): readonly number[] {
     return this.nodes[value]!.shape
   }
@@ -181,6 +204,29 @@ class Importer implements ImportContext {
     this.nodes.push(name === node.name ? node : { ...node, name })
     return this.nodes.length - 1
   }
+}
+
+/**
+ * The deepest reason comes first: a model of trees, kernels or recurrence is not helped by another choice of outputs or by other shapes.
+ * @throws UnsupportedOperatorError
+ */
+function refuseHopeless(nodes: ReadonlySet<OnnxNode>): void {
+  const worst = [...nodes].reduce<OnnxNode | undefined>(
+    (a, b) => (hopelessness(b.operator) > (a ? hopelessness(a.operator) : 0) ? b : a),
+    undefined
+  )
+  if (worst) throw new UnsupportedOperatorError(worst.name, qualifiedName(worst.domain, worst.operator), remedyFor(worst.operator))
+}
+
+/** What several nodes make is called by what their names have in common, which others may have, too. */
+function uniquelyNamed(nodes: readonly GraphNode[]): GraphNode[] {
+  const names = new Set<string>()
+  return nodes.map(node => {
+    let { name } = node
+    for (let copy = 2; names.has(name); copy++) name = `${node.name}#${copy}`
+    names.add(name)
+    return name === node.name ? node : { ...node, name }
+  })
 }
 
 /** Only the nodes that lead to the output, and the input. */

@@ -1,7 +1,6 @@
 /** What to use instead of an operator that has no counterpart under encryption. */
 
-const activation =
-  'use Relu, LeakyRelu, Elu, Sigmoid, Tanh, Softplus, Silu or Gelu, which are approximated, or a polynomial (x² or c₂x² + c₁x + c₀), and fine-tune the network'
+const rounding = 'rounding cannot be approximated; export the network before quantisation'
 const average = 'use AveragePool instead and fine-tune the network'
 const comparison = 'comparisons cannot be evaluated; use Add or an average'
 const recurrent = 'unroll it into dense layers with polynomial activations'
@@ -12,35 +11,15 @@ const preprocessing = 'apply it to the samples before they are encrypted, and ex
 const finalOnly = (operator: string): string => `only a final ${operator} is allowed, which the querier applies; remove this one`
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  Selu: activation,
-  Celu: activation,
-  HardSigmoid: activation,
-  HardSwish: activation,
-  Mish: activation,
-  Softsign: activation,
-  ThresholdedRelu: activation,
-  Clip: activation,
-  Exp: activation,
-  Log: activation,
-  Sqrt: activation,
-  Reciprocal: activation,
-  Abs: activation,
-  Sign: activation,
-  Sin: activation,
-  Cos: activation,
+  Floor: rounding,
+  Ceil: rounding,
+  Round: rounding,
   MaxPool: average,
   LpPool: average,
   GlobalMaxPool: 'use GlobalAveragePool instead and fine-tune the network',
   GlobalLpPool: 'use GlobalAveragePool instead and fine-tune the network',
   ReduceMax: 'use ReduceMean instead and fine-tune the network',
   ReduceMin: 'use ReduceMean instead and fine-tune the network',
-  ReduceSum: 'use ReduceMean and scale the weights that follow',
-  Max: comparison,
-  Min: comparison,
-  Where: comparison,
-  Greater: comparison,
-  Less: comparison,
-  Equal: comparison,
   TopK: comparison,
   Softmax: finalOnly('Softmax'),
   LogSoftmax: finalOnly('LogSoftmax'),
@@ -54,13 +33,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   LRN: normalisation,
   LpNormalization: normalisation,
   MeanVarianceNormalization: normalisation,
-  Pad: "move the padding into the convolution's pads attribute",
   ConvTranspose: 'use Conv, or a Gemm with the equivalent matrix',
-  Div: 'division by a computed value cannot be evaluated; divide by a constant',
-  Concat: 'joined values are not evaluated; give every layer one input',
-  Split: 'parts of values are not evaluated; give every layer one input',
-  Slice: 'parts of values are not evaluated; cut the samples before they are encrypted',
-  Gather: 'parts of values are not evaluated; choose the features before the samples are encrypted',
   Resize: 'resize the samples before they are encrypted',
   Upsample: 'resize the samples before they are encrypted',
   LSTM: recurrent,
@@ -95,4 +68,15 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export const remedyFor = (operator: string): string =>
   REMEDIES[operator] ??
   'rewrite the model with Conv, Gemm, MatMul, AveragePool, GlobalAveragePool, ReduceMean, BatchNormalization, Add, Sub, Mul, Pow, Flatten, Reshape, Transpose and ' +
-    'the activations Relu, LeakyRelu, Elu, Sigmoid, Tanh, Softplus, Silu and Gelu'
+    'element-wise activations of one value'
+
+/** What no change of a setting helps against, in ascending order of depth. */
+const HOPELESS: readonly ReadonlySet<string>[] = [
+  new Set(['MaxPool', 'GlobalMaxPool', 'LayerNormalization', 'InstanceNormalization', 'GroupNormalization', 'LRN', 'Attention']),
+  new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'QLinearConv', 'QLinearMatMul', 'ConvInteger', 'MatMulInteger']),
+  new Set(['LSTM', 'GRU', 'RNN', 'Loop', 'Scan', 'If']),
+  new Set(['TreeEnsemble', 'TreeEnsembleClassifier', 'TreeEnsembleRegressor', 'SVMClassifier', 'SVMRegressor'])
+]
+
+/** How deep the reason is why an operator cannot be evaluated; 0 where another node or setting may be the reason. */
+export const hopelessness = (operator: string): number => 1 + HOPELESS.findIndex(operators => operators.has(operator))
