@@ -12,7 +12,7 @@ export { type ApproximationOptions, type ApproximationSource, approximate } from
 export { Calibration, type MeasuredValues } from './approximation/calibration.js'
 export { DEFAULT_AGREEMENT, type FitOptions, fitActivations, LOGIT_TOLERANCE } from './approximation/fit.js'
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
-export { type Architecture, type ArchitectureLayer, architectureOf, parseArchitecture, type Ranges } from './architecture/architecture.js'
+export { type Architecture, type ArchitectureLayer, parseArchitecture } from './architecture/architecture.js'
 export type { LinearOperation } from './architecture/linear-operations.js'
 export { formatBytes } from './costs/byte-size.js'
 export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './costs/cost-model.js'
@@ -35,17 +35,13 @@ export { evaluate } from './graph/evaluate.js'
 export { applyFinal, argmax } from './graph/final.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'
 export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph/graph.js'
+export type { Ranges } from './network/bounds.js'
 export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, rangesFromActivations } from './network/calibrate.js'
 export { type FuseOptions, fuse } from './network/fuse.js'
 export type { MeasuredActivation } from './network/measured.js'
 export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type SquareLayer } from './network/network.js'
-export {
-  type ActivationFunction,
-  type ActivationName,
-  applyActivation,
-  type RealFunction,
-  realFunction
-} from './numeric/activation-functions.js'
+export { architectureOf } from './network/publish.js'
+export { type ActivationFunction, type ActivationName, applyActivation, realFunction } from './numeric/activation-functions.js'
 export {
   type ApproximationMethod,
   type ApproximationRequest,
@@ -55,23 +51,35 @@ export {
   depthOf,
   type PolynomialApproximation
 } from './numeric/best-polynomial.js'
-export { chebyshevToPower, clenshaw, type Interval, powerToChebyshev } from './numeric/chebyshev.js'
+export type { Interval } from './numeric/chebyshev.js'
 export type { Expression } from './numeric/expression.js'
+export type { RealFunction } from './numeric/named-functions.js'
 export { SparseMatrix } from './numeric/sparse.js'
 export { type ExternalData, externalDataFiles, isPlainName } from './onnx/external-data.js'
 export { type ImportOptions, importOnnx } from './onnx/import.js'
-export { DiagonalsPacking, fullDiagonals, presentDiagonals, rowPeriod } from './packing/diagonals.js'
-export { chunkDiagonals, chunkedLayout, type Layout, locate, periodicLayout, repeatOverBatch, sequentialLayout } from './packing/layout.js'
+export { DiagonalsPacking } from './packing/diagonals.js'
+export {
+  chunkDiagonals,
+  chunkedLayout,
+  type Layout,
+  locate,
+  rowPeriod,
+  sequentialLayout
+} from './packing/layout.js'
 export { type SlotPacking, samplesPerSlot } from './packing/slots.js'
-export { type TapArrangement, TapsPacking } from './packing/taps.js'
+export { TapsPacking } from './packing/taps.js'
 export { PRECISION_TARGET, parsePlan } from './plan/derive.js'
 export { describePlan } from './plan/describe.js'
-export { type GaloisKeyNeed, type Plan, type PlanStep, planSchema, type WeightDescriptor } from './plan/plan.js'
+export { type Plan, planSchema } from './plan/plan.js'
 export type { InputSource, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run/options.js'
 export { run } from './run/run.js'
 export type { PlanOptions } from './search/options.js'
 export { plan } from './search/planner.js'
+export type { PlanStep } from './steps/kinds.js'
 export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './steps/operands.js'
 export { minimumRefreshLevel } from './steps/refresh.js'
+export type { GaloisKeyNeed, WeightDescriptor } from './steps/step.js'
+export { InputPacker, packInput, packInputs } from './vectors/inputs.js'
+export { unpackOutputs } from './vectors/outputs.js'
 export { ClearWeights, clearInputs } from './vectors/sources.js'
-export { InputPacker, packInput, packInputs, packScalar, packWeight, unpackOutputs, weightDescriptor } from './vectors/weights.js'
+export { packScalar, packWeight, weightDescriptor } from './vectors/weights.js'

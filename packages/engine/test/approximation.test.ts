@@ -2,17 +2,15 @@ import {
   type ActivationFunction,
   applyActivation,
   approximateFunction,
-  chebyshevToPower,
-  clenshaw,
   depthOf,
   type Interval,
   InvalidInputError,
   type PolynomialApproximation,
-  powerToChebyshev,
   type RealFunction,
   realFunction,
   UnreachableAccuracyError
 } from '@slytherin/engine'
+import { chebyshevToPower, clenshaw, powerToChebyshev } from '@slytherin/engine/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../../../test/runs.ts'

@@ -2,16 +2,14 @@ import {
   chunkDiagonals,
   chunkedLayout,
   DiagonalsPacking,
-  fullDiagonals,
   type Layout,
   locate,
-  periodicLayout,
-  presentDiagonals,
   rowPeriod,
   SparseMatrix,
   sequentialLayout,
   TapsPacking
 } from '@slytherin/engine'
+import { diagonalsWeight, fullDiagonals, periodicLayout, presentDiagonals, tapsWeight } from '@slytherin/engine/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../../../test/runs.ts'
@@ -26,14 +24,6 @@ const randomMatrix = (rows: number, columns: number, seed: number, density = 1):
       if (density === 1 || Math.abs(value(seed + 1, row * columns + column)) < 2 * density) put(column, value(seed, row * columns + column))
     }
   })
-
-const layerOf = (matrix: SparseMatrix) => ({
-  kind: 'affine' as const,
-  name: 'test',
-  matrix,
-  bias: new Float64Array(matrix.rows),
-  operations: []
-})
 
 const turn = (x: Float64Array, steps: number): Float64Array => x.map((_, index) => x[(index + steps) % x.length]!)
 
@@ -52,7 +42,7 @@ function evaluatePacked(packing: DiagonalsPacking, matrix: SparseMatrix, x: Arra
       sum = new Float64Array(packing.width)
       current = packing.giantSteps - 1
     } else {
-      const weight = packing.weight(item, layerOf(matrix))
+      const weight = diagonalsWeight(packing, item, { matrix, bias: new Float64Array(matrix.rows) })
       const turned = turn(inputs[item.inputBlock]!, item.baby)
       sum = sum.map((s, index) => s + weight[index]! * turned[index]!)
     }
@@ -232,7 +222,7 @@ describe('taps', () => {
     const convolution = { geometry, kernel, bias }
     const sums = packing.output.blocks.map(() => new Float64Array(packing.width))
     for (const item of packing.items) {
-      const weight = packing.weight(item, convolution)
+      const weight = tapsWeight(packing, item, convolution)
       const [from, to] = item.kind === 'bias' ? [item.from, item.to] : [0, packing.blocksPerGroup]
       for (let part = from; part < to; part++) {
         const sum = sums[item.group * packing.blocksPerGroup + part]!

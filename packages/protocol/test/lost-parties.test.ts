@@ -1,7 +1,8 @@
 import { Coordinator, PartyMissingError, type Phase, SessionAbortedError, type SessionSummary } from '@slytherin/protocol'
-import { FakeCryptography, type Fault, logitsOf, type MemoryMessage } from '@slytherin/protocol/testing'
+import type { Fault, MemoryMessage } from '@slytherin/protocol/testing'
 import { describe, expect, it } from 'vitest'
-import { type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
+import { ARCHITECTURE, type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
+import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'
 import { FakeSigner } from './support/fake-signer.js'
 import { kindOf } from './support/wire.js'
 
@@ -265,7 +266,7 @@ describe('the coordinator', () => {
       transport: parties.network.transport(EVALUATOR),
       signer: new FakeSigner(EVALUATOR),
       roster: parties.roster,
-      cryptography: new FakeCryptography(EVALUATOR),
+      cryptography: new FakeCryptography(EVALUATOR, ARCHITECTURE),
       planner: () => parties.plan,
       policy: { allowInsecure: true }
     })

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { Coordinator, Member, type RosterEntry } from '@slytherin/protocol'
-import { FakeCryptography, logitsOf, MemoryNetwork } from '@slytherin/protocol/testing'
+import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { expect, it } from 'vitest'
-import { samples, testPlan } from './support/cohort.js'
+import { ARCHITECTURE, samples, testPlan } from './support/cohort.js'
+import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'
 import { FakeSigner } from './support/fake-signer.js'
 
 const AsyncFunction = (async () => undefined).constructor as FunctionConstructor
@@ -18,7 +19,7 @@ it('the example of the README runs', async () => {
   const common = (peer: string) => ({
     transport: network.transport(peer),
     signer: new FakeSigner(peer),
-    cryptography: new FakeCryptography(peer),
+    cryptography: new FakeCryptography(peer, ARCHITECTURE),
     policy: { allowInsecure: true }
   })
   const given = {

@@ -1,6 +1,6 @@
 /** What is known of the values that flow through a model, without which neither activations can be approximated nor anything planned: samples, or figures of an earlier measurement. */
-import type { Ranges } from '../architecture/architecture.js'
 import type { NetworkGraph } from '../graph/graph.js'
+import type { Ranges } from '../network/bounds.js'
 import { calibrate, rangesFromActivations } from '../network/calibrate.js'
 import type { MeasuredActivation } from '../network/measured.js'
 import type { Network } from '../network/network.js'

@@ -4,41 +4,10 @@
  * Bounds serve two ends: sizing scales and masks, and tracking noise. A weight bound is rounded up to a power of two, so that it tells little.
  */
 import { z } from 'zod'
-import { InvalidArchitectureError, UnsupportedLayerError } from '../errors.js'
+import { InvalidArchitectureError } from '../errors.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
 import { FINAL_OPERATORS } from '../graph/graph.js'
-import { worstCaseRanges } from '../network/calibrate.js'
-import type { Network, PolynomialLayer } from '../network/network.js'
 import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './linear-operations.js'
-
-/** Bounds on |value|, margins included. */
-export interface Ranges {
-  readonly input: number
-  /** one per layer of the network: bound on its output */
-  readonly layers: readonly number[]
-  /** the largest logit seen, without margin: precision is relative to it */
-  readonly largestLogit: number
-  /** one per layer, null for activations: what calibration on samples tells beyond maxima */
-  readonly norms?: readonly (LayerNorms | null)[]
-  /**
-   * How far errors reach: entry k is the largest Euclidean norm of the derivative of a logit by the output of layer k - 1 (of the input for k = 0), margin included.
-   * Local norms multiplied over many layers overstate it.
-   */
-  readonly sensitivities?: readonly number[]
-}
-
-/**
- * Euclidean norms over the features of one sample, margins included. A sum of products has the variance Σ w²·σ_x² + Σ x²·σ_w², so norms say what maxima
- * overstate by the square root of the number of terms and more.
- */
-export interface LayerNorms {
-  /** of what the layer reads */
-  readonly input: number
-  /** of what one output of a convolution reads */
-  readonly window?: number
-  /** max over outputs i of ‖(W_ij·p'(u_j))_j‖, p the activation before the layer and u its input: the factor by which an error of u reaches an output */
-  readonly gain?: number
-}
 
 const size = z
   .int()
@@ -118,78 +87,6 @@ export type PolynomialArchitecture = Extract<ArchitectureLayer, { kind: 'polynom
 /** Bound on |value| of what layer `index` reads. */
 export const magnitudeBefore = ({ input, layers }: Architecture, index: number): number =>
   index === 0 ? input.magnitude : layers[index - 1]!.outputMagnitude
-
-/** Smallest power of two that is not below the value. */
-const powerOfTwoBound = (value: number): number => 2 ** Math.ceil(Math.log2(Math.max(value, 2 ** -20)))
-
-/** The value rounded up to three bits, so that it tells little of the weights. */
-const coarseBound = (value: number): number => {
-  const unit = powerOfTwoBound(value) / 16
-  return Math.ceil(Math.max(value, 2 ** -20) / unit) * unit
-}
-
-/**
- * The public description of a network.
- * @param ranges from `calibrate` or `rangesFromActivations`; when left out, worst-case bounds for inputs within ±1, which cost precision
- * @throws UnsupportedLayerError for a layer that cannot be evaluated under encryption
- */
-export function architectureOf(network: Network, ranges: Ranges = worstCaseRanges(network)): Architecture {
-  if (ranges.layers.length !== network.layers.length) {
-    throw new InvalidArchitectureError('ranges.layers', `${ranges.layers.length} bounds for ${network.layers.length} layers`)
-  }
-  const layers = network.layers.map((layer, index): ArchitectureLayer => {
-    const outputMagnitude = ranges.layers[index]!
-    const sensitivity = ranges.sensitivities?.[index + 1]
-    const reach = sensitivity === undefined ? {} : { sensitivity }
-    if (layer.kind === 'polynomial') {
-      const { name, features, basis } = layer
-      return { kind: 'polynomial', name, features, basis, coefficients: commonCoefficients(layer), outputMagnitude, ...reach }
-    }
-    if (layer.kind === 'square') return { kind: 'square', name: layer.name, features: layer.features, outputMagnitude, ...reach }
-    const { matrix, bias, operations, convolution } = layer
-    const affine = {
-      kind: 'affine' as const,
-      name: layer.name,
-      inputs: matrix.columns,
-      outputs: matrix.rows,
-      operations: operations as LinearOperation[],
-      weightMagnitude: powerOfTwoBound(matrix.largest),
-      biasMagnitude: powerOfTwoBound(bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)),
-      outputMagnitude,
-      rowNorm: coarseBound(Math.sqrt(matrix.largestRow(value => value * value)))
-    }
-    const norms = ranges.norms?.[index]
-    return {
-      ...affine,
-      ...(convolution ? { convolution: convolution.geometry } : {}),
-      ...(norms ? { norms } : {}),
-      ...reach
-    }
-  })
-  return parseArchitecture({
-    version: 1,
-    name: network.name,
-    input: {
-      shape: [...network.shape],
-      magnitude: ranges.input,
-      ...(ranges.sensitivities ? { sensitivity: ranges.sensitivities[0]! } : {})
-    },
-    layers,
-    output: { features: network.outputs, largest: ranges.largestLogit, final: network.final }
-  })
-}
-
-/** @throws UnsupportedLayerError when features have polynomials of their own */
-function commonCoefficients({ name, coefficients }: PolynomialLayer): number[] {
-  return coefficients.map(coefficient => {
-    if (typeof coefficient === 'number') return coefficient
-    throw new UnsupportedLayerError(
-      name,
-      `a polynomial of degree ${coefficients.length - 1} with coefficients that differ from feature to feature`,
-      'use one polynomial for the whole layer, with scales and shifts before and after it, or one of degree two'
-    )
-  })
-}
 
 /** Architectures that came out of `parseArchitecture`: a planner compiles one many times. */
 const checked = new WeakSet<object>()

@@ -1,7 +1,7 @@
 /** Bounds on what flows through a network, from samples or from activation ranges that were measured before. */
-import type { LayerNorms, Ranges } from '../architecture/architecture.js'
 import { InvalidInputError } from '../errors.js'
 import { at } from '../numeric/elementwise-polynomial.js'
+import type { LayerNorms, Ranges } from './bounds.js'
 import { type MeasuredActivation, MeasuredRanges } from './measured.js'
 import type { Network } from './network.js'
 import { type Slope, slopeOf } from './slope.js'

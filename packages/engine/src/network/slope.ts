@@ -1,7 +1,7 @@
 /** Derivatives of activations, for calibration: how far an error of an argument reaches. */
 import { evaluateClear } from '@slytherin/ckks'
+import { derivativeOf } from '../numeric/derivative.js'
 import { at } from '../numeric/elementwise-polynomial.js'
-import { derivativeOf } from '../steps/polynomial.js'
 import type { PolynomialLayer, SquareLayer } from './network.js'
 
 /** p'(x) of one feature */

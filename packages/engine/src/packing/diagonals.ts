@@ -16,10 +16,8 @@
  * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0.
  * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
  */
-import type { AffineLayer } from '../network/network.js'
-import type { SparseMatrix } from '../numeric/sparse.js'
-import type { OperandKind } from '../steps/operands.js'
-import { type Layout, nextPowerOfTwo, periodicLayout, sequentialLayout } from './layout.js'
+import type { DiagonalMask } from './diagonal-mask.js'
+import { type Layout, periodicLayout, rowPeriod, sequentialLayout } from './layout.js'
 
 export interface DiagonalItem {
   readonly kind: 'diagonal'
@@ -59,7 +57,6 @@ export class DiagonalsPacking {
   private readonly present: DiagonalMask | undefined
   private readonly babiesOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
-
   private laidOut: Layout | undefined
 
   constructor(shape: DiagonalsShape) {
@@ -174,7 +171,7 @@ export class DiagonalsPacking {
    * All rotations, in positions, that need a Galois key; ascending.
    * @param input clear inputs come rotated already
    */
-  rotations(input: OperandKind = 'encrypted'): number[] {
+  rotations(input: 'clear' | 'encrypted' = 'encrypted'): number[] {
     const needed = new Set<number>(this.folds)
     if (this.giantSteps > 1) needed.add(this.babySteps)
     if (input === 'clear') return [...needed].sort((a, b) => a - b)
@@ -194,117 +191,7 @@ export class DiagonalsPacking {
     const features = this.input.blocks[inputBlock]!
     return features.map((_, position) => features[(position + baby) % this.width]!)
   }
-
-  /** Value of a weight item at every position. */
-  weight(item: DiagonalsItem, layer: AffineLayer): Float64Array {
-    const { width, rows } = this
-    const { matrix, bias } = layer
-    const rowAt = (outputBlock: number, position: number): number => {
-      const row = outputBlock * width + (position % rows)
-      return row < matrix.rows ? row : -1
-    }
-    if (item.kind === 'bias') {
-      return Float64Array.from({ length: width }, (_, position) => {
-        const row = rowAt(item.outputBlock, position)
-        return row < 0 ? 0 : bias[row]!
-      })
-    }
-    const shift = item.giant * this.babySteps
-    const features = this.input.blocks[item.inputBlock]!
-    return Float64Array.from({ length: width }, (_, position) => {
-      const row = rowAt(item.outputBlock, (position - shift + width) % width)
-      const feature = features[(position + item.baby) % width]!
-      return row < 0 || feature < 0 ? 0 : matrix.at(row, feature)
-    })
-  }
 }
-
-/** r: rows rounded up to a power of two, at most the width. */
-export const rowPeriod = (outputs: number, width: number): number => Math.min(width, nextPowerOfTwo(outputs))
 
 /** D of a layout that the layer before, or nobody, has chunked: all diagonals of the shorter side. */
 export const fullDiagonals = (outputs: number, input: Layout): number => Math.min(rowPeriod(outputs, input.width), input.period)
-
-/** Which diagonals of which pairs of blocks may hold a weight. */
-export class DiagonalMask {
-  private readonly bits: Uint8Array
-  private count = 0
-
-  constructor(
-    outputBlocks: number,
-    private readonly inputBlocks: number,
-    private readonly diagonals: number
-  ) {
-    this.bits = new Uint8Array(outputBlocks * inputBlocks * diagonals)
-  }
-
-  get size(): number {
-    return this.count
-  }
-
-  has(outputBlock: number, inputBlock: number, diagonal: number): boolean {
-    return this.bits[(outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal] === 1
-  }
-
-  add(outputBlock: number, inputBlock: number, diagonal: number): void {
-    const index = (outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal
-    this.count += 1 - this.bits[index]!
-    this.bits[index] = 1
-  }
-
-  /** Whether an output block has no diagonal at all. */
-  empty(outputBlock: number): boolean {
-    const size = this.inputBlocks * this.diagonals
-    return this.bits.subarray(outputBlock * size, (outputBlock + 1) * size).every(bit => bit === 0)
-  }
-}
-
-interface KnownMask {
-  readonly input: Layout
-  readonly diagonals: number
-  readonly mask: DiagonalMask
-}
-
-const masks = new WeakMap<SparseMatrix, KnownMask[]>()
-
-const sameLayout = (a: Layout, b: Layout): boolean =>
-  a.width === b.width &&
-  a.blocks.length === b.blocks.length &&
-  a.blocks.every((features, block) => features.every((feature, position) => feature === b.blocks[block]![position]))
-
-/** The same as `presentDiagonals`, found once for every pattern and layout: a planner packs the same layers many times. */
-export function presentOnce(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
-  const known = masks.get(pattern) ?? []
-  const found = known.find(entry => entry.diagonals === diagonals && sameLayout(entry.input, input))
-  if (found) return found.mask
-  const mask = presentDiagonals(pattern, input, diagonals)
-  masks.set(pattern, [...known, { input, diagonals, mask }])
-  return mask
-}
-
-/** The diagonals that hold at least one entry of the pattern, and one for every output block that would have none. */
-export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
-  const { width } = input
-  const rows = rowPeriod(pattern.rows, width)
-  const places: number[][] = Array.from({ length: pattern.columns }, () => [])
-  input.blocks.forEach((features, block) => {
-    features.forEach((feature, position) => {
-      if (feature >= 0) places[feature]!.push(block * width + position)
-    })
-  })
-  const outputBlocks = Math.ceil(pattern.rows / width)
-  const present = new DiagonalMask(outputBlocks, input.blocks.length, diagonals)
-  for (let row = 0; row < pattern.rows; row++) {
-    const outputBlock = Math.floor(row / width)
-    const shift = row % rows
-    for (let k = pattern.start[row]!; k < pattern.start[row + 1]!; k++) {
-      for (const place of places[pattern.index[k]!]!) {
-        // the width is a multiple of the rows, so the block does not matter
-        const diagonal = (place - shift + width) % rows
-        if (diagonal < diagonals) present.add(outputBlock, Math.floor(place / width), diagonal)
-      }
-    }
-  }
-  for (let outputBlock = 0; outputBlock < outputBlocks; outputBlock++) if (present.empty(outputBlock)) present.add(outputBlock, 0, 0)
-  return present
-}

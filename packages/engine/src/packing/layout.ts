@@ -13,6 +13,9 @@ export interface Layout {
 
 export const nextPowerOfTwo = (value: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, value)))
 
+/** r: rows rounded up to a power of two, at most the width. */
+export const rowPeriod = (outputs: number, width: number): number => Math.min(width, nextPowerOfTwo(outputs))
+
 /** A plain loop: planning makes thousands of these, and `Int32Array.from` takes ten times as long. */
 function blockOf(width: number, feature: (position: number) => number): Int32Array {
   const block = new Int32Array(width)

@@ -11,7 +11,6 @@
  * following layer likes best (see `chunkedLayout`).
  */
 import { type ConvolutionGeometry, outputSize, tapCount, tapSource } from '../graph/geometry.js'
-import type { ConvolutionTaps } from '../network/network.js'
 import { chunkedLayout, type Layout } from './layout.js'
 
 export type TapArrangement = { readonly kind: 'blocks' } | { readonly kind: 'chunks'; readonly rows: number; readonly diagonals: number }
@@ -107,18 +106,8 @@ export class TapsPacking {
     )
   }
 
-  /** Value of a weight item at every position. */
-  weight(item: TapItem, convolution: ConvolutionTaps): Float64Array {
-    return Float64Array.from({ length: this.width }, (_, place) => {
-      const channel = this.channelAt(item.group, place)
-      if (channel < 0) return 0
-      if (item.kind === 'tap') return convolution.kernel[channel * this.taps + item.tap]!
-      const held = this.output.blocks[item.group * this.blocksPerGroup + item.from]![place]!
-      return held < 0 ? 0 : convolution.bias[channel]!
-    })
-  }
-
-  private channelAt(group: number, place: number): number {
+  /** Output channel at a position of the blocks of a channel group, -1 where there is none. */
+  channelAt(group: number, place: number): number {
     if (this.arrangement.kind === 'chunks') {
       const feature = this.output.blocks[0]![place]!
       return feature < 0 ? -1 : Math.floor(feature / this.positionsPerBlock)

@@ -1,9 +1,8 @@
 /** A plan in words and figures, for people. */
-
 import { formatBytes } from '../costs/byte-size.js'
-import { programOf } from './derive.js'
+import type { CompiledStep } from '../steps/kinds.js'
+import { programOf } from './compiled.js'
 import type { Plan } from './plan.js'
-import type { CompiledStep } from './program.js'
 
 const bits = (value: number): string => Math.log2(value).toFixed(1)
 const seconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`

@@ -6,24 +6,9 @@ import type { ParametersJson } from '@slytherin/ckks'
 import { z } from 'zod'
 import { architectureSchema } from '../architecture/architecture.js'
 import { InvalidPlanError } from '../errors.js'
+import { stepSchema } from '../steps/kinds.js'
+import { count, galoisKeyNeedSchema, level, magnitude, positiveCount, scale, weightDescriptorSchema } from '../steps/step.js'
 
-const level = z.int().min(0).max(63)
-const count = z
-  .int()
-  .min(0)
-  .max(2 ** 24)
-const positiveCount = z
-  .int()
-  .min(1)
-  .max(2 ** 24)
-const scale = z
-  .number()
-  .positive()
-  .max(2 ** 400)
-const magnitude = z
-  .number()
-  .positive()
-  .max(2 ** 80)
 const operand = z.enum(['clear', 'encrypted'])
 
 const parametersSchema: z.ZodType<ParametersJson> = z.strictObject({
@@ -33,51 +18,6 @@ const parametersSchema: z.ZodType<ParametersJson> = z.strictObject({
   scale: z.number().positive(),
   insecure: z.literal(true).optional()
 })
-
-const affine = {
-  /** index into the architecture's layers */
-  layer: z.int().min(0).max(1023),
-  /** level at which the operation runs */
-  level,
-  /** primes dropped afterwards */
-  rescalings: z.int().min(0).max(8),
-  weightScale: scale,
-  /** scale and magnitude of the result */
-  scale,
-  magnitude
-}
-
-const stepSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('taps'),
-    ...affine,
-    arrangement: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('blocks') }),
-      z.strictObject({ kind: z.literal('chunks'), rows: positiveCount, diagonals: positiveCount })
-    ])
-  }),
-  z.strictObject({
-    kind: z.literal('diagonals'),
-    ...affine,
-    diagonals: positiveCount,
-    babySteps: positiveCount,
-    /** the data owner lays its input out in chunks (first layer only) */
-    chunked: z.boolean()
-  }),
-  z.strictObject({ kind: z.literal('square'), layer: affine.layer, level, rescalings: affine.rescalings, scale, magnitude }),
-  z.strictObject({
-    kind: z.literal('polynomial'),
-    layer: affine.layer,
-    level,
-    /** levels that it takes */
-    rescalings: affine.rescalings,
-    /** scale that is asked of the evaluation; `scale` is what rounding in doubles makes of it */
-    target: scale,
-    scale,
-    magnitude
-  }),
-  z.strictObject({ kind: z.literal('refresh'), level, scale, magnitude, ciphertextsPerBlock: positiveCount })
-])
 
 const seconds = z.number().min(0)
 const bytes = z.number().min(0)
@@ -105,7 +45,7 @@ export const planSchema = z.strictObject({
   maximumDecryptions: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
   parameters: parametersSchema,
   /** Galois keys, ascending by element: each for the highest level at which a step uses it, and so for all below */
-  galoisKeys: z.array(z.strictObject({ element: positiveCount, level })).max(4096),
+  galoisKeys: z.array(galoisKeyNeedSchema).max(4096),
   /** highest level at which a step relinearises; null when no two ciphertexts are multiplied, and no such key is made */
   relinearizationLevel: level.nullable(),
   /** input ciphertexts per batch block */
@@ -113,7 +53,7 @@ export const planSchema = z.strictObject({
   /** weights in order of use */
   weights: z.strictObject({
     count,
-    items: z.array(z.strictObject({ layer: affine.layer, level, scale, magnitude })).max(2 ** 20)
+    items: z.array(weightDescriptorSchema).max(2 ** 20)
   }),
   steps: z.array(stepSchema).min(1).max(4096),
   refreshes: z.array(z.strictObject({ step: count, ciphertextsPerBlock: positiveCount, level, scale, magnitude })).max(1024),
@@ -143,15 +83,6 @@ export const planSchema = z.strictObject({
 })
 
 export type Plan = z.infer<typeof planSchema>
-export type PlanStep = Plan['steps'][number]
-export type TapsStep = Extract<PlanStep, { kind: 'taps' }>
-export type DiagonalsStep = Extract<PlanStep, { kind: 'diagonals' }>
-export type SquareStep = Extract<PlanStep, { kind: 'square' }>
-export type PolynomialStep = Extract<PlanStep, { kind: 'polynomial' }>
-export type RefreshStep = Extract<PlanStep, { kind: 'refresh' }>
-/** A Galois key that a plan needs. */
-export type GaloisKeyNeed = Plan['galoisKeys'][number]
-export type WeightDescriptor = Plan['weights']['items'][number]
 
 /** What a plan is derived from. */
 export type PlanCore = Pick<

@@ -1,6 +1,7 @@
 /** Squares and polynomials, every ciphertext by itself. */
 import { type EvaluatorCiphertext, evaluatePolynomial, evaluatePolynomialOfPairs, squarePairs } from '@slytherin/ckks'
-import type { CompiledPolynomial, CompiledSquare } from '../plan/program.js'
+import type { CompiledPolynomial } from '../steps/polynomial.js'
+import type { CompiledSquare } from '../steps/square.js'
 import type { Workbench } from './workbench.js'
 
 export async function runSquare(bench: Workbench, step: CompiledSquare, values: EvaluatorCiphertext[][]): Promise<EvaluatorCiphertext[][]> {

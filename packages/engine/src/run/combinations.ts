@@ -1,6 +1,6 @@
 /** Layers of large batches, whose weights are numbers. */
 import { doubledSlots, type EvaluatorCiphertext, type LinearCombiner } from '@slytherin/ckks'
-import type { CompiledDiagonals } from '../plan/program.js'
+import type { CompiledDiagonals } from '../steps/diagonals.js'
 import { combinationBatches } from './combination-batches.js'
 import type { Workbench } from './workbench.js'
 

@@ -1,6 +1,6 @@
 /** What a run is given and what it reports. */
 import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
-import type { CompiledStep } from '../plan/program.js'
+import type { CompiledStep } from '../steps/kinds.js'
 
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 

@@ -1,7 +1,7 @@
 /** Refreshes: ciphertexts go out to the key holders, fresh ones come back and are held against the plan. */
 import type { EvaluatorCiphertext } from '@slytherin/ckks'
 import { PlanMismatchError } from '../errors.js'
-import type { CompiledRefresh } from '../plan/program.js'
+import type { CompiledRefresh } from '../steps/refresh.js'
 import { demandState } from './supply.js'
 import type { Workbench } from './workbench.js'
 

@@ -4,7 +4,7 @@
  */
 import type { EvaluatorCiphertext } from '@slytherin/ckks'
 import { PlanMismatchError } from '../errors.js'
-import { programOf } from '../plan/derive.js'
+import { programOf } from '../plan/compiled.js'
 import type { Plan } from '../plan/plan.js'
 import type { Program } from '../plan/program.js'
 import { runPolynomial, runSquare } from './activations.js'

@@ -2,7 +2,7 @@
 import type { EvaluatorCiphertext } from '@slytherin/ckks'
 import { PRODUCTS_AT_ONCE } from '../costs/residence.js'
 import type { TapItem } from '../packing/taps.js'
-import type { CompiledTaps } from '../plan/program.js'
+import type { CompiledTaps } from '../steps/taps.js'
 import type { Operand } from './options.js'
 import type { Gathered, Workbench } from './workbench.js'
 

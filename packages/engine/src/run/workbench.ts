@@ -3,7 +3,12 @@ import { type Evaluator, type EvaluatorCiphertext, type EvaluatorPair, isCiphert
 import { nextTurn } from '../event-loop.js'
 import { walkNoise } from '../plan/noise.js'
 import type { Plan } from '../plan/plan.js'
-import type { CompiledDiagonals, CompiledPolynomial, CompiledSquare, CompiledStep, CompiledTaps, Program } from '../plan/program.js'
+import type { Program } from '../plan/program.js'
+import type { CompiledDiagonals } from '../steps/diagonals.js'
+import type { CompiledStep } from '../steps/kinds.js'
+import type { CompiledPolynomial } from '../steps/polynomial.js'
+import type { CompiledSquare } from '../steps/square.js'
+import type { CompiledTaps } from '../steps/taps.js'
 import type { Operand, RunOptions } from './options.js'
 import { Scope } from './ownership.js'
 import { Supply } from './supply.js'
@@ -35,7 +40,7 @@ export class Workbench {
   ) {
     this.evaluator = options.evaluator
     this.supply = new Supply(plan, program, options, this.scope)
-    this.claims = walkNoise(program, plan.parties, plan.inputs).claims
+    this.claims = walkNoise(program, plan.inputs).claims
     const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
     const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' || step.kind === 'polynomial' ? step.blocksIn : 0), 0)
     this.total = passes * program.weights.length + plan.batchBlocks * other + passes * plan.refreshes.length

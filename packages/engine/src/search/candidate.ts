@@ -12,23 +12,16 @@ import { Sizes } from '../costs/sizes.js'
 import { InvalidPlanError } from '../errors.js'
 import { samplesPerSlot, slotFactor } from '../packing/slots.js'
 import { derivePlan } from '../plan/derive.js'
-import type { PlanCore, PlanStep } from '../plan/plan.js'
+import type { PlanCore } from '../plan/plan.js'
 import { fitsFlooded, floodingFactor, noiseAfterFlooding, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
-import { ENCODABLE_BITS } from '../plan/program.js'
 import { gainOf } from '../steps/gains.js'
+import type { PlanStep } from '../steps/kinds.js'
 import { bothEncrypted, factorsOf, type OperandKind, refreshShares, switchShares } from '../steps/operands.js'
-import { profileOf, traceStep } from '../steps/polynomial.js'
-import {
-  inputCount,
-  isActivation,
-  type LayerPacking,
-  SENDING_WEIGHT,
-  stepSeconds,
-  vectorBytes,
-  weightCount,
-  weightSeconds
-} from '../steps/price.js'
+import { inputCount, isActivation, type LayerPacking, vectorBytes, weightCount } from '../steps/packed.js'
+import { profileOf, traceStep } from '../steps/polynomial-profile.js'
+import { SENDING_WEIGHT, stepSeconds, weightSeconds } from '../steps/price.js'
 import { MASK_STATISTICAL_BITS } from '../steps/refresh.js'
+import { ENCODABLE_BITS } from '../steps/state.js'
 import { type Chain, parametersFor } from './chain.js'
 import type { PackedLayer } from './choose-packing.js'
 import type { Settings } from './options.js'

@@ -5,22 +5,16 @@ import type { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
-import { DiagonalsPacking, fullDiagonals, presentOnce, rowPeriod } from '../packing/diagonals.js'
-import { chunkDiagonals, chunkedLayout, type Layout, sequentialLayout } from '../packing/layout.js'
+import { presentOnce } from '../packing/diagonal-mask.js'
+import { DiagonalsPacking, fullDiagonals } from '../packing/diagonals.js'
+import { chunkDiagonals, chunkedLayout, type Layout, rowPeriod, sequentialLayout } from '../packing/layout.js'
 import type { SlotPacking } from '../packing/slots.js'
 import { type TapArrangement, TapsPacking } from '../packing/taps.js'
+import { diagonalsSeconds } from '../steps/diagonals.js'
 import { type Factors, factorsOf, type OperandKind, type Operands } from '../steps/operands.js'
-import { profileOf } from '../steps/polynomial.js'
-import {
-  diagonalsSeconds,
-  heldVectors,
-  inputCount,
-  type LayerPacking,
-  SENDING_WEIGHT,
-  stepSeconds,
-  weightCount,
-  weightSeconds
-} from '../steps/price.js'
+import { heldVectors, inputCount, type LayerPacking, weightCount } from '../steps/packed.js'
+import { profileOf } from '../steps/polynomial-profile.js'
+import { SENDING_WEIGHT, stepSeconds, weightSeconds } from '../steps/price.js'
 
 export interface PackedLayer {
   readonly packing: LayerPacking

@@ -2,7 +2,7 @@
 
 import { RESIDENT_WEIGHT_BYTES, Residence } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
-import { inputCount, vectorBytes, weightCount } from '../steps/price.js'
+import { inputCount, vectorBytes, weightCount } from '../steps/packed.js'
 import type { PackedLayer } from './choose-packing.js'
 import type { Settings } from './options.js'
 

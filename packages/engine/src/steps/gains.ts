@@ -1,6 +1,6 @@
 /** How errors grow through the layers, as the noise walk and the planner's error budget count them. */
 import type { AffineArchitecture } from '../architecture/architecture.js'
-import type { AffinePacking } from './price.js'
+import type { AffinePacking } from './packed.js'
 
 /** Products that are summed in one slot of a layer's result, folds included. */
 export function summedTerms(packing: AffinePacking): number {

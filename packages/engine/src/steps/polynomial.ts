@@ -1,142 +1,105 @@
-/**
- * Polynomial activations of degree above two, as the planner, the compiler and the noise walk see them. How one is evaluated, at which scales and with how much error, is
- * in one place, `evaluatePolynomial` of the scheme; here it is asked on metadata (`tracePolynomial`), so that plans cannot say anything else than what will be done.
- */
-import {
-  type BasisPolynomial,
-  type CountedOperation,
-  EvaluationRules,
-  evaluateClear,
-  NoiseModel,
-  Parameters,
-  type PolynomialTrace,
-  polynomialDepth,
-  tracePolynomial,
-  tracePolynomialOfPairs
-} from '@slytherin/ckks'
-import type { PolynomialArchitecture } from '../architecture/architecture.js'
-import { differentiate } from '../numeric/chebyshev.js'
-import { type SlotPacking, samplesPerSlot, slotFactor } from '../packing/slots.js'
+/** Polynomial activations of degree above two: schema, rule, noise and price. What their evaluation does is asked of the scheme (`polynomial-profile`). */
+import { type CiphertextMetadata, CkksError, combineNoise, conjugationElement } from '@slytherin/ckks'
+import { z } from 'zod'
+import type { ArchitectureLayer, PolynomialArchitecture } from '../architecture/architecture.js'
+import type { OperationCosts } from '../costs/operation-costs.js'
+import { InvalidPlanError } from '../errors.js'
+import { sequentialLayout } from '../packing/layout.js'
+import type { Flow } from './flow.js'
+import { depthOfLayer, type PolynomialProfile, slopeBound, traceStep } from './polynomial-profile.js'
+import type { Setting } from './setting.js'
+import type { CompilerState } from './state.js'
+import { type Arrival, type Common, layerIndex, level, magnitude, rescalings, scale } from './step.js'
 
-/** Primes that the evaluation drops: ⌈log2(degree + 1)⌉. */
-export const depthOfLayer = (layer: PolynomialArchitecture): number => polynomialDepth(layer)
+export const polynomialSchema = z.strictObject({
+  kind: z.literal('polynomial'),
+  layer: layerIndex,
+  level,
+  /** levels that it takes */
+  rescalings,
+  /** scale that is asked of the evaluation; `scale` is what rounding in doubles makes of it */
+  target: scale,
+  scale,
+  magnitude
+})
 
-export interface TracedStep {
-  readonly slots: SlotPacking
-  readonly level: number
-  readonly scaleIn: number
-  /** bounds on |slot| of argument and result */
-  readonly magnitudeIn: number
-  readonly magnitude: number
-  /** scale that the result is to have */
-  readonly target: number
+export type PolynomialStep = z.infer<typeof polynomialSchema>
+
+export interface CompiledPolynomial extends Common {
+  readonly kind: 'polynomial'
+  readonly step: PolynomialStep
+  readonly layer: PolynomialArchitecture
+  /** log2 of the error that the evaluation adds to its argument's */
+  readonly noise: number
 }
 
-/**
- * Scale, level and own error of the result, its argument taken as exact.
- * @throws the scheme's errors when levels or scales do not do
- */
-export function traceStep(
-  parameters: Parameters,
-  rules: EvaluationRules,
-  layer: PolynomialArchitecture,
-  step: TracedStep
-): PolynomialTrace {
-  const argument = { level: step.level, scale: step.scaleIn, degree: 1, noise: Number.NEGATIVE_INFINITY, magnitude: step.magnitudeIn }
-  const factor = slotFactor(step.slots)
-  const options = { scale: step.target, magnitude: step.magnitude / factor }
-  if (step.slots === 'real') return tracePolynomial(parameters, rules, argument, layer, options)
-  return tracePolynomialOfPairs(parameters, rules, argument, layer, { ...options, bound: step.magnitudeIn / factor })
+/** @throws InvalidPlanError */
+export function compilePolynomial(
+  state: CompilerState,
+  step: PolynomialStep,
+  layer: ArchitectureLayer,
+  path: string,
+  arrival: Arrival
+): CompiledPolynomial {
+  const { packing, parameters, width } = state.setting
+  if (layer.kind !== 'polynomial') throw new InvalidPlanError(path, `a polynomial for the ${layer.kind} layer '${layer.name}'`)
+  state.layout ??= sequentialLayout(layer.features, width)
+  const blocks = state.layout.blocks.length
+  const noise = advance(state, step, layer, path)
+  state.needRelinearization(step.level)
+  if (packing === 'complex') state.needGaloisKey(conjugationElement(parameters.N), step.level)
+  return { ...arrival, kind: 'polynomial', step, layer, noise, blocksIn: blocks, blocksOut: blocks }
 }
 
-/** Points at which a derivative is sampled; it has far fewer extrema. */
-const SLOPE_SAMPLES = 2048
-
-/**
- * Largest |p'| where arguments lie: in [-1, 1] for a Chebyshev series, within the bound for powers.
- * @param magnitude bound on |argument|
- */
-export function slopeBound(layer: PolynomialArchitecture, magnitude: number): number {
-  const known = slopes.get(layer) ?? new Map<number, number>()
-  slopes.set(layer, known)
-  const bound = known.get(magnitude) ?? sampledSlope(layer, magnitude)
-  known.set(magnitude, bound)
-  return bound
-}
-
-const slopes = new WeakMap<PolynomialArchitecture, Map<number, number>>()
-
-function sampledSlope(layer: PolynomialArchitecture, magnitude: number): number {
-  const { basis } = layer
-  const derivative = derivativeOf(layer)
-  const reach = basis === 'chebyshev' ? 1 : magnitude
-  let largest = 0
-  for (let k = 0; k <= SLOPE_SAMPLES; k++)
-    largest = Math.max(largest, Math.abs(evaluateClear(derivative, reach * Math.cos((Math.PI * k) / SLOPE_SAMPLES))))
-  return Math.max(largest, 2 ** -20)
-}
-
-/** p' in the basis of p. */
-export function derivativeOf({ basis, coefficients }: BasisPolynomial): BasisPolynomial {
-  if (basis === 'chebyshev') return { basis, coefficients: differentiate(coefficients) }
-  return { basis, coefficients: coefficients.slice(1).map((value, k) => (k + 1) * value) }
-}
-
-/** What one evaluation does and how it treats errors, whatever ring and chain. */
-export interface PolynomialProfile {
-  readonly depth: number
-  /** operations, each so many levels below that of the argument */
-  readonly operations: readonly { readonly operation: CountedOperation['operation']; readonly below: number }[]
-  /** log2 of the result's own error relative to a rounding, where scales are as large as the primes */
-  readonly amplification: number
-  /** log2 of the largest |p'| */
-  readonly slope: number
-}
-
-/** As wide as primes come: then a key switch leaves as much error beside a rounding as it ever does. */
-const REFERENCE_BITS = 49
-const profiles = new WeakMap<PolynomialArchitecture, Map<string, PolynomialProfile>>()
-
-/** @param magnitude bound on |argument|, a value */
-export function profileOf(layer: PolynomialArchitecture, magnitude: number, slots: SlotPacking): PolynomialProfile {
-  const known = profiles.get(layer) ?? new Map<string, PolynomialProfile>()
-  profiles.set(layer, known)
-  const key = `${slots} ${magnitude}`
-  const profile = known.get(key) ?? makeProfile(layer, magnitude, slots)
-  known.set(key, profile)
-  return profile
-}
-
-const reference = new Map<number, Parameters>()
-
-/** One ring for all profiles; finding its primes takes longer than a profile. */
-function referenceParameters(levels: number): Parameters {
-  const bits = REFERENCE_BITS
-  const parameters =
-    reference.get(levels) ??
-    Parameters.generate({ logN: 13, firstPrimeBits: bits, primeBits: bits, levels, specialPrimeBits: 49, insecure: true })
-  reference.set(levels, parameters)
-  return parameters
-}
-
-function makeProfile(layer: PolynomialArchitecture, magnitude: number, slots: SlotPacking): PolynomialProfile {
+/** What the evaluation of the scheme makes of level and scale; returns the error it adds. */
+function advance(state: CompilerState, step: PolynomialStep, layer: PolynomialArchitecture, path: string): number {
+  const { parameters, rules, packing } = state.setting
   const depth = depthOfLayer(layer)
-  const parameters = referenceParameters(depth + 1)
-  const noise = new NoiseModel(parameters, 1)
-  const scale = 2 ** REFERENCE_BITS
-  const level = depth + 1
-  const { result, operations } = traceStep(parameters, new EvaluationRules(parameters, noise, 'positive'), layer, {
-    slots,
-    level,
-    scaleIn: scale / samplesPerSlot(slots),
-    magnitudeIn: magnitude * slotFactor(slots),
-    target: scale,
-    magnitude: layer.outputMagnitude * slotFactor(slots)
-  })
-  return {
-    depth,
-    operations: operations.map(({ operation, level: at }) => ({ operation, below: level - at })),
-    amplification: result.noise - noise.rounding(1),
-    slope: Math.log2(slopeBound(layer, magnitude))
+  if (step.rescalings !== depth)
+    throw new InvalidPlanError(`${path}.rescalings`, `${step.rescalings}, a polynomial of this degree takes ${depth}`)
+  state.checkFits(`${path}.level`, step.level, state.scale, state.magnitude)
+  const { scale: scaleIn, magnitude: magnitudeIn } = state
+  let result: CiphertextMetadata
+  try {
+    result = traceStep(parameters, rules, layer, { ...step, slots: packing, scaleIn, magnitudeIn }).result
+  } catch (error) {
+    if (error instanceof CkksError) throw new InvalidPlanError(`${path}.target`, error.message)
+    throw error
   }
+  state.level = result.level
+  state.scale = result.scale
+  state.magnitude = step.magnitude
+  state.checkFits(`${path}.scale`, state.level, state.scale, state.magnitude)
+  if (step.scale !== state.scale) throw new InvalidPlanError(`${path}.scale`, `${step.scale}, the evaluation gives ${state.scale}`)
+  return result.noise
+}
+
+/** The error of its argument by the derivative, and its own. */
+export function polynomialFlow(setting: Setting, { step, layer, magnitudeIn, noise: rest }: CompiledPolynomial, { metadata }: Flow): Flow {
+  const { level, rescalings, scale, magnitude } = step
+  const unit = metadata.noise + Math.log2(scale) - Math.log2(metadata.scale)
+  const noise = combineNoise(rest, unit + Math.log2(slopeBound(layer, magnitudeIn / setting.slotFactor)))
+  return { metadata: { level: level - rescalings, scale, degree: 1, noise, magnitude }, activation: { unit, rest } }
+}
+
+/** Everything that one polynomial activation does to one ciphertext. */
+export function polynomialSeconds(operations: PolynomialProfile['operations'], costs: OperationCosts, level: number): number {
+  return operations.reduce((sum, { operation, below }) => {
+    const at = level - below
+    switch (operation) {
+      case 'multiply':
+        return sum + costs.multiply(at)
+      case 'multiplyPlain':
+        return sum + costs.multiplyPlain(at)
+      case 'relinearize':
+      case 'automorphism':
+        return sum + costs.keySwitch(at)
+      case 'rescale':
+        return sum + costs.rescale(at)
+      case 'plaintext':
+        return sum + costs.encoding(at)
+      default:
+        return sum + costs.add(at)
+    }
+  }, 0)
 }

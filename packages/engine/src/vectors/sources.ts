@@ -4,12 +4,13 @@ import { isCombiner, polynomialBytes } from '@slytherin/ckks'
 import { WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
 import type { Network } from '../network/network.js'
-import { programOf } from '../plan/derive.js'
+import { programOf } from '../plan/compiled.js'
 import type { Plan } from '../plan/plan.js'
 import type { InputSource, WeightSource } from '../run/options.js'
 import { factorsOf } from '../steps/operands.js'
-import { scalarWeights } from '../steps/price.js'
-import { InputPacker, packScalar, packWeight, weightDescriptor } from './weights.js'
+import { scalarWeights } from '../steps/packed.js'
+import { InputPacker } from './inputs.js'
+import { packScalar, packWeight, weightDescriptor } from './weights.js'
 
 /** Numbers looked up between turns of the event loop. */
 const SCALARS_PER_TURN = 1000

@@ -1,90 +1,15 @@
-/** Slot vectors of a plan: what the data owner encrypts, what the model owner encrypts, and what the querier reads. */
-import { doubledSlots, pairSlots, type SlotValues, unpairSlots } from '@slytherin/ckks'
-import { InvalidInputError, NetworkMismatchError, PlanMismatchError } from '../errors.js'
+/** What the model owner encrypts (or encodes): slot vectors of its weights, in the order in which a plan asks for them. */
+import { doubledSlots, type SlotValues } from '@slytherin/ckks'
+import { NetworkMismatchError, PlanMismatchError } from '../errors.js'
 import { sameConvolution } from '../graph/geometry.js'
-import type { AffineLayer, Network } from '../network/network.js'
-import { locate, repeatOverBatch } from '../packing/layout.js'
-import type { SlotPacking } from '../packing/slots.js'
-import { programOf } from '../plan/derive.js'
-import type { Plan, WeightDescriptor } from '../plan/plan.js'
-import type { CompiledAffine } from '../plan/program.js'
-
-/** Slot vectors of one batch of samples. */
-export class InputPacker {
-  readonly #plan: Plan
-  readonly #samples: readonly ArrayLike<number>[]
-
-  /**
-   * @param samples the whole batch, each in the network's input order; fewer than the batch leave the rest zero
-   * @throws InvalidInputError when a sample has the wrong length, is not finite or exceeds the architecture's input bound; PlanMismatchError for too many samples
-   */
-  constructor(plan: Plan, samples: readonly ArrayLike<number>[]) {
-    checkSamples(plan, samples)
-    this.#plan = plan
-    this.#samples = [...samples]
-  }
-
-  /**
-   * Slot vector of input `index` = block·inputs.count + k, for k in order of use.
-   * @throws PlanMismatchError for an index out of range
-   */
-  pack(index: number): SlotValues {
-    const { batchBlock, batchBlocks, inputs } = this.#plan
-    const total = batchBlocks * inputs.count
-    if (!Number.isInteger(index) || index < 0 || index >= total)
-      throw new PlanMismatchError('input index', `0 to ${total - 1}`, String(index))
-    const block = Math.floor(index / inputs.count)
-    const { inputFeatures, packing, stride } = programOf(this.#plan)
-    const features = inputFeatures(index % inputs.count)
-    const first = block * batchBlock
-    const real = this.#values(features, first, stride)
-    return packing === 'complex' ? pairSlots(real, this.#values(features, first + stride, stride)) : real
-  }
-
-  /** One value per slot: `stride` samples from `first` on, those that there are. */
-  #values(features: Int32Array, first: number, stride: number): Float64Array {
-    const samples = this.#samples
-    const out = new Float64Array(features.length * stride)
-    const count = Math.max(0, Math.min(stride, samples.length - first))
-    for (let position = 0; position < features.length; position++) {
-      const feature = features[position]!
-      if (feature < 0) continue
-      for (let i = 0; i < count; i++) out[position * stride + i] = samples[first + i]![feature]!
-    }
-    return out
-  }
-}
-
-/** One input slot vector. @throws as `InputPacker` */
-export function packInput(plan: Plan, samples: readonly ArrayLike<number>[], index: number): SlotValues {
-  return new InputPacker(plan, samples).pack(index)
-}
-
-/** All input slot vectors of a batch, block-major. @throws as `InputPacker` */
-export function packInputs(plan: Plan, samples: readonly ArrayLike<number>[]): SlotValues[] {
-  const packer = new InputPacker(plan, samples)
-  return Array.from({ length: plan.batchBlocks * plan.inputs.count }, (_, index) => packer.pack(index))
-}
-
-function checkSamples(plan: Plan, samples: readonly ArrayLike<number>[]): void {
-  if (samples.length > plan.batch) throw new PlanMismatchError('samples', `at most ${plan.batch}`, String(samples.length))
-  const { shape, magnitude } = plan.architecture.input
-  const size = shape.reduce((product, dimension) => product * dimension, 1)
-  samples.forEach((sample, row) => {
-    if (sample.length !== size) throw new InvalidInputError(`sample ${row}`, `${size} values`, String(sample.length))
-    for (let feature = 0; feature < size; feature++) {
-      const value = sample[feature]!
-      if (!Number.isFinite(value)) throw new InvalidInputError(`sample ${row}`, 'finite values', `${value} at feature ${feature}`)
-      if (Math.abs(value) > magnitude) {
-        throw new InvalidInputError(
-          `sample ${row}`,
-          `values within ±${magnitude} (is the input normalised as the model expects?)`,
-          `${value} at feature ${feature}`
-        )
-      }
-    }
-  })
-}
+import type { AffineLayer, ConvolutionTaps, Network } from '../network/network.js'
+import type { DiagonalsItem, DiagonalsPacking } from '../packing/diagonals.js'
+import { repeatOverBatch } from '../packing/layout.js'
+import type { TapItem, TapsPacking } from '../packing/taps.js'
+import { programOf } from '../plan/compiled.js'
+import type { Plan } from '../plan/plan.js'
+import type { CompiledAffine } from '../steps/kinds.js'
+import type { WeightDescriptor } from '../steps/step.js'
 
 /**
  * Level, scale and bound of weight item `index`, whether weights are encrypted (then the plan lists them) or clear.
@@ -126,11 +51,12 @@ function weightValues(plan: Plan, network: Network, index: number): { readonly v
   const step = affine.findLast(candidate => candidate.firstWeight <= index)!
   const layer = network.layers[step.step.layer]
   checkLayer(step, layer)
+  const offset = index - step.firstWeight
   const values =
     step.kind === 'taps'
-      ? step.packing.weight(step.packing.items[index - step.firstWeight]!, layer.convolution!)
-      : step.packing.weight(step.packing.items[index - step.firstWeight]!, layer)
-  const bias = step.packing.items[index - step.firstWeight]!.kind === 'bias'
+      ? tapsWeight(step.packing, step.packing.items[offset]!, layer.convolution!)
+      : diagonalsWeight(step.packing, step.packing.items[offset]!, layer)
+  const bias = step.packing.items[offset]!.kind === 'bias'
   const bound = bias ? step.layer.biasMagnitude : step.layer.weightMagnitude
   const excess = values.find(value => Math.abs(value) > bound)
   if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
@@ -148,33 +74,39 @@ function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | und
   }
 }
 
-/**
- * Logits of every sample of the batch.
- * @param slots decrypted slot vectors, block-major: index = block·output.ciphertextsPerBlock + k
- * @throws PlanMismatchError when there are too few, they are too short, or imaginary parts are missing where they hold samples
- */
-export function unpackOutputs(plan: Plan, slots: readonly SlotValues[]): Float64Array[] {
-  const { batchBlock, output } = plan
-  const { output: compiled, packing, stride } = programOf(plan)
-  const { layout } = compiled
-  const expected = plan.batchBlocks * output.ciphertextsPerBlock
-  if (slots.length !== expected) throw new PlanMismatchError('output ciphertexts', String(expected), String(slots.length))
-  const parts = slots.map((values, k) => partsOf(values, packing, layout.width * stride, k))
-  const { block, position } = locate(layout, output.features)
-  return Array.from({ length: plan.batch }, (_, sample) => {
-    const first = Math.floor(sample / batchBlock) * output.ciphertextsPerBlock
-    const part = Math.floor((sample % batchBlock) / stride)
-    return Float64Array.from(
-      { length: output.features },
-      (_, feature) => parts[first + block[feature]!]![part]![position[feature]! * stride + (sample % stride)]!
-    )
+/** Value of a kernel tap or bias at every position. */
+export function tapsWeight(packing: TapsPacking, item: TapItem, convolution: ConvolutionTaps): Float64Array {
+  return Float64Array.from({ length: packing.width }, (_, place) => {
+    const channel = packing.channelAt(item.group, place)
+    if (channel < 0) return 0
+    if (item.kind === 'tap') return convolution.kernel[channel * packing.taps + item.tap]!
+    const held = packing.output.blocks[item.group * packing.blocksPerGroup + item.from]![place]!
+    return held < 0 ? 0 : convolution.bias[channel]!
   })
 }
 
-/** Values of the samples in the real parts, and of those in the imaginary parts. */
-function partsOf(values: SlotValues, packing: SlotPacking, length: number, output: number): Float64Array[] {
-  const { real, imaginary } = values instanceof Float64Array ? { real: values, imaginary: new Float64Array(0) } : values
-  const shortest = packing === 'complex' ? Math.min(real.length, imaginary.length) : real.length
-  if (shortest < length) throw new PlanMismatchError(`slots of output ${output}`, String(length), String(shortest))
-  return packing === 'complex' ? unpairSlots({ real, imaginary }) : [real]
+/** Value of a diagonal, rotated as its giant step needs it, or of a bias at every position. */
+export function diagonalsWeight(
+  packing: DiagonalsPacking,
+  item: DiagonalsItem,
+  { matrix, bias }: Pick<AffineLayer, 'matrix' | 'bias'>
+): Float64Array {
+  const { width, rows } = packing
+  const rowAt = (outputBlock: number, position: number): number => {
+    const row = outputBlock * width + (position % rows)
+    return row < matrix.rows ? row : -1
+  }
+  if (item.kind === 'bias') {
+    return Float64Array.from({ length: width }, (_, position) => {
+      const row = rowAt(item.outputBlock, position)
+      return row < 0 ? 0 : bias[row]!
+    })
+  }
+  const shift = item.giant * packing.babySteps
+  const features = packing.input.blocks[item.inputBlock]!
+  return Float64Array.from({ length: width }, (_, position) => {
+    const row = rowAt(item.outputBlock, (position - shift + width) % width)
+    const feature = features[(position + item.baby) % width]!
+    return row < 0 || feature < 0 ? 0 : matrix.at(row, feature)
+  })
 }

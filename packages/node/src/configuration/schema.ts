@@ -159,14 +159,7 @@ export const configurationSchema = z.strictObject({
         .partial()
         .prefault({}),
       limits: z
-        .strictObject({
-          connections: count,
-          streams: count.min(2),
-          streamWindow: bytes.min(262_144),
-          readBuffer: bytes,
-          highWater: bytes,
-          slowestRate: bytes
-        })
+        .strictObject({ connections: count, streams: count.min(2), streamWindow: bytes.min(262_144), readBuffer: bytes, highWater: bytes })
         .partial()
         .prefault({})
     })

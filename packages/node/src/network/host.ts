@@ -50,10 +50,7 @@ export async function createHost(options: HostOptions): Promise<Libp2p> {
       dialTimeout: deadlines.dial,
       reconnectRetries: Number.POSITIVE_INFINITY,
       reconnectRetryInterval: 1000,
-      reconnectBackoffFactor: 1.1,
-      // A new stream waits behind the bytes of the others.
-      inboundStreamProtocolNegotiationTimeout: deadlines.stall,
-      outboundStreamProtocolNegotiationTimeout: deadlines.stall
+      reconnectBackoffFactor: 1.1
     },
     connectionMonitor: { abortConnectionOnPingFailure: false },
     services: { identify: identify(), ping: ping() }

@@ -1,10 +1,9 @@
 /** The model owner encrypts one weight item at a time, when the evaluator has room for it. */
 
-import type { ModelOwnerCryptography } from '../cryptography/model-owner.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import { checkIndex } from '../wire/checks.js'
 
-export function modelOwnerHandlers(party: PartyComponents<ModelOwnerCryptography>): Handlers {
+export function modelOwnerHandlers(party: PartyComponents): Handlers {
   return {
     modelPart: async (body, context) => {
       const session = party.session()

@@ -3,8 +3,7 @@
  * the result.
  */
 import { together } from '../base/concurrency.js'
-import type { EvaluationCallbacks, EvaluationProgress, QueryEvaluation } from '../cryptography/evaluator.js'
-import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import type { EvaluationProgress, RefreshRequest, SwitchRequest } from '../cryptography/party-cryptography.js'
 import { MalformedMessageError } from '../errors/errors.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { outputCount } from '../terms/plan.js'
@@ -21,14 +20,12 @@ export interface Query {
   readonly results: number
   /** Hashes of the inputs that have come. */
   readonly inputs: (Uint8Array | undefined)[]
-  /** What the cryptography keeps of it, until it is answered or forgotten. */
-  evaluation: Promise<QueryEvaluation> | undefined
   state: 'open' | 'evaluating' | 'done' | 'failed'
   /** Whether key holders have given shares for its result, which count against the quota. */
   switched: boolean
 }
 
-export class Evaluations {
+export class QueryEvaluation {
   readonly #lead: Lead
   readonly #heartbeat: number
 
@@ -40,6 +37,7 @@ export class Evaluations {
 
   /** Result ciphertexts, under the querier's key. */
   async run(query: Query): Promise<Uint8Array[]> {
+    const { cryptography } = this.#lead
     const listeners = this.#listeners(query)
     let latest: EvaluationProgress = { done: 0, total: 1, step: 'queued' }
     const tell = (): void => {
@@ -47,8 +45,7 @@ export class Evaluations {
     }
     const timer = setInterval(tell, this.#heartbeat)
     try {
-      const evaluation = await query.evaluation!
-      const callbacks: EvaluationCallbacks = {
+      const result = await cryptography.evaluate(query.id, {
         refresh: async request => await this.#refresh(request),
         switchShares: async request => await this.#switch(query, request),
         resultKey: async () => this.#lead.resultKeys.get(query.querier)!,
@@ -58,8 +55,7 @@ export class Evaluations {
           tell()
         },
         layers: steps => this.#lead.layers(query.id, steps)
-      }
-      const result = await evaluation.evaluate(callbacks, this.#lead.signal)
+      })
       const total = outputCount(this.#lead.session().plan)
       if (result.length !== total) {
         throw new MalformedMessageError({

@@ -13,11 +13,10 @@ export type Handlers = {
   [K in RequestKind]?: (body: Bodies[K], context: HandlerContext) => Promise<Bodies[ReplyOf<K>]>
 }
 
-/** @typeParam C what the part asks of the party's cryptography: the interfaces of the roles that it plays */
-export interface PartyComponents<C = PartyCryptography> {
+export interface PartyComponents {
   readonly self: string
   readonly signer: Signer
-  readonly cryptography: C
+  readonly cryptography: PartyCryptography
   /** As configured. */
   readonly roster: readonly RosterEntry[]
   /** This party's own. */

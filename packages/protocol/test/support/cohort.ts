@@ -1,4 +1,4 @@
-import { type Operands, plan } from '@slytherin/engine'
+import { type Operands, parseArchitecture, plan } from '@slytherin/engine'
 import {
   Coordinator,
   type CoordinatorOptions,
@@ -10,7 +10,8 @@ import {
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
-import { FakeCryptography, MemoryNetwork, TINY_ARCHITECTURE } from '@slytherin/protocol/testing'
+import { MemoryNetwork } from '@slytherin/protocol/testing'
+import { FakeCryptography } from './fake-cryptography.js'
 import { FakeSigner } from './fake-signer.js'
 
 export const EVALUATOR = 'evaluator'
@@ -39,6 +40,26 @@ export interface Cohort {
   restart(peer: string): Member
 }
 
+const dense = (inputs: number, outputs: number) => ({
+  kind: 'affine',
+  name: `dense ${inputs} to ${outputs}`,
+  inputs,
+  outputs,
+  operations: [{ kind: 'dense', inputs, outputs }],
+  weightMagnitude: 1,
+  rowNorm: Math.sqrt(inputs),
+  biasMagnitude: 1,
+  outputMagnitude: 4
+})
+
+export const ARCHITECTURE = parseArchitecture({
+  version: 1,
+  name: 'tiny',
+  input: { shape: [4], magnitude: 1 },
+  layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
+  output: { features: 2, largest: 4, final: 'none' }
+})
+
 const ENCRYPTED: Operands = { data: 'encrypted', weights: 'encrypted' }
 const plans = new Map<string, Plan>()
 
@@ -47,7 +68,7 @@ export function testPlan(parties: number, maximumDecryptions = 60, operands: Ope
   const key = `${parties} ${maximumDecryptions} ${operands.data} ${operands.weights}`
   let known = plans.get(key)
   if (known === undefined) {
-    known = plan(TINY_ARCHITECTURE, {
+    known = plan(ARCHITECTURE, {
       // two samples to a slot would leave too few messages to count
       packing: 'real',
       batch: 12,
@@ -75,7 +96,7 @@ export function cohort(options: CohortOptions): Cohort {
   const progress: (ProgressEvent & { at: string })[] = []
   const refused: { error: Error; peer: string; at: string }[] = []
   const common = (peer: string): MemberOptions => {
-    const fake = new FakeCryptography(peer)
+    const fake = new FakeCryptography(peer, ARCHITECTURE)
     cryptography.set(peer, fake)
     return {
       transport: network.transport(peer),

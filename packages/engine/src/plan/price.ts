@@ -1,0 +1,113 @@
+/** What a compiled plan costs: seconds, bytes and memory. */
+import { polynomialBytes } from '@slytherin/ckks'
+import type { CostModel } from '../costs/cost-model.js'
+import { KeyCosts } from '../costs/key-costs.js'
+import { OperationCosts } from '../costs/operation-costs.js'
+import { Residence } from '../costs/residence.js'
+import { Sizes } from '../costs/sizes.js'
+import { type SlotPacking, slotFactor } from '../packing/slots.js'
+import type { CompiledStep } from '../steps/kinds.js'
+import { factorsOf, type OperandKind } from '../steps/operands.js'
+import { heldVectors, type LayerPacking, vectorBytes, weightCount } from '../steps/packed.js'
+import { profileOf } from '../steps/polynomial-profile.js'
+import { stepSeconds, weightSeconds } from '../steps/price.js'
+import type { CompiledRefresh } from '../steps/refresh.js'
+import type { Plan, PlanCore } from './plan.js'
+import type { Program } from './program.js'
+
+function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPacking): LayerPacking {
+  const outputBlocks = step.blocksOut
+  if (step.kind === 'square') return { kind: 'square', outputBlocks, slots }
+  if (step.kind !== 'polynomial') return step.packing
+  const { operations } = profileOf(step.layer, step.magnitudeIn / slotFactor(slots), slots)
+  return { kind: 'polynomial', outputBlocks, slots, operations }
+}
+
+/** Seconds and bytes of a plan by a cost model. */
+export function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks: number): Plan['costs'] {
+  const { parameters, steps } = program
+  const { parties } = core
+  const costs = new OperationCosts(model, parameters.logN)
+  const sizes = new Sizes(
+    parameters.logN,
+    parameters.primes.map(prime => prime.bits),
+    parameters.specialPrimes[0]!.bits
+  )
+  const top = parameters.maxLevel
+  const passes = Math.ceil(batchBlocks / core.batchBlocksPerPass)
+  const inputs = batchBlocks * program.inputsPerBlock
+  const clearData = core.operands.data === 'clear'
+  const clearWeights = core.operands.weights === 'clear'
+  const memory = evaluatorMemory(core, program)
+  const residence = new Residence(memory, keyMemory(program))
+  const outside = (kind: 'weights' | 'inputs', count: number, operand: OperandKind, level: number): number =>
+    operand === 'clear' || model.retaining ? residence.outside(kind, count, vectorBytes(operand, level, parameters.N)) : count
+  const seconds = steps.map(() => 0)
+  let refresh = 0
+  let refreshBytes = 0
+  let modelBytes = 0
+  let encryption = 0
+  for (const step of steps) {
+    if (step.kind === 'refresh') {
+      const count = step.step.ciphertextsPerBlock * batchBlocks
+      const perParty = count * sizes.refresh(step.step.level, 1)
+      seconds[step.index] = costs.refresh(step.step.level, top, count, parties, perParty * parties)
+      refresh += seconds[step.index]!
+      refreshBytes += perParty
+      continue
+    }
+    const { level, rescalings, layer } = step.step
+    const packing = packingOf(step, core.packing)
+    const factors = factorsOf(core.operands, layer)
+    const weights = weightCount(packing)
+    const read = passes * outside('weights', weights, factors.weights, level)
+    seconds[step.index]! +=
+      model.step +
+      batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) +
+      read * weightSeconds(packing, costs, level, factors)
+    if (!clearWeights) {
+      encryption += weights * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
+      modelBytes += weights * sizes.ciphertext(level)
+    }
+  }
+  // inputs come after the weights are there
+  if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
+  else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
+  const keys = new KeyCosts(costs, sizes, parties)
+  const results = program.output.layout.blocks.length * batchBlocks
+  const switching = costs.switching(program.output.level, results, parties)
+  return {
+    model: model.name,
+    seconds: {
+      evaluation: seconds.reduce((sum, value) => sum + value, switching),
+      refresh,
+      result: switching,
+      steps: seconds,
+      dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
+      modelEncryption: encryption,
+      keys: keys.seconds(program.galoisKeys, program.relinearizationLevel)
+    },
+    bytes: {
+      input: clearData ? 0 : inputs * sizes.ciphertext(core.inputLevel),
+      model: modelBytes,
+      keysPerParty: keys.bytesPerParty(program.galoisKeys, program.relinearizationLevel),
+      refreshesPerParty: refreshBytes,
+      evaluatorMemory: memory
+    }
+  }
+}
+
+/** Bytes of the vectors that a pass holds at a time. */
+function evaluatorMemory(core: PlanCore, { steps, parameters }: Program): number {
+  const held = steps.map(step =>
+    step.kind === 'refresh' ? 0 : heldVectors(packingOf(step, core.packing)) * vectorBytes('encrypted', step.step.level, parameters.N)
+  )
+  return core.batchBlocksPerPass * Math.max(...held)
+}
+
+/** Bytes of the evaluation keys in the evaluator's memory: two polynomials a digit, over the primes of their level and the special one. */
+function keyMemory({ galoisKeys, relinearizationLevel, parameters }: Program): number {
+  const levels = galoisKeys.map(({ level }) => level)
+  if (relinearizationLevel !== null) levels.push(relinearizationLevel)
+  return levels.reduce((sum, level) => sum + 2 * (level + 1) * polynomialBytes(level + 1, parameters.N), 0)
+}

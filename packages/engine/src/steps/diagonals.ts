@@ -1,0 +1,127 @@
+/** A matrix by generalised diagonals (`DiagonalsPacking`): schema, rule, noise and price. */
+import { type CiphertextMetadata, combineNoise, galoisElementOf } from '@slytherin/ckks'
+import { z } from 'zod'
+import type { AffineArchitecture } from '../architecture/architecture.js'
+import { patternOnce } from '../architecture/linear-operations.js'
+import type { OperationCosts } from '../costs/operation-costs.js'
+import { InvalidPlanError } from '../errors.js'
+import { presentOnce } from '../packing/diagonal-mask.js'
+import { DiagonalsPacking, fullDiagonals } from '../packing/diagonals.js'
+import { chunkDiagonals, chunkedLayout, rowPeriod, sequentialLayout } from '../packing/layout.js'
+import { type AffineOperation, advanceAffine, affineFlow, affineSchema, productOf, relinearized, sumNoise } from './affine.js'
+import { added, encrypted, type Factor, type Flow, silent } from './flow.js'
+import { bothEncrypted, type Factors, factorsOf } from './operands.js'
+import { scalarWeights } from './packed.js'
+import { productSeconds } from './products.js'
+import type { Setting } from './setting.js'
+import type { CompilerState } from './state.js'
+import { type Arrival, positiveCount } from './step.js'
+
+export const diagonalsSchema = z.strictObject({
+  kind: z.literal('diagonals'),
+  ...affineSchema.shape,
+  diagonals: positiveCount,
+  babySteps: positiveCount,
+  /** the data owner lays its input out in chunks (first layer only) */
+  chunked: z.boolean()
+})
+
+export type DiagonalsStep = z.infer<typeof diagonalsSchema>
+
+export interface CompiledDiagonals extends AffineOperation {
+  readonly kind: 'diagonals'
+  readonly step: DiagonalsStep
+  readonly packing: DiagonalsPacking
+}
+
+/** @throws InvalidPlanError */
+export function compileDiagonals(
+  state: CompilerState,
+  step: DiagonalsStep,
+  layer: AffineArchitecture,
+  path: string,
+  arrival: Arrival
+): CompiledDiagonals {
+  const { operands, parameters, stride } = state.setting
+  const firstWeight = state.weights.length
+  const packing = packingOf(state, step, layer, path)
+  advanceAffine(state, step, layer, path, packing.items)
+  for (const rotation of packing.rotations(factorsOf(operands, step.layer).input))
+    state.needGaloisKey(galoisElementOf(rotation * stride, parameters.N), step.level)
+  state.layout = packing.output
+  state.chunk = undefined
+  return {
+    ...arrival,
+    kind: 'diagonals',
+    step,
+    layer,
+    packing,
+    firstWeight,
+    blocksIn: packing.inputBlocks,
+    blocksOut: packing.outputBlocks
+  }
+}
+
+function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchitecture, path: string): DiagonalsPacking {
+  const { width } = state.setting
+  const rows = rowPeriod(layer.outputs, width)
+  if (step.chunked) {
+    if (step.layer !== 0) throw new InvalidPlanError(`${path}.chunked`, 'only the input can be laid out in chunks')
+    const diagonals = chunkDiagonals(layer.inputs, width, rows)
+    if (diagonals === undefined) throw new InvalidPlanError(`${path}.chunked`, 'the input does not fit one block')
+    state.layout = chunkedLayout(layer.inputs, width, rows, diagonals)
+    state.chunk = { rows, diagonals }
+  }
+  state.layout ??= sequentialLayout(layer.inputs, width)
+  const { chunk, layout } = state
+  if (chunk && chunk.rows !== rows) throw new InvalidPlanError(path, `a layout made for ${chunk.rows} rows, not ${rows}`)
+  const diagonals = chunk?.diagonals ?? fullDiagonals(layer.outputs, layout)
+  if (step.diagonals !== diagonals) throw new InvalidPlanError(`${path}.diagonals`, `${step.diagonals}, expected ${diagonals}`)
+  if (step.babySteps > diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${diagonals} diagonals`)
+  const pattern = patternOnce(layer.operations)
+  const present = pattern && presentOnce(pattern, layout, diagonals)
+  return new DiagonalsPacking({ outputs: layer.outputs, input: layout, diagonals, babySteps: step.babySteps, present })
+}
+
+export function diagonalsFlow(setting: Setting, step: CompiledDiagonals, operand: Factor): Flow {
+  return affineFlow(setting, step, operand, (x, weight) => products(setting, step, x, weight))
+}
+
+/** Baby rotations, products, giant rotations and folds. */
+function products(setting: Setting, step: CompiledDiagonals, x: Factor, weight: Factor): CiphertextMetadata {
+  const { rules, operands } = setting
+  const { packing } = step
+  const turns = packing.babySteps > 1 && factorsOf(operands, step.step.layer).input === 'encrypted'
+  const operand: Factor = turns ? { kind: 'encrypted', flow: turned(setting, encrypted(x)) } : x
+  const product = productOf(setting, operand, weight)
+  const relinearization = relinearized(setting, silent(product)).noise
+  const rotation = rules.automorphism('rotate', { ...silent(product), degree: 1 }, undefined).noise
+  // each fold doubles the variance: what the whole sum has, divided among the folds
+  const noise = sumNoise(setting, step, operand, weight, product) - 0.5 * packing.folds.length
+  let sum: CiphertextMetadata = { ...product, degree: 1, noise }
+  sum = { ...sum, noise: combineNoise(sum.noise, relinearization + 0.5 * Math.log2(packing.giantSteps)) }
+  if (packing.giantSteps > 1) sum = { ...sum, noise: combineNoise(sum.noise, rotation + 0.5 * Math.log2(packing.giantSteps - 1)) }
+  for (let fold = 0; fold < packing.folds.length; fold++) sum = { ...sum, noise: combineNoise(sum.noise + 0.5, rotation) }
+  return sum
+}
+
+function turned({ rules }: Setting, flow: Flow): Flow {
+  return added(flow, rules.automorphism('rotate', silent(flow.metadata), undefined).noise)
+}
+
+/** Baby rotations, products, relinearisations, giant rotations and folds of one batch block. */
+export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCosts, level: number, factors: Factors): number {
+  let sum = 0
+  if (factors.input === 'encrypted') {
+    for (let block = 0; block < packing.inputBlocks; block++) {
+      sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
+    }
+  }
+  const relinearizations = bothEncrypted(factors) ? packing.giantSteps : 0
+  const switches = packing.outputBlocks * (relinearizations + packing.giantSteps - 1 + packing.folds.length)
+  return (
+    sum +
+    packing.products * productSeconds(costs, level, factors, costs.model.combining && scalarWeights(packing, factors)) +
+    switches * costs.keySwitch(level)
+  )
+}

@@ -1,0 +1,20 @@
+/** What every step's rules read: the ring, the scheme's rules, who encrypts what, and how samples share slots. */
+import type { EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
+import type { SlotPacking } from '../packing/slots.js'
+import type { Operands } from './operands.js'
+
+export interface Setting {
+  readonly parameters: Parameters
+  readonly rules: EvaluationRules
+  readonly noise: NoiseModel
+  readonly operands: Operands
+  /** key holders */
+  readonly parties: number
+  readonly packing: SlotPacking
+  /** bound on |slot| relative to the architecture's bounds on values */
+  readonly slotFactor: number
+  /** slots per position: samples of a batch block, or half of them where a slot holds two */
+  readonly stride: number
+  /** positions per block: slots / stride */
+  readonly width: number
+}

@@ -1,0 +1,98 @@
+/** What a compiler knows between two steps of a plan: where values stand, at which level, scale and bound, and which weights and keys have been needed so far. */
+import type { Architecture } from '../architecture/architecture.js'
+import { InvalidPlanError } from '../errors.js'
+import type { Layout } from '../packing/layout.js'
+import type { Setting } from './setting.js'
+import type { GaloisKeyNeed, WeightDescriptor } from './step.js'
+
+/** Bits between message and modulus: the sign. */
+const HEADROOM_BITS = 1
+/** The encoder makes integers below 2^98; scale and bound of what is encoded stay a bit below. */
+export const ENCODABLE_BITS = 97
+
+/** Values as they enter the first step. */
+export interface Entry {
+  readonly level: number
+  readonly scale: number
+}
+
+export class CompilerState {
+  readonly weights: WeightDescriptor[] = []
+  layout: Layout | undefined
+  /** rows and diagonals that the next layer must use, when the layout was made for it */
+  chunk: { readonly rows: number; readonly diagonals: number } | undefined
+  level: number
+  scale: number
+  /** bound on |slot| */
+  magnitude: number
+  nextLayer = 0
+  /** level by Galois element */
+  private readonly galoisLevels = new Map<number, number>()
+  private highestRelinearization: number | null = null
+
+  /** @throws InvalidPlanError when the inputs do not fit level or encoder */
+  constructor(
+    readonly setting: Setting,
+    readonly architecture: Architecture,
+    entry: Entry
+  ) {
+    this.level = entry.level
+    this.scale = entry.scale
+    this.magnitude = architecture.input.magnitude * setting.slotFactor
+    const { maxLevel } = setting.parameters
+    if (this.level > maxLevel) throw new InvalidPlanError('inputs.level', `${this.level} is above the top level ${maxLevel}`)
+    this.checkFits('inputs.scale', this.level, this.scale, this.magnitude)
+    this.checkEncodable('inputs.scale', this.scale, this.magnitude)
+  }
+
+  /** ascending by element, each with the highest level at which a step has needed it */
+  get galoisKeys(): GaloisKeyNeed[] {
+    return [...this.galoisLevels].map(([element, level]) => ({ element, level })).sort((a, b) => a.element - b.element)
+  }
+
+  /** highest level at which a step has relinearised; null when none has */
+  get relinearizationLevel(): number | null {
+    return this.highestRelinearization
+  }
+
+  /** A step rotates or conjugates ciphertexts of this level. */
+  needGaloisKey(element: number, level: number): void {
+    this.galoisLevels.set(element, Math.max(level, this.galoisLevels.get(element) ?? 0))
+  }
+
+  /** A step relinearises products of this level. */
+  needRelinearization(level: number): void {
+    this.highestRelinearization = Math.max(level, this.highestRelinearization ?? 0)
+  }
+
+  /** Rescales the product of a step, as the evaluator does, and checks what the plan says of it. */
+  advance(
+    path: string,
+    step: { readonly level: number; readonly rescalings: number; readonly scale: number; readonly magnitude: number },
+    product: number
+  ): void {
+    this.checkFits(`${path}.level`, step.level, this.scale, this.magnitude)
+    let scale = product
+    this.checkFits(`${path}.scale`, step.level, scale, step.magnitude)
+    for (let dropped = 0; dropped < step.rescalings; dropped++) scale /= this.setting.parameters.primes[step.level - dropped]!.number
+    this.level = step.level - step.rescalings
+    this.scale = scale
+    this.magnitude = step.magnitude
+    this.checkFits(`${path}.scale`, this.level, scale, step.magnitude)
+    if (scale !== step.scale) throw new InvalidPlanError(`${path}.scale`, `${step.scale}, rescaling gives ${scale}`)
+  }
+
+  checkEncodable(path: string, scale: number, magnitude: number): void {
+    const needed = Math.log2(scale) + Math.log2(magnitude)
+    if (!(needed <= ENCODABLE_BITS))
+      throw new InvalidPlanError(path, `${needed.toFixed(1)} bits cannot be encoded, at most ${ENCODABLE_BITS}`)
+  }
+
+  checkFits(path: string, level: number, scale: number, magnitude: number): void {
+    const available = this.setting.parameters.logModulus(level)
+    const needed = Math.log2(scale) + Math.max(0, Math.log2(magnitude)) + HEADROOM_BITS
+    if (!(needed <= available)) {
+      throw new InvalidPlanError(path, `${needed.toFixed(1)} bits do not fit level ${level} (${available.toFixed(1)} bits)`)
+    }
+  }
+}
