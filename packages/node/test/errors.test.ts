@@ -8,7 +8,7 @@ import * as protocol from '@slytherin/protocol'
 import * as ring from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 import * as storage from '../src/storage/errors.js'
-import { settle, unpack } from '../src/worker/outcome.js'
+import { dismantleError, rebuildError } from '../src/worker/error-transfer.js'
 
 type ErrorClass = new (...parameters: unknown[]) => Error
 
@@ -38,13 +38,10 @@ describe('error classes', () => {
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
   })
 
-  it.each(classes.map(type => [type.name, type] as const))('%s crosses the worker as itself', async (name, Type) => {
+  it.each(classes.map(type => [type.name, type] as const))('%s crosses the worker as itself', (name, Type) => {
     const error = new Type(...new Array(8).fill(anything))
     expect(error.name).toBe(name)
-    const outcome = structuredClone(await settle(() => Promise.reject(error)))
-    const caught: unknown = await Promise.resolve()
-      .then(() => unpack(outcome))
-      .catch((thrown: unknown) => thrown)
+    const caught = rebuildError(structuredClone(dismantleError(error)))
     expect(Object.getPrototypeOf(caught)).toBe(Type.prototype)
     expect(caught).toMatchObject({ name, message: error.message })
   })

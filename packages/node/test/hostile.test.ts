@@ -40,7 +40,8 @@ async function bareHost(self: Identity, allowed: string): Promise<Libp2p> {
 
 const utf8 = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 const message = (kind: FrameKind, payload: Uint8Array): Uint8Array => Buffer.concat([encodeHeader(kind, payload.length), payload])
-const hello = (more: object = {}): Uint8Array => message(FrameKind.hello, utf8({ version: 1, software: 'x', name: 'mallory', ...more }))
+const hello = (more: object = {}): Uint8Array =>
+  message(FrameKind.hello, utf8({ version: 2, software: 'x', name: 'mallory', incarnation: '0'.repeat(32), ...more }))
 
 async function closed(stream: Stream, milliseconds = 5000): Promise<void> {
   await until(() => stream.status !== 'open' && stream.status !== 'closing', milliseconds, 'stream closed')
@@ -153,11 +154,11 @@ describe('hello', () => {
   it('refuses another protocol version and tells both sides which', async () => {
     const [a, b] = [await identity(), await identity()]
     const server = await network.start(a, [{ peer: b.peer, addresses: [] }])
-    const client = await network.start(b, [{ peer: a.peer, addresses: server.addresses }], { version: 2 })
+    const client = await network.start(b, [{ peer: a.peer, addresses: server.addresses }], { version: 3 })
     const at = (peer: string): unknown =>
       network.notices.find((notice): notice is Failed => notice.kind === 'hello-failed' && notice.at === peer)?.error
     await until(() => at(a.peer) !== undefined && at(b.peer) !== undefined, 5000, 'refusals')
-    expect(at(a.peer)).toMatchObject({ name: 'HelloMismatchError', peer: b.peer, field: 'version', expected: '1', actual: '2' })
+    expect(at(a.peer)).toMatchObject({ name: 'HelloMismatchError', peer: b.peer, field: 'version', expected: '2', actual: '3' })
     expect(at(b.peer)).toMatchObject({ name: 'HelloRefusedError', peer: a.peer, field: 'version' })
     expect(client.connectedPeers).toEqual([])
     expect(server.connectedPeers).toEqual([])

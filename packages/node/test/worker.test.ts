@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MalformedShareError } from '@slytherin/mhe'
-import { CryptographyWorker, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
-import { PartyMissingError } from '@slytherin/protocol'
+import { CryptographyWorker, type HostedCryptography, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
+import { PartyMissingError, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LARGE_BYTES, PART_CRASHES, PART_IS_A_VIEW, PART_IS_LARGE, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
 import { until } from './support/network.js'
@@ -34,9 +34,10 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
   )
 }
 
-async function opened(refreshes = 2): Promise<CryptographyWorker> {
+async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryptography: HostedCryptography }> {
   const worker = await start()
-  const plan = await worker.plan(await worker.architecture(), {
+  const { cryptography } = worker
+  const plan = await cryptography.plan(await cryptography.architecture(), {
     batch: 4,
     parties: 1,
     minimumRefreshes: refreshes,
@@ -44,73 +45,105 @@ async function opened(refreshes = 2): Promise<CryptographyWorker> {
     data: 'encrypted',
     weights: 'encrypted'
   })
-  await worker.open({ sessionId: new Uint8Array(32), plan, parties: 1, floodingBits: 30, maximumDecryptions: 1, roles: ['evaluator'] })
-  await worker.setPublicKey([await worker.publicKeyShare()])
-  return worker
+  await cryptography.open({
+    sessionId: new Uint8Array(32),
+    plan,
+    parties: 1,
+    floodingBits: 30,
+    maximumDecryptions: 1,
+    roles: ['evaluator']
+  })
+  await cryptography.setPublicKey([await cryptography.publicKeyShare()])
+  return { worker, cryptography }
+}
+
+/** A query with its input. */
+async function waiting(cryptography: HostedCryptography): Promise<QueryEvaluation> {
+  const inputs = await cryptography.openQuery([Float64Array.of(1)])
+  const evaluation = await cryptography.openEvaluation('q')
+  await evaluation.storeInput(0, await inputs.encryptInput(0))
+  return evaluation
 }
 
 describe('cryptography worker', () => {
   it('runs in another thread and leaves the caller its arguments', async () => {
-    const worker = await opened()
-    expect((await worker.modelPart(PART_THREAD))[0]).toBeGreaterThan(0)
+    const { cryptography } = await opened()
+    expect((await cryptography.modelPart(PART_THREAD))[0]).toBeGreaterThan(0)
     const samples = [Float64Array.of(1, 2, 3)]
-    const frame = new Uint8Array(1 << 20).fill(65)
-    await worker.setSamples(samples)
+    const frame = new Uint8Array(1 << 20)
+    frame.set(new TextEncoder().encode('c1 of some'), 10)
+    await cryptography.openQuery(samples)
     expect(samples[0]).toEqual(Float64Array.of(1, 2, 3))
     const refresh = { instance: 'i', level: 0, scale: 1, magnitude: 1, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
-    const [first, second] = await worker.refreshShare(refresh)
+    const [first, second] = await cryptography.refreshShare(refresh)
     expect(first).toEqual(second)
     expect(frame.byteLength).toBe(1 << 20)
     expect(frame.buffer.byteLength).toBe(1 << 20)
   })
 
   it('gives back bytes in a buffer of their own, also those that were a view of shared memory', async () => {
-    const worker = await opened()
-    const part = await worker.modelPart(PART_IS_A_VIEW)
+    const { cryptography } = await opened()
+    const part = await cryptography.modelPart(PART_IS_A_VIEW)
     expect(part).toEqual(new Uint8Array(50).fill(9))
     expect(part.buffer).toBeInstanceOf(ArrayBuffer)
     expect(part.buffer.byteLength).toBe(50)
   })
 
   it('throws what the cryptography throws, class and fields included', async () => {
-    const worker = await start()
-    const error = await failure(worker.modelPart(PART_THROWS))
+    const { cryptography } = await start()
+    const error = await failure(cryptography.modelPart(PART_THROWS))
     expect(error).toBeInstanceOf(MalformedShareError)
     expect(error).toMatchObject({ name: 'MalformedShareError', field: 'residue', expected: 'below its prime' })
     expect(error.stack).toContain('fake-cryptography')
-    expect(await failure(worker.publicKeyShare())).toMatchObject({ message: 'no session is open' })
+    expect(await failure(cryptography.publicKeyShare())).toBeInstanceOf(SessionStateError)
   })
 
-  it('evaluates with callbacks into this thread', async () => {
-    const worker = await opened()
-    await worker.setSamples([Float64Array.of(1, 2), Float64Array.of(-4, 1)])
-    for (const index of [0, 1]) await worker.storeInput('q', index, await worker.encryptInput(index))
+  it('hosts objects with methods of their own, and callbacks into this thread', async () => {
+    const { cryptography } = await opened()
+    const queries = await Promise.all([cryptography.openQuery([Float64Array.of(1, 2)]), cryptography.openQuery([Float64Array.of(-4, 1)])])
+    const evaluation = await cryptography.openEvaluation('q')
+    await evaluation.storeInput(0, await queries[1].encryptInput(0))
     const steps: string[] = []
-    let refreshes = 0
-    const [result] = await worker.evaluate('q', {
-      refresh: async request => {
-        refreshes++
-        return [await worker.refreshShare(request)]
-      },
-      switchShares: async request => [await worker.switchShare({ ...request, targetKey: await worker.resultKey({} as never) })],
-      resultKey: async () => new Uint8Array(0),
+    const targetKey = await cryptography.resultKey({} as never)
+    const [result] = await evaluation.evaluate({
+      refresh: async request => [await cryptography.refreshShare(request)],
+      switchShares: async request => [await cryptography.switchShare({ ...request, targetKey })],
+      resultKey: async () => targetKey,
       progress: ({ step }) => steps.push(step)
     })
-    expect(refreshes).toBe(2)
-    expect(steps).toEqual(['layer 0', 'layer 1'])
-    const logits = await worker.decryptResults([result!])
-    expect(logits.map(row => Array.from(row)).slice(0, 2)).toEqual([
-      [3, -3],
-      [-3, 3]
-    ])
+    expect(steps).toEqual(['layer 0', 'layer 1', 'done'])
+    // What a callback returns stays its owner's.
+    expect(targetKey.byteLength).toBeGreaterThan(0)
+    expect((await cryptography.decryptResults([result!]))[0]).toEqual(Float64Array.of(-3, 3))
+    await queries[1].dispose()
+    expect(await failure(queries[1].encryptInput(0))).toBeInstanceOf(SessionStateError)
+    expect((await queries[0].encryptInput(0)).byteLength).toBeGreaterThan(0)
+  })
+
+  it('stops when a signal says so, for the very reason', async () => {
+    const { cryptography } = await opened()
+    const evaluation = await waiting(cryptography)
+    const controller = new AbortController()
+    const reason = new PartyMissingError({ peer: '12D3', phase: 'refresh', reason: 'connection lost' })
+    const callbacks = {
+      refresh: () => {
+        controller.abort(reason)
+        return new Promise<never>(() => {})
+      },
+      switchShares: async () => [],
+      resultKey: async () => new Uint8Array(0),
+      progress: () => {}
+    }
+    expect(await failure(evaluation.evaluate(callbacks, controller.signal))).toBe(reason)
+    expect(await failure(evaluation.evaluate(callbacks, controller.signal))).toBe(reason)
+    expect(await failure(evaluation.evaluate(callbacks, AbortSignal.timeout(1)))).toMatchObject({ name: 'TimeoutError' })
   })
 
   it('carries an error of a callback through the evaluation and back, still the same class', async () => {
-    const worker = await opened()
-    await worker.setSamples([Float64Array.of(1)])
-    await worker.storeInput('q', 0, await worker.encryptInput(0))
+    const { cryptography } = await opened()
+    const open = await waiting(cryptography)
     const error = await failure(
-      worker.evaluate('q', {
+      open.evaluate({
         refresh: async () => {
           throw new PartyMissingError({ peer: '12D3', phase: 'refresh', reason: 'connection lost' })
         },
@@ -124,8 +157,8 @@ describe('cryptography worker', () => {
   })
 
   it('keeps nothing of what it has answered', async () => {
-    const worker = await opened()
-    for (let i = 0; i < 40; i++) expect((await worker.modelPart(PART_IS_LARGE)).byteLength).toBe(LARGE_BYTES)
+    const { cryptography } = await opened()
+    for (let i = 0; i < 40; i++) expect((await cryptography.modelPart(PART_IS_LARGE)).byteLength).toBe(LARGE_BYTES)
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     // Answers are freed in another turn than the one that collects them.
@@ -140,21 +173,20 @@ describe('cryptography worker', () => {
   })
 
   it('that crashes fails every call in flight and to come with one typed error', async () => {
-    const worker = await opened()
-    const [a, b] = await Promise.all([failure(worker.modelPart(PART_CRASHES)), failure(worker.modelPart(PART_CRASHES))])
+    const { worker, cryptography } = await opened()
+    const [a, b] = await Promise.all([failure(cryptography.modelPart(PART_CRASHES)), failure(cryptography.modelPart(PART_CRASHES))])
     expect(a).toBeInstanceOf(WorkerCrashedError)
     expect(a.cause).toMatchObject({ message: 'out of memory, say' })
     expect(b).toBe(a)
-    expect(await failure(worker.publicKeyShare())).toBe(a)
+    expect(await failure(cryptography.publicKeyShare())).toBe(a)
     expect(await worker.whenEnded()).toBe(a)
   })
 
   it('that is closed while it works fails what is in flight', async () => {
-    const worker = await opened()
-    await worker.setSamples([Float64Array.of(1)])
-    await worker.storeInput('q', 0, await worker.encryptInput(0))
+    const { worker, cryptography } = await opened()
+    const open = await waiting(cryptography)
     const evaluation = failure(
-      worker.evaluate('q', {
+      open.evaluate({
         refresh: () => new Promise(() => {}),
         switchShares: async () => [],
         resultKey: async () => new Uint8Array(0),

@@ -1,8 +1,14 @@
 /** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
 
 export type { Planner, PlanningContext, SessionLimits } from './cohort/planning.js'
+export * from './cryptography/data-owner.js'
+export * from './cryptography/evaluator.js'
+export * from './cryptography/key-holder.js'
+export * from './cryptography/model-owner.js'
 export * from './cryptography/party-cryptography.js'
+export * from './cryptography/querier.js'
 export { RejectedShareError } from './cryptography/rejected-share.js'
+export * from './cryptography/session.js'
 export { errorFromCode } from './errors/build.js'
 export { CODES, type ErrorCode } from './errors/codes.js'
 export * from './errors/errors.js'

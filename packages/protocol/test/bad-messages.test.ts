@@ -16,9 +16,9 @@ import {
   UnknownMemberError,
   WrongSessionError
 } from '@slytherin/protocol'
+import { logitsOf } from '@slytherin/protocol/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Cohort, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
-import { logitsOf } from './support/fake-cryptography.js'
 import { FakeSigner } from './support/fake-signer.js'
 import { Wire } from './support/wire.js'
 

@@ -11,9 +11,9 @@ import {
   type SessionAbortedError,
   type SessionDescriptor
 } from '@slytherin/protocol'
+import { FakeCryptography, TINY_ARCHITECTURE } from '@slytherin/protocol/testing'
 import { describe, expect, it } from 'vitest'
-import { ARCHITECTURE, cohort, EVALUATOR, rejection, SEPARATE, testPlan } from './support/cohort.js'
-import { FakeCryptography } from './support/fake-cryptography.js'
+import { cohort, EVALUATOR, rejection, SEPARATE, testPlan } from './support/cohort.js'
 
 const ROSTER: RosterEntry[] = [
   { peer: 'a', roles: ['key-holder', 'evaluator'] },
@@ -171,7 +171,7 @@ describe('a party signs a descriptor only when it fits its own configuration', (
   })
 
   it('a plan for another architecture than its model’s', async () => {
-    const other = { ...ARCHITECTURE, name: 'another' }
+    const other = { ...TINY_ARCHITECTURE, name: 'another' }
     const parties = cohort({
       roles: SEPARATE,
       member: peer => (peer === 'owner' ? { cryptography: new FakeCryptography('owner', other) } : {})

@@ -1,7 +1,7 @@
 import { galoisElements, type Role } from '@slytherin/protocol'
+import { logitsOf } from '@slytherin/protocol/testing'
 import { describe, expect, it } from 'vitest'
 import { cohort, EVALUATOR, SEPARATE, samples } from './support/cohort.js'
-import { logitsOf } from './support/fake-cryptography.js'
 
 function holders(count: number): Record<string, Role[]> {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`holder${i}`, ['key-holder'] as Role[]]))

@@ -1,8 +1,7 @@
 import { Coordinator, PartyMissingError, type Phase, SessionAbortedError, type SessionSummary } from '@slytherin/protocol'
-import type { Fault, MemoryMessage } from '@slytherin/protocol/testing'
+import { FakeCryptography, type Fault, logitsOf, type MemoryMessage } from '@slytherin/protocol/testing'
 import { describe, expect, it } from 'vitest'
-import { ARCHITECTURE, type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
-import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'
+import { type Cohort, type CohortOptions, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
 import { FakeSigner } from './support/fake-signer.js'
 import { kindOf } from './support/wire.js'
 
@@ -266,7 +265,7 @@ describe('the coordinator', () => {
       transport: parties.network.transport(EVALUATOR),
       signer: new FakeSigner(EVALUATOR),
       roster: parties.roster,
-      cryptography: new FakeCryptography(EVALUATOR, ARCHITECTURE),
+      cryptography: new FakeCryptography(EVALUATOR),
       planner: () => parties.plan,
       policy: { allowInsecure: true }
     })

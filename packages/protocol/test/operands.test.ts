@@ -11,9 +11,9 @@ import {
   type Role,
   type SessionAbortedError
 } from '@slytherin/protocol'
+import { logitsOf } from '@slytherin/protocol/testing'
 import { describe, expect, it } from 'vitest'
 import { cohort, EVALUATOR, rejection, samples, testPlan } from './support/cohort.js'
-import { logitsOf } from './support/fake-cryptography.js'
 import { Wire } from './support/wire.js'
 
 const CLEAR_DATA = { data: 'clear', weights: 'encrypted' } as const

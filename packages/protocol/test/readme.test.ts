@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { Coordinator, Member, type RosterEntry } from '@slytherin/protocol'
-import { MemoryNetwork } from '@slytherin/protocol/testing'
+import { FakeCryptography, logitsOf, MemoryNetwork } from '@slytherin/protocol/testing'
 import { expect, it } from 'vitest'
-import { ARCHITECTURE, samples, testPlan } from './support/cohort.js'
-import { FakeCryptography, logitsOf } from './support/fake-cryptography.js'
+import { samples, testPlan } from './support/cohort.js'
 import { FakeSigner } from './support/fake-signer.js'
 
 const AsyncFunction = (async () => undefined).constructor as FunctionConstructor
@@ -19,7 +18,7 @@ it('the example of the README runs', async () => {
   const common = (peer: string) => ({
     transport: network.transport(peer),
     signer: new FakeSigner(peer),
-    cryptography: new FakeCryptography(peer, ARCHITECTURE),
+    cryptography: new FakeCryptography(peer),
     policy: { allowInsecure: true }
   })
   const given = {

@@ -159,7 +159,14 @@ export const configurationSchema = z.strictObject({
         .partial()
         .prefault({}),
       limits: z
-        .strictObject({ connections: count, streams: count.min(2), streamWindow: bytes.min(262_144), readBuffer: bytes, highWater: bytes })
+        .strictObject({
+          connections: count,
+          streams: count.min(2),
+          streamWindow: bytes.min(262_144),
+          readBuffer: bytes,
+          highWater: bytes,
+          slowestRate: bytes
+        })
         .partial()
         .prefault({})
     })

@@ -45,6 +45,26 @@ export class IdleDeadlineError extends DeadlineExceededError {
   }
 }
 
+/** Bytes of a frame keep coming, but so slowly that the sender might as well hold the receiver up on purpose. */
+export class SlowFrameError extends DeadlineExceededError {
+  constructor(
+    peer: string,
+    readonly received: number,
+    readonly announced: number,
+    readonly milliseconds: number,
+    slowestRate: number
+  ) {
+    super({
+      peer,
+      kind: 'frame',
+      field: 'stream',
+      expected: `at least ${slowestRate} bytes per second`,
+      actual: `${received} of ${announced} bytes in ${Math.round(milliseconds)} ms`,
+      remedy: 'Use a faster line, or lower network.limits.slowestRate.'
+    })
+  }
+}
+
 /** The other end reset the stream, or the connection under it went away. */
 export class StreamClosedError extends PeerUnreachableError {
   constructor(peer: string, reason: string, options?: ErrorOptions) {
@@ -58,6 +78,7 @@ export function isFrameFault(error: unknown): boolean {
     error instanceof FrameTooLargeError ||
     error instanceof TruncatedFrameError ||
     error instanceof UnexpectedFrameError ||
-    error instanceof IdleDeadlineError
+    error instanceof IdleDeadlineError ||
+    error instanceof SlowFrameError
   )
 }

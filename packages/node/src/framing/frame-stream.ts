@@ -17,6 +17,8 @@ import { decodeFrames, encodeFrames } from './transforms.js'
 export interface FrameStreamOptions extends StreamDuplexOptions {
   /** Longest silence inside a frame, in ms. */
   readonly idleMilliseconds: number
+  /** Bytes per second that a frame must keep up on average. */
+  readonly slowestRate?: number
 }
 
 /** The kinds that may come next, each with the largest payload in bytes. */
@@ -30,17 +32,30 @@ export class FrameStream {
   private pending: Promise<IteratorResult<Frame>> | undefined
   /** A frame has begun to arrive and is not complete. */
   private inside = false
+  /** Told of every piece that has left or come. */
+  onProgress: (() => void) | undefined
 
   constructor(
     readonly stream: Stream,
     private readonly options: FrameStreamOptions
   ) {
-    this.duplex = new StreamDuplex(stream, options)
+    this.duplex = new StreamDuplex(stream, {
+      ...options,
+      onReceived: bytes => {
+        options.onReceived?.(bytes)
+        this.onProgress?.()
+      },
+      onSent: bytes => {
+        options.onSent?.(bytes)
+        this.onProgress?.()
+      }
+    })
     this.incoming = pipe(
       this.duplex.source,
       decodeFrames({
         peer: options.peer,
         idleMilliseconds: options.idleMilliseconds,
+        slowestRate: options.slowestRate ?? 0,
         maximumBytes: kind => this.expected[kind],
         onFrame: inside => {
           this.inside = inside

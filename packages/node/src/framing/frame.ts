@@ -14,7 +14,7 @@ export const FrameKind = {
   hello: 0x01,
   /** Control stream: why the hello was refused (JSON). */
   refusal: 0x02,
-  /** Control stream: this side is alive; empty. */
+  /** Control stream: this side is alive, and how many bytes it has received so far. */
   beat: 0x03,
   /** Control stream: this side stops, do not wait for it; UTF-8 reason. */
   goodbye: 0x04,
@@ -46,8 +46,11 @@ export const FRAME_HEADER_BYTES = 5
 /** Largest length that the header can announce. */
 export const MAXIMUM_FRAME_BYTES = 0xffff_ffff
 
-/** Payloads go out in pieces of this size, so that back-pressure is felt within a message and other streams get their turn. */
-export const CHUNK_BYTES = 256 * 1024
+/**
+ * Payloads go out in pieces of this size, so that back-pressure is felt within a message and other streams get their turn. On the slowest line that is
+ * accepted, a heartbeat waits behind one piece for less than the silence that it must break.
+ */
+export const CHUNK_BYTES = 64 * 1024
 
 export function isFrameKind(kind: number): kind is FrameKind {
   return NAMES.has(kind)

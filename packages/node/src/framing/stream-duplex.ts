@@ -17,6 +17,8 @@ export interface StreamDuplexOptions {
   readonly highWaterBytes?: number
   /** Longest wait for the other end to take more, in ms. Default 20 s. */
   readonly stallMilliseconds?: number
+  /** Bytes of the whole connection that are known to have arrived; a stream that waits while they grow is not stalled. */
+  readonly arrived?: () => number
   readonly onReceived?: (bytes: number) => void
   readonly onSent?: (bytes: number) => void
 }
@@ -122,7 +124,14 @@ export class StreamDuplex {
 
   private drainEvent(): Promise<void> {
     return new Promise((resolve, reject) => {
+      let before = this.options.arrived?.() ?? 0
       const timer = setTimeout(() => {
+        const now = this.options.arrived?.() ?? 0
+        if (now > before) {
+          before = now
+          timer.refresh()
+          return
+        }
         this.wakeWriter = undefined
         reject(new IdleDeadlineError(this.options.peer, this.stallMilliseconds, 'sending'))
       }, this.stallMilliseconds)

@@ -8,7 +8,7 @@
  * only so long.
  */
 import { Uint8ArrayList } from 'uint8arraylist'
-import { FrameTooLargeError, IdleDeadlineError, TruncatedFrameError, UnexpectedFrameError } from './errors.js'
+import { FrameTooLargeError, IdleDeadlineError, SlowFrameError, TruncatedFrameError, UnexpectedFrameError } from './errors.js'
 import {
   CHUNK_BYTES,
   type Chunk,
@@ -20,7 +20,7 @@ import {
   isFrameKind
 } from './frame.js'
 
-/** A transform from frames to chunks of at most 256 KiB (and a header). Payloads are not copied: they must not change until sent. */
+/** A transform from frames to chunks of at most 64 KiB (and a header). Payloads are not copied: they must not change until sent. */
 export function encodeFrames(): (source: AsyncIterable<Frame>) => AsyncGenerator<Chunk> {
   return async function* encode(source) {
     for await (const { kind, payload } of source) {
@@ -44,6 +44,8 @@ export interface DecodeOptions {
   readonly maximumBytes: (kind: FrameKind) => number | undefined
   /** Longest silence inside a frame, in ms. Between frames the caller's own deadline holds. */
   readonly idleMilliseconds: number
+  /** Bytes per second that a frame must keep up on average, beyond the longest silence. Default 0: any. */
+  readonly slowestRate?: number
   /** The decoder has begun (true) or finished (false) a frame. */
   readonly onFrame?: (inside: boolean) => void
 }
@@ -52,11 +54,12 @@ export interface DecodeOptions {
  * @throws FrameTooLargeError, UnexpectedFrameError before the payload is read
  * @throws TruncatedFrameError when the bytes end inside a frame
  * @throws IdleDeadlineError when they stop coming inside a frame
+ * @throws SlowFrameError when they come too slowly
  */
 export function decodeFrames(options: DecodeOptions): (source: AsyncIterable<Chunk>) => AsyncGenerator<Frame> {
   const { peer } = options
   return async function* decode(source) {
-    const bytes = new ByteReader(source[Symbol.asyncIterator](), peer, options.idleMilliseconds)
+    const bytes = new ByteReader(source[Symbol.asyncIterator](), peer, options.idleMilliseconds, options.slowestRate ?? 0)
     while (await bytes.more()) {
       options.onFrame?.(true)
       const header = await bytes.take(FRAME_HEADER_BYTES)
@@ -73,6 +76,9 @@ export function decodeFrames(options: DecodeOptions): (source: AsyncIterable<Chu
   }
 }
 
+/** What reading from a socket takes. */
+const READING_MILLISECONDS = 100
+
 /** Takes exact byte counts from a source of chunks. */
 class ByteReader {
   private readonly pending = new Uint8ArrayList()
@@ -80,7 +86,8 @@ class ByteReader {
   constructor(
     private readonly iterator: AsyncIterator<Chunk>,
     private readonly peer: string,
-    private readonly idleMilliseconds: number
+    private readonly idleMilliseconds: number,
+    private readonly slowestRate: number
   ) {}
 
   /** @returns false at the end of the stream; waits as long as it takes */
@@ -97,9 +104,13 @@ class ByteReader {
   async take(length: number): Promise<Uint8Array> {
     const target = new Uint8Array(length)
     let filled = 0
+    const start = performance.now()
     while (filled < length) {
       if (this.pending.byteLength === 0) {
         const next = await this.nextWithinDeadline()
+        const late = performance.now() - start - this.idleMilliseconds
+        if (late * this.slowestRate > 1000 * filled)
+          throw new SlowFrameError(this.peer, filled, length, performance.now() - start, this.slowestRate)
         if (next.done === true) throw new TruncatedFrameError(this.peer, filled, length)
         this.pending.append(next.value)
       }
@@ -120,7 +131,11 @@ class ByteReader {
   private async nextWithinDeadline(): Promise<IteratorResult<Chunk>> {
     let timer: NodeJS.Timeout | undefined
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new IdleDeadlineError(this.peer, this.idleMilliseconds, 'receiving')), this.idleMilliseconds)
+      const miss = (): void => reject(new IdleDeadlineError(this.peer, this.idleMilliseconds, 'receiving'))
+      timer = setTimeout(() => {
+        // Where this process itself was held up, the bytes wait in its socket: they are read before anybody is blamed.
+        timer = setTimeout(miss, READING_MILLISECONDS)
+      }, this.idleMilliseconds)
     })
     try {
       return await Promise.race([this.iterator.next(), deadline])

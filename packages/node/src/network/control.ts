@@ -8,6 +8,7 @@
  * which process speaks; in which session it is, the protocol asks (`alive`) as soon as it hears of the connection.
  */
 import type { Connection, Stream } from '@libp2p/interface'
+import { MalformedMessageError } from '@slytherin/protocol'
 import { z } from 'zod'
 import { FrameKind } from '../framing/frame.js'
 import { FrameStream, type FrameStreamOptions } from '../framing/frame-stream.js'
@@ -23,6 +24,9 @@ export interface Hello {
   /** Drawn when the process starts: another one under the same identity is another process, which knows nothing of the sessions of the last. */
   readonly incarnation: string
 }
+
+/** Bytes received so far, a 64-bit float, in every beat: on a slow line they tell the sender that its bytes arrive. */
+const COUNTER_BYTES = 8
 
 const INCARNATION = /^[0-9a-f]{32}$/
 const helloSchema = z.object({
@@ -100,24 +104,40 @@ export class Control {
     return this.goodbyeReason
   }
 
-  /** Settles when the peer has said goodbye or closed; throws a FrameError when the stream breaks or anything else comes. */
-  async run(): Promise<void> {
+  /**
+   * Settles when the peer has said goodbye or closed; throws a FrameError when the stream breaks or anything else comes.
+   * @param onArrived told how many bytes from here the peer has received so far
+   */
+  async run(onArrived: (bytes: number) => void): Promise<void> {
     for (;;) {
-      const frame = await this.frames.receive({ [FrameKind.beat]: 0, [FrameKind.goodbye]: MAXIMUM_CONTROL_BYTES })
+      const frame = await this.frames.receive({ [FrameKind.beat]: COUNTER_BYTES, [FrameKind.goodbye]: MAXIMUM_CONTROL_BYTES })
       if (frame === undefined) return
-      if (frame.kind === FrameKind.goodbye) {
+      if (frame.kind === FrameKind.beat) onArrived(this.readCounter(frame.payload))
+      else {
         this.goodbyeReason = new TextDecoder().decode(frame.payload)
         return
       }
     }
   }
 
-  /** Gives a sign of life, unless the one before it is still on its way. */
-  beat(): void {
+  private readCounter(payload: Uint8Array): number {
+    if (payload.length === COUNTER_BYTES) return new DataView(payload.buffer, payload.byteOffset).getFloat64(0)
+    const { peer } = this.frames
+    throw new MalformedMessageError({
+      peer,
+      kind: 'beat',
+      field: 'payload',
+      expected: `${COUNTER_BYTES} bytes`,
+      actual: `${payload.length} bytes`
+    })
+  }
+
+  /** Gives a sign of life, unless the one before it is still on its way, and says how many bytes of the peer have come so far. */
+  beat(received: number): void {
     if (this.beating) return
     this.beating = true
     this.sending = this.frames
-      .send(FrameKind.beat, new Uint8Array(0))
+      .send(FrameKind.beat, counter(received))
       .catch(() => {})
       .finally(() => {
         this.beating = false
@@ -153,6 +173,13 @@ async function receiveHello(frames: FrameStream, own: Hello, deadlines: NetworkD
   if (hello.version !== own.version) throw new HelloMismatchError(peer, 'version', String(own.version), String(hello.version))
   if (hello.incarnation === '') throw new HelloMismatchError(peer, 'incarnation', '16 bytes, hexadecimal', 'none')
   return hello
+}
+
+/** A count of bytes, which the other end may doubt but not mistake. */
+function counter(count: number): Uint8Array {
+  const bytes = new Uint8Array(COUNTER_BYTES)
+  new DataView(bytes.buffer).setFloat64(0, count)
+  return bytes
 }
 
 function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {

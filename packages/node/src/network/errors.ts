@@ -70,13 +70,13 @@ export class PeerRestartedError extends PeerUnreachableError {
   }
 }
 
-/** The answer took longer than it may. */
+/** Nothing of the answer came for longer than it may take. */
 export class ResponseDeadlineError extends DeadlineExceededError {
   constructor(
     peer: string,
     readonly milliseconds: number
   ) {
-    super({ peer, field: 'response', expected: `an answer within ${milliseconds} ms`, actual: 'none' })
+    super({ peer, field: 'response', expected: `some of the answer within ${milliseconds} ms`, actual: 'none' })
   }
 }
 

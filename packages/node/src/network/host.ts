@@ -50,7 +50,10 @@ export async function createHost(options: HostOptions): Promise<Libp2p> {
       dialTimeout: deadlines.dial,
       reconnectRetries: Number.POSITIVE_INFINITY,
       reconnectRetryInterval: 1000,
-      reconnectBackoffFactor: 1.1
+      reconnectBackoffFactor: 1.1,
+      // A new stream waits behind the bytes of the others.
+      inboundStreamProtocolNegotiationTimeout: deadlines.stall,
+      outboundStreamProtocolNegotiationTimeout: deadlines.stall
     },
     connectionMonitor: { abortConnectionOnPingFailure: false },
     services: { identify: identify(), ping: ping() }

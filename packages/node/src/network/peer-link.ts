@@ -21,11 +21,15 @@ export class PeerLink {
   state: LinkState = 'down'
   sentBytes = 0
   receivedBytes = 0
+  /** Of the bytes sent, those that the peer says have reached it. */
+  arrivedBytes = 0
   readonly pool: StreamPool
   private readonly controls = new Map<Connection, Control>()
   private readonly waiting = new Set<{ connected(): void; refused(reason: Error): void }>()
   private readonly leaving = new Set<() => void>()
   private lastHeard = 0
+  /** Bytes sent to processes of the peer that are no more. */
+  private sentBefore = 0
   /** Of the process that was spoken with last. */
   private incarnation: string | undefined
 
@@ -45,6 +49,8 @@ export class PeerLink {
       highWaterBytes: this.limits.highWater,
       stallMilliseconds: this.deadlines.stall,
       idleMilliseconds: this.deadlines.idle,
+      slowestRate: this.limits.slowestRate,
+      arrived: () => this.arrivedBytes,
       onReceived: bytes => {
         this.receivedBytes += bytes
         this.lastHeard = performance.now()
@@ -99,7 +105,7 @@ export class PeerLink {
     for (const waiter of [...this.waiting]) waiter.connected()
     let failure: Error | undefined
     try {
-      await control.run()
+      await control.run(bytes => this.arrived(bytes))
     } catch (error) {
       failure = error as Error
     }
@@ -161,7 +167,7 @@ export class PeerLink {
   /** One tick of the heartbeat: give a sign of life, look for one. `forgiven` ms were lost by this process itself. */
   beat(now: number, forgiven: number): void {
     this.lastHeard += forgiven
-    for (const control of this.controls.values()) control.beat()
+    for (const control of this.controls.values()) control.beat(this.receivedBytes)
     const silence = now - this.lastHeard
     if (this.state === 'down' || silence < this.deadlines.down) return
     const missed = new HeartbeatMissedError(this.peer, silence)
@@ -169,10 +175,18 @@ export class PeerLink {
     this.change('down', missed)
   }
 
+  /** What the peer says it has received since it started; what makes no sense counts as nothing new. */
+  private arrived(bytes: number): void {
+    if (!(bytes >= 0)) return
+    const ofThisProcess = Math.min(bytes, this.sentBytes - this.sentBefore)
+    this.arrivedBytes = Math.max(this.arrivedBytes, this.sentBefore + ofThisProcess)
+  }
+
   /** The peer is another process than before: nothing that was under way with the last one will be answered. */
   private restarted(): void {
     const restarted = new PeerRestartedError(this.peer)
     const { state } = this
+    this.sentBefore = this.sentBytes
     this.drop(restarted)
     this.controls.clear()
     if (state !== 'down') this.change('down', restarted)

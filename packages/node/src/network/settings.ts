@@ -22,7 +22,7 @@ export interface NetworkDeadlines {
   readonly idle: number
   /** Longest wait for a peer to take more bytes, sending. */
   readonly stall: number
-  /** From a request to its answer, when the caller gives no deadline of its own. */
+  /** Longest wait for an answer without a byte of request or answer moving, when the caller gives no deadline of its own. */
   readonly response: number
 }
 
@@ -48,6 +48,8 @@ export interface NetworkLimits {
   readonly readBuffer: number
   /** Queued bytes at which a stream is paused. */
   readonly highWater: number
+  /** Bytes per second that a message must keep up on average, once `idle` is over: what is slower is refused, so that nobody holds memory for ever. */
+  readonly slowestRate: number
 }
 
 export const DEFAULT_LIMITS: NetworkLimits = {
@@ -55,7 +57,8 @@ export const DEFAULT_LIMITS: NetworkLimits = {
   streams: 64,
   streamWindow: 2 << 20,
   readBuffer: 4 << 20,
-  highWater: 1 << 20
+  highWater: 1 << 20,
+  slowestRate: 8 << 10
 }
 
 /** Hellos, refusals and goodbyes are small. */

@@ -77,7 +77,8 @@ export class Libp2pTransport implements Transport {
   readonly self: string
   readonly bytes = {
     sent: (peer?: string): number => this.total(peer, 'sentBytes'),
-    received: (peer?: string): number => this.total(peer, 'receivedBytes')
+    received: (peer?: string): number => this.total(peer, 'receivedBytes'),
+    arrived: (peer: string): number => this.total(peer, 'arrivedBytes')
   }
 
   private readonly links = new Map<string, PeerLink>()
@@ -133,11 +134,28 @@ export class Libp2pTransport implements Transport {
     const link = this.link(peer)
     const cancel = new AbortController()
     const abort = (): void => cancel.abort(options.signal?.reason)
-    const timer = setTimeout(() => cancel.abort(new ResponseDeadlineError(peer, this.deadlines.response)), this.deadlines.response)
+    let arrived = link.arrivedBytes
+    const timer = setTimeout(() => {
+      if (link.arrivedBytes === arrived) return cancel.abort(new ResponseDeadlineError(peer, this.deadlines.response))
+      arrived = link.arrivedBytes
+      timer.refresh()
+    }, this.deadlines.response)
+    // A long message on a slow line is not late while it moves.
+    const onProgress = (): void => {
+      timer.refresh()
+      options.onProgress?.()
+    }
     options.signal?.throwIfAborted()
     options.signal?.addEventListener('abort', abort, { once: true })
     try {
-      return await link.pool.use(cancel.signal, frames => this.exchange(frames, request, options.maximumResponseBytes, cancel.signal))
+      return await link.pool.use(cancel.signal, async frames => {
+        frames.onProgress = onProgress
+        try {
+          return await this.exchange(frames, request, options.maximumResponseBytes, cancel.signal)
+        } finally {
+          frames.onProgress = undefined
+        }
+      })
     } catch (error) {
       throw cancel.signal.aborted ? cancel.signal.reason : error
     } finally {
@@ -334,7 +352,7 @@ export class Libp2pTransport implements Transport {
     for (const listener of this.listeners) listener(peer, state)
   }
 
-  private total(peer: string | undefined, field: 'sentBytes' | 'receivedBytes'): number {
+  private total(peer: string | undefined, field: 'sentBytes' | 'receivedBytes' | 'arrivedBytes'): number {
     if (peer !== undefined) return this.links.get(peer)?.[field] ?? 0
     let sum = 0
     for (const link of this.links.values()) sum += link[field]

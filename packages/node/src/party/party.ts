@@ -181,7 +181,7 @@ export class Party {
         ...(queries === undefined ? {} : { queries })
       },
       planner: async (architecture, { parties, floodingBits, maximumDecryptions: decryptions }): Promise<Plan> => {
-        const plan = await this.worker.plan(architecture, {
+        const plan = await this.worker.cryptography.plan(architecture, {
           batch: session.batch,
           parties,
           floodingBits,
@@ -265,7 +265,7 @@ export class Party {
       transport: this.transport,
       signer: signerOf(this.identity),
       roster: roster.map(entry => ({ peer: entry.peerId, roles: entry.roles })),
-      cryptography: this.worker,
+      cryptography: this.worker.cryptography,
       policy: { data, weights, minimumFloodingBits, ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }) },
       deadlines,
       signal: this.stopping.signal,

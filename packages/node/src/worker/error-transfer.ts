@@ -17,13 +17,17 @@ export interface TransferredError {
   readonly fields: Record<string, unknown>
   /** Own fields that are errors themselves, and the cause. */
   readonly errors: Record<string, TransferredError>
+  /** A DOMException, as an abort without a reason is: its name is no class. */
+  readonly platform: boolean
 }
 
 type ErrorClass = { readonly prototype: Error }
 
+const LANGUAGE = { TypeError, RangeError, SyntaxError, AggregateError }
+
 /** By name: no two packages have a class of the same name. */
 const CLASSES = new Map<string, ErrorClass>(
-  [ring, ckks, mhe, engine, protocol, storage].flatMap(module =>
+  [LANGUAGE, ring, ckks, mhe, engine, protocol, storage].flatMap(module =>
     Object.entries(module as Record<string, unknown>).filter((entry): entry is [string, ErrorClass] => isErrorClass(entry[1]))
   )
 )
@@ -47,10 +51,11 @@ export function dismantleError(thrown: unknown, depth = 0): TransferredError {
       fields[key] = value
     }
   }
-  return { name: error.name, message: error.message, stack: error.stack, fields, errors }
+  return { name: error.name, message: error.message, stack: error.stack, fields, errors, platform: error instanceof DOMException }
 }
 
-export function rebuildError({ name, message, stack, fields, errors }: TransferredError): Error {
+export function rebuildError({ name, message, stack, fields, errors, platform }: TransferredError): Error {
+  if (platform) return new DOMException(message, name)
   const prototype = CLASSES.get(name)?.prototype ?? Error.prototype
   const error = Object.create(prototype) as Error
   const hidden = (value: unknown): PropertyDescriptor => ({ value, writable: true, configurable: true, enumerable: false })

@@ -14,6 +14,7 @@ import {
   FrameStream,
   Libp2pTransport,
   loadSamples,
+  type NetworkDeadlines,
   type NetworkNotice,
   predictionsOf,
   protocolFailures,
@@ -34,6 +35,8 @@ import {
   type PartyOptions,
   type PeerState,
   type ProtocolError,
+  type QueryEvaluation,
+  type QueryInputs,
   type RequestHandler,
   type RequestOptions,
   type Role,
@@ -45,6 +48,7 @@ import {
 } from '@slytherin/protocol'
 import { expect } from 'vitest'
 import { until } from './network.js'
+import { Throttle } from './throttle.js'
 
 /** Every role in a process of its own; two key holders. */
 export const ROLES = {
@@ -150,8 +154,12 @@ export class HostileCryptography extends LocalCryptography {
     return this.#spoilt('modelPart', await super.modelPart(index))
   }
 
-  override async encryptInput(index: number): Promise<Uint8Array> {
-    return this.#spoilt('encryptInput', await super.encryptInput(index))
+  override async openQuery(...parameters: Parameters<LocalCryptography['openQuery']>): Promise<QueryInputs> {
+    const inputs = await super.openQuery(...parameters)
+    return {
+      encryptInput: async index => this.#spoilt('encryptInput', await inputs.encryptInput(index)),
+      dispose: async () => await inputs.dispose()
+    }
   }
 
   override async addShare(...parameters: Parameters<LocalCryptography['addShare']>): Promise<void> {
@@ -164,8 +172,13 @@ export class HostileCryptography extends LocalCryptography {
     await super.storeModelPart(...parameters)
   }
 
-  override async evaluate(...parameters: Parameters<LocalCryptography['evaluate']>): Promise<Uint8Array[]> {
-    return (await super.evaluate(...parameters)).map(result => this.#spoilt('evaluate', result))
+  override async openEvaluation(...parameters: Parameters<LocalCryptography['openEvaluation']>): Promise<QueryEvaluation> {
+    const evaluation = await super.openEvaluation(...parameters)
+    return {
+      storeInput: async (index, bytes) => await evaluation.storeInput(index, bytes),
+      evaluate: async (...given) => (await evaluation.evaluate(...given)).map(result => this.#spoilt('evaluate', result)),
+      dispose: async () => await evaluation.dispose()
+    }
   }
 }
 
@@ -228,6 +241,12 @@ export interface Session {
   readonly finished: ReadonlyMap<PartyName, Promise<SessionSummary>>
 }
 
+export interface WiredOptions extends Pick<CoordinatorOptions, 'limits' | 'deadlines'> {
+  /** Whose line to the evaluator is slow, in bytes per second in each direction. */
+  readonly slow?: { readonly name: PartyName; readonly rate: number }
+  readonly network?: Partial<NetworkDeadlines>
+}
+
 export class WiredCohort {
   /** Honest queries answered rightly. */
   answered = 0
@@ -237,11 +256,12 @@ export class WiredCohort {
     readonly model: Model,
     readonly parties: Readonly<Record<PartyName, WiredParty>>,
     readonly coordinator: Coordinator,
-    readonly members: Readonly<Record<Exclude<PartyName, 'clinic'>, Member>>
+    readonly members: Readonly<Record<Exclude<PartyName, 'clinic'>, Member>>,
+    private readonly line: Throttle | undefined
   ) {}
 
   /** Parties connected, members serving, no session yet. */
-  static async start(modelName: ModelName, options: Pick<CoordinatorOptions, 'limits'> = {}): Promise<WiredCohort> {
+  static async start(modelName: ModelName, options: WiredOptions = {}): Promise<WiredCohort> {
     const model = await smallModel(modelName)
     const names = Object.keys(ROLES) as PartyName[]
     const keys = Object.fromEntries(
@@ -252,6 +272,7 @@ export class WiredCohort {
 
     const made = {} as Record<PartyName, WiredParty>
     const optionsOf = {} as Record<PartyName, PartyOptions>
+    let line: { throttle: Throttle; addresses: string[] } | undefined
     for (const name of names) {
       const privateKey = keys[name]
       const peer = peerOf(name)
@@ -263,12 +284,13 @@ export class WiredCohort {
         // Everybody dials the evaluator, which listens.
         peers: names.map(other => ({
           peer: peerOf(other),
-          addresses: other === 'clinic' && leader !== undefined ? leader.transport.addresses : []
+          addresses:
+            other === 'clinic' && leader !== undefined ? (name === options.slow?.name ? line!.addresses : leader.transport.addresses) : []
         })),
         name,
         software: 'test',
         failures: protocolFailures,
-        deadlines: { idle: 1000 },
+        deadlines: { idle: 1000, ...options.network },
         onNotice: notice => notices.push(notice)
       })
       const cryptography = await HostileCryptography.create({
@@ -288,8 +310,10 @@ export class WiredCohort {
         signer: signerOf({ privateKey, peer }),
         roster,
         cryptography,
+        ...(options.deadlines === undefined ? {} : { deadlines: options.deadlines }),
         onRefused: (error, culprit) => refused.push({ error, peer: culprit })
       }
+      if (name === 'clinic' && options.slow !== undefined) line = await lineTo(transport.addresses[0]!, options.slow.rate)
     }
     const member = (name: PartyName): Member => {
       const started = new Member(optionsOf[name])
@@ -315,13 +339,14 @@ export class WiredCohort {
       ...(options.limits === undefined ? {} : { limits: options.limits })
     })
     await until(() => made.clinic.transport.connectedPeers.length === names.length - 1, 10_000, 'everybody connected')
-    return new WiredCohort(model, made, coordinator, members)
+    return new WiredCohort(model, made, coordinator, members, line?.throttle)
   }
 
   async stop(): Promise<void> {
     this.coordinator.close()
     await Promise.all(Object.values(this.members).map(member => member.stop()))
     await Promise.all(Object.values(this.parties).map(party => party.transport.stop()))
+    this.line?.stop()
   }
 
   nameOf(peer: string | undefined): PartyName | undefined {
@@ -446,6 +471,12 @@ export class WiredCohort {
     )
     return error
   }
+}
+
+/** A slow line to an address. */
+async function lineTo(address: string, rate: number): Promise<{ throttle: Throttle; addresses: string[] }> {
+  const throttle = await Throttle.start(Number(/tcp\/(\d+)/.exec(address)![1]), rate)
+  return { throttle, addresses: [address.replace(/tcp\/\d+/, `tcp/${throttle.port}`)] }
 }
 
 /** Every party's view of an aborted session: who is to blame. */

@@ -1,6 +1,6 @@
 /**
- * Waiting for a peer without mistaking long work for death: after half the idle time without news the peer is pinged, and only one that answers neither
- * is missing.
+ * Waiting for a peer without mistaking long work, or a slow line, for death: after half the idle time without news the peer is pinged, and only one that
+ * answers neither, while no bytes move between the two, is missing.
  *
  * Time is counted in ticks of a timer, not by the clock: a process that was suspended or whose thread was busy counts one tick for the whole gap, so it does
  * not take its own sleep for the peer's silence.
@@ -11,8 +11,10 @@ const TICKS = 10
 interface VigilOptions {
   /** Milliseconds of silence after which the peer is missing. */
   idle: number
-  /** Milliseconds that the whole wait may take. */
+  /** Milliseconds that the wait may take since the last news. */
   longest: number
+  /** Whether a notable number of bytes has moved between the two since this was asked last. */
+  moving(): boolean
   /** Asks the peer; resolves with whether it is working on what is waited for. */
   ping(signal: AbortSignal): Promise<boolean>
   onMissing(reason: string): void
@@ -34,7 +36,7 @@ export class Vigil {
     this.#timer = setInterval(() => this.#tick(), options.idle / TICKS)
   }
 
-  /** The peer was heard of. */
+  /** What is waited for has come nearer: a part of the request has left, or a part of the answer has come. */
   news(): void {
     this.#silent = 0
     this.#ticks = 0
@@ -49,6 +51,8 @@ export class Vigil {
     this.#silent++
     this.#ticks++
     const { idle, longest } = this.#options
+    // Where others' bytes fill the line, a ping waits behind them.
+    if (this.#options.moving()) this.#silent = Math.min(this.#silent, TICKS / 2)
     if (this.#silent >= TICKS) this.#options.onMissing(`no answer for ${idle / 1000} s`)
     else if ((this.#ticks * idle) / TICKS > longest) this.#options.onMissing(`answers pings, but gave no answer for ${longest / 1000} s`)
     else if (this.#silent >= TICKS / 2 && !this.#pinging) void this.#ping()

@@ -2,6 +2,9 @@
 
 import { canonicalBytes, canonicalJson } from '../base/canonical.js'
 import { equalBytes, hash, randomBytes, toHex } from '../base/digest.js'
+import type { ModelOwnerCryptography } from '../cryptography/model-owner.js'
+import type { QuerierCryptography } from '../cryptography/querier.js'
+import type { SessionCryptography } from '../cryptography/session.js'
 import {
   DescriptorRejectedError,
   MalformedMessageError,
@@ -43,8 +46,11 @@ interface JoiningHooks {
   meter(): PhaseMeter
 }
 
+/** Opens the session; what is offered while joining is the model's shape and the key for results. */
+type JoiningCryptography = SessionCryptography & ModelOwnerCryptography & QuerierCryptography
+
 export class Joining {
-  readonly #party: PartyComponents
+  readonly #party: PartyComponents<JoiningCryptography>
   readonly #hooks: JoiningHooks
   readonly #seen = new Set<string>()
   readonly #forbidden = new Map<string, ProtocolError>()
@@ -53,7 +59,7 @@ export class Joining {
   /** Result keys of the session by querier, as bound by the signed acceptances. */
   readonly resultKeys = new Map<string, Uint8Array>()
 
-  constructor(party: PartyComponents, hooks: JoiningHooks) {
+  constructor(party: PartyComponents<JoiningCryptography>, hooks: JoiningHooks) {
     this.#party = party
     this.#hooks = hooks
   }

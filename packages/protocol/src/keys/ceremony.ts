@@ -1,7 +1,7 @@
 /** The coordinator's part in making the collective keys: asks every key holder, sums, hands round. */
 import { together, windowed } from '../base/concurrency.js'
 import { equalBytes, hash } from '../base/digest.js'
-import type { SummedProtocol } from '../cryptography/party-cryptography.js'
+import type { SummedProtocol } from '../cryptography/evaluator.js'
 import { InternalError, MalformedMessageError, ShareConflictError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'

@@ -1,5 +1,6 @@
 /** A key holder's shares of the evaluation keys: only keys that the plan names, each for the level it names (no message carries one). */
 import { hash } from '../base/digest.js'
+import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
 import { MalformedMessageError } from '../errors/errors.js'
 import { Given } from '../session/given.js'
 import { Once } from '../session/once.js'
@@ -10,11 +11,11 @@ import { checkBytes, checkOneOf } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 
 export class EvaluationKeyDuty {
-  readonly #party: PartyComponents
+  readonly #party: PartyComponents<KeyHolderCryptography>
   readonly #once = new Once()
   readonly #given: Given
 
-  constructor(party: PartyComponents) {
+  constructor(party: PartyComponents<KeyHolderCryptography>) {
     this.#party = party
     this.#given = new Given(party)
   }

@@ -4,7 +4,9 @@
  */
 
 import { equalBytes, hash } from '../base/digest.js'
+import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
 import { holderAtFault } from '../cryptography/rejected-share.js'
+import type { SessionCryptography } from '../cryptography/session.js'
 import { ShareConflictError, SignatureError, UnknownMemberError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
@@ -21,12 +23,12 @@ interface ReceivedShare {
 }
 
 export class PublicKeyDuty {
-  readonly #party: PartyComponents
+  readonly #party: PartyComponents<SessionCryptography & KeyHolderCryptography>
   readonly #received = new Map<string, ReceivedShare>()
   #ownHash: Uint8Array | undefined
   #summing: Promise<void> | undefined
 
-  constructor(party: PartyComponents) {
+  constructor(party: PartyComponents<SessionCryptography & KeyHolderCryptography>) {
     this.#party = party
   }
 

@@ -9,7 +9,7 @@ import { type Ciphertext, deserializePublicKey, type Evaluator, type EvaluatorCi
 import { type Refresher, refreshShares, rerandomizes, switchShares } from '@slytherin/engine'
 import { encodeComponent, PublicKeySwitch, Refresh, rerandomize, type ShareAggregation, type ShareFormat } from '@slytherin/mhe'
 import { randomSeed } from '@slytherin/ring'
-import type { EvaluationCallbacks } from '../cryptography/party-cryptography.js'
+import type { EvaluationCallbacks } from '../cryptography/evaluator.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import { ciphertextInstance } from './instances.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
@@ -17,23 +17,21 @@ import { type OpenSession, SessionStateError } from './open-session.js'
 export class Assistance {
   readonly #session: OpenSession
   readonly #evaluator: Evaluator
-  readonly #signal: AbortSignal
 
-  constructor(session: OpenSession, evaluator: Evaluator, signal: AbortSignal) {
+  constructor(session: OpenSession, evaluator: Evaluator) {
     this.#session = session
     this.#evaluator = evaluator
-    this.#signal = signal
   }
 
   /** Refreshes of one query. */
-  refresher(query: string, callbacks: EvaluationCallbacks): Refresher {
+  refresher(query: string, callbacks: EvaluationCallbacks, signal: AbortSignal): Refresher {
     let requests = 0
     return {
       refresh: async (handles, step) => {
         const instance = `${query}/${step.index}/${requests++}`
         const ciphertexts = handles.map(handle => this.take(handle))
         try {
-          return await this.#refresh(instance, step.index, ciphertexts, callbacks)
+          return await this.#refresh(instance, step.index, ciphertexts, callbacks, signal)
         } finally {
           for (const ciphertext of ciphertexts) ciphertext.dispose()
         }
@@ -58,7 +56,8 @@ export class Assistance {
     instance: string,
     step: number,
     ciphertexts: readonly Ciphertext[],
-    callbacks: EvaluationCallbacks
+    callbacks: EvaluationCallbacks,
+    signal: AbortSignal
   ): Promise<EvaluatorCiphertext[]> {
     const { context, plan, sessionId, parties } = this.#session
     const protocol = new Refresh(context, sessionId)
@@ -70,7 +69,12 @@ export class Assistance {
       return { instance: ciphertextInstance(instance, k), level, scale, magnitude, c1: ciphertext.components[1]! }
     })
     const masks = total > parties ? requests.map(request => () => protocol.share(null, request, randomSeed())) : []
-    const { shares, own } = await this.#assisted(protocol.format, callbacks.refresh({ instance, level, scale, magnitude, c1 }), masks)
+    const { shares, own } = await this.#assisted(
+      protocol.format,
+      callbacks.refresh({ instance, level, scale, magnitude, c1 }),
+      masks,
+      signal
+    )
     try {
       return ciphertexts.map((ciphertext, k) => {
         const { instance: name } = requests[k]!
@@ -89,7 +93,12 @@ export class Assistance {
   }
 
   /** @returns the ciphertexts under the querier's key, serialised */
-  async switch(query: string, ciphertexts: readonly Ciphertext[], callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
+  async switch(
+    query: string,
+    ciphertexts: readonly Ciphertext[],
+    callbacks: EvaluationCallbacks,
+    signal: AbortSignal
+  ): Promise<Uint8Array[]> {
     const { context, plan, sessionId, parties, floodingBits, maximumDecryptions } = this.#session
     const protocol = new PublicKeySwitch(context, sessionId)
     const flooding = { statisticalBits: floodingBits, maximumDecryptions }
@@ -106,7 +115,7 @@ export class Assistance {
             const request = { instance: ciphertextInstance(instance, k), level, noise, scale, magnitude, c1: ciphertext.components[1]! }
             return protocol.share(null, request, target, flooding, randomSeed())
           })
-    const { shares, own } = await this.#assisted(protocol.format, callbacks.switchShares({ instance, level, noise, c1 }), floods)
+    const { shares, own } = await this.#assisted(protocol.format, callbacks.switchShares({ instance, level, noise, c1 }), floods, signal)
     try {
       return ciphertexts.map((ciphertext, k) => {
         const name = ciphertextInstance(instance, k)
@@ -128,20 +137,33 @@ export class Assistance {
   async #assisted<S>(
     format: ShareFormat<S>,
     asked: Promise<Uint8Array[][]>,
-    makers: readonly (() => S)[]
+    makers: readonly (() => S)[],
+    signal: AbortSignal
   ): Promise<{ shares: Uint8Array[][]; own: S[] }> {
     // Heard of below.
     asked.catch(() => undefined)
     const own: S[] = []
     try {
       for (const make of makers) own.push(make())
-      const shares = await asked
-      this.#signal.throwIfAborted()
+      const shares = await untilAborted(asked, signal)
       return { shares, own }
     } catch (error) {
       for (const share of own) format.dispose(share)
       throw error
     }
+  }
+}
+
+/** Whoever is asked may never answer, and an evaluation that is stopped does not wait for it. @throws the signal's reason */
+async function untilAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([asked, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -2,27 +2,14 @@
  * Evaluator: keeps keys, weights and inputs, encrypted or its own in the clear; runs the plan. What needs the key holders is in assistance.ts.
  */
 import type { Evaluator, KeySwitchKey } from '@slytherin/ckks'
-import {
-  ClearWeights,
-  clearInputs,
-  hasRoom,
-  type InputSource,
-  type Network,
-  RESIDENT_INPUT_BYTES,
-  type RunOptions,
-  run,
-  type StepReport
-} from '@slytherin/engine'
-import type { EvaluationCallbacks, SummedProtocol } from '../cryptography/party-cryptography.js'
+import { ClearWeights, hasRoom, type Network, RESIDENT_INPUT_BYTES, type RunOptions } from '@slytherin/engine'
+import type { SummedProtocol } from '../cryptography/evaluator.js'
 import { Assistance } from './assistance.js'
 import { CiphertextStore } from './ciphertext-store.js'
+import { Evaluation, type EvaluationMeans } from './evaluation.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
-import { paced } from './paced.js'
-import { MissingPartError, type PartStore } from './part-store.js'
+import type { PartStore } from './part-store.js'
 import { ShareSums } from './share-sums.js'
-
-/** How often an evaluation says how far it is. */
-const PROGRESS_MILLISECONDS = 200
 
 interface EvaluatorRoleOptions {
   readonly store: PartStore
@@ -38,10 +25,10 @@ export class EvaluatorRole {
   readonly #inputStore: CiphertextStore
   readonly #weightStore: CiphertextStore
   readonly #sums: ShareSums
-  readonly #assistance: Assistance
+  readonly #means: EvaluationMeans
+  /** Open queries by name. */
+  readonly #evaluations = new Map<string, Evaluation>()
   readonly #clearWeights: ClearWeights | undefined
-  /** Clear samples by query. */
-  readonly #samples = new Map<string, InputSource>()
   readonly #abort = new AbortController()
 
   /** @throws SessionStateError when the plan's weights are clear and there is no model */
@@ -52,7 +39,14 @@ export class EvaluatorRole {
     this.#inputStore = new CiphertextStore(session, evaluator, options.store, RESIDENT_INPUT_BYTES, hasRoom)
     this.#weightStore = new CiphertextStore(session, evaluator, options.store, options.weightCacheBytes, hasRoom)
     this.#sums = new ShareSums(session)
-    this.#assistance = new Assistance(session, evaluator, this.#abort.signal)
+    this.#means = {
+      session,
+      evaluator,
+      inputs: this.#inputStore,
+      assistance: new Assistance(session, evaluator),
+      closing: this.#abort.signal,
+      model: () => this.#weights()
+    }
     if (session.plan.operands.weights === 'clear') {
       if (options.network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
       this.#clearWeights = new ClearWeights(session.plan, options.network, evaluator, options.weightCacheBytes)
@@ -91,58 +85,18 @@ export class EvaluatorRole {
     await this.#clearWeights.prepare(this.#abort.signal)
   }
 
-  async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
-    const { inputs, batchBlocks, operands } = this.#session.plan
-    if (operands.data === 'clear') throw new SessionStateError('the data of this session are clear')
-    if (!(Number.isInteger(index) && index >= 0 && index < inputs.count * batchBlocks)) {
-      throw new SessionStateError(`input ${index} is not in the plan, which has ${inputs.count * batchBlocks}`)
-    }
-    await this.#inputStore.put(inputKey(query, index), bytes, inputs)
+  openEvaluation(query: string): Evaluation {
+    if (this.#evaluations.has(query)) throw new SessionStateError(`query ${query} is open already`)
+    const evaluation = new Evaluation(this.#means, query, () => this.#evaluations.delete(query))
+    this.#evaluations.set(query, evaluation)
+    return evaluation
   }
 
   /** The evaluator's own samples of a query, where the plan's data are clear. @throws when they are not what the model takes */
   storeSamples(query: string, samples: readonly Float64Array[]): void {
-    if (this.#session.plan.operands.data === 'encrypted') throw new SessionStateError('the data of this session are encrypted')
-    this.#samples.set(query, clearInputs(this.#session.plan, samples, this.#evaluator))
-  }
-
-  /** Nothing of a query is needed any more. */
-  async forgetQuery(query: string): Promise<void> {
-    this.#samples.delete(query)
-    const { inputs, batchBlocks } = this.#session.plan
-    for (let index = 0; index < inputs.count * batchBlocks; index++) await this.#inputStore.delete(inputKey(query, index))
-  }
-
-  /** Runs the plan on what was stored. @returns result ciphertexts under the querier's key, serialised */
-  async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
-    const steps: StepReport[] = []
-    const tell = paced(callbacks.progress, PROGRESS_MILLISECONDS)
-    const outputs = await run(this.#session.plan, {
-      evaluator: this.#evaluator,
-      inputs: this.#inputs(query),
-      ...this.#weights(),
-      refresher: this.#assistance.refresher(query, callbacks),
-      signal: this.#abort.signal,
-      onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
-      onStep: step => steps.push(step)
-    })
-    callbacks.layers?.(steps)
-    const ciphertexts = outputs.map(output => this.#assistance.take(output))
-    try {
-      return await this.#assistance.switch(query, ciphertexts, callbacks)
-    } finally {
-      for (const ciphertext of ciphertexts) ciphertext.dispose()
-    }
-  }
-
-  #inputs(query: string): InputSource {
-    const { plan } = this.#session
-    if (plan.operands.data === 'clear') {
-      const samples = this.#samples.get(query)
-      if (samples === undefined) throw new MissingPartError(`samples of query ${query}`)
-      return samples
-    }
-    return async index => await this.#inputStore.take(inputKey(query, index), plan.inputs)
+    const evaluation = this.#evaluations.get(query)
+    if (evaluation === undefined) throw new SessionStateError(`query ${query} is not open`)
+    evaluation.storeSamples(samples)
   }
 
   #weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'> {
@@ -155,7 +109,7 @@ export class EvaluatorRole {
   dispose(): void {
     this.#abort.abort(new SessionStateError('the session was closed'))
     this.#sums.dispose()
-    this.#samples.clear()
+    this.#evaluations.clear()
     this.#clearWeights?.dispose()
     this.#inputStore.dispose()
     this.#weightStore.dispose()
@@ -178,4 +132,3 @@ function handOver(key: KeySwitchKey, take: () => void): void {
 }
 
 const weightKey = (index: number): string => `weight-${index}`
-const inputKey = (query: string, index: number): string => `input-${query}-${index}`

@@ -7,7 +7,7 @@
 import { SecretKey } from '@slytherin/ckks'
 import { ShareGiver, type ShareLedger } from '@slytherin/mhe'
 import { deriveSeed } from '@slytherin/ring'
-import type { RefreshRequest, SwitchRequest } from '../cryptography/party-cryptography.js'
+import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import { ciphertextInstance } from './instances.js'
 import type { OpenSession } from './open-session.js'
 

@@ -6,14 +6,11 @@ import { type Context, type Evaluator, KernelEvaluator, SealEvaluator } from '@s
 import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import type { ShareLedger } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
-import type {
-  EvaluationCallbacks,
-  PartyCryptography,
-  RefreshRequest,
-  SessionParameters,
-  SummedProtocol,
-  SwitchRequest
-} from '../cryptography/party-cryptography.js'
+import type { QueryInputs } from '../cryptography/data-owner.js'
+import type { QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
+import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import type { PartyCryptography } from '../cryptography/party-cryptography.js'
+import type { SessionParameters } from '../cryptography/session.js'
 import type { PlanParameters } from '../terms/plan.js'
 import { EvaluatorRole } from './evaluator.js'
 import { KeyHolder, type KeyHolderSecrets } from './key-holder.js'
@@ -164,12 +161,8 @@ export class LocalCryptography implements PartyCryptography {
     return this.#resultKey.publicKey.slice()
   }
 
-  async setSamples(samples: Float64Array[]): Promise<void> {
-    this.#asQuerier.setSamples(samples)
-  }
-
-  async encryptInput(index: number): Promise<Uint8Array> {
-    return this.#asQuerier.encryptInput(index)
+  async openQuery(samples: Float64Array[]): Promise<QueryInputs> {
+    return this.#asQuerier.openQuery(samples)
   }
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
@@ -197,20 +190,12 @@ export class LocalCryptography implements PartyCryptography {
     await this.#asEvaluator.prepareModel()
   }
 
-  async storeInput(query: string, index: number, bytes: Uint8Array): Promise<void> {
-    await this.#asEvaluator.storeInput(query, index, bytes)
+  async openEvaluation(query: string): Promise<QueryEvaluation> {
+    return this.#asEvaluator.openEvaluation(query)
   }
 
   async storeSamples(query: string, samples: Float64Array[]): Promise<void> {
     this.#asEvaluator.storeSamples(query, samples)
-  }
-
-  async forgetQuery(query: string): Promise<void> {
-    await this.#asEvaluator.forgetQuery(query)
-  }
-
-  async evaluate(query: string, callbacks: EvaluationCallbacks): Promise<Uint8Array[]> {
-    return this.#asEvaluator.evaluate(query, callbacks)
   }
 
   async #makeEvaluatorRole(session: OpenSession): Promise<EvaluatorRole> {

@@ -5,8 +5,8 @@ import { Context, Encryptor, Parameters, type PublicKey } from '@slytherin/ckks'
 import { type Plan, parsePlan } from '@slytherin/engine'
 import { PublicKeyGeneration } from '@slytherin/mhe'
 import type { Kernel, Polynomial } from '@slytherin/ring'
-import type { SessionParameters } from '../cryptography/party-cryptography.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
+import type { SessionParameters } from '../cryptography/session.js'
 import type { Role } from '../terms/roster.js'
 
 /** No session is open, or something was asked before what it rests on (for example inputs before the public key). */
@@ -24,6 +24,7 @@ export class OpenSession {
   readonly context: Context
   #publicKey: PublicKey | undefined
   #encryptor: Encryptor | undefined
+  #closed = false
 
   constructor(kernel: Kernel, session: SessionParameters) {
     this.plan = parsePlan(session.plan)
@@ -62,7 +63,13 @@ export class OpenSession {
     return this.#encryptor
   }
 
+  /** What outlives the session, as an open query may, must not touch it any more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   dispose(): void {
+    this.#closed = true
     this.#publicKey?.dispose()
     this.#publicKey = undefined
     this.#encryptor = undefined

@@ -14,6 +14,7 @@ import {
 } from '@slytherin/ckks'
 import { InputPacker, unpackOutputs } from '@slytherin/engine'
 import { type Kernel, randomSeed } from '@slytherin/ring'
+import type { QueryInputs } from '../cryptography/data-owner.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 
 /** The querier's own key pair of one session: made before the session opens, used for its results only, wiped with it. */
@@ -38,23 +39,36 @@ export class ResultKey {
   }
 }
 
-export class Querier {
+/** Samples of one query, encrypted piece by piece. */
+class SampleEncryption implements QueryInputs {
+  readonly #session: OpenSession
   #packer: InputPacker | undefined
 
-  constructor(private readonly session: OpenSession) {}
-
   /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
-  setSamples(samples: readonly Float64Array[]): void {
-    this.#packer = new InputPacker(this.session.plan, samples)
+  constructor(session: OpenSession, samples: readonly Float64Array[]) {
+    this.#session = session
+    this.#packer = new InputPacker(session.plan, samples)
   }
 
-  /** Input ciphertext `index` of the samples, block-major. */
-  encryptInput(index: number): Uint8Array {
-    const { plan, context, encryptor } = this.session
-    if (this.#packer === undefined) throw new SessionStateError('no samples were given')
+  async encryptInput(index: number): Promise<Uint8Array> {
+    const { plan, context, encryptor, closed } = this.#session
+    if (closed) throw new SessionStateError('the session was closed')
+    if (this.#packer === undefined) throw new SessionStateError('the samples of this query were let go')
     using plaintext = context.encoder.encode(this.#packer.pack(index), plan.inputs)
     using ciphertext = encryptor.encrypt(plaintext)
     return serializeCiphertext(ciphertext)
+  }
+
+  async dispose(): Promise<void> {
+    this.#packer = undefined
+  }
+}
+
+export class Querier {
+  constructor(private readonly session: OpenSession) {}
+
+  openQuery(samples: readonly Float64Array[]): QueryInputs {
+    return new SampleEncryption(this.session, samples)
   }
 
   /** Logits of a whole batch, padding included. */

@@ -10,7 +10,7 @@ import {
   type RelinearizationShareTwo,
   type ShareAggregation
 } from '@slytherin/mhe'
-import type { SummedProtocol } from '../cryptography/party-cryptography.js'
+import type { SummedProtocol } from '../cryptography/evaluator.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 
 interface RelinearizationSums {

@@ -1,9 +1,10 @@
 /** The model owner encrypts one weight item at a time, when the evaluator has room for it. */
 
+import type { ModelOwnerCryptography } from '../cryptography/model-owner.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import { checkIndex } from '../wire/checks.js'
 
-export function modelOwnerHandlers(party: PartyComponents): Handlers {
+export function modelOwnerHandlers(party: PartyComponents<ModelOwnerCryptography>): Handlers {
   return {
     modelPart: async (body, context) => {
       const session = party.session()

@@ -11,6 +11,9 @@
 import { windowed } from '../base/concurrency.js'
 import { equalBytes, hash, randomBytes, toHex } from '../base/digest.js'
 import { Vigil } from '../base/vigil.js'
+import type { DataOwnerCryptography } from '../cryptography/data-owner.js'
+import type { EvaluatorCryptography } from '../cryptography/evaluator.js'
+import type { QuerierCryptography } from '../cryptography/querier.js'
 import {
   MalformedMessageError,
   NotPermittedError,
@@ -38,6 +41,9 @@ const MAXIMUM_RECEIVING = 16
 /** Queries of one call under way at a time: one that is evaluated and one that is encrypted. */
 const MAXIMUM_UNDER_WAY = 2
 
+/** Where data are clear the evaluator asks, and its samples go no further than its own cryptography. */
+type AskingCryptography = DataOwnerCryptography & QuerierCryptography & Pick<EvaluatorCryptography, 'storeSamples'>
+
 interface Asked {
   readonly result: PromiseWithResolvers<Float64Array[]>
   readonly vigil: Vigil
@@ -60,16 +66,16 @@ interface QueryClientOptions {
 }
 
 export class QueryClient {
-  readonly #party: PartyComponents
+  readonly #party: PartyComponents<AskingCryptography>
   readonly #options: QueryClientOptions
   readonly #asked = new Map<string, Asked>()
   readonly #receiving = new Map<string, Receiving>()
   /** Hashes of results already read, the latest few, to recognise repetitions. */
   readonly #completed = new Map<string, readonly (Uint8Array | undefined)[]>()
-  /** Samples are set in one place, so queries of one process take turns sending theirs. */
+  /** Queries of one process take turns sending their samples, so that they are evaluated in the order in which they were asked. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(party: PartyComponents, options: QueryClientOptions) {
+  constructor(party: PartyComponents<AskingCryptography>, options: QueryClientOptions) {
     this.#party = party
     this.#options = options
   }
@@ -176,14 +182,19 @@ export class QueryClient {
       this.#party.progress({ phase: 'input', done: 1, total: 1, query })
       return
     }
-    await cryptography.setSamples(samples)
-    const total = inputCount(session.plan)
-    let done = 0
-    await windowed(total, this.#options.window, signal, async (index, inner) => {
-      const ciphertext = await cryptography.encryptInput(index)
-      await uplink.request('queryInput', { query, index, ciphertext }, inner)
-      this.#party.progress({ phase: 'input', done: ++done, total, query })
-    })
+    const inputs = await cryptography.openQuery(samples)
+    try {
+      const total = inputCount(session.plan)
+      let done = 0
+      await windowed(total, this.#options.window, signal, async (index, inner) => {
+        const ciphertext = await inputs.encryptInput(index)
+        await uplink.request('queryInput', { query, index, ciphertext }, inner)
+        this.#party.progress({ phase: 'input', done: ++done, total, query })
+      })
+    } finally {
+      // Cryptography that has failed has let go of everything.
+      await inputs.dispose().catch(() => undefined)
+    }
   }
 
   #expect(query: string, uplink: Connection): Asked {
@@ -194,6 +205,7 @@ export class QueryClient {
       idle,
       // How long an evaluation may take is for whoever asks to say; here it only matters that the evaluator lives.
       longest: Number.POSITIVE_INFINITY,
+      moving: () => false,
       ping: async signal => {
         await uplink.ping(signal)
         return true

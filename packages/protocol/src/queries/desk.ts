@@ -25,7 +25,7 @@ import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import { encodeFailure } from '../wire/failure.js'
 import type { Bodies } from '../wire/kinds.js'
-import { type Query, QueryEvaluation } from './evaluation.js'
+import { Evaluations, type Query } from './evaluation.js'
 
 /** Queries that one party may have open (inputs stored, not yet answered). */
 const MAXIMUM_OPEN = 4
@@ -34,7 +34,7 @@ const MAXIMUM_QUERIES = 65_536
 
 export class QueryDesk {
   readonly #lead: Lead
-  readonly #evaluation: QueryEvaluation
+  readonly #evaluations: Evaluations
   readonly #queries = new Map<string, Query>()
   /** Parties that may still ask. */
   readonly #asking: Set<string>
@@ -49,7 +49,7 @@ export class QueryDesk {
 
   constructor(lead: Lead, options: { heartbeat: number; giveUp(error: ProtocolError): void }) {
     this.#lead = lead
-    this.#evaluation = new QueryEvaluation(lead, options.heartbeat)
+    this.#evaluations = new Evaluations(lead, options.heartbeat)
     this.#giveUp = options.giveUp
     this.#asking = new Set(
       lead.roster.filter(({ roles }) => roles.includes('querier') || roles.includes('data-owner')).map(({ peer }) => peer)
@@ -87,7 +87,7 @@ export class QueryDesk {
   }
 
   readonly handlers: Handlers = {
-    queryOpen: async (body, context) => this.#open(body, context),
+    queryOpen: async (body, context) => await this.#open(body, context),
     queryInput: async (body, context) => await this.#input(body, context),
     queryEvaluate: async (body, context) => this.#evaluate(body, context),
     leave: async (_body, context) => {
@@ -97,7 +97,7 @@ export class QueryDesk {
     }
   }
 
-  #open(body: Bodies['queryOpen'], context: HandlerContext): Bodies['acknowledged'] {
+  async #open(body: Bodies['queryOpen'], context: HandlerContext): Promise<Bodies['acknowledged']> {
     const { peer } = context
     const kind = 'queryOpen'
     const session = this.#lead.session()
@@ -136,24 +136,35 @@ export class QueryDesk {
     }
     const known = this.#queries.get(body.query)
     if (known !== undefined) {
-      if (known.owner === peer && known.querier === body.querier && known.samples === body.samples) return {}
-      throw new ShareConflictError({ peer, kind, field: 'query', reason: 'the identifier belongs to another query' })
+      if (known.owner !== peer || known.querier !== body.querier || known.samples !== body.samples) {
+        throw new ShareConflictError({ peer, kind, field: 'query', reason: 'the identifier belongs to another query' })
+      }
+      await known.evaluation
+      return {}
     }
     if (this.#closing || !this.#asking.has(peer))
       throw new OutOfOrderMessageError({ peer, kind, expected: 'queries before leaving', actual: 'left' })
     this.#makeRoom(peer, kind)
     this.#checkQuota(body.querier, kind, context)
     const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
-    this.#queries.set(body.query, {
+    const query: Query = {
       id: body.query,
       owner: peer,
       querier: body.querier,
       samples: body.samples,
       results: outputCount(plan),
       inputs,
+      evaluation: this.#lead.cryptography.openEvaluation(body.query),
       state: 'open',
       switched: false
-    })
+    }
+    this.#queries.set(body.query, query)
+    try {
+      await query.evaluation
+    } catch (error) {
+      this.#queries.delete(body.query)
+      throw error
+    }
     return {}
   }
 
@@ -203,7 +214,11 @@ export class QueryDesk {
   /** What was stored for a query and not used is not needed any more. */
   #clear(query: Query): void {
     query.inputs.fill(undefined)
-    this.#lead.cryptography.forgetQuery(query.id).catch(fault => {
+    const { evaluation } = query
+    query.evaluation = undefined
+    if (evaluation === undefined) return
+    const disposed = evaluation.then(async open => await open.dispose())
+    disposed.catch(fault => {
       // A session that is over has forgotten everything.
       if (!this.#lead.signal.aborted) this.#lead.onRefused(translateError(fault, {}), this.#lead.self)
     })
@@ -223,7 +238,8 @@ export class QueryDesk {
     }
     if (query.state !== 'open')
       throw new OutOfOrderMessageError({ peer, kind, field: 'query', expected: 'an open query', actual: query.state })
-    await this.#lead.cryptography.storeInput(query.id, body.index, body.ciphertext)
+    const evaluation = await query.evaluation!
+    await evaluation.storeInput(body.index, body.ciphertext)
     query.inputs[body.index] = bytesHash
     const done = query.inputs.filter(input => input !== undefined).length
     this.#lead.progress({ phase: 'input', done, total: query.inputs.length, peer, query: query.id })
@@ -275,10 +291,10 @@ export class QueryDesk {
     const { meter } = this.#lead
     try {
       this.#lead.enter('evaluation')
-      const result = await meter.measure('evaluation', async () => await this.#evaluation.run(query))
+      const result = await meter.measure('evaluation', async () => await this.#evaluations.run(query))
       if (this.#isFailed(query)) throw new PartyMissingError({ peer: query.querier, phase: 'evaluation' })
       this.#lead.enter('result')
-      await meter.measure('result', async () => await this.#evaluation.deliver(query, result))
+      await meter.measure('result', async () => await this.#evaluations.deliver(query, result))
       query.state = 'done'
       this.#lead.session().queries.add(query.id)
     } catch (error) {

@@ -3,7 +3,8 @@
  * the result.
  */
 import { together } from '../base/concurrency.js'
-import type { EvaluationProgress, RefreshRequest, SwitchRequest } from '../cryptography/party-cryptography.js'
+import type { EvaluationCallbacks, EvaluationProgress, QueryEvaluation } from '../cryptography/evaluator.js'
+import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import { MalformedMessageError } from '../errors/errors.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { outputCount } from '../terms/plan.js'
@@ -20,12 +21,14 @@ export interface Query {
   readonly results: number
   /** Hashes of the inputs that have come. */
   readonly inputs: (Uint8Array | undefined)[]
+  /** What the cryptography keeps of it, until it is answered or forgotten. */
+  evaluation: Promise<QueryEvaluation> | undefined
   state: 'open' | 'evaluating' | 'done' | 'failed'
   /** Whether key holders have given shares for its result, which count against the quota. */
   switched: boolean
 }
 
-export class QueryEvaluation {
+export class Evaluations {
   readonly #lead: Lead
   readonly #heartbeat: number
 
@@ -37,7 +40,6 @@ export class QueryEvaluation {
 
   /** Result ciphertexts, under the querier's key. */
   async run(query: Query): Promise<Uint8Array[]> {
-    const { cryptography } = this.#lead
     const listeners = this.#listeners(query)
     let latest: EvaluationProgress = { done: 0, total: 1, step: 'queued' }
     const tell = (): void => {
@@ -45,7 +47,8 @@ export class QueryEvaluation {
     }
     const timer = setInterval(tell, this.#heartbeat)
     try {
-      const result = await cryptography.evaluate(query.id, {
+      const evaluation = await query.evaluation!
+      const callbacks: EvaluationCallbacks = {
         refresh: async request => await this.#refresh(request),
         switchShares: async request => await this.#switch(query, request),
         resultKey: async () => this.#lead.resultKeys.get(query.querier)!,
@@ -55,7 +58,8 @@ export class QueryEvaluation {
           tell()
         },
         layers: steps => this.#lead.layers(query.id, steps)
-      })
+      }
+      const result = await evaluation.evaluate(callbacks, this.#lead.signal)
       const total = outputCount(this.#lead.session().plan)
       if (result.length !== total) {
         throw new MalformedMessageError({

@@ -7,6 +7,7 @@
  */
 
 import { digest, hash } from '../base/digest.js'
+import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
 import { QuotaExceededError, UnknownMemberError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { Given } from '../session/given.js'
@@ -17,7 +18,7 @@ import { checkAtLeast, checkFinite, checkList, checkOneOf, checkText } from '../
 import type { HandlerContext } from '../wire/connection.js'
 
 export class KeyHolderDuty {
-  readonly #party: PartyComponents
+  readonly #party: PartyComponents<KeyHolderCryptography>
   readonly #resultKeys: ReadonlyMap<string, Uint8Array>
   readonly #once = new Once()
   readonly #given: Given
@@ -25,7 +26,7 @@ export class KeyHolderDuty {
   readonly #switched = new Map<string, number>()
 
   /** @param resultKeys by querier, as they were bound when the session opened */
-  constructor(party: PartyComponents, resultKeys: ReadonlyMap<string, Uint8Array>) {
+  constructor(party: PartyComponents<KeyHolderCryptography>, resultKeys: ReadonlyMap<string, Uint8Array>) {
     this.#party = party
     this.#given = new Given(party)
     this.#resultKeys = resultKeys

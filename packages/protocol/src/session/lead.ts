@@ -1,6 +1,6 @@
 /** What the coordinator's steps share: everybody's connection, the session, the way to stop. */
 
-import type { PartyCryptography } from '../cryptography/party-cryptography.js'
+import type { EvaluatorCryptography } from '../cryptography/evaluator.js'
 import type { Phase, ProgressEvent } from '../terms/phases.js'
 import type { StepReport } from '../terms/plan.js'
 import { peersWith, type Role, type RosterEntry } from '../terms/roster.js'
@@ -13,7 +13,7 @@ export interface Lead {
   readonly self: string
   readonly roster: readonly RosterEntry[]
   readonly signer: Signer
-  readonly cryptography: PartyCryptography
+  readonly cryptography: EvaluatorCryptography
   /** Keys that results are switched to, by querier, as their acceptances bound them; filled by the agreement. */
   readonly resultKeys: Map<string, Uint8Array>
   /** In canonical order; this party's own is local. */

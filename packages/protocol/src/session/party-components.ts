@@ -13,10 +13,11 @@ export type Handlers = {
   [K in RequestKind]?: (body: Bodies[K], context: HandlerContext) => Promise<Bodies[ReplyOf<K>]>
 }
 
-export interface PartyComponents {
+/** @typeParam C what the part asks of the party's cryptography: the interfaces of the roles that it plays */
+export interface PartyComponents<C = PartyCryptography> {
   readonly self: string
   readonly signer: Signer
-  readonly cryptography: PartyCryptography
+  readonly cryptography: C
   /** As configured. */
   readonly roster: readonly RosterEntry[]
   /** This party's own. */

@@ -1,2 +1,3 @@
 /** For tests of what is built on this package, exported as `@slytherin/protocol/testing`. */
+export { FakeCryptography, type Gate, logitsOf, TINY_ARCHITECTURE } from './fake-cryptography.js'
 export { type Fault, type MemoryMessage, MemoryNetwork } from './memory-network.js'

@@ -124,7 +124,7 @@ export class MemoryNetwork {
         node.listeners.add(listener)
         return () => node.listeners.delete(listener)
       },
-      bytes: { sent: peer => sent.of(peer), received: peer => received.of(peer) }
+      bytes: { sent: peer => sent.of(peer), received: peer => received.of(peer), arrived: peer => sent.of(peer) }
     }
     const node: Node = {
       transport,

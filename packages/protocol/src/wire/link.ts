@@ -25,6 +25,8 @@ import type { Transport } from './transport.js'
 
 /** How often a request is made again whose bytes (or whose answer's) arrived damaged or not at all. */
 const MAXIMUM_REPETITIONS = 3
+/** More than pings, heartbeats and other signs of life come to between two looks. */
+const NOTABLE_BYTES = 1024
 const NO_SESSION = new Uint8Array(0)
 
 interface LinkOptions {
@@ -100,7 +102,8 @@ export class Link implements Connection {
       const response = await orStopped(
         this.#options.transport.request(this.peer, request, {
           signal: controller.signal,
-          maximumResponseBytes: reply.bound(sizes) + ENVELOPE_BYTES
+          maximumResponseBytes: reply.bound(sizes) + ENVELOPE_BYTES,
+          onProgress: () => vigil?.news()
         }),
         controller.signal
       )
@@ -134,12 +137,19 @@ export class Link implements Connection {
   #watch(kind: RequestKind, address: { lane: number; sequence: number }, controller: AbortController): Vigil {
     const { idle, longest } = this.#options.deadlines
     const rule = RULES[kind]
+    const { transport } = this.#options
+    const bytes = (): number => transport.bytes.arrived(this.peer) + transport.bytes.received(this.peer)
+    const sinceTick = growth(bytes)
+    const sincePing = growth(bytes)
     return new Vigil({
       idle,
       longest,
+      moving: () => sinceTick() > NOTABLE_BYTES,
       ping: async signal => {
         const pong = await this.#attempt('ping', { lane: address.lane, sequence: address.sequence }, signal)
-        return pong.working
+        // A request that is still arriving, or an answer that is, is not being worked on, and not lost either.
+        const arriving = sincePing() > NOTABLE_BYTES
+        return pong.working || arriving
       },
       onMissing: reason => controller.abort(this.#missing(kind, reason)),
       onLost: () => controller.abort(new DeadlineExceededError({ peer: this.peer, kind, phase: rule.phase }))
@@ -148,6 +158,16 @@ export class Link implements Connection {
 
   #missing(kind: RequestKind, reason: string, cause?: unknown): PartyMissingError {
     return new PartyMissingError({ peer: this.peer, kind, phase: RULES[kind].phase, reason }, { cause })
+  }
+}
+
+/** By how much a number has grown since this was asked last. */
+function growth(read: () => number): () => number {
+  let last = read()
+  return () => {
+    const before = last
+    last = read()
+    return last - before
   }
 }
 

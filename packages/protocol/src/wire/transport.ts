@@ -8,6 +8,8 @@ export interface RequestOptions {
   signal?: AbortSignal
   /** A longer answer is refused before it is read in full (OversizedMessageError). */
   maximumResponseBytes: number
+  /** Bytes of this request have left, or bytes of its answer have come. */
+  onProgress?(): void
 }
 
 export interface ServeLimits {
@@ -43,5 +45,10 @@ export interface Transport {
   onPeerChange(listener: (peer: string, state: PeerState) => void): () => void
 
   /** Payload bytes since start, in total or for one peer; only ever growing. */
-  readonly bytes: { sent(peer?: string): number; received(peer?: string): number }
+  readonly bytes: {
+    sent(peer?: string): number
+    received(peer?: string): number
+    /** Of the bytes sent to a peer, those that it has said to have received, parts of messages included. */
+    arrived(peer: string): number
+  }
 }

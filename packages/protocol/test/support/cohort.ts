@@ -1,4 +1,4 @@
-import { type Operands, parseArchitecture, plan } from '@slytherin/engine'
+import { type Operands, plan } from '@slytherin/engine'
 import {
   Coordinator,
   type CoordinatorOptions,
@@ -10,8 +10,7 @@ import {
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
-import { MemoryNetwork } from '@slytherin/protocol/testing'
-import { FakeCryptography } from './fake-cryptography.js'
+import { FakeCryptography, MemoryNetwork, TINY_ARCHITECTURE } from '@slytherin/protocol/testing'
 import { FakeSigner } from './fake-signer.js'
 
 export const EVALUATOR = 'evaluator'
@@ -40,26 +39,6 @@ export interface Cohort {
   restart(peer: string): Member
 }
 
-const dense = (inputs: number, outputs: number) => ({
-  kind: 'affine',
-  name: `dense ${inputs} to ${outputs}`,
-  inputs,
-  outputs,
-  operations: [{ kind: 'dense', inputs, outputs }],
-  weightMagnitude: 1,
-  rowNorm: Math.sqrt(inputs),
-  biasMagnitude: 1,
-  outputMagnitude: 4
-})
-
-export const ARCHITECTURE = parseArchitecture({
-  version: 1,
-  name: 'tiny',
-  input: { shape: [4], magnitude: 1 },
-  layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
-  output: { features: 2, largest: 4, final: 'none' }
-})
-
 const ENCRYPTED: Operands = { data: 'encrypted', weights: 'encrypted' }
 const plans = new Map<string, Plan>()
 
@@ -68,7 +47,7 @@ export function testPlan(parties: number, maximumDecryptions = 60, operands: Ope
   const key = `${parties} ${maximumDecryptions} ${operands.data} ${operands.weights}`
   let known = plans.get(key)
   if (known === undefined) {
-    known = plan(ARCHITECTURE, {
+    known = plan(TINY_ARCHITECTURE, {
       // two samples to a slot would leave too few messages to count
       packing: 'real',
       batch: 12,
@@ -96,7 +75,7 @@ export function cohort(options: CohortOptions): Cohort {
   const progress: (ProgressEvent & { at: string })[] = []
   const refused: { error: Error; peer: string; at: string }[] = []
   const common = (peer: string): MemberOptions => {
-    const fake = new FakeCryptography(peer, ARCHITECTURE)
+    const fake = new FakeCryptography(peer)
     cryptography.set(peer, fake)
     return {
       transport: network.transport(peer),

@@ -1,0 +1,14 @@
+/** What the flows ask of a data owner's cryptography. */
+
+/** The samples of one query, to be encrypted. Several may be open at a time; each has its own. */
+export interface QueryInputs {
+  /** Input ciphertext `index`, block-major; any number of them at a time. */
+  encryptInput(index: number): Promise<Uint8Array>
+  /** Lets go of the samples; may be repeated. */
+  dispose(): Promise<void>
+}
+
+export interface DataOwnerCryptography {
+  /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
+  openQuery(samples: Float64Array[]): Promise<QueryInputs>
+}

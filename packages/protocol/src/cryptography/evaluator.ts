@@ -1,0 +1,47 @@
+/** What the flows ask of an evaluator's cryptography: sums of key shares, the model, and queries one by one. */
+import type { StepReport } from '../terms/plan.js'
+import type { RefreshRequest, SwitchRequest } from './key-holder.js'
+
+export interface EvaluationProgress {
+  done: number
+  total: number
+  /** What is being computed, in plain words. */
+  step: string
+}
+
+export interface EvaluationCallbacks {
+  /** One share per key holder (in party order) and ciphertext. */
+  refresh(request: RefreshRequest): Promise<Uint8Array[][]>
+  /** One share per key holder (in party order) and ciphertext, to the querier's registered key. */
+  switchShares(request: SwitchRequest): Promise<Uint8Array[][]>
+  /** The querier's registered key, to which an evaluator of a clear model adds flooding of its own. */
+  resultKey(): Promise<Uint8Array>
+  progress(progress: EvaluationProgress): void
+  /** Told once, when the plan has been run: every step of every pass, in order. */
+  layers?(steps: StepReport[]): void
+}
+
+/** One query at the evaluator, from its first input to its result. */
+export interface QueryEvaluation {
+  storeInput(index: number, bytes: Uint8Array): Promise<void>
+  /** Result ciphertexts under the querier's key. @throws the signal's reason; what a callback throws */
+  evaluate(callbacks: EvaluationCallbacks, signal?: AbortSignal): Promise<Uint8Array[]>
+  /** Forgets the query, and inputs that were not used; may be repeated. */
+  dispose(): Promise<void>
+}
+
+export type SummedProtocol = 'relinearization-1' | 'relinearization-2' | 'galois'
+
+export interface EvaluatorCryptography {
+  /** Checks a share and adds it to its sum; a party's second share is refused unless identical. `party` is its place among the key holders. */
+  addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void>
+  aggregate(protocol: 'relinearization-1', instance: string): Promise<Uint8Array>
+  finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void>
+  storeModelPart(index: number, bytes: Uint8Array): Promise<void>
+  /** Makes the evaluator's own weights ready, where they are clear. */
+  prepareModel(): Promise<void>
+  /** @param query names it; no other with that name may be open */
+  openEvaluation(query: string): Promise<QueryEvaluation>
+  /** The evaluator's own samples for a query that is open, where data are clear. */
+  storeSamples(query: string, samples: Float64Array[]): Promise<void>
+}

@@ -1,0 +1,33 @@
+/**
+ * What the flows ask of a key holder's cryptography. Every share is deterministic in (share key, session, protocol, instance, input) and recorded in the ledger
+ * before it is given; which keys there are and for which levels is the plan's.
+ */
+
+export interface RefreshRequest {
+  /** Unique in the session; never used for two inputs. */
+  instance: string
+  level: number
+  scale: number
+  magnitude: number
+  /** Second component of every ciphertext. */
+  c1: Uint8Array[]
+}
+
+export interface SwitchRequest {
+  instance: string
+  level: number
+  /** log2 of the tracked noise's standard deviation per coefficient. */
+  noise: number
+  c1: Uint8Array[]
+}
+
+export interface KeyHolderCryptography {
+  publicKeyShare(): Promise<Uint8Array>
+  relinearizationShareOne(): Promise<Uint8Array>
+  relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array>
+  galoisShare(element: number): Promise<Uint8Array>
+  /** One share per ciphertext. @throws ShareAlreadyGivenError for another input of an instance */
+  refreshShare(request: RefreshRequest): Promise<Uint8Array[]>
+  /** One share per ciphertext. @throws ShareAlreadyGivenError for another input of an instance */
+  switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]>
+}

@@ -1,0 +1,9 @@
+/** What the flows ask of a model owner's cryptography. */
+import type { Architecture } from '../terms/plan.js'
+
+export interface ModelOwnerCryptography {
+  /** Public shape of the model; asked before a session is open. */
+  architecture(): Promise<Architecture>
+  /** Encrypted weight item `index` of the plan. */
+  modelPart(index: number): Promise<Uint8Array>
+}

@@ -1,0 +1,23 @@
+/** What every party's cryptography does, whatever its roles: opens a session, sums the collective public key, closes. */
+import type { Plan } from '../terms/plan.js'
+import type { Role } from '../terms/roster.js'
+
+export interface SessionParameters {
+  sessionId: Uint8Array
+  plan: Plan
+  /** Number of key holders. */
+  parties: number
+  floodingBits: number
+  maximumDecryptions: number
+  /** Roles of this process. */
+  roles: Role[]
+}
+
+export interface SessionCryptography {
+  /** What the roles ask belongs to the session that is open, and is refused with a SessionStateError when none is. */
+  open(session: SessionParameters): Promise<void>
+  /** Ends the session and wipes what belongs to it; an evaluation in progress rejects. May be called when none is open. */
+  close(): Promise<void>
+  /** Shares of all key holders in party order: checked and summed to the collective public key. @throws RejectedShareError */
+  setPublicKey(shares: Uint8Array[]): Promise<void>
+}
