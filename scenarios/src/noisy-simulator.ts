@@ -9,19 +9,20 @@ import {
   type CiphertextMetadata,
   combineNoise,
   type EncodeOptions,
-  ERROR_SIGMA,
   EvaluationRules,
   type EvaluatorCiphertext,
   type EvaluatorPlaintext,
+  type Flooding,
   metadataOf,
   NoiseModel,
+  noiseAfterFlooding,
   type Parameters,
+  refreshNoise,
   SimulatedCiphertext,
   SimulatorEvaluator,
   type SlotValues
 } from '@slytherin/ckks'
 import type { Plan } from '@slytherin/engine'
-import { type Flooding, noiseAfterFlooding } from '@slytherin/mhe'
 import { Gaussian } from './gaussian.js'
 
 export interface NoisySimulatorOptions {
@@ -98,7 +99,7 @@ export class NoisySimulator extends SimulatorEvaluator {
    * @param rerandomized whether an encryption of zero was added before
    */
   refresh(a: EvaluatorCiphertext, shares: number, rerandomized: boolean): EvaluatorCiphertext {
-    const own = 0.5 * Math.log2(2 * shares * ERROR_SIGMA ** 2)
+    const own = refreshNoise(shares)
     const errors = rerandomized ? combineNoise(own, this.#model.fresh()) : own
     const metadata = { ...metadataOf(a), level: this.parameters.maxLevel, noise: combineNoise(a.noise, errors) }
     const { real, imaginary } = this.decrypt(a)
@@ -111,8 +112,7 @@ export class NoisySimulator extends SimulatorEvaluator {
    * @param noise log2 σ that the flooding is derived from: the plan's, or the tracked one where that is larger
    */
   reveal(a: EvaluatorCiphertext, noise: number, flooding: Flooding, shares: number): SlotValues {
-    const { parties } = this.#model
-    const flooded = noiseAfterFlooding({ parameters: this.parameters, noise: this.#model, parties }, noise, flooding, shares)
+    const flooded = noiseAfterFlooding(this.#model, noise, flooding, shares)
     const slots = this.decrypt(a)
     const deviation = slotDeviation(this.parameters, flooded, a.scale)
     this.#gaussian.disturb(slots.real, deviation)

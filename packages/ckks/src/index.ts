@@ -20,6 +20,16 @@ export {
   type LinearCombination,
   type LinearCombiner
 } from './evaluator.js'
+export {
+  type Flooding,
+  floodedBits,
+  floodingFactor,
+  floodingGrowth,
+  floodingNoise,
+  minimumNoise,
+  noiseAfterFlooding,
+  slotNoise
+} from './flooding.js'
 export { CanonicalEmbedding, type ComplexVector } from './fourier.js'
 export { checkGaloisElement, conjugationElement, galoisElementOf, SLOT_GENERATOR } from './galois.js'
 export { Diagonals, type DiagonalsOptions, type DiagonalTerm } from './kernel/diagonals.js'
@@ -30,6 +40,7 @@ export { LinearTransform, type LinearTransformOptions } from './kernel/linear-tr
 export { demandKey } from './key-demand.js'
 export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
+export { MASK_STATISTICAL_BITS, maskBits, maskedModulusBits, minimumRefreshLevel, refreshErrorNoise, refreshNoise } from './masks.js'
 export { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.js'
 export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
 export { Parameters, type ParametersInit, type ParametersJson, type ParametersRequest, polynomialBytes } from './parameters.js'

@@ -118,6 +118,11 @@ export class NoiseModel {
     return combineNoise(encryption, this.rounding(1))
   }
 
+  /** Error of one party's encryption of zero without division, under a key of one party: u·e_pk + e·t, each ternary times Gaussian. */
+  zero(): number {
+    return 0.5 * Math.log2(2 * this.N * TERNARY_VARIANCE * ERROR_SIGMA ** 2)
+  }
+
   /** Error of decrypting with scale `scale` what was added with scale `scale + difference`. */
   scaleDifference(difference: number, magnitude: number): number {
     return Math.log2(Math.abs(difference) * magnitude) - 0.5 * this.logN

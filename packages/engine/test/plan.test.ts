@@ -1,4 +1,4 @@
-import { Parameters, SECURITY_TABLE } from '@slytherin/ckks'
+import { minimumRefreshLevel, Parameters, SECURITY_TABLE } from '@slytherin/ckks'
 import {
   type Architecture,
   architectureOf,
@@ -9,7 +9,6 @@ import {
   InvalidInputError,
   InvalidPlanError,
   KERNEL_COSTS,
-  minimumRefreshLevel,
   type Plan,
   packInput,
   packWeight,

@@ -17,7 +17,15 @@
  *
  * Every party adds the full σ_flood, for the others may collude and subtract theirs: the sum of n shares has sqrt(n)·σ_flood.
  */
-import { type Context, combineNoise, ERROR_SIGMA, SOURCE_MARGIN_BITS, TERNARY_VARIANCE } from '@slytherin/ckks'
+import {
+  type Context,
+  type Flooding,
+  floodedBits,
+  minimumNoise as leastNoise,
+  noiseAfterFlooding as noiseAfterShares,
+  floodingNoise as noiseOfShare,
+  slotNoise
+} from '@slytherin/ckks'
 import { FloodingHeadroomError, InvalidShareRequestError, StatisticalSecurityError } from './errors.js'
 
 /** Fewer statistical bits than this are refused. */
@@ -26,22 +34,12 @@ export const MINIMUM_STATISTICAL_BITS = 30
 /** Widest flooding the sampler supports, as log2 of the standard deviation. */
 export const MAXIMUM_FLOODING_LOG2_SIGMA = 200
 
-/** Standard deviations kept between the flooded noise and Q_l / 2, as log2: 8 of them (probability below 2^-49 per coefficient). */
-const HEADROOM_TAIL_BITS = 3
-
 /** Steps per octave of the sampled standard deviation, and what is forgiven before the next step is taken. */
 const SIGMA_STEPS = 1024
 const SIGMA_SLACK = 1e-6
 
 /** What flooding needs to know of a context: parameters, noise model and number of parties; no ring. */
 export type FloodingContext = Pick<Context, 'parameters' | 'noise' | 'parties'>
-
-export interface Flooding {
-  /** s: bits of statistical security, at least 30. */
-  readonly statisticalBits: number
-  /** τ: number of ciphertexts the session allows to be decrypted, at least 1. */
-  readonly maximumDecryptions: number
-}
 
 /** What is known of a ciphertext that is to be switched. */
 export interface FloodedCiphertext {
@@ -64,13 +62,8 @@ export function checkFlooding(flooding: Flooding): void {
   }
 }
 
-/**
- * The least noise any ciphertext of the scheme can have, as log2 of the standard deviation per coefficient: encryption and rescaling both
- * divide with rounding, which leaves sqrt((1 + N·var(s)) / 12). A smaller claim is raised to this.
- */
-export function minimumNoise(context: FloodingContext): number {
-  return context.noise.rounding(1)
-}
+/** The least noise any ciphertext of the scheme can have, as log2 of the standard deviation per coefficient. */
+export const minimumNoise = (context: FloodingContext): number => leastNoise(context.noise)
 
 /**
  * log2 of the standard deviation of one party's flooding noise.
@@ -79,10 +72,13 @@ export function minimumNoise(context: FloodingContext): number {
  * @throws StatisticalSecurityError, InvalidShareRequestError
  */
 export function floodingNoise(context: FloodingContext, noise: number, flooding: Flooding): number {
+  checkRequest(noise, flooding)
+  return noiseOfShare(context.noise, noise, flooding)
+}
+
+function checkRequest(noise: number, flooding: Flooding): void {
   checkFlooding(flooding)
   if (!Number.isFinite(noise)) throw new InvalidShareRequestError('switch', 'noise', 'a finite log2', noise)
-  const tracked = Math.max(noise, minimumNoise(context))
-  return tracked + 0.5 * Math.log2(12 * flooding.maximumDecryptions) + flooding.statisticalBits / 2
 }
 
 /**
@@ -100,11 +96,8 @@ export function sampledSigma(log2Sigma: number): number {
  * noise, a flooding noise per party, and the error of each party's encryption of zero under the target key.
  */
 export function noiseAfterFlooding(context: FloodingContext, noise: number, flooding: Flooding, parties: number = context.parties): number {
-  const tracked = Math.max(noise, minimumNoise(context))
-  const flood = floodingNoise(context, noise, flooding)
-  // u_i·e_pk + e_i·t, each ternary times Gaussian
-  const zero = Math.log2(ERROR_SIGMA * Math.sqrt(2 * context.parameters.N * TERNARY_VARIANCE))
-  return combineNoise(tracked, 0.5 * Math.log2(parties) + combineNoise(flood, zero) + SOURCE_MARGIN_BITS)
+  checkRequest(noise, flooding)
+  return noiseAfterShares(context.noise, noise, flooding, parties)
 }
 
 /**
@@ -122,7 +115,7 @@ export function precisionLeft(
 
 /** Bits of absolute precision in the real part of a slot for noise of log2 σ `noise` per coefficient at the given scale. */
 export function slotPrecision(context: FloodingContext, noise: number, scale: number): number {
-  return Math.log2(scale) - noise - 0.5 * Math.log2(context.parameters.N / 2)
+  return -slotNoise(context.parameters.N, noise, scale)
 }
 
 /**
@@ -133,12 +126,11 @@ export function checkHeadroom(context: FloodingContext, ciphertext: FloodedCiphe
   const { parameters } = context
   const after = noiseAfterFlooding(context, ciphertext.noise, flooding, parties)
   const headroom = parameters.logModulus(ciphertext.level) - 1
-  let needed = after + HEADROOM_TAIL_BITS
-  if (ciphertext.scale !== undefined && ciphertext.magnitude !== undefined) {
-    needed = addLog2(needed, Math.log2(ciphertext.scale) + Math.log2(ciphertext.magnitude))
-  }
+  const { scale, magnitude } = ciphertext
+  const message = scale !== undefined && magnitude !== undefined ? Math.log2(scale) + Math.log2(magnitude) : undefined
+  const needed = floodedBits(after, message)
   if (needed >= headroom || floodingNoise(context, ciphertext.noise, flooding) > MAXIMUM_FLOODING_LOG2_SIGMA) {
-    const precision = ciphertext.scale === undefined ? Number.NaN : slotPrecision(context, after, ciphertext.scale)
+    const precision = scale === undefined ? Number.NaN : slotPrecision(context, after, scale)
     throw new FloodingHeadroomError(ciphertext.level, after, headroom, precision)
   }
 }
@@ -151,11 +143,4 @@ export function checkHeadroom(context: FloodingContext, ciphertext: FloodedCiphe
 export function roundToPrecision(values: Float64Array, precisionBits: number): Float64Array {
   const step = 2 ** -Math.floor(precisionBits)
   return values.map(value => Math.round(value / step) * step)
-}
-
-/** log2(2^a + 2^b). */
-function addLog2(a: number, b: number): number {
-  const high = Math.max(a, b)
-  if (high === Number.NEGATIVE_INFINITY) return high
-  return high + Math.log2(1 + 2 ** (Math.min(a, b) - high))
 }

@@ -22,7 +22,6 @@ export {
   checkFlooding,
   checkHeadroom,
   type FloodedCiphertext,
-  type Flooding,
   type FloodingContext,
   floodingNoise,
   MINIMUM_STATISTICAL_BITS,
@@ -37,7 +36,7 @@ export { InMemoryShareLedger, type ShareLedger, type ShareLedgerEntry } from './
 export { PublicKeyGeneration } from './public-key.js'
 export { PublicKeySwitch, type SwitchRequest, type SwitchShare } from './public-key-switch.js'
 export { referenceSeed, SESSION_ID_BYTES } from './reference.js'
-export { MASK_STATISTICAL_BITS, Refresh, type RefreshRequest, type RefreshShare } from './refresh.js'
+export { Refresh, type RefreshRequest, type RefreshShare } from './refresh.js'
 export {
   type AutomorphismTerm,
   foldTransform,

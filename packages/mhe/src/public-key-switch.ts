@@ -11,11 +11,11 @@
  * Who holds no key can add a share with s_i = 0: its flooding hides from the key holders (one of whom may be the target, who knows its own
  * flooding) the error of a ciphertext that was computed with its own clear operands.
  */
-import { Ciphertext, type Context, type PublicKey, type SecretKey } from '@slytherin/ckks'
+import { Ciphertext, type Context, type Flooding, type PublicKey, type SecretKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, ShareMismatchError } from './errors.js'
-import { checkHeadroom, type Flooding, floodingNoise, noiseAfterFlooding, sampledSigma } from './flooding.js'
+import { checkHeadroom, floodingNoise, noiseAfterFlooding, sampledSigma } from './flooding.js'
 import { sampleError, sampleTernary, withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'

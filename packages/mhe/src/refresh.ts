@@ -20,7 +20,17 @@
  * two masks; the map is in it because masks depend on it, too.
  * Parties need c1 only; c0 must never be sent to them.
  */
-import { Ciphertext, type Context, combineNoise, ERROR_SIGMA, type Parameters, type SecretKey, SOURCE_MARGIN_BITS } from '@slytherin/ckks'
+import {
+  Ciphertext,
+  type Context,
+  combineNoise,
+  ERROR_SIGMA,
+  maskBits,
+  minimumRefreshLevel,
+  type Parameters,
+  refreshErrorNoise,
+  type SecretKey
+} from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
@@ -38,15 +48,6 @@ import {
 import { withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
-
-/** λ: bits by which a mask exceeds the message. */
-export const MASK_STATISTICAL_BITS = 128
-
-/** The message and its noise together stay below this multiple of scale·magnitude. */
-const MESSAGE_MARGIN = 2n
-
-/** Q_l exceeds the sum of masks and message (in absolute value) by at least this factor: 2 for the sign, 2 for safety. */
-const MODULUS_MARGIN = 4n
 
 export interface RefreshRequest {
   /** Unique per refreshed ciphertext and session. */
@@ -98,24 +99,19 @@ export class Refresh {
     if (!(magnitude >= 0) || !Number.isFinite(magnitude)) {
       throw new InvalidShareRequestError('refresh', 'magnitude', 'finite and not negative', magnitude)
     }
-    return MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(Math.log2(scale) + Math.log2(magnitude)))
+    return maskBits(Math.log2(scale) + Math.log2(magnitude))
   }
 
   /**
-   * The lowest level at which a ciphertext can be refreshed: Q_l ≥ 4·(parties·2^(maskBits-1) + 2·scale·magnitude).
+   * The lowest level at which a ciphertext can be refreshed.
    *
    * @param parties number of shares that are added, mask-only shares included
    * @throws RefreshLevelError when no level of the parameters is high enough
    */
   static minimumLevel(parameters: Parameters, parties: number, scale: number, magnitude: number): number {
     const bits = Refresh.maskBits(scale, magnitude)
-    const message = BigInt(Math.ceil(scale * magnitude))
-    const needed = MODULUS_MARGIN * (BigInt(parties) * (1n << BigInt(bits - 1)) + MESSAGE_MARGIN * message)
-    let modulus = 1n
-    for (let level = 0; level <= parameters.maxLevel; level++) {
-      modulus *= parameters.primes[level]!.value
-      if (modulus >= needed) return level
-    }
+    const level = minimumRefreshLevel(parameters, parties, scale, magnitude)
+    if (level !== undefined) return level
     throw new RefreshLevelError(parameters.maxLevel, -1, bits, parties)
   }
 
@@ -221,7 +217,7 @@ export class Refresh {
         ring.inverseNtt(ring.add(masked, ciphertext.components[0]!, aggregate.h0))
         const lifted = scratch.allocate(parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
         ring.ntt(ring.extendBasis(lifted, masked))
-        const errors = Math.log2(ERROR_SIGMA * Math.sqrt(shares)) + SOURCE_MARGIN_BITS
+        const errors = refreshErrorNoise(shares)
         return transform.outputs.map((terms, output) => {
           const c0 = aggregate.h1[output]!.clone()
           made.push(c0)

@@ -9,11 +9,11 @@
  *
  * The secret and the share key live in private fields: no inspection, no JSON, no error carries them, and `dispose` wipes both.
  */
-import type { Context, SecretKey } from '@slytherin/ckks'
+import type { Context, Flooding, SecretKey } from '@slytherin/ckks'
 import { deserializePublicKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
 import { DecryptionQuotaError, InvalidShareRequestError } from './errors.js'
-import { checkFlooding, type Flooding } from './flooding.js'
+import { checkFlooding } from './flooding.js'
 import { GaloisKeyGeneration } from './galois-key.js'
 import { authenticateParts, hashParts, hex } from './hash.js'
 import type { ShareLedger } from './ledger.js'

@@ -1,7 +1,6 @@
-import { type Ciphertext, Encryptor, KeyGenerator, SecretKey } from '@slytherin/ckks'
+import { type Ciphertext, Encryptor, type Flooding, KeyGenerator, SecretKey } from '@slytherin/ckks'
 import {
   checkHeadroom,
-  type Flooding,
   FloodingHeadroomError,
   floodingNoise,
   InvalidShareRequestError,

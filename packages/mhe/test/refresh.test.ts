@@ -1,5 +1,5 @@
-import { type Ciphertext, Encryptor } from '@slytherin/ckks'
-import { InvalidShareRequestError, MASK_STATISTICAL_BITS, Refresh, RefreshLevelError, ShareMismatchError } from '@slytherin/mhe'
+import { type Ciphertext, Encryptor, MASK_STATISTICAL_BITS } from '@slytherin/ckks'
+import { InvalidShareRequestError, Refresh, RefreshLevelError, ShareMismatchError } from '@slytherin/mhe'
 import { describe, expect, it } from 'vitest'
 import {
   type Cohort,

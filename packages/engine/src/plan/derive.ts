@@ -1,11 +1,12 @@
 /** From the core of a plan to the whole of it, and back: derivation, and strict parsing of plans that others have made. */
+import { noiseAfterFlooding } from '@slytherin/ckks'
 import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { InvalidPlanError } from '../errors.js'
 import { switchShares } from '../steps/operands.js'
 import { coreOf, keepProgram } from './compiled.js'
 import { walkNoise } from './noise.js'
 import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
-import { fitsFlooded, noiseAfterFlooding, worstSlotError } from './precision.js'
+import { fitsFlooded, floodingOf, worstSlotError } from './precision.js'
 import { costsOf } from './price.js'
 import { type CompileOptions, compile, type Program } from './program.js'
 
@@ -57,11 +58,11 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   }
   const result = walkNoise(program, inputs).sent
   const { output } = program
-  const flooded = noiseAfterFlooding(noise, parameters.logN, result.noise, { ...core, shares: switchShares(parties, core.operands) })
+  const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(parties, core.operands))
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)
   }
-  const worstError = worstSlotError(parameters.logN, flooded, output.scale)
+  const worstError = worstSlotError(parameters.N, flooded, output.scale)
   const refreshes = steps.flatMap(step => {
     if (step.kind !== 'refresh') return []
     const { level, scale, magnitude, ciphertextsPerBlock } = step.step

@@ -1,8 +1,8 @@
 /**
  * The planner: from an architecture and who encrypts what to the cheapest plan that keeps security, capacity and precision.
  *
- * Candidates are (ring degree, number of primes, one or two samples to a slot, batch block). For each, the packing follows from the shapes (`packing/choose.ts`), scales from the error budget and
- * levels and refreshes from a shortest path (`chain-search.ts`, `schedule.ts`). Everything is deterministic: same inputs, same plan.
+ * Candidates are (ring degree, number of primes, one or two samples to a slot, batch block). For each, the packing follows from the shapes (`choose-packing.ts`), scales from the error budget and
+ * levels and refreshes from a shortest path (`error-budget.ts`, `placement.ts`). Everything is deterministic: same inputs, same plan.
  */
 import { maximumLogQP } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from '../architecture/architecture.js'

@@ -1,0 +1,64 @@
+/**
+ * What flooding adds to a result that is switched to another key, and what is left of the result. Said once, for those who flood and those who plan for it.
+ *
+ *   σ_flood = sqrt(12·τ) · 2^(s/2) · σ_ct      per coefficient and share (Li, Micciancio, Schultz and Sorrell, eprint 2022/816)
+ *
+ * s statistical bits, τ decryptions in the session, σ_ct the tracked noise. Every party adds the full σ_flood, for the others may collude and subtract theirs, so that n
+ * shares have sqrt(n)·σ_flood. With them comes the error of each party's encryption of zero under the target key. What shares add carries the margin of every source of
+ * noise (`SOURCE_MARGIN_BITS`).
+ *
+ * All noises are log2 of standard deviations per coefficient.
+ */
+import { combineNoise, type NoiseModel, SOURCE_MARGIN_BITS } from './noise.js'
+
+/** What decides how much is added. */
+export interface Flooding {
+  /** s: bits of statistical security. */
+  readonly statisticalBits: number
+  /** τ: number of ciphertexts that the session allows to be decrypted, at least 1. */
+  readonly maximumDecryptions: number
+}
+
+/** Standard deviations kept between the flooded noise and Q_l / 2, as log2: 8 of them (probability below 2^-49 per coefficient). */
+const TAIL_BITS = 3
+
+/** log2(σ_flood / σ_ct) of one share. */
+export const floodingFactor = ({ statisticalBits, maximumDecryptions }: Flooding): number =>
+  0.5 * Math.log2(12 * maximumDecryptions) + statisticalBits / 2
+
+/** The same of the sum of `shares` shares, as it is tracked. */
+export const floodingGrowth = (flooding: Flooding, shares: number): number =>
+  0.5 * Math.log2(shares) + floodingFactor(flooding) + SOURCE_MARGIN_BITS
+
+/**
+ * The least noise that any ciphertext of the scheme can have: encryption and rescaling both divide with rounding, which leaves sqrt((1 + N·var(s)) / 12). A smaller claim
+ * is raised to this.
+ */
+export const minimumNoise = (model: NoiseModel): number => model.rounding(1)
+
+/** Noise of one party's flooding of a ciphertext whose tracked noise is `noise`. */
+export const floodingNoise = (model: NoiseModel, noise: number, flooding: Flooding): number =>
+  Math.max(noise, minimumNoise(model)) + floodingFactor(flooding)
+
+/** Tracked noise under the target key, after `shares` shares have been added to a ciphertext of tracked noise `noise`. */
+export function noiseAfterFlooding(model: NoiseModel, noise: number, flooding: Flooding, shares: number): number {
+  const tracked = Math.max(noise, minimumNoise(model))
+  const zeros = 0.5 * Math.log2(shares) + model.zero() + SOURCE_MARGIN_BITS
+  return combineNoise(tracked, tracked + floodingGrowth(flooding, shares), zeros)
+}
+
+/**
+ * log2 of what eight standard deviations of noise and a message take; it must stay below log2(Q_l / 2).
+ * @param messageBits log2 of scale times the bound on |slot|; minus infinity for noise alone
+ */
+export function floodedBits(noise: number, messageBits = Number.NEGATIVE_INFINITY): number {
+  const high = Math.max(noise + TAIL_BITS, messageBits)
+  if (!Number.isFinite(high)) return high
+  return high + Math.log2(2 ** (noise + TAIL_BITS - high) + 2 ** (messageBits - high))
+}
+
+/**
+ * log2 of the standard deviation of the real part of a slot: an error of variance σ² per coefficient has N·σ²/2 there.
+ * @param noise per coefficient
+ */
+export const slotNoise = (N: number, noise: number, scale: number): number => noise + 0.5 * Math.log2(N / 2) - Math.log2(scale)

@@ -1,0 +1,50 @@
+/**
+ * The masks of a collective refresh, and what they demand and cost. Said once, for those who mask and those who plan for it.
+ *
+ * A mask is uniform of b = λ + ⌈log2(scale·magnitude)⌉ bits, λ = 128, so that a message under it is statistically hidden. The sum of all masks and the message must stay
+ * below Q_l / 4:
+ *
+ *   Q_l ≥ 4·(shares·2^(b - 1) + 2·scale·magnitude)
+ */
+import { SOURCE_MARGIN_BITS } from './noise.js'
+import type { Parameters } from './parameters.js'
+import { ERROR_SIGMA } from './security.js'
+
+/** λ: bits by which a mask exceeds the message. */
+export const MASK_STATISTICAL_BITS = 128
+
+/** The message and its noise together stay below this multiple of scale·magnitude. */
+const MESSAGE_MARGIN = 2n
+
+/** Q_l exceeds the sum of masks and message (in absolute value) by at least this factor: 2 for the sign, 2 for safety. */
+const MODULUS_MARGIN = 4n
+
+/**
+ * b: coefficients of a mask are uniform in [-2^(b-1), 2^(b-1)).
+ * @param messageBits log2 of scale times the bound on |slot|
+ */
+export const maskBits = (messageBits: number): number => MASK_STATISTICAL_BITS + Math.max(0, Math.ceil(messageBits))
+
+/** log2 of the least Q_l, to within 2^-120. @param shares that are added, mask-only shares included */
+export const maskedModulusBits = (messageBits: number, shares: number): number => maskBits(messageBits) + 1 + Math.log2(shares)
+
+/**
+ * @param shares that are added, mask-only shares included
+ * @returns the lowest level at which a ciphertext can be refreshed, or undefined when no level of the parameters is high enough
+ */
+export function minimumRefreshLevel(parameters: Parameters, shares: number, scale: number, magnitude: number): number | undefined {
+  const bits = maskBits(Math.log2(scale) + Math.log2(magnitude))
+  const needed = MODULUS_MARGIN * (BigInt(shares) * (1n << BigInt(bits - 1)) + MESSAGE_MARGIN * BigInt(Math.ceil(scale * magnitude)))
+  let modulus = 1n
+  for (let level = 0; level <= parameters.maxLevel; level++) {
+    modulus *= parameters.primes[level]!.value
+    if (modulus >= needed) return level
+  }
+  return undefined
+}
+
+/** log2 σ per coefficient of the errors that `shares` shares add before a refresh's map, and once more to each of its outputs. */
+export const refreshErrorNoise = (shares: number): number => Math.log2(ERROR_SIGMA) + 0.5 * Math.log2(shares) + SOURCE_MARGIN_BITS
+
+/** log2 σ per coefficient of what a plain refresh adds. */
+export const refreshNoise = (shares: number): number => refreshErrorNoise(shares) + 0.5

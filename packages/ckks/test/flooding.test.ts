@@ -1,0 +1,83 @@
+import {
+  combineNoise,
+  floodedBits,
+  floodingFactor,
+  floodingGrowth,
+  floodingNoise,
+  maskBits,
+  maskedModulusBits,
+  minimumNoise,
+  minimumRefreshLevel,
+  NoiseModel,
+  noiseAfterFlooding,
+  Parameters,
+  refreshErrorNoise,
+  refreshNoise,
+  SOURCE_MARGIN_BITS,
+  slotNoise
+} from '@slytherin/ckks'
+import { describe, expect, it } from 'vitest'
+import { SECURE } from './support.js'
+
+const FLOODING = { statisticalBits: 30, maximumDecryptions: 64 }
+const PARTIES = 3
+const parameters = Parameters.generate({ ...SECURE, insecure: true, logN: 12, levels: 6 })
+const model = new NoiseModel(parameters, PARTIES)
+
+describe('flooding', () => {
+  it('is sqrt(12·τ)·2^(s/2) times the tracked noise, of every share', () => {
+    expect(2 ** floodingFactor(FLOODING)).toBeCloseTo(Math.sqrt(12 * 64) * 2 ** 15, 3)
+    expect(floodingNoise(model, 20, FLOODING)).toBeCloseTo(20 + 4.792481250360578 + 15, 10)
+    expect(floodingNoise(model, -50, FLOODING)).toBe(floodingNoise(model, minimumNoise(model), FLOODING))
+  })
+
+  it('of several shares is tracked with the margin of a source of noise', () => {
+    expect(floodingGrowth(FLOODING, 4)).toBeCloseTo(1 + floodingFactor(FLOODING) + SOURCE_MARGIN_BITS, 12)
+    const flood = 0.5 * Math.log2(3) + floodingNoise(model, 20, FLOODING) + SOURCE_MARGIN_BITS
+    // 3 encryptions of zero, of variance 2·N·(2/3)·3.2² each
+    const zeros = Math.log2(3.2) + 0.5 * Math.log2(3 * 2 * 4096 * (2 / 3)) + SOURCE_MARGIN_BITS
+    expect(noiseAfterFlooding(model, 20, FLOODING, 3)).toBeCloseTo(combineNoise(20, flood, zeros), 12)
+    // to be changed only together with the version of plans: parties refuse each other's otherwise
+    expect(noiseAfterFlooding(model, 20, FLOODING, 3)).toBeCloseTo(40.7349625, 6)
+  })
+
+  it('and a message must fit below half of the modulus', () => {
+    expect(floodedBits(40)).toBe(43)
+    expect(floodedBits(40, 43)).toBe(44)
+    expect(floodedBits(40, 200)).toBe(200)
+    expect(floodedBits(Number.NEGATIVE_INFINITY)).toBe(Number.NEGATIVE_INFINITY)
+  })
+
+  it('shows in a slot by sqrt(N/2) over the scale', () => {
+    expect(slotNoise(2 ** 13, 20, 2 ** 40)).toBe(20 + 6 - 40)
+  })
+})
+
+describe('masks of a refresh', () => {
+  it('exceed the message by 128 bits', () => {
+    expect(maskBits(40)).toBe(168)
+    expect(maskBits(40.01)).toBe(169)
+    expect(maskBits(-3)).toBe(128)
+  })
+
+  it('stay below a quarter of the modulus, all together with the message', () => {
+    for (const shares of [1, 2, 3, 5, 100]) {
+      for (const magnitude of [2 ** -20, 1, 7, 1000]) {
+        const { scale } = parameters
+        const level = minimumRefreshLevel(parameters, shares, scale, magnitude)!
+        const bits = maskedModulusBits(Math.log2(scale * magnitude), shares)
+        expect(parameters.logModulus(level)).toBeGreaterThanOrEqual(bits)
+        expect(parameters.logModulus(level - 1)).toBeLessThan(bits)
+        const largest = BigInt(shares) * 2n ** BigInt(maskBits(Math.log2(scale * magnitude)) - 1) + BigInt(Math.ceil(scale * magnitude))
+        const modulus = parameters.primes.slice(0, level + 1).reduce((product, { value }) => product * value, 1n)
+        expect(4n * largest <= modulus).toBe(true)
+      }
+    }
+    expect(minimumRefreshLevel(parameters, 2, 2 ** 200, 1)).toBeUndefined()
+  })
+
+  it('leave two errors per share', () => {
+    expect(refreshErrorNoise(4)).toBeCloseTo(Math.log2(3.2) + 1 + SOURCE_MARGIN_BITS, 12)
+    expect(refreshNoise(4)).toBeCloseTo(combineNoise(refreshErrorNoise(4), refreshErrorNoise(4)), 12)
+  })
+})

@@ -1,0 +1,145 @@
+/**
+ * The error that the logits may have, divided among the sources of noise by walking gains back from the logits: that gives the least scale of everything that is encoded
+ * or computed, and with the bounds on values the largest.
+ */
+import { floodingGrowth, maskedModulusBits, noiseAfterFlooding } from '@slytherin/ckks'
+import { magnitudeBefore, type PolynomialArchitecture } from '../architecture/architecture.js'
+import { samplesPerSlot } from '../packing/slots.js'
+import { fitsFlooded, floodingOf, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
+import { gainOf } from '../steps/gains.js'
+import { factorsOf, type OperandKind, refreshShares, switchShares } from '../steps/operands.js'
+import { isActivation } from '../steps/packed.js'
+import { profileOf } from '../steps/polynomial-profile.js'
+import { ENCODABLE_BITS } from '../steps/state.js'
+import type { ScheduledOperation, ScheduleProblem } from './placement.js'
+import type { RunningCosts } from './running-costs.js'
+import type { Trial } from './trial.js'
+
+/** Bits of the error budget that go to there being several sources of noise. */
+const SOURCES_BITS = 1.8
+/** What rounding up may add to a scale, in bits. */
+const SCALE_ROUNDING_BITS = 0.1
+/** Bits that primes a little below a power of two may take from the modulus of a refresh. */
+const MASK_MARGIN_BITS = 0.01
+/** log2 of the rounding error of a clear vector's coefficients, sqrt(1/12). */
+const ENCODING_NOISE = 0.5 * Math.log2(1 / 12)
+/** Bits between the scale of the largest B_n of a polynomial and two primes, which hold it where the result is at level 0. */
+const POLYNOMIAL_HEADROOM_BITS = 4
+/** Primes are this little below a power of two, in bits. */
+const PRIME_DEFICIT_BITS = 0.001
+
+/** @param tightening bits by which the error must be smaller than reckoned here */
+export function problemOf(trial: Trial, costs: RunningCosts, tightening: number): ScheduleProblem {
+  const { architecture, settings, noise, magnitudes, values, packings, chain, parameters, slotFactor, squareFactor } = trial
+  const budget = errorBudget(trial) - tightening - SOURCES_BITS
+  const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
+  // noise of what enters layer `index`, given the noise of its source
+  const entering = (source: number, index: number): number => {
+    const packing = packings[index]
+    const turned = packing?.kind === 'diagonals' && packing.babySteps > 1 && factorsOf(settings, index).input === 'encrypted'
+    return turned ? Math.max(source, rotation) : source
+  }
+  const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE)
+  const operations: ScheduledOperation[] = []
+  // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before an activation
+  let gain = 0
+  let argument: number | undefined
+  for (let index = architecture.layers.length - 1; index >= 0; index--) {
+    const layer = architecture.layers[index]!
+    const packing = packings[index]!
+    gain = Math.min(gain, Math.log2(layer.sensitivity ?? Number.POSITIVE_INFINITY))
+    const minimum = entering(noise.rounding(1), index + 1) + gain - budget
+    let weightMinimum = 0
+    let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
+    let polynomial: ScheduledOperation['polynomial']
+    if (layer.kind === 'affine' && !isActivation(packing)) {
+      const steepness = index === 0 ? 0 : 2 ** slope(trial, index - 1)
+      const gains = gainOf(layer, packing, values[index]!, steepness, slotFactor)
+      weightMinimum = made(settings.weights) + gains.weights + gain - budget
+      weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
+      maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude * slotFactor)
+      argument = gain + gains.argument
+      gain += gains.input
+    } else {
+      if (layer.kind === 'polynomial') polynomial = polynomialDemands(trial, layer, magnitudeBefore(architecture, index), budget - gain)
+      gain = argument ?? gain + slope(trial, index)
+      argument = undefined
+    }
+    operations.unshift({
+      kind: layer.kind,
+      squareBits: Math.log2(squareFactor),
+      magnitudeIn: magnitudes[index]!,
+      magnitudeOut: magnitudes[index + 1]!,
+      weightMinimum,
+      weightMaximum,
+      ...(polynomial ? { polynomial } : {}),
+      minimum,
+      maximum,
+      cost: (level, rescalings) => costs.operationCost(index, level, rescalings)
+    })
+  }
+  gain = Math.min(gain, Math.log2(architecture.input.sensitivity ?? Number.POSITIVE_INFINITY))
+  const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
+  return {
+    operations,
+    primes: chain.primes,
+    primeBits,
+    inputMinimum: entering(made(settings.data), 0) + gain - budget,
+    inputMaximum: ENCODABLE_BITS - SCALE_ROUNDING_BITS - magnitudes[0]!,
+    inputMagnitude: magnitudes[0]!,
+    inputCost: level => costs.inputCost(level),
+    minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
+    refreshable: (boundary, level, scale) => {
+      const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!
+      return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.parties, settings)) + MASK_MARGIN_BITS
+    },
+    refreshCost: (boundary, level) => costs.refreshCost(boundary, level),
+    finishable: (level, scale) => {
+      const shares = switchShares(settings.parties, settings)
+      const flooded = noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, floodingOf(settings), shares)
+      return fitsFlooded((level + 1) * primeBits - 1, flooded, 2 ** scale, 2 ** magnitudes.at(-1)!)
+    }
+  }
+}
+
+/** Largest relative error per coefficient, log2, at the logits. */
+function errorBudget({ settings, architecture, chain }: Trial): number {
+  const flood = floodingGrowth(floodingOf(settings), switchShares(settings.parties, settings))
+  return Math.log2(settings.precision * architecture.output.largest) - Math.log2(WORST_CASE_DEVIATIONS) - 0.5 * (chain.logN - 1) - flood
+}
+
+/** log2 of the largest derivative of an activation; minus infinity for an affine layer. */
+function slope({ architecture, values, chain }: Trial, index: number): number {
+  const layer = architecture.layers[index]!
+  if (layer.kind === 'affine') return Number.NEGATIVE_INFINITY
+  return layer.kind === 'square'
+    ? 1 + Math.log2(values[index]!)
+    : profileOf(layer, magnitudeBefore(architecture, index), chain.packing).slope
+}
+
+/**
+ * Scales that keep a polynomial's own error within what is allowed. B_n has n times the bits of its argument less n - 1 primes, so that an argument b bits short of a
+ * prime leaves B_n n·b bits short; and one b bits longer than a prime takes n·b bits from the quotient that multiplies B_n.
+ * @param allowed log2 of the error that the result may have, of values
+ */
+function polynomialDemands(
+  { chain, noise }: Trial,
+  layer: PolynomialArchitecture,
+  magnitude: number,
+  allowed: number
+): NonNullable<ScheduledOperation['polynomial']> {
+  const { packing } = chain
+  const { depth, amplification } = profileOf(layer, magnitude, packing)
+  // two samples to a slot are told apart at twice the scale
+  const doubled = Math.log2(samplesPerSlot(packing))
+  const bits = chain.primeBits - PRIME_DEFICIT_BITS
+  const spare = allowed - (noise.rounding(1) + amplification - bits)
+  const power = 2 ** (depth - 1)
+  const argumentMinimum = (spare >= 0 ? bits - spare / power : bits - spare) - doubled
+  return {
+    depth,
+    argumentMinimum,
+    argumentMaximum: bits + (bits - POLYNOMIAL_HEADROOM_BITS) / power - doubled,
+    resultMinimum: argument => bits - spare + power * Math.max(0, argument + doubled - bits)
+  }
+}

@@ -1,0 +1,120 @@
+/** What the steps of a trial cost, key by key and level by level, and what they hold in memory. */
+import { KeyCosts } from '../costs/key-costs.js'
+import type { OperationCosts } from '../costs/operation-costs.js'
+import { Sizes } from '../costs/sizes.js'
+import { bothEncrypted, factorsOf } from '../steps/operands.js'
+import { inputCount, isActivation, vectorBytes, weightCount } from '../steps/packed.js'
+import { SENDING_WEIGHT, stepSeconds, weightSeconds } from '../steps/price.js'
+import type { Schedule } from './placement.js'
+import { blocksPerPass, type Reading, readingOf } from './reading.js'
+import type { Trial } from './trial.js'
+
+/** Keys that a layer needs. */
+interface KeyUse {
+  /** rotations in positions */
+  readonly galois: readonly (number | 'conjugation')[]
+  readonly relinearization: boolean
+}
+
+export class RunningCosts {
+  private readonly sizes: Sizes
+  private readonly keys: KeyCosts
+  private readonly reading: Reading
+  /** by layer */
+  private readonly keyUses: readonly KeyUse[]
+  /** by layer: the keys that no layer before it needs */
+  private readonly firstKeyUses: readonly KeyUse[]
+
+  constructor(
+    private readonly trial: Trial,
+    private readonly costs: OperationCosts
+  ) {
+    const { chain, settings, packings, packed, batchBlocks, parameters } = trial
+    this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
+    this.keys = new KeyCosts(costs, this.sizes, settings.parties)
+    this.keyUses = packings.map((packing, layer) => {
+      const factors = factorsOf(trial.settings, layer)
+      const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
+      const conjugated = isActivation(packing) && packing.slots === 'complex'
+      return {
+        galois: conjugated ? ['conjugation' as const] : rotations,
+        relinearization: isActivation(packing) || bothEncrypted(factors)
+      }
+    })
+    this.firstKeyUses = this.keyUses.map(({ galois, relinearization }, layer) => {
+      const before = this.keyUses.slice(0, layer)
+      return {
+        galois: galois.filter(key => !before.some(use => use.galois.includes(key))),
+        relinearization: relinearization && !before.some(use => use.relinearization)
+      }
+    })
+    this.reading = readingOf(packed, batchBlocks, settings, { level: chain.primes >> 1, N: parameters.N })
+  }
+
+  inputCost(level: number): number {
+    const { costs } = this
+    const { settings, packings, batchBlocks } = this.trial
+    const each =
+      settings.data === 'clear'
+        ? costs.encoding(level)
+        : SENDING_WEIGHT * (costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level))) +
+          this.reading.inputs * costs.loading(level)
+    return batchBlocks * inputCount(packings[0]!, settings.data) * each
+  }
+
+  operationCost(index: number, level: number, rescalings: number): number {
+    const { costs, sizes } = this
+    const { settings, batchBlocks } = this.trial
+    const packing = this.trial.packings[index]!
+    const factors = factorsOf(settings, index)
+    const making = factors.weights === 'encrypted' ? costs.encryption(level) + costs.transfer(sizes.ciphertext(level)) : 0
+    const weights =
+      this.reading.weights[index]! * weightSeconds(packing, costs, level, factors) + weightCount(packing) * costs.model.preparation * making
+    return weights + this.keyCost(index, level) + batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
+  }
+
+  /** Refreshing the values after layer `boundary` - 1 at this level. */
+  refreshCost(boundary: number, level: number): number {
+    const { packings, batchBlocks, chain, settings } = this.trial
+    const count = packings[boundary - 1]!.outputBlocks * batchBlocks
+    return this.costs.refresh(level, chain.primes - 1, count, settings.parties, count * this.sizes.refresh(level, settings.parties))
+  }
+
+  /** Cost of the keys that layer `index` is the first to need, when it runs at this level. */
+  private keyCost(index: number, level: number): number {
+    const { galois, relinearization } = this.firstKeyUses[index]!
+    const { keys } = this
+    return (
+      this.trial.settings.costModel.preparation * (galois.length * keys.galois(level) + (relinearization ? keys.relinearization(level) : 0))
+    )
+  }
+
+  /** What keys cost beyond `keyCost`: after a refresh a layer may run at a higher level than the first one that needs the same key. */
+  raisedKeyCost({ steps }: Schedule): number {
+    const { keys, keyUses, firstKeyUses } = this
+    let sum = 0
+    for (const [layer, first] of firstKeyUses.entries()) {
+      const { level } = steps[layer]!
+      const highest = (uses: (use: KeyUse) => boolean): number =>
+        Math.max(...steps.filter((_, index) => uses(keyUses[index]!)).map(step => step.level))
+      for (const key of first.galois) sum += keys.galois(highest(use => use.galois.includes(key))) - keys.galois(level)
+      if (first.relinearization) sum += keys.relinearization(highest(use => use.relinearization)) - keys.relinearization(level)
+    }
+    return this.trial.settings.costModel.preparation * sum
+  }
+
+  /** Bytes that one batch block needs in the evaluator. */
+  passBytes(found: Schedule): number {
+    const { packed, parameters } = this.trial
+    return Math.max(...found.steps.map(({ level }, index) => packed[index]!.held * vectorBytes('encrypted', level, parameters.N)))
+  }
+
+  blocksPerPass(found: Schedule): number {
+    const { packings, settings, parameters, batchBlocks } = this.trial
+    const bytes = packings.map(
+      (packing, layer) => weightCount(packing) * vectorBytes(settings.weights, found.steps[layer]!.level, parameters.N)
+    )
+    const weights = bytes.reduce((sum, layer) => sum + layer, 0)
+    return blocksPerPass(batchBlocks, this.passBytes(found), weights, settings.evaluatorMemory)
+  }
+}

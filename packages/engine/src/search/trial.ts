@@ -1,0 +1,50 @@
+/** One choice of ring, chain, packing and batch block, and what follows from it at once. */
+import { EvaluationRules, NoiseModel, PAIR_SQUARE_SCALE, type Parameters } from '@slytherin/ckks'
+import type { Architecture } from '../architecture/architecture.js'
+import { slotFactor } from '../packing/slots.js'
+import type { LayerPacking } from '../steps/packed.js'
+import { type Chain, parametersFor } from './chain.js'
+import type { PackedLayer } from './choose-packing.js'
+import type { Settings } from './options.js'
+
+export interface Trial {
+  readonly architecture: Architecture
+  readonly settings: Settings
+  readonly chain: Chain
+  readonly parameters: Parameters
+  readonly noise: NoiseModel
+  readonly rules: EvaluationRules
+  readonly batchBlocks: number
+  /** by layer */
+  readonly packed: readonly PackedLayer[]
+  readonly packings: readonly LayerPacking[]
+  readonly slotFactor: number
+  /** scale of a square relative to the square of its operand's */
+  readonly squareFactor: number
+  /** bounds on |value|: input, then after every layer */
+  readonly values: readonly number[]
+  /** log2 of the bounds on |slot| */
+  readonly magnitudes: readonly number[]
+}
+
+export function trialOf(architecture: Architecture, settings: Settings, chain: Chain, packed: readonly PackedLayer[]): Trial {
+  const parameters = parametersFor(chain, settings.insecure)
+  const noise = new NoiseModel(parameters, settings.parties)
+  const factor = slotFactor(chain.packing)
+  const values = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)]
+  return {
+    architecture,
+    settings,
+    chain,
+    parameters,
+    noise,
+    rules: new EvaluationRules(parameters, noise, 'positive'),
+    batchBlocks: Math.ceil(settings.batch / chain.batchBlock),
+    packed,
+    packings: packed.map(layer => layer.packing),
+    slotFactor: factor,
+    squareFactor: chain.packing === 'complex' ? PAIR_SQUARE_SCALE : 1,
+    values,
+    magnitudes: values.map(value => Math.log2(value * factor))
+  }
+}
