@@ -43,7 +43,14 @@ export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.
 export { MASK_STATISTICAL_BITS, maskBits, maskedModulusBits, minimumRefreshLevel, refreshErrorNoise, refreshNoise } from './masks.js'
 export { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.js'
 export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
-export { Parameters, type ParametersInit, type ParametersJson, type ParametersRequest, polynomialBytes } from './parameters.js'
+export {
+  MAXIMUM_PRIME_BITS,
+  Parameters,
+  type ParametersInit,
+  type ParametersJson,
+  type ParametersRequest,
+  polynomialBytes
+} from './parameters.js'
 export { Plaintext } from './plaintext.js'
 export { type BasisPolynomial, degreeOf, evaluateClear, type PolynomialBasis } from './polynomial-basis.js'
 export {

@@ -7,6 +7,9 @@ import { findNttPrimes, isPrime, MAXIMUM_LOG_N, MAXIMUM_MODULUS_BITS, MINIMUM_LO
 import { InsecureParametersError, InvalidLevelError, InvalidParametersError } from './errors.js'
 import { maximumLogQP } from './security.js'
 
+/** Bits of the widest primes that the kernel computes with. */
+export const MAXIMUM_PRIME_BITS = MAXIMUM_MODULUS_BITS
+
 export interface ParametersJson {
   logN: number
   /** Decimal, q_0 first. */

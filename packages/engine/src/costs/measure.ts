@@ -12,6 +12,7 @@ import {
   galoisElementOf,
   isCombiner,
   KeyGenerator,
+  MAXIMUM_PRIME_BITS,
   Parameters,
   type PublicKey,
   SecretKey,
@@ -69,7 +70,7 @@ export async function measureCosts(options: MeasureCostsOptions): Promise<CostMo
     firstPrimeBits: PRIME_BITS,
     primeBits: PRIME_BITS,
     levels: LEVEL,
-    specialPrimeBits: 49,
+    specialPrimeBits: MAXIMUM_PRIME_BITS,
     scale: SCALE
   })
   using context = Context.create(parameters, kernel)

@@ -5,7 +5,7 @@ import { InvalidPlanError } from '../errors.js'
 import { switchShares } from '../steps/operands.js'
 import { coreOf, keepProgram } from './compiled.js'
 import { walkNoise } from './noise.js'
-import { type Plan, type PlanCore, parsePlanDocument } from './plan.js'
+import { PLAN_VERSION, type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { fitsFlooded, floodingOf, worstSlotError } from './precision.js'
 import { costsOf } from './price.js'
 import { type CompileOptions, compile, type Program } from './program.js'
@@ -69,7 +69,7 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     return [{ step: step.index, ciphertextsPerBlock, level, scale, magnitude }]
   })
   return {
-    version: 1,
+    version: PLAN_VERSION,
     model: architecture.name,
     architecture,
     operands: core.operands,

@@ -4,7 +4,7 @@
  * Candidates are (ring degree, number of primes, one or two samples to a slot, batch block). For each, the packing follows from the shapes (`choose-packing.ts`), scales from the error budget and
  * levels and refreshes from a shortest path (`error-budget.ts`, `placement.ts`). Everything is deterministic: same inputs, same plan.
  */
-import { maximumLogQP } from '@slytherin/ckks'
+import { MAXIMUM_PRIME_BITS, maximumLogQP } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from '../architecture/architecture.js'
 import { OperationCosts } from '../costs/operation-costs.js'
 import { InfeasiblePlanError } from '../errors.js'
@@ -19,7 +19,6 @@ import { type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
 import { checkOptions, type PlanOptions, type Settings } from './options.js'
 
 const RING_DEGREES = [13, 14, 15, 16] as const
-const MAXIMUM_PRIME_BITS = 49
 const MINIMUM_PRIME_BITS = 30
 const MINIMUM_PRIMES = 2
 const MAXIMUM_PRIMES = 34

@@ -6,6 +6,7 @@ import {
   type CountedOperation,
   EvaluationRules,
   evaluateClear,
+  MAXIMUM_PRIME_BITS,
   NoiseModel,
   Parameters,
   type PolynomialTrace,
@@ -86,8 +87,6 @@ export interface PolynomialProfile {
   readonly slope: number
 }
 
-/** As wide as primes come: then a key switch leaves as much error beside a rounding as it ever does. */
-const REFERENCE_BITS = 49
 const profiles = new WeakMap<PolynomialArchitecture, Map<string, PolynomialProfile>>()
 
 /** @param magnitude bound on |argument|, a value */
@@ -102,12 +101,15 @@ export function profileOf(layer: PolynomialArchitecture, magnitude: number, slot
 
 const reference = new Map<number, Parameters>()
 
-/** One ring for all profiles; finding its primes takes longer than a profile. */
+/**
+ * One ring for all profiles; finding its primes takes longer than a profile. They are as wide as primes come: then a key switch leaves as much error beside a rounding as
+ * it ever does.
+ */
 function referenceParameters(levels: number): Parameters {
-  const bits = REFERENCE_BITS
+  const bits = MAXIMUM_PRIME_BITS
   const parameters =
     reference.get(levels) ??
-    Parameters.generate({ logN: 13, firstPrimeBits: bits, primeBits: bits, levels, specialPrimeBits: 49, insecure: true })
+    Parameters.generate({ logN: 13, firstPrimeBits: bits, primeBits: bits, levels, specialPrimeBits: bits, insecure: true })
   reference.set(levels, parameters)
   return parameters
 }
@@ -116,7 +118,7 @@ function makeProfile(layer: PolynomialArchitecture, magnitude: number, slots: Sl
   const depth = depthOfLayer(layer)
   const parameters = referenceParameters(depth + 1)
   const noise = new NoiseModel(parameters, 1)
-  const scale = 2 ** REFERENCE_BITS
+  const scale = 2 ** MAXIMUM_PRIME_BITS
   const level = depth + 1
   const { result, operations } = traceStep(parameters, new EvaluationRules(parameters, noise, 'positive'), layer, {
     slots,
