@@ -204,17 +204,21 @@ export class UnreachableAccuracyError extends EngineError {
   }
 }
 
-/** No degree of fitted polynomials keeps the predictions as was asked for. */
+/** No degree of fitted polynomials keeps the answers as was asked for. */
 export class UnreachableAgreementError extends EngineError {
   constructor(
     readonly model: string,
     readonly wanted: number,
     readonly reached: number,
-    readonly maximumDegree: number
+    readonly maximumDegree: number,
+    /** what of the answers is to be kept */
+    readonly measure: 'share of classes' | 'share of labels' | 'R²' = 'share of classes'
   ) {
+    const told = (value: number): string =>
+      measure === 'R²' ? `an R² of ${value.toFixed(4)}` : `${(100 * value).toFixed(2)} % of the predictions`
     super(
-      `activations of '${model}': polynomials up to degree ${maximumDegree} keep ${(100 * reached).toFixed(2)} % of the predictions on held-out samples, ` +
-        `not ${(100 * wanted).toFixed(2)} %; ask for less agreement, allow a higher degree or calibrate on more samples`
+      `activations of '${model}': polynomials up to degree ${maximumDegree} keep ${told(reached)} on held-out samples, ` +
+        `not ${told(wanted)}; ask for less agreement, allow a higher degree or calibrate on more samples`
     )
   }
 }

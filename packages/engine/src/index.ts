@@ -10,7 +10,14 @@ export {
 } from './approximation/activations.js'
 export { type ApproximationOptions, type ApproximationSource, approximate } from './approximation/approximate-network.js'
 export { Calibration, type MeasuredValues } from './approximation/calibration.js'
-export { DEFAULT_AGREEMENT, type FitOptions, fitActivations, LOGIT_TOLERANCE } from './approximation/fit.js'
+export {
+  DEFAULT_AGREEMENT,
+  DEFAULT_DETERMINATION,
+  FEW_SAMPLES,
+  type FitOptions,
+  fitActivations,
+  LOGIT_TOLERANCE
+} from './approximation/fit.js'
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
 export { type Architecture, type ArchitectureLayer, parseArchitecture } from './architecture/architecture.js'
 export type { LinearOperation } from './architecture/linear-operations.js'
@@ -19,6 +26,7 @@ export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './cos
 export { type MeasureCostsOptions, measureCosts } from './costs/measure.js'
 export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, WEIGHTS_HELD } from './costs/residence.js'
 export * from './errors.js'
+export { agreementOf, determination, likeness, type Measure, measureOf } from './graph/agreement.js'
 export {
   type ActivationDefinition,
   type AveragePoolDefinition,
@@ -32,9 +40,22 @@ export {
   type WindowDefinition
 } from './graph/builder.js'
 export { evaluate } from './graph/evaluate.js'
-export { applyFinal, argmax } from './graph/final.js'
+export { applyFinal, argmax, describeFinal, type FinalOperator } from './graph/final.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'
-export type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph/graph.js'
+export type { GraphNode, GraphOperator, NetworkGraph } from './graph/graph.js'
+export {
+  type Answer,
+  answerOf,
+  type Label,
+  NEAR_TIE_DEVIATIONS,
+  type OutputMeaning,
+  type Prediction,
+  TASK_KINDS,
+  type Task,
+  type TaskChoice,
+  type TaskKind,
+  taskOf
+} from './graph/task.js'
 export type { Ranges } from './network/bounds.js'
 export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, rangesFromActivations } from './network/calibrate.js'
 export { type FuseOptions, fuse } from './network/fuse.js'

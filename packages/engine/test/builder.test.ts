@@ -29,7 +29,7 @@ describe('a network from a few lines', () => {
       .dense({ outputs: 10, weights: second!.weight, bias: second!.bias })
       .softmax()
       .build()
-    expect(graph).toMatchObject({ name: 'digits', final: 'softmax' })
+    expect(graph).toMatchObject({ name: 'digits', final: [{ kind: 'softmax' }], task: { kind: 'classification' } })
     expect(graph.nodes.map(({ name }) => name)).toEqual(['input', 'conv1', 'act1', 'shape1', 'dense1', 'act2', 'dense2'])
     const built = fuse(graph)
     const imported = fuse(graphOf('cryptonet-square'))
@@ -117,7 +117,7 @@ describe('a network from a few lines', () => {
     const right = trunk.activation('square').sigmoid().build()
     expect([...evaluate(left, [1, 1])]).toEqual([6, 14])
     expect([...evaluate(right, [1, 1])]).toEqual([9, 49])
-    expect([left.final, right.final]).toEqual(['none', 'sigmoid'])
+    expect([left.final, right.final]).toEqual([[], [{ kind: 'sigmoid' }]])
   })
 
   test('activations by name, with their usual parameters or their own', () => {

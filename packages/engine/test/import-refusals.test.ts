@@ -339,7 +339,7 @@ describe('refusals name the culprit and the remedy', () => {
 
   test.each(unsupported)('%s', (operator, remedy) => {
     const bytes = onnxModel({
-      nodes: [node('Relu', ['x'], 'a'), { ...node(operator, ['a', 'a'], 'y'), name: 'culprit' }],
+      nodes: [node('Relu', ['x'], 'a'), { ...node(operator, ['a', 'a'], 'b'), name: 'culprit' }, node('Mul', ['b', 'b'], 'y')],
       input: ['N', 2, 6, 6]
     })
     expect(() => importOnnx(bytes)).toThrowError(UnsupportedOperatorError)

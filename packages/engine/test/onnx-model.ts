@@ -76,6 +76,15 @@ export const tensor = (name: string, dims: readonly number[], values: readonly n
     rawData: new Uint8Array(encode[stored](values))
   })
 
+/** A tensor of text. */
+export const strings = (name: string, values: readonly string[]): O.TensorProto =>
+  create(O.TensorProtoSchema, {
+    name,
+    dims: [BigInt(values.length)],
+    dataType: O.TensorProto_DataType.STRING,
+    stringData: values.map(value => new TextEncoder().encode(value) as Uint8Array<ArrayBuffer>)
+  })
+
 export const int64 = (name: string, values: readonly number[]): O.TensorProto => tensor(name, [values.length], values, 'int64')
 
 function attributeProto(name: string, value: Attribute): O.AttributeProto {
@@ -136,7 +145,12 @@ export const onnxModel = ({ opset = 13, nodes, tensors = [], input, outputs = [{
       opsetImport: [
         create(O.OperatorSetIdProtoSchema, { domain: '', version: BigInt(opset) }),
         ...(nodes.some(({ domain }) => domain === 'ai.onnx.ml')
-          ? [create(O.OperatorSetIdProtoSchema, { domain: 'ai.onnx.ml', version: 1n })]
+          ? [
+              create(O.OperatorSetIdProtoSchema, {
+                domain: 'ai.onnx.ml',
+                version: nodes.some(({ operator }) => operator === 'LabelEncoder') ? 2n : 1n
+              })
+            ]
           : [])
       ],
       graph: create(O.GraphProtoSchema, {

@@ -20,7 +20,8 @@ export function tinyGraph(): NetworkGraph {
     name: 'tiny',
     inputName: 'x',
     outputName: 'y',
-    final: 'none',
+    final: [],
+    task: { kind: 'classification' },
     output: 7,
     nodes: [
       { name: 'x', operator: { kind: 'input' }, inputs: [], shape: [1, 5, 5] },

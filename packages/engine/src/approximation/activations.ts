@@ -6,6 +6,7 @@
  */
 
 import { InvalidInputError } from '../errors.js'
+import type { Measure } from '../graph/agreement.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
 import { fuse } from '../network/fuse.js'
 import { type MeasuredActivation, MeasuredRanges, type RangeOwner } from '../network/measured.js'
@@ -36,8 +37,12 @@ export interface ApproximationReport {
   readonly activations: readonly ApproximatedActivation[]
   /** levels that the activations take together */
   readonly depth: number
-  /** fitted activations of a degree that was searched for: share of held-out samples whose predicted class stayed */
+  /** Where samples were given: how well answers to held-out samples stay, with the file's functions against the polynomials. */
   readonly agreement?: number
+  /** what `agreement` is */
+  readonly measure?: Measure
+  /** so many samples it rests on */
+  readonly samples?: number
 }
 
 export interface ApproximatedNetwork {

@@ -1,6 +1,8 @@
 /** From a graph as a file writes it to the network that is evaluated: one function, so that everybody who needs that network gets the same one. */
 
 import { InvalidInputError } from '../errors.js'
+import { agreementOf, measureOf } from '../graph/agreement.js'
+import { evaluate } from '../graph/evaluate.js'
 import type { NetworkGraph } from '../graph/graph.js'
 import { fuse } from '../network/fuse.js'
 import type { MeasuredActivation } from '../network/measured.js'
@@ -49,7 +51,19 @@ export function approximate(graph: NetworkGraph, source: ApproximationSource, op
     ...(maximumDegree === undefined ? {} : { maximumDegree }),
     ...(margin === undefined ? {} : { margin })
   })
-  return samples ? onMeasuredIntervals(approximated, samples, margin) : approximated
+  return samples ? judged(graph, onMeasuredIntervals(approximated, samples, margin), samples) : approximated
+}
+
+/** With the agreement of answers: the polynomials rest on the ranges of the samples alone, not on their answers. */
+function judged(graph: NetworkGraph, approximated: ApproximatedNetwork, samples: readonly ArrayLike<number>[]): ApproximatedNetwork {
+  const { network, report } = approximated
+  if (report.activations.length === 0) return approximated
+  const agreement = agreementOf(
+    graph,
+    samples.map(sample => evaluate(graph, sample)),
+    samples.map(sample => network.forward(sample))
+  )
+  return { ...approximated, report: { ...report, agreement, measure: measureOf(graph), samples: samples.length } }
 }
 
 /** Polynomials in powers, fused once more on the intervals that samples give them. */

@@ -9,7 +9,7 @@
  * feature (every channel of a convolution) by itself, drawn a little to the common one: as squares fold into the layers around them, that costs nothing.
  */
 import { InvalidInputError, UnreachableAgreementError } from '../errors.js'
-import { argmax } from '../graph/final.js'
+import { agreementOf, measureOf } from '../graph/agreement.js'
 import { outputSize } from '../graph/geometry.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
 import { fuse } from '../network/fuse.js'
@@ -34,7 +34,8 @@ export interface FitOptions {
   /** the degree of all polynomials; when left out, the smallest that keeps the predictions */
   readonly degree?: number
   /**
-   * Share of held-out samples whose predicted class must stay; default 0.99. Not asked for where no logit moves by more than `LOGIT_TOLERANCE` of the largest.
+   * How well the answers to held-out samples must stay, by the measure of the task: share of the classes or labels that stay (default 0.99), R² against what the file's
+   * network gives (default 0.999). Not asked for where no logit moves by more than `LOGIT_TOLERANCE` of the largest, unless the task is a regression.
    */
   readonly agreement?: number
   /** where the search for a degree ends; default 31 */
@@ -44,6 +45,10 @@ export interface FitOptions {
 }
 
 export const DEFAULT_AGREEMENT = 0.99
+/** Of a regression: errors of 3 % of the spread of its outputs. */
+export const DEFAULT_DETERMINATION = 0.999
+/** With fewer held-out samples a share of them says little: it is told with a warning. */
+export const FEW_SAMPLES = 100
 const DEFAULT_MAXIMUM_DEGREE = 31
 const LARGEST_DEGREE = 63
 /** Degrees worth a try: the largest and a cheaper one or two of every depth. */
@@ -66,7 +71,8 @@ const COMMON_WEIGHT = 0.1
  */
 export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<number>>, options: FitOptions = {}): ApproximatedNetwork {
   const fitter = new Fitter(graph, thinned([...samples]), options.margin)
-  const { degree, agreement = DEFAULT_AGREEMENT, maximumDegree = DEFAULT_MAXIMUM_DEGREE } = options
+  const regression = graph.task.kind === 'regression'
+  const { degree, agreement = regression ? DEFAULT_DETERMINATION : DEFAULT_AGREEMENT, maximumDegree = DEFAULT_MAXIMUM_DEGREE } = options
   for (const [name, value] of [
     ['degree', degree ?? 1],
     ['maximumDegree', maximumDegree]
@@ -77,16 +83,18 @@ export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<
   if (!(agreement > 0 && agreement <= 1))
     throw new InvalidInputError('agreement of fitted activations', 'above 0 and up to 1', String(agreement))
   if (!fitter.needed) return { graph, network: fuse(graph), report: { activations: [], depth: 0 } }
-  if (degree !== undefined) return fitter.result(degree)
-  let best = 0
+  if (degree !== undefined) return fitter.result(degree, fitter.crossValidate(degree, false)?.agreement)
+  let best = Number.NEGATIVE_INFINITY
   for (const candidate of DEGREES) {
     if (candidate > maximumDegree) break
     const kept = fitter.crossValidate(candidate)
     if (kept === undefined) continue
-    if (kept.agreement >= agreement || kept.worst <= LOGIT_TOLERANCE) return fitter.result(candidate, kept.agreement)
+    // a number that is read as such has no class that could stay
+    const close = !regression && kept.worst <= LOGIT_TOLERANCE
+    if (kept.agreement >= agreement || close) return fitter.result(candidate, kept.agreement)
     best = Math.max(best, kept.agreement)
   }
-  throw new UnreachableAgreementError(graph.name, agreement, best, maximumDegree)
+  throw new UnreachableAgreementError(graph.name, agreement, best, maximumDegree, measureOf(graph))
 }
 
 /** A polynomial in place of an activation. */
@@ -143,25 +151,29 @@ class Fitter {
     return this.functions.size > 0
   }
 
-  /** How predictions of samples stay that the polynomials were not fitted to; undefined where quadratics would be lines. */
-  crossValidate(degree: number): { readonly agreement: number; readonly worst: number } | undefined {
+  /**
+   * How answers to samples stay that the polynomials were not fitted to; undefined where quadratics would be lines.
+   * @param curved whether they must not be
+   */
+  crossValidate(degree: number, curved = true): { readonly agreement: number; readonly worst: number } | undefined {
     const folds = this.samples.length < 2 ? 1 : 2
-    let [same, worst, largest] = [0, 0, 0]
+    const heldOut: Float64Array[] = new Array(this.samples.length)
     for (let fold = 0; fold < folds; fold++) {
       const held = (sample: number): boolean => folds === 1 || sample % folds === fold
-      const { polynomial, curved } = this.pass(degree, sample => folds === 1 || !held(sample))
-      if (!curved) return undefined
-      this.logits.forEach((logits, sample) => {
-        if (!held(sample)) return
-        const other = polynomial[sample]!
-        if (predicted(logits) === predicted(other)) same++
-        logits.forEach((value, k) => {
-          largest = Math.max(largest, Math.abs(value))
-          worst = Math.max(worst, Math.abs(value - other[k]!))
-        })
+      const pass = this.pass(degree, sample => folds === 1 || !held(sample))
+      if (curved && !pass.curved) return undefined
+      pass.polynomial.forEach((logits, sample) => {
+        if (held(sample)) heldOut[sample] = logits
       })
     }
-    return { agreement: same / this.samples.length, worst: worst / largest }
+    let [worst, largest] = [0, 0]
+    this.logits.forEach((logits, sample) => {
+      logits.forEach((value, k) => {
+        largest = Math.max(largest, Math.abs(value))
+        worst = Math.max(worst, Math.abs(value - heldOut[sample]![k]!))
+      })
+    })
+    return { agreement: agreementOf(this.graph, this.logits, heldOut), worst: worst / largest }
   }
 
   result(degree: number, agreement?: number): ApproximatedNetwork {
@@ -176,7 +188,7 @@ class Fitter {
     const report = {
       activations,
       depth: activations.reduce((sum, { depth }) => sum + depth, 0),
-      ...(agreement === undefined ? {} : { agreement })
+      ...(agreement === undefined ? {} : { agreement, measure: measureOf(this.graph), samples: this.samples.length })
     }
     return { graph: approximated, network: fuse(approximated), report }
   }
@@ -347,12 +359,6 @@ function rangeOf(rows: readonly Float64Array[]): { min: number; max: number } {
     }
   }
   return { min, max }
-}
-
-/** The class that logits stand for: the larger one, or the sign of a single one. */
-function predicted(logits: Float64Array): number {
-  if (logits.length === 1) return logits[0]! > 0 ? 1 : 0
-  return argmax(logits)
 }
 
 function thinned(samples: readonly ArrayLike<number>[]): Float64Array[] {

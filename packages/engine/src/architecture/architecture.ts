@@ -5,8 +5,9 @@
  */
 import { z } from 'zod'
 import { InvalidArchitectureError } from '../errors.js'
+import { finalLength, finalOperatorSchema, MAXIMUM_FINAL_OPERATORS } from '../graph/final.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
-import { FINAL_OPERATORS } from '../graph/graph.js'
+import { taskOf, taskSchema } from '../graph/task.js'
 import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './linear-operations.js'
 
 const size = z
@@ -76,7 +77,13 @@ export const architectureSchema = z.strictObject({
     .array(z.discriminatedUnion('kind', [affineSchema, squareSchema, polynomialSchema]))
     .min(1)
     .max(1024),
-  output: z.strictObject({ features: size, largest: bound, final: z.enum(FINAL_OPERATORS) })
+  output: z.strictObject({
+    features: size,
+    largest: bound,
+    /** what the querier applies to the logits, in order, and what comes of it: with the names of the classes as the file has them */
+    final: z.array(finalOperatorSchema).max(MAXIMUM_FINAL_OPERATORS),
+    task: taskSchema
+  })
 })
 
 export type Architecture = z.infer<typeof architectureSchema>
@@ -122,8 +129,25 @@ export function parseArchitecture(json: unknown): Architecture {
   if (features !== architecture.output.features) {
     throw new InvalidArchitectureError('output.features', `${architecture.output.features}, but the last layer gives ${features}`)
   }
+  checkMeaning(architecture)
   checked.add(architecture)
   return architecture
+}
+
+/** A task that the outputs can have, with a name for every class. */
+function checkMeaning({ output: { features, final, task } }: Architecture): void {
+  let values = features
+  for (const [index, operator] of final.entries()) {
+    if (operator.kind === 'select' && operator.index >= values) {
+      throw new InvalidArchitectureError(`output.final.${index}`, `selects value ${operator.index} of ${values}`)
+    }
+    values = finalLength([operator], values)
+  }
+  try {
+    taskOf(final, features, { labels: task.labels }, task)
+  } catch (error) {
+    throw new InvalidArchitectureError('output.task', (error as Error).message)
+  }
 }
 
 function checkOperations(layer: AffineArchitecture, path: string): void {

@@ -14,6 +14,7 @@
 
 import { InvalidInputError, ShapeMismatchError } from '../errors.js'
 import type { ActivationFunction } from '../numeric/activation-functions.js'
+import { describeFinal, type FinalOperator } from './final.js'
 import {
   type ConvolutionGeometry,
   outputSize,
@@ -23,8 +24,9 @@ import {
   transposeSource,
   type WindowGeometry
 } from './geometry.js'
-import type { FinalOperator, GraphNode, GraphOperator, NetworkGraph } from './graph.js'
+import type { GraphNode, GraphOperator, NetworkGraph } from './graph.js'
 import { normalization } from './normalization.js'
+import { type Label, type TaskChoice, taskOf } from './task.js'
 
 /** Numbers in any array. */
 export type Values = ArrayLike<number>
@@ -106,7 +108,7 @@ export function network({ input, name = 'network' }: NetworkDefinition): Network
   if (input.length === 0 || input.some(dimension => !Number.isInteger(dimension) || dimension < 1)) {
     throw new InvalidInputError(`input shape of '${name}'`, 'whole dimensions of at least 1', input.join('×') || 'none')
   }
-  return new NetworkBuilder(name, [{ name: 'input', operator: { kind: 'input' }, inputs: [], shape: [...input] }], 'none')
+  return new NetworkBuilder(name, [{ name: 'input', operator: { kind: 'input' }, inputs: [], shape: [...input] }], [])
 }
 
 export class NetworkBuilder {
@@ -114,7 +116,7 @@ export class NetworkBuilder {
   constructor(
     private readonly networkName: string,
     private readonly nodes: readonly GraphNode[],
-    private readonly final: FinalOperator
+    private readonly final: readonly FinalOperator[]
   ) {}
 
   /** Shape of one sample after the last layer. */
@@ -223,21 +225,24 @@ export class NetworkBuilder {
 
   /** What the querier applies to the logits: class probabilities. */
   softmax(): NetworkBuilder {
-    return this.ending('softmax')
+    return this.ending({ kind: 'softmax' })
   }
 
   /** What the querier applies to the logits: one probability each. */
   sigmoid(): NetworkBuilder {
-    return this.ending('sigmoid')
+    return this.ending({ kind: 'sigmoid' })
   }
 
   /** What the querier applies to the logits: the index of the largest. */
   argmax(): NetworkBuilder {
-    return this.ending('argmax')
+    return this.ending({ kind: 'argmax' })
   }
 
-  /** @throws InvalidInputError when no layer was added */
-  build(): NetworkGraph {
+  /**
+   * @param meaning what the outputs mean where it does not follow from how the network ends, and names of the classes
+   * @throws InvalidInputError when no layer was added, or the outputs are not what the task needs
+   */
+  build({ labels, ...task }: TaskChoice & { readonly labels?: readonly Label[] } = {}): NetworkGraph {
     if (this.nodes.length < 2) throw new InvalidInputError(`network '${this.networkName}'`, 'at least one layer', 'none')
     return {
       name: this.networkName,
@@ -245,20 +250,21 @@ export class NetworkBuilder {
       output: this.nodes.length - 1,
       inputName: 'input',
       outputName: 'logits',
-      final: this.final
+      final: this.final,
+      task: taskOf(this.final, sizeOf(this.shape), { labels }, task)
     }
   }
 
-  private ending(final: FinalOperator): NetworkBuilder {
-    return new NetworkBuilder(this.networkName, this.nodes, final)
+  private ending(operator: FinalOperator): NetworkBuilder {
+    return new NetworkBuilder(this.networkName, this.nodes, [...this.final, operator])
   }
 
   private add(name: string, operator: GraphOperator, shape: readonly number[]): NetworkBuilder {
-    if (this.final !== 'none') throw new ShapeMismatchError(name, `no layer after the final ${this.final}`, 'one')
+    if (this.final.length > 0) throw new ShapeMismatchError(name, `no layer after the final ${describeFinal(this.final)}`, 'one')
     if (this.nodes.some(node => node.name === name))
       throw new InvalidInputError(`name of a layer of '${this.networkName}'`, 'a name of its own', name)
     const inputs = [this.nodes.length - 1]
-    return new NetworkBuilder(this.networkName, [...this.nodes, { name, operator, inputs, shape: [...shape] }], 'none')
+    return new NetworkBuilder(this.networkName, [...this.nodes, { name, operator, inputs, shape: [...shape] }], [])
   }
 
   private layerName(definition: { readonly name?: string }, kind: string): string {

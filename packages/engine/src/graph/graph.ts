@@ -4,7 +4,9 @@
  */
 import type { ActivationFunction } from '../numeric/activation-functions.js'
 import type { Expression } from '../numeric/expression.js'
+import type { FinalOperator } from './final.js'
 import type { ConvolutionGeometry, PoolGeometry } from './geometry.js'
+import type { Task } from './task.js'
 
 export type GraphOperator =
   | { readonly kind: 'input' }
@@ -57,10 +59,6 @@ export interface GraphNode {
   readonly shape: readonly number[]
 }
 
-/** What the file applies to the logits at the end; the querier does it in the clear (see `applyFinal`). */
-export const FINAL_OPERATORS = ['none', 'softmax', 'logSoftmax', 'sigmoid', 'normalizedSigmoid', 'argmax'] as const
-export type FinalOperator = (typeof FINAL_OPERATORS)[number]
-
 export interface NetworkGraph {
   readonly name: string
   readonly nodes: readonly GraphNode[]
@@ -68,7 +66,10 @@ export interface NetworkGraph {
   readonly output: number
   readonly inputName: string
   readonly outputName: string
-  readonly final: FinalOperator
+  /** what the file applies to the logits at the end, in order; the querier does it in the clear (see `applyFinal`) */
+  readonly final: readonly FinalOperator[]
+  /** what the outputs mean */
+  readonly task: Task
 }
 
 /** Shape of one input sample. */

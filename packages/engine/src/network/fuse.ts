@@ -81,7 +81,7 @@ class Fuser {
       )
     }
     if (!isIdentityAffine(logits) || this.layers.length === 0) this.pushAffine(logits)
-    return new Network(graph.name, inputShape(graph), this.layers, graph.final)
+    return new Network(graph.name, inputShape(graph), this.layers, graph.final, graph.task)
   }
 
   private inputValue(): Value {

@@ -5,8 +5,9 @@
 
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { InvalidInputError } from '../errors.js'
+import type { FinalOperator } from '../graph/final.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
-import type { FinalOperator } from '../graph/graph.js'
+import type { Task } from '../graph/task.js'
 import { clenshaw } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
@@ -65,7 +66,9 @@ export class Network {
     /** shape of one sample */
     readonly shape: readonly number[],
     readonly layers: readonly Layer[],
-    readonly final: FinalOperator
+    /** what the querier applies to the logits, in order */
+    readonly final: readonly FinalOperator[],
+    readonly task: Task
   ) {}
 
   get inputs(): number {

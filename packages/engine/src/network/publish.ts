@@ -62,7 +62,7 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
       ...(ranges.sensitivities ? { sensitivity: ranges.sensitivities[0]! } : {})
     },
     layers,
-    output: { features: network.outputs, largest: ranges.largestLogit, final: network.final }
+    output: { features: network.outputs, largest: ranges.largestLogit, final: [...network.final], task: network.task }
   })
 }
 

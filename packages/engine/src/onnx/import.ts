@@ -11,6 +11,7 @@ import {
 } from '../errors.js'
 import { sizeOf } from '../graph/geometry.js'
 import type { GraphNode, GraphOperator, NetworkGraph } from '../graph/graph.js'
+import { type TaskChoice, taskOf } from '../graph/task.js'
 import { Constants } from './constants.js'
 import { type ImportContext, MAXIMUM_ELEMENTS } from './context.js'
 import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode, type OnnxValue } from './decode.js'
@@ -31,6 +32,8 @@ export interface ImportOptions {
   readonly inputShape?: readonly number[]
   /** Contents of files beside the model that hold its weights, by name; asked for when the model refers to one. */
   readonly externalData?: ExternalData
+  /** what the outputs mean, where it does not follow from the file */
+  readonly task?: TaskChoice
 }
 
 /**
@@ -72,7 +75,7 @@ class Importer implements ImportContext {
     const input = this.input(outputs)
     this.append({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: this.inputShape(input, options) })
     this.values.set(input.name, 0)
-    const { output, logits, final, axisNodes } = findTail(this.model, this.producers, this.constants, options.output)
+    const { output, logits, final, labels, regressor, axisNodes } = findTail(this.model, this.producers, this.constants, options.output)
     for (const node of inOrder(this.model.nodes, this.producers, [logits])) {
       if (this.constants.folds(node)) continue
       const operator = operatorFor(node.domain, node.operator)
@@ -90,7 +93,8 @@ class Importer implements ImportContext {
       output: last,
       inputName: input.name,
       outputName: output,
-      final
+      final,
+      task: taskOf(final, sizeOf(this.shape(result)), { labels, regressor }, options.task)
     }
   }
 
