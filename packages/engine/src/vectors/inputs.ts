@@ -6,8 +6,8 @@ import type { Plan } from '../plan/plan.js'
 
 /** Slot vectors of one batch of samples. */
 export class InputPacker {
-  private readonly plan: Plan
-  private readonly samples: readonly ArrayLike<number>[]
+  readonly #plan: Plan
+  readonly #samples: readonly ArrayLike<number>[]
 
   /**
    * @param samples the whole batch, each in the network's input order; fewer than the batch leave the rest zero
@@ -15,8 +15,8 @@ export class InputPacker {
    */
   constructor(plan: Plan, samples: readonly ArrayLike<number>[]) {
     checkSamples(plan, samples)
-    this.plan = plan
-    this.samples = [...samples]
+    this.#plan = plan
+    this.#samples = [...samples]
   }
 
   /**
@@ -24,21 +24,21 @@ export class InputPacker {
    * @throws PlanMismatchError for an index out of range
    */
   pack(index: number): SlotValues {
-    const { batchBlock, batchBlocks, inputs } = this.plan
+    const { batchBlock, batchBlocks, inputs } = this.#plan
     const total = batchBlocks * inputs.count
     if (!Number.isInteger(index) || index < 0 || index >= total)
       throw new PlanMismatchError('input index', `0 to ${total - 1}`, String(index))
     const block = Math.floor(index / inputs.count)
-    const { inputFeatures, packing, stride } = programOf(this.plan)
+    const { inputFeatures, packing, stride } = programOf(this.#plan)
     const features = inputFeatures(index % inputs.count)
     const first = block * batchBlock
-    const real = this.values(features, first, stride)
-    return packing === 'complex' ? pairSlots(real, this.values(features, first + stride, stride)) : real
+    const real = this.#values(features, first, stride)
+    return packing === 'complex' ? pairSlots(real, this.#values(features, first + stride, stride)) : real
   }
 
   /** One value per slot: `stride` samples from `first` on, those that there are. */
-  private values(features: Int32Array, first: number, stride: number): Float64Array {
-    const samples = this.samples
+  #values(features: Int32Array, first: number, stride: number): Float64Array {
+    const samples = this.#samples
     const out = new Float64Array(features.length * stride)
     const count = Math.max(0, Math.min(stride, samples.length - first))
     for (let position = 0; position < features.length; position++) {
