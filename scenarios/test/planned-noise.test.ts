@@ -1,0 +1,43 @@
+/** What a plan says of flooding and masks is what the multiparty package does, to the last place: both take it from one set of formulas. */
+import { type Context, NoiseModel, Parameters } from '@slytherin/ckks'
+import { type PlanOptions, plan, refreshShares, switchShares } from '@slytherin/engine'
+import { checkHeadroom, noiseAfterFlooding, precisionLeft, Refresh } from '@slytherin/mhe'
+import { describe, expect, it } from 'vitest'
+import { recorded } from './observation.js'
+
+const WORST_CASE_DEVIATIONS = 5
+
+describe.each([
+  ['everything encrypted', { data: 'encrypted', weights: 'encrypted', parties: 3 }],
+  ['the model clear at the evaluator', { data: 'encrypted', weights: 'clear', parties: 1 }],
+  ['the data clear at the evaluator', { data: 'clear', weights: 'encrypted', parties: 2 }]
+] as const)('a plan with %s', (_, operands) => {
+  const made = async (options: Partial<PlanOptions> = {}) => {
+    const { plan: known } = await recorded({ images: 4 })
+    return plan(known.architecture, { ...operands, batch: 64, minimumRefreshes: 1, ...options })
+  }
+  const contextOf = ({ parameters: json, parties }: Awaited<ReturnType<typeof made>>) => {
+    const parameters = Parameters.fromJSON(json)
+    return { parameters, noise: new NoiseModel(parameters, parties), parties } satisfies Partial<Context>
+  }
+
+  it('ends with the error that its flooding leaves', async () => {
+    const small = await made()
+    const { output, floodingBits: statisticalBits, maximumDecryptions, precision, parties } = small
+    const context = contextOf(small)
+    const shares = switchShares(parties, small.operands)
+    const flooding = { statisticalBits, maximumDecryptions }
+    expect(precision.worstError).toBeCloseTo(WORST_CASE_DEVIATIONS * 2 ** -precisionLeft(context, output, flooding, shares), 12)
+    expect(() => checkHeadroom(context, output, flooding, shares)).not.toThrow()
+    expect(noiseAfterFlooding(context, output.noise, flooding, shares)).toBeGreaterThan(output.noise + statisticalBits / 2)
+  })
+
+  it('refreshes no lower than shares are given', async () => {
+    const small = await made()
+    const { parameters } = contextOf(small)
+    expect(small.refreshes.length).toBeGreaterThan(0)
+    for (const { level, scale, magnitude } of small.refreshes) {
+      expect(level).toBeGreaterThanOrEqual(Refresh.minimumLevel(parameters, refreshShares(small.parties, small.operands), scale, magnitude))
+    }
+  })
+})
