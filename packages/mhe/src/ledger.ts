@@ -25,7 +25,7 @@ export interface ShareLedger {
    * @throws ShareAlreadyGivenError when another input was recorded for the instance
    */
   claim(entry: ShareLedgerEntry): 'first' | 'again'
-  /** Instances recorded for a protocol in a session. A ledger that outlives the process should tell them: quotas rest on it. */
+  /** Instances recorded for a protocol in a session, as of now. A ledger that outlives the process should tell them: quotas rest on it. */
   instances?(session: string, protocol: string): Iterable<string>
 }
 
@@ -50,6 +50,6 @@ export class InMemoryShareLedger implements ShareLedger {
   }
 
   instances(session: string, protocol: string): Iterable<string> {
-    return this.sessions.get(JSON.stringify([session, protocol]))?.keys() ?? []
+    return [...(this.sessions.get(JSON.stringify([session, protocol]))?.keys() ?? [])]
   }
 }

@@ -21,8 +21,8 @@ export interface FrameStreamOptions extends StreamDuplexOptions {
   readonly slowestRate?: number
 }
 
-/** The kinds that may come next, each with the largest payload in bytes. */
-export type Expected = Partial<Record<FrameKind, number>>
+/** The kinds that may come next, each with the largest payload in bytes; a function is asked when a frame of its kind is announced. */
+export type Expected = Partial<Record<FrameKind, number | (() => number)>>
 
 export class FrameStream {
   private readonly duplex: StreamDuplex
@@ -56,7 +56,10 @@ export class FrameStream {
         peer: options.peer,
         idleMilliseconds: options.idleMilliseconds,
         slowestRate: options.slowestRate ?? 0,
-        maximumBytes: kind => this.expected[kind],
+        maximumBytes: kind => {
+          const bound = this.expected[kind]
+          return typeof bound === 'function' ? bound() : bound
+        },
         onFrame: inside => {
           this.inside = inside
         }

@@ -298,7 +298,7 @@ export class Libp2pTransport implements Transport {
     try {
       await link.whenConnected(this.deadlines.hello)
       for (;;) {
-        const frame = await frames.receive({ [FrameKind.request]: this.maximumRequestBytes(peer) })
+        const frame = await frames.receive({ [FrameKind.request]: () => this.maximumRequestBytes(peer) })
         if (frame === undefined) break
         await frames.send(FrameKind.response, await this.handle(stream, peer, frame.payload))
       }

@@ -10,12 +10,17 @@ import { MissingFileError } from './errors.js'
 interface Place {
   readonly offset: number
   readonly length: number
+  /** Who is reading it: its room is not used again before they have finished. */
+  readers: number
+  released: boolean
 }
 
 export class FilePartStore implements PartStore {
   private readonly places = new Map<string, Place>()
   private readonly free = new Map<number, number[]>()
   private end = 0
+  /** Counts how often everything was forgotten. */
+  private generation = 0
 
   private constructor(
     readonly path: string,
@@ -40,11 +45,13 @@ export class FilePartStore implements PartStore {
 
   /** Stores a part; a second one under the same key takes its place. */
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    const place = { offset: this.allocate(bytes.byteLength), length: bytes.byteLength }
+    const { generation } = this
+    const place: Place = { offset: this.allocate(bytes.byteLength), length: bytes.byteLength, readers: 0, released: false }
     let written = 0
     while (written < bytes.byteLength) {
       written += (await this.file.write(bytes, written, bytes.byteLength - written, place.offset + written)).bytesWritten
     }
+    if (generation !== this.generation) return
     this.release(key)
     this.places.set(key, place)
   }
@@ -53,22 +60,21 @@ export class FilePartStore implements PartStore {
   async get(key: string): Promise<Uint8Array> {
     const place = this.places.get(key)
     if (place === undefined) throw new MissingPartError(key)
-    const bytes = new Uint8Array(place.length)
-    let filled = 0
-    while (filled < place.length) {
-      const { bytesRead } = await this.file.read(bytes, filled, place.length - filled, place.offset + filled)
-      if (bytesRead === 0) throw new MissingFileError(this.path, `part ${key}`, 'Something else cut the file short: run the session again.')
-      filled += bytesRead
+    place.readers++
+    try {
+      return await this.read(key, place)
+    } finally {
+      place.readers--
+      this.reuse(place)
     }
-    return bytes
   }
 
   async delete(key: string): Promise<void> {
     this.release(key)
-    this.places.delete(key)
   }
 
   async clear(): Promise<void> {
+    this.generation++
     this.places.clear()
     this.free.clear()
     this.end = 0
@@ -88,9 +94,27 @@ export class FilePartStore implements PartStore {
     return offset
   }
 
+  private async read(key: string, place: Place): Promise<Uint8Array> {
+    const bytes = new Uint8Array(place.length)
+    let filled = 0
+    while (filled < place.length) {
+      const { bytesRead } = await this.file.read(bytes, filled, place.length - filled, place.offset + filled)
+      if (bytesRead === 0) throw new MissingFileError(this.path, `part ${key}`, 'Something else cut the file short: run the session again.')
+      filled += bytesRead
+    }
+    return bytes
+  }
+
   private release(key: string): void {
     const place = this.places.get(key)
     if (place === undefined) return
+    this.places.delete(key)
+    place.released = true
+    this.reuse(place)
+  }
+
+  private reuse(place: Place): void {
+    if (!place.released || place.readers > 0) return
     const offsets = this.free.get(place.length)
     if (offsets === undefined) this.free.set(place.length, [place.offset])
     else offsets.push(place.offset)

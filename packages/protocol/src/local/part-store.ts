@@ -1,5 +1,6 @@
-/** Where an evaluator keeps what it was sent until it is used: encrypted weights and inputs, which may not fit in memory. */
+/** Where an evaluator keeps what it was sent until it is used: encrypted weights and inputs, which may not fit in memory. Shares no memory with its callers. */
 export interface PartStore {
+  /** Takes the place of what has this key. Forgotten, too, when the store is cleared in the meantime. */
   put(key: string, bytes: Uint8Array): Promise<void>
   /** @throws MissingPartError */
   get(key: string): Promise<Uint8Array>
@@ -21,13 +22,13 @@ export class MemoryPartStore implements PartStore {
   private readonly parts = new Map<string, Uint8Array>()
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    this.parts.set(key, bytes)
+    this.parts.set(key, bytes.slice())
   }
 
   async get(key: string): Promise<Uint8Array> {
     const bytes = this.parts.get(key)
     if (bytes === undefined) throw new MissingPartError(key)
-    return bytes
+    return bytes.slice()
   }
 
   async delete(key: string): Promise<void> {

@@ -6,13 +6,16 @@ import {
   Coordinator,
   type EvaluatorName,
   LocalCryptography,
+  type LocalCryptographyOptions,
   Member,
+  type PartyCryptography,
   type PartyOptions,
   type Plan,
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
 import { MemoryNetwork } from '@slytherin/protocol/testing'
+import type { CryptographyHarness } from '@slytherin/protocol/testing/compliance'
 import { FakeSigner } from './fake-signer.js'
 import { Wire } from './wire.js'
 
@@ -144,3 +147,31 @@ export function relativeError(session: RealSession, samples: readonly Float64Arr
   }
   return worst / session.largestLogit
 }
+
+/**
+ * For the compliance suite: a small trained network.
+ *
+ * @param create cryptography with these options
+ */
+export async function realHarness(create: (options: LocalCryptographyOptions) => Promise<PartyCryptography>): Promise<CryptographyHarness> {
+  const { onnx, network, ranges } = await load(DEFAULT_MODEL)
+  const [one, two] = realSamples(2) as [Float64Array, Float64Array]
+  let parties = 0
+  return {
+    plan: async holders => plan(architectureOf(network, ranges), { ...SMALL, parties: holders }),
+    create: async () => {
+      const seed = ++parties
+      return await create({
+        ledger: new InMemoryShareLedger(),
+        secrets: { secretSeed: new Uint8Array(32).fill(seed), shareKey: new Uint8Array(32).fill(100 + seed) },
+        model: { name: DEFAULT_MODEL, onnx, ranges: () => ranges }
+      })
+    },
+    dispose: async () => {},
+    samples: [one, two],
+    answer: sample => network.forward(sample),
+    tolerance: 0.01 * ranges.largestLogit
+  }
+}
+
+const SMALL = { batch: 2, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 } as const

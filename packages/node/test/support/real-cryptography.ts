@@ -1,0 +1,28 @@
+/**
+ * The protocol's cryptography as a module that a worker hosts, with a ledger in memory: of the options, the state is what its secrets are derived from, and the
+ * model a path.
+ */
+import { readFile } from 'node:fs/promises'
+import { calibrate, plan } from '@slytherin/engine'
+import { InMemoryShareLedger } from '@slytherin/mhe'
+import type { CryptographyOptions, HostedCryptography, PlanRequest } from '@slytherin/node'
+import { type Architecture, LocalCryptography } from '@slytherin/protocol'
+
+/** Like the breast cancer data: 30 features. */
+const samples = Array.from({ length: 64 }, (_, i) => Float64Array.from({ length: 30 }, (_, k) => Math.sin(i * 31 + k)))
+
+export async function createCryptography({ state, model }: CryptographyOptions): Promise<HostedCryptography> {
+  const seed = Number(state)
+  const cryptography = await LocalCryptography.create({
+    ledger: new InMemoryShareLedger(),
+    secrets: { secretSeed: new Uint8Array(32).fill(seed), shareKey: new Uint8Array(32).fill(100 + seed) },
+    model: {
+      name: 'breast cancer',
+      onnx: await readFile(model!.path),
+      ranges: network => calibrate(network, samples)
+    }
+  })
+  return Object.assign(cryptography, {
+    plan: async (architecture: Architecture, request: PlanRequest) => plan(architecture, request)
+  })
+}
