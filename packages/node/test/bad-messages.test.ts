@@ -352,7 +352,8 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     expect(await cohort.refusal('clinic', 'first', smaller)).toMatchObject({
       code: 'malformed-message',
       kind: 'refresh',
-      field: 'ciphertext'
+      field: 'magnitude',
+      expected: String(refresh.magnitude)
     })
     const change = bodyOf('clinic', 'switch', 'second')
     const higher = cohort.message('switch', { ...change, instance: 'higher', level: change.level + 1 })

@@ -1,4 +1,5 @@
 import {
+  type Bodies,
   decodeFailure,
   encodeFailure,
   galoisElements,
@@ -40,6 +41,12 @@ describe('a message that is refused changes nothing', () => {
   let parties: Cohort
   let wire: Wire
   let run: Promise<unknown>
+
+  /** As the plan foresees it. */
+  const refreshOf = (c1: Uint8Array[]): Bodies['refresh'] => {
+    const { level, scale, magnitude } = parties.plan.refreshes[0]!
+    return { instance: 'i', level, scale, magnitude, c1 }
+  }
 
   beforeEach(async () => {
     parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } } })
@@ -157,11 +164,19 @@ describe('a message that is refused changes nothing', () => {
       expected: galoisElements(parties.plan).join(' or '),
       actual: '1'
     })
-    const request = { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 x')] }
+    const request = refreshOf([bytes('c1 x')])
     const level = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, level: 2 }))
-    expect(level).toMatchObject({ code: 'malformed-message', kind: 'refresh', field: 'level', expected: '3', actual: '2' })
+    expect(level).toMatchObject({
+      code: 'malformed-message',
+      kind: 'refresh',
+      field: 'level',
+      expected: String(request.level),
+      actual: '2'
+    })
     const scale = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, scale: Number.NaN }))
-    expect(scale).toMatchObject({ field: 'scale' })
+    expect(scale).toMatchObject({ code: 'malformed-message', field: 'scale', actual: 'NaN' })
+    const shorter = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, magnitude: request.magnitude / 2 }))
+    expect(shorter).toMatchObject({ code: 'malformed-message', field: 'magnitude', expected: String(request.magnitude) })
     const none = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, c1: [] }))
     expect(none).toMatchObject({ field: 'c1' })
     const many = await refusal(
@@ -175,20 +190,18 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('with a residue out of range, told by the cryptography', async () => {
-    const error = await refusal(
-      wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('garbage')] })
-    )
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', refreshOf([bytes('garbage')])))
     expect(error).toBeInstanceOf(InvalidResidueError)
     expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh' })
     // The instance is still free for the right bytes.
-    await wire.send(EVALUATOR, 'holderA', 'refresh', { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 right')] })
+    await wire.send(EVALUATOR, 'holderA', 'refresh', refreshOf([bytes('c1 right')]))
   })
 
   it('that wants a second, different share', async () => {
-    const request = { instance: 'i', level: 3, scale: 64, magnitude: 1, c1: [bytes('c1 first')] }
+    const request = refreshOf([bytes('c1 first')])
     await wire.send(EVALUATOR, 'holderA', 'refresh', request)
     await wire.send(EVALUATOR, 'holderA', 'refresh', request)
-    for (const other of [{ c1: [bytes('c1 other')] }, { scale: 65 }, { magnitude: 2 }]) {
+    for (const other of [{ c1: [bytes('c1 other')] }, { scale: request.scale + 1 }, { magnitude: 2 * request.magnitude }]) {
       const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, ...other }))
       expect(error).toBeInstanceOf(ShareConflictError)
       expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh', field: 'c1' })

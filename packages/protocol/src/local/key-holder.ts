@@ -8,23 +8,9 @@ import { SecretKey } from '@slytherin/ckks'
 import { ShareGiver, type ShareLedger } from '@slytherin/mhe'
 import { deriveSeed } from '@slytherin/ring'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 import { ciphertextInstance } from './instances.js'
 import type { OpenSession } from './open-session.js'
-
-/**
- * A request for help that the signed plan does not foresee: too little flooding, too short a mask or a key too many would be its aim, so no share is given.
- */
-export class UnforeseenRequestError extends Error {
-  override name = 'UnforeseenRequestError'
-  constructor(
-    readonly request: 'relinearization' | 'galois' | 'refresh' | 'switch',
-    readonly field: string,
-    readonly expected: string,
-    readonly actual: string
-  ) {
-    super(`${request} request: ${field} is ${actual}, the plan says ${expected}`)
-  }
-}
 
 /** Long-lived secrets of a key holder; 32 bytes each, from the platform's generator, kept encrypted at rest. */
 export interface KeyHolderSecrets {
@@ -46,8 +32,7 @@ export class KeyHolder {
         shareKey,
         ledger,
         sessionId: session.sessionId,
-        flooding: { statisticalBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions },
-        minimumSwitchNoise: session.plan.output.noise
+        flooding: { statisticalBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions }
       })
     } finally {
       seed.fill(0)
@@ -61,42 +46,33 @@ export class KeyHolder {
 
   /** @throws UnforeseenRequestError when the plan has no relinearisation key */
   relinearizationShareOne(): Uint8Array {
-    return this.#giver.relinearizationShareOne(this.#relinearizationLevel)
+    return this.#giver.relinearizationShareOne(relinearizationLevelOf(this.#session.plan))
   }
 
   /** @throws UnforeseenRequestError when the plan has no relinearisation key */
   relinearizationShareTwo(aggregatedOne: Uint8Array): Uint8Array {
-    return this.#giver.relinearizationShareTwo(this.#relinearizationLevel, aggregatedOne)
+    return this.#giver.relinearizationShareTwo(relinearizationLevelOf(this.#session.plan), aggregatedOne)
   }
 
   /** At the plan's level. @throws UnforeseenRequestError when the plan has no such key */
   galoisShare(element: number): Uint8Array {
-    const { galoisKeys } = this.#session.plan
-    const key = galoisKeys.find(need => need.element === element)
-    if (key === undefined) {
-      throw new UnforeseenRequestError('galois', 'element', galoisKeys.map(need => need.element).join(' or ') || 'none', `${element}`)
-    }
-    return this.#giver.galoisShare(element, key.level)
+    return this.#giver.galoisShare(element, galoisLevelOf(this.#session.plan, element))
   }
 
   /** @throws UnforeseenRequestError unless the plan has a refresh of that level, scale and magnitude */
-  refreshShare({ instance, level, scale, magnitude, c1 }: RefreshRequest): Uint8Array[] {
-    const foreseen = this.#session.plan.refreshes.some(step => step.level === level && step.scale === scale && step.magnitude === magnitude)
-    if (!foreseen) {
-      const expected = this.#session.plan.refreshes.map(describe).join(' or ') || 'no refresh'
-      throw new UnforeseenRequestError('refresh', 'ciphertext', expected, describe({ level, scale, magnitude }))
-    }
+  refreshShare(request: RefreshRequest): Uint8Array[] {
+    checkRefresh(this.#session.plan, request)
+    const { instance, level, scale, magnitude, c1 } = request
     return c1.map((component, k) =>
       this.#giver.refreshShare({ instance: ciphertextInstance(instance, k), level, scale, magnitude, c1: component })
     )
   }
 
   /** @throws UnforeseenRequestError when the level is not the plan's, or less noise is claimed than the plan expects */
-  switchShare({ instance, level, noise, c1, targetKey }: SwitchRequest & { targetKey: Uint8Array }): Uint8Array[] {
-    const { output } = this.#session.plan
-    if (level !== output.level) throw new UnforeseenRequestError('switch', 'level', `${output.level}`, `${level}`)
-    if (!(noise >= output.noise)) throw new UnforeseenRequestError('switch', 'noise', `at least 2^${output.noise}`, `2^${noise}`)
-    const { scale, magnitude } = output
+  switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Uint8Array[] {
+    checkSwitch(this.#session.plan, request)
+    const { instance, level, noise, c1, targetKey } = request
+    const { scale, magnitude } = this.#session.plan.output
     return c1.map((component, k) =>
       this.#giver.switchShare({ instance: ciphertextInstance(instance, k), level, noise, scale, magnitude, c1: component, targetKey })
     )
@@ -105,14 +81,4 @@ export class KeyHolder {
   dispose(): void {
     this.#giver.dispose()
   }
-
-  get #relinearizationLevel(): number {
-    const { relinearizationLevel } = this.#session.plan
-    if (relinearizationLevel === null) throw new UnforeseenRequestError('relinearization', 'key', 'none', 'one')
-    return relinearizationLevel
-  }
-}
-
-function describe({ level, scale, magnitude }: { level: number; scale: number; magnitude: number }): string {
-  return `level ${level}, scale ${scale}, magnitude ${magnitude}`
 }

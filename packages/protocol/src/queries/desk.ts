@@ -19,6 +19,7 @@ import {
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import type { Handlers } from '../session/party-components.js'
+import { SwitchQuota } from '../session/quota.js'
 import { inputCount, outputCount } from '../terms/plan.js'
 import { hasRole } from '../terms/roster.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
@@ -38,8 +39,8 @@ export class QueryDesk {
   readonly #queries = new Map<string, Query>()
   /** Parties that may still ask. */
   readonly #asking: Set<string>
-  /** Ciphertexts switched, or to be switched, for each querier. */
-  readonly #promised = new Map<string, number>()
+  /** Switched, or to be switched. */
+  readonly #promised = new SwitchQuota()
   readonly #idle = Promise.withResolvers<void>()
   #tail: Promise<void> = Promise.resolve()
   #running = 0
@@ -145,7 +146,7 @@ export class QueryDesk {
     if (this.#closing || !this.#asking.has(peer))
       throw new OutOfOrderMessageError({ peer, kind, expected: 'queries before leaving', actual: 'left' })
     this.#makeRoom(peer, kind)
-    this.#checkQuota(body.querier, kind, context)
+    this.#promised.check(body.querier, outputCount(plan), session.descriptor.switchesPerQuerier, kind, context)
     const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
     const query: Query = {
       id: body.query,
@@ -187,27 +188,10 @@ export class QueryDesk {
     this.#forget(oldest)
   }
 
-  /** Whether the querier has room for one more result. Key holders count for themselves; this spares an evaluation whose result they would refuse. */
-  #checkQuota(querier: string, kind: string, context: HandlerContext): void {
-    const { descriptor, plan } = this.#lead.session()
-    const promised = this.#promised.get(querier) ?? 0
-    const count = outputCount(plan)
-    if (promised + count <= descriptor.switchesPerQuerier) return
-    throw new QuotaExceededError({
-      peer: context.peer,
-      kind,
-      field: 'querier',
-      expected: `at most ${descriptor.switchesPerQuerier} ciphertexts for ${querier}`,
-      actual: `${promised} + ${count}`,
-      remedy: 'Open a new session, or propose a larger quota.'
-    })
-  }
-
   /** A query will not be answered: what it was promised is free again, unless shares for it were given. */
   #forget(query: Query): void {
-    const promised = query.state === 'evaluating' && !query.switched ? query.results : 0
+    if (query.state === 'evaluating' && !query.switched) this.#promised.giveBack(query.querier, query.results)
     query.state = 'failed'
-    this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) - promised)
     this.#clear(query)
   }
 
@@ -260,8 +244,7 @@ export class QueryDesk {
         actual: `input ${missing} is missing`
       })
     }
-    this.#checkQuota(query.querier, kind, context)
-    this.#promised.set(query.querier, (this.#promised.get(query.querier) ?? 0) + query.results)
+    this.#promised.take(query.querier, query.results, this.#lead.session().descriptor.switchesPerQuerier, kind, context)
     query.state = 'evaluating'
     this.#running++
     this.#tail = this.#tail.then(async () => await this.#serve(query))

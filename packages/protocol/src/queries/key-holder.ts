@@ -1,20 +1,21 @@
 /**
- * What a key holder does for a query: shares of refreshes and of switches, each checked against the signed plan first.
+ * What a key holder does for a query: shares of refreshes and of switches.
  *
- * - no more ciphertexts than the plan names, at its levels;
+ * - level, scale, magnitude and noise are checked against the signed plan where shares are made (terms/share-requests.ts), their number and length here;
  * - one input per instance: the same request again gets the same bytes (from the ledger inside the cryptography), another one is refused;
  * - a switch goes to the result key that the querier's acceptance bound, and counts against that querier's quota.
  */
 
 import { digest, hash } from '../base/digest.js'
 import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
-import { QuotaExceededError, UnknownMemberError } from '../errors/errors.js'
+import { UnknownMemberError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { Given } from '../session/given.js'
 import { Once } from '../session/once.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
-import { checkAtLeast, checkFinite, checkList, checkOneOf, checkText } from '../wire/checks.js'
+import { SwitchQuota } from '../session/quota.js'
+import { checkList, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 
 export class KeyHolderDuty {
@@ -22,8 +23,7 @@ export class KeyHolderDuty {
   readonly #resultKeys: ReadonlyMap<string, Uint8Array>
   readonly #once = new Once()
   readonly #given: Given
-  /** Ciphertexts switched by querier. */
-  readonly #switched = new Map<string, number>()
+  readonly #quota = new SwitchQuota()
 
   /** @param resultKeys by querier, as they were bound when the session opened */
   constructor(party: PartyComponents<KeyHolderCryptography>, resultKeys: ReadonlyMap<string, Uint8Array>) {
@@ -35,7 +35,7 @@ export class KeyHolderDuty {
   /** A new session begins. */
   reset(): void {
     this.#once.reset()
-    this.#switched.clear()
+    this.#quota.reset()
     this.#given.reset()
   }
 
@@ -43,17 +43,8 @@ export class KeyHolderDuty {
     refresh: async (body, context) => {
       const kind = 'refresh'
       const session = this.#session(kind, context)
-      const { plan, record } = session
+      const { record } = session
       checkText(body.instance, 'instance', kind, context.peer)
-      checkOneOf(
-        body.level,
-        plan.refreshes.map(refresh => refresh.level),
-        'level',
-        kind,
-        context.peer
-      )
-      checkFinite(body.scale, 'scale', kind, context.peer)
-      checkFinite(body.magnitude, 'magnitude', kind, context.peer)
       checkList(body.c1, record.sizes.refreshCount, record.sizes.refreshC1, 'c1', kind, context.peer)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once.answer(
@@ -70,11 +61,9 @@ export class KeyHolderDuty {
     switch: async (body, context) => {
       const kind = 'switch'
       const session = this.#session(kind, context)
-      const { plan, record, descriptor } = session
+      const { record, descriptor } = session
       checkText(body.instance, 'instance', kind, context.peer)
       checkText(body.query, 'query', kind, context.peer)
-      checkOneOf(body.level, [plan.output.level], 'level', kind, context.peer)
-      checkAtLeast(body.noise, plan.output.noise, 'noise', kind, context.peer)
       checkList(body.c1, record.sizes.switchCount, record.sizes.switchC1, 'c1', kind, context.peer)
       const targetKey = this.#resultKeys.get(body.querier)
       if (targetKey === undefined) {
@@ -107,22 +96,11 @@ export class KeyHolderDuty {
 
   /** Counts a switch against the querier's quota; one that fails is not counted, one given before is not counted again (see session/once.ts). */
   async #withinQuota<T>(querier: string, count: number, quota: number, context: HandlerContext, give: () => Promise<T>): Promise<T> {
-    const used = this.#switched.get(querier) ?? 0
-    if (used + count > quota) {
-      throw new QuotaExceededError({
-        peer: context.peer,
-        kind: 'switch',
-        field: 'querier',
-        expected: `at most ${quota} ciphertexts for ${querier}`,
-        actual: `${used} + ${count}`,
-        remedy: 'Open a new session, or propose a larger quota.'
-      })
-    }
-    this.#switched.set(querier, used + count)
+    this.#quota.take(querier, count, quota, 'switch', context)
     try {
       return await give()
     } catch (error) {
-      this.#switched.set(querier, this.#switched.get(querier)! - count)
+      this.#quota.giveBack(querier, count)
       throw error
     }
   }

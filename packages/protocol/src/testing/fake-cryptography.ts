@@ -2,6 +2,7 @@
  * Cryptography that does none: every object is a short text that says what it is, so that each step can check that it got what it should. The "logits" of a
  * sample are its sum and its negated sum.
  */
+
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { parseArchitecture } from '@slytherin/engine'
@@ -12,6 +13,7 @@ import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import type { SessionParameters } from '../cryptography/session.js'
 import type { Architecture } from '../terms/plan.js'
+import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -117,17 +119,22 @@ export class FakeCryptography implements PartyCryptography {
   }
 
   async relinearizationShareOne(): Promise<Uint8Array> {
-    return bytes(`relinearization-1 ${await this.enter('relinearizationShareOne')} relinearization ${this.self}`)
+    const session = await this.enter('relinearizationShareOne')
+    relinearizationLevelOf(this.session!.plan)
+    return bytes(`relinearization-1 ${session} relinearization ${this.self}`)
   }
 
   async relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array> {
     const session = await this.enter('relinearizationShareTwo')
+    relinearizationLevelOf(this.session!.plan)
     if (!text(aggregatedOne).startsWith('aggregate ')) throw named('MalformedShareError', 'not an aggregate')
     return bytes(`relinearization-2 ${session} relinearization ${this.self}`)
   }
 
   async galoisShare(element: number): Promise<Uint8Array> {
-    return bytes(`galois ${await this.enter('galoisShare')} ${element} ${this.self}`)
+    const session = await this.enter('galoisShare')
+    galoisLevelOf(this.session!.plan, element)
+    return bytes(`galois ${session} ${element} ${this.self}`)
   }
 
   #once(instance: string, input: string): void {
@@ -138,6 +145,7 @@ export class FakeCryptography implements PartyCryptography {
 
   async refreshShare(request: RefreshRequest): Promise<Uint8Array[]> {
     const session = await this.enter('refreshShare')
+    checkRefresh(this.session!.plan, request)
     if (request.c1.some(c1 => !text(c1).startsWith('c1 '))) throw named('ResidueRangeError', 'residue 7 of row 1 is not below 97')
     this.#once(`refresh ${request.instance}`, digestOf(request.c1.map(text).join()))
     return request.c1.map(c1 => bytes(`refresh ${session} ${request.instance} ${digestOf(c1)} ${this.self}`))
@@ -145,6 +153,7 @@ export class FakeCryptography implements PartyCryptography {
 
   async switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]> {
     const session = await this.enter('switchShare')
+    checkSwitch(this.session!.plan, request)
     this.#once(`switch ${request.instance}`, digestOf([...request.c1.map(text), text(request.targetKey)].join()))
     return request.c1.map(c1 => bytes(`switch ${session} ${request.instance} ${digestOf(c1)} ${digestOf(request.targetKey)} ${this.self}`))
   }

@@ -9,28 +9,10 @@ export function checkHash(value: Uint8Array, field: string, kind: string, peer: 
   throw new MalformedMessageError({ peer, kind, field, expected: `${DIGEST_BYTES} bytes`, actual: `${value.length} bytes` })
 }
 
-/** A number that must be one of a few. @throws MalformedMessageError */
-export function checkOneOf(value: number, allowed: readonly number[], field: string, kind: string, peer: string): void {
-  if (allowed.includes(value)) return
-  throw new MalformedMessageError({ peer, kind, field, expected: [...new Set(allowed)].join(' or ') || 'none', actual: String(value) })
-}
-
 /** An index below a count. @throws MalformedMessageError */
 export function checkIndex(index: number, count: number, field: string, kind: string, peer: string): void {
   if (index < count) return
   throw new MalformedMessageError({ peer, kind, field, expected: `below ${count}`, actual: String(index) })
-}
-
-/** A finite number above zero. @throws MalformedMessageError */
-export function checkFinite(value: number, field: string, kind: string, peer: string): void {
-  if (Number.isFinite(value) && value > 0) return
-  throw new MalformedMessageError({ peer, kind, field, expected: 'a finite number above 0', actual: String(value) })
-}
-
-/** A finite number not below another. @throws MalformedMessageError */
-export function checkAtLeast(value: number, least: number, field: string, kind: string, peer: string): void {
-  if (Number.isFinite(value) && value >= least) return
-  throw new MalformedMessageError({ peer, kind, field, expected: `a finite number, at least ${least}`, actual: String(value) })
 }
 
 /** A short, non-empty text of visible ASCII. @throws MalformedMessageError */
