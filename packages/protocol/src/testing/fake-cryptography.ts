@@ -47,7 +47,7 @@ export const TINY_ARCHITECTURE: Architecture = parseArchitecture({
   name: 'tiny',
   input: { shape: [4], magnitude: 1 },
   layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
-  output: { features: 2, largest: 4, final: 'none' }
+  output: { features: 2, largest: 4, final: [], task: { kind: 'classification' } }
 })
 
 export class FakeCryptography implements PartyCryptography {
