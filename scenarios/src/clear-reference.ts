@@ -1,15 +1,13 @@
 /** The same samples through the clear network: what the encrypted run is held against. */
-import { readFile } from 'node:fs/promises'
 import {
   type ApproximatedNetwork,
   countOutOfInterval,
   evaluate,
   type IntervalReport,
-  importOnnx,
   type Network,
   type NetworkGraph
 } from '@slytherin/engine'
-import { approximationOptions, loadSamples, openCalibration, sourceOf } from '@slytherin/node'
+import { approximationOptions, importModelFile, loadSamples, openCalibration, sourceOf } from '@slytherin/node'
 import { calibrationOf } from './calibration.js'
 import type { Scenario } from './scenario.js'
 
@@ -41,7 +39,7 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
   const select = { offset: 0, count: scenario.images }
   const samples = await loadSamples({ ...sourceOf(samplesFile), ...select, normalisation })
   const labels = await loadSamples({ ...sourceOf(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
-  const graph = importOnnx(await readFile(scenario.model))
+  const graph = await importModelFile(scenario.model, scenario)
   const calibration = await openCalibration(scenario.model, await calibrationOf(scenario))
   const { graph: approximated, network, report } = calibration.approximate(graph, approximationOptions(scenario.approximation))
   return { labels: labels.map(row => row[0]!), samples, graph, approximated, network, approximation: report }

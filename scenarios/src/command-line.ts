@@ -11,6 +11,9 @@ export function positive(text: string): number {
   return value
 }
 
+/** Dimensions, as 3x32x32 or 3,32,32. @throws InvalidArgumentError */
+export const shape = (text: string): readonly number[] => text.split(/[x×,]/).map(positive)
+
 /**
  * Aborted when this process is asked to end; asked again, it ends at once. The handlers stay: with none left, the library that starts the parties would end this process
  * before it has removed their states.

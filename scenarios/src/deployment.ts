@@ -59,7 +59,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
         },
-        ...(party.roles.includes('model-owner') ? { model: scenario.model, calibration, approximation: scenario.approximation } : {}),
+        ...(party.roles.includes('model-owner') ? modelKeys(scenario, calibration) : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),
         evaluator: scenario.evaluator,
         log: { level: 'silent' }
@@ -68,6 +68,16 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
       return { name: party.name, roles: party.roles, peer: party.peer, configuration: file }
     })
   )
+}
+
+function modelKeys({ model, output, inputShape, approximation }: Scenario, calibration: unknown): object {
+  return {
+    model,
+    calibration,
+    approximation,
+    ...(output === undefined ? {} : { output }),
+    ...(inputShape === undefined ? {} : { inputShape })
+  }
 }
 
 async function makeState(state: string, keyFile: string): Promise<string> {

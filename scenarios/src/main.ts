@@ -1,6 +1,6 @@
 /** `npm run scenario -- scenarios/<file>.yaml`: runs a scenario, shows progress and a table, writes a report. */
 import { Command, Option } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from './command-line.js'
+import { EXIT_FAILED, EXIT_USAGE, positive, shape, stopping } from './command-line.js'
 import { perform } from './perform.js'
 import { DEFAULT_SIMULATED_SAMPLES } from './run-scenario.js'
 import { loadScenario, ScenarioFileError } from './scenario.js'
@@ -11,6 +11,8 @@ interface CommandLine {
   batch?: number
   evaluator?: 'kernel' | 'seal'
   model?: string
+  output?: string
+  inputShape?: readonly number[]
   report?: string
   keep?: boolean
   simulation?: number | boolean
@@ -20,6 +22,8 @@ const program = new Command('scenario')
   .description('Runs a scenario on this machine: one process per party, real data, answers held against the clear network.')
   .argument('<file>', 'scenario file, for example scenarios/both-encrypted.yaml')
   .option('--model <name>', 'a model of the manifest by its name, or an ONNX file')
+  .option('--output <name>', 'which output of the model, where it has several')
+  .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
   .option('--images <count>', 'number of samples, from the first of the test set', positive)
   .option('--batch <count>', 'samples per query that the plan is made for (default: all, in equal parts when they are very many)', positive)
   .option('--parties <count>', 'number of key holders in all', positive)

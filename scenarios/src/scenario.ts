@@ -30,6 +30,10 @@ export const scenarioSchema = z.strictObject({
   description: z.string().default(''),
   /** ONNX file; the command line also takes the name of a model of the manifest. */
   model: z.string().min(1),
+  /** Which output of the model is computed, where it has several; as in a party's configuration. */
+  output: configurationSchema.shape.output,
+  /** Shape of one sample, where the model leaves it open; as in a party's configuration. */
+  inputShape: configurationSchema.shape.inputShape,
   /** List of trained models with their data. */
   manifest: z.string().min(1),
   /** What is asked about; the manifest's test set of the model when absent. */
@@ -85,6 +89,8 @@ export interface ScenarioOverrides {
   readonly batch?: number
   readonly evaluator?: 'kernel' | 'seal'
   readonly model?: string
+  readonly output?: string
+  readonly inputShape?: readonly number[]
 }
 
 /** The file is missing, is not YAML, or says something that it must not. */
@@ -124,6 +130,8 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   }
   const scenario: Scenario = { ...checked.data, manifest, model, data }
   if (overrides.images !== undefined) scenario.images = overrides.images
+  if (overrides.output !== undefined) scenario.output = overrides.output
+  if (overrides.inputShape !== undefined) scenario.inputShape = [...overrides.inputShape]
   if (overrides.batch !== undefined) scenario.batch = overrides.batch
   if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator
   if (overrides.parties !== undefined) setKeyHolders(scenario, overrides.parties, file)

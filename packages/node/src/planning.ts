@@ -1,10 +1,10 @@
 /** From an ONNX file to a plan, with the engine. */
-import { architectureOf, type CostModel, importOnnx, type OperandKind, type Plan, plan } from '@slytherin/engine'
+import { architectureOf, type CostModel, type OperandKind, type Plan, plan } from '@slytherin/engine'
 import type { ApproximationConfiguration, CalibrationConfiguration } from './configuration/schema.js'
 import { approximationOptions, openCalibration } from './data/calibration.js'
-import { readDataFile } from './data/read.js'
+import { importModelFile, type ModelChoice } from './data/model-file.js'
 
-export interface PlanModelOptions {
+export interface PlanModelOptions extends ModelChoice {
   readonly calibration: CalibrationConfiguration
   /** How activations are approximated. */
   readonly approximation?: ApproximationConfiguration
@@ -26,8 +26,8 @@ export interface PlanModelOptions {
  * @throws DataFileError, and the engine's errors, which name the node and the remedy
  */
 export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
-  const { calibration: source, approximation, ...rest } = options
-  const graph = importOnnx(await readDataFile(path, 'a readable ONNX model'))
+  const { calibration: source, approximation, output, inputShape, ...rest } = options
+  const graph = await importModelFile(path, { output, inputShape })
   const calibration = await openCalibration(path, source)
   const { network } = calibration.approximate(graph, approximationOptions(approximation))
   const architecture = architectureOf(network, calibration.ranges(network))

@@ -120,7 +120,7 @@ class Importer implements ImportContext {
     if (!sample || sample.length === 0 || sample.some(dimension => !Number.isInteger(dimension) || dimension < 1)) {
       throw new ShapeMismatchError(
         name,
-        "an input of batch × fixed dimensions (or the option 'inputShape')",
+        "an input of batch × fixed dimensions (or the option 'inputShape', --input-shape)",
         shape ? shape.map(dimension => (dimension < 1 ? '?' : dimension)).join('×') : 'no shape'
       )
     }

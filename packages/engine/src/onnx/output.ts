@@ -19,7 +19,7 @@ export function findTail(model: OnnxModel, producers: Producers, constants: Cons
     throw new UnsupportedTopologyError(
       model.name,
       `the graph has no output '${wanted}' (it has ${list})`,
-      "name one of them in the option 'output'"
+      "name one of them in the option 'output' (--output)"
     )
   }
   const walk = (name: string): TailWalk => new TailWalk(model, name, producers, constants)
@@ -29,7 +29,7 @@ export function findTail(model: OnnxModel, producers: Producers, constants: Cons
     throw new UnsupportedTopologyError(
       model.name,
       `the graph has ${names.length} outputs (${list})`,
-      "export a model with one output, or name the one you want in the option 'output'"
+      "export a model with one output, or name the one you want in the option 'output' (--output)"
     )
   }
   if (chosen.labels !== undefined) return chosen

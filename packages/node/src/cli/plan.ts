@@ -36,6 +36,8 @@ interface Options {
   agreement?: number
   accuracy?: number
   margin?: number
+  output?: string
+  inputShape?: readonly number[]
   json?: boolean
 }
 
@@ -83,6 +85,8 @@ export function planCommand(streams: Streams): Command {
     .option('--agreement <share>', 'fit: share of held-out samples whose predicted class must stay (default: 0.99)', finite)
     .option('--accuracy <share>', "minimax and chebyshev: largest error as a share of half the interval's length (default: 0.01)", finite)
     .option('--margin <share>', 'widening of the intervals (default: 0.2)', finite)
+    .option('--output <name>', 'which output of the model, where it has several')
+    .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
@@ -94,6 +98,8 @@ export function planCommand(streams: Streams): Command {
         floodingBits,
         costModel: await costsFor(evaluator, options),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
+        output: options.output,
+        inputShape: options.inputShape,
         calibration: await calibrationFrom(model, options),
         approximation: approximationFrom(options)
       })
@@ -147,6 +153,10 @@ function natural(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Give a whole number.')
   return value
+}
+
+function shape(text: string): readonly number[] {
+  return text.split(/[x×,]/).map(positive)
 }
 
 function positive(text: string): number {

@@ -200,8 +200,12 @@ export const configurationSchema = z.strictObject({
       window: count.max(32).default(3)
     })
     .prefault({}),
-  /** ONNX file; needed by the model owner. */
+  /** ONNX file, with its weights inside or in files beside it; needed by the model owner. */
   model: path.optional(),
+  /** Which output of the model is computed, where it has several. */
+  output: z.string().min(1).optional(),
+  /** Shape of one sample, without the batch, where the model leaves it open. */
+  inputShape: z.array(count).min(1).max(8).optional(),
   /** Needed with `model`. */
   calibration: calibration.optional(),
   /** How the model's activations are approximated; for the model owner. */

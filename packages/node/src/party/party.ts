@@ -90,7 +90,7 @@ export class Party {
       const identity = await openIdentity(paths.identity, material)
       const roles = ownRoles(configuration, identity.peer, init.file)
       const samples = configuration.samples === undefined ? undefined : await SampleFile.open(configuration.samples)
-      const { evaluator, model, calibration, approximation, keepParts } = configuration
+      const { evaluator, model, calibration, approximation, output, inputShape, keepParts } = configuration
       const options = {
         evaluator,
         costs: configuration.costs,
@@ -100,7 +100,15 @@ export class Party {
         keepParts,
         ...(model === undefined
           ? {}
-          : { model: { path: model, calibration: calibration!, ...(approximation === undefined ? {} : { approximation }) } })
+          : {
+              model: {
+                path: model,
+                calibration: calibration!,
+                ...(approximation === undefined ? {} : { approximation }),
+                ...(output === undefined ? {} : { output }),
+                ...(inputShape === undefined ? {} : { inputShape })
+              }
+            })
       }
       const worker = await CryptographyWorker.start(options, init.worker)
       forgetPassphrase(keySource)

@@ -19,6 +19,9 @@ export interface CryptographyOptions {
     readonly path: string
     readonly calibration: CalibrationConfiguration
     readonly approximation?: ApproximationConfiguration
+    /** Which output of the file is computed, and the shape of one sample, where the file leaves it open. */
+    readonly output?: string
+    readonly inputShape?: readonly number[]
   }
   /** Leave model parts on disk at the end of a session. */
   readonly keepParts: boolean

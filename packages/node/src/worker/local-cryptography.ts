@@ -4,7 +4,7 @@ import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
 import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { approximationOptions, openCalibration } from '../data/calibration.js'
-import { readDataFile } from '../data/read.js'
+import { readModelFile } from '../data/model-file.js'
 import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
@@ -61,12 +61,13 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   }
 }
 
-async function modelSource({ path, calibration: source, approximation }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
-  const onnx = await readDataFile(path, 'a readable ONNX model')
+async function modelSource({ path, calibration: source, approximation, ...choice }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
+  const { onnx, options } = await readModelFile(path, choice)
   const calibration = await openCalibration(path, source)
   return {
     name: basename(path, '.onnx'),
     onnx,
+    options,
     network: graph => calibration.approximate(graph, approximationOptions(approximation)).network,
     ranges: network => calibration.ranges(network)
   }

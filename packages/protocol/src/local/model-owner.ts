@@ -6,6 +6,7 @@ import {
   type Architecture,
   architectureOf,
   fuse,
+  type ImportOptions,
   importOnnx,
   type Network,
   type NetworkGraph,
@@ -20,6 +21,8 @@ export interface ModelSource {
   readonly name: string
   /** Contents of an ONNX file. */
   readonly onnx: Uint8Array
+  /** What the file leaves open, and the files beside it that hold its weights. */
+  readonly options?: Omit<ImportOptions, 'name'>
   /** The network that is evaluated, where the file has activations that are no polynomials: with those approximated. Just fused when not given. */
   readonly network?: (graph: NetworkGraph) => Network | Promise<Network>
   /** Bounds on what flows through the network, as the owner has measured them on its own data. */
@@ -35,7 +38,7 @@ export class ModelOwner {
 
   /** @throws the engine's import errors, naming node, operator and remedy */
   static async create(source: ModelSource): Promise<ModelOwner> {
-    const graph = importOnnx(source.onnx, { name: source.name })
+    const graph = importOnnx(source.onnx, { ...source.options, name: source.name })
     const network = source.network ? await source.network(graph) : fuse(graph)
     return new ModelOwner(network, architectureOf(network, await source.ranges(network)))
   }
