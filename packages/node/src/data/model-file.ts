@@ -51,7 +51,8 @@ async function besideModel(model: string, name: string): Promise<Uint8Array | un
   const found = await lstat(file).catch(() => undefined)
   if (!found) return undefined
   const [folder, real] = await Promise.all([realpath(dirname(model)), realpath(file).catch(() => file)])
-  if (dirname(real) !== folder) throw new DataFileError(file, 'weights of the model', 'a file in the folder of the model', 'a link to another folder')
+  if (dirname(real) !== folder)
+    throw new DataFileError(file, 'weights of the model', 'a file in the folder of the model', 'a link to another folder')
   if (!(await lstat(real).catch(() => undefined))?.isFile())
     throw new DataFileError(file, 'weights of the model', 'a file in the folder of the model', 'something else')
   return await readFile(real)

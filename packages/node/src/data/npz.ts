@@ -6,6 +6,22 @@ import { readNpy } from './npy.js'
 
 const SUFFIX = '.npy'
 
+/** Names of the arrays of an archive. @throws DataFileError */
+export function npzNames(bytes: Uint8Array, file: string): string[] {
+  const names: string[] = []
+  try {
+    unzipSync(bytes, {
+      filter: ({ name }) => {
+        if (name.endsWith(SUFFIX)) names.push(name.slice(0, -SUFFIX.length))
+        return false
+      }
+    })
+  } catch (error) {
+    throw new DataFileError(file, 'archive', 'a NumPy archive (.npz)', (error as Error).message, { cause: error })
+  }
+  return names
+}
+
 /**
  * @param name of the array; may be absent where the archive has one
  * @throws DataFileError

@@ -61,7 +61,12 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   }
 }
 
-async function modelSource({ path, calibration: source, approximation, ...choice }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
+async function modelSource({
+  path,
+  calibration: source,
+  approximation,
+  ...choice
+}: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
   const { onnx, options } = await readModelFile(path, choice)
   const calibration = await openCalibration(path, source)
   return {
