@@ -1,5 +1,5 @@
 /** One case: imported, evaluated in the clear, held against the right outputs, approximated and planned. */
-import { applyFinal, architectureOf, Calibration, evaluate, type NetworkGraph, plan } from '@slytherin/engine'
+import { answerOf, applyFinal, architectureOf, Calibration, evaluate, type NetworkGraph, plan } from '@slytherin/engine'
 import { importModelFile, referenceCosts, type SampleArray } from '@slytherin/node'
 import type { CaseFile, RightOutput } from './case-files.js'
 
@@ -47,7 +47,13 @@ export async function runCase(file: CaseFile): Promise<CaseResult> {
   return { name, outcome: 'right', worstError: worst, ...planned }
 }
 
-const endsInClass = (graph: NetworkGraph): boolean => JSON.stringify(graph.final).includes('argmax')
+const endsInClass = (graph: NetworkGraph): boolean => graph.final.some(({ kind }) => kind === 'argmax')
+
+/** What the file's output gives: scores, or the label of a class. */
+function outputsOf(graph: NetworkGraph, sample: Float64Array): Float64Array {
+  const logits = evaluate(graph, sample)
+  return endsInClass(graph) ? Float64Array.of(Number(answerOf(graph, logits).prediction)) : applyFinal(graph.final, logits)
+}
 
 const rowsOf = (array: SampleArray): Float64Array[] =>
   Array.from({ length: array.rows }, (_, row) => Float64Array.from({ length: array.columns }, (__, column) => array.value(row, column)))
@@ -56,7 +62,7 @@ function differenceOf(graph: NetworkGraph, samples: readonly Float64Array[], { v
   // right outputs may be kept of the first samples only
   let [error, largest] = [values.rows > 0 && values.rows <= samples.length ? 0 : Number.POSITIVE_INFINITY, 0]
   samples.slice(0, values.rows).forEach((sample, row) => {
-    const found = applyFinal(graph.final, evaluate(graph, sample))
+    const found = outputsOf(graph, sample)
     if (found.length !== values.columns) error = Number.POSITIVE_INFINITY
     found.forEach((value, column) => {
       if (column >= values.columns) return
