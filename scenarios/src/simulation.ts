@@ -77,18 +77,6 @@ export async function simulate(
   return { logits, steps: simulator.steps }
 }
 
-/** A step of the runner has left other results than the plan's layouts say: the simulation cannot tell which value stands where. */
-export class UnexpectedResultsError extends Error {
-  override name = 'UnexpectedResultsError'
-  constructor(
-    readonly step: number,
-    readonly expected: number,
-    readonly actual: number
-  ) {
-    super(`step ${step} left ${actual} simulated ciphertexts, its layout has ${expected}`)
-  }
-}
-
 interface Sums {
   square: number
   count: number

@@ -251,3 +251,14 @@ export class SealMemoryError extends CkksError {
     super(`SEAL: ${operation}: out of memory with ${heapBytes} bytes of heap`, options)
   }
 }
+
+/** A simulated object was asked for what only cryptography can do, or was used after it was disposed. */
+export class SimulationError extends CkksError {
+  override readonly name = 'SimulationError'
+  constructor(
+    readonly operation: string,
+    readonly reason: string
+  ) {
+    super(`simulator: ${operation}: ${reason}`)
+  }
+}

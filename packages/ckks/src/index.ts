@@ -5,10 +5,10 @@
 export { Ciphertext, type CiphertextMetadata, type CiphertextState } from './ciphertext.js'
 export { Context, type ContextOptions } from './context.js'
 export { Decryptor } from './decryptor.js'
-export { type EncodeOptions, Encoder, type SlotValues } from './encoder.js'
+export type { EncodeOptions, SlotValues } from './encoder.js'
 export { Encryptor } from './encryptor.js'
 export * from './errors.js'
-export { EvaluationRules, metadataOf, type PlaintextMetadata, SCALE_TOLERANCE } from './evaluation-rules.js'
+export { EvaluationRules, metadataOf, type PlaintextMetadata } from './evaluation-rules.js'
 export {
   type EvaluationKeys,
   type Evaluator,
@@ -31,18 +31,17 @@ export {
   slotNoise
 } from './flooding.js'
 export { CanonicalEmbedding, type ComplexVector } from './fourier.js'
-export { checkGaloisElement, conjugationElement, galoisElementOf, SLOT_GENERATOR } from './galois.js'
+export { checkGaloisElement, conjugationElement, galoisElementOf } from './galois.js'
 export { Diagonals, type DiagonalsOptions, type DiagonalTerm } from './kernel/diagonals.js'
-export { DEFAULT_KEY_BYTES, type SharedEvaluationKeys } from './kernel/evaluation-keys.js'
+export type { SharedEvaluationKeys } from './kernel/evaluation-keys.js'
 export { KernelEvaluator, type KernelEvaluatorOptions } from './kernel/kernel-evaluator.js'
 export { evaluateDiagonals } from './kernel/linear-evaluation.js'
 export { LinearTransform, type LinearTransformOptions } from './kernel/linear-transform.js'
-export { demandKey } from './key-demand.js'
 export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
 export { MASK_STATISTICAL_BITS, maskBits, maskedModulusBits, minimumRefreshLevel, refreshErrorNoise, refreshNoise } from './masks.js'
-export { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.js'
-export { combineNoise, type KeySwitchNoise, type Noise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
+export type { CountedOperation } from './metadata-evaluator.js'
+export { combineNoise, type KeySwitchNoise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
 export {
   MAXIMUM_PRIME_BITS,
   Parameters,
@@ -62,10 +61,10 @@ export {
 } from './polynomial-evaluation.js'
 export { evaluatePolynomialOfPairs, type PairPolynomialOptions, tracePolynomialOfPairs } from './polynomial-pairs.js'
 export * from './seal/frame.js'
-export { SealHandle, type SealModule, SealRuntime } from './seal/runtime.js'
+export { type SealModule, SealRuntime } from './seal/runtime.js'
 export { SealCodec, type UntrackedState } from './seal/seal-codec.js'
 export { SealEvaluator, type SealEvaluatorOptions } from './seal/seal-evaluator.js'
-export { SealParameters, sameParmsId } from './seal/seal-parameters.js'
+export { SealParameters } from './seal/seal-parameters.js'
 export { ERROR_SIGMA, maximumLogQP, SECURITY_TABLE, TERNARY_VARIANCE } from './security.js'
 export {
   deserializeCiphertext,
@@ -79,5 +78,5 @@ export {
   serializeKeySwitchKey,
   serializePublicKey
 } from './serialization.js'
-export { SimulatedCiphertext, SimulationError, SimulatorEvaluator, type SimulatorOptions } from './simulator/simulator-evaluator.js'
+export { SimulatedCiphertext, SimulatorEvaluator, type SimulatorOptions } from './simulator/simulator-evaluator.js'
 export { doubledSlots, PAIR_SQUARE_SCALE, pairSlots, squarePairs, squarePairsState, unpairSlots } from './slot-pairs.js'

@@ -31,11 +31,6 @@
 import type { Parameters } from './parameters.js'
 import { ERROR_SIGMA, TERNARY_VARIANCE } from './security.js'
 
-export interface Noise {
-  /** log2 of the standard deviation of the error per coefficient. */
-  readonly sigma: number
-}
-
 /** What the model needs to know of an operand. */
 export interface NoisyMessage {
   readonly scale: number

@@ -2,7 +2,6 @@
  * `@slytherin/mhe`: the multiparty layer of CKKS, local steps only. One module per protocol, each with the same verbs:
  * `referencePolynomial → share → aggregate → finalize`.
  */
-export { SecretKey as SecretShare } from '@slytherin/ckks'
 export { ShareAggregation } from './aggregation.js'
 export {
   DecryptionQuotaError,
@@ -11,7 +10,6 @@ export {
   InvalidShareRequestError,
   MalformedShareError,
   MissingShareError,
-  MultipartyError,
   RefreshLevelError,
   ShareAlreadyGivenError,
   ShareMismatchError,
@@ -19,23 +17,19 @@ export {
   UnknownPartyError
 } from './errors.js'
 export {
-  checkFlooding,
   checkHeadroom,
   type FloodedCiphertext,
   type FloodingContext,
   floodingNoise,
-  MINIMUM_STATISTICAL_BITS,
   minimumNoise,
   noiseAfterFlooding,
   precisionLeft,
-  roundToPrecision,
-  slotPrecision
+  roundToPrecision
 } from './flooding.js'
 export { GaloisKeyGeneration, type GaloisShare } from './galois-key.js'
 export { InMemoryShareLedger, type ShareLedger, type ShareLedgerEntry } from './ledger.js'
 export { PublicKeyGeneration } from './public-key.js'
 export { PublicKeySwitch, type SwitchRequest, type SwitchShare } from './public-key-switch.js'
-export { referenceSeed, SESSION_ID_BYTES } from './reference.js'
 export { Refresh, type RefreshRequest, type RefreshShare } from './refresh.js'
 export {
   type AutomorphismTerm,
@@ -56,10 +50,8 @@ export {
   type ShareProtocol
 } from './share-format.js'
 export {
-  decodeComponent,
   encodeComponent,
   type RefreshShareRequest,
-  SHARE_KEY_BYTES,
   ShareGiver,
   type ShareGiverInit,
   type SwitchShareRequest

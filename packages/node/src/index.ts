@@ -1,7 +1,7 @@
 /** A party of a slytherin cohort as a process: configuration, identity, storage, network, cryptography worker, command line. */
 export type { Streams } from './cli/console.js'
 export { runProgram } from './cli/program.js'
-export { CommandError, type QuerierCommand, readCommands } from './commands.js'
+export { type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
 export { loadConfiguration, parseConfiguration } from './configuration/load.js'
 export {
@@ -12,8 +12,8 @@ export {
   type Normalisation,
   type SamplesConfiguration
 } from './configuration/schema.js'
-export { editDistance, suggest } from './configuration/suggest.js'
-export { type Measurable, machineCosts, referenceCosts } from './costs.js'
+export { suggest } from './configuration/suggest.js'
+export { type Measurable, referenceCosts } from './costs.js'
 export type { SampleArray } from './data/array.js'
 export { approximationOptions, openCalibration } from './data/calibration.js'
 export { readCsv } from './data/csv.js'
@@ -28,13 +28,12 @@ export {
   type ErrorReport,
   type EventListener,
   type PartyEvent,
-  peakMemoryBytes,
   predictionsOf,
   reportError,
   type SessionReport
 } from './events.js'
 export * from './framing/errors.js'
-export { CHUNK_BYTES, type Chunk, encodeHeader, FRAME_HEADER_BYTES, type Frame, FrameKind } from './framing/frame.js'
+export { type Chunk, encodeHeader, type Frame, FrameKind } from './framing/frame.js'
 export { type Expected, FrameStream, type FrameStreamOptions } from './framing/frame-stream.js'
 export { StreamDuplex, type StreamDuplexOptions } from './framing/stream-duplex.js'
 export { type DecodeOptions, decodeFrames, encodeFrames } from './framing/transforms.js'
@@ -45,18 +44,17 @@ export { createHost, type HostOptions } from './network/host.js'
 export * from './network/settings.js'
 export { type FailureCodec, Libp2pTransport, type NetworkNotice, type TransportOptions, type TransportPeer } from './network/transport.js'
 export { Party, type PartyInit } from './party/party.js'
-export { type PlanModelOptions, planModel } from './planning.js'
+export type { PlanModelOptions } from './planning.js'
 export { writeAtomically } from './storage/atomic-file.js'
-export { type CostBasis, costBasis, readCosts, readMeasuredCosts, userCostFile, writeCosts } from './storage/cost-file.js'
+export { type CostBasis, costBasis, readMeasuredCosts, writeCosts } from './storage/cost-file.js'
 export * from './storage/errors.js'
 export { createIdentity, type Identity, openIdentity, peekPeer, signerOf } from './storage/identity.js'
 export { createKeyFile, forgetPassphrase, KeyMaterial, type KeySource, keySourceOf, loadKeyMaterial } from './storage/key-source.js'
-export { createKeystore, openKeystore, type SecretName, Secrets } from './storage/keystore.js'
+export { createKeystore, openKeystore, type SecretName } from './storage/keystore.js'
 export { FilePartStore } from './storage/part-store.js'
 export { readSealed, writeSealed } from './storage/sealed-file.js'
 export { SqliteShareLedger } from './storage/share-ledger.js'
-export { removeLeftovers, StateLock, type StatePaths, statePaths } from './storage/state-directory.js'
-export { VERSION } from './version.js'
+export { StateLock, type StatePaths, statePaths } from './storage/state-directory.js'
 export type { CryptographyModule, CryptographyOptions, HostedCryptography, PlanRequest } from './worker/cryptography-module.js'
 export { CryptographyWorker, type CryptographyWorkerOptions } from './worker/cryptography-worker.js'
 export { WorkerClosedError, WorkerCrashedError } from './worker/errors.js'

@@ -1,11 +1,11 @@
 /**
  * Errors across threads and between parties go by their names, so no two classes may share one, and each must find its way back to itself.
  */
-import * as ckks from '@slytherin/ckks'
-import * as engine from '@slytherin/engine'
-import * as mhe from '@slytherin/mhe'
+import * as ckks from '@slytherin/ckks/errors'
+import * as engine from '@slytherin/engine/errors'
+import * as mhe from '@slytherin/mhe/errors'
 import * as protocol from '@slytherin/protocol'
-import * as ring from '@slytherin/ring'
+import * as ring from '@slytherin/ring/errors'
 import { describe, expect, it } from 'vitest'
 import * as storage from '../src/storage/errors.js'
 import { dismantleError, rebuildError } from '../src/worker/error-transfer.js'

@@ -60,21 +60,6 @@ export class KernelCiphertext implements EvaluatorCiphertext {
     this.#state = metadataOf(state)
   }
 
-  /** Takes other components in place of the present ones, which are disposed unless they are among the new. */
-  replace(components: Polynomial[], state: CiphertextMetadata): void {
-    for (const component of this.#components) if (!components.includes(component)) component.dispose()
-    this.#components = components
-    this.#state = metadataOf(state)
-  }
-
-  /** Gives its components away and is no more. @throws DisposedError */
-  release(): Polynomial[] {
-    const { components } = this
-    this.#components = []
-    this.dispose()
-    return components
-  }
-
   /** Does nothing the second time. */
   dispose(): void {
     if (this.#disposed) return

@@ -169,20 +169,6 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
     return this.result(state, () => this.sums.difference(x.components, y.components))
   }
 
-  subtractInPlace(a: EvaluatorCiphertext, b: EvaluatorCiphertext): void {
-    const [x, y] = [this.ciphertext('subtractInPlace', a), this.ciphertext('subtractInPlace', b)]
-    const state = this.rules.add('subtractInPlace', x, y, x === y)
-    this.sums.subtract(x.components, y.components)
-    x.restate(state)
-  }
-
-  addPlainInPlace(a: EvaluatorCiphertext, p: EvaluatorPlaintext): void {
-    const [x, y] = [this.ciphertext('addPlainInPlace', a), this.plain('addPlainInPlace', p)]
-    const state = this.rules.addPlain('addPlainInPlace', x, y)
-    this.context.ring.add(x.components[0]!, x.components[0]!, y.polynomial)
-    x.restate(state)
-  }
-
   addPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
     const [x, y] = [this.ciphertext('addPlain', a), this.plain('addPlain', p)]
     const state = this.rules.addPlain('addPlain', x, y)
@@ -197,13 +183,6 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
 
   multiplyPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext {
     return this.product('multiplyPlain', this.ciphertext('multiplyPlain', a), this.plain('multiplyPlain', p))
-  }
-
-  multiplyPlainInPlace(a: EvaluatorCiphertext, p: EvaluatorPlaintext): void {
-    const [x, y] = [this.ciphertext('multiplyPlainInPlace', a), this.plain('multiplyPlainInPlace', p)]
-    const state = this.rules.multiplyPlain('multiplyPlainInPlace', x, y)
-    for (const component of x.components) this.context.ring.multiply(component, component, y.polynomial)
-    x.restate(state)
   }
 
   square(a: EvaluatorCiphertext): EvaluatorCiphertext {
@@ -254,16 +233,6 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
     const { ring } = this.context
     const indices = this.parameters.ciphertextIndices(state.level)
     return this.result(state, () => divided(ring, own.components, indices, [own.level]))
-  }
-
-  /** The operand's own memory is free before this returns. */
-  relinearizeInPlace(a: EvaluatorCiphertext): void {
-    if (a.degree > 1) this.take(a, this.relinearize(a))
-  }
-
-  /** The operand's own memory is free before this returns. */
-  rescaleInPlace(a: EvaluatorCiphertext): void {
-    this.take(a, this.rescale(a))
   }
 
   dropLevel(a: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
@@ -387,12 +356,6 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
     this.sums.widen(sum.components, state.degree + 1)
     this.products.addTo(sum.components, factors)
     sum.restate(state)
-  }
-
-  /** Gives a ciphertext what another is made of; that one is no more. */
-  private take(a: EvaluatorCiphertext, made: EvaluatorCiphertext): void {
-    const [own, source] = [this.ciphertext('take', a), this.ciphertext('take', made)]
-    own.replace(source.release(), source)
   }
 
   private map(

@@ -28,14 +28,6 @@ export class Sums {
     })
   }
 
-  /** x -= y */
-  subtract(x: Polynomial[], y: readonly Polynomial[]): void {
-    this.widen(x, y.length)
-    y.forEach((component, k) => {
-      this.ring.subtract(x[k]!, x[k]!, component)
-    })
-  }
-
   /** Appends zero components until there are `count`. */
   widen(x: Polynomial[], count: number): void {
     while (x.length < count) x.push(this.ring.allocate(x[0]!.indices, 'ntt'))

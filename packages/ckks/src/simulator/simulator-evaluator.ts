@@ -4,7 +4,7 @@
  */
 import type { Ciphertext, CiphertextMetadata } from '../ciphertext.js'
 import type { EncodeOptions, SlotValues } from '../encoder.js'
-import { CkksError, EmptySumError } from '../errors.js'
+import { EmptySumError, SimulationError } from '../errors.js'
 import { EvaluationRules } from '../evaluation-rules.js'
 import {
   type EvaluationKeys,
@@ -22,17 +22,6 @@ import type { KeySwitchKey } from '../keys.js'
 import { combineNoise, NoiseModel } from '../noise.js'
 import type { Parameters } from '../parameters.js'
 import { addProduct, combine, monomialSlots, product, type Slots } from './slots.js'
-
-/** A simulated object was asked for what only cryptography can do, or was used after it was disposed. */
-export class SimulationError extends CkksError {
-  override readonly name = 'SimulationError'
-  constructor(
-    readonly operation: string,
-    readonly reason: string
-  ) {
-    super(`simulator: ${operation}: ${reason}`)
-  }
-}
 
 /** Slots in the clear with the metadata of a ciphertext. */
 export class SimulatedCiphertext implements EvaluatorCiphertext {

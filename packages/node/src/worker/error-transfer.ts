@@ -2,11 +2,11 @@
  * Errors across threads. A structured clone keeps only name, message and stack of an error; these keep the fields and, where the class is
  * known on the other side, the class: `instanceof` holds for what a worker threw.
  */
-import * as ckks from '@slytherin/ckks'
-import * as engine from '@slytherin/engine'
-import * as mhe from '@slytherin/mhe'
+import * as ckks from '@slytherin/ckks/errors'
+import * as engine from '@slytherin/engine/errors'
+import * as mhe from '@slytherin/mhe/errors'
 import * as protocol from '@slytherin/protocol'
-import * as ring from '@slytherin/ring'
+import * as ring from '@slytherin/ring/errors'
 import * as storage from '../storage/errors.js'
 
 export interface TransferredError {
