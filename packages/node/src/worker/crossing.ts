@@ -84,62 +84,62 @@ export async function callService(
 class Departure {
   readonly packed: Packed
   readonly transfers: Transferable[] = []
-  readonly #objects: Packed['objects'][number][] = []
-  readonly #signals: Packed['signals'][number][] = []
-  readonly #undo: (() => void)[] = []
-  readonly #buffers = new Set<ArrayBuffer>()
+  private readonly objects: Packed['objects'][number][] = []
+  private readonly signals: Packed['signals'][number][] = []
+  private readonly undo: (() => void)[] = []
+  private readonly buffers = new Set<ArrayBuffer>()
 
   constructor(
     value: unknown,
     private readonly bytes: Bytes
   ) {
-    this.packed = { value: this.#pack(value), objects: this.#objects, signals: this.#signals }
-    this.transfers.push(...this.#buffers)
+    this.packed = { value: this.pack(value), objects: this.objects, signals: this.signals }
+    this.transfers.push(...this.buffers)
   }
 
   /** The call is over: signals are not listened to any more. Objects are let go by the other side, when it has said everything. */
   settle(): void {
-    for (const undo of this.#undo) undo()
+    for (const undo of this.undo) undo()
   }
 
-  #pack(value: unknown): unknown {
-    if (isBytes(value)) return this.#packBytes(value)
-    if (Array.isArray(value)) return value.map(item => this.#pack(item))
-    if (value instanceof AbortSignal) return this.#packSignal(value)
+  private pack(value: unknown): unknown {
+    if (isBytes(value)) return this.packBytes(value)
+    if (Array.isArray(value)) return value.map(item => this.pack(item))
+    if (value instanceof AbortSignal) return this.packSignal(value)
     // Class instances are '[object Object]' too; dates, maps and the like, which can be cloned, are not.
     if (Object.prototype.toString.call(value) !== '[object Object]') return value
     const object = value as Record<string, unknown>
     const methods = methodsOf(object)
-    if (methods.length > 0) return this.#packObject(object, methods)
-    return Object.fromEntries(Object.entries(object).map(([key, item]) => [key, this.#pack(item)]))
+    if (methods.length > 0) return this.packObject(object, methods)
+    return Object.fromEntries(Object.entries(object).map(([key, item]) => [key, this.pack(item)]))
   }
 
-  #packBytes(bytes: ByteArray): ByteArray {
+  private packBytes(bytes: ByteArray): ByteArray {
     const own = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
     const packed = own && this.bytes === 'move' ? bytes : plainCopy(bytes)
-    this.#buffers.add(packed.buffer as ArrayBuffer)
+    this.buffers.add(packed.buffer as ArrayBuffer)
     return packed
   }
 
-  #packObject(object: Record<string, unknown>, methods: string[]): MessagePort {
+  private packObject(object: Record<string, unknown>, methods: string[]): MessagePort {
     const { port1, port2 } = new MessageChannel()
     expose(serviceOf(object, this.bytes, methods), port1 as Endpoint)
     const plain = Object.getPrototypeOf(object) === Object.prototype
     const fields = plain ? Object.entries(object).filter(([, item]) => typeof item !== 'function') : []
-    this.#objects.push({ port: port2, methods, fields: this.#pack(Object.fromEntries(fields)) })
+    this.objects.push({ port: port2, methods, fields: this.pack(Object.fromEntries(fields)) })
     this.transfers.push(port2)
     return port2
   }
 
-  #packSignal(signal: AbortSignal): MessagePort {
+  private packSignal(signal: AbortSignal): MessagePort {
     const { port1, port2 } = new MessageChannel()
     const abort = (): void => port1.postMessage(dismantleError(signal.reason))
     if (!signal.aborted) signal.addEventListener('abort', abort, { once: true })
-    this.#undo.push(() => {
+    this.undo.push(() => {
       signal.removeEventListener('abort', abort)
       port1.close()
     })
-    this.#signals.push({ port: port2, aborted: signal.aborted ? dismantleError(signal.reason) : undefined })
+    this.signals.push({ port: port2, aborted: signal.aborted ? dismantleError(signal.reason) : undefined })
     this.transfers.push(port2)
     return port2
   }
@@ -148,9 +148,9 @@ class Departure {
 /** Puts a value together again. */
 class Arrival {
   readonly value: unknown
-  readonly #made = new Map<unknown, unknown>()
-  readonly #undo: (() => void)[] = []
-  readonly #calls = new Set<Promise<unknown>>()
+  private readonly made = new Map<unknown, unknown>()
+  private readonly undo: (() => void)[] = []
+  private readonly calls = new Set<Promise<unknown>>()
 
   /** @param onLoan it came as arguments, and is given back when the call is over */
   constructor(
@@ -158,49 +158,49 @@ class Arrival {
     guard: Guard,
     private readonly onLoan: boolean
   ) {
-    for (const { port, aborted } of signals) this.#made.set(port, this.#signal(port, aborted))
-    for (const { port, methods, fields } of objects) this.#made.set(port, this.#object(port, methods, fields, guard))
-    this.value = this.#unpack(value)
+    for (const { port, aborted } of signals) this.made.set(port, this.signal(port, aborted))
+    for (const { port, methods, fields } of objects) this.made.set(port, this.object(port, methods, fields, guard))
+    this.value = this.unpack(value)
   }
 
   /** When all that was said to the other side has been heard there, also what nobody waited for. */
   async heard(): Promise<void> {
-    await Promise.allSettled(this.#calls)
+    await Promise.allSettled(this.calls)
   }
 
   /** Lets go of what came with the arguments of a call. */
   release(): void {
-    for (const undo of this.#undo) undo()
+    for (const undo of this.undo) undo()
   }
 
-  #unpack(value: unknown): unknown {
-    if (value instanceof MessagePort) return this.#made.get(value)
-    if (Array.isArray(value)) return value.map(item => this.#unpack(item))
+  private unpack(value: unknown): unknown {
+    if (value instanceof MessagePort) return this.made.get(value)
+    if (Array.isArray(value)) return value.map(item => this.unpack(item))
     if (isBytes(value) || Object.prototype.toString.call(value) !== '[object Object]') return value
-    return Object.fromEntries(Object.entries(value as object).map(([key, item]) => [key, this.#unpack(item)]))
+    return Object.fromEntries(Object.entries(value as object).map(([key, item]) => [key, this.unpack(item)]))
   }
 
-  #object(port: MessagePort, methods: readonly string[], fields: unknown, guard: Guard): object {
+  private object(port: MessagePort, methods: readonly string[], fields: unknown, guard: Guard): object {
     const service = wrap<Service>(port as Endpoint)
-    this.#undo.push(() => service[releaseProxy]())
+    this.undo.push(() => service[releaseProxy]())
     const call = (method: string, parameters: unknown[]): Promise<unknown> => {
       const answer = callService(service, method, parameters, guard)
       if (!this.onLoan) return answer
-      this.#calls.add(answer)
-      const over = (): void => void this.#calls.delete(answer)
+      this.calls.add(answer)
+      const over = (): void => void this.calls.delete(answer)
       // A callback of which nothing is awaited may fail without harm.
       answer.then(over, over)
       return answer
     }
     const callers = methods.map(method => [method, (...parameters: unknown[]) => call(method, parameters)])
-    return Object.assign(Object.fromEntries(callers), this.#unpack(fields))
+    return Object.assign(Object.fromEntries(callers), this.unpack(fields))
   }
 
-  #signal(port: MessagePort, aborted: TransferredError | undefined): AbortSignal {
+  private signal(port: MessagePort, aborted: TransferredError | undefined): AbortSignal {
     const controller = new AbortController()
     if (aborted !== undefined) controller.abort(rebuildError(aborted))
     port.onmessage = ({ data }: MessageEvent<TransferredError>) => controller.abort(rebuildError(data))
-    this.#undo.push(() => port.close())
+    this.undo.push(() => port.close())
     return controller.signal
   }
 }

@@ -27,7 +27,7 @@ class CryptographyThread {
   readonly ended: Promise<never>
   failure: Error | undefined
   /** Rejections of the calls in flight. A race with `ended` would keep the result of every call for as long as the worker lives. */
-  readonly #inFlight = new Set<(error: Error) => void>()
+  private readonly inFlight = new Set<(error: Error) => void>()
 
   constructor(readonly worker: Worker) {
     this.ended = new Promise((_, reject) => {
@@ -45,7 +45,7 @@ class CryptographyThread {
 
   /** Fails the calls in flight. */
   abandon(reason: Error): void {
-    for (const rejectCall of this.#inFlight) rejectCall(reason)
+    for (const rejectCall of this.inFlight) rejectCall(reason)
   }
 
   /** Fails a call when the thread ends before it is answered. */
@@ -55,12 +55,12 @@ class CryptographyThread {
       throw this.failure
     }
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    this.#inFlight.add(reject)
+    this.inFlight.add(reject)
     pending.then(resolve, reject)
     try {
       return await promise
     } finally {
-      this.#inFlight.delete(reject)
+      this.inFlight.delete(reject)
     }
   }
 }
