@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MalformedShareError } from '@slytherin/mhe'
 import { CryptographyWorker, type HostedCryptography, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
-import { PartyMissingError, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
+import { PartyMissingError, type Plan, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LARGE_BYTES, PART_CRASHES, PART_IS_A_VIEW, PART_IS_LARGE, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
 import { until } from './support/network.js'
@@ -34,7 +34,7 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
   )
 }
 
-async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryptography: HostedCryptography }> {
+async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryptography: HostedCryptography; plan: Plan }> {
   const worker = await start()
   const { cryptography } = worker
   const plan = await cryptography.plan(await cryptography.architecture(), {
@@ -54,7 +54,7 @@ async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryp
     roles: ['evaluator']
   })
   await cryptography.setPublicKey([await cryptography.publicKeyShare()])
-  return { worker, cryptography }
+  return { worker, cryptography, plan }
 }
 
 /** A query with its input. */
@@ -67,14 +67,15 @@ async function waiting(cryptography: HostedCryptography): Promise<QueryEvaluatio
 
 describe('cryptography worker', () => {
   it('runs in another thread and leaves the caller its arguments', async () => {
-    const { cryptography } = await opened()
+    const { cryptography, plan } = await opened()
     expect((await cryptography.modelPart(PART_THREAD))[0]).toBeGreaterThan(0)
     const samples = [Float64Array.of(1, 2, 3)]
     const frame = new Uint8Array(1 << 20)
     frame.set(new TextEncoder().encode('c1 of some'), 10)
     await cryptography.openQuery(samples)
     expect(samples[0]).toEqual(Float64Array.of(1, 2, 3))
-    const refresh = { instance: 'i', level: 0, scale: 1, magnitude: 1, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
+    const { level, scale, magnitude } = plan.refreshes[0]!
+    const refresh = { instance: 'i', level, scale, magnitude, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
     const [first, second] = await cryptography.refreshShare(refresh)
     expect(first).toEqual(second)
     expect(frame.byteLength).toBe(1 << 20)

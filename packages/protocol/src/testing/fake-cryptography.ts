@@ -29,7 +29,7 @@ function named(name: string, message: string): Error {
 /** Holds calls back, for tests that need somebody to be slow or to stop. */
 export type Gate = (method: string) => Promise<void> | undefined
 
-const dense = (inputs: number, outputs: number): unknown => ({
+const dense = (inputs: number, outputs: number): Architecture['layers'][number] => ({
   kind: 'affine',
   name: `dense ${inputs} to ${outputs}`,
   inputs,
@@ -48,7 +48,7 @@ export const TINY_ARCHITECTURE: Architecture = parseArchitecture({
   input: { shape: [4], magnitude: 1 },
   layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
   output: { features: 2, largest: 4, final: [], task: { kind: 'classification' } }
-})
+} satisfies Architecture)
 
 export class FakeCryptography implements PartyCryptography {
   gate: Gate | undefined
