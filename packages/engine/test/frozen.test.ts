@@ -102,7 +102,7 @@ const architecture = parseArchitecture({
       rowNorm: 3
     }
   ],
-  output: { features: 2, largest: 4, final: 'softmax' }
+  output: { features: 2, largest: 4, final: [{ kind: 'softmax' }], task: { kind: 'classification' } }
 })
 
 if (process.env['RENEW_VECTORS'] === '1') {
