@@ -19,11 +19,11 @@ export { approximationOptions, openCalibration } from './data/calibration.js'
 export { readCsv } from './data/csv.js'
 export { DataFileError } from './data/errors.js'
 export { readIdx } from './data/idx.js'
-export { importModelFile, type ModelChoice, type ModelFile, readModelFile } from './data/model-file.js'
+export { importModelFile, type ModelChoice, type ModelFile } from './data/model-file.js'
 export { readNpy } from './data/npy.js'
 export { npzNames, readNpz } from './data/npz.js'
-export { type ArraySource, readArray, sourceOf } from './data/read-array.js'
-export { lastSamples, loadSamples, SampleFile } from './data/samples.js'
+export { type ArraySource, sourceOf } from './data/read-array.js'
+export { lastSamples, loadSamples } from './data/samples.js'
 export {
   type ErrorReport,
   type EventListener,
