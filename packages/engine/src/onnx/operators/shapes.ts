@@ -200,11 +200,15 @@ export const split: Operator = (context, node) => {
   if (sizes.length !== parts || sizes.some(size => size < 1) || sizes.reduce((sum, size) => sum + size, 0) !== length)
     throw new ShapeMismatchError(node.name, `${parts} sizes that make ${length}`, sizes.join(','))
   let start = 0
-  sizes.forEach((size, part) => {
+  const values = sizes.map(size => {
     const first = start
-    const indices = Array.from({ length: size }, (_, index) => first + index)
-    context.bind(node, part, taken(context, node, input, axis, indices))
     start += size
+    const indices = Array.from({ length: size }, (_, index) => first + index)
+    return taken(context, node, input, axis, indices)
+  })
+  // after the last push, which names the first output
+  values.forEach((value, part) => {
+    context.bind(node, part, value)
   })
 }
 
