@@ -1,4 +1,7 @@
 /** Scenarios as a library: what `npm run scenario` does, for tests and for programs of one's own. */
+export { type CaseFile, readCases } from './cases/case-files.js'
+export type { CaseResult } from './cases/run-case.js'
+export { type JudgedCase, runCases } from './cases/run-cases.js'
 export { type ClearReference, clearReference, loadReference } from './clear-reference.js'
 export type { FourWays } from './comparison.js'
 export { type ConfusionMatrix, confusionMatrix } from './confusion.js'

@@ -51,6 +51,13 @@ describe('party.yaml', () => {
     expect(parseConfiguration(GOOD, 'party.yaml').state).toBe(resolve('state'))
   })
 
+  it('says which output and which input shape of a model are meant, and only of a model', () => {
+    const more = `${GOOD}output: risk\ninputShape: [3, 32, 32]\n`
+    expect(parseConfiguration(more, 'party.yaml')).toMatchObject({ output: 'risk', inputShape: [3, 32, 32] })
+    const without = more.replace(/model: .*\n/, '')
+    expect(issuesOf(without).map(({ key }) => key)).toEqual(['output', 'inputShape'])
+  })
+
   it('names every fault at once: file, key, expected, got, remedy', () => {
     const issues = issuesOf(
       GOOD.replace('state: ./state', 'stat: ./state')
