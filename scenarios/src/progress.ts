@@ -49,6 +49,8 @@ export class ProgressView {
     } else if (event.event === 'peer' && event.state === 'down' && state.phase !== 'finished') {
       state.note = `${event.name} is down`
       this.#tell(name, state.note)
+    } else if (event.event === 'waiting') {
+      state.note = `waiting for ${event.name}: ${event.message}, since ${event.seconds} s`
     } else if (event.event === 'error' || event.event === 'refused') {
       state.note = event.error.message
       this.#tell(name, `${event.event}: ${event.error.message}`)

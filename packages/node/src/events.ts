@@ -15,13 +15,27 @@ export type PartyEvent =
       readonly evaluator: 'seal' | 'kernel'
       readonly pid: number
     }
-  | { readonly event: 'peer'; readonly peer: string; readonly name: string; readonly state: 'up' | 'down'; readonly reason?: string }
+  | { readonly event: 'peer'; readonly peer: string; readonly name: string; readonly state: PeerNews; readonly reason?: string }
+  | {
+      /** Somebody is waited for, longer than usual. */
+      readonly event: 'waiting'
+      readonly phase: Phase
+      readonly peer: string
+      readonly name: string
+      /** What was asked of it, or is expected from it. */
+      readonly message: string
+      /** Since when, milliseconds since 1970, and for how many seconds by now. */
+      readonly since: number
+      readonly seconds: number
+    }
+  | ({ readonly event: 'decryptions' } & DecryptionsLeft)
   | {
       readonly event: 'progress'
       readonly phase: Phase
       readonly done: number
       readonly total: number
       readonly peer?: string
+      readonly name?: string
       readonly query?: string
       readonly step?: string
     }
@@ -44,6 +58,7 @@ export type PartyEvent =
       readonly first?: number
       /** Peer that asked, where it was another party. */
       readonly from?: string
+      readonly fromName?: string
       readonly query?: string
       /** Class of each sample: the largest logit, or whether the only logit is positive. */
       readonly predictions: readonly number[]
@@ -57,11 +72,24 @@ export type PartyEvent =
       readonly peakMemoryBytes: number
       readonly bytesSent: number
       readonly bytesReceived: number
+      /** Where a session goes on: what the quotas that this party counts have left. */
+      readonly decryptions?: readonly DecryptionsLeft[]
     }
   | ({ readonly event: 'session' } & SessionReport)
-  | { readonly event: 'refused'; readonly peer: string; readonly error: ErrorReport }
+  | { readonly event: 'refused'; readonly peer: string; readonly name?: string; readonly error: ErrorReport }
   | { readonly event: 'error'; readonly error: ErrorReport }
   | { readonly event: 'stopped'; readonly exitCode: number }
+
+/** `left` said goodbye; `down` broke off or fell silent. */
+export type PeerNews = 'up' | 'down' | 'left'
+
+/** Ciphertexts that may still be switched for a querier in this session, of so many. */
+export interface DecryptionsLeft {
+  readonly querier: string
+  readonly name: string
+  readonly left: number
+  readonly allowed: number
+}
 
 /** A session that ended in good order, as this party saw it. */
 export interface SessionReport {
@@ -98,6 +126,9 @@ export interface ErrorReport {
   readonly phase?: string
   readonly field?: string
   readonly culprit?: string
+  /** What the roster calls them. */
+  readonly peerName?: string
+  readonly culpritName?: string
 }
 
 export type EventListener = (event: PartyEvent) => void

@@ -1,5 +1,6 @@
 /** Processes that come back: started anew before they were missed, or suspended until everybody else had given them up. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { PartyEvent } from '@slytherin/node'
@@ -47,6 +48,15 @@ async function startAll(yaml: string): Promise<{ cohort: Cohort; children: Recor
   return { cohort, children }
 }
 
+/** Another roster in one party's configuration: its lines, given back changed. */
+async function rewriteRoster(cohort: Cohort, name: string, change: (lines: string[]) => string[]): Promise<void> {
+  const { file } = cohort.members[name]!
+  const lines = (await readFile(file, 'utf8')).split('\n')
+  const isEntry = (line: string): boolean => line.startsWith('  - { name:')
+  const entries = change(lines.filter(isEntry))
+  await writeFile(file, lines.map(line => (isEntry(line) ? entries.shift()! : line)).join('\n'))
+}
+
 const of = <E extends PartyEvent['event']>(events: readonly PartyEvent[], kind: E): Extract<PartyEvent, { event: E }>[] =>
   events.filter((event): event is Extract<PartyEvent, { event: E }> => event.event === kind)
 
@@ -76,7 +86,12 @@ describe('a querier that is killed while nothing happens and started again at on
     const others = Object.values(children).filter(({ name }) => name !== 'patient')
     for (const { name, events } of others) await until(() => of(events, 'ready').length === 2, 40_000, `${name} ready again`)
     for (const { name, events } of others) {
-      expect(of(events, 'error')[0]!.error, name).toMatchObject({ code: 'party-missing', peer: cohort.members['patient']!.peer })
+      expect(of(events, 'error')[0]!.error, name).toMatchObject({
+        code: 'party-missing',
+        peer: cohort.members['patient']!.peer,
+        peerName: 'patient',
+        message: expect.stringContaining(`patient (${cohort.members['patient']!.peer})`)
+      })
     }
     await answers(children['patient'], 7)
   })
@@ -109,5 +124,78 @@ describe('an evaluator that is suspended until the others have given it up', () 
     await ready(children, 2)
     expect(of(clinic.events, 'error')[0]!.error).toMatchObject({ code: 'party-missing' })
     await answers(children['patient']!, -3)
+  })
+})
+
+describe('a roster at one holder', () => {
+  it('in another order makes no difference', async () => {
+    const cohort = await Cohort.make({ roles: ROLES, yaml: SERVING, yamlOf: { owner: MODEL } })
+    cleanups.push(() => cohort.remove())
+    await rewriteRoster(cohort, 'second', lines => lines.reverse())
+    const children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name)]))
+    await ready(children, 1)
+    await answers(children['patient']!, 5)
+  })
+
+  it('that differs is refused at the hello: everybody ends, and hears what is different', async () => {
+    const cohort = await Cohort.make({ roles: ROLES, yaml: 'session: { batch: 4 }', yamlOf: { owner: MODEL } })
+    cleanups.push(() => cohort.remove())
+    await rewriteRoster(cohort, 'second', lines => lines.map(line => line.replace('[querier, data-owner]', '[querier]')))
+    // The others first: who comes after the evaluator has given up waits for it in vain, as long as a roster may take.
+    const early = Object.keys(ROLES)
+      .filter(name => name !== 'second')
+      .map(name => start(cohort, name))
+    const clinic = early.find(({ name }) => name === 'clinic')!
+    await until(() => of(clinic.events, 'peer').filter(({ state }) => state === 'up').length === early.length - 1, 60_000, 'all but one')
+    const children = [...early, start(cohort, 'second')]
+    expect(await Promise.all(children.map(({ exit }) => exit))).toEqual([1, 1, 1, 1, 1, 1])
+    const patient = `patient (${cohort.members['patient']!.peer})`
+    for (const { name, events } of children.filter(child => child.name === 'clinic' || child.name === 'second')) {
+      const { error } = of(events, 'error').at(-1)!
+      expect(error.message, name).toContain(`${patient} is querier here, data-owner,querier there`)
+    }
+    const others = children.filter(child => child.name !== 'clinic' && child.name !== 'second')
+    for (const { name, events } of others) {
+      expect(of(events, 'error').at(-1)!.error, name).toMatchObject({ code: 'party-missing', peerName: 'clinic' })
+      // The evaluator said goodbye: for those who hear it, that is no crash.
+      expect(of(events, 'peer').at(-1), name).toMatchObject({ name: 'clinic', state: 'left', reason: 'done' })
+    }
+  })
+})
+
+describe('a wait', () => {
+  it('says for whom, for what and since when, and ends', async () => {
+    const cohort = await Cohort.make({ roles: ROLES, yaml: 'deadlines: { idle: 1000, roster: 4000 }', yamlOf: { owner: MODEL } })
+    cleanups.push(() => cohort.remove())
+    const holder = start(cohort, 'first')
+    expect(await holder.exit).toBe(1)
+    const [waiting] = of(holder.events, 'waiting')
+    expect(waiting).toMatchObject({ name: 'clinic', peer: cohort.members['clinic']!.peer, phase: 'roster', message: 'propose' })
+    expect(waiting!.seconds).toBeGreaterThan(0.5)
+    const { error } = of(holder.events, 'error').at(-1)!
+    expect(error).toMatchObject({ code: 'party-missing', peerName: 'clinic', phase: 'roster' })
+    expect(error.message).toContain('did not come within 4 s')
+  })
+})
+
+describe('a serving party whose decryptions run out', () => {
+  it('refuses the query by name, says what is left, and goes on', async () => {
+    const { cohort, children } = await startAll('session: { batch: 4, maximumDecryptions: 2 }')
+    await ready(children, 1)
+    const patient = children['patient']!
+    await answers(patient, 1)
+    await answers(patient, 2)
+    for (const times of [1, 2]) {
+      patient.child.stdin!.write('{"command":"query","samples":[[3,0]]}\n')
+      await until(() => of(patient.events, 'error').length === times, 10_000, 'refused')
+      const { error } = of(patient.events, 'error').at(-1)!
+      expect(error.message).toContain(`at most 2 ciphertexts for patient (${cohort.members['patient']!.peer})`)
+    }
+    expect(of(children['clinic']!.events, 'decryptions').map(({ name, left, allowed }) => [name, left, allowed])).toEqual([
+      ['patient', 1, 2],
+      ['patient', 0, 2]
+    ])
+    patient.child.stdin!.end('{"command":"leave"}\n')
+    expect(await Promise.all(Object.values(children).map(({ exit }) => exit))).toEqual([0, 0, 0, 0, 0, 0])
   })
 })

@@ -127,11 +127,13 @@ describe('this process', () => {
     const changes: string[] = []
     server.onPeerChange((peer, state) => changes.push(`${peer} ${state}`))
     const start = performance.now()
-    await client.stop('maintenance')
+    await client.stop('maintenance\u001b[2J\nERROR forged')
     await until(() => changes.length > 0, 2000, 'goodbye')
     expect(changes).toEqual([`${client.self} down`])
     expect(performance.now() - start).toBeLessThan(2000)
-    expect(network.notices.find(notice => notice.kind === 'down')!.error!.message).toContain('maintenance')
+    const { error } = network.notices.find(notice => notice.kind === 'down')!
+    expect(error).toMatchObject({ name: 'PeerLeftError', peer: client.self, goodbye: 'maintenance [2J ERROR forged' })
+    expect(error!.message).not.toMatch(/\p{Cc}/u)
     await expect(client.request(server.self, new Uint8Array(1), { maximumResponseBytes: 1 })).rejects.toMatchObject({
       name: 'TransportStoppedError'
     })

@@ -12,6 +12,7 @@ export * from './cryptography/session.js'
 export { errorFromCode } from './errors/build.js'
 export { CODES, type ErrorCode } from './errors/codes.js'
 export * from './errors/errors.js'
+export { plainText } from './errors/plain.js'
 export { translateError } from './errors/translate.js'
 export { UnforeseenRequestError } from './errors/unforeseen-request.js'
 export type { KeyHolderSecrets } from './local/key-holder.js'
@@ -25,7 +26,7 @@ export type { CoordinatorOptions, MemberOptions, PartyOptions } from './parties/
 export type { QueryOptions, SampleSource } from './queries/samples.js'
 export type { SessionSummary } from './session/summary.js'
 export { decodeDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from './terms/descriptor.js'
-export { PHASES, type Phase, type PhaseFigures, type ProgressEvent } from './terms/phases.js'
+export { type DecryptionsEvent, PHASES, type Phase, type PhaseFigures, type ProgressEvent, type WaitingEvent } from './terms/phases.js'
 export {
   type Architecture,
   checkParameters,

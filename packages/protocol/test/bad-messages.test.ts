@@ -12,6 +12,7 @@ import {
   QuotaExceededError,
   type RemoteFailureError,
   ReplayedMessageError,
+  rosterLines,
   ShareConflictError,
   SignatureError,
   UnknownMemberError,
@@ -298,9 +299,11 @@ describe('before a session', () => {
     for (const kind of ['publicKeyShare', 'galois', 'ready', 'close'] as const) {
       expect(await refusal(wire.send(EVALUATOR, 'holderA', kind, {} as never, { session }))).toBeInstanceOf(WrongSessionError)
     }
-    const header = await wire.send(EVALUATOR, 'holderA', 'hello', {}, { session: new Uint8Array(0) })
+    const header = await wire.send(EVALUATOR, 'holderA', 'hello', { roster: rosterLines(parties.roster) }, { session: new Uint8Array(0) })
     expect(header.kind).toBe('helloReply')
-    expect(await refusal(wire.send('holderB', 'holderA', 'hello', {}, { session: new Uint8Array(0) }))).toBeInstanceOf(NotPermittedError)
+    expect(await refusal(wire.send('holderB', 'holderA', 'hello', { roster: [] }, { session: new Uint8Array(0) }))).toBeInstanceOf(
+      NotPermittedError
+    )
     expect(await refusal(wire.send(EVALUATOR, 'holderA', 'architecture', {}, { session: new Uint8Array(0) }))).toBeInstanceOf(
       NotPermittedError
     )

@@ -29,7 +29,7 @@ const finite = fc.double({ noNaN: true })
 
 /** Bodies of every shape: empty, numbers, texts, doubles, byte strings, lists, nested. */
 const BODIES = {
-  hello: fc.constant({}),
+  hello: fc.record({ roster: fc.array(text, { maxLength: 8 }) }),
   helloReply: fc.record({ roles: fc.array(text, { maxLength: 8 }) }),
   propose: fc.record({ descriptor: bytes(300) }),
   acceptance: fc.record({ commitment: bytes(40), signature: bytes(80), resultKey: bytes(300) }),

@@ -162,11 +162,12 @@ describe('a party signs a descriptor only when it fits its own configuration', (
       }).coordinator.run()
     )
     expect(other.cause).toMatchObject({
-      code: 'descriptor-rejected',
-      kind: 'hello',
-      field: 'roles',
-      expected: 'model-owner',
-      actual: 'key-holder'
+      remote: {
+        code: 'descriptor-rejected',
+        kind: 'hello',
+        field: 'roster',
+        actual: 'owner is key-holder here, model-owner there'
+      }
     })
   })
 

@@ -26,7 +26,7 @@ const bytes = (length: number, first: number): Uint8Array => Uint8Array.from({ l
 const QUERY = '0123456789abcdef'
 
 const BODIES: { readonly [K in Kind]: Bodies[K] } = {
-  hello: {},
+  hello: { roster: ['a key-holder,evaluator', 'b querier'] },
   helloReply: { roles: ['key-holder', 'querier'] },
   architecture: {},
   architectureReply: { json: new TextEncoder().encode('{"name":"tiny"}') },

@@ -24,7 +24,7 @@ export function describePlan(plan: Plan): string {
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
-    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
+    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions (their number costs ${(0.5 * Math.log2(plan.maximumDecryptions)).toFixed(1)} bits): worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
     `keys       ${describeKeys(plan)}, ${formatBytes(costs.bytes.keysPerParty)} per party`,
     plan.operands.weights === 'clear'
       ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`

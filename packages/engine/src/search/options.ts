@@ -17,7 +17,7 @@ export interface PlanOptions {
   readonly minimumRefreshes?: number
   /** statistical bits of flooding (default 30) */
   readonly floodingBits?: number
-  /** ciphertexts that the session allows to be decrypted (default 64) */
+  /** ciphertexts that the session allows to be decrypted (default 2^20); each doubling costs half a bit of precision or modulus */
   readonly maximumDecryptions?: number
   readonly costModel?: CostModel
   /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */
@@ -33,7 +33,8 @@ export interface PlanOptions {
 }
 
 const DEFAULT_FLOODING_BITS = 30
-const DEFAULT_MAXIMUM_DECRYPTIONS = 64
+/** Enough for a party that serves for months; against one decryption it costs ten bits. */
+const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in. */

@@ -3,7 +3,6 @@ import { Command } from 'commander'
 import { readCommands } from '../commands.js'
 import { loadConfiguration } from '../configuration/load.js'
 import type { PartyEvent } from '../events.js'
-import { reportError } from '../events.js'
 import { createLogger } from '../logging.js'
 import { Party } from '../party/party.js'
 import { ExitError, type Streams } from './console.js'
@@ -65,8 +64,8 @@ async function runParty(
     // Whoever serves for ever ends this way; whoever was in a session has not finished it.
     if (interrupted !== undefined) return configuration.keepServing ? EXIT_OK : EXIT_FAILURE
     if (party === undefined) throw error
-    logger.error({ error }, 'the session has ended')
-    emit({ event: 'error', error: reportError(error) })
+    party.logger.error({ error }, 'the session has ended')
+    emit({ event: 'error', error: party.report(error) })
     return EXIT_FAILURE
   } finally {
     await party?.stop(interrupted ?? 'done')

@@ -1,9 +1,12 @@
 /** Events as lines for people: seconds since start, phase, how far, what. */
 import { formatBytes } from '@slytherin/engine'
+import { plainText } from '@slytherin/protocol'
 import type { Configuration } from '../configuration/schema.js'
 import type { PartyEvent } from '../events.js'
 import type { Streams } from './console.js'
 
+/** Longest line, in characters. */
+const MAXIMUM_LINE = 4000
 /** A phase's steps are shown at most this often, in ms; its first and last always. */
 const INTERVAL = 1000
 
@@ -20,7 +23,7 @@ export class ProgressLines {
     const text = this.describe(event)
     if (text === undefined) return
     const seconds = ((performance.now() - this.start) / 1000).toFixed(1).padStart(7)
-    this.streams.out(`${seconds} s  ${text}\n`)
+    this.streams.out(`${seconds} s  ${plainText(text, MAXIMUM_LINE)}\n`)
   }
 
   private describe(event: PartyEvent): string | undefined {
@@ -28,7 +31,13 @@ export class ProgressLines {
       case 'started':
         return `${event.name} (${event.roles.join(', ')}) listens on ${event.addresses.join(', ') || 'nothing: it dials'}`
       case 'peer':
-        return `${event.name} is ${event.state}${event.reason === undefined ? '' : `: ${event.reason}`}`
+        return `${event.name} ${event.state === 'left' ? 'has left' : `is ${event.state}`}${event.reason === undefined ? '' : `: ${event.reason}`}`
+      case 'waiting':
+        return `waiting for ${event.name}: ${event.message}, phase ${event.phase}, since ${event.seconds} s`
+      case 'decryptions':
+        return this.due(`decryptions ${event.querier}`, event.left > 0 ? 0 : 1, 1)
+          ? `${event.name} may have ${event.left} of ${event.allowed} ciphertexts decrypted yet`
+          : undefined
       case 'progress':
         return this.due(event.phase, event.done, event.total)
           ? `${event.phase.padEnd(20)} ${`${event.done}/${event.total}`.padStart(9)}  ${event.step ?? this.nameOf(event.peer)}`.trimEnd()

@@ -8,7 +8,7 @@
  * which process speaks; in which session it is, the protocol asks (`alive`) as soon as it hears of the connection.
  */
 import type { Connection, Stream } from '@libp2p/interface'
-import { MalformedMessageError } from '@slytherin/protocol'
+import { MalformedMessageError, plainText } from '@slytherin/protocol'
 import { z } from 'zod'
 import { FrameKind } from '../framing/frame.js'
 import { FrameStream, type FrameStreamOptions } from '../framing/frame-stream.js'
@@ -28,11 +28,19 @@ export interface Hello {
 /** Bytes received so far, a 64-bit float, in every beat: on a slow line they tell the sender that its bytes arrive. */
 const COUNTER_BYTES = 8
 
+/** Characters of a reason for leaving. */
+const MAXIMUM_GOODBYE = 256
 const INCARNATION = /^[0-9a-f]{32}$/
 const helloSchema = z.object({
   version: z.number().int(),
-  software: z.string().max(64),
-  name: z.string().max(128),
+  software: z
+    .string()
+    .max(64)
+    .transform(text => plainText(text)),
+  name: z
+    .string()
+    .max(128)
+    .transform(text => plainText(text)),
   /** Other versions have none; they are refused for their version. */
   incarnation: z.string().regex(INCARNATION).default('')
 })
@@ -114,7 +122,7 @@ export class Control {
       if (frame === undefined) return
       if (frame.kind === FrameKind.beat) onArrived(this.readCounter(frame.payload))
       else {
-        this.goodbyeReason = new TextDecoder().decode(frame.payload)
+        this.goodbyeReason = plainText(new TextDecoder().decode(frame.payload), MAXIMUM_GOODBYE)
         return
       }
     }
@@ -146,7 +154,7 @@ export class Control {
 
   async sayGoodbye(reason: string): Promise<void> {
     await this.sending
-    await this.frames.send(FrameKind.goodbye, new TextEncoder().encode(reason.slice(0, 256)))
+    await this.frames.send(FrameKind.goodbye, new TextEncoder().encode(reason.slice(0, MAXIMUM_GOODBYE)))
   }
 
   abort(reason: Error): void {

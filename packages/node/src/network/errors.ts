@@ -63,6 +63,16 @@ export class HeartbeatMissedError extends PeerUnreachableError {
   }
 }
 
+/** The peer said goodbye: nothing is wrong with it, or with the line. */
+export class PeerLeftError extends PeerUnreachableError {
+  constructor(
+    peer: string,
+    readonly goodbye: string
+  ) {
+    super({ peer, reason: `it has left: ${goodbye}` })
+  }
+}
+
 /** The peer's process is another one than before: whatever it had under way is lost. */
 export class PeerRestartedError extends PeerUnreachableError {
   constructor(peer: string) {

@@ -11,7 +11,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { type PeerState, PeerUnreachableError } from '@slytherin/protocol'
 import type { FrameStreamOptions } from '../framing/frame-stream.js'
 import type { Control } from './control.js'
-import { HeartbeatMissedError, PeerRestartedError } from './errors.js'
+import { HeartbeatMissedError, PeerLeftError, PeerRestartedError } from './errors.js'
 import { type NetworkDeadlines, type NetworkLimits, REQUEST_PROTOCOL } from './settings.js'
 import { StreamPool } from './stream-pool.js'
 
@@ -116,7 +116,7 @@ export class PeerLink {
     for (const settle of [...this.leaving]) settle()
     this.pool.abort(new PeerUnreachableError({ peer: this.peer, reason: control.goodbye ?? 'the connection was lost' }, { cause: failure }))
     if (control.goodbye === undefined) this.change('interrupted', failure)
-    else this.change('down', new PeerUnreachableError({ peer: this.peer, reason: control.goodbye }))
+    else this.change('down', new PeerLeftError(this.peer, control.goodbye))
   }
 
   /**

@@ -12,6 +12,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import {
   MAXIMUM_FAILURE_BYTES,
+  type PeerListener,
   type PeerState,
   PeerUnreachableError,
   type RequestHandler,
@@ -82,7 +83,7 @@ export class Libp2pTransport implements Transport {
   }
 
   private readonly links = new Map<string, PeerLink>()
-  private readonly listeners = new Set<(peer: string, state: PeerState) => void>()
+  private readonly listeners = new Set<PeerListener>()
   private readonly stopping = new AbortController()
   private readonly hello: Hello
   private handler: { handle: RequestHandler; limits: ServeLimits } | undefined
@@ -169,7 +170,7 @@ export class Libp2pTransport implements Transport {
     this.handler = { handle: handler, limits }
   }
 
-  onPeerChange(listener: (peer: string, state: PeerState) => void): () => void {
+  onPeerChange(listener: PeerListener): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }
@@ -349,7 +350,8 @@ export class Libp2pTransport implements Transport {
     const link = this.link(peer)
     if (state === 'down') this.options.onNotice?.({ kind: 'down', peer, error: reason })
     else if (state === 'up') this.options.onNotice?.({ kind: 'up', peer, name: link.hello?.name ?? '', encryption: link.encryption ?? '' })
-    for (const listener of this.listeners) listener(peer, state)
+    const why = reason instanceof PeerUnreachableError ? reason.reason : reason?.message
+    for (const listener of this.listeners) listener(peer, state, why)
   }
 
   private total(peer: string | undefined, field: 'sentBytes' | 'receivedBytes' | 'arrivedBytes'): number {

@@ -8,6 +8,7 @@
 import {
   Coordinator,
   type CoordinatorOptions,
+  DEFAULT_DEADLINES,
   Member,
   type MemberOptions,
   PartyMissingError,
@@ -20,7 +21,7 @@ import type { Logger } from 'pino'
 import type { CommandError, QuerierCommand } from '../commands.js'
 import type { Configuration } from '../configuration/schema.js'
 import { SampleFile } from '../data/samples.js'
-import { type EventListener, type PartyEvent, reportError } from '../events.js'
+import type { DecryptionsLeft, ErrorReport, EventListener, PartyEvent } from '../events.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport } from '../network/transport.js'
 import { type Identity, openIdentity, signerOf } from '../storage/identity.js'
@@ -28,8 +29,9 @@ import { forgetPassphrase, keySourceOf, loadKeyMaterial } from '../storage/key-s
 import { removeLeftovers, StateLock, statePaths } from '../storage/state-directory.js'
 import { VERSION } from '../version.js'
 import { CryptographyWorker, type CryptographyWorkerOptions } from '../worker/cryptography-worker.js'
+import { PeerNames } from './names.js'
 import { Questions } from './questions.js'
-import { resultOf, sessionReport, tellNotice, usageEvent } from './reports.js'
+import { resultOf, secondsSince, sessionReport, tellNotice, usageEvent } from './reports.js'
 import { ownRoles, peersToMeet } from './roster.js'
 
 export interface PartyInit {
@@ -57,6 +59,8 @@ export class Party {
   private sessionPeer: Coordinator | Member | undefined
   private running: Promise<unknown> = Promise.resolve()
   private inSession = false
+  /** By querier, in the session that goes on. */
+  private readonly decryptions = new Map<string, DecryptionsLeft>()
   private stopped: Promise<void> | undefined
 
   private constructor(
@@ -67,19 +71,22 @@ export class Party {
     private readonly identity: Identity,
     readonly transport: Libp2pTransport,
     private readonly worker: CryptographyWorker,
+    private readonly names: PeerNames,
     samples: SampleFile | undefined
   ) {
     const { commands } = init
     const emit = (event: PartyEvent): void => this.emit(event)
-    this.questions = new Questions({ configuration, roles, samples, commands, emit, stopping: this.stopping.signal })
-    this.usage = setInterval(() => this.emit(usageEvent(this.transport)), USAGE_INTERVAL)
+    this.questions = new Questions({ configuration, roles, samples, commands, emit, names, stopping: this.stopping.signal })
+    this.usage = setInterval(() => this.emit(usageEvent(this.transport, [...this.decryptions.values()])), USAGE_INTERVAL)
   }
 
   /**
    * @throws ConfigurationError when the roster does not fit the identity
    * @throws StorageError for what is wrong with the state directory
    */
-  static async open(configuration: Configuration, init: PartyInit): Promise<Party> {
+  static async open(configuration: Configuration, given: PartyInit): Promise<Party> {
+    const names = new PeerNames(configuration.roster)
+    const init = { ...given, logger: given.logger.child({}, { serializers: names.serializers }) }
     const paths = statePaths(configuration.state)
     const lock = await StateLock.acquire(paths)
     const undo: (() => Promise<void> | void)[] = [() => lock.dispose()]
@@ -124,10 +131,10 @@ export class Party {
         failures: protocolFailures,
         deadlines: configuration.network.deadlines,
         limits: configuration.network.limits,
-        onNotice: notice => tellNotice(notice, configuration, init)
+        onNotice: notice => tellNotice(notice, names, init)
       })
       undo.push(() => transport.stop('could not start'))
-      return new Party(configuration, roles, init, lock, identity, transport, worker, samples)
+      return new Party(configuration, roles, init, lock, identity, transport, worker, names, samples)
     } catch (error) {
       for (const step of undo.reverse()) await step()
       throw error
@@ -156,6 +163,16 @@ export class Party {
     const session = this.roles.includes('evaluator') ? this.coordinate() : this.takePart()
     this.running = session.catch(() => {})
     return await Promise.race([session, crashed])
+  }
+
+  /** An error as it is told, with the names of the peers that it is about. */
+  report(error: unknown): ErrorReport {
+    return this.names.report(error)
+  }
+
+  /** For log lines that name peers. */
+  get logger(): Logger {
+    return this.init.logger
   }
 
   /** Leaves the session (the others are told), ends worker and transport, releases the state. Safe to call at any time, more than once. */
@@ -230,6 +247,7 @@ export class Party {
     for (;;) {
       const ended = new AbortController()
       this.inSession = false
+      this.decryptions.clear()
       try {
         const summary = await session(ended.signal)
         const { configuration, roles, started } = this
@@ -239,7 +257,7 @@ export class Party {
       } catch (error) {
         if (!this.configuration.keepServing || this.stopping.signal.aborted) throw error
         this.init.logger.error({ error }, 'the session was aborted')
-        this.emit({ event: 'error', error: reportError(error) })
+        this.emit({ event: 'error', error: this.report(error) })
         await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE))
       } finally {
         ended.abort(new Error('the session is over'))
@@ -255,13 +273,28 @@ export class Party {
     if (this.configuration.keepServing) return await member.finished()
     const evaluator = this.configuration.roster.find(entry => entry.roles.includes('evaluator'))!.peerId
     const lost = Promise.withResolvers<never>()
+    lost.promise.catch(() => {})
+    const miss = (reason: string): void => {
+      if (!this.inSession) lost.reject(new PartyMissingError({ peer: evaluator, phase: 'roster', reason }))
+    }
+    const { roster, longest } = { ...DEFAULT_DEADLINES, ...this.configuration.deadlines }
+    // First for it to come, then for it to gather everybody, to plan and to propose.
+    let timer = setTimeout(() => miss(`the evaluator did not come within ${roster / 1000} s`), roster)
+    const arrived = (): void => {
+      clearTimeout(timer)
+      const patience = roster + longest
+      timer = setTimeout(() => miss(`the evaluator proposed no session within ${patience / 1000} s`), patience)
+    }
+    if (this.transport.connectedPeers.includes(evaluator)) arrived()
     const unsubscribe = this.transport.onPeerChange((peer, state) => {
-      if (peer !== evaluator || state !== 'down' || this.inSession) return
-      lost.reject(new PartyMissingError({ peer, phase: 'roster', reason: 'the evaluator left before a session began' }))
+      if (peer !== evaluator) return
+      if (state === 'down') miss('the evaluator left before a session began')
+      else arrived()
     })
     try {
       return await Promise.race([member.finished(), lost.promise])
     } finally {
+      clearTimeout(timer)
       unsubscribe()
     }
   }
@@ -281,15 +314,24 @@ export class Party {
         this.inSession = true
         this.emit({ event: 'progress', ...progress })
       },
+      onWaiting: ({ phase, peer, message, since }) => {
+        const name = this.names.of(peer) ?? 'unknown'
+        this.emit({ event: 'waiting', phase, peer, name, message, since, seconds: secondsSince(since) })
+      },
+      onDecryptions: ({ querier, left, allowed }) => {
+        const known = { querier, name: this.names.of(querier) ?? 'unknown', left, allowed }
+        this.decryptions.set(querier, known)
+        this.emit({ event: 'decryptions', ...known })
+      },
       onRefused: (error, peer) => {
         this.init.logger.child({ component: 'protocol' }).warn({ error, peer }, 'refused')
-        this.emit({ event: 'refused', peer, error: reportError(error) })
+        this.emit({ event: 'refused', peer, error: this.report(error) })
       }
     }
   }
 
   private emit(event: PartyEvent): void {
-    this.init.onEvent(event)
+    this.init.onEvent(this.names.told(event))
   }
 }
 

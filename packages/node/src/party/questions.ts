@@ -1,9 +1,19 @@
 /** What a querier or data owner asks in a session: the configured samples once, or what commands say. */
-import type { Coordinator, Member, QueryOptions, Role, SampleSource } from '@slytherin/protocol'
+import {
+  type Coordinator,
+  type Member,
+  PartyMissingError,
+  type QueryOptions,
+  type Role,
+  type SampleSource,
+  SessionAbortedError
+} from '@slytherin/protocol'
 import { CommandError, type QuerierCommand } from '../commands.js'
 import type { Configuration } from '../configuration/schema.js'
 import type { SampleFile } from '../data/samples.js'
-import { type EventListener, reportError } from '../events.js'
+import type { EventListener } from '../events.js'
+import { WorkerClosedError, WorkerCrashedError } from '../worker/errors.js'
+import type { PeerNames } from './names.js'
 import { resultOf } from './reports.js'
 
 export interface QuestionsInit {
@@ -13,6 +23,7 @@ export interface QuestionsInit {
   /** What to ask without configured samples. */
   readonly commands: AsyncIterator<QuerierCommand | CommandError> | undefined
   readonly emit: EventListener
+  readonly names: PeerNames
   /** Aborted when the party stops. */
   readonly stopping: AbortSignal
 }
@@ -45,13 +56,20 @@ export class Questions {
       const { done, value } = await orAborted(this.command, ended)
       this.command = undefined
       if (done === true || this.init.stopping.aborted) return
-      if (value instanceof CommandError) this.init.emit({ event: 'error', error: reportError(value) })
+      if (value instanceof CommandError) this.init.emit({ event: 'error', error: this.init.names.report(value) })
       else if (value.command === 'leave') return
-      else
-        await this.query(
-          peer,
-          value.samples.map(sample => Float64Array.from(sample))
-        )
+      else {
+        try {
+          await this.query(
+            peer,
+            value.samples.map(sample => Float64Array.from(sample))
+          )
+        } catch (error) {
+          // One query refused is not the session's end: the next may be within its quota, or well formed.
+          if (endsSession(error) || ended.aborted || this.init.stopping.aborted) throw error
+          this.init.emit({ event: 'error', error: this.init.names.report(error) })
+        }
+      }
     }
   }
 
@@ -68,6 +86,16 @@ export class Questions {
     if (reader !== undefined) options.querier = reader.peerId
     await peer.query(samples, options)
   }
+}
+
+function endsSession(error: unknown): boolean {
+  return (
+    error instanceof PartyMissingError ||
+    error instanceof SessionAbortedError ||
+    error instanceof WorkerCrashedError ||
+    error instanceof WorkerClosedError ||
+    (error instanceof Error && error.name === 'AbortError')
+  )
 }
 
 /** @throws the signal's reason */

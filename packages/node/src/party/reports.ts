@@ -2,8 +2,13 @@
 import type { Role, SessionSummary } from '@slytherin/protocol'
 import type { Logger } from 'pino'
 import type { Configuration } from '../configuration/schema.js'
-import { type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, reportError, type SessionReport } from '../events.js'
+import { type DecryptionsLeft, type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, type SessionReport } from '../events.js'
+import { PeerLeftError } from '../network/errors.js'
 import type { Libp2pTransport, NetworkNotice } from '../network/transport.js'
+import type { PeerNames } from './names.js'
+
+/** Seconds since a time, in milliseconds since 1970. */
+export const secondsSince = (since: number): number => Math.max(0, Math.round((Date.now() - since) / 100) / 10)
 
 export function resultOf(logits: readonly Float64Array[]): { predictions: number[]; logits: number[][] } {
   return { predictions: predictionsOf(logits), logits: logits.map(row => Array.from(row)) }
@@ -11,27 +16,38 @@ export function resultOf(logits: readonly Float64Array[]): { predictions: number
 
 export function tellNotice(
   notice: NetworkNotice,
-  { roster }: Configuration,
+  names: PeerNames,
   { logger, onEvent }: { readonly logger: Logger; readonly onEvent: EventListener }
 ): void {
   const log = logger.child({ component: 'network' })
   const { kind, peer } = notice
-  const name = roster.find(entry => entry.peerId === peer)?.name ?? 'unknown'
+  const name = names.of(peer) ?? 'unknown'
   switch (kind) {
     case 'up':
       log.info({ peer, encryption: notice.encryption }, `${name} is up`)
       onEvent({ event: 'peer', peer, name, state: 'up' })
       break
     case 'down':
+      if (notice.error instanceof PeerLeftError) {
+        log.info({ peer, reason: notice.error.goodbye }, `${name} has left`)
+        onEvent({ event: 'peer', peer, name, state: 'left', reason: notice.error.goodbye })
+        break
+      }
       log.warn({ peer, error: notice.error }, `${name} is down`)
-      onEvent({ event: 'peer', peer, name, state: 'down', ...(notice.error === undefined ? {} : { reason: notice.error.message }) })
+      onEvent({
+        event: 'peer',
+        peer,
+        name,
+        state: 'down',
+        ...(notice.error === undefined ? {} : { reason: names.report(notice.error).message })
+      })
       break
     case 'dial-failed':
       log.debug({ peer, error: notice.error }, `cannot reach ${name}`)
       break
     default:
       log.warn({ peer, error: notice.error }, kind)
-      onEvent({ event: 'refused', peer, error: reportError(notice.error) })
+      onEvent({ event: 'refused', peer, name, error: names.report(notice.error) })
   }
 }
 
@@ -68,12 +84,13 @@ export function sessionReport(
   }
 }
 
-export function usageEvent({ bytes }: Pick<Libp2pTransport, 'bytes'>): PartyEvent {
+export function usageEvent({ bytes }: Pick<Libp2pTransport, 'bytes'>, decryptions: readonly DecryptionsLeft[]): PartyEvent {
   return {
     event: 'usage',
     rssBytes: process.memoryUsage.rss(),
     peakMemoryBytes: peakMemoryBytes(),
     bytesSent: bytes.sent(),
-    bytesReceived: bytes.received()
+    bytesReceived: bytes.received(),
+    ...(decryptions.length === 0 ? {} : { decryptions })
   }
 }

@@ -1,5 +1,5 @@
 /** A party with fake cryptography in a process of its own: `node party-process.ts party.yaml`. Prints its events as JSON lines. */
-import { createLogger, loadConfiguration, Party, type PartyEvent, readCommands, reportError } from '@slytherin/node'
+import { createLogger, loadConfiguration, Party, type PartyEvent, readCommands } from '@slytherin/node'
 
 const file = process.argv[2]!
 const emit = (event: PartyEvent): void => void process.stdout.write(`${JSON.stringify(event)}\n`)
@@ -16,7 +16,7 @@ try {
   await party.run()
 } catch (error) {
   exitCode = 1
-  emit({ event: 'error', error: reportError(error) })
+  emit({ event: 'error', error: party.report(error) })
 }
 await party.stop('done')
 process.exit(exitCode)

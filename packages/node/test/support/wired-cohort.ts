@@ -33,7 +33,7 @@ import {
   type LocalCryptographyOptions,
   Member,
   type PartyOptions,
-  type PeerState,
+  type PeerListener,
   type ProtocolError,
   type QueryEvaluation,
   type QueryInputs,
@@ -216,7 +216,7 @@ class Tap implements Transport {
     }, limits)
   }
 
-  onPeerChange(listener: (peer: string, state: PeerState) => void): () => void {
+  onPeerChange(listener: PeerListener): () => void {
     return this.inner.onPeerChange(listener)
   }
 }

@@ -17,6 +17,8 @@ interface VigilOptions {
   moving(): boolean
   /** Asks the peer; resolves with whether it is working on what is waited for. */
   ping(signal: AbortSignal): Promise<boolean>
+  /** The wait goes on: told after half the idle time and then once in every idle time. */
+  onWaiting?(): void
   onMissing(reason: string): void
   /** The peer lives but does not work on it: the request or its answer was lost. */
   onLost(): void
@@ -29,6 +31,7 @@ export class Vigil {
   #silent = 0
   #ticks = 0
   #refusals = 0
+  #waited = 0
   #pinging = false
 
   constructor(options: VigilOptions) {
@@ -51,6 +54,8 @@ export class Vigil {
     this.#silent++
     this.#ticks++
     const { idle, longest } = this.#options
+    this.#waited++
+    if (this.#waited === TICKS / 2 || this.#waited % TICKS === 0) this.#options.onWaiting?.()
     // Where others' bytes fill the line, a ping waits behind them.
     if (this.#options.moving()) this.#silent = Math.min(this.#silent, TICKS / 2)
     if (this.#silent >= TICKS) this.#options.onMissing(`no answer for ${idle / 1000} s`)

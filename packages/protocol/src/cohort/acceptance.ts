@@ -1,16 +1,15 @@
 /** What a party checks, against its own configuration, before it puts its name under a descriptor. */
 
-import { canonicalJson } from '../base/canonical.js'
 import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
 import { MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
 import { checkParameters } from '../terms/plan.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
-import { canonicalRoster, type RosterEntry, rolesOf } from '../terms/roster.js'
+import { type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
 
-function describe(roster: readonly RosterEntry[]): string {
-  return canonicalRoster(roster)
-    .map(entry => `${entry.peer} (${entry.roles.join(', ')})`)
-    .join('; ')
+/** Why a roster is refused: only what is different is said. */
+export function differentRoster(difference: string, kind: string, peer: string) {
+  const remedy = 'Configure the same peers and roles at every party.'
+  return { peer, kind, field: 'roster', expected: 'the roster of this party', actual: difference, remedy }
 }
 
 /**
@@ -27,9 +26,8 @@ export async function checkAcceptable(
   if (descriptor.coordinator !== own.sender) {
     refuse('coordinator', own.sender, descriptor.coordinator, 'Only the coordinator named in a descriptor may propose it.')
   }
-  if (canonicalJson(canonicalRoster(descriptor.roster)) !== canonicalJson(canonicalRoster(own.configured))) {
-    refuse('roster', describe(own.configured), describe(descriptor.roster), 'Configure the same peers and roles at every party.')
-  }
+  const difference = rosterDifference(rosterLines(own.configured), rosterLines(descriptor.roster))
+  if (difference !== undefined) throw new DescriptorRejectedError(differentRoster(difference, 'propose', own.sender))
   const roles = rolesOf(own.configured, own.self) ?? []
   const { operands } = descriptor.plan
   if (operands.data === 'clear' && roles.includes('data-owner') && own.policy.data !== 'clear') {

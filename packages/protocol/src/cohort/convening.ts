@@ -6,11 +6,14 @@ import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, Sign
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { createDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
 import { type Architecture, outputCount, type Plan, parseArchitecture } from '../terms/plan.js'
-import { hasRole, peersWith, rolesOf } from '../terms/roster.js'
+import { hasRole, peersWith, rolesOf, rosterLines } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
 import { checkCommitments } from './commitments.js'
 import { commitmentTo, NONCE_BYTES, openedDigest } from './digests.js'
 import type { Planner, PlanningContext, SessionLimits } from './planning.js'
+
+/** Between two words on who has not come yet, in milliseconds. */
+const REMINDER_INTERVAL = 10_000
 
 /** How often a plan is made anew for more decryptions. */
 const MAXIMUM_PLANS = 3
@@ -19,10 +22,20 @@ const MAXIMUM_PLANS = 3
 export async function gatherRoster(lead: Lead, deadline: number): Promise<void> {
   const total = lead.connections.size
   let done = 0
-  await together([...lead.connections.values()], lead.signal, async (connection, signal) => {
-    await greet(lead, connection, deadline, signal)
-    lead.progress({ phase: 'roster', done: ++done, total, peer: connection.peer })
-  })
+  const since = Date.now()
+  const awaited = new Set(lead.connections.keys())
+  const reminder = setInterval(() => {
+    for (const peer of awaited) lead.waiting({ phase: 'roster', peer, message: 'hello', since })
+  }, REMINDER_INTERVAL)
+  try {
+    await together([...lead.connections.values()], lead.signal, async (connection, signal) => {
+      await greet(lead, connection, deadline, signal)
+      awaited.delete(connection.peer)
+      lead.progress({ phase: 'roster', done: ++done, total, peer: connection.peer })
+    })
+  } finally {
+    clearInterval(reminder)
+  }
 }
 
 async function greet(lead: Lead, connection: Connection, deadline: number, outer: AbortSignal): Promise<void> {
@@ -31,7 +44,7 @@ async function greet(lead: Lead, connection: Connection, deadline: number, outer
   const signal = AbortSignal.any([outer, patience])
   for (;;) {
     try {
-      const { roles } = await connection.request('hello', {}, signal)
+      const { roles } = await connection.request('hello', { roster: rosterLines(lead.roster) }, signal)
       const expected = rolesOf(lead.roster, peer)!
       if (canonicalJson([...roles].sort()) === canonicalJson([...expected].sort())) return
       throw new DescriptorRejectedError({

@@ -17,12 +17,12 @@ import {
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import { PartySession } from '../session/party-session.js'
 import { decodeDescriptor, type SessionDescriptor } from '../terms/descriptor.js'
-import { hasRole, peersWith } from '../terms/roster.js'
+import { hasRole, peersWith, rosterDifference, rosterLines } from '../terms/roster.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 import type { PhaseMeter } from '../wire/phase-meter.js'
 import { SessionRecord } from '../wire/session-record.js'
-import { checkAcceptable } from './acceptance.js'
+import { checkAcceptable, differentRoster } from './acceptance.js'
 import { checkCommitments, checkNonces } from './commitments.js'
 import { acceptanceDigest, commitmentTo, NO_RESULT_KEY, NONCE_BYTES, openedDigest, sessionIdOf } from './digests.js'
 
@@ -65,7 +65,12 @@ export class Joining {
   }
 
   readonly handlers: Handlers = {
-    hello: async () => ({ roles: [...this.#party.roles] }),
+    hello: async (body, context) => {
+      const { roster, roles } = this.#party
+      const difference = rosterDifference(rosterLines(roster), body.roster)
+      if (difference !== undefined) throw new DescriptorRejectedError(differentRoster(difference, 'hello', context.peer))
+      return { roles: [...roles] }
+    },
 
     architecture: async () => ({ json: canonicalBytes(await this.#party.cryptography.architecture()) }),
 

@@ -5,6 +5,7 @@
  * travel back to the sender as a `Failure` message (see wire/failure.ts), so both ends read the same sentence. No error ever carries key material.
  */
 import { type ErrorCode, entryOf } from './codes.js'
+import { plainText } from './plain.js'
 
 export interface ErrorDetails {
   /** Peer at fault, as the transport names it. */
@@ -53,8 +54,11 @@ export abstract class ProtocolError extends Error implements ErrorDetails {
   declare readonly culprit?: string
   declare readonly reason?: string
 
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
+  constructor(given: ErrorDetails, options?: ErrorOptions) {
     const { code } = new.target as unknown as { readonly code: ErrorCode }
+    // Much of it comes from others.
+    const details: ErrorDetails = {}
+    for (const key of DETAIL_KEYS) if (given[key] !== undefined) details[key] = plainText(given[key])
     super(sentence(entryOf(code).summary, details), options)
     this.code = code
     this.name = new.target.name

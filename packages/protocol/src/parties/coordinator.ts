@@ -102,8 +102,8 @@ export class Coordinator {
     const stop = (): void =>
       run.controller.abort(new SessionAbortedError({ culprit: transport.self, reason: 'the coordinator was stopped', phase: run.phase }))
     signal?.addEventListener('abort', stop, { once: true })
-    const unsubscribe = transport.onPeerChange((peer, state) => {
-      if (state === 'down') this.#lost(run, peer)
+    const unsubscribe = transport.onPeerChange((peer, state, reason) => {
+      if (state === 'down') this.#lost(run, peer, reason)
       else if (hasOpened(run)) void run.rollCall.ask(peer)
     })
     try {
@@ -158,7 +158,7 @@ export class Coordinator {
   }
 
   #prepare(): Run {
-    const { cryptography, onLayers, onProgress, onRefused, signer, transport } = this.#options
+    const { cryptography, onDecryptions, onLayers, onProgress, onRefused, onWaiting, signer, transport } = this.#options
     const roster = canonicalRoster(this.#options.roster)
     const controller = new AbortController()
     const meter = new PhaseMeter()
@@ -182,7 +182,8 @@ export class Coordinator {
               deadlines: this.#deadlines,
               record: () => party.current?.record,
               meter,
-              onRefused: (error, culprit) => onRefused?.(error, culprit)
+              onRefused: (error, culprit) => onRefused?.(error, culprit),
+              onWaiting: event => onWaiting?.(event)
             })
       connections.set(peer, connection)
     }
@@ -197,6 +198,8 @@ export class Coordinator {
       signal: controller.signal,
       window: this.#options.window ?? DEFAULT_WINDOW,
       progress: event => onProgress?.(event),
+      waiting: event => onWaiting?.(event),
+      decryptions: event => onDecryptions?.(event),
       layers: (query, steps) => onLayers?.(query, steps),
       onRefused: (error, peer) => onRefused?.(error, peer),
       enter: phase => {
@@ -243,7 +246,10 @@ export class Coordinator {
         })
       })
     })
-    void run.rollCall.repeat(this.#deadlines.idle)
+    const since = Date.now()
+    void run.rollCall.repeat(this.#deadlines.idle, () => {
+      for (const peer of desk.awaited) if (peer !== lead.self) lead.waiting({ phase: 'ready', peer, message: 'queryOpen', since })
+    })
     await orStopped(desk.finished, lead.signal)
     run.phase = 'close'
     const session = lead.session()
@@ -277,11 +283,10 @@ export class Coordinator {
   }
 
   /** A connection is gone. */
-  #lost(run: Run, peer: string): void {
+  #lost(run: Run, peer: string, reason = 'connection lost'): void {
     const { lead, phase } = run
     if (rolesOf(lead.roster, peer) === undefined || phase === 'roster' || phase === 'close') return
-    if (!spares(run, peer))
-      run.controller.abort(new PartyMissingError({ peer, phase, reason: 'connection lost, or its process started anew' }))
+    if (!spares(run, peer)) run.controller.abort(new PartyMissingError({ peer, phase, reason }))
   }
 
   async #abort(run: Run, failure: ProtocolError): Promise<void> {

@@ -4,7 +4,7 @@ import { NotPermittedError, PartyMissingError, SessionAbortedError } from '../er
 import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { PartySession } from '../session/party-session.js'
 import type { SessionSummary } from '../session/summary.js'
-import { rolesOf } from '../terms/roster.js'
+import { peersWith, rolesOf } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
 import { DEFAULT_DEADLINES, type Deadlines } from '../wire/deadlines.js'
 import { Link } from '../wire/link.js'
@@ -24,6 +24,7 @@ export class Member {
   readonly #receiver: Receiver
   readonly #links = new WeakMap<PartySession, Link>()
   #unsubscribe: (() => void) | undefined
+  #waiting: ReturnType<typeof setInterval> | undefined
   #stopped = false
 
   /** @throws NotPermittedError when this peer is not in the roster, or is its evaluator */
@@ -66,15 +67,20 @@ export class Member {
       },
       { maximumRequestBytes: peer => this.#receiver.maximumRequestBytes(peer) }
     )
-    this.#unsubscribe = transport.onPeerChange((peer, state) => {
+    this.#unsubscribe = transport.onPeerChange((peer, state, reason = 'connection lost') => {
       const session = this.#party.current
       if (session === undefined || peer !== session.descriptor.coordinator) return
       if (state === 'down') {
-        const reason = 'connection lost, or its process started anew'
         void this.#party.end(session, new PartyMissingError({ peer, phase: session.phase, reason }))
       } else void this.#check(session)
     })
     signal?.addEventListener('abort', () => void this.stop(), { once: true })
+    let since = Date.now()
+    const [evaluator] = peersWith(this.#options.roster, 'evaluator')
+    this.#waiting = setInterval(() => {
+      if (this.#party.current !== undefined) since = Date.now()
+      else if (evaluator !== undefined) this.#options.onWaiting?.({ phase: 'roster', peer: evaluator, message: 'propose', since })
+    }, this.#deadlines.idle)
   }
 
   /** Resolves when the current (or next) session is ready for queries; rejects when it is aborted before. */
@@ -109,6 +115,7 @@ export class Member {
     if (this.#stopped) return
     this.#stopped = true
     this.#unsubscribe?.()
+    clearInterval(this.#waiting)
     const session = this.#party.current
     if (session === undefined) return
     const self = this.#options.transport.self
@@ -130,9 +137,13 @@ export class Member {
    * coordinator is gone, or has given up and could not tell.
    */
   async #stayAwake(session: PartySession): Promise<void> {
-    while (session.active) {
-      await delay(this.#deadlines.idle / CHECKS_PER_IDLE, session.signal).catch(() => undefined)
+    const { idle } = this.#deadlines
+    for (let checks = 1; session.active; checks++) {
+      await delay(idle / CHECKS_PER_IDLE, session.signal).catch(() => undefined)
       await this.#check(session)
+      if (checks % CHECKS_PER_IDLE > 0 || !session.active || Date.now() - session.heard < idle) continue
+      const { phase, heard: since, descriptor } = session
+      this.#options.onWaiting?.({ phase, peer: descriptor.coordinator, message: 'its next request', since })
     }
   }
 
@@ -161,7 +172,8 @@ export class Member {
         deadlines: this.#deadlines,
         record: () => session.record,
         meter: session.record.meter,
-        onRefused: (error, peer) => this.#options.onRefused?.(error, peer)
+        onRefused: (error, peer) => this.#options.onRefused?.(error, peer),
+        onWaiting: event => this.#options.onWaiting?.(event)
       })
       this.#links.set(session, link)
     }

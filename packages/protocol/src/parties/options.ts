@@ -1,7 +1,7 @@
 /** What a party is given when it is made: components, limits, callbacks. Times in milliseconds unless the name says otherwise. */
 import type { Planner, SessionLimits } from '../cohort/planning.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
-import type { ProgressEvent } from '../terms/phases.js'
+import type { DecryptionsEvent, ProgressEvent, WaitingEvent } from '../terms/phases.js'
 import type { StepReport } from '../terms/plan.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
 import type { RosterEntry } from '../terms/roster.js'
@@ -18,6 +18,10 @@ export interface PartyOptions {
   policy?: AcceptancePolicy
   deadlines?: Partial<Deadlines>
   onProgress?(event: ProgressEvent): void
+  /** Told of every wait that takes longer than usual, again and again until it ends. */
+  onWaiting?(event: WaitingEvent): void
+  /** Told of what a querier's quota has left, as it shrinks: for every querier at the coordinator, for itself at a querier. */
+  onDecryptions?(event: DecryptionsEvent): void
   /** Told of every message refused and every fault of a peer that did not end the session. */
   onRefused?(error: Error, peer: string): void
   signal?: AbortSignal

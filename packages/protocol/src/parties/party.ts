@@ -5,7 +5,14 @@
 
 import { equalBytes } from '../base/digest.js'
 import { Joining } from '../cohort/joining.js'
-import { NotPermittedError, PartyMissingError, type ProtocolError, SessionAbortedError, WrongSessionError } from '../errors/errors.js'
+import {
+  DescriptorRejectedError,
+  NotPermittedError,
+  PartyMissingError,
+  type ProtocolError,
+  SessionAbortedError,
+  WrongSessionError
+} from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { EvaluationKeyDuty } from '../keys/evaluation-keys.js'
 import { PublicKeyDuty } from '../keys/public-key.js'
@@ -75,6 +82,8 @@ export class Party {
       roles: rolesOf(options.roster, self) ?? [],
       policy: options.policy ?? {},
       progress: event => options.onProgress?.(event),
+      waiting: event => options.onWaiting?.(event),
+      decryptions: event => options.onDecryptions?.(event),
       session: () => this.active()
     }
     this.#components = components
@@ -117,6 +126,13 @@ export class Party {
     return session
   }
 
+  #refuse(error: DescriptorRejectedError): void {
+    const begun = this.#begun
+    this.#begun = Promise.withResolvers<PartySession>()
+    begun.promise.catch(() => undefined)
+    begun.reject(error)
+  }
+
   readonly handle: Handler = async (kind, body, context) => await this.#dispatch(kind, body, context)
 
   async #dispatch<K extends RequestKind>(kind: K, body: Bodies[K], context: HandlerContext): Promise<Bodies[ReplyOf<K>]> {
@@ -125,8 +141,15 @@ export class Party {
       throw new NotPermittedError({ peer: context.peer, kind, field: 'receiver', expected: 'the evaluator', actual: this.#components.self })
     }
     const session = this.current
+    if (session !== undefined && kind !== 'alive') session.heard = Date.now()
     if (session !== undefined && kind !== 'queryProgress' && kind !== 'alive') session.phase = RULES[kind].phase
-    return await handler(body, context)
+    try {
+      return await handler(body, context)
+    } catch (error) {
+      // Whoever waits for a session to begin is told that this party will not be in it.
+      if (error instanceof DescriptorRejectedError && (kind === 'hello' || kind === 'propose')) this.#refuse(error)
+      throw error
+    }
   }
 
   #closingHandlers(): Handlers {

@@ -27,11 +27,13 @@ export class RollCall {
     this.#excused.add(peer)
   }
 
-  /** Asks everybody every `milliseconds`, until the session ends. */
-  async repeat(milliseconds: number): Promise<void> {
+  /** Asks everybody every `milliseconds`, until the session ends. @param called told each time */
+  async repeat(milliseconds: number, called: () => void): Promise<void> {
     const { signal } = this.#lead
     while (!signal.aborted) {
       await delay(milliseconds, signal).catch(() => undefined)
+      if (signal.aborted) return
+      called()
       await Promise.all([...this.#lead.connections.keys()].map(async peer => await this.ask(peer)))
     }
   }

@@ -23,6 +23,7 @@ import {
   RemoteFailureError,
   ShareConflictError
 } from '../errors/errors.js'
+import { plainText } from '../errors/plain.js'
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
@@ -73,6 +74,8 @@ export class QueryClient {
   /** Hashes of results already read, the latest few, to recognise repetitions. */
   readonly #completed = new Map<string, readonly (Uint8Array | undefined)[]>()
   /** Queries of one process take turns sending their samples, so that they are evaluated in the order in which they were asked. */
+  /** Result ciphertexts read in this session, which count against the quota. */
+  #read = 0
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(party: PartyComponents<AskingCryptography>, options: QueryClientOptions) {
@@ -86,6 +89,7 @@ export class QueryClient {
     this.#asked.clear()
     this.#receiving.clear()
     this.#completed.clear()
+    this.#read = 0
   }
 
   /**
@@ -201,11 +205,13 @@ export class QueryClient {
     const result = Promise.withResolvers<Float64Array[]>()
     result.promise.catch(() => undefined)
     const { idle } = this.#options.deadlines
+    const since = Date.now()
     const vigil = new Vigil({
       idle,
       // How long an evaluation may take is for whoever asks to say; here it only matters that the evaluator lives.
       longest: Number.POSITIVE_INFINITY,
       moving: () => false,
+      onWaiting: () => this.#party.waiting({ phase: 'evaluation', peer: uplink.peer, message: 'queryResult', since }),
       ping: async signal => {
         await uplink.ping(signal)
         return true
@@ -225,8 +231,8 @@ export class QueryClient {
         phase: 'evaluation',
         done: body.done,
         total: body.total,
-        query: body.query.slice(0, 64),
-        step: body.step.slice(0, 200)
+        query: plainText(body.query, 64),
+        step: plainText(body.step, 200)
       })
       return {}
     },
@@ -338,6 +344,9 @@ export class QueryClient {
       this.#receiving.delete(query)
     }
     this.#completed.set(query, receiving.hashes)
+    this.#read += receiving.ciphertexts.length
+    const { switchesPerQuerier: allowed } = session.descriptor
+    this.#party.decryptions({ querier: this.#party.self, left: Math.max(0, allowed - this.#read), allowed })
     if (this.#completed.size > MAXIMUM_RECEIVING) this.#completed.delete(this.#completed.keys().next().value as string)
     if (receiving.owner === this.#party.self) this.#asked.get(query)?.result.resolve(wanted)
     else {

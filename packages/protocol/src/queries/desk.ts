@@ -69,6 +69,11 @@ export class QueryDesk {
     this.#check()
   }
 
+  /** Who is waited for: parties that may still ask, while none of their queries is under way. */
+  get awaited(): string[] {
+    return this.#running > 0 ? [] : [...this.#asking]
+  }
+
   /** Whether a party may still ask, or is to read a result that is under way. */
   isServing(peer: string): boolean {
     if (this.#asking.has(peer)) return true
@@ -174,6 +179,11 @@ export class QueryDesk {
     const own = [...this.#queries.values()].filter(
       query => query.owner === peer && (query.state === 'open' || query.state === 'evaluating')
     )
+    if (this.#queries.size >= MAXIMUM_QUERIES) {
+      // Key holders remember every instance they gave a share for; here an answered query is only remembered to answer repetitions.
+      const past = [...this.#queries.values()].find(query => query.state === 'done' || query.state === 'failed')
+      if (past !== undefined) this.#queries.delete(past.id)
+    }
     if (own.length < MAXIMUM_OPEN && this.#queries.size < MAXIMUM_QUERIES) return
     const oldest = own.find(query => query.state === 'open')
     if (oldest === undefined || this.#queries.size >= MAXIMUM_QUERIES) {
@@ -188,9 +198,18 @@ export class QueryDesk {
     this.#forget(oldest)
   }
 
+  /** Says what a querier's quota has left. */
+  #tell(querier: string): void {
+    const { switchesPerQuerier: allowed } = this.#lead.session().descriptor
+    this.#lead.decryptions({ querier, left: allowed - this.#promised.used(querier), allowed })
+  }
+
   /** A query will not be answered: what it was promised is free again, unless shares for it were given. */
   #forget(query: Query): void {
-    if (query.state === 'evaluating' && !query.switched) this.#promised.giveBack(query.querier, query.results)
+    if (query.state === 'evaluating' && !query.switched) {
+      this.#promised.giveBack(query.querier, query.results)
+      this.#tell(query.querier)
+    }
     query.state = 'failed'
     this.#clear(query)
   }
@@ -245,6 +264,7 @@ export class QueryDesk {
       })
     }
     this.#promised.take(query.querier, query.results, this.#lead.session().descriptor.switchesPerQuerier, kind, context)
+    this.#tell(query.querier)
     query.state = 'evaluating'
     this.#running++
     this.#tail = this.#tail.then(async () => await this.#serve(query))

@@ -1,7 +1,7 @@
 /** What the coordinator's steps share: everybody's connection, the session, the way to stop. */
 
 import type { EvaluatorCryptography } from '../cryptography/evaluator.js'
-import type { Phase, ProgressEvent } from '../terms/phases.js'
+import type { DecryptionsEvent, Phase, ProgressEvent, WaitingEvent } from '../terms/phases.js'
 import type { StepReport } from '../terms/plan.js'
 import { peersWith, type Role, type RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
@@ -23,6 +23,8 @@ export interface Lead {
   /** Requests in flight to one party. */
   readonly window: number
   progress(event: ProgressEvent): void
+  waiting(event: WaitingEvent): void
+  decryptions(event: DecryptionsEvent): void
   /** What each step of a query's evaluation took and left. */
   layers(query: string, steps: StepReport[]): void
   onRefused(error: Error, peer: string): void

@@ -1,7 +1,7 @@
 /** What the parts of a party share: its components, and the shape of a set of handlers. */
 
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
-import type { ProgressEvent } from '../terms/phases.js'
+import type { DecryptionsEvent, ProgressEvent, WaitingEvent } from '../terms/phases.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
 import type { Role, RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
@@ -24,6 +24,8 @@ export interface PartyComponents<C = PartyCryptography> {
   readonly roles: readonly Role[]
   readonly policy: AcceptancePolicy
   progress(event: ProgressEvent): void
+  waiting(event: WaitingEvent): void
+  decryptions(event: DecryptionsEvent): void
   /** The session that is going on. @throws WrongSessionError */
   session(): PartySession
 }

@@ -20,6 +20,8 @@ export class PartySession {
   #stage: Stage = 'proposed'
   /** Phase of the last message. */
   phase: Phase = 'session'
+  /** When the last message came, milliseconds since 1970. */
+  heard = Date.now()
   /** Queries answered, asked or read here. */
   readonly queries = new Set<string>()
   /** Instances of refreshes made or answered here. */

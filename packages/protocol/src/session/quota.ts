@@ -13,28 +13,32 @@ export class SwitchQuota {
     this.#used.clear()
   }
 
+  used(querier: string): number {
+    return this.#used.get(querier) ?? 0
+  }
+
   /** @throws QuotaExceededError unless `count` more fit within the quota */
   check(querier: string, count: number, quota: number, kind: string, context: HandlerContext): void {
-    const used = this.#used.get(querier) ?? 0
+    const used = this.used(querier)
     if (used + count <= quota) return
     throw new QuotaExceededError({
       peer: context.peer,
       kind,
       field: 'querier',
       expected: `at most ${quota} ciphertexts for ${querier}`,
-      actual: `${used} + ${count}`,
-      remedy: 'Open a new session, or propose a larger quota.'
+      actual: `${used} + ${count}, of which ${quota - used} are left`,
+      remedy: 'Open a new session, or plan for more: session.maximumDecryptions at the evaluator.'
     })
   }
 
   /** Counts `count` more. @throws QuotaExceededError, and counts nothing, unless they fit within the quota */
   take(querier: string, count: number, quota: number, kind: string, context: HandlerContext): void {
     this.check(querier, count, quota, kind, context)
-    this.#used.set(querier, (this.#used.get(querier) ?? 0) + count)
+    this.#used.set(querier, this.used(querier) + count)
   }
 
   /** What was taken was not given after all. */
   giveBack(querier: string, count: number): void {
-    this.#used.set(querier, (this.#used.get(querier) ?? 0) - count)
+    this.#used.set(querier, this.used(querier) - count)
   }
 }

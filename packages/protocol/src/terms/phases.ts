@@ -34,6 +34,24 @@ export interface ProgressEvent {
   step?: string
 }
 
+/** Somebody is waited for, longer than usual. Every wait has an end: a deadline, or word that the peer is gone. */
+export interface WaitingEvent {
+  phase: Phase
+  /** Who is waited for. */
+  peer: string
+  /** What was asked of it, or is expected from it. */
+  message: string
+  /** Since when, milliseconds since 1970. */
+  since: number
+}
+
+/** How many ciphertexts may still be switched for a querier in this session. */
+export interface DecryptionsEvent {
+  querier: string
+  left: number
+  allowed: number
+}
+
 export interface PhaseFigures {
   /** Time during which at least one step of the phase was under way in this process. */
   seconds: number

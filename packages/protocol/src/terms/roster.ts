@@ -32,6 +32,27 @@ export function hasRole(roster: readonly RosterEntry[], peer: string, role: Role
   return rolesOf(roster, peer)?.includes(role) ?? false
 }
 
+/** A roster as lines of text, in canonical order: peer id, a blank, roles with commas between. */
+export function rosterLines(roster: readonly RosterEntry[]): string[] {
+  return canonicalRoster(roster).map(({ peer, roles }) => `${peer} ${roles.join(',')}`)
+}
+
+/** What two rosters differ in, in words, the order of entries and roles aside; undefined when in nothing. */
+export function rosterDifference(here: readonly string[], there: readonly string[]): string | undefined {
+  const read = (lines: readonly string[]): Map<string, string> =>
+    new Map(lines.map(line => [line.split(' ')[0]!, line.split(' ')[1] ?? '']))
+  const [own, other] = [read(here), read(there)]
+  const differences: string[] = []
+  for (const [peer, roles] of own) {
+    const theirs = other.get(peer)
+    if (theirs === undefined) differences.push(`${peer} is missing there`)
+    else if (theirs !== roles) differences.push(`${peer} is ${roles} here, ${theirs} there`)
+  }
+  for (const [peer, roles] of other) if (!own.has(peer)) differences.push(`${peer} is missing here, ${roles} there`)
+  if (there.length !== other.size) differences.push('a peer stands there more than once')
+  return differences.length === 0 ? undefined : differences.join('; ')
+}
+
 /** Peers with a role, in canonical order; a key holder's place in this list is its party number. */
 export function peersWith(roster: readonly RosterEntry[], role: Role): string[] {
   return canonicalRoster(roster)

@@ -5,7 +5,7 @@
  */
 import { OversizedMessageError, PeerUnreachableError } from '../errors/errors.js'
 import { encodeFailure, remoteFailure } from '../wire/failure.js'
-import type { PeerState, RequestHandler, RequestOptions, ServeLimits, Transport } from '../wire/transport.js'
+import type { PeerListener, PeerState, RequestHandler, RequestOptions, ServeLimits, Transport } from '../wire/transport.js'
 
 export interface MemoryMessage {
   readonly from: string
@@ -29,7 +29,7 @@ interface Node {
   alive: boolean
   /** Whether its death was heard of. */
   silent: boolean
-  readonly listeners: Set<(peer: string, state: PeerState) => void>
+  readonly listeners: Set<PeerListener>
   /** Ends requests that this party has under way, in either direction. */
   readonly pending: Set<{ with: string; fail(error: Error): void }>
 }
@@ -79,8 +79,8 @@ export class MemoryNetwork {
   }
 
   /** One party alone hears news of another, as when one end of a connection has given up and the other has not. */
-  tell(listener: string, peer: string, state: PeerState): void {
-    for (const hear of [...this.#node(listener).listeners]) hear(peer, state)
+  tell(listener: string, peer: string, state: PeerState, reason?: string): void {
+    for (const hear of [...this.#node(listener).listeners]) hear(peer, state, reason)
   }
 
   /** Sends bytes in a party's name, whatever they are, and resolves with the answer. @throws RemoteFailureError, PeerUnreachableError */

@@ -41,7 +41,7 @@ export function decodeFailure(bytes: Uint8Array, peer: string): ProtocolError {
     if (failure.code === '')
       return new MalformedMessageError({ peer, kind: 'failure', field: 'code', expected: 'a failure code', actual: 'none' })
     const details: ErrorDetails = {}
-    for (const key of DETAIL_KEYS) if (failure[key] !== '') details[key] = failure[key].slice(0, MAXIMUM_DETAIL).replace(/\p{Cc}/gu, ' ')
+    for (const key of DETAIL_KEYS) if (failure[key] !== '') details[key] = failure[key].slice(0, MAXIMUM_DETAIL)
     return errorFromCode(failure.code, details)
   } catch (error) {
     return new MalformedMessageError({ peer, kind: 'failure', field: 'body' }, { cause: error })

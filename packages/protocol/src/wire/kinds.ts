@@ -4,7 +4,7 @@
  * Receiving and sending, bounds and permissions all read this table, so a message added here is complete.
  */
 import * as messages from '../generated/messages.js'
-import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES } from '../terms/limits.js'
+import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from '../terms/limits.js'
 import type { Phase } from '../terms/phases.js'
 import type { Role } from '../terms/roster.js'
 import {
@@ -56,7 +56,7 @@ const parties =
     Object.fromEntries(fields.map(field => [field, MAXIMUM_PARTIES]))
 
 export const KINDS: { readonly [K in Kind]: KindEntry } = {
-  hello: { field: 16, codec: messages.Hello, bound: small },
+  hello: { field: 16, codec: messages.Hello, bound: () => list(MAXIMUM_PARTIES, 2 * MAXIMUM_TEXT_BYTES), limits: parties('roster') },
   helloReply: { field: 17, codec: messages.HelloReply, bound: small, limits: () => ({ roles: 8 }) },
   architecture: { field: 18, codec: messages.Architecture, bound: small },
   architectureReply: { field: 19, codec: messages.ArchitectureReply, bound: () => MAXIMUM_ARCHITECTURE_BYTES },

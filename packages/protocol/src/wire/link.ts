@@ -13,6 +13,7 @@ import {
   RemoteFailureError,
   WrongSessionError
 } from '../errors/errors.js'
+import type { WaitingEvent } from '../terms/phases.js'
 import { decodeBody, encodeMessage, readHeader } from './codec.js'
 import type { Connection } from './connection.js'
 import type { Deadlines } from './deadlines.js'
@@ -37,6 +38,7 @@ interface LinkOptions {
   record(): SessionRecord | undefined
   meter: PhaseMeter
   onRefused?(error: Error, peer: string): void
+  onWaiting?(event: WaitingEvent): void
 }
 
 export class Link implements Connection {
@@ -139,11 +141,13 @@ export class Link implements Connection {
     const rule = RULES[kind]
     const { transport } = this.#options
     const bytes = (): number => transport.bytes.arrived(this.peer) + transport.bytes.received(this.peer)
+    const since = Date.now()
     const sinceTick = growth(bytes)
     const sincePing = growth(bytes)
     return new Vigil({
       idle,
       longest,
+      onWaiting: () => this.#options.onWaiting?.({ phase: rule.phase, peer: this.peer, message: kind, since }),
       moving: () => sinceTick() > NOTABLE_BYTES,
       ping: async signal => {
         const pong = await this.#attempt('ping', { lane: address.lane, sequence: address.sequence }, signal)

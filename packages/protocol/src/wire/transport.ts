@@ -27,6 +27,9 @@ export type RequestHandler = (peer: string, request: Uint8Array, context: { sign
  */
 export type PeerState = 'up' | 'down' | 'back'
 
+/** @param reason why it is down, where the network knows */
+export type PeerListener = (peer: string, state: PeerState, reason?: string) => void
+
 export interface Transport {
   /** This party's peer id, as text. */
   readonly self: string
@@ -42,7 +45,7 @@ export interface Transport {
   serve(handler: RequestHandler, limits: ServeLimits): void
 
   /** News of peers; a process that was restarted is first 'down', then 'up'. Returns the way to unsubscribe. */
-  onPeerChange(listener: (peer: string, state: PeerState) => void): () => void
+  onPeerChange(listener: PeerListener): () => void
 
   /** Payload bytes since start, in total or for one peer; only ever growing. */
   readonly bytes: {
