@@ -29,7 +29,6 @@ export {
   type EventListener,
   type PartyEvent,
   predictionsOf,
-  reportError,
   type SessionReport
 } from './events.js'
 export * from './framing/errors.js'
