@@ -159,8 +159,8 @@ const refusals: readonly Refusal[] = [
   ['Transpose of the batch', UnsupportedAttributeError, /perm = 1,0/, { nodes: [node('Transpose', ['x'], 'y')] }],
   [
     'a reshape that joins samples',
-    ShapeMismatchError,
-    /keeps the batch and 4 elements/,
+    UnsupportedTopologyError,
+    /rows of 'y' are part of the batch.*one row of outputs for every sample/,
     { nodes: [node('Reshape', ['x', 's'], 'y')], tensors: [int64('s', [-1, 2])] }
   ],
   [

@@ -130,6 +130,26 @@ const cases: Record<string, Case> = {
     nodes: [node('Reshape', ['x', 's'], 'y', { allowzero: 1 })],
     tensors: [int64('s', [-1, 6])]
   },
+  'rows as part of the batch, as Keras writes Dense on sequences': {
+    shape: [3, 4],
+    nodes: [
+      node('Reshape', ['x', 'rows'], 'r'),
+      node('MatMul', ['r', 'w'], 'm'),
+      node('Add', ['m', 'c'], 'a'),
+      node('Shape', ['x'], 's'),
+      node('Slice', ['s', 'zero', 'one'], 'n'),
+      node('Concat', ['n', 'rest'], 't', { axis: 0 }),
+      node('Reshape', ['a', 't'], 'y')
+    ],
+    tensors: [
+      int64('rows', [-1, 4]),
+      matrix('w', [4, 2]),
+      matrix('c', [2], 3),
+      int64('zero', [0]),
+      int64('one', [1]),
+      int64('rest', [3, 2])
+    ]
+  },
   'Reshape of one number to none': {
     shape: [3],
     nodes: [node('MatMul', ['x', 'w'], 'a'), node('Reshape', ['a', 's'], 'y')],
@@ -178,6 +198,13 @@ describe('linear maps', () => {
     const [layer] = fuse(importOnnx(bytes)).layers
     expect(layer).toMatchObject({ kind: 'affine', operations: [{ kind: 'dense', inputs: 24, outputs: 6 }] })
     expect(layer).not.toHaveProperty('convolution')
+  })
+
+  test('rows of the batch must come back to their samples', () => {
+    const model = (...rest: Model['nodes']) =>
+      onnxModel({ nodes: [node('Reshape', ['x', 's'], 'r'), ...rest], tensors: [int64('s', [-1, 4])], input: ['N', 3, 4], opset: 17 })
+    expect(() => importOnnx(model(node('Relu', ['r'], 'y')))).toThrowError(/rows of 'y' are part of the batch/)
+    expect(() => importOnnx(model(node('Transpose', ['r'], 'y')))).toThrowError(/Transpose of a value whose rows are part of the batch/)
   })
 
   test('nodes in any order', () => {

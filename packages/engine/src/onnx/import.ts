@@ -45,11 +45,34 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Netw
   return new Importer(decodeOnnx(bytes, options.externalData)).run(options)
 }
 
+/** Operators that treat every row by itself, and so do the same when rows are part of the batch. */
+const ROWWISE: ReadonlySet<string> = new Set([
+  ...['MatMul', 'Gemm', 'Add', 'Sub', 'Mul', 'Div', 'Sum', 'Pow', 'Neg', 'Identity', 'Cast', 'Dropout', 'Reshape'],
+  ...[
+    'Relu',
+    'LeakyRelu',
+    'Elu',
+    'Selu',
+    'Celu',
+    'Sigmoid',
+    'HardSigmoid',
+    'HardSwish',
+    'Swish',
+    'Mish',
+    'Gelu',
+    'Tanh',
+    'Softplus',
+    'Softsign'
+  ],
+  ...['Erf', 'Exp', 'Log', 'Sqrt', 'Abs', 'Clip', 'Min', 'Max', 'Where', 'Greater', 'Less']
+])
+
 class Importer implements ImportContext {
   readonly opset: number
   private readonly nodes: GraphNode[] = []
   private readonly names = new Set<string>()
   private readonly values = new Map<string, number>()
+  private readonly merged = new Set<number>()
   private readonly producers = new Map<string, OnnxNode>()
   private readonly constants: Constants
 
@@ -64,7 +87,7 @@ class Importer implements ImportContext {
     }
     this.constants = new Constants(model, this.producers, name => {
       const value = this.values.get(name)
-      return value === undefined ? undefined : this.shape(value)
+      return value === undefined || this.merged.has(value) ? undefined : this.shape(value)
     })
   }
 
@@ -84,6 +107,13 @@ class Importer implements ImportContext {
     }
     const result = this.values.get(logits)
     if (result === undefined) throw new MissingInitializerError(this.model.name, logits)
+    if (this.merged.has(result) && !this.comesBack(output, logits, sizeOf(this.shape(result)))) {
+      throw new UnsupportedTopologyError(
+        this.model.name,
+        `the rows of '${logits}' are part of the batch`,
+        'export a model with one row of outputs for every sample'
+      )
+    }
     checkAxes(axisNodes, this.shape(result), this.opset)
     const recognised = recogniseExpressions(recogniseActivations(this.nodes), result)
     const { nodes, output: last } = prune(recognised, result)
@@ -149,6 +179,13 @@ class Importer implements ImportContext {
   value(node: OnnxNode, input: number): number {
     const name = node.inputs[input] ?? ''
     const value = this.values.get(name)
+    if (value !== undefined && this.merged.has(value) && !ROWWISE.has(node.operator)) {
+      throw new UnsupportedTopologyError(
+        node.name,
+        `${node.operator} of a value whose rows are part of the batch`,
+        'reshape it to [batch, rows, features] first'
+      )
+    }
     if (value !== undefined) return value
     if (this.isConstant(name)) {
       throw new UnsupportedTopologyError(
@@ -187,8 +224,31 @@ class Importer implements ImportContext {
 
   push(node: OnnxNode, operator: GraphOperator, inputs: readonly number[], shape: readonly number[]): number {
     const index = this.append({ name: node.name, operator, inputs, shape })
+    if (node.operator !== 'Reshape' && inputs.some(input => this.merged.has(input))) this.merged.add(index)
     this.alias(node, index)
     return index
+  }
+
+  /** Whether what was taken off behind the logits reshapes them to one row for every sample. */
+  private comesBack(output: string, logits: string, size: number): boolean {
+    for (let name = output; name !== logits; ) {
+      const node = this.producers.get(name)
+      if (!node) return false
+      if (node.operator === 'Reshape') {
+        const [, ...rest] = this.shapeConstant(node, 1).values
+        if (sizeOf(rest) === size) return true
+      }
+      name = node.inputs[0] ?? ''
+    }
+    return false
+  }
+
+  isMerged(value: number): boolean {
+    return this.merged.has(value)
+  }
+
+  merge(value: number): void {
+    this.merged.add(value)
   }
 
   /** Scores and labels of a classifier both stand for its logits; other operators have one output that counts. */

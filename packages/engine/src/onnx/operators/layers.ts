@@ -221,7 +221,7 @@ export const gemm: Operator = (context, node) => {
   const weight = rowsOf(tensor, inputs, outputs, transposed, floatAttribute(node, 'alpha', 1))
   const input = context.value(node, 0)
   const shape = context.shape(input)
-  if (shape.length !== 1 || shape[0] !== inputs)
+  if ((shape.length !== 1 && !context.isMerged(input)) || shape.at(-1) !== inputs)
     throw new ShapeMismatchError(node.name, `an input of ${inputs} features (flatten first)`, shape.join('×'))
   const bias = hasInput(node, 2) ? vector(node, context.constant(node, 2), outputs).map(value => beta * value) : undefined
   dense(context, node, input, { inputs, outputs, weight, ...(bias ? { bias } : {}) })
@@ -240,6 +240,12 @@ export const matMul: Operator = (context, node) => {
   }
   const tensor = withoutLeadingOnes(context.constant(node, first ? 0 : 1))
   const input = context.value(node, first ? 1 : 0)
+  if (first && context.isMerged(input))
+    throw new UnsupportedTopologyError(
+      node.name,
+      'a matrix before rows that are part of the batch',
+      'reshape to [batch, rows, features] first'
+    )
   const shape = context.shape(input)
   if (!first) {
     const vectorial = tensor.shape.length === 1

@@ -39,6 +39,12 @@ export const reshape: Operator = (context, node) => {
     return
   }
   if (target.length < 2) throw wrong()
+  // [-1, features]: rows of a sample become rows of the batch, for a layer that treats each by itself
+  const features = target[1]!
+  if (target.length === 2 && target[0] === -1 && features > 0 && features < size && size % features === 0) {
+    context.merge(context.push(node, { kind: 'reshape' }, [input], [size / features, features]))
+    return
+  }
   const rest = target.slice(1).map((dimension, axis) => (dimension === 0 ? (context.shape(input)[axis] ?? 0) : dimension))
   const known = rest.filter(dimension => dimension !== -1).reduce((product, dimension) => product * dimension, 1)
   const unknown = rest.filter(dimension => dimension === -1).length
