@@ -75,7 +75,7 @@ describe('plans', () => {
 
   test('more statistical bits cost bits of the chain, and too many are refused with a remedy', () => {
     const architecture = architectureFor('cryptonet-square')
-    const options = { ...common, batch: 8, costModel: KERNEL_COSTS, logN: 14 }
+    const options = { ...common, batch: 8, costModel: KERNEL_COSTS, logN: 14, maximumDecryptions: 64 }
     const few = plan(architecture, { ...options, floodingBits: 30 })
     const many = plan(architecture, { ...options, floodingBits: 40 })
     expect(many.floodingBits).toBe(40)
