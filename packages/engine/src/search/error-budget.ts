@@ -118,8 +118,9 @@ function slope({ architecture, values, chain }: Trial, index: number): number {
 }
 
 /**
- * Scales that keep a polynomial's own error within what is allowed. B_n has n times the bits of its argument less n - 1 primes, so that an argument b bits short of a
- * prime leaves B_n n·b bits short; and one b bits longer than a prime takes n·b bits from the quotient that multiplies B_n.
+ * Scales that keep a polynomial's own error within what is allowed. B_n has n times the bits of its argument less n - 1 primes: an argument b bits short of a prime leaves
+ * B_n n·b bits short, and one b bits longer makes every B_n, n ≥ 2, at least 2·b bits more precise. It then takes n·b bits from the quotient that multiplies B_n, and that
+ * quotient's own quotients as much again for B_{n/2} … B_2: 2n - 2 times b in all, which the result must have more.
  * @param allowed log2 of the error that the result may have, of values
  */
 function polynomialDemands(
@@ -135,11 +136,11 @@ function polynomialDemands(
   const bits = chain.primeBits - PRIME_DEFICIT_BITS
   const spare = allowed - (noise.rounding(1) + amplification - bits)
   const power = 2 ** (depth - 1)
-  const argumentMinimum = (spare >= 0 ? bits - spare / power : bits - spare) - doubled
+  const argumentMinimum = bits - spare / (spare >= 0 ? power : 2) - doubled
   return {
     depth,
     argumentMinimum,
     argumentMaximum: bits + (bits - POLYNOMIAL_HEADROOM_BITS) / power - doubled,
-    resultMinimum: argument => bits - spare + power * Math.max(0, argument + doubled - bits)
+    resultMinimum: argument => bits - spare + (2 * power - 2) * Math.max(0, argument + doubled - bits)
   }
 }
