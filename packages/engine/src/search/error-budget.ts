@@ -130,17 +130,18 @@ function polynomialDemands(
   allowed: number
 ): NonNullable<ScheduledOperation['polynomial']> {
   const { packing } = chain
-  const { depth, amplification } = profileOf(layer, magnitude, packing)
+  const { depth, amplification, powerAmplification } = profileOf(layer, magnitude, packing)
   // two samples to a slot are told apart at twice the scale
   const doubled = Math.log2(samplesPerSlot(packing))
   const bits = chain.primeBits - PRIME_DEFICIT_BITS
-  const spare = allowed - (noise.rounding(1) + amplification - bits)
+  const spare = (amplified: number): number => allowed - (noise.rounding(1) + amplified - bits)
+  const ofPowers = spare(powerAmplification)
   const power = 2 ** (depth - 1)
-  const argumentMinimum = bits - spare / (spare >= 0 ? power : 2) - doubled
+  const argumentMinimum = bits - ofPowers / (ofPowers >= 0 ? power : 2) - doubled
   return {
     depth,
     argumentMinimum,
     argumentMaximum: bits + (bits - POLYNOMIAL_HEADROOM_BITS) / power - doubled,
-    resultMinimum: argument => bits - spare + (2 * power - 2) * Math.max(0, argument + doubled - bits)
+    resultMinimum: argument => bits - spare(amplification) + (2 * power - 2) * Math.max(0, argument + doubled - bits)
   }
 }

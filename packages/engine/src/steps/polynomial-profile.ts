@@ -83,6 +83,8 @@ export interface PolynomialProfile {
   readonly operations: readonly { readonly operation: CountedOperation['operation']; readonly below: number }[]
   /** log2 of the result's own error relative to a rounding, where scales are as large as the primes */
   readonly amplification: number
+  /** the same of the errors of powers alone, which a larger scale of the result does not make smaller */
+  readonly powerAmplification: number
   /** log2 of the largest |p'| */
   readonly slope: number
 }
@@ -98,6 +100,9 @@ export function profileOf(layer: PolynomialArchitecture, magnitude: number, slot
   known.set(key, profile)
   return profile
 }
+
+/** Bits by which a result is scaled up to tell the errors of powers from those of quotients and of the result itself. */
+const RAISED_BITS = 24
 
 const reference = new Map<number, Parameters>()
 
@@ -120,18 +125,21 @@ function makeProfile(layer: PolynomialArchitecture, magnitude: number, slots: Sl
   const noise = new NoiseModel(parameters, 1)
   const scale = 2 ** MAXIMUM_PRIME_BITS
   const level = depth + 1
-  const { result, operations } = traceStep(parameters, new EvaluationRules(parameters, noise, 'positive'), layer, {
-    slots,
-    level,
-    scaleIn: scale / samplesPerSlot(slots),
-    magnitudeIn: magnitude * slotFactor(slots),
-    target: scale,
-    magnitude: layer.outputMagnitude * slotFactor(slots)
-  })
+  const traced = (target: number): PolynomialTrace =>
+    traceStep(parameters, new EvaluationRules(parameters, noise, 'positive'), layer, {
+      slots,
+      level,
+      scaleIn: scale / samplesPerSlot(slots),
+      magnitudeIn: magnitude * slotFactor(slots),
+      target,
+      magnitude: layer.outputMagnitude * slotFactor(slots)
+    })
+  const { result, operations } = traced(scale)
   return {
     depth,
     operations: operations.map(({ operation, level: at }) => ({ operation, below: level - at })),
     amplification: result.noise - noise.rounding(1),
+    powerAmplification: traced(scale * 2 ** RAISED_BITS).result.noise - RAISED_BITS - noise.rounding(1),
     slope: Math.log2(slopeBound(layer, magnitude))
   }
 }
