@@ -5,11 +5,12 @@ import {
   evaluate,
   type IntervalReport,
   type Network,
-  type NetworkGraph
+  type NetworkGraph,
+  type PlanOptions
 } from '@slytherin/engine'
-import { approximationOptions, importModelFile, loadSamples, openCalibration, sourceOf } from '@slytherin/node'
+import { approximationOptions, importModelFile, loadSamples, obstacleOf, openCalibration, sourceOf } from '@slytherin/node'
 import { calibrationOf } from './calibration.js'
-import type { Scenario } from './scenario.js'
+import { batchesOf, partiesOf, type Scenario } from './scenario.js'
 
 export interface ClearReference {
   readonly labels: readonly number[]
@@ -41,8 +42,29 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
   const labels = await loadSamples({ ...sourceOf(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
   const graph = await importModelFile(scenario.model, scenario)
   const calibration = await openCalibration(scenario.model, await calibrationOf(scenario))
-  const { graph: approximated, network, report } = calibration.approximate(graph, approximationOptions(scenario.approximation))
+  const {
+    graph: approximated,
+    network,
+    report
+  } = calibration.approximate(graph, {
+    ...approximationOptions(scenario.approximation),
+    obstacle: obstacleOf(calibration, planWishes(scenario))
+  })
   return { labels: labels.map(row => row[0]!), samples, graph, approximated, network, approximation: report }
+}
+
+/** What the parties of a scenario will plan for, so that the reference has the polynomials that theirs have. */
+function planWishes(scenario: Scenario): PlanOptions {
+  const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes } = scenario.session
+  return {
+    batch: batchesOf(scenario).batch,
+    data,
+    weights,
+    floodingBits,
+    minimumRefreshes,
+    parties: partiesOf(scenario).filter(({ roles }) => roles.includes('key-holder')).length,
+    ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+  }
 }
 
 export function clearReference({ graph, approximated, ...rest }: LoadedReference): ClearReference {

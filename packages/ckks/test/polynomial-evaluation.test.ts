@@ -123,6 +123,14 @@ for (const [name, { specialPrimes, create, held }] of Object.entries(EVALUATORS)
       }
     })
 
+    it('at a scale of the result whose constants no encoder holds', () => {
+      const polynomial = random('chebyshev', 7)
+      using result = evaluatePolynomial(evaluator, a, polynomial, { scale: 2 ** 125 })
+      expect(Math.log2(result.scale)).toBeCloseTo(125, 9)
+      using stored = evaluator.store(result)
+      expect(largestDifference(owner.decryptor.decrypt(stored), clear(polynomial, x))).toBeLessThan(2 ** -16)
+    })
+
     it('of two vectors in one, each by itself', () => {
       const other = realSlots('other', x.length)
       const pairs = pairSlots(x, other)

@@ -148,8 +148,12 @@ export class InvalidPlanError extends EngineError {
 export class InfeasiblePlanError extends EngineError {
   constructor(
     readonly model: string,
+    /** what blocks, and what it needs against what there is */
     readonly reason: string,
-    readonly remedy: string
+    /** what was tried and would help */
+    readonly remedy: string,
+    /** name of the layer that blocks; absent where no single one does */
+    readonly layer?: string
   ) {
     super(`no plan for '${model}': ${reason}; ${remedy}`)
   }
@@ -204,6 +208,10 @@ export class UnreachableAccuracyError extends EngineError {
   }
 }
 
+/** What is kept of the answers, in words. */
+export const describeAgreement = (value: number, measure: 'share of classes' | 'share of labels' | 'R²'): string =>
+  measure === 'R²' ? `an R² of ${value.toFixed(4)}` : `${(100 * value).toFixed(2)} % of the predictions`
+
 /** No degree of fitted polynomials keeps the answers as was asked for. */
 export class UnreachableAgreementError extends EngineError {
   constructor(
@@ -214,11 +222,30 @@ export class UnreachableAgreementError extends EngineError {
     /** what of the answers is to be kept */
     readonly measure: 'share of classes' | 'share of labels' | 'R²' = 'share of classes'
   ) {
-    const told = (value: number): string =>
-      measure === 'R²' ? `an R² of ${value.toFixed(4)}` : `${(100 * value).toFixed(2)} % of the predictions`
     super(
-      `activations of '${model}': polynomials up to degree ${maximumDegree} keep ${told(reached)} on held-out samples, ` +
-        `not ${told(wanted)}; ask for less agreement, allow a higher degree or calibrate on more samples`
+      `activations of '${model}': polynomials up to degree ${maximumDegree} keep ${describeAgreement(reached, measure)} on held-out samples, ` +
+        `not ${describeAgreement(wanted, measure)}; ask for less agreement, allow a higher degree or calibrate on more samples`
+    )
+  }
+}
+
+/** Degrees keep the answers, others can be planned, and none does both. */
+export class UnplannableAgreementError extends EngineError {
+  constructor(
+    readonly model: string,
+    /** told as what of the answers is kept, as all agreements here */
+    readonly wanted: string,
+    /** smallest degree that keeps the answers */
+    readonly degree: number,
+    /** why it has no plan */
+    readonly obstacle: string,
+    readonly plannableDegree: number,
+    /** what that one keeps */
+    readonly reached: string
+  ) {
+    super(
+      `activations of '${model}': polynomials of degree ${degree}, the smallest that keep ${wanted}, have no plan (${obstacle}); degree ${plannableDegree} has one and keeps ` +
+        `${reached} on held-out samples: ask for that agreement or that degree, or train with activations that are squares`
     )
   }
 }

@@ -10,13 +10,13 @@ export {
 } from './approximation/activations.js'
 export { type ApproximationOptions, type ApproximationSource, approximate } from './approximation/approximate-network.js'
 export { Calibration, type MeasuredValues } from './approximation/calibration.js'
+export { LOGIT_TOLERANCE } from './approximation/choose-degree.js'
 export {
   DEFAULT_AGREEMENT,
   DEFAULT_DETERMINATION,
   FEW_SAMPLES,
   type FitOptions,
-  fitActivations,
-  LOGIT_TOLERANCE
+  fitActivations
 } from './approximation/fit.js'
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
 export { type Architecture, type ArchitectureLayer, parseArchitecture } from './architecture/architecture.js'
@@ -95,7 +95,7 @@ export { type Plan, planSchema } from './plan/plan.js'
 export type { InputSource, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run/options.js'
 export { run } from './run/run.js'
 export type { PlanOptions } from './search/options.js'
-export { plan } from './search/planner.js'
+export { obstacleToPlan, plan } from './search/planner.js'
 export type { PlanStep } from './steps/kinds.js'
 export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './steps/operands.js'
 export type { GaloisKeyNeed, WeightDescriptor } from './steps/step.js'

@@ -22,6 +22,7 @@ export { readIdx } from './data/idx.js'
 export { importModelFile, type ModelChoice, type ModelFile } from './data/model-file.js'
 export { readNpy } from './data/npy.js'
 export { npzNames, readNpz } from './data/npz.js'
+export { obstacleOf } from './data/obstacle.js'
 export { type ArraySource, sourceOf } from './data/read-array.js'
 export { lastSamples, loadSamples } from './data/samples.js'
 export {

@@ -3,6 +3,7 @@ import { architectureOf, type CostModel, type OperandKind, type Plan, plan } fro
 import type { ApproximationConfiguration, CalibrationConfiguration } from './configuration/schema.js'
 import { approximationOptions, openCalibration } from './data/calibration.js'
 import { importModelFile, type ModelChoice } from './data/model-file.js'
+import { obstacleOf } from './data/obstacle.js'
 
 export interface PlanModelOptions extends ModelChoice {
   readonly calibration: CalibrationConfiguration
@@ -29,11 +30,7 @@ export async function planModel(path: string, options: PlanModelOptions): Promis
   const { calibration: source, approximation, output, inputShape, ...rest } = options
   const graph = await importModelFile(path, { output, inputShape })
   const calibration = await openCalibration(path, source)
-  const { network } = calibration.approximate(graph, approximationOptions(approximation))
-  const architecture = architectureOf(network, calibration.ranges(network))
-  return plan(architecture, {
-    data: 'encrypted',
-    weights: 'encrypted',
-    ...rest
-  })
+  const wishes = { data: 'encrypted', weights: 'encrypted', ...rest } as const
+  const { network } = calibration.approximate(graph, { ...approximationOptions(approximation), obstacle: obstacleOf(calibration, wishes) })
+  return plan(architectureOf(network, calibration.ranges(network)), wishes)
 }

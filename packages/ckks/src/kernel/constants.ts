@@ -24,11 +24,15 @@ export class Constants {
     return this.encodeValue(constant[0], options, constant[1])
   }
 
-  /** The plaintext of one number, or of `value` + ι·`second`. @throws InvalidScaleError, EncodingError */
+  /**
+   * The plaintext of one number, or of `value` + ι·`second`. It needs no transform, so it may be as large as the modulus allows: polynomials whose result has a large scale
+   * take such constants.
+   * @throws InvalidScaleError, EncodingError
+   */
   encodeValue(value: number, options: EncodeOptions, second?: number): Plaintext {
     const { ring, parameters } = this.context
     const { level, scale } = options
-    const integer = this.integer(value, options)
+    const integer = BigInt(this.addend(value, options))
     const polynomial = into(blank(ring, parameters.ciphertextIndices(level)), out => {
       out.indices.forEach((index, k) => {
         out.row(k).fill(balance(integer, ring.moduli[index]!.value))

@@ -13,7 +13,8 @@ import { EmptySumError, ForeignOperandError } from '../errors.js'
 import { EvaluationRules } from '../evaluation-rules.js'
 import type { EvaluationKeys, Evaluator, EvaluatorCiphertext, EvaluatorPair, EvaluatorPlaintext } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
-import { monomialCoefficients } from '../kernel/monomials.js'
+import { Constants } from '../kernel/constants.js'
+import { Monomials, monomialCoefficients } from '../kernel/monomials.js'
 import { demandKey } from '../key-demand.js'
 import type { KeySwitchKey } from '../keys.js'
 import type { Parameters } from '../parameters.js'
@@ -47,6 +48,7 @@ export class SealEvaluator implements Evaluator {
   readonly bytesFree = 0
   readonly codec: SealCodec
   private readonly rules: EvaluationRules
+  private readonly constants: Constants
   private readonly evaluator: SealHandle<EvaluatorObject>
   /** Holds the products of multiplyAccumulate one after the other. */
   private readonly product: SealHandle<CiphertextObject>
@@ -61,6 +63,7 @@ export class SealEvaluator implements Evaluator {
     this.parameters = context.parameters
     this.slots = context.parameters.slots
     this.codec = new SealCodec(context, seal)
+    this.constants = new Constants(context, new Monomials(context))
     this.rules = new EvaluationRules(context.parameters, context.noise, 'positive')
     this.evaluator = runtime.create('Evaluator', module => new module.Evaluator(seal.context.object))
     this.product = runtime.create('Ciphertext', module => new module.Ciphertext())
@@ -112,6 +115,10 @@ export class SealEvaluator implements Evaluator {
 
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
     return this.sealed(this.context.encoder.encode(values, options))
+  }
+
+  constant(value: number, options: EncodeOptions): EvaluatorPlaintext {
+    return this.sealed(this.constants.encodeValue(value, options))
   }
 
   copy(a: EvaluatorCiphertext): EvaluatorCiphertext {

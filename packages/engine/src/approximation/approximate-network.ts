@@ -41,7 +41,10 @@ export function approximate(graph: NetworkGraph, source: ApproximationSource, op
   const { method = samples ? 'fit' : 'minimax', degree, relativeError = DEFAULT_NETWORK_ERROR, maximumDegree, margin } = options
   if (method === 'fit') {
     if (!samples) throw new InvalidInputError('approximation by fit', 'samples', 'ranges only')
-    return onMeasuredIntervals(fitActivations(graph, samples, options), samples, margin)
+    const { obstacle } = options
+    const fitOptions: FitOptions =
+      obstacle === undefined ? options : { ...options, obstacle: fitted => obstacle(onMeasuredIntervals(fitted, samples, margin)) }
+    return onMeasuredIntervals(fitActivations(graph, samples, fitOptions), samples, margin)
   }
   const ranges = samples ? measureActivations(graph, samples) : source.ranges
   const approximated = approximateActivations(graph, ranges, {

@@ -8,7 +8,7 @@
  * plus a thousandth of weight spread evenly over the interval, so that the polynomial stays near the function where samples are rare. A quadratic is fitted for every
  * feature (every channel of a convolution) by itself, drawn a little to the common one: as squares fold into the layers around them, that costs nothing.
  */
-import { InvalidInputError, UnreachableAgreementError } from '../errors.js'
+import { InvalidInputError } from '../errors.js'
 import { agreementOf, measureOf } from '../graph/agreement.js'
 import { outputSize } from '../graph/geometry.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
@@ -27,11 +27,12 @@ import { clenshaw, type Interval, toUnit } from '../numeric/chebyshev.js'
 import { at, type Coefficient } from '../numeric/elementwise-polynomial.js'
 import { NormalEquations } from '../numeric/normal-equations.js'
 import type { ApproximatedActivation, ApproximatedNetwork } from './activations.js'
+import { chooseDegree, type DegreeFits, type Validation } from './choose-degree.js'
 import { widen } from './intervals.js'
 import { curved, isCurved, OWN_DEGREE, sharedWithin } from './own-functions.js'
 
 export interface FitOptions {
-  /** the degree of all polynomials; when left out, the smallest that keeps the predictions */
+  /** the degree of all polynomials; when left out, the smallest that keeps the predictions and has no obstacle */
   readonly degree?: number
   /**
    * How well the answers to held-out samples must stay, by the measure of the task: share of the classes or labels that stay (default 0.99), R² against what the file's
@@ -42,6 +43,11 @@ export interface FitOptions {
   readonly maximumDegree?: number
   /** widening of every range around its centre, as a share of its half-width; default 0.2 */
   readonly margin?: number
+  /**
+   * Why a network cannot be evaluated under encryption as is wanted; undefined when it can. Degrees whose networks have such an obstacle are left out. When all have one, the
+   * smallest degree that keeps the predictions is taken, for whoever plans it to say what blocks.
+   */
+  readonly obstacle?: (approximated: ApproximatedNetwork) => string | undefined
 }
 
 export const DEFAULT_AGREEMENT = 0.99
@@ -51,10 +57,6 @@ export const DEFAULT_DETERMINATION = 0.999
 export const FEW_SAMPLES = 100
 const DEFAULT_MAXIMUM_DEGREE = 31
 const LARGEST_DEGREE = 63
-/** Degrees worth a try: the largest and a cheaper one or two of every depth. */
-const DEGREES = [2, 3, 4, 5, 6, 7, 9, 11, 13, 15, 19, 23, 31, 47, 63] as const
-/** Change of a logit that counts as none, relative to the largest. */
-export const LOGIT_TOLERANCE = 0.005
 /** Samples that are looked at; of more, evenly spaced ones. */
 const MAXIMUM_SAMPLES = 1024
 /** Weight of the interval against that of the samples, and points that carry it. */
@@ -67,7 +69,8 @@ const COMMON_WEIGHT = 0.1
 
 /**
  * @param samples inputs like those that will be asked about
- * @throws InvalidInputError without samples or for options out of range; UnreachableAgreementError when no degree keeps the predictions; UnsupportedTopologyError (as `fuse`)
+ * @throws InvalidInputError without samples or for options out of range; UnreachableAgreementError when no degree keeps the predictions,
+ *   UnplannableAgreementError when those that do have an obstacle that others have not; UnsupportedTopologyError (as `fuse`)
  */
 export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<number>>, options: FitOptions = {}): ApproximatedNetwork {
   const fitter = new Fitter(graph, thinned([...samples]), options.margin)
@@ -84,17 +87,7 @@ export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<
     throw new InvalidInputError('agreement of fitted activations', 'above 0 and up to 1', String(agreement))
   if (!fitter.needed) return { graph, network: fuse(graph), report: { activations: [], depth: 0 } }
   if (degree !== undefined) return fitter.result(degree, fitter.crossValidate(degree, false)?.agreement)
-  let best = Number.NEGATIVE_INFINITY
-  for (const candidate of DEGREES) {
-    if (candidate > maximumDegree) break
-    const kept = fitter.crossValidate(candidate)
-    if (kept === undefined) continue
-    // a number that is read as such has no class that could stay
-    const close = !regression && kept.worst <= LOGIT_TOLERANCE
-    if (kept.agreement >= agreement || close) return fitter.result(candidate, kept.agreement)
-    best = Math.max(best, kept.agreement)
-  }
-  throw new UnreachableAgreementError(graph.name, agreement, best, maximumDegree, measureOf(graph))
+  return chooseDegree(graph, fitter, { agreement, maximumDegree, obstacle: options.obstacle })
 }
 
 /** A polynomial in place of an activation. */
@@ -116,7 +109,7 @@ interface Pass {
   readonly curved: boolean
 }
 
-class Fitter {
+class Fitter implements DegreeFits {
   /** by node: names of files repeat */
   private readonly functions: ReadonlyMap<number, ActivationFunction>
   private readonly layers: readonly Layer[]
@@ -155,7 +148,7 @@ class Fitter {
    * How answers to samples stay that the polynomials were not fitted to; undefined where quadratics would be lines.
    * @param curved whether they must not be
    */
-  crossValidate(degree: number, curved = true): { readonly agreement: number; readonly worst: number } | undefined {
+  crossValidate(degree: number, curved = true): Validation | undefined {
     const folds = this.samples.length < 2 ? 1 : 2
     const heldOut: Float64Array[] = new Array(this.samples.length)
     for (let fold = 0; fold < folds; fold++) {

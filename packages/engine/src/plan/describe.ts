@@ -4,6 +4,9 @@ import type { CompiledStep } from '../steps/kinds.js'
 import { programOf } from './compiled.js'
 import type { Plan } from './plan.js'
 
+/** Decryptions of a short session, against which others are told. */
+const FEW_DECRYPTIONS = 64
+
 const bits = (value: number): string => Math.log2(value).toFixed(1)
 const seconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`
 
@@ -24,7 +27,7 @@ export function describePlan(plan: Plan): string {
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
-    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions (their number costs ${(0.5 * Math.log2(plan.maximumDecryptions)).toFixed(1)} bits): worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
+    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions${describeDecryptions(plan)}: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
     `keys       ${describeKeys(plan)}, ${formatBytes(costs.bytes.keysPerParty)} per party`,
     plan.operands.weights === 'clear'
       ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`
@@ -33,6 +36,14 @@ export function describePlan(plan: Plan): string {
     `seconds    (${costs.model}) evaluation ${seconds(costs.seconds.evaluation)} of which refresh ${seconds(costs.seconds.refresh)}, data ${seconds(costs.seconds.dataEncryption)}, model ${seconds(costs.seconds.modelEncryption)}, keys ${seconds(costs.seconds.keys)}`
   )
   return lines.join('\n')
+}
+
+/** What so many decryptions cost: flooding grows with the root of their number. */
+function describeDecryptions({ maximumDecryptions }: Plan): string {
+  const bitsFor = (decryptions: number): number => 0.5 * Math.log2(decryptions)
+  const more = bitsFor(maximumDecryptions) - bitsFor(FEW_DECRYPTIONS)
+  const against = more > 0 ? `, ${more.toFixed(1)} more than ${FEW_DECRYPTIONS}` : ''
+  return ` (their number costs ${bitsFor(maximumDecryptions).toFixed(1)} bits${against})`
 }
 
 function describeKeys({ galoisKeys, relinearizationLevel }: Plan): string {

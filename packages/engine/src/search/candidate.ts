@@ -13,7 +13,7 @@ import type { PackedLayer } from './choose-packing.js'
 import { problemOf } from './error-budget.js'
 import { exactCore } from './exact-steps.js'
 import type { Settings } from './options.js'
-import { type Schedule, schedule } from './placement.js'
+import { type Blockage, type Schedule, schedule } from './placement.js'
 import { RunningCosts } from './running-costs.js'
 import { type Trial, trialOf } from './trial.js'
 
@@ -36,22 +36,25 @@ export class Search {
   }
 
   /** @param bound cost that a candidate must stay below */
-  run(bound: number): Candidate | 'worse' | 'impossible' {
+  run(bound: number): Candidate | 'worse' | Blockage {
+    const operation = this.trial.architecture.layers.length
     let tightening = 0
     for (let attempt = 0; attempt < MAXIMUM_TIGHTENINGS; attempt++) {
       const found = schedule(problemOf(this.trial, this.costs, tightening), bound)
-      if (found === 'impossible') return found
       if (found === 'costly') return 'worse'
-      if (this.costs.passBytes(found) > this.trial.settings.evaluatorMemory) return 'impossible'
+      if ('needed' in found) return found
+      const bytes = this.costs.passBytes(found)
+      const { evaluatorMemory } = this.trial.settings
+      if (bytes > evaluatorMemory) return { operation, kind: 'memory', needed: bytes, available: evaluatorMemory }
       const total = found.cost + this.costs.raisedKeyCost(found)
       if (total >= bound) return 'worse'
       const core = this.core(found)
-      if (!core) return 'impossible'
+      if (!core) return { operation, kind: 'precision', needed: tightening, available: 0 }
       const missing = this.missingBits(core)
       if (missing <= 0) return { core, chain: this.trial.chain, total }
       tightening += missing + 0.1
     }
-    return 'impossible'
+    return { operation, kind: 'precision', needed: tightening, available: 0 }
   }
 
   /** The plan's core, with exact scales; undefined when a polynomial cannot keep its own. */

@@ -2,7 +2,7 @@
  * The error that the logits may have, divided among the sources of noise by walking gains back from the logits: that gives the least scale of everything that is encoded
  * or computed, and with the bounds on values the largest.
  */
-import { floodingGrowth, maskedModulusBits, noiseAfterFlooding } from '@slytherin/ckks'
+import { floodedBits, floodingGrowth, maskedModulusBits, noiseAfterFlooding } from '@slytherin/ckks'
 import { magnitudeBefore, type PolynomialArchitecture } from '../architecture/architecture.js'
 import { samplesPerSlot } from '../packing/slots.js'
 import { fitsFlooded, floodingOf, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
@@ -23,7 +23,7 @@ const SCALE_ROUNDING_BITS = 0.1
 const MASK_MARGIN_BITS = 0.01
 /** log2 of the rounding error of a clear vector's coefficients, sqrt(1/12). */
 const ENCODING_NOISE = 0.5 * Math.log2(1 / 12)
-/** Bits between the scale of the largest B_n of a polynomial and two primes, which hold it where the result is at level 0. */
+/** Bits between the scale of the largest B_n of a polynomial and the primes that hold it. */
 const POLYNOMIAL_HEADROOM_BITS = 4
 /** Primes are this little below a power of two, in bits. */
 const PRIME_DEFICIT_BITS = 0.001
@@ -80,6 +80,9 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
   }
   gain = Math.min(gain, Math.log2(architecture.input.sensitivity ?? Number.POSITIVE_INFINITY))
   const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
+  const shares = switchShares(settings.parties, settings)
+  const flooded = (scale: number): number => noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, floodingOf(settings), shares)
+  const leavingModulus = (level: number): number => (level + 1) * primeBits - 1
   return {
     operations,
     primes: chain.primes,
@@ -94,11 +97,11 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
       return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.parties, settings)) + MASK_MARGIN_BITS
     },
     refreshCost: (boundary, level) => costs.refreshCost(boundary, level),
-    finishable: (level, scale) => {
-      const shares = switchShares(settings.parties, settings)
-      const flooded = noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, floodingOf(settings), shares)
-      return fitsFlooded((level + 1) * primeBits - 1, flooded, 2 ** scale, 2 ** magnitudes.at(-1)!)
-    }
+    finishable: (level, scale) => fitsFlooded(leavingModulus(level), flooded(scale), 2 ** scale, 2 ** magnitudes.at(-1)!),
+    floodedBits: leaving =>
+      leaving
+        .map(({ level, low }) => ({ needed: floodedBits(flooded(low), low + magnitudes.at(-1)!), available: leavingModulus(level) - 1 }))
+        .reduce((closest, other) => (other.needed - other.available < closest.needed - closest.available ? other : closest))
   }
 }
 
@@ -141,7 +144,8 @@ function polynomialDemands(
   return {
     depth,
     argumentMinimum,
-    argumentMaximum: bits + (bits - POLYNOMIAL_HEADROOM_BITS) / power - doubled,
+    // B_power, of p + power·b bits, is needed one level above the result
+    argumentMaximum: level => bits + ((level + 1) * bits - POLYNOMIAL_HEADROOM_BITS) / power - doubled,
     resultMinimum: argument => bits - spare(amplification) + (2 * power - 2) * Math.max(0, argument + doubled - bits)
   }
 }

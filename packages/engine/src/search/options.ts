@@ -33,6 +33,8 @@ export interface PlanOptions {
 }
 
 const DEFAULT_FLOODING_BITS = 30
+/** Fewer than this no session takes. */
+export const LEAST_FLOODING_BITS = 30
 /** Enough for a party that serves for months; against one decryption it costs ten bits. */
 const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30

@@ -27,9 +27,10 @@ export interface ScheduledOperation {
   readonly polynomial?: {
     /** primes that it drops */
     readonly depth: number
-    /** least and largest log2 scale of the argument */
+    /** least log2 scale of the argument */
     readonly argumentMinimum: number
-    readonly argumentMaximum: number
+    /** largest log2 scale of the argument, given the level of the result */
+    argumentMaximum(level: number): number
     /** least log2 scale of the result, given the argument's */
     resultMinimum(argument: number): number
   }
@@ -55,6 +56,8 @@ export interface ScheduleProblem {
   refreshCost(boundary: number, level: number): number
   /** whether the logits may leave at this level and log2 scale */
   finishable(level: number, scale: number): boolean
+  /** bits that flooded logits take and bits that there are, at whichever level and log2 scale comes closest */
+  floodedBits(leaving: readonly { readonly level: number; readonly low: number }[]): { readonly needed: number; readonly available: number }
 }
 
 export interface ScheduledStep {
@@ -75,6 +78,19 @@ export interface Schedule {
   readonly steps: readonly ScheduledStep[]
 }
 
+/** Where no schedule gets past. */
+export interface Blockage {
+  /** the operation; their number when all are done and the logits cannot leave */
+  readonly operation: number
+  /**
+   * what it takes more of than there is: levels; bits of a log2 scale; bits of noise that the logits leave with; refreshes that have a place; bytes in the evaluator; bits by
+   * which the tracked error is too large
+   */
+  readonly kind: 'levels' | 'scale' | 'flooding' | 'refreshes' | 'memory' | 'precision'
+  readonly needed: number
+  readonly available: number
+}
+
 interface State {
   readonly cost: number
   /** lowest log2 scale, and how far it may be raised by choosing what came before */
@@ -89,6 +105,9 @@ interface State {
   readonly from?: { readonly level: number; readonly rescalings: number; readonly scaleIn: number }
 }
 
+/** Largest log2 scale at this level of slots of this log2 bound. */
+type Capacity = (level: number, magnitude: number) => number
+
 /** No operation gains by dropping more primes at once. */
 const MAXIMUM_RESCALINGS = 3
 /** Bits between message and modulus: sign, and one of slack. */
@@ -100,19 +119,19 @@ const ROUNDING_BITS = 0.2
 
 /**
  * @param bound cost that a schedule must stay below
- * @returns the cheapest schedule; 'costly' when those that there may be are not cheap enough, 'impossible' when there is none
+ * @returns the cheapest schedule; 'costly' when those that there may be are not cheap enough, what blocks when there is none
  */
-export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFINITY): Schedule | 'costly' | 'impossible' {
+export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFINITY): Schedule | 'costly' | Blockage {
   const { operations, primes, primeBits } = problem
   const top = primes - 1
-  const capacity = (level: number, magnitude: number): number =>
-    (level + 1) * primeBits - Math.max(magnitude, 0) - HEADROOM_BITS - ROUNDING_BITS
+  const capacity: Capacity = (level, magnitude) => (level + 1) * primeBits - Math.max(magnitude, 0) - HEADROOM_BITS - ROUNDING_BITS
   let costly = false
   let front: State[] = []
   for (let level = 0; level <= top; level++) {
     const low = problem.inputMinimum + ROUNDING_BITS
     const high = Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude))
     if (low <= high) front.push({ cost: problem.inputCost(level), low, high, level, refreshes: 0 })
+    else if (level === top && front.length === 0) return { operation: 0, kind: 'scale', needed: low, available: high }
   }
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index]!
@@ -133,7 +152,7 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
       }
     }
     front = prune(reached)
-    if (front.length === 0) return costly ? 'costly' : 'impossible'
+    if (front.length === 0) return costly ? 'costly' : blockageOf(problem, index, states, capacity)
   }
   let best: State | undefined
   for (const state of front) {
@@ -141,7 +160,33 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
     if (problem.finishable(state.level, state.low) && (!best || state.cost < best.cost)) best = state
   }
   if (best) return unwind(problem, best)
-  return costly ? 'costly' : 'impossible'
+  if (costly) return 'costly'
+  const operation = operations.length
+  const placed = Math.max(...front.map(({ refreshes }) => refreshes))
+  if (placed < problem.minimumRefreshes) return { operation, kind: 'refreshes', needed: problem.minimumRefreshes, available: placed }
+  return { operation, kind: 'flooding', ...problem.floodedBits(front) }
+}
+
+/** What the operation misses where it gets closest. */
+function blockageOf(problem: ScheduleProblem, index: number, states: readonly State[], capacity: Capacity): Blockage {
+  const operation = problem.operations[index]!
+  const fewest = fewestRescalings(operation)
+  const levels = Math.max(...states.map(({ level }) => level))
+  let closest: Blockage = { operation: index, kind: 'levels', needed: fewest, available: levels }
+  let missing = Number.POSITIVE_INFINITY
+  for (const state of states) {
+    for (let level = state.level; level >= fewest; level--) {
+      for (let rescalings = fewest; rescalings <= mostRescalings(operation, level); rescalings++) {
+        const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, state, level, rescalings, capacity)
+        // with too long an argument, what the result would need is beyond all measure
+        const [needed, available] = scaleIn > largestIn ? [scaleIn, largestIn] : [low, high]
+        if (!(needed - available < missing)) continue
+        missing = needed - available
+        closest = { operation: index, kind: 'scale', needed, available }
+      }
+    }
+  }
+  return closest
 }
 
 function refreshed(problem: ScheduleProblem, front: readonly State[], boundary: number, top: number): State[] {
@@ -165,6 +210,38 @@ function refreshed(problem: ScheduleProblem, front: readonly State[], boundary: 
   return out
 }
 
+/** Least and largest log2 scales of an operation's operand and result. */
+function scalesOf(
+  problem: ScheduleProblem,
+  operation: ScheduledOperation,
+  state: State,
+  level: number,
+  rescalings: number,
+  capacity: Capacity
+): { readonly scaleIn: number; readonly largestIn: number; readonly low: number; readonly high: number } {
+  const dropped = rescalings * problem.primeBits
+  const minimum = operation.minimum + ROUNDING_BITS
+  let scaleIn = state.low
+  let largestIn = capacity(level, operation.magnitudeIn)
+  let low: number
+  let high = Math.min(operation.maximum, capacity(level - rescalings, operation.magnitudeOut))
+  const { polynomial } = operation
+  if (polynomial) {
+    scaleIn = Math.max(scaleIn, polynomial.argumentMinimum + ROUNDING_BITS)
+    largestIn = Math.min(largestIn, polynomial.argumentMaximum(level - rescalings))
+    low = Math.max(minimum, polynomial.resultMinimum(scaleIn) + ROUNDING_BITS)
+  } else if (operation.kind === 'affine') {
+    low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
+    high = Math.min(high, scaleIn + operation.weightMaximum - dropped)
+  } else {
+    scaleIn = Math.max(scaleIn, (minimum + dropped - operation.squareBits) / 2)
+    low = 2 * scaleIn + operation.squareBits - dropped
+    high = Math.min(high, 2 * Math.min(state.high, largestIn) + operation.squareBits - dropped)
+  }
+  if (scaleIn > state.low) largestIn = Math.min(largestIn, state.high)
+  return { scaleIn, largestIn, low, high }
+}
+
 function transition(
   problem: ScheduleProblem,
   operation: ScheduledOperation,
@@ -173,31 +250,13 @@ function transition(
   level: number,
   rescalings: number,
   cost: number,
-  capacity: (level: number, magnitude: number) => number
+  capacity: Capacity
 ): State | undefined {
-  const dropped = rescalings * problem.primeBits
-  const minimum = operation.minimum + ROUNDING_BITS
-  let scaleIn = state.low
-  let low: number
-  let high = Math.min(operation.maximum, capacity(level - rescalings, operation.magnitudeOut))
-  const { polynomial } = operation
-  if (polynomial) {
-    scaleIn = Math.max(scaleIn, polynomial.argumentMinimum + ROUNDING_BITS)
-    if (scaleIn > polynomial.argumentMaximum) return undefined
-    low = Math.max(minimum, polynomial.resultMinimum(scaleIn) + ROUNDING_BITS)
-  } else if (operation.kind === 'affine') {
-    low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
-    high = Math.min(high, scaleIn + operation.weightMaximum - dropped)
-  } else {
-    scaleIn = Math.max(scaleIn, (minimum + dropped - operation.squareBits) / 2)
-    low = 2 * scaleIn + operation.squareBits - dropped
-    high = Math.min(high, 2 * Math.min(state.high, capacity(level, operation.magnitudeIn)) + operation.squareBits - dropped)
-  }
-  if (scaleIn > state.low && scaleIn > state.high) return undefined
+  const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, state, level, rescalings, capacity)
+  if (low > high || scaleIn > largestIn) return undefined
   // a scale that is raised was so before the refresh
   if (scaleIn !== state.low && state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn))
     return undefined
-  if (low > high || scaleIn > capacity(level, operation.magnitudeIn)) return undefined
   return {
     cost,
     low,

@@ -7,7 +7,6 @@
 import { MAXIMUM_PRIME_BITS, maximumLogQP } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from '../architecture/architecture.js'
 import { OperationCosts } from '../costs/operation-costs.js'
-import { InfeasiblePlanError } from '../errors.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
 import { nextPowerOfTwo } from '../packing/layout.js'
 import { SLOT_PACKINGS, type SlotPacking, samplesPerSlot, smallestBlock } from '../packing/slots.js'
@@ -16,7 +15,9 @@ import type { Plan } from '../plan/plan.js'
 import { type Candidate, Search } from './candidate.js'
 import type { Chain } from './chain.js'
 import { type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
+import { describeBlockage, diagnose, isCloser } from './diagnosis.js'
 import { checkOptions, type PlanOptions, type Settings } from './options.js'
+import type { Blockage } from './placement.js'
 
 const RING_DEGREES = [13, 14, 15, 16] as const
 const MINIMUM_PRIME_BITS = 30
@@ -33,15 +34,33 @@ const NARROWER_BITS = 14
 const TRIMMING_TOLERANCE = 1.05
 
 /**
- * @throws InfeasiblePlanError when nothing within the security table reaches the precision; InvalidInputError for options out of range
+ * @throws InfeasiblePlanError when nothing within the security table reaches the precision, naming what blocks and what would help; InvalidInputError for options out of
+ *   range
  */
 export function plan(architecture: Architecture, options: PlanOptions): Plan {
-  return new Planner(parseArchitecture(architecture), checkOptions(options)).run()
+  const [parsed, settings] = [parseArchitecture(architecture), checkOptions(options)]
+  const planner = new Planner(parsed, settings)
+  const made = planner.run()
+  if (made) return made
+  throw diagnose(parsed, settings, planner.blockage, (changed, other) => new Planner(changed, other).feasible())
+}
+
+/**
+ * What stands in the way of a plan, in words; undefined when there is one. Far quicker than `plan`, since any plan will do.
+ * @throws InvalidInputError for options out of range
+ */
+export function obstacleToPlan(architecture: Architecture, options: PlanOptions): string | undefined {
+  const [parsed, settings] = [parseArchitecture(architecture), checkOptions(options)]
+  const planner = new Planner(parsed, settings)
+  return planner.feasible() ? undefined : describeBlockage(parsed, settings, planner.blockage)
 }
 
 class Planner {
   private readonly patterns: readonly (SparseMatrix | undefined)[]
   private best: Candidate | undefined
+  private closest: Blockage | undefined
+  /** any plan will do */
+  private anyPlan = false
 
   constructor(
     private readonly architecture: Architecture,
@@ -50,22 +69,40 @@ class Planner {
     this.patterns = patternsOf(architecture)
   }
 
-  run(): Plan {
-    const { settings } = this
-    const degrees = settings.logN === undefined ? RING_DEGREES : [settings.logN]
-    const packings = settings.packing === undefined ? SLOT_PACKINGS : [settings.packing]
-    for (const logN of degrees) {
-      for (const packing of packings) this.searchPacking(logN, packing)
-    }
-    if (!this.best) {
-      throw new InfeasiblePlanError(
-        this.architecture.name,
-        `no ring up to 2^${degrees.at(-1)} holds its levels with flooding of ${settings.floodingBits} bits and ${settings.maximumDecryptions} decryptions`,
-        'use fewer layers, narrower activation ranges, fewer statistical bits, fewer decryptions or more evaluator memory'
-      )
-    }
+  /** What blocks where candidates get furthest; undefined when none was tried. */
+  get blockage(): Blockage | undefined {
+    return this.closest
+  }
+
+  /** The cheapest plan; undefined when there is none. */
+  run(): Plan | undefined {
+    this.search(RING_DEGREES)
+    if (!this.best) return undefined
     this.chooseWidth()
-    return derivePlan(this.best.core, settings.costModel, { allowInsecure: settings.insecure })
+    return derivePlan(this.best.core, this.settings.costModel, { allowInsecure: this.settings.insecure })
+  }
+
+  /** Whether there is a plan at all. */
+  feasible(): boolean {
+    this.anyPlan = true
+    // large rings have most levels
+    this.search([...RING_DEGREES].reverse())
+    return this.best !== undefined
+  }
+
+  private search(rings: readonly number[]): void {
+    const { settings } = this
+    const packings = settings.packing === undefined ? SLOT_PACKINGS : [settings.packing]
+    for (const logN of settings.logN === undefined ? rings : [settings.logN]) {
+      for (const packing of packings) {
+        this.searchPacking(logN, packing)
+        if (this.satisfied) return
+      }
+    }
+  }
+
+  private get satisfied(): boolean {
+    return this.anyPlan && this.best !== undefined
   }
 
   private searchPacking(logN: number, packing: SlotPacking): void {
@@ -75,7 +112,7 @@ class Planner {
     const fewest = Math.min(...extremes.map(block => this.searchChains(logN, packing, block, MINIMUM_PRIMES)))
     if (fewest === Number.POSITIVE_INFINITY) return
     for (const block of blocks) {
-      if (!extremes.includes(block)) this.searchChains(logN, packing, block, Math.max(MINIMUM_PRIMES, fewest - 1))
+      if (!extremes.includes(block) && !this.satisfied) this.searchChains(logN, packing, block, Math.max(MINIMUM_PRIMES, fewest - 1))
     }
   }
 
@@ -101,7 +138,7 @@ class Planner {
     const packed = this.packed(logN, packing, batchBlock, costs)
     let fewest = Number.POSITIVE_INFINITY
     let worse = 0
-    for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE; primes++) {
+    for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE && !this.satisfied; primes++) {
       const primeBits = this.widest(logN, primes)
       if (primeBits === undefined) break
       const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock }, packed, costs)
@@ -115,7 +152,11 @@ class Planner {
 
   private consider(chain: Chain, packed: readonly PackedLayer[], costs: OperationCosts): 'better' | 'worse' | 'impossible' {
     const found = new Search(this.architecture, this.settings, chain, packed, costs).run(this.best?.total ?? Number.POSITIVE_INFINITY)
-    if (typeof found === 'string') return found
+    if (found === 'worse') return found
+    if ('needed' in found) {
+      if (!this.closest || isCloser(found, this.closest)) this.closest = found
+      return 'impossible'
+    }
     this.best = found
     return 'better'
   }
@@ -144,7 +185,7 @@ class Planner {
     const primes = Math.max(core.inputLevel, ...core.steps.map(step => step.level)) + 1
     if (primes === chain.primes) return
     const trimmed = new Search(this.architecture, this.settings, { ...chain, primes }, packed, costs).run(total * TRIMMING_TOLERANCE)
-    if (typeof trimmed !== 'string') this.best = trimmed
+    if (typeof trimmed === 'object' && 'core' in trimmed) this.best = trimmed
   }
 
   /** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime. */

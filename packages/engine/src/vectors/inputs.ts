@@ -61,6 +61,7 @@ export function packInputs(plan: Plan, samples: readonly ArrayLike<number>[]): S
   return Array.from({ length: plan.batchBlocks * plan.inputs.count }, (_, index) => packer.pack(index))
 }
 
+/** Says where a value is wrong, never the value: messages reach logs, and samples are what is kept secret. */
 function checkSamples(plan: Plan, samples: readonly ArrayLike<number>[]): void {
   if (samples.length > plan.batch) throw new PlanMismatchError('samples', `at most ${plan.batch}`, String(samples.length))
   const { shape, magnitude } = plan.architecture.input
@@ -69,12 +70,12 @@ function checkSamples(plan: Plan, samples: readonly ArrayLike<number>[]): void {
     if (sample.length !== size) throw new InvalidInputError(`sample ${row}`, `${size} values`, String(sample.length))
     for (let feature = 0; feature < size; feature++) {
       const value = sample[feature]!
-      if (!Number.isFinite(value)) throw new InvalidInputError(`sample ${row}`, 'finite values', `${value} at feature ${feature}`)
+      if (!Number.isFinite(value)) throw new InvalidInputError(`sample ${row}`, 'finite values', `one that is not at feature ${feature}`)
       if (Math.abs(value) > magnitude) {
         throw new InvalidInputError(
           `sample ${row}`,
           `values within ±${magnitude} (is the input normalised as the model expects?)`,
-          `${value} at feature ${feature}`
+          `one beyond at feature ${feature}`
         )
       }
     }

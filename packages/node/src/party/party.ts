@@ -30,6 +30,7 @@ import { removeLeftovers, StateLock, statePaths } from '../storage/state-directo
 import { VERSION } from '../version.js'
 import { CryptographyWorker, type CryptographyWorkerOptions } from '../worker/cryptography-worker.js'
 import { PeerNames } from './names.js'
+import { planRequest } from './plan-request.js'
 import { Questions } from './questions.js'
 import { resultOf, secondsSince, sessionReport, tellNotice, usageEvent } from './reports.js'
 import { ownRoles, peersToMeet } from './roster.js'
@@ -111,6 +112,7 @@ export class Party {
               model: {
                 path: model,
                 calibration: calibration!,
+                wishes: planRequest(configuration),
                 ...(approximation === undefined ? {} : { approximation }),
                 ...(output === undefined ? {} : { output }),
                 ...(inputShape === undefined ? {} : { inputShape })
@@ -207,12 +209,9 @@ export class Party {
       },
       planner: async (architecture, { parties, floodingBits, maximumDecryptions: decryptions }): Promise<Plan> => {
         const plan = await this.worker.cryptography.plan(architecture, {
-          batch: session.batch,
+          ...planRequest(this.configuration),
           parties,
           floodingBits,
-          minimumRefreshes: session.minimumRefreshes,
-          data: session.data,
-          weights: session.weights,
           ...(decryptions === undefined ? {} : { maximumDecryptions: decryptions })
         })
         this.emit({ event: 'plan', plan })

@@ -22,6 +22,8 @@ export interface CryptographyOptions {
     /** Which output of the file is computed, and the shape of one sample, where the file leaves it open. */
     readonly output?: string
     readonly inputShape?: readonly number[]
+    /** What the session will be planned for, as far as this party knows: activations get degrees that can be planned. */
+    readonly wishes?: PlanRequest
   }
   /** Leave model parts on disk at the end of a session. */
   readonly keepParts: boolean

@@ -5,6 +5,7 @@ import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { approximationOptions, openCalibration } from '../data/calibration.js'
 import { readModelFile } from '../data/model-file.js'
+import { obstacleOf } from '../data/obstacle.js'
 import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
@@ -65,6 +66,7 @@ async function modelSource({
   path,
   calibration: source,
   approximation,
+  wishes,
   ...choice
 }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
   const { onnx, options } = await readModelFile(path, choice)
@@ -73,7 +75,11 @@ async function modelSource({
     name: basename(path, '.onnx'),
     onnx,
     options,
-    network: graph => calibration.approximate(graph, approximationOptions(approximation)).network,
+    network: graph =>
+      calibration.approximate(graph, {
+        ...approximationOptions(approximation),
+        ...(wishes === undefined ? {} : { obstacle: obstacleOf(calibration, wishes) })
+      }).network,
     ranges: network => calibration.ranges(network)
   }
 }

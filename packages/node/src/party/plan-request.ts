@@ -1,0 +1,17 @@
+/** What a configuration asks of the plan. */
+import type { Configuration } from '../configuration/schema.js'
+import type { PlanRequest } from '../worker/cryptography-module.js'
+
+/** The evaluator plans for this; the owner of the model takes it that all configurations say the same. */
+export function planRequest({ session, roster }: Configuration): PlanRequest {
+  const { batch, data, weights, floodingBits, maximumDecryptions, minimumRefreshes } = session
+  return {
+    batch,
+    data,
+    weights,
+    floodingBits,
+    minimumRefreshes,
+    parties: roster.filter(({ roles }) => roles.includes('key-holder')).length,
+    ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+  }
+}
