@@ -108,8 +108,10 @@ interface State {
 /** Largest log2 scale at this level of slots of this log2 bound. */
 type Capacity = (level: number, magnitude: number) => number
 
-/** No operation gains by dropping more primes at once. */
+/** No operation on scales of a prime or two gains by dropping more primes at once. */
 const MAXIMUM_RESCALINGS = 3
+/** What a step of a plan may say. */
+const MOST_RESCALINGS = 8
 /** Bits between message and modulus: sign, and one of slack. */
 const HEADROOM_BITS = 2
 /** No scale is raised by more. */
@@ -135,13 +137,14 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
   }
   for (let index = 0; index < operations.length; index++) {
     const operation = operations[index]!
-    const costs = costTable(operation, primes)
+    const costs = remembered(operation)
     const states = index === 0 ? front : prune([...front, ...refreshed(problem, front, index, top)])
     const reached: State[] = []
     for (const state of states) {
       for (let level = state.level; level >= 0; level--) {
-        for (let rescalings = fewestRescalings(operation); rescalings <= mostRescalings(operation, level); rescalings++) {
-          const cost = state.cost + costs[level]![rescalings]!
+        const most = mostRescalings(operation, level, state.low / primeBits)
+        for (let rescalings = fewestRescalings(operation); rescalings <= most; rescalings++) {
+          const cost = state.cost + costs(level, rescalings)
           if (cost >= bound) {
             costly = true
             continue
@@ -176,7 +179,7 @@ function blockageOf(problem: ScheduleProblem, index: number, states: readonly St
   let missing = Number.POSITIVE_INFINITY
   for (const state of states) {
     for (let level = state.level; level >= fewest; level--) {
-      for (let rescalings = fewest; rescalings <= mostRescalings(operation, level); rescalings++) {
+      for (let rescalings = fewest; rescalings <= mostRescalings(operation, level, state.low / problem.primeBits); rescalings++) {
         const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, state, level, rescalings, capacity)
         // with too long an argument, what the result would need is beyond all measure
         const [needed, available] = scaleIn > largestIn ? [scaleIn, largestIn] : [low, high]
@@ -269,19 +272,23 @@ function transition(
 }
 
 /** Seconds by level and number of rescalings. */
-const costTable = (operation: ScheduledOperation, primes: number): number[][] =>
-  Array.from({ length: primes }, (_, level) => {
-    const fewest = fewestRescalings(operation)
-    return Array.from({ length: mostRescalings(operation, level) + 1 }, (_, rescalings) =>
-      rescalings < fewest ? Number.POSITIVE_INFINITY : operation.cost(level, rescalings)
-    )
-  })
+function remembered(operation: ScheduledOperation): (level: number, rescalings: number) => number {
+  const known: number[][] = []
+  return (level, rescalings) => {
+    known[level] ??= []
+    known[level][rescalings] ??= operation.cost(level, rescalings)
+    return known[level][rescalings]
+  }
+}
 
 const fewestRescalings = ({ polynomial }: ScheduledOperation): number => polynomial?.depth ?? 0
 
-/** Below the fewest when there is no such level. */
-const mostRescalings = ({ polynomial }: ScheduledOperation, level: number): number =>
-  Math.min(level, polynomial?.depth ?? MAXIMUM_RESCALINGS)
+/**
+ * Below the fewest when there is no such level.
+ * @param primesInScale of what goes into the operation: polynomials that must be precise leave large scales
+ */
+const mostRescalings = ({ polynomial }: ScheduledOperation, level: number, primesInScale: number): number =>
+  Math.min(level, polynomial?.depth ?? Math.min(MOST_RESCALINGS, Math.max(MAXIMUM_RESCALINGS, Math.floor(primesInScale))))
 
 /** Drops every state that another one betters in all of cost, range of scales, level and refreshes (levels can be given up for nothing). */
 function prune(states: State[]): State[] {
