@@ -153,7 +153,7 @@ describe('queries that come to nothing', () => {
     fake.gate = undefined
     await expect(querier.query(samples(24))).resolves.toHaveLength(24)
     await expect(querier.query(samples(1))).rejects.toMatchObject({
-      remote: { code: 'quota-exceeded', kind: 'queryOpen', actual: '6 + 3' }
+      remote: { code: 'quota-exceeded', kind: 'queryOpen', actual: '6 + 3, of which 0 are left' }
     })
     await querier.leave()
     await run
@@ -195,5 +195,19 @@ describe('queries that come to nothing', () => {
     await expect(querier.query(samples(2))).resolves.toHaveLength(2)
     await querier.leave()
     await run
+  })
+
+  it('leaves nothing that keeps a process alive', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter(kind => kind === 'Timeout').length
+    const before = timers()
+    const parties = cohort({ roles: SEPARATE })
+    const run = parties.coordinator.run()
+    const finished = [...parties.members.values()].map(async member => await member.finished())
+    await parties.member('querier').query(samples(1))
+    await parties.member('querier').leave()
+    await Promise.all([run, ...finished])
+    for (const member of parties.members.values()) await member.stop()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(timers()).toBeLessThanOrEqual(before)
   })
 })

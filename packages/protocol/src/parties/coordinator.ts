@@ -115,6 +115,7 @@ export class Coordinator {
       await this.#abort(run, failure)
       throw failure
     } finally {
+      run.rollCall.stop()
       unsubscribe()
       signal?.removeEventListener('abort', stop)
       this.#run = undefined

@@ -15,6 +15,7 @@ export class RollCall {
   /** Members that are being asked, and those that the session goes on without. */
   readonly #asking = new Set<string>()
   readonly #excused = new Set<string>()
+  readonly #stopped = new AbortController()
 
   /** @param missing told of a member that is not in the session any more */
   constructor(lead: Lead, missing: (error: PartyMissingError) => void) {
@@ -27,9 +28,14 @@ export class RollCall {
     this.#excused.add(peer)
   }
 
-  /** Asks everybody every `milliseconds`, until the session ends. @param called told each time */
+  /** The session has ended, however: nobody is asked any more, and nothing keeps the process alive. */
+  stop(): void {
+    this.#stopped.abort()
+  }
+
+  /** Asks everybody every `milliseconds`, until the session fails or `stop`. @param called told each time */
   async repeat(milliseconds: number, called: () => void): Promise<void> {
-    const { signal } = this.#lead
+    const signal = AbortSignal.any([this.#lead.signal, this.#stopped.signal])
     while (!signal.aborted) {
       await delay(milliseconds, signal).catch(() => undefined)
       if (signal.aborted) return
