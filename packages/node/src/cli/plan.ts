@@ -81,7 +81,7 @@ export function planCommand(streams: Streams): Command {
         'polynomials for activations: fit (where samples lie; default with --samples), minimax or chebyshev (uniformly on their intervals)'
       ).choices(['fit', 'minimax', 'chebyshev'])
     )
-    .option('--degree <number>', 'degree of these polynomials (default: the smallest that is good enough)', positive)
+    .option('--degree <number>', 'degree of these polynomials (default: the smallest that is good enough and can be planned)', positive)
     .option('--agreement <share>', 'fit: share of held-out samples whose predicted class must stay (default: 0.99)', finite)
     .option('--accuracy <share>', "minimax and chebyshev: largest error as a share of half the interval's length (default: 0.01)", finite)
     .option('--margin <share>', 'widening of the intervals (default: 0.2)', finite)

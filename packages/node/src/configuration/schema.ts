@@ -112,7 +112,7 @@ const approximation = z.strictObject({
    * the inputs. A `fit` of degree 2 becomes a square, which is by far the cheapest.
    */
   method: z.enum(['fit', 'minimax', 'chebyshev']).optional(),
-  /** The degree of all activations; when absent, the smallest that is good enough. */
+  /** The degree of all activations; when absent, the smallest that is good enough and can be planned. */
   degree: z.number().int().min(1).max(63).optional(),
   /** `fit`: share of held-out samples whose predicted class must stay; 0.99 when absent. */
   agreement: z.number().gt(0).max(1).optional(),
