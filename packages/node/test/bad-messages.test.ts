@@ -383,17 +383,17 @@ describe('a peer of the roster is told what is wrong with a message', () => {
   })
 
   it('with a second share that differs from the first', async () => {
-    // A key holder that signs two shares: whoever has the first refuses the second and names the holder.
+    // A key holder that signs another share than it was bound to: whoever has its commitment refuses it and names the holder.
     const { first } = cohort.parties
     first.cryptography.spoil.publicKeyShare = bytes => flipLast(bytes)
     const reply = await cohort.parties.clinic.transport.request(first.peer, cohort.message('publicKeyShare', {}), {
       maximumResponseBytes: 64 << 20
     })
     delete first.cryptography.spoil.publicKeyShare
-    const { share, signature } = bodyOfAnswer('publicKeyShareReply', reply)
+    const revealed = bodyOfAnswer('revealedShare', reply)
     for (const to of ['owner', 'second', 'patient'] as const) {
-      const error = await cohort.refusal('clinic', to, cohort.message('publicKeyPart', { peer: first.peer, share, signature }))
-      expect(error).toBeInstanceOf(ShareConflictError)
+      const error = await cohort.refusal('clinic', to, cohort.message('publicKeyPart', { peer: first.peer, ...revealed }))
+      expect(error).toBeInstanceOf(SignatureError)
       expect(error).toMatchObject({ kind: 'publicKeyPart', field: 'share', culprit: first.peer })
     }
     // An evaluator that wants two shares for one instance.
@@ -405,14 +405,12 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       expect(error).toMatchObject({ kind, field: 'c1' })
       expect((await cohort.send('clinic', 'first', cohort.message(kind, body as never))).kind).toBe('shares')
     }
-    const { aggregate } = bodyOf('clinic', 'relinearizationTwo', 'first')
-    const two = await cohort.refusal(
-      'clinic',
-      'first',
-      cohort.message('relinearizationTwo', { aggregate: withFirstResidueZero(aggregate, 24) })
-    )
-    expect(two).toBeInstanceOf(ShareConflictError)
-    expect(two).toMatchObject({ kind: 'relinearizationTwo', field: 'aggregate' })
+    // An evaluator that has changed a share of round one, of which the sum is multiplied by the secret.
+    const part = bodyOf('clinic', 'relinearizationPart', 'first')
+    const forged = cohort.message('relinearizationPart', { ...part, share: withFirstResidueZero(part.share, 24) })
+    const error = await cohort.refusal('clinic', 'first', forged)
+    expect(error).toBeInstanceOf(SignatureError)
+    expect(error).toMatchObject({ kind: 'relinearizationPart', field: 'signature', culprit: cohort.parties.clinic.peer })
     // A data owner that changes its mind about an input.
     await openQuery('twice')
     const { ciphertext } = bodyOf('patient', 'queryInput')

@@ -103,8 +103,8 @@ describe('a plan without products of ciphertexts', () => {
     expect(session.plan().relinearizationLevel).toBeNull()
     expect(session.wire.seen.some(({ header }) => header.kind.startsWith('relinearization'))).toBe(false)
     for (const [kind, body] of [
-      ['relinearizationOne', {}],
-      ['relinearizationTwo', { aggregate: new Uint8Array(5) }]
+      ['relinearizationCommit', {}],
+      ['relinearizationTwo', {}]
     ] as const) {
       const error = await session.wire.send('company', 'hospital', kind, body).then(
         () => undefined,
@@ -122,9 +122,9 @@ describe('a plan without products of ciphertexts', () => {
       ['key-holder', 'evaluator']
     )
     await expect(both.relinearizationShareOne()).rejects.toMatchObject({ name: 'UnforeseenRequestError', request: 'relinearization' })
-    await expect(both.relinearizationShareTwo(new Uint8Array(8))).rejects.toMatchObject({ name: 'UnforeseenRequestError' })
+    await expect(both.addRelinearizationShareOne(0, new Uint8Array(8))).rejects.toMatchObject({ name: 'UnforeseenRequestError' })
+    await expect(both.relinearizationShareTwo()).rejects.toMatchObject({ name: 'UnforeseenRequestError' })
     await expect(both.addShare('relinearization-1', '', 0, new Uint8Array(8))).rejects.toMatchObject({ name: 'SessionStateError' })
-    await expect(both.aggregate('relinearization-1', '')).rejects.toMatchObject({ name: 'SessionStateError' })
     await expect(both.finishKey('relinearization-2', '')).rejects.toMatchObject({ name: 'SessionStateError' })
     await both.close()
   })

@@ -45,8 +45,12 @@ describe('a party that dies', () => {
   const CASES: [string, string, Phase][] = [
     ['querier', 'commitments', 'session'],
     ['holderB', 'open', 'session'],
+    ['holderB', 'publicKeyCommit', 'public-key'],
+    ['owner', 'publicKeyCommitments', 'public-key'],
     ['holderB', 'publicKeyShare', 'public-key'],
     ['owner', 'publicKeyPart', 'public-key'],
+    ['querier', 'publicKeyConfirmed', 'public-key'],
+    ['holderA', 'relinearizationPart', 'relinearization-key'],
     ['holderC', 'relinearizationTwo', 'relinearization-key'],
     ['holderA', 'galois', 'galois-keys'],
     ['owner', 'modelPart', 'model-upload'],

@@ -113,7 +113,7 @@ describe('what an active coordinator (or the network) cannot do', () => {
     // Even with a signature that verifies, a party knows its own share.
     rewrite(parties, 'publicKeyPart', 'holderA', body => {
       if (body.peer !== 'holderA') return body
-      return { ...body, share, signature: FakeSigner.signature('holderA', signedShare(parties, 'holderA', share)) }
+      return { ...body, share, signature: FakeSigner.signature('holderA', signedShare(parties, 'holderA', share, body.salt)) }
     })
     await rejection(parties.coordinator.run())
     expect(refusedAt(parties, 'holderA')).toMatchObject({ code: 'signature', field: 'share' })

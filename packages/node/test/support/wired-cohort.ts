@@ -134,8 +134,13 @@ export class HostileCryptography extends LocalCryptography {
     return this.#spoilt('relinearizationShareOne', await super.relinearizationShareOne())
   }
 
-  override async relinearizationShareTwo(aggregate: Uint8Array): Promise<Uint8Array> {
-    return this.#spoilt('relinearizationShareTwo', await super.relinearizationShareTwo(aggregate))
+  override async addRelinearizationShareOne(...parameters: Parameters<LocalCryptography['addRelinearizationShareOne']>): Promise<void> {
+    // A party that spoils its share does not stumble over it.
+    if (this.spoil.relinearizationShareOne === undefined) await super.addRelinearizationShareOne(...parameters)
+  }
+
+  override async relinearizationShareTwo(): Promise<Uint8Array> {
+    return this.#spoilt('relinearizationShareTwo', await super.relinearizationShareTwo())
   }
 
   override async galoisShare(element: number): Promise<Uint8Array> {

@@ -35,7 +35,6 @@ export type SummedProtocol = 'relinearization-1' | 'relinearization-2' | 'galois
 export interface EvaluatorCryptography {
   /** Checks a share and adds it to its sum; a party's second share is refused unless identical. `party` is its place among the key holders. */
   addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void>
-  aggregate(protocol: 'relinearization-1', instance: string): Promise<Uint8Array>
   finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void>
   storeModelPart(index: number, bytes: Uint8Array): Promise<void>
   /** Makes the evaluator's own weights ready, where they are clear. */

@@ -24,7 +24,10 @@ export interface SwitchRequest {
 export interface KeyHolderCryptography {
   publicKeyShare(): Promise<Uint8Array>
   relinearizationShareOne(): Promise<Uint8Array>
-  relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array>
+  /** Checks a share of round one, this party's own included, and adds it to this party's sum of them. @throws DuplicateShareError for another one of a party */
+  addRelinearizationShareOne(party: number, share: Uint8Array): Promise<void>
+  /** For the sum of round one that was made here. @throws MissingShareError before everybody's share is in it */
+  relinearizationShareTwo(): Promise<Uint8Array>
   galoisShare(element: number): Promise<Uint8Array>
   /** One share per ciphertext. @throws ShareAlreadyGivenError for another input of an instance */
   refreshShare(request: RefreshRequest): Promise<Uint8Array[]>

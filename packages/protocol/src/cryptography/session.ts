@@ -18,6 +18,6 @@ export interface SessionCryptography {
   open(session: SessionParameters): Promise<void>
   /** Ends the session and wipes what belongs to it; an evaluation in progress rejects. May be called when none is open. */
   close(): Promise<void>
-  /** Shares of all key holders in party order: checked and summed to the collective public key. @throws RejectedShareError */
-  setPublicKey(shares: Uint8Array[]): Promise<void>
+  /** Shares of all key holders in party order: checked and summed to the collective public key. Resolves to its SHA-256. @throws RejectedShareError */
+  setPublicKey(shares: Uint8Array[]): Promise<Uint8Array>
 }

@@ -54,6 +54,7 @@ export const CODES = {
   'deadline-exceeded': { summary: 'no answer in time' },
   'descriptor-rejected': { summary: 'session descriptor rejected', required: ['field', 'remedy'] },
   signature: { summary: 'signature or commitment does not verify' },
+  'key-mismatch': { summary: 'two parties have summed two different public keys' },
   'session-aborted': { summary: 'session aborted', required: ['culprit', 'reason'] },
   'remote-failure': { summary: 'peer answered with a failure', required: ['peer', 'reason'] },
   internal: { summary: 'internal error' }

@@ -165,6 +165,11 @@ export class SignatureError extends ProtocolError {
   static readonly code = 'signature'
 }
 
+/** A party has signed another collective public key than the one that was summed here: somebody was shown other shares. */
+export class KeyMismatchError extends ProtocolError {
+  static readonly code = 'key-mismatch'
+}
+
 /** The session has ended before its time; `culprit` is the peer, `reason` the cause. */
 export class SessionAbortedError extends ProtocolError {
   static readonly code = 'session-aborted'

@@ -8,59 +8,125 @@ import { connectionsWith, type Lead } from '../session/lead.js'
 import { galoisElements } from '../terms/plan.js'
 import { checkBytes } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
+import type { Bodies } from '../wire/kinds.js'
+import { type Binding, checkCommitment, checkRevealed } from './checks.js'
+import type { CommittedProtocol } from './digests.js'
 
 const RELINEARIZATION_INSTANCE = 'relinearization'
 
-/** Every key holder's signed share to everybody, who verifies and sums for itself (public-key.ts). */
+/**
+ * Every key holder is bound to its share, then every share goes to everybody, who verifies and sums for itself (public-key.ts); then everybody signs its sum
+ * and hears what the others have signed. The key is used by nobody before.
+ */
 export async function makePublicKey(lead: Lead): Promise<void> {
   const holders = connectionsWith(lead, 'key-holder')
   const everybody = [...lead.connections.values()]
-  const total = holders.length * (1 + everybody.length)
+  const total = 2 * holders.length + (holders.length + 3) * everybody.length
   let done = 0
   const step = (peer: string): void => lead.progress({ phase: 'public-key', done: ++done, total, peer })
-  const shares = await together(holders, lead.signal, async (holder, signal) => {
-    const share = await holder.request('publicKeyShare', {}, signal)
+  const binding = bindingOf(lead, 'public key')
+  const entries = await together(holders, lead.signal, async (holder, signal) => {
+    const entry = await committed(binding, holder, async () => await holder.request('publicKeyCommit', {}, signal))
     step(holder.peer)
-    return { peer: holder.peer, ...share }
+    return entry
   })
   await together(everybody, lead.signal, async (connection, signal) => {
-    for (const share of shares) {
-      await connection.request('publicKeyPart', share, signal)
+    await connection.request('publicKeyCommitments', { entries }, signal)
+    step(connection.peer)
+  })
+  const { publicKeyShare } = lead.session().record.sizes
+  await together(holders, lead.signal, async (holder, signal, place) => {
+    const part = await revealed(binding, holder, entries[place]!.commitment, publicKeyShare, async () => {
+      return await holder.request('publicKeyShare', {}, signal)
+    })
+    step(holder.peer)
+    await together(everybody, signal, async (connection, inner) => {
+      await connection.request('publicKeyPart', part, inner)
       step(connection.peer)
-    }
+    })
+  })
+  const confirmations = await together(everybody, lead.signal, async (connection, signal) => {
+    const { hash: keyHash, signature } = await connection.request('publicKeyConfirm', {}, signal)
+    step(connection.peer)
+    return { peer: connection.peer, hash: keyHash, signature }
+  })
+  await together(everybody, lead.signal, async (connection, signal) => {
+    await connection.request('publicKeyConfirmed', { entries: confirmations }, signal)
+    step(connection.peer)
   })
 }
 
-/** Does nothing when the plan multiplies no two ciphertexts. */
+/** Round one is committed to and summed by every holder like the public key; round two goes to the evaluator alone. Nothing when the plan multiplies no two ciphertexts. */
 export async function makeRelinearizationKey(lead: Lead): Promise<void> {
-  if (lead.session().plan.relinearizationLevel === null) return
+  const { plan, record } = lead.session()
+  if (plan.relinearizationLevel === null) return
   const holders = connectionsWith(lead, 'key-holder')
   const { cryptography } = lead
   let done = 0
-  const step = (peer: string): void => lead.progress({ phase: 'relinearization-key', done: ++done, total: 2 * holders.length, peer })
+  const total = (3 + holders.length) * holders.length
+  const step = (peer: string): void => lead.progress({ phase: 'relinearization-key', done: ++done, total, peer })
   const sum = new ShareSum(lead)
-  await together(holders, lead.signal, async (holder, signal, party) => {
-    await sum.collect(
-      'relinearization-1',
-      RELINEARIZATION_INSTANCE,
-      party,
-      holder,
-      async () => await holder.request('relinearizationOne', {}, signal)
-    )
+  const binding = bindingOf(lead, 'relinearization')
+  const entries = await together(holders, lead.signal, async (holder, signal) => {
+    const entry = await committed(binding, holder, async () => await holder.request('relinearizationCommit', {}, signal))
+    step(holder.peer)
+    return entry
+  })
+  await together(holders, lead.signal, async (holder, signal) => {
+    await holder.request('relinearizationCommitments', { entries }, signal)
     step(holder.peer)
   })
-  const aggregate = await cryptography.aggregate('relinearization-1', RELINEARIZATION_INSTANCE)
+  await together(holders, lead.signal, async (holder, signal, party) => {
+    const part = await revealed(binding, holder, entries[party]!.commitment, record.sizes.relinearizationShare, async () => {
+      return await holder.request('relinearizationOne', {}, signal)
+    })
+    step(holder.peer)
+    // The holder is bound to these bytes: to ask again would bring the same.
+    await sum.collect('relinearization-1', RELINEARIZATION_INSTANCE, party, holder, async () => ({ shares: [part.share] }), 0)
+    await together(
+      holders.filter(other => other !== holder),
+      signal,
+      async (other, inner) => {
+        await other.request('relinearizationPart', part, inner)
+        step(other.peer)
+      }
+    )
+  })
   await together(holders, lead.signal, async (holder, signal, party) => {
     await sum.collect(
       'relinearization-2',
       RELINEARIZATION_INSTANCE,
       party,
       holder,
-      async () => await holder.request('relinearizationTwo', { aggregate }, signal)
+      async () => await holder.request('relinearizationTwo', {}, signal)
     )
     step(holder.peer)
   })
   await cryptography.finishKey('relinearization-2', RELINEARIZATION_INSTANCE)
+}
+
+function bindingOf(lead: Lead, protocol: CommittedProtocol): Binding {
+  return { protocol, sessionId: lead.session().record.sessionId!, checks: lead.shareChecks }
+}
+
+/** A holder's commitment with its signature. @throws MalformedMessageError, SignatureError naming the holder */
+async function committed(binding: Binding, { peer }: Connection, ask: () => Promise<Bodies['shareCommitment']>) {
+  const entry = { peer, ...(await ask()) }
+  await checkCommitment(binding, entry, { peer, kind: 'shareCommitment', holder: peer }, 'commitment')
+  return entry
+}
+
+/** A holder's share, which opens its commitment. @throws MalformedMessageError, SignatureError naming the holder */
+async function revealed(
+  binding: Binding,
+  { peer }: Connection,
+  commitment: Uint8Array,
+  bytes: number,
+  ask: () => Promise<Bodies['revealedShare']>
+): Promise<Bodies['publicKeyPart']> {
+  const part = { peer, ...(await ask()) }
+  await checkRevealed(binding, part, commitment, { peer, kind: 'revealedShare', holder: peer }, bytes)
+  return part
 }
 
 /** Several keys at a time; for each of them all holders at once. */
@@ -97,7 +163,8 @@ class ShareSum {
     instance: string,
     party: number,
     holder: Connection,
-    ask: () => Promise<{ shares: Uint8Array[] }>
+    ask: () => Promise<{ shares: Uint8Array[] }>,
+    repetitions = MAXIMUM_REPETITIONS
   ): Promise<void> {
     const { peer } = holder
     for (let attempt = 0; ; attempt++) {
@@ -109,7 +176,7 @@ class ShareSum {
         const typed = translateError(error, { peer, kind: protocol, field: 'shares[0]', culprit: peer })
         // What goes wrong in here is not the holder's doing.
         if (typed instanceof InternalError) throw error
-        if (attempt >= MAXIMUM_REPETITIONS || typed instanceof ShareConflictError) throw typed
+        if (attempt >= repetitions || typed instanceof ShareConflictError) throw typed
         this.#lead.onRefused(typed, peer)
       }
     }

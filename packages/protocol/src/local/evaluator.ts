@@ -57,10 +57,6 @@ export class EvaluatorRole {
     this.#sums.add(protocol, instance, party, share)
   }
 
-  aggregateOne(): Uint8Array {
-    return this.#sums.aggregateOne()
-  }
-
   finishKey(protocol: 'relinearization-2' | 'galois', instance: string): void {
     const evaluator = this.#evaluator
     if (protocol === 'relinearization-2') {

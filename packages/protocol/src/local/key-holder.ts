@@ -5,7 +5,14 @@
  * party that comes back after a crash has the same one again.
  */
 import { SecretKey } from '@slytherin/ckks'
-import { ShareGiver, type ShareLedger } from '@slytherin/mhe'
+import {
+  MissingShareError,
+  RelinearizationKeyGeneration,
+  type RelinearizationShareOne,
+  type ShareAggregation,
+  ShareGiver,
+  type ShareLedger
+} from '@slytherin/mhe'
 import { deriveSeed } from '@slytherin/ring'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
@@ -21,6 +28,10 @@ export interface KeyHolderSecrets {
 export class KeyHolder {
   readonly #giver: ShareGiver
   readonly #session: OpenSession
+  /** This party's own sum of round one of the relinearisation key. */
+  #rounds: { readonly protocol: RelinearizationKeyGeneration; readonly sum: ShareAggregation<RelinearizationShareOne> } | undefined
+  /** Serialised, once everybody's share is in it. */
+  #sumOfOne: Uint8Array | undefined
 
   constructor(session: OpenSession, secrets: KeyHolderSecrets, ledger: ShareLedger) {
     this.#session = session
@@ -49,9 +60,21 @@ export class KeyHolder {
     return this.#giver.relinearizationShareOne(relinearizationLevelOf(this.#session.plan))
   }
 
-  /** @throws UnforeseenRequestError when the plan has no relinearisation key */
-  relinearizationShareTwo(aggregatedOne: Uint8Array): Uint8Array {
-    return this.#giver.relinearizationShareTwo(relinearizationLevelOf(this.#session.plan), aggregatedOne)
+  /** @throws UnforeseenRequestError when the plan has no relinearisation key; mhe's typed errors (malformed, duplicate with other bytes, not a member) */
+  addRelinearizationShareOne(party: number, share: Uint8Array): void {
+    this.#roundOne.add(party, share)
+  }
+
+  /** @throws UnforeseenRequestError when the plan has no relinearisation key; MissingShareError before the sum of round one is complete */
+  relinearizationShareTwo(): Uint8Array {
+    const roundOne = this.#roundOne
+    if (roundOne.complete && this.#sumOfOne === undefined) {
+      const sum = roundOne.take()
+      this.#sumOfOne = this.#rounds!.protocol.serializeOne(sum, 'aggregate')
+      this.#rounds!.protocol.formatOne.dispose(sum)
+    }
+    if (this.#sumOfOne === undefined) throw new MissingShareError('relinearization-1', roundOne.identity.instance, roundOne.missing)
+    return this.#giver.relinearizationShareTwo(relinearizationLevelOf(this.#session.plan), this.#sumOfOne)
   }
 
   /** At the plan's level. @throws UnforeseenRequestError when the plan has no such key */
@@ -79,6 +102,16 @@ export class KeyHolder {
   }
 
   dispose(): void {
+    this.#rounds?.sum.dispose()
     this.#giver.dispose()
+  }
+
+  get #roundOne(): ShareAggregation<RelinearizationShareOne> {
+    const { context, sessionId, parties, plan } = this.#session
+    if (this.#rounds === undefined) {
+      const protocol = new RelinearizationKeyGeneration(context, sessionId, relinearizationLevelOf(plan))
+      this.#rounds = { protocol, sum: protocol.aggregationOne(parties) }
+    }
+    return this.#rounds.sum
   }
 }

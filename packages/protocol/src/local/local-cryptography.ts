@@ -118,8 +118,8 @@ export class LocalCryptography implements PartyCryptography {
     this.#resultKey = undefined
   }
 
-  async setPublicKey(shares: Uint8Array[]): Promise<void> {
-    this.#open.setPublicKey(shares)
+  async setPublicKey(shares: Uint8Array[]): Promise<Uint8Array> {
+    return await this.#open.setPublicKey(shares)
   }
 
   async publicKeyShare(): Promise<Uint8Array> {
@@ -130,8 +130,12 @@ export class LocalCryptography implements PartyCryptography {
     return this.#asKeyHolder.relinearizationShareOne()
   }
 
-  async relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array> {
-    return this.#asKeyHolder.relinearizationShareTwo(aggregatedOne)
+  async addRelinearizationShareOne(party: number, share: Uint8Array): Promise<void> {
+    this.#asKeyHolder.addRelinearizationShareOne(party, share)
+  }
+
+  async relinearizationShareTwo(): Promise<Uint8Array> {
+    return this.#asKeyHolder.relinearizationShareTwo()
   }
 
   async galoisShare(element: number): Promise<Uint8Array> {
@@ -172,10 +176,6 @@ export class LocalCryptography implements PartyCryptography {
 
   async addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void> {
     this.#asEvaluator.addShare(protocol, instance, party, share)
-  }
-
-  async aggregate(_protocol: 'relinearization-1', _instance: string): Promise<Uint8Array> {
-    return this.#asEvaluator.aggregateOne()
   }
 
   async finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void> {

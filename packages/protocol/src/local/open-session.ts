@@ -1,10 +1,11 @@
 /**
  * What every role of a process needs while a session is open: the plan, the scheme's context, the collective public key.
  */
-import { Context, Encryptor, Parameters, type PublicKey } from '@slytherin/ckks'
+import { Context, Encryptor, Parameters, type PublicKey, serializePublicKey } from '@slytherin/ckks'
 import { type Plan, parsePlan } from '@slytherin/engine'
 import { PublicKeyGeneration } from '@slytherin/mhe'
 import type { Kernel, Polynomial } from '@slytherin/ring'
+import { hash } from '../base/digest.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import type { SessionParameters } from '../cryptography/session.js'
 import type { Role } from '../terms/roster.js'
@@ -36,8 +37,8 @@ export class OpenSession {
     this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
   }
 
-  /** Sums the signed shares of all key holders, in party order. @throws RejectedShareError naming whose share is none */
-  setPublicKey(shares: readonly Uint8Array[]): void {
+  /** Sums the signed shares of all key holders, in party order. @returns the key's SHA-256 @throws RejectedShareError naming whose share is none */
+  async setPublicKey(shares: readonly Uint8Array[]): Promise<Uint8Array> {
     const generation = new PublicKeyGeneration(this.context, this.sessionId)
     const parsed: Polynomial[] = []
     try {
@@ -53,6 +54,7 @@ export class OpenSession {
       this.#publicKey?.dispose()
       this.#publicKey = key
       this.#encryptor = new Encryptor(this.context, key)
+      return await hash(serializePublicKey(key))
     } finally {
       for (const share of parsed) share.dispose()
     }

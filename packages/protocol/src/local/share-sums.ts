@@ -5,6 +5,7 @@ import type { KeySwitchKey } from '@slytherin/ckks'
 import {
   GaloisKeyGeneration,
   type GaloisShare,
+  MissingShareError,
   RelinearizationKeyGeneration,
   type RelinearizationShareOne,
   type RelinearizationShareTwo,
@@ -17,8 +18,6 @@ interface RelinearizationSums {
   readonly protocol: RelinearizationKeyGeneration
   readonly one: ShareAggregation<RelinearizationShareOne>
   readonly two: ShareAggregation<RelinearizationShareTwo>
-  /** Once round one is finished. */
-  sum: RelinearizationShareOne | undefined
 }
 
 interface GaloisSum {
@@ -37,7 +36,7 @@ export class ShareSums {
     const { context, sessionId, parties, plan } = session
     if (plan.relinearizationLevel === null) return
     const protocol = new RelinearizationKeyGeneration(context, sessionId, plan.relinearizationLevel)
-    this.#relinearization = { protocol, one: protocol.aggregationOne(parties), two: protocol.aggregationTwo(parties), sum: undefined }
+    this.#relinearization = { protocol, one: protocol.aggregationOne(parties), two: protocol.aggregationTwo(parties) }
   }
 
   /** @throws mhe's typed errors (malformed, duplicate with other bytes, not a member); SessionStateError for a key that the plan does not name */
@@ -47,19 +46,12 @@ export class ShareSums {
     else this.#galoisSum(elementOf(instance)).aggregation.add(party, share)
   }
 
-  /** The serialised sum of round one, which every key holder needs for round two. */
-  aggregateOne(): Uint8Array {
-    const sums = this.#relinearizationSums()
-    sums.sum ??= sums.one.take()
-    return sums.protocol.serializeOne(sums.sum, 'aggregate')
-  }
-
+  /** @throws MissingShareError while a share of either round is */
   finishRelinearizationKey(): KeySwitchKey {
-    const sums = this.#relinearizationSums()
-    if (sums.sum === undefined) throw new SessionStateError('round one of the relinearisation key is not finished')
-    const key = sums.protocol.finalize(sums.sum, sums.two.take())
-    sums.sum = undefined
-    return key
+    const { protocol, one, two } = this.#relinearizationSums()
+    if (!one.complete) throw new MissingShareError('relinearization-1', one.identity.instance, one.missing)
+    const second = two.take()
+    return protocol.finalize(one.take(), second)
   }
 
   finishGaloisKey(instance: string): { element: number; key: KeySwitchKey } {
@@ -73,8 +65,6 @@ export class ShareSums {
   dispose(): void {
     const sums = this.#relinearization
     if (sums !== undefined) {
-      if (sums.sum !== undefined) sums.protocol.formatOne.dispose(sums.sum)
-      sums.sum = undefined
       sums.one.dispose()
       sums.two.dispose()
     }

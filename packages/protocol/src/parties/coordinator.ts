@@ -26,6 +26,7 @@ import { uploadModel } from '../models/upload.js'
 import { QueryDesk } from '../queries/desk.js'
 import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { Lead } from '../session/lead.js'
+import { shareChecksOf } from '../session/share-checks.js'
 import type { SessionSummary } from '../session/summary.js'
 import type { Phase } from '../terms/phases.js'
 import { canonicalRoster, hasRole, rolesOf } from '../terms/roster.js'
@@ -193,6 +194,7 @@ export class Coordinator {
       roster,
       signer,
       cryptography,
+      shareChecks: this.#options.shareChecks ?? shareChecksOf(signer),
       resultKeys: new Map(),
       connections,
       meter,

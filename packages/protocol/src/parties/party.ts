@@ -22,6 +22,7 @@ import { KeyHolderDuty } from '../queries/key-holder.js'
 import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
+import { shareChecksOf } from '../session/share-checks.js'
 import type { SessionSummary } from '../session/summary.js'
 import { hasRole, rolesOf } from '../terms/roster.js'
 import { checkHash } from '../wire/checks.js'
@@ -78,6 +79,7 @@ export class Party {
       self,
       signer: options.signer,
       cryptography: options.cryptography,
+      shareChecks: options.shareChecks ?? shareChecksOf(options.signer),
       roster: options.roster,
       roles: rolesOf(options.roster, self) ?? [],
       policy: options.policy ?? {},

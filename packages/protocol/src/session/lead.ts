@@ -8,12 +8,14 @@ import type { Signer } from '../terms/signer.js'
 import type { Connection } from '../wire/connection.js'
 import type { PhaseMeter } from '../wire/phase-meter.js'
 import type { PartySession } from './party-session.js'
+import type { ShareChecks } from './share-checks.js'
 
 export interface Lead {
   readonly self: string
   readonly roster: readonly RosterEntry[]
   readonly signer: Signer
   readonly cryptography: EvaluatorCryptography
+  readonly shareChecks: ShareChecks
   /** Keys that results are switched to, by querier, as their acceptances bound them; filled by the agreement. */
   readonly resultKeys: Map<string, Uint8Array>
   /** In canonical order; this party's own is local. */

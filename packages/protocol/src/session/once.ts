@@ -34,8 +34,8 @@ export class Once {
       throw new ShareConflictError({
         peer: context.peer,
         kind,
-        field: instance === '' ? 'aggregate' : 'c1',
-        reason: `instance ${instance || kind} was used for another input`,
+        field: 'c1',
+        reason: `instance ${instance} was used for another input`,
         remedy: 'Re-randomise the ciphertext and start a new instance.'
       })
     }

@@ -8,6 +8,7 @@ import type { Signer } from '../terms/signer.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies, ReplyOf, RequestKind } from '../wire/kinds.js'
 import type { PartySession } from './party-session.js'
+import type { ShareChecks } from './share-checks.js'
 
 export type Handlers = {
   [K in RequestKind]?: (body: Bodies[K], context: HandlerContext) => Promise<Bodies[ReplyOf<K>]>
@@ -18,6 +19,7 @@ export interface PartyComponents<C = PartyCryptography> {
   readonly self: string
   readonly signer: Signer
   readonly cryptography: C
+  readonly shareChecks: ShareChecks
   /** As configured. */
   readonly roster: readonly RosterEntry[]
   /** This party's own. */

@@ -107,9 +107,12 @@ class Parties {
       for (const [place, holder] of holders.entries()) {
         await clinic.addShare('relinearization-1', name, place, await holder.relinearizationShareOne())
       }
-      const sum = await clinic.aggregate('relinearization-1', name)
       for (const [place, holder] of holders.entries()) {
-        await clinic.addShare('relinearization-2', name, place, await holder.relinearizationShareTwo(sum))
+        const share = await holder.relinearizationShareOne()
+        for (const other of holders) await other.addRelinearizationShareOne(place, share)
+      }
+      for (const [place, holder] of holders.entries()) {
+        await clinic.addShare('relinearization-2', name, place, await holder.relinearizationShareTwo())
       }
       await clinic.finishKey('relinearization-2', name)
     }
@@ -176,7 +179,8 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         setPublicKey: async party => await party.setPublicKey([]),
         publicKeyShare: async party => await party.publicKeyShare(),
         relinearizationShareOne: async party => await party.relinearizationShareOne(),
-        relinearizationShareTwo: async party => await party.relinearizationShareTwo(new Uint8Array(8)),
+        addRelinearizationShareOne: async party => await party.addRelinearizationShareOne(0, new Uint8Array(8)),
+        relinearizationShareTwo: async party => await party.relinearizationShareTwo(),
         galoisShare: async (party, plan) => await party.galoisShare(galoisElements(plan)[0]!),
         refreshShare: async party => await party.refreshShare({ instance: 'i', level: 0, scale: 1, magnitude: 1, c1: [] }),
         switchShare: async party => await party.switchShare({ instance: 'i', level: 0, noise: 1, c1: [], targetKey: new Uint8Array(8) }),
@@ -184,7 +188,6 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         openQuery: async party => await party.openQuery([harness.samples[0]]),
         decryptResults: async party => await party.decryptResults([]),
         addShare: async party => await party.addShare('galois', '3', 0, new Uint8Array(8)),
-        aggregate: async party => await party.aggregate('relinearization-1', 'relinearization'),
         finishKey: async party => await party.finishKey('galois', '3'),
         storeModelPart: async party => await party.storeModelPart(0, new Uint8Array(8)),
         prepareModel: async party => await party.prepareModel(),

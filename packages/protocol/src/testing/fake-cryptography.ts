@@ -66,6 +66,7 @@ export class FakeCryptography implements PartyCryptography {
   #resultKeys = 0
   #closing = new AbortController()
   readonly #shares = new Map<string, Map<number, string>>()
+  readonly #roundOne = new Map<number, string>()
   readonly #evaluations = new Map<string, FakeEvaluation>()
 
   constructor(self: string, shape: Architecture = TINY_ARCHITECTURE) {
@@ -100,11 +101,12 @@ export class FakeCryptography implements PartyCryptography {
     this.#closing.abort(named('SessionStateError', 'the session was closed'))
     this.#closing = new AbortController()
     this.#shares.clear()
+    this.#roundOne.clear()
     this.#evaluations.clear()
     this.publicKey = undefined
   }
 
-  async setPublicKey(shares: Uint8Array[]): Promise<void> {
+  async setPublicKey(shares: Uint8Array[]): Promise<Uint8Array> {
     const session = await this.enter('setPublicKey')
     for (const [party, share] of shares.entries()) {
       if (text(share).startsWith(`pk ${session} `)) continue
@@ -112,6 +114,7 @@ export class FakeCryptography implements PartyCryptography {
     }
     if (shares.length !== this.session!.parties) throw named('LengthMismatchError', `${shares.length} shares`)
     this.publicKey = digestOf(shares.map(text).join())
+    return sha256(bytes(this.publicKey))
   }
 
   async publicKeyShare(): Promise<Uint8Array> {
@@ -124,10 +127,16 @@ export class FakeCryptography implements PartyCryptography {
     return bytes(`relinearization-1 ${session} relinearization ${this.self}`)
   }
 
-  async relinearizationShareTwo(aggregatedOne: Uint8Array): Promise<Uint8Array> {
+  async addRelinearizationShareOne(party: number, share: Uint8Array): Promise<void> {
+    const session = await this.enter('addRelinearizationShareOne')
+    relinearizationLevelOf(this.session!.plan)
+    this.#add('relinearization-1', 'relinearization', session, this.#roundOne, party, share)
+  }
+
+  async relinearizationShareTwo(): Promise<Uint8Array> {
     const session = await this.enter('relinearizationShareTwo')
     relinearizationLevelOf(this.session!.plan)
-    if (!text(aggregatedOne).startsWith('aggregate ')) throw named('MalformedShareError', 'not an aggregate')
+    if (this.#roundOne.size !== this.session!.parties) throw named('MissingShareError', 'round one is incomplete')
     return bytes(`relinearization-2 ${session} relinearization ${this.self}`)
   }
 
@@ -201,33 +210,32 @@ export class FakeCryptography implements PartyCryptography {
 
   async addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void> {
     const session = await this.enter('addShare')
+    const key = `${protocol} ${instance}`
+    const shares = this.#shares.get(key) ?? new Map<number, string>()
+    this.#shares.set(key, shares)
+    this.#add(protocol, instance, session, shares, party, share)
+  }
+
+  #add(protocol: string, instance: string, session: string, shares: Map<number, string>, party: number, share: Uint8Array): void {
     const value = text(share)
     if (!value.startsWith(`${protocol} ${session} ${instance} `)) {
       throw named('MalformedShareError', `not a share of ${protocol} ${instance}`)
     }
-    const key = `${protocol} ${instance}`
-    const shares = this.#shares.get(key) ?? new Map<number, string>()
-    this.#shares.set(key, shares)
     const known = shares.get(party)
     if (known !== undefined && known !== value) throw named('DuplicateShareError', `party ${party} sent two`)
     shares.set(party, value)
   }
 
-  async aggregate(protocol: 'relinearization-1', instance: string): Promise<Uint8Array> {
-    await this.enter('aggregate')
-    return bytes(`aggregate ${this.#complete(protocol, instance)}`)
-  }
-
   async finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void> {
     await this.enter('finishKey')
+    if (protocol === 'relinearization-2') this.#complete('relinearization-1', instance)
     this.#complete(protocol, instance)
     this.keys.add(`${protocol} ${instance}`)
   }
 
-  #complete(protocol: string, instance: string): string {
+  #complete(protocol: string, instance: string): void {
     const shares = this.#shares.get(`${protocol} ${instance}`)
     if (shares?.size !== this.session!.parties) throw named('MissingShareError', `${protocol} ${instance} is incomplete`)
-    return digestOf([...shares.values()].sort().join())
   }
 
   async storeModelPart(index: number, part: Uint8Array): Promise<void> {

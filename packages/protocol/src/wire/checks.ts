@@ -5,8 +5,13 @@ import { MAXIMUM_TEXT_BYTES } from '../terms/limits.js'
 
 /** A SHA-256 value. @throws MalformedMessageError */
 export function checkHash(value: Uint8Array, field: string, kind: string, peer: string): void {
-  if (value.length === DIGEST_BYTES) return
-  throw new MalformedMessageError({ peer, kind, field, expected: `${DIGEST_BYTES} bytes`, actual: `${value.length} bytes` })
+  checkExactly(value, DIGEST_BYTES, field, kind, peer)
+}
+
+/** A byte string of a known length. @throws MalformedMessageError */
+export function checkExactly(value: Uint8Array, bytes: number, field: string, kind: string, peer: string): void {
+  if (value.length === bytes) return
+  throw new MalformedMessageError({ peer, kind, field, expected: `${bytes} bytes`, actual: `${value.length} bytes` })
 }
 
 /** An index below a count. @throws MalformedMessageError */

@@ -77,10 +77,14 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   },
   opened: { field: 25, codec: messages.Opened, bound: small },
   publicKeyShare: { field: 26, codec: messages.PublicKeyShare, bound: small },
-  publicKeyShareReply: { field: 27, codec: messages.PublicKeyShareReply, bound: planned(sizes => sizes.publicKeyShare) },
+  revealedShare: {
+    field: 27,
+    codec: messages.RevealedShare,
+    bound: planned(sizes => Math.max(sizes.publicKeyShare, sizes.relinearizationShare))
+  },
   publicKeyPart: { field: 28, codec: messages.PublicKeyPart, bound: planned(sizes => sizes.publicKeyShare) },
   relinearizationOne: { field: 29, codec: messages.RelinearizationOne, bound: small },
-  relinearizationTwo: { field: 30, codec: messages.RelinearizationTwo, bound: planned(sizes => sizes.relinearizationShare) },
+  relinearizationTwo: { field: 30, codec: messages.RelinearizationTwo, bound: small },
   galois: { field: 31, codec: messages.Galois, bound: small },
   shares: {
     field: 32,
@@ -123,7 +127,31 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   close: { field: 48, codec: messages.Close, bound: small },
   abort: { field: 49, codec: messages.Abort, bound: small },
   acknowledged: { field: 50, codec: messages.Acknowledged, bound: small },
-  alive: { field: 51, codec: messages.Alive, bound: small }
+  alive: { field: 51, codec: messages.Alive, bound: small },
+  publicKeyCommit: { field: 52, codec: messages.PublicKeyCommit, bound: small },
+  relinearizationCommit: { field: 53, codec: messages.RelinearizationCommit, bound: small },
+  shareCommitment: { field: 54, codec: messages.ShareCommitment, bound: small },
+  publicKeyCommitments: {
+    field: 55,
+    codec: messages.PublicKeyCommitments,
+    bound: () => list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES),
+    limits: parties('entries')
+  },
+  relinearizationCommitments: {
+    field: 56,
+    codec: messages.RelinearizationCommitments,
+    bound: () => list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES),
+    limits: parties('entries')
+  },
+  relinearizationPart: { field: 57, codec: messages.RelinearizationPart, bound: planned(sizes => sizes.relinearizationShare) },
+  publicKeyConfirm: { field: 58, codec: messages.PublicKeyConfirm, bound: small },
+  keyConfirmation: { field: 59, codec: messages.KeyConfirmation, bound: small },
+  publicKeyConfirmed: {
+    field: 60,
+    codec: messages.PublicKeyConfirmed,
+    bound: () => list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES),
+    limits: parties('entries')
+  }
 }
 
 export const KIND_OF_FIELD: ReadonlyMap<number, Kind> = new Map(Object.entries(KINDS).map(([kind, entry]) => [entry.field, kind as Kind]))
@@ -151,9 +179,28 @@ export const RULES = asRules({
   propose: { reply: 'acceptance', scope: 'none', phase: 'session', from: 'coordinator' },
   commitments: { reply: 'reveal', scope: 'proposal', phase: 'session', from: 'coordinator' },
   open: { reply: 'opened', scope: 'proposal', phase: 'session', from: 'coordinator' },
-  publicKeyShare: { reply: 'publicKeyShareReply', scope: 'session', phase: 'public-key', from: 'coordinator', to: 'key-holder' },
+  publicKeyCommit: { reply: 'shareCommitment', scope: 'session', phase: 'public-key', from: 'coordinator', to: 'key-holder' },
+  publicKeyCommitments: { reply: 'acknowledged', scope: 'session', phase: 'public-key', from: 'coordinator' },
+  publicKeyShare: { reply: 'revealedShare', scope: 'session', phase: 'public-key', from: 'coordinator', to: 'key-holder' },
   publicKeyPart: { reply: 'acknowledged', scope: 'session', phase: 'public-key', from: 'coordinator' },
-  relinearizationOne: { reply: 'shares', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
+  publicKeyConfirm: { reply: 'keyConfirmation', scope: 'session', phase: 'public-key', from: 'coordinator' },
+  publicKeyConfirmed: { reply: 'acknowledged', scope: 'session', phase: 'public-key', from: 'coordinator' },
+  relinearizationCommit: {
+    reply: 'shareCommitment',
+    scope: 'session',
+    phase: 'relinearization-key',
+    from: 'coordinator',
+    to: 'key-holder'
+  },
+  relinearizationCommitments: {
+    reply: 'acknowledged',
+    scope: 'session',
+    phase: 'relinearization-key',
+    from: 'coordinator',
+    to: 'key-holder'
+  },
+  relinearizationOne: { reply: 'revealedShare', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
+  relinearizationPart: { reply: 'acknowledged', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
   relinearizationTwo: { reply: 'shares', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
   galois: { reply: 'shares', scope: 'session', phase: 'galois-keys', from: 'coordinator', to: 'key-holder' },
   modelPart: { reply: 'modelPartReply', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'model-owner' },

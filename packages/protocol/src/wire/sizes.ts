@@ -23,7 +23,7 @@ export interface MessageSizes {
   readonly resultKey: number
   /** Share of a Galois key, at the highest level of any; 0 when the plan has none. */
   readonly galoisShare: number
-  /** Share of a round of the relinearisation key, or the aggregate of the first; 0 when the plan has no such key. */
+  /** Share of a round of the relinearisation key; 0 when the plan has no such key. */
   readonly relinearizationShare: number
   readonly modelPart: number
   readonly input: number

@@ -1,4 +1,4 @@
-import { type Bodies, encodeMessage, type Header, type Kind, readHeader } from '@slytherin/protocol'
+import { type Bodies, decodeBody, encodeMessage, type Header, type Kind, messageSizes, type Plan, readHeader } from '@slytherin/protocol'
 import type { Fault, MemoryMessage, MemoryNetwork } from '@slytherin/protocol/testing'
 
 export interface Seen extends MemoryMessage {
@@ -27,6 +27,11 @@ export class Wire {
     const found = this.seen.find(message => message.header.kind === kind && (to === undefined || message.to === to))
     if (found === undefined) throw new Error(`no ${kind} was sent${to === undefined ? '' : ` to ${to}`}`)
     return found
+  }
+
+  /** What the first message of a kind said. */
+  body<K extends Kind>(kind: K, to: string, plan: Plan): Bodies[K] {
+    return decodeBody(kind, this.find(kind, to).header.body, messageSizes(plan), to)
   }
 
   /** The open session's id, as its messages carry it. */
