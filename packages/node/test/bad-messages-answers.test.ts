@@ -310,8 +310,8 @@ describe('what belongs to a session that is over', () => {
     // A key holder that answers in the name of the session before.
     second.tap.answer = (request, answer) => {
       if (request.kind !== 'relinearizationOne') return undefined
-      const reply = decodeBody('shares', readHeader(answer, '').body, messageSizes(cohort.plan), '')
-      return encodeMessage({ ...request, session: over }, 'shares', reply)
+      const reply = decodeBody('revealedShare', readHeader(answer, '').body, messageSizes(cohort.plan), '')
+      return encodeMessage({ ...request, session: over }, 'revealedShare', reply)
     }
     await expectAborted(cohort.begin(), 'second', 'relinearization-key', /another session/)
     second.tap.answer = undefined
