@@ -13,6 +13,8 @@
  * its level and the lowest scale it can have: states are (boundary, level, refreshes so far) with the Pareto front of (cost, lowest scale).
  */
 
+import { MOST_RESCALINGS } from '../steps/step.js'
+
 export interface ScheduledOperation {
   readonly kind: 'affine' | 'square' | 'polynomial'
   /** g: log2 of the scale of a square relative to the square of its operand's */
@@ -110,8 +112,6 @@ type Capacity = (level: number, magnitude: number) => number
 
 /** No operation on scales of a prime or two gains by dropping more primes at once. */
 const MAXIMUM_RESCALINGS = 3
-/** What a step of a plan may say. */
-const MOST_RESCALINGS = 8
 /** Bits between message and modulus: sign, and one of slack. */
 const HEADROOM_BITS = 2
 /** No scale is raised by more. */

@@ -21,7 +21,9 @@ export const magnitude = z
 /** index into the architecture's layers */
 export const layerIndex = z.int().min(0).max(1023)
 /** primes dropped afterwards */
-export const rescalings = z.int().min(0).max(8)
+/** Primes that a step may drop: scales of steep polynomials hold many. */
+export const MOST_RESCALINGS = 32
+export const rescalings = z.int().min(0).max(MOST_RESCALINGS)
 
 /** Level, scale and bound of one weight item, and the layer that it belongs to. */
 export const weightDescriptorSchema = z.strictObject({ layer: layerIndex, level, scale, magnitude })
