@@ -1,9 +1,25 @@
-/** Where the model owner of a scenario knows the values of its network from. */
-import { type CalibrationConfiguration, lastSamples } from '@slytherin/node'
-import type { Scenario } from './scenario.js'
+/** Where the model owner of a scenario knows the values of its network from: never the samples that are asked about, which judge it. */
+import type { CalibrationConfiguration } from '@slytherin/node'
+import { lastSamples, SampleFile, sourceOf } from '@slytherin/node'
+import { type Scenario, ScenarioFileError } from './scenario.js'
 
-/** What the model owner measures its ranges on: the last samples of the file, which are asked about only when nearly all are. */
-export async function calibrationOf({ data, manifest, calibrationSamples }: Scenario): Promise<CalibrationConfiguration> {
+/** Fewer samples make polynomials and bounds that hold for little else. */
+export const FEW_CALIBRATION_SAMPLES = 100
+
+/** @throws ScenarioFileError when every row is asked about; DataFileError */
+export async function calibrationOf({ data, manifest, images, calibrationSamples }: Scenario): Promise<CalibrationConfiguration> {
   if (calibrationSamples === 0) return { manifest }
-  return { samples: await lastSamples(data.samples, data.normalisation, calibrationSamples) }
+  const { samples, calibration, normalisation, layout } = data
+  const laid = layout === undefined ? {} : { layout }
+  const own = calibration ?? samples
+  if (own !== samples) return { samples: { ...(await lastSamples(own, normalisation, calibrationSamples)), ...laid } }
+  const { count: rows } = await SampleFile.open({ ...sourceOf(samples), offset: 0, normalisation })
+  const count = Math.min(calibrationSamples, rows - images)
+  if (count < 1) {
+    throw new ScenarioFileError(
+      `${samples}: all ${rows} rows are asked about, and none is left to calibrate on: ask about fewer images, give the scenario "data.calibration", or calibrate on ` +
+        'the ranges of the manifest with "calibrationSamples: 0"'
+    )
+  }
+  return { samples: { ...sourceOf(samples), offset: rows - count, count, normalisation, ...laid } }
 }

@@ -4,16 +4,21 @@ import {
   countOutOfInterval,
   evaluate,
   type IntervalReport,
+  inputShape,
   type Network,
   type NetworkGraph,
-  type PlanOptions
+  type PlanOptions,
+  type Prediction
 } from '@slytherin/engine'
 import { approximationOptions, importModelFile, loadSamples, obstacleOf, openCalibration, sourceOf } from '@slytherin/node'
 import { calibrationOf } from './calibration.js'
+import { modelChoiceOf } from './model-choice.js'
 import { batchesOf, partiesOf, type Scenario } from './scenario.js'
+import { truthOf } from './truth.js'
 
 export interface ClearReference {
-  readonly labels: readonly number[]
+  /** what the data say, in the words of the model */
+  readonly labels: readonly Prediction[]
   /** Of the network as the file writes it, node by node in float64. */
   readonly logits: readonly Float64Array[]
   /** Of the network that is evaluated: activations approximated, layers fused; float64, too. */
@@ -21,6 +26,8 @@ export interface ClearReference {
   readonly samples: readonly Float64Array[]
   /** The network that is evaluated. */
   readonly network: Network
+  /** Samples that the model owner calibrated on, none of which is asked about; undefined for ranges of a manifest. */
+  readonly calibrationRows: number | undefined
   /** How the activations of the file became polynomials. */
   readonly approximation: ApproximatedNetwork['report']
   /** Inputs of approximated activations outside their intervals, in the network that is evaluated. */
@@ -36,12 +43,15 @@ export interface LoadedReference extends Omit<ClearReference, 'logits' | 'polyno
 
 /** Everything of a reference but its answers; the network is made as the model owner makes it, from the same files. @throws DataFileError and the engine's import errors */
 export async function loadReference(scenario: Scenario): Promise<LoadedReference> {
-  const { samples: samplesFile, labels: labelsFile, normalisation } = scenario.data
+  const { samples: samplesFile, labels: labelsFile, normalisation, layout } = scenario.data
   const select = { offset: 0, count: scenario.images }
-  const samples = await loadSamples({ ...sourceOf(samplesFile), ...select, normalisation })
+  const graph = await importModelFile(scenario.model, await modelChoiceOf(scenario))
+  const shape = inputShape(graph)
+  const laid = layout === undefined ? {} : { layout }
+  const samples = await loadSamples({ ...sourceOf(samplesFile), ...select, normalisation, ...laid }, shape)
   const labels = await loadSamples({ ...sourceOf(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
-  const graph = await importModelFile(scenario.model, scenario)
-  const calibration = await openCalibration(scenario.model, await calibrationOf(scenario))
+  const configuration = await calibrationOf(scenario)
+  const calibration = await openCalibration(scenario.model, configuration, shape)
   const {
     graph: approximated,
     network,
@@ -50,13 +60,22 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
     ...approximationOptions(scenario.approximation),
     obstacle: obstacleOf(calibration, planWishes(scenario))
   })
-  return { labels: labels.map(row => row[0]!), samples, graph, approximated, network, approximation: report }
+  return {
+    labels: truthOf(network, labels, labelsFile),
+    samples,
+    calibrationRows: configuration.samples?.count,
+    graph,
+    approximated,
+    network,
+    approximation: report
+  }
 }
 
 /** What the parties of a scenario will plan for, so that the reference has the polynomials that theirs have. */
 function planWishes(scenario: Scenario): PlanOptions {
-  const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes } = scenario.session
+  const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes, precision } = scenario.session
   return {
+    ...(precision === undefined ? {} : { precision }),
     batch: batchesOf(scenario).batch,
     data,
     weights,

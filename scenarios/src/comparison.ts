@@ -1,5 +1,5 @@
 /** Four ways to compute the same answers, held against each other: clear, polynomial, simulated, encrypted. */
-import { predictionsOf } from '@slytherin/node'
+import { answerOf, determination, type Label, likeness, type OutputMeaning, type Prediction } from '@slytherin/engine'
 
 /**
  * `clear` is the network as the file writes it, `polynomial` what is left after approximating and fusing, both in float64; `simulated` is the plan on clear slots with
@@ -24,11 +24,93 @@ export function mapWays<A, B>(ways: FourWays<A>, map: (value: A, way: keyof Four
   }
 }
 
-export const classesOf = (logits: Logits): number[] => predictionsOf(logits.map(row => Float64Array.from(row)))
+export const predictionsOf = (meaning: OutputMeaning, logits: Logits): Prediction[] => logits.map(row => answerOf(meaning, row).prediction)
 
-/** Fraction of positions at which both hold the same; of all of `expected`. */
-export function agreementOf(actual: readonly number[], expected: readonly number[]): number {
-  return expected.filter((value, k) => value === actual[k]).length / expected.length
+/** Several labels or values as numbers of one kind; a class or a value as a list of one. */
+export const listed = (prediction: Prediction): readonly Label[] => (Array.isArray(prediction) ? prediction : [prediction as Label])
+
+/** A prediction as people read it. */
+export function shown(prediction: Prediction): string {
+  const one = (label: Label): string => (typeof label === 'number' && !Number.isInteger(label) ? label.toPrecision(5) : String(label))
+  return Array.isArray(prediction) ? `{${prediction.map(one).join(', ')}}` : one(prediction as Label)
+}
+
+/** Whether two answers are the same; never for a regression, whose values differ by as much as they do. */
+export const isSame = (meaning: OutputMeaning, expected: Prediction, actual: Prediction | undefined): boolean =>
+  likeness(meaning, expected, actual, 1) === 1
+
+/**
+ * How right answers are: the share of classes or labels that are the true ones, of a regression R².
+ * @param truth of every sample
+ */
+export function accuracyOf(meaning: OutputMeaning, truth: readonly Prediction[], logits: Logits): number {
+  const answers = truth.map((_, k) => (logits[k] === undefined ? undefined : answerOf(meaning, logits[k])))
+  if (meaning.task.kind === 'regression') {
+    const numbers = (prediction: Prediction): number[] => listed(prediction).map(Number)
+    return determination(
+      truth.map(numbers),
+      answers.map(answer => (answer === undefined ? [] : numbers(answer.prediction)))
+    )
+  }
+  const sum = truth.reduce<number>((total, expected, k) => {
+    const answer = answers[k]
+    return total + likeness(meaning, expected, answer?.prediction, answer?.outputs.length ?? 1)
+  }, 0)
+  return sum / truth.length
+}
+
+/** Root of the mean square of what values differ by, over all outputs; in the units of the data. */
+export function rootMeanSquare(meaning: OutputMeaning, truth: readonly Prediction[], logits: Logits): number {
+  let [sum, count] = [0, 0]
+  truth.forEach((expected, k) => {
+    const actual = logits[k] === undefined ? [] : listed(answerOf(meaning, logits[k]).prediction)
+    listed(expected).forEach((value, output) => {
+      sum += (Number(value) - Number(actual[output] ?? Number.NaN)) ** 2
+      count++
+    })
+  })
+  return Math.sqrt(sum / count)
+}
+
+/** How encrypted answers differ from those of the evaluated network in the clear. */
+export interface Disagreements {
+  /** Samples where errors within the bar may turn the answer, whether or not they did. */
+  readonly nearTies: number
+  /** Answers that differ, but within the bar. */
+  readonly within: number
+  /** Answers that differ beyond the bar: of a regression, values. A missing answer is one. */
+  readonly beyond: number
+}
+
+/**
+ * @param deviation standard deviation of the error of a logit, which makes the bar (`NEAR_TIE_DEVIATIONS` of them)
+ * @param bar number of deviations
+ */
+export function disagreementsOf(meaning: OutputMeaning, expected: Logits, actual: Logits, deviation: number, bar: number): Disagreements {
+  let [nearTies, within, beyond] = [0, 0, 0]
+  expected.forEach((row, k) => {
+    const clear = answerOf(meaning, row, deviation)
+    if (clear.nearTie) nearTies++
+    const other = actual[k] === undefined ? undefined : answerOf(meaning, actual[k])
+    if (meaning.task.kind === 'regression') {
+      const ends = [-1, 1].map(
+        sign =>
+          answerOf(
+            meaning,
+            Float64Array.from(row, value => value + sign * bar * deviation)
+          ).outputs
+      )
+      const far = [...clear.outputs].some((value, output) => {
+        const reach = Math.max(...ends.map(end => Math.abs(end[output]! - value)))
+        return !(Math.abs(value - (other?.outputs[output] ?? Number.NaN)) <= reach)
+      })
+      if (far) beyond++
+    } else if (!isSame(meaning, clear.prediction, other?.prediction)) {
+      if (clear.nearTie && other !== undefined) within++
+      else beyond++
+    }
+  })
+  return { nearTies, within, beyond }
 }
 
 /** Largest absolute difference; infinite where `actual` lacks a value that `expected` has. */

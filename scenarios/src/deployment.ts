@@ -4,9 +4,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, sourceOf, statePaths } from '@slytherin/node'
+import { createIdentity, createKeyFile, createKeystore, loadKeyMaterial, type ModelChoice, sourceOf, statePaths } from '@slytherin/node'
 import { stringify } from 'yaml'
 import { calibrationOf } from './calibration.js'
+import { modelChoiceOf } from './model-choice.js'
 import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './scenario.js'
 
 export interface DeployedParty extends PartyDescription {
@@ -27,6 +28,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
   await rm(directory, { recursive: true, force: true })
   const described = partiesOf(scenario)
   const calibration = await calibrationOf(scenario)
+  const choice = await modelChoiceOf(scenario)
   const parties = await Promise.all(
     described.map(async party => {
       const home = join(directory, party.name)
@@ -41,7 +43,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
   return await Promise.all(
     parties.map(async party => {
       const file = join(party.home, 'party.yaml')
-      const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes } = scenario.session
+      const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes, precision } = scenario.session
       const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
@@ -57,9 +59,10 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
           floodingBits,
           minimumRefreshes,
           queries,
-          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+          ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
+          ...(precision === undefined ? {} : { precision })
         },
-        ...(party.roles.includes('model-owner') ? modelKeys(scenario, calibration) : {}),
+        ...(party.roles.includes('model-owner') ? modelKeys(scenario, choice, calibration) : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),
         evaluator: scenario.evaluator,
         log: { level: 'silent' }
@@ -70,13 +73,14 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
   )
 }
 
-function modelKeys({ model, output, inputShape, approximation }: Scenario, calibration: unknown): object {
+function modelKeys({ model, approximation }: Scenario, { output, inputShape, task }: ModelChoice, calibration: unknown): object {
   return {
     model,
     calibration,
     approximation,
     ...(output === undefined ? {} : { output }),
-    ...(inputShape === undefined ? {} : { inputShape })
+    ...(inputShape === undefined ? {} : { inputShape }),
+    ...(task === undefined ? {} : { task })
   }
 }
 
@@ -91,8 +95,8 @@ async function makeState(state: string, keyFile: string): Promise<string> {
 }
 
 function samplesOf(scenario: Scenario): object {
-  const { samples, normalisation } = scenario.data
-  return { ...sourceOf(samples), count: scenario.images, normalisation }
+  const { samples, normalisation, layout } = scenario.data
+  return { ...sourceOf(samples), count: scenario.images, normalisation, ...(layout === undefined ? {} : { layout }) }
 }
 
 /** A port of loopback that nobody listens on now. */

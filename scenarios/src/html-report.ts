@@ -1,7 +1,7 @@
 /** A scenario's report for people: one HTML file with charts, readable offline. */
-import { formatBytes } from '@slytherin/engine'
+import { formatBytes, type OutputMeaning, type Prediction } from '@slytherin/engine'
 import type { ClearReference } from './clear-reference.js'
-import { classesOf } from './comparison.js'
+import { isSame, predictionsOf, shown as told } from './comparison.js'
 import { bars, stackedBars } from './html/charts.js'
 import { confusionChart } from './html/confusion-chart.js'
 import { type Drawing, draw } from './html/drawing.js'
@@ -11,21 +11,23 @@ import { html, type Markup } from './html/markup.js'
 import { facts, page, table } from './html/page.js'
 import { type Picture, pictureOf, pngAddress } from './html/png.js'
 import type { LayerReport } from './layer-report.js'
-import type { ScenarioReport } from './report.js'
+import { type ScenarioReport, score } from './report.js'
 
 /** Single samples, which the report's data leaves out. */
 export interface SampleAnswers {
   readonly samples: readonly Float64Array[]
   /** Of one sample, as the network takes it. */
   readonly shape: readonly number[]
-  readonly labels: readonly number[]
+  readonly labels: readonly Prediction[]
+  /** what logits mean */
+  readonly meaning: OutputMeaning
   readonly clear: readonly ArrayLike<number>[]
   readonly encrypted: readonly ArrayLike<number>[]
 }
 
 export function sampleAnswers(clear: ClearReference, encrypted: readonly ArrayLike<number>[]): SampleAnswers {
   const { samples, labels, logits, network } = clear
-  return { samples, shape: network.shape, labels, clear: logits, encrypted }
+  return { samples, shape: network.shape, labels, meaning: network, clear: logits, encrypted }
 }
 
 const SHOWN_SAMPLES = 30
@@ -54,8 +56,17 @@ ${memory(report)}
 function headline(report: ScenarioReport): Markup {
   const { evaluation } = report.secondsByPhase
   const tiles: [string, string, string][] = [
-    ['Encrypted accuracy', percent(report.accuracy.encrypted), `clear ${percent(report.accuracy.clear)}`],
-    ['Same as in the clear', `${Math.round(report.agreement * report.images)} of ${report.images}`, 'of the evaluated network'],
+    [
+      report.task === 'regression' ? 'Encrypted' : 'Encrypted accuracy',
+      score(report.task, report.accuracy.encrypted),
+      `in the clear ${score(report.task, report.accuracy.clear)}`
+    ],
+    ['Same as in the clear', sameAs(report, report.agreement), `${sameAs(report, report.agreementPolynomial)} as the evaluated network`],
+    [
+      'Near ties',
+      String(report.disagreements.nearTies),
+      `${report.disagreements.within} of them, and ${report.disagreements.beyond} others, changed`
+    ],
     ['Evaluation', seconds(evaluation), `${(report.images / evaluation).toPrecision(3)} samples per second`],
     ['Worst logit error', small(report.maxLogitError), `${percent(report.maxLogitError / report.maxLogit)} of the largest logit`],
     ['Security', `${report.parameters.securityBits} bits`, `N = ${power(2, report.parameters.logN)}`]
@@ -64,6 +75,10 @@ function headline(report: ScenarioReport): Markup {
 <dl class="tiles">${tiles.map(([name, value, note]) => html`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`)}</dl>`
 }
 
+/** Samples with the same answer; of a regression R². */
+const sameAs = ({ task, images }: ScenarioReport, agreement: number): string =>
+  task === 'regression' ? score(task, agreement) : `${Math.round(agreement * images)} of ${images}`
+
 const WAYS = {
   clear: 'Clear: the network of the file, float64',
   polynomial: 'Polynomial: approximated and fused, float64',
@@ -71,7 +86,7 @@ const WAYS = {
   encrypted: 'Encrypted: what the querier read'
 } as const
 
-function fourWays({ accuracy, logitError, computationError, images, simulatedImages }: ScenarioReport): Markup {
+function fourWays({ task, warnings, valueError, accuracy, logitError, computationError, images, simulatedImages }: ScenarioReport): Markup {
   const part = simulatedImages !== undefined && simulatedImages < images
   const rows = (Object.keys(WAYS) as (keyof typeof WAYS)[]).flatMap(way => {
     const correct = accuracy[way]
@@ -79,11 +94,13 @@ function fourWays({ accuracy, logitError, computationError, images, simulatedIma
     const fromClear = way === 'clear' ? undefined : logitError[way]
     const fromPolynomial = way === 'simulated' || way === 'encrypted' ? computationError[way] : undefined
     const of = way === 'simulated' ? simulatedImages! : images
-    return [[WAYS[way], percent(correct), `${Math.round(correct * of)} of ${of}`, error(fromClear), error(fromPolynomial)]]
+    const how = task === 'regression' ? (valueError?.[way]?.toPrecision(4) ?? '–') : `${Math.round(correct * of)} of ${of}`
+    return [[WAYS[way], score(task, correct), how, error(fromClear), error(fromPolynomial)]]
   })
   return html`<section><h2>Four ways to the same answers</h2>
 <p>The same ${images} samples each time${part ? `, but only the first ${simulatedImages} of them simulated` : ''}.</p>
-${table(['', 'accuracy', 'correct', 'worst logit error against clear', 'against polynomial'], rows)}</section>`
+${table(['', 'accuracy', task === 'regression' ? 'error in units of the data' : 'correct', 'worst logit error against clear', 'against polynomial'], rows)}
+${warnings.map(warning => html`<p><strong>Warning:</strong> ${warning}.</p>`)}</section>`
 }
 
 /** Of networks whose file has activations that are no polynomials. */
@@ -104,7 +121,8 @@ ${table(['activation', 'polynomial', 'interval', 'error', 'inputs', 'outside the
 
 const error = (value: number | undefined): string => (value === undefined ? '–' : small(value))
 
-function confusion(report: ScenarioReport): Markup {
+function confusion(report: ScenarioReport): Markup | undefined {
+  if (report.confusion === undefined) return undefined
   const { classes, counts } = report.confusion
   const figures = table(
     ['label', ...classes.map(String)],
@@ -116,47 +134,59 @@ function confusion(report: ScenarioReport): Markup {
 
 interface Answer {
   readonly index: number
-  readonly label: number
-  readonly prediction: number
-  readonly clear: number
+  readonly label: Prediction
+  readonly prediction: Prediction
+  readonly clear: Prediction
+  readonly right: boolean
+  readonly asClear: boolean
 }
 
-function samples({ samples, shape, labels, clear, encrypted }: SampleAnswers): Markup {
-  const predictions = classesOf(encrypted)
-  const clearPredictions = classesOf(clear)
-  const all = labels.map((label, index): Answer => ({ index, label, prediction: predictions[index]!, clear: clearPredictions[index]! }))
-  const wrong = all.filter(({ label, prediction }) => label !== prediction)
+function samples({ samples, shape, labels, meaning, clear, encrypted }: SampleAnswers): Markup {
+  const predictions = predictionsOf(meaning, encrypted)
+  const clearPredictions = predictionsOf(meaning, clear)
+  const regression = meaning.task.kind === 'regression'
+  const all = labels.map((label, index): Answer => {
+    const [prediction, own] = [predictions[index]!, clearPredictions[index]!]
+    return {
+      index,
+      label,
+      prediction,
+      clear: own,
+      right: regression || isSame(meaning, label, prediction),
+      asClear: regression || isSame(meaning, own, prediction)
+    }
+  })
+  const wrong = all.filter(({ right }) => !right)
   const first = all.slice(0, SHOWN_SAMPLES)
   const shown = [...first, ...wrong.filter(({ index }) => index >= SHOWN_SAMPLES).slice(0, SHOWN_ERRORS)]
   const pictures = shown.map(({ index }) => pictureOf(shape, samples[index]!))
-  const note =
-    wrong.length === 0
+  const note = regression
+    ? `The first ${first.length}.`
+    : wrong.length === 0
       ? `The first ${first.length}; every one of ${all.length} is right.`
       : `The first ${first.length}${shown.length > first.length ? ', then others that are wrong' : ''}; ${wrong.length} of ${all.length} are wrong.`
-  const list = pictures.every(picture => picture !== undefined)
-    ? html`<ul class="strip">${shown.map((answer, k) => pictured(answer, pictures[k]!))}</ul>`
-    : answerTable(shown, clear, encrypted)
+  const list =
+    !regression && pictures.every(picture => picture !== undefined)
+      ? html`<ul class="strip">${shown.map((answer, k) => pictured(answer, pictures[k]!))}</ul>`
+      : answerTable(shown)
   return html`<section><h2>Samples and their encrypted predictions</h2><p>${note}</p>${list}</section>`
 }
 
-function pictured({ index, label, prediction, clear }: Answer, picture: Picture): Markup {
-  const right = label === prediction
-  const text = `Sample ${index}, a ${label}, predicted ${prediction}`
-  return html`<li${right ? '' : html` class="wrong"`}><img src="${pngAddress(picture)}" width="${picture.columns}" height="${picture.rows}" alt="${text}"><b>${prediction}</b>${
-    right ? undefined : html`<small>is a ${label}</small>`
-  }${clear === prediction ? undefined : html`<small>clear: ${clear}</small>`}</li>`
+function pictured({ index, label, prediction, clear, right, asClear }: Answer, picture: Picture): Markup {
+  const text = `Sample ${index}, a ${told(label)}, predicted ${told(prediction)}`
+  return html`<li${right ? '' : html` class="wrong"`}><img src="${pngAddress(picture)}" width="${picture.columns}" height="${picture.rows}" alt="${text}"><b>${told(prediction)}</b>${
+    right ? undefined : html`<small>is a ${told(label)}</small>`
+  }${asClear ? undefined : html`<small>clear: ${told(clear)}</small>`}</li>`
 }
 
-function answerTable(shown: readonly Answer[], clear: readonly ArrayLike<number>[], encrypted: readonly ArrayLike<number>[]): Markup {
-  const largest = (row: ArrayLike<number>): string => Math.max(...Array.from(row)).toPrecision(4)
-  const rows = shown.map(({ index, label, prediction }) => [
+function answerTable(answers: readonly Answer[]): Markup {
+  const rows = answers.map(({ index, label, prediction, clear, right }) => [
     String(index),
-    String(label),
-    html`${prediction}${label === prediction ? '' : ' (wrong)'}`,
-    largest(encrypted[index]!),
-    largest(clear[index]!)
+    told(label),
+    html`${told(prediction)}${right ? '' : ' (wrong)'}`,
+    told(clear)
   ])
-  return table(['sample', 'label', 'predicted', 'largest logit', 'in the clear'], rows)
+  return table(['sample', 'label', 'predicted', 'in the clear'], rows)
 }
 
 // --- cost ---------------------------------------------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /** `npm run scenario -- scenarios/<file>.yaml`: runs a scenario, shows progress and a table, writes a report. */
+import { TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, positive, shape, stopping } from './command-line.js'
 import { perform } from './perform.js'
@@ -13,6 +14,8 @@ interface CommandLine {
   model?: string
   output?: string
   inputShape?: readonly number[]
+  task?: TaskKind
+  layout?: 'nhwc'
   report?: string
   keep?: boolean
   simulation?: number | boolean
@@ -24,6 +27,8 @@ const program = new Command('scenario')
   .option('--model <name>', 'a model of the manifest by its name, or an ONNX file')
   .option('--output <name>', 'which output of the model, where it has several')
   .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
+  .addOption(new Option('--task <name>', 'what the outputs mean (default: as the manifest or the model file says)').choices(TASK_KINDS))
+  .addOption(new Option('--layout <name>', 'samples have their channels last').choices(['nhwc']))
   .option('--images <count>', 'number of samples, from the first of the test set', positive)
   .option('--batch <count>', 'samples per query that the plan is made for (default: all, in equal parts when they are very many)', positive)
   .option('--parties <count>', 'number of key holders in all', positive)
@@ -38,8 +43,9 @@ const program = new Command('scenario')
 
 process.exitCode = await main(program.args[0]!, program.opts<CommandLine>())
 
-async function main(file: string, { report, keep, simulation, ...overrides }: CommandLine): Promise<number> {
+async function main(file: string, { report, keep, simulation, task, ...others }: CommandLine): Promise<number> {
   try {
+    const overrides = task === undefined ? others : { ...others, task: { kind: task } }
     const wanted = typeof simulation === 'number' ? simulation : DEFAULT_SIMULATED_SAMPLES
     const simulatedSamples = simulation === false || report === undefined ? 0 : wanted
     const { failures } = await perform(await loadScenario(file, overrides), { report, simulatedSamples, keep, signal: stopping() })

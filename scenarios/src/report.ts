@@ -1,10 +1,36 @@
 /** What a scenario found out: as data for files, as a table for people. */
 import { Parameters } from '@slytherin/ckks'
-import { formatBytes, type Plan, type StepReport } from '@slytherin/engine'
+import {
+  agreementOf,
+  logitDeviation as deviationOf,
+  FEW_SAMPLES,
+  formatBytes,
+  type Label,
+  type Measure,
+  NEAR_TIE_DEVIATIONS,
+  type OutputMeaning,
+  type Plan,
+  type Prediction,
+  type StepReport,
+  type TaskKind
+} from '@slytherin/engine'
 import type { SessionReport } from '@slytherin/node'
 import Table from 'cli-table3'
+import { FEW_CALIBRATION_SAMPLES } from './calibration.js'
 import type { ClearReference } from './clear-reference.js'
-import { agreementOf, classesOf, type FourWays, largestOf, mapWays, worstDifference } from './comparison.js'
+import {
+  accuracyOf,
+  type Disagreements,
+  disagreementsOf,
+  type FourWays,
+  isSame,
+  largestOf,
+  mapWays,
+  predictionsOf,
+  rootMeanSquare,
+  shown,
+  worstDifference
+} from './comparison.js'
 import { type ConfusionMatrix, confusionMatrix } from './confusion.js'
 import { type LayerReport, layerReports } from './layer-report.js'
 import { describeMachine, type Machine } from './machine.js'
@@ -36,15 +62,35 @@ export interface ScenarioReport {
   /** Key holders. */
   parties: number
   images: number
-  /** Fractions of the images classified as labelled: by the network of the file, and by what the querier read. */
+  /** What the outputs mean. */
+  task: TaskKind
+  /** Shares of the images (of a multi-label task: of the labels) that are classified as labelled; of a regression R²: by the network of the file, and by what the querier read. */
   accuracyClear: number
   accuracyEncrypted: number
   /** The same of all four ways. */
   accuracy: FourWays<number>
   /** So many of the first images were simulated: the simulated figures are of these. */
   simulatedImages?: number
-  /** Fraction of the images whose encrypted prediction equals that of the evaluated network in the clear. */
+  /** Share of the images whose encrypted prediction equals that of the network of the file; of a regression R² against its values. */
   agreement: number
+  /** The same against the evaluated network, whose activations are polynomials, in the clear: what encryption changes. */
+  agreementPolynomial: number
+  /** The same of the evaluated network against that of the file: what approximating activations changes; 1 where there were none to approximate. */
+  approximationAgreement: number
+  /** By so much the accuracy of the evaluated network falls short of that of the file's. */
+  approximationLoss: number
+  /** As the fit reckoned it on samples that it had put aside; absent where nothing was fitted. */
+  fit?: { agreement: number; measure: Measure; samples: number }
+  /** Encrypted answers against those of the evaluated network in the clear, near ties apart. */
+  disagreements: Disagreements
+  /** Standard deviation of the error of a logit, from tracked noise and flooding, and how many of them count as a near tie. */
+  errorBar: { logitDeviation: number; deviations: number }
+  /** Of a regression: root of the mean square of errors, in the units of the data. */
+  valueError?: FourWays<number>
+  /** Samples that the model owner calibrated on, none of which is judged; absent where it took the ranges of a manifest. */
+  calibrationSamples?: number
+  /** What whoever reads this should know. */
+  warnings: string[]
   /** Largest absolute difference of a logit between the encrypted run and the evaluated network in the clear. */
   maxLogitError: number
   /** Largest absolute logit of the evaluated network in the clear: what errors are to be held against. */
@@ -75,8 +121,8 @@ export interface ScenarioReport {
   }
   /** What the plan foretold for all queries together. */
   planned: { costModel: string; seconds: Omit<Plan['costs']['seconds'], 'steps'>; bytes: Plan['costs']['bytes']; worstLogitError: number }
-  /** Labels against encrypted predictions. */
-  confusion: ConfusionMatrix
+  /** Labels against encrypted predictions, where a sample has one class. */
+  confusion?: ConfusionMatrix
   queries: number
   /** Ciphertexts refreshed together count once. */
   refreshes: number
@@ -124,12 +170,17 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     ...(simulation === undefined ? {} : { simulated: simulation.logits }),
     encrypted: seen.logits
   }
-  const predictions = mapWays(logits, classesOf)
+  const meaning = clear.network
+  const { task } = meaning
+  const truth = clear.labels
   const simulatedImages = simulation?.logits.length
   /** Of all samples, but of those that were simulated where only they count. */
   const same = <T>(expected: readonly T[], way: keyof FourWays<T>): readonly T[] =>
     way === 'simulated' ? expected.slice(0, simulatedImages) : expected
-  const accuracy = mapWays(predictions, (classes, way) => agreementOf(classes, same(clear.labels, way)))
+  const accuracy = mapWays(logits, (rows, way) => accuracyOf(meaning, same(truth, way), rows))
+  const approximated = clear.approximation.activations.length > 0
+  const approximationAgreement = approximated ? agreementOf(meaning, logits.clear, logits.polynomial) : 1
+  const logitDeviation = deviationOf(plan)
   const errorsFrom = (expected: readonly ArrayLike<number>[]): FourWays<number> =>
     mapWays(logits, (rows, way) => worstDifference(rows, same(expected, way)))
   const parameters = Parameters.fromJSON(session.parameters)
@@ -143,11 +194,21 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     operands: plan.operands,
     parties: seen.parties.filter(party => party.roles.includes('key-holder')).length,
     images: scenario.images,
+    task: task.kind,
     accuracyClear: accuracy.clear,
     accuracyEncrypted: accuracy.encrypted,
     accuracy,
     ...(simulatedImages === undefined ? {} : { simulatedImages }),
-    agreement: agreementOf(predictions.encrypted, predictions.polynomial),
+    agreement: agreementOf(meaning, logits.clear, logits.encrypted),
+    agreementPolynomial: agreementOf(meaning, logits.polynomial, logits.encrypted),
+    approximationAgreement,
+    approximationLoss: approximated ? accuracy.clear - accuracy.polynomial : 0,
+    ...fitOf(clear.approximation),
+    disagreements: disagreementsOf(meaning, logits.polynomial, logits.encrypted, logitDeviation, NEAR_TIE_DEVIATIONS),
+    errorBar: { logitDeviation, deviations: NEAR_TIE_DEVIATIONS },
+    ...(task.kind === 'regression' ? { valueError: mapWays(logits, (rows, way) => rootMeanSquare(meaning, same(truth, way), rows)) } : {}),
+    ...(clear.calibrationRows === undefined ? {} : { calibrationSamples: clear.calibrationRows }),
+    warnings: warningsOf(task.kind, accuracy, approximated, clear.calibrationRows),
     maxLogitError: worstDifference(logits.encrypted, logits.polynomial),
     maxLogit: largestOf(logits.polynomial),
     logitError: withoutClear(errorsFrom(logits.clear)),
@@ -191,11 +252,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       bytes: plan.costs.bytes,
       worstLogitError: plan.precision.worstError
     },
-    confusion: confusionMatrix(
-      clear.labels,
-      predictions.encrypted,
-      Array.from({ length: Math.max(2, plan.output.features) }, (_, k) => k)
-    ),
+    ...confusionOf(meaning, truth, logits.encrypted, plan.output.features),
     queries: session.queries,
     refreshes: session.refreshes,
     evaluator: session.evaluator,
@@ -205,6 +262,47 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     machine: describeMachine(),
     createdAt: new Date().toISOString()
   }
+}
+
+function fitOf({ agreement, measure, samples }: ClearReference['approximation']): Pick<ScenarioReport, 'fit'> {
+  return agreement === undefined || measure === undefined || samples === undefined ? {} : { fit: { agreement, measure, samples } }
+}
+
+/** A loss of accuracy that is worth a warning: half a percentage point, of a regression's R² a twentieth. */
+const LOSS = { share: 0.005, determination: 0.05 }
+
+function warningsOf(task: TaskKind, accuracy: FourWays<number>, approximated: boolean, calibrationRows: number | undefined): string[] {
+  const warnings: string[] = []
+  const loss = accuracy.clear - accuracy.polynomial
+  const limit = task === 'regression' ? LOSS.determination * Math.abs(accuracy.clear) : LOSS.share
+  if (approximated && !(loss <= limit)) {
+    const [before, after] = [score(task, accuracy.clear), score(task, accuracy.polynomial)]
+    warnings.push(
+      `polynomials in place of the activations cost accuracy: ${before} with the file's network, ${after} with the evaluated one; ask for a higher degree or agreement`
+    )
+  }
+  if (calibrationRows !== undefined && calibrationRows < FEW_CALIBRATION_SAMPLES) {
+    warnings.push(
+      `the model was calibrated on ${calibrationRows} samples, which are few: give it more, by "data.calibration" or by asking about fewer`
+    )
+  }
+  return warnings
+}
+
+/** A share in percent, or R². */
+export const score = (task: TaskKind, value: number): string =>
+  task === 'regression' ? `R² ${value.toFixed(4)}` : `${(100 * value).toFixed(2)} %`
+
+function confusionOf(
+  meaning: OutputMeaning,
+  truth: readonly Prediction[],
+  logits: readonly ArrayLike<number>[],
+  outputs: number
+): Pick<ScenarioReport, 'confusion'> {
+  const { kind, labels } = meaning.task
+  if (kind !== 'classification' && kind !== 'binary') return {}
+  const classes = labels ?? Array.from({ length: Math.max(2, outputs) }, (_, k) => k)
+  return { confusion: confusionMatrix(truth as readonly Label[], predictionsOf(meaning, logits) as Label[], classes) }
 }
 
 function activationReports({ approximation, outOfRange }: ClearReference): ActivationReport[] {
@@ -224,19 +322,27 @@ const withoutPolynomial = ({ clear: _, polynomial: __, ...others }: FourWays<num
 const NEGLIGIBLE = 1e-9
 
 /** What a person wants to see first, then what it cost. */
-export function renderReport(report: ScenarioReport, predictions: readonly number[], clear: ClearReference): string {
-  const percent = (value: number): string => `${(100 * value).toFixed(2)} %`
-  const answers = new Table({ head: ['', 'correct', 'same as clear'], style: { head: [], border: [] } })
+export function renderReport(report: ScenarioReport, predictions: readonly Prediction[], clear: ClearReference): string {
+  const percent = (value: number): string => score(report.task, value)
+  const regression = report.task === 'regression'
+  const head = regression ? ['', 'R²', "against the file's", 'error in units of the data'] : ['', 'correct', "same as the file's"]
+  const answers = new Table({ head, style: { head: [], border: [] } })
+  const line = (name: string, way: keyof FourWays<number>, value: number, agreement?: number): string[] => [
+    name,
+    percent(value),
+    agreement === undefined ? '' : regression ? percent(agreement) : `${Math.round(agreement * report.images)} of ${report.images}`,
+    ...(regression ? [report.valueError?.[way]?.toPrecision(4) ?? ''] : [])
+  ]
   const { accuracy } = report
-  answers.push(['clear model', percent(accuracy.clear), ''])
+  answers.push(line("the file's network, clear", 'clear', accuracy.clear))
   if (accuracy.polynomial !== accuracy.clear || report.logitError.polynomial > NEGLIGIBLE * report.maxLogit) {
-    answers.push(['polynomial model', percent(accuracy.polynomial), ''])
+    answers.push(line('polynomial network, clear', 'polynomial', accuracy.polynomial, report.approximationAgreement))
   }
   if (accuracy.simulated !== undefined) {
     const { simulatedImages, images } = report
-    answers.push([simulatedImages === images ? 'simulated' : `simulated (${simulatedImages})`, percent(accuracy.simulated), ''])
+    answers.push(line(simulatedImages === images ? 'simulated' : `simulated (${simulatedImages})`, 'simulated', accuracy.simulated))
   }
-  answers.push(['encrypted', percent(accuracy.encrypted), `${Math.round(report.agreement * report.images)} of ${report.images}`])
+  answers.push(line('encrypted', 'encrypted', accuracy.encrypted, report.agreement))
   const phases = new Table({ head: ['phase', 'seconds'], colAligns: ['left', 'right'], style: { head: [], border: [] } })
   const { refresh, ...others } = report.secondsByPhase
   for (const [phase, seconds] of Object.entries(others)) {
@@ -253,15 +359,19 @@ export function renderReport(report: ScenarioReport, predictions: readonly numbe
   }
   const { logN, logQP, securityBits, floodingBits, maximumDecryptions } = report.parameters
   const wrong = predictions.flatMap((prediction, k) =>
-    prediction === clear.labels[k] ? [] : [`image ${k}: ${prediction}, is a ${clear.labels[k]}`]
+    isSame(clear.network, clear.labels[k]!, prediction) ? [] : [`image ${k}: ${shown(prediction)}, is ${shown(clear.labels[k]!)}`]
   )
   return [
-    `First predictions: ${predictions.slice(0, 32).join(' ')}${predictions.length > 32 ? ' …' : ''}`,
-    wrong.length === 0
-      ? 'Every image was recognised.'
-      : `Not recognised: ${wrong.slice(0, 8).join('; ')}${wrong.length > 8 ? ` and ${wrong.length - 8} more` : ''}`,
+    `First predictions: ${predictions.slice(0, 32).map(shown).join(' ')}${predictions.length > 32 ? ' …' : ''}`,
+    regression
+      ? `First values: ${clear.labels.slice(0, 32).map(shown).join(' ')}${predictions.length > 32 ? ' …' : ''}`
+      : wrong.length === 0
+        ? 'Every image was recognised.'
+        : `Not recognised: ${wrong.slice(0, 8).join('; ')}${wrong.length > 8 ? ` and ${wrong.length - 8} more` : ''}`,
     answers.toString(),
-    ...describeActivations(report.activations),
+    ...describeActivations(report),
+    describeDisagreements(report),
+    ...report.warnings.map(warning => `Warning: ${warning}.`),
     `Worst logit error ${report.maxLogitError.toExponential(2)}, ${(report.maxLogitError / report.maxLogit).toExponential(2)} of the largest logit.`,
     phases.toString(),
     traffic.toString(),
@@ -270,7 +380,15 @@ export function renderReport(report: ScenarioReport, predictions: readonly numbe
   ].join('\n')
 }
 
-function describeActivations(activations: readonly ActivationReport[]): string[] {
+/** How many answers encryption changed, and how many errors excuse. */
+function describeDisagreements({ task, images, disagreements, errorBar }: ScenarioReport): string {
+  const { nearTies, within, beyond } = disagreements
+  const bar = `${errorBar.deviations} standard deviations of a logit's error, ${errorBar.logitDeviation.toExponential(1)} each`
+  if (task === 'regression') return `Encrypted values farther from the evaluated network's than ${bar}: ${beyond} of ${images}.`
+  return `Encrypted answers that differ from the evaluated network's: ${within} near ties, ${beyond} beyond; ${nearTies} of ${images} answers are near ties (${bar}).`
+}
+
+function describeActivations({ activations, fit }: ScenarioReport): string[] {
   if (activations.length === 0) return []
   const count = (values: readonly string[]): string =>
     [...new Set(values)].map(value => `${values.filter(other => other === value).length} of ${value}`).join(', ')
@@ -280,14 +398,27 @@ function describeActivations(activations: readonly ActivationReport[]): string[]
     worst.outside === 0
       ? 'every input within its interval'
       : `most inputs outside their interval at ${worst.layer}: ${(100 * worst.outside).toPrecision(2)} %, in ${worst.samplesOutside} samples`
-  return [`Activations: ${kinds}; ${range}.`]
+  const held =
+    fit === undefined
+      ? []
+      : [
+          `The fit: ${fit.measure === 'R²' ? `R² ${fit.agreement.toFixed(4)}` : `${(100 * fit.agreement).toFixed(2)} %`} on ${fit.samples} samples that it had put aside${fit.samples < FEW_SAMPLES ? ', which are few' : ''}.`
+        ]
+  return [`Activations: ${kinds}; ${range}.`, ...held]
 }
 
-/** Why the run counts as failed; empty when it does not. */
+/**
+ * Why the run counts as failed; empty when it does not. Another class than the evaluated network's counts where the error bar does not explain it: a normal error beyond six
+ * standard deviations has a chance of 2·10⁻⁹.
+ */
 export function failuresOf(report: ScenarioReport, { expect }: Scenario): string[] {
   const failures: string[] = []
-  if (report.agreement < expect.agreement) {
-    failures.push(`only ${Math.round(report.agreement * report.images)} of ${report.images} encrypted predictions equal the clear ones`)
+  const { beyond } = report.disagreements
+  if (1 - beyond / report.images < expect.agreement) {
+    const { deviations } = report.errorBar
+    failures.push(
+      `${beyond} of ${report.images} encrypted answers differ from the evaluated network's by more than ${deviations} standard deviations of their error`
+    )
   }
   if (!(report.maxLogitError <= expect.logitError * report.maxLogit)) {
     failures.push(`the worst logit error, ${report.maxLogitError}, exceeds ${expect.logitError} of the largest logit, ${report.maxLogit}`)

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Plan, StepReport } from '@slytherin/engine'
+import type { Plan, Prediction, StepReport } from '@slytherin/engine'
 import type { ErrorReport, PartyEvent, SessionReport } from '@slytherin/node'
 import { type ClearReference, clearReference, loadReference } from './clear-reference.js'
 import { deploy } from './deployment.js'
@@ -48,7 +48,7 @@ export class MissingPlanError extends Error {
 
 export interface ScenarioOutcome {
   readonly report: ScenarioReport
-  readonly predictions: readonly number[]
+  readonly predictions: readonly Prediction[]
   /** What the querier read. */
   readonly logits: readonly (readonly number[])[]
   readonly clear: ClearReference
@@ -82,7 +82,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     let plan: Plan | undefined
     const steps: StepReport[] = []
     const logits: (readonly number[])[] = []
-    const predictions: number[] = []
+    const predictions: Prediction[] = []
     for (const party of parties) {
       const child = startParty(
         party,

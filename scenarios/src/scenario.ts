@@ -1,6 +1,7 @@
 /** A scenario file: which parties there are, what they hold, what is asked. Paths are relative to the file. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import type { TaskChoice } from '@slytherin/engine'
 import { configurationSchema } from '@slytherin/node'
 import { ROLES } from '@slytherin/protocol'
 import { parse } from 'yaml'
@@ -18,8 +19,12 @@ const partySchema = z.strictObject({
 const dataSchema = z.strictObject({
   /** IDX (gzip or plain) or NumPy file of the samples. */
   samples: z.string().min(1),
-  /** IDX (gzip or plain) or NumPy file of the labels. */
+  /** File of the labels, of the values of a regression, or of a 0 or 1 for every label of a sample. */
   labels: z.string().min(1),
+  /** Samples to calibrate on that nobody asks about; when absent, rows of `samples` that are not asked about. */
+  calibration: z.string().min(1).optional(),
+  /** `nhwc`: channels last; as in a party's configuration. */
+  layout: z.enum(['nhwc']).optional(),
   normalisation: z
     .strictObject({ scale: z.number().default(1), mean: z.number().default(0), deviation: z.number().positive().default(1) })
     .prefault({})
@@ -34,11 +39,13 @@ export const scenarioSchema = z.strictObject({
   output: configurationSchema.shape.output,
   /** Shape of one sample, where the model leaves it open; as in a party's configuration. */
   inputShape: configurationSchema.shape.inputShape,
+  /** What the outputs mean; as the manifest or the model file says when absent; as in a party's configuration. */
+  task: configurationSchema.shape.task,
   /** List of trained models with their data. */
   manifest: z.string().min(1),
   /** What is asked about; the manifest's test set of the model when absent. */
   data: dataSchema.optional(),
-  /** The model owner measures the ranges of its network on so many of the last samples of the data; 0: it takes the manifest's. */
+  /** The model owner calibrates on so many samples, of those that are not asked about; 0: on the ranges that the manifest has. */
   calibrationSamples: z.number().int().min(0).default(500),
   /** How the model owner makes polynomials of activations; as in a party's configuration. */
   approximation: configurationSchema.shape.approximation,
@@ -54,14 +61,19 @@ export const scenarioSchema = z.strictObject({
       weights: z.enum(['clear', 'encrypted']).default('encrypted'),
       floodingBits: z.number().int().min(30).default(30),
       maximumDecryptions: count.optional(),
-      minimumRefreshes: z.number().int().min(0).default(0)
+      minimumRefreshes: z.number().int().min(0).default(0),
+      /** How exact logits must be; as in a party's configuration. */
+      precision: configurationSchema.shape.session.unwrap().shape.precision
     })
     .prefault({}),
   evaluator: z.enum(['kernel', 'seal']).default('kernel'),
   /** What makes the run a failure. */
   expect: z
     .strictObject({
-      /** Least fraction of images whose encrypted prediction equals the clear one. */
+      /**
+       * Least fraction of samples whose encrypted answer is that of the evaluated network in the clear, where errors within six standard deviations excuse another class:
+       * what approximating activations changes is told with a warning, and is no failure.
+       */
       agreement: z.number().min(0).max(1).default(1),
       /** Largest logit error, as a fraction of the largest logit. */
       logitError: z.number().positive().default(0.01)
@@ -91,6 +103,8 @@ export interface ScenarioOverrides {
   readonly model?: string
   readonly output?: string
   readonly inputShape?: readonly number[]
+  readonly task?: TaskChoice
+  readonly layout?: 'nhwc'
 }
 
 /** The file is missing, is not YAML, or says something that it must not. */
@@ -123,13 +137,20 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   const data =
     given === undefined
       ? listed.find(entry => entry.model === model)?.data
-      : { ...given, samples: resolve(here, given.samples), labels: resolve(here, given.labels) }
+      : {
+          ...given,
+          samples: resolve(here, given.samples),
+          labels: resolve(here, given.labels),
+          ...(given.calibration === undefined ? {} : { calibration: resolve(here, given.calibration) })
+        }
   if (data === undefined) {
     const names = listed.map(entry => entry.name).join(', ')
     throw new ScenarioFileError(`${file}: no data for ${model}: give the scenario "data", or choose a model of ${manifest}: ${names}`)
   }
   const scenario: Scenario = { ...checked.data, manifest, model, data }
   if (overrides.images !== undefined) scenario.images = overrides.images
+  if (overrides.task !== undefined) scenario.task = overrides.task
+  if (overrides.layout !== undefined) scenario.data = { ...data, layout: overrides.layout }
   if (overrides.output !== undefined) scenario.output = overrides.output
   if (overrides.inputShape !== undefined) scenario.inputShape = [...overrides.inputShape]
   if (overrides.batch !== undefined) scenario.batch = overrides.batch
@@ -154,7 +175,7 @@ const manifestSchema = z.object({
     z.object({
       name: z.string(),
       file: z.string(),
-      dataset: z.object({ test: z.object({ x: z.string(), y: z.string() }) }),
+      dataset: z.object({ test: z.object({ x: z.string(), y: z.string() }), calibration: z.object({ x: z.string() }).optional() }),
       normalisation: z.object({ scale: z.number().optional(), mean: z.unknown(), std: z.unknown() })
     })
   )
@@ -176,6 +197,7 @@ async function modelsOf(manifest: string): Promise<{ name: string; model: string
     data: {
       samples: resolve(folder, dataset.test.x),
       labels: resolve(folder, dataset.test.y),
+      ...(dataset.calibration === undefined ? {} : { calibration: resolve(folder, dataset.calibration.x) }),
       // Bytes are scaled; tables of features are stored standardised.
       normalisation: { scale: scale ?? 1, mean: typeof mean === 'number' ? mean : 0, deviation: typeof std === 'number' ? std : 1 }
     }

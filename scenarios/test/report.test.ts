@@ -112,7 +112,7 @@ describe('a confusion matrix', () => {
   })
 
   it('of a report adds up to its images and its accuracy', () => {
-    const { counts } = report.confusion
+    const { counts } = report.confusion!
     expect(counts.flat().reduce((sum, count) => sum + count, 0)).toBe(report.images)
     expect(counts.reduce((sum, row, k) => sum + row[k]!, 0)).toBe(Math.round(report.accuracyEncrypted * report.images))
   })
@@ -187,6 +187,7 @@ describe('the page of a report', () => {
       shape: [1, 2, 3],
       samples: [Float64Array.of(0, 1, 2, 3, 4, 5), Float64Array.of(5, 4, 3, 2, 1, 0)],
       labels: [1, 0],
+      meaning: { final: [], task: { kind: 'classification' } },
       clear: [Float64Array.of(0, 1), Float64Array.of(1, 0)],
       encrypted: [
         [0, 1],

@@ -11,6 +11,7 @@ export {
 export { type ApproximationOptions, type ApproximationSource, approximate } from './approximation/approximate-network.js'
 export { Calibration, type MeasuredValues } from './approximation/calibration.js'
 export { LOGIT_TOLERANCE } from './approximation/choose-degree.js'
+export { describeApproximation } from './approximation/describe.js'
 export {
   DEFAULT_AGREEMENT,
   DEFAULT_DETERMINATION,
@@ -42,7 +43,8 @@ export {
 export { evaluate } from './graph/evaluate.js'
 export { applyFinal, argmax, describeFinal, type FinalOperator } from './graph/final.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'
-export type { GraphNode, GraphOperator, NetworkGraph } from './graph/graph.js'
+export { type GraphNode, type GraphOperator, inputShape, type NetworkGraph } from './graph/graph.js'
+export { fitsShape } from './graph/sample-shape.js'
 export {
   type Answer,
   answerOf,
@@ -92,9 +94,10 @@ export { TapsPacking } from './packing/taps.js'
 export { PRECISION_TARGET, parsePlan } from './plan/derive.js'
 export { describePlan } from './plan/describe.js'
 export { type Plan, planSchema } from './plan/plan.js'
+export { logitDeviation } from './plan/precision.js'
 export type { InputSource, Operand, Refresher, RunOptions, RunProgress, StepReport, WeightSource } from './run/options.js'
 export { run } from './run/run.js'
-export type { PlanOptions } from './search/options.js'
+export type { PlanOptions, Precision } from './search/options.js'
 export { obstacleToPlan, plan } from './search/planner.js'
 export type { PlanStep } from './steps/kinds.js'
 export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './steps/operands.js'

@@ -2,7 +2,23 @@
  * What a party tells as it goes: one object per event, one JSON line each with `--json-events`. Numbers are seconds, bytes, or counts; no
  * event holds key material.
  */
+import type { Prediction, TaskKind } from '@slytherin/engine'
 import type { Phase, PhaseFigures, Plan, Role, StepReport } from '@slytherin/protocol'
+
+/** Answers as the querier reads them. */
+export interface Answers {
+  /** What the outputs mean. */
+  readonly task: TaskKind
+  /** Of each sample: its class, by the name that the model has for it; the names of all its labels; its value, or several. */
+  readonly predictions: readonly Prediction[]
+  readonly logits: readonly (readonly number[])[]
+  /** Standard deviation of the error of every logit, from the noise of the evaluation and the flooding of the result. */
+  readonly logitDeviation: number
+  /** Places of predictions that errors of six such deviations could have turned. */
+  readonly nearTies: readonly number[]
+  /** Of a regression: standard deviation of the error of every value, in its own unit. */
+  readonly deviations?: readonly (readonly number[])[]
+}
 
 export type PartyEvent =
   | {
@@ -51,7 +67,7 @@ export type PartyEvent =
       readonly query: string
       readonly steps: readonly StepReport[]
     }
-  | {
+  | (Answers & {
       /** Answers that this party can read, in the order of the samples: one event per batch of the plan, as they come. */
       readonly event: 'result'
       /** Place of the first one among the samples of the call, where this party asked. */
@@ -60,12 +76,9 @@ export type PartyEvent =
       readonly from?: string
       readonly fromName?: string
       readonly query?: string
-      /** Class of each sample: the largest logit, or whether the only logit is positive. */
-      readonly predictions: readonly number[]
-      readonly logits: readonly (readonly number[])[]
       /** From asking the first sample to reading these. */
       readonly seconds?: number
-    }
+    })
   | {
       readonly event: 'usage'
       readonly rssBytes: number
@@ -147,14 +160,4 @@ export function reportError(thrown: unknown): ErrorReport {
 /** Largest resident memory of this process so far, in bytes. */
 export function peakMemoryBytes(): number {
   return process.resourceUsage().maxRSS * 1024
-}
-
-/** Class of each sample: index of its largest logit; with a single logit 1 when positive, otherwise 0. */
-export function predictionsOf(logits: readonly Float64Array[]): number[] {
-  return logits.map(row => {
-    if (row.length === 1) return row[0]! > 0 ? 1 : 0
-    let best = 0
-    for (let i = 1; i < row.length; i++) if (row[i]! > row[best]!) best = i
-    return best
-  })
 }

@@ -15,7 +15,7 @@ export {
 export { suggest } from './configuration/suggest.js'
 export { type Measurable, referenceCosts } from './costs.js'
 export type { SampleArray } from './data/array.js'
-export { approximationOptions, openCalibration } from './data/calibration.js'
+export { approximationOptions, manifestTask, openCalibration } from './data/calibration.js'
 export { readCsv } from './data/csv.js'
 export { DataFileError } from './data/errors.js'
 export { readIdx } from './data/idx.js'
@@ -24,13 +24,13 @@ export { readNpy } from './data/npy.js'
 export { npzNames, readNpz } from './data/npz.js'
 export { obstacleOf } from './data/obstacle.js'
 export { type ArraySource, sourceOf } from './data/read-array.js'
-export { lastSamples, loadSamples } from './data/samples.js'
-export {
-  type ErrorReport,
-  type EventListener,
-  type PartyEvent,
-  predictionsOf,
-  type SessionReport
+export { lastSamples, loadSamples, SampleFile } from './data/samples.js'
+export type {
+  Answers,
+  ErrorReport,
+  EventListener,
+  PartyEvent,
+  SessionReport
 } from './events.js'
 export * from './framing/errors.js'
 export { type Chunk, encodeHeader, type Frame, FrameKind } from './framing/frame.js'

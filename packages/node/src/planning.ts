@@ -1,5 +1,14 @@
 /** From an ONNX file to a plan, with the engine. */
-import { architectureOf, type CostModel, type OperandKind, type Plan, plan } from '@slytherin/engine'
+import {
+  type ApproximationReport,
+  architectureOf,
+  type CostModel,
+  inputShape as inputShapeOf,
+  type OperandKind,
+  type Plan,
+  type Precision,
+  plan
+} from '@slytherin/engine'
 import type { ApproximationConfiguration, CalibrationConfiguration } from './configuration/schema.js'
 import { approximationOptions, openCalibration } from './data/calibration.js'
 import { importModelFile, type ModelChoice } from './data/model-file.js'
@@ -18,19 +27,30 @@ export interface PlanModelOptions extends ModelChoice {
   readonly minimumRefreshes?: number
   readonly floodingBits?: number
   readonly maximumDecryptions?: number
+  /** How exact logits must be. */
+  readonly precision?: Precision
   /** What operations cost; built-in figures of the kernel when not given. */
   readonly costModel?: CostModel
+}
+
+export interface PlannedModel {
+  readonly plan: Plan
+  /** How activations became polynomials, and what that does to the answers. */
+  readonly approximation: ApproximationReport
 }
 
 /**
  * @param path ONNX file
  * @throws DataFileError, and the engine's errors, which name the node and the remedy
  */
-export async function planModel(path: string, options: PlanModelOptions): Promise<Plan> {
-  const { calibration: source, approximation, output, inputShape, ...rest } = options
-  const graph = await importModelFile(path, { output, inputShape })
-  const calibration = await openCalibration(path, source)
+export async function planModel(path: string, options: PlanModelOptions): Promise<PlannedModel> {
+  const { calibration: source, approximation, output, inputShape, task, ...rest } = options
+  const graph = await importModelFile(path, { output, inputShape, task })
+  const calibration = await openCalibration(path, source, inputShapeOf(graph))
   const wishes = { data: 'encrypted', weights: 'encrypted', ...rest } as const
-  const { network } = calibration.approximate(graph, { ...approximationOptions(approximation), obstacle: obstacleOf(calibration, wishes) })
-  return plan(architectureOf(network, calibration.ranges(network)), wishes)
+  const { network, report } = calibration.approximate(graph, {
+    ...approximationOptions(approximation),
+    obstacle: obstacleOf(calibration, wishes)
+  })
+  return { plan: plan(architectureOf(network, calibration.ranges(network)), wishes), approximation: report }
 }

@@ -1,5 +1,6 @@
 /** The runs that the project's README shows, between two marks of it. */
-import { percent, small } from '../html/figures.js'
+import { small } from '../html/figures.js'
+import { score } from '../report.js'
 import type { KeptReport } from './kept-reports.js'
 import { markdownTable } from './markdown.js'
 import { rate, seconds } from './overview.js'
@@ -15,7 +16,7 @@ export function renderHeadlines(kept: readonly KeptReport[], folder: string, cur
   const rows = kept.flatMap(({ run: { name, headline }, report }) => {
     if (headline === undefined) return []
     const { accuracy, images, secondsByPhase: times } = report
-    const right = `${percent(accuracy.encrypted)} / ${percent(accuracy.clear)}`
+    const right = `${score(report.task, accuracy.encrypted)} / ${score(report.task, accuracy.clear)}`
     const error = small(report.maxLogitError / report.maxLogit)
     const shown = [String(images), seconds(times.evaluation), rate(images / times.evaluation), seconds(times.total), right, error]
     return [[`[${headline}](${folder}/${name}.html)`, ...shown]]

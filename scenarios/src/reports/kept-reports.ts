@@ -13,7 +13,17 @@ export interface KeptReport {
 export const reportFile = (folder: string, { name }: Run): string => join(folder, `${name}.json`)
 
 /** What reports of an earlier release lack, one or the other. */
-const NEEDED = ['operands', 'rolesByParty', 'activations', 'accuracy', 'planned', 'secondsByPhase', 'machine'] as const
+const NEEDED = [
+  'operands',
+  'rolesByParty',
+  'activations',
+  'accuracy',
+  'planned',
+  'secondsByPhase',
+  'machine',
+  'task',
+  'disagreements'
+] as const
 
 /** The run's report; undefined where there is none, or none that can be read. */
 export async function readReport(folder: string, run: Run): Promise<ScenarioReport | undefined> {

@@ -1,7 +1,7 @@
 /** The page that sums up all reports: what was answered, how long it took, what it cost. */
 import { formatBytes } from '@slytherin/engine'
-import { percent, small } from '../html/figures.js'
-import type { ScenarioReport } from '../report.js'
+import { small } from '../html/figures.js'
+import { type ScenarioReport, score } from '../report.js'
 import type { KeptReport } from './kept-reports.js'
 import { markdownTable } from './markdown.js'
 
@@ -25,11 +25,19 @@ const answers: readonly Column[] = [
   { head: 'encrypted', cell: encrypted },
   { head: 'key holders', cell: report => String(report.parties) },
   { head: 'images', cell: report => String(report.images) },
-  { head: 'accuracy: clear', cell: report => percent(report.accuracy.clear) },
-  { head: 'polynomial', cell: report => percent(report.accuracy.polynomial) },
+  { head: 'accuracy: clear', cell: report => score(report.task, report.accuracy.clear) },
+  { head: 'polynomial', cell: report => score(report.task, report.accuracy.polynomial) },
   { head: 'simulated', cell: simulatedAccuracy },
-  { head: 'encrypted', cell: report => percent(report.accuracy.encrypted) },
-  { head: 'same prediction', cell: report => `${Math.round(report.agreement * report.images)} of ${report.images}` },
+  { head: 'encrypted', cell: report => score(report.task, report.accuracy.encrypted) },
+  {
+    head: "same as the file's network",
+    cell: ({ task, agreement, images }) =>
+      task === 'regression' ? score(task, agreement) : `${Math.round(agreement * images)} of ${images}`
+  },
+  {
+    head: 'changed by encryption: near ties, beyond',
+    cell: ({ disagreements }) => `${disagreements.within}, ${disagreements.beyond}`
+  },
   { head: 'worst logit error / largest logit', cell: report => small(report.maxLogitError / report.maxLogit) }
 ]
 
@@ -39,9 +47,9 @@ function network({ model, activations }: ScenarioReport): string {
   return degrees.length === 0 ? model : `${model} (${degrees.join(', ')})`
 }
 
-function simulatedAccuracy({ accuracy, images, simulatedImages }: ScenarioReport): string {
+function simulatedAccuracy({ task, accuracy, images, simulatedImages }: ScenarioReport): string {
   if (accuracy.simulated === undefined) return NONE
-  return percent(accuracy.simulated) + (simulatedImages === images ? '' : ` (first ${simulatedImages})`)
+  return score(task, accuracy.simulated) + (simulatedImages === images ? '' : ` (first ${simulatedImages})`)
 }
 
 const times: readonly Column[] = [
@@ -125,7 +133,8 @@ Measured on ${machinesOf(kept)}, which all parties of a run share.
 ## Answers
 
 The same images each way: the network of the file in float64, what is left of it after approximating and fusing, the plan on clear values with modelled noise, and what
-the querier decrypted. "Same prediction" and the error hold the encrypted answers against the second.
+the querier decrypted. "Same as" holds the encrypted answers against the first; the answers that encryption changed and the error hold them against the second. Near ties are those that errors
+within six standard deviations explain. A regression has an R² in place of a share of right answers.
 
 ${tableOf(kept, answers)}
 

@@ -16,3 +16,7 @@ export const worstSlotError = (N: number, noise: number, scale: number): number 
 /** Whether flooded noise and message fit below Q_l/2. */
 export const fitsFlooded = (logModulus: number, flooded: number, scale: number, magnitude: number): boolean =>
   floodedBits(flooded, Math.log2(scale) + Math.log2(magnitude)) < logModulus - 1
+
+/** Standard deviation of the error of every logit that the querier reads: the noise of the evaluation that the plan tracks, and the flooding of all shares. */
+export const logitDeviation = ({ precision }: { readonly precision: { readonly worstError: number } }): number =>
+  precision.worstError / WORST_CASE_DEVIATIONS

@@ -5,6 +5,12 @@ import type { SlotPacking } from '../packing/slots.js'
 import { PRECISION_TARGET } from '../plan/derive.js'
 import type { OperandKind } from '../steps/operands.js'
 
+/**
+ * How exact logits are asked to be, the worst of a batch: their error as a share of the largest logit, the bits of it that are right (2^-bits of the largest logit), or
+ * an absolute error, which for a regression without final operators is in the units of its data.
+ */
+export type Precision = number | { readonly bits: number } | { readonly logitError: number }
+
 export interface PlanOptions {
   /** number of samples */
   readonly batch: number
@@ -28,8 +34,8 @@ export interface PlanOptions {
   readonly packing?: SlotPacking
   /** ignores the security table: for unit tests with small rings */
   readonly insecure?: boolean
-  /** worst logit error relative to the largest logit (default 0.005) */
-  readonly precision?: number
+  /** how exact the logits must be (default: an error of 0.005 of the largest) */
+  readonly precision?: Precision
 }
 
 const DEFAULT_FLOODING_BITS = 30
@@ -39,14 +45,15 @@ export const LEAST_FLOODING_BITS = 30
 const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
-/** Options with every default filled in. */
-export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing'>> & {
+/** Options with every default filled in; precision as a share of the largest logit. */
+export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision'>> & {
+  readonly precision: number
   readonly logN: number | undefined
   readonly packing: SlotPacking | undefined
 }
 
-/** @throws InvalidInputError for an option out of range */
-export function checkOptions(options: PlanOptions): Settings {
+/** @param largestLogit what precision is relative to @throws InvalidInputError for an option out of range */
+export function checkOptions(options: PlanOptions, largestLogit: number): Settings {
   const whole = (name: keyof PlanOptions, value: number, minimum: number): number => {
     if (!Number.isSafeInteger(value) || value < minimum)
       throw new InvalidInputError(`plan option ${name}`, `a whole number of at least ${minimum}`, String(value))
@@ -55,8 +62,7 @@ export function checkOptions(options: PlanOptions): Settings {
   const floodingBits = options.floodingBits ?? DEFAULT_FLOODING_BITS
   if (!(floodingBits >= 1 && floodingBits <= 256))
     throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
-  const precision = options.precision ?? PRECISION_TARGET
-  if (!(precision > 0 && precision <= 1)) throw new InvalidInputError('plan option precision', 'above 0 and up to 1', String(precision))
+  const precision = relativePrecision(options.precision ?? PRECISION_TARGET, largestLogit)
   if (options.data === 'clear' && options.weights === 'clear')
     throw new InvalidInputError('plan options data and weights', 'one of them encrypted', 'both clear')
   return {
@@ -74,4 +80,19 @@ export function checkOptions(options: PlanOptions): Settings {
     insecure: options.insecure ?? false,
     precision
   }
+}
+
+function relativePrecision(precision: Precision, largestLogit: number): number {
+  if (typeof precision === 'number') return checkedShare(precision, String(precision))
+  if ('bits' in precision) return checkedShare(2 ** -precision.bits, `${precision.bits} bits`)
+  const { logitError } = precision
+  if (!(logitError > 0 && Number.isFinite(logitError)))
+    throw new InvalidInputError('plan option precision', 'an absolute error above 0', String(logitError))
+  return Math.min(1, logitError / largestLogit)
+}
+
+function checkedShare(share: number, got: string): number {
+  if (!(share > 0 && share <= 1))
+    throw new InvalidInputError('plan option precision', 'a share above 0 and up to 1, or bits of at least 0', got)
+  return share
 }

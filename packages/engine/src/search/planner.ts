@@ -38,7 +38,8 @@ const TRIMMING_TOLERANCE = 1.05
  *   range
  */
 export function plan(architecture: Architecture, options: PlanOptions): Plan {
-  const [parsed, settings] = [parseArchitecture(architecture), checkOptions(options)]
+  const parsed = parseArchitecture(architecture)
+  const settings = checkOptions(options, parsed.output.largest)
   const planner = new Planner(parsed, settings)
   const made = planner.run()
   if (made) return made
@@ -50,7 +51,8 @@ export function plan(architecture: Architecture, options: PlanOptions): Plan {
  * @throws InvalidInputError for options out of range
  */
 export function obstacleToPlan(architecture: Architecture, options: PlanOptions): string | undefined {
-  const [parsed, settings] = [parseArchitecture(architecture), checkOptions(options)]
+  const parsed = parseArchitecture(architecture)
+  const settings = checkOptions(options, parsed.output.largest)
   const planner = new Planner(parsed, settings)
   return planner.feasible() ? undefined : describeBlockage(parsed, settings, planner.blockage)
 }

@@ -1,11 +1,19 @@
 /** `slytherin plan`: what a model would cost under encryption, before anyone starts a process. */
 import { dirname, join } from 'node:path'
-import { type CostModel, describePlan } from '@slytherin/engine'
+import {
+  type CostModel,
+  describeApproximation,
+  describePlan,
+  type Precision,
+  TASK_KINDS,
+  type TaskChoice,
+  type TaskKind
+} from '@slytherin/engine'
 import { LocalCryptography } from '@slytherin/protocol'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { machineCosts, referenceCosts } from '../costs.js'
-import { manifestCalibration } from '../data/calibration.js'
+import { manifestCalibration, manifestTask } from '../data/calibration.js'
 import { DataFileError } from '../data/errors.js'
 import { exists } from '../data/read.js'
 import { readArray, sourceOf } from '../data/read-array.js'
@@ -38,6 +46,11 @@ interface Options {
   margin?: number
   output?: string
   inputShape?: readonly number[]
+  task?: TaskKind
+  threshold?: number
+  layout?: 'nhwc'
+  precision?: number
+  logitError?: number
   json?: boolean
 }
 
@@ -87,10 +100,21 @@ export function planCommand(streams: Streams): Command {
     .option('--margin <share>', 'widening of the intervals (default: 0.2)', finite)
     .option('--output <name>', 'which output of the model, where it has several')
     .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
+    .addOption(new Option('--task <name>', 'what the outputs mean (default: as the model file or the manifest says)').choices(TASK_KINDS))
+    .option('--threshold <number>', "binary and multi-label tasks: on the scale of the model's output", finite)
+    .addOption(
+      new Option('--layout <name>', 'samples lie row by row, channels last, and are brought into the order of the network').choices([
+        'nhwc'
+      ])
+    )
+    .option('--precision <bits>', 'so many bits of the largest logit must be right', finite)
+    .addOption(new Option('--logit-error <number>', 'largest error of a logit').argParser(finite).conflicts('precision'))
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
-      const result = await planModel(model, {
+      const precision = precisionFrom(options)
+      const { calibration, task } = await knownOf(model, options)
+      const { plan, approximation } = await planModel(model, {
         batch,
         parties: options.parties ?? (scenario === 'both' ? 3 : 1),
         ...SCENARIOS[scenario],
@@ -100,10 +124,13 @@ export function planCommand(streams: Streams): Command {
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,
         inputShape: options.inputShape,
-        calibration: await calibrationFrom(model, options),
+        task: { kind: options.task ?? task?.kind, threshold: options.threshold },
+        ...(precision === undefined ? {} : { precision }),
+        calibration,
         approximation: approximationFrom(options)
       })
-      streams.out(`${options.json === true ? JSON.stringify(result, null, 2) : describePlan(result)}\n`)
+      const text = [describePlan(plan), ...describeApproximation(approximation)].join('\n')
+      streams.out(`${options.json === true ? JSON.stringify(plan, null, 2) : text}\n`)
     })
 }
 
@@ -123,20 +150,36 @@ async function costsFor(evaluator: Options['evaluator'], { costs, calibrate, ref
   }
 }
 
-async function calibrationFrom(model: string, options: Options): Promise<CalibrationConfiguration> {
-  const { scale, mean, deviation } = options
+/** Where the values that flow through the model are known from, and what a manifest says of its outputs. */
+async function knownOf(
+  model: string,
+  options: Options
+): Promise<{ readonly calibration: CalibrationConfiguration; readonly task?: TaskChoice | undefined }> {
+  const { scale, mean, deviation, layout } = options
   const file = options.samples ?? options.images
   if (file !== undefined) {
-    const whole = { ...sourceOf(file), offset: 0, normalisation: { scale, mean, deviation } }
+    const whole = { ...sourceOf(file), offset: 0, normalisation: { scale, mean, deviation }, ...(layout === undefined ? {} : { layout }) }
     const count = options.count ?? Math.min(DEFAULT_COUNT, (await readArray(whole)).array.rows)
-    return { samples: { ...whole, count } }
+    return { calibration: { samples: { ...whole, count } } }
   }
-  if (options.manifest !== undefined) return await manifestCalibration(options.manifest, model)
+  if (options.manifest !== undefined) return await fromManifest(options.manifest, model)
   for (const folder of ['.', '..']) {
     const manifest = join(dirname(model), folder, 'manifest.json')
-    if (await exists(manifest)) return await manifestCalibration(manifest, model)
+    if (await exists(manifest)) return await fromManifest(manifest, model)
   }
   throw new DataFileError(model, 'calibration', 'a manifest.json beside the model, --manifest or --samples', 'none')
+}
+
+async function fromManifest(
+  manifest: string,
+  model: string
+): Promise<{ calibration: CalibrationConfiguration; task: TaskChoice | undefined }> {
+  return { calibration: await manifestCalibration(manifest, model), task: await manifestTask(manifest, model) }
+}
+
+function precisionFrom({ precision: bits, logitError }: Options): Precision | undefined {
+  if (bits !== undefined) return { bits }
+  return logitError === undefined ? undefined : { logitError }
 }
 
 function approximationFrom({ approximation: method, degree, agreement, accuracy, margin }: Options): ApproximationConfiguration {

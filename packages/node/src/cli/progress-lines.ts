@@ -2,7 +2,7 @@
 import { formatBytes } from '@slytherin/engine'
 import { plainText } from '@slytherin/protocol'
 import type { Configuration } from '../configuration/schema.js'
-import type { PartyEvent } from '../events.js'
+import type { Answers, PartyEvent } from '../events.js'
 import type { Streams } from './console.js'
 
 /** Longest line, in characters. */
@@ -45,7 +45,7 @@ export class ProgressLines {
       case 'ready':
         return 'ready for queries'
       case 'result':
-        return `predictions: ${event.predictions.join(' ')}`
+        return describeAnswers(event)
       case 'session':
         return `session ${event.session.slice(0, 12)} ended: ${event.queries} queries, ${event.refreshes} refreshes, ${formatBytes(event.bytes.sent)} sent, ${formatBytes(event.bytes.received)} received, ${formatBytes(event.peakMemoryBytes)} of memory at most`
       case 'refused':
@@ -68,4 +68,29 @@ export class ProgressLines {
   private nameOf(peer: string | undefined): string {
     return this.configuration.roster.find(entry => entry.peerId === peer)?.name ?? ''
   }
+}
+
+/** Classes by their names, values with the standard deviation of their errors; what errors could have turned is marked. */
+function describeAnswers({ task, predictions, nearTies, deviations }: Answers): string {
+  if (task === 'regression') {
+    const values = predictions.map((value, k) =>
+      list(value).map((number, output) => withError(Number(number), deviations?.[k]?.[output] ?? 0))
+    )
+    return `values: ${values.map(row => row.join(', ')).join('; ')}`
+  }
+  const told = predictions.map(
+    (prediction, k) => `${Array.isArray(prediction) ? `{${prediction.join(', ')}}` : prediction}${nearTies.includes(k) ? '?' : ''}`
+  )
+  const ties = nearTies.length === 0 ? '' : ` (?: too near for the error of the computation, ${nearTies.length} of ${predictions.length})`
+  return `predictions: ${told.join(' ')}${ties}`
+}
+
+const list = (prediction: Answers['predictions'][number]): readonly (string | number)[] =>
+  Array.isArray(prediction) ? prediction : [prediction as string | number]
+
+/** The value to the digits that its error leaves. */
+function withError(value: number, deviation: number): string {
+  if (!(deviation > 0)) return String(value)
+  const digits = Math.max(0, Math.min(12, 1 - Math.floor(Math.log10(deviation))))
+  return `${value.toFixed(digits)} ± ${deviation.toPrecision(2)}`
 }

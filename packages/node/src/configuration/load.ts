@@ -65,7 +65,7 @@ function withAbsolutePaths<T extends object>(part: T, base: string): T {
 }
 
 /** What a schema cannot say: rules between keys. */
-function rules({ roster, network, model, calibration, output, inputShape }: Configuration): ConfigurationIssue[] {
+function rules({ roster, network, model, calibration, output, inputShape, task }: Configuration): ConfigurationIssue[] {
   const issues: ConfigurationIssue[] = []
   roster.forEach((entry, index) => {
     const earlier = roster.findIndex(other => other.peerId === entry.peerId)
@@ -96,7 +96,7 @@ function rules({ roster, network, model, calibration, output, inputShape }: Conf
     const remedy = 'Add "calibration" with "samples", "manifest" or "measured".'
     issues.push({ key: 'calibration', expected: "where the bounds on the model's values come from", got: 'nothing', remedy })
   }
-  for (const [key, value] of Object.entries({ output, inputShape })) {
+  for (const [key, value] of Object.entries({ output, inputShape, task })) {
     if (model === undefined && value !== undefined) {
       issues.push({ key, expected: 'a "model" that it is said of', got: 'no model', remedy: `Add "model", or leave "${key}" out.` })
     }

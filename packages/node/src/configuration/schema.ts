@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
+import { TASK_KINDS } from '@slytherin/engine'
 import { ROLES } from '@slytherin/protocol'
 import { z } from 'zod'
 
@@ -72,6 +73,8 @@ const samples = z
       .array(z.union([z.string(), z.number().int().min(0)]))
       .min(1)
       .optional(),
+    /** `nhwc`: samples lie row by row, their channels last, and are brought into the order of the network, channels first. */
+    layout: z.enum(['nhwc']).optional(),
     offset: z.number().int().min(0).default(0),
     /** All from `offset` on when absent. */
     count: count.optional(),
@@ -82,6 +85,20 @@ const samples = z
   })
   .refine(({ array, npz }) => array === undefined || npz !== undefined, { error: '"array" goes with "npz"' })
   .refine(({ columns, csv }) => columns === undefined || csv !== undefined, { error: '"columns" goes with "csv"' })
+
+/** How exact logits must be: so many bits of the largest one, or an absolute error; the worst of a batch counts. */
+const precision = z
+  .strictObject({ bits: z.number().positive().max(60).optional(), logitError: z.number().positive().optional() })
+  .refine(value => (value.bits === undefined) !== (value.logitError === undefined), {
+    error: 'expected exactly one of "bits" and "logitError"'
+  })
+  .transform(({ bits, logitError }) => (bits === undefined ? { logitError: logitError! } : { bits }))
+
+/** What the model's outputs mean, where it does not follow from the file; the threshold is one of binary and multi-label tasks, on the scale of the file's output. */
+const task = z.union([
+  z.enum(TASK_KINDS).transform(kind => ({ kind })),
+  z.strictObject({ kind: z.enum(TASK_KINDS).optional(), threshold: z.number().optional() })
+])
 
 /** Where the bounds on the model's values come from. */
 const calibration = z
@@ -192,6 +209,8 @@ export const configurationSchema = z.strictObject({
       minimumRefreshes: z.number().int().min(0).default(0),
       switchesPerQuerier: count.optional(),
       queries: count.optional(),
+      /** How exact logits must be: what the evaluator plans for, and the least that this party accepts. Planned by default: an error of 0.5 % of the largest logit. */
+      precision: precision.optional(),
       /** Least flooding that this party accepts in a descriptor. */
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
       /** Most switches per querier that this party accepts; any when absent. */
@@ -206,6 +225,8 @@ export const configurationSchema = z.strictObject({
   output: z.string().min(1).optional(),
   /** Shape of one sample, without the batch, where the model leaves it open. */
   inputShape: z.array(count).min(1).max(8).optional(),
+  /** What its outputs mean: classification, binary, multi-label or regression, or that with a threshold; as the file says when absent. */
+  task: task.optional(),
   /** Needed with `model`. */
   calibration: calibration.optional(),
   /** How the model's activations are approximated; for the model owner. */

@@ -61,6 +61,25 @@ function columnMajor(rows: number, sampleShape: readonly number[]): (row: number
   return (row, column) => positions[column]! * rows + row
 }
 
+/**
+ * Samples of rows × columns × channels (or positions × channels), read as channels × rows × columns.
+ * @throws DataFileError for samples that have no channels
+ */
+export function channelsFirst(array: SampleArray, file: string): SampleArray {
+  const { sampleShape, columns } = array
+  if (sampleShape.length < 2) {
+    const shape = sampleShape.join('×') || 'one number'
+    throw new DataFileError(file, 'shape of a sample with layout nhwc', 'rows × columns × channels', shape)
+  }
+  const channels = sampleShape.at(-1)!
+  const area = columns / channels
+  return {
+    ...array,
+    sampleShape: [channels, ...sampleShape.slice(0, -1)],
+    value: (row, column) => array.value(row, (column % area) * channels + Math.floor(column / area))
+  }
+}
+
 /** @throws DataFileError for a gzip stream that is cut or damaged */
 export function gunzipped(bytes: Uint8Array, file: string): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes

@@ -1,7 +1,7 @@
 /** Reads what an owner knows of the values that flow through a model: samples, figures written down by hand, or a manifest that lies beside the model. */
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { type ApproximationOptions, Calibration, type MeasuredValues } from '@slytherin/engine'
+import { type ApproximationOptions, Calibration, type MeasuredValues, TASK_KINDS, type TaskChoice } from '@slytherin/engine'
 import { z } from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from './errors.js'
@@ -10,11 +10,16 @@ import { lastSamples, loadSamples } from './samples.js'
 
 /**
  * @param model path of the model, by whose file name a manifest lists it
+ * @param shape of one sample as the network reads it; not checked when not given
  * @throws DataFileError for samples or a manifest that are not what they should be
  */
-export async function openCalibration(model: string, configuration: CalibrationConfiguration): Promise<Calibration> {
+export async function openCalibration(
+  model: string,
+  configuration: CalibrationConfiguration,
+  shape?: readonly number[]
+): Promise<Calibration> {
   const { samples, measured, manifest, margin } = configuration
-  if (samples !== undefined) return Calibration.fromSamples(await loadSamples(samples), margin)
+  if (samples !== undefined) return Calibration.fromSamples(await loadSamples(samples, shape), margin)
   return Calibration.fromMeasured(measured ?? (await readManifest(manifest!, model)), margin)
 }
 
@@ -31,14 +36,14 @@ const present = <T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
 const CALIBRATION_SAMPLES = 500
 
 /**
- * What a manifest knows of a model: the last samples of the data that it names, where they lie beside it, since bounds measured on samples are far tighter than what
+ * What a manifest knows of a model: the last samples of the data that it names for calibration, or else for tests, where they lie beside it, since bounds measured on samples are far tighter than what
  * follows from the ranges of activations alone; otherwise the manifest itself.
  * @throws DataFileError as `openCalibration`
  */
 export async function manifestCalibration(manifest: string, model: string): Promise<CalibrationConfiguration> {
   const { dataset, normalisation } = await manifestEntry(manifest, model)
   if (dataset === undefined) return { manifest }
-  const file = resolve(dirname(manifest), dataset.test.x)
+  const file = resolve(dirname(manifest), (dataset.calibration ?? dataset.test).x)
   if (!(await exists(file))) return { manifest }
   const { scale = 1, mean, std, clip } = normalisation
   // Bytes are scaled; tables of features are stored standardised.
@@ -50,20 +55,34 @@ const manifestSchema = z.looseObject({
   models: z.array(
     z.looseObject({
       file: z.string(),
-      dataset: z.looseObject({ test: z.looseObject({ x: z.string() }) }).optional(),
+      task: z.enum(TASK_KINDS).optional(),
+      dataset: z
+        .looseObject({ test: z.looseObject({ x: z.string() }), calibration: z.looseObject({ x: z.string() }).optional() })
+        .optional(),
       normalisation: z.looseObject({ scale: z.number().optional(), mean: z.unknown(), std: z.unknown(), clip: z.number().optional() }),
-      trainAccuracy: z.looseObject({ maxAbsLogit: z.number() }),
-      activationRanges: z.looseObject({ train: z.array(z.looseObject({ layer: z.string(), min: z.number(), max: z.number() })) })
+      trainAccuracy: z.looseObject({ maxAbsLogit: z.number() }).optional(),
+      activationRanges: z.looseObject({ train: z.array(z.looseObject({ layer: z.string(), min: z.number(), max: z.number() })) }).optional()
     })
   )
 })
 
+/** What the outputs of a model mean, where its manifest says so. @throws DataFileError as `openCalibration` */
+export async function manifestTask(manifest: string, model: string): Promise<TaskChoice | undefined> {
+  const task = (await readManifestFile(manifest)).find(({ file }) => basename(file) === basename(model))?.task
+  return task === undefined ? undefined : { kind: task }
+}
+
 async function readManifest(path: string, model: string): Promise<MeasuredValues> {
   const { normalisation, trainAccuracy, activationRanges } = await manifestEntry(path, model)
+  if (trainAccuracy === undefined || activationRanges === undefined) {
+    throw new DataFileError(path, basename(model), 'measured ranges of activations', 'data only: calibrate on samples')
+  }
   return { input: inputBound(path, normalisation), largestLogit: trainAccuracy.maxAbsLogit, activations: activationRanges.train }
 }
 
-async function manifestEntry(path: string, model: string): Promise<z.infer<typeof manifestSchema>['models'][number]> {
+type ManifestModel = z.infer<typeof manifestSchema>['models'][number]
+
+async function readManifestFile(path: string): Promise<ManifestModel[]> {
   let json: unknown
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
@@ -75,14 +94,14 @@ async function manifestEntry(path: string, model: string): Promise<z.infer<typeo
     const issue = parsed.error.issues[0]!
     throw new DataFileError(path, issue.path.join('.'), 'what a manifest of models holds', issue.message)
   }
-  const entry = parsed.data.models.find(({ file }) => basename(file) === basename(model))
+  return parsed.data.models
+}
+
+async function manifestEntry(path: string, model: string): Promise<ManifestModel> {
+  const models = await readManifestFile(path)
+  const entry = models.find(({ file }) => basename(file) === basename(model))
   if (entry === undefined) {
-    throw new DataFileError(
-      path,
-      'models',
-      `an entry for ${basename(model)}`,
-      parsed.data.models.map(({ file }) => basename(file)).join(', ')
-    )
+    throw new DataFileError(path, 'models', `an entry for ${basename(model)}`, models.map(({ file }) => basename(file)).join(', '))
   }
   return entry
 }

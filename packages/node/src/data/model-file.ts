@@ -1,7 +1,7 @@
 /** Model files: ONNX, with the files beside it that hold its weights, as `torch.onnx.export` and others write them. */
 import { lstat, readFile, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { externalDataFiles, type ImportOptions, importOnnx, type NetworkGraph } from '@slytherin/engine'
+import { externalDataFiles, type ImportOptions, importOnnx, type NetworkGraph, type TaskChoice } from '@slytherin/engine'
 import { DataFileError } from './errors.js'
 import { readDataFile } from './read.js'
 
@@ -11,6 +11,8 @@ export interface ModelChoice {
   readonly output?: string | undefined
   /** Shape of one sample, without the batch. */
   readonly inputShape?: readonly number[] | undefined
+  /** What its outputs mean. */
+  readonly task?: TaskChoice | undefined
 }
 
 export interface ModelFile {
@@ -22,7 +24,7 @@ export interface ModelFile {
  * @param path ONNX file
  * @throws DataFileError when it cannot be read, or a file beside it is a link to another folder; the engine's errors when it is not ONNX
  */
-export async function readModelFile(path: string, { output, inputShape }: ModelChoice = {}): Promise<ModelFile> {
+export async function readModelFile(path: string, { output, inputShape, task }: ModelChoice = {}): Promise<ModelFile> {
   const onnx = await readDataFile(path, 'a readable ONNX model')
   const files = new Map<string, Uint8Array>()
   for (const name of externalDataFiles(onnx)) {
@@ -34,6 +36,7 @@ export async function readModelFile(path: string, { output, inputShape }: ModelC
     options: {
       ...(output === undefined ? {} : { output }),
       ...(inputShape === undefined ? {} : { inputShape }),
+      ...(task === undefined ? {} : { task }),
       externalData: name => files.get(name)
     }
   }

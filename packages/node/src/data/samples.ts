@@ -1,6 +1,7 @@
 /** The samples of a configuration: a range of a data file, normalised as the model wants them. */
+import { fitsShape } from '@slytherin/engine'
 import type { Normalisation, SamplesConfiguration } from '../configuration/schema.js'
-import type { SampleArray } from './array.js'
+import { channelsFirst, type SampleArray } from './array.js'
 import { DataFileError } from './errors.js'
 import { readArray, sourceOf } from './read-array.js'
 
@@ -15,13 +16,27 @@ export class SampleFile implements Iterable<Float64Array> {
 
   /** @throws DataFileError when the file is not what it should be or has too few samples */
   static async open(configuration: SamplesConfiguration): Promise<SampleFile> {
-    const { file, array } = await readArray(configuration)
+    const { file, array: stored } = await readArray(configuration)
+    const array = configuration.layout === 'nhwc' ? channelsFirst(stored, file) : stored
     const { offset } = configuration
     const count = configuration.count ?? array.rows - offset
     if (count < 1 || offset + count > array.rows) {
       throw new DataFileError(file, 'samples', `at least ${offset + Math.max(count, 1)}`, String(array.rows))
     }
     return new SampleFile(array, configuration, file, count)
+  }
+
+  /**
+   * The same, for a network that reads samples of this shape.
+   * @throws DataFileError when they are laid out otherwise
+   */
+  as(shape: readonly number[]): this {
+    const { sampleShape } = this.array
+    if (fitsShape(sampleShape, shape)) return this
+    const [channels, ...area] = shape
+    const last = fitsShape(sampleShape, [...area, channels!])
+    const remedy = last ? ' (channels last: say so with layout: nhwc, or --layout nhwc)' : ''
+    throw new DataFileError(this.file, 'shape of a sample', shape.join('×'), `${sampleShape.join('×') || 'one number'}${remedy}`)
   }
 
   /** @throws DataFileError when a value is not a number or the normalisation does not fit */
@@ -32,11 +47,13 @@ export class SampleFile implements Iterable<Float64Array> {
 }
 
 /**
+ * @param shape of one sample as the network reads it; not checked when not given
  * @returns one row of numbers per sample, all at once
  * @throws DataFileError as `SampleFile`
  */
-export async function loadSamples(configuration: SamplesConfiguration): Promise<Float64Array[]> {
-  return [...(await SampleFile.open(configuration))]
+export async function loadSamples(configuration: SamplesConfiguration, shape?: readonly number[]): Promise<Float64Array[]> {
+  const samples = await SampleFile.open(configuration)
+  return [...(shape === undefined ? samples : samples.as(shape))]
 }
 
 /**

@@ -98,7 +98,7 @@ export class Party {
       const identity = await openIdentity(paths.identity, material)
       const roles = ownRoles(configuration, identity.peer, init.file)
       const samples = configuration.samples === undefined ? undefined : await SampleFile.open(configuration.samples)
-      const { evaluator, model, calibration, approximation, output, inputShape, keepParts } = configuration
+      const { evaluator, model, calibration, approximation, output, inputShape, task, keepParts } = configuration
       const options = {
         evaluator,
         costs: configuration.costs,
@@ -115,7 +115,8 @@ export class Party {
                 wishes: planRequest(configuration),
                 ...(approximation === undefined ? {} : { approximation }),
                 ...(output === undefined ? {} : { output }),
-                ...(inputShape === undefined ? {} : { inputShape })
+                ...(inputShape === undefined ? {} : { inputShape }),
+                ...(task === undefined ? {} : { task })
               }
             })
       }
@@ -230,7 +231,7 @@ export class Party {
     const options: MemberOptions = {
       ...this.partyOptions(),
       window: this.configuration.session.window,
-      onPredictions: ({ query, from, predictions }) => this.emit({ event: 'result', query, from, ...resultOf(predictions) })
+      onPredictions: ({ query, from, predictions, plan }) => this.emit({ event: 'result', query, from, ...resultOf(predictions, plan) })
     }
     const member = new Member(options)
     this.sessionPeer = member
@@ -300,13 +301,19 @@ export class Party {
 
   private partyOptions(): PartyOptions {
     const { roster, session, deadlines } = this.configuration
-    const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier } = session
+    const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier, precision } = session
     return {
       transport: this.transport,
       signer: signerOf(this.identity),
       roster: roster.map(entry => ({ peer: entry.peerId, roles: entry.roles })),
       cryptography: this.worker.cryptography,
-      policy: { data, weights, minimumFloodingBits, ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }) },
+      policy: {
+        data,
+        weights,
+        minimumFloodingBits,
+        ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }),
+        ...(precision === undefined ? {} : { precision })
+      },
       deadlines,
       signal: this.stopping.signal,
       onProgress: progress => {

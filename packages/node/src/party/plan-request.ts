@@ -4,7 +4,7 @@ import type { PlanRequest } from '../worker/cryptography-module.js'
 
 /** The evaluator plans for this; the owner of the model takes it that all configurations say the same. */
 export function planRequest({ session, roster }: Configuration): PlanRequest {
-  const { batch, data, weights, floodingBits, maximumDecryptions, minimumRefreshes } = session
+  const { batch, data, weights, floodingBits, maximumDecryptions, minimumRefreshes, precision } = session
   return {
     batch,
     data,
@@ -12,6 +12,7 @@ export function planRequest({ session, roster }: Configuration): PlanRequest {
     floodingBits,
     minimumRefreshes,
     parties: roster.filter(({ roles }) => roles.includes('key-holder')).length,
-    ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
+    ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
+    ...(precision === undefined ? {} : { precision })
   }
 }

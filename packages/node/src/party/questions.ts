@@ -35,12 +35,12 @@ export class Questions {
 
   /** Asks the configured samples once, or what commands say, as soon as the session is ready; then leaves it. */
   async ask(peer: Coordinator | Member, ended: AbortSignal): Promise<void> {
-    await peer.ready()
+    const plan = await peer.ready()
     // Whoever was still waiting for the session before must not ask in this one.
     ended.throwIfAborted()
     this.init.emit({ event: 'ready' })
     if (!this.init.roles.includes('querier') && !this.init.roles.includes('data-owner')) return
-    if (this.init.samples !== undefined) await this.query(peer, this.init.samples)
+    if (this.init.samples !== undefined) await this.query(peer, this.init.samples.as(plan.architecture.input.shape))
     else if (this.init.commands !== undefined) await this.obey(peer, this.init.commands, ended)
     await peer.leave()
   }
@@ -77,8 +77,8 @@ export class Questions {
     const start = performance.now()
     const options: QueryOptions = {
       signal: this.init.stopping,
-      onPredictions: ({ first, predictions }) =>
-        this.init.emit({ event: 'result', first, ...resultOf(predictions), seconds: (performance.now() - start) / 1000 })
+      onPredictions: ({ first, predictions, plan }) =>
+        this.init.emit({ event: 'result', first, ...resultOf(predictions, plan), seconds: (performance.now() - start) / 1000 })
     }
     const reader = this.init.roles.includes('querier')
       ? undefined

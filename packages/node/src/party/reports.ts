@@ -1,8 +1,9 @@
 /** What a party tells of its network, its answers and its sessions: log lines and events. */
-import type { Role, SessionSummary } from '@slytherin/protocol'
+import { answerOf, logitDeviation } from '@slytherin/engine'
+import type { Plan, Role, SessionSummary } from '@slytherin/protocol'
 import type { Logger } from 'pino'
 import type { Configuration } from '../configuration/schema.js'
-import { type DecryptionsLeft, type EventListener, type PartyEvent, peakMemoryBytes, predictionsOf, type SessionReport } from '../events.js'
+import { type Answers, type DecryptionsLeft, type EventListener, type PartyEvent, peakMemoryBytes, type SessionReport } from '../events.js'
 import { PeerLeftError } from '../network/errors.js'
 import type { Libp2pTransport, NetworkNotice } from '../network/transport.js'
 import type { PeerNames } from './names.js'
@@ -10,8 +11,19 @@ import type { PeerNames } from './names.js'
 /** Seconds since a time, in milliseconds since 1970. */
 export const secondsSince = (since: number): number => Math.max(0, Math.round((Date.now() - since) / 100) / 10)
 
-export function resultOf(logits: readonly Float64Array[]): { predictions: number[]; logits: number[][] } {
-  return { predictions: predictionsOf(logits), logits: logits.map(row => Array.from(row)) }
+/** Logits read as the model means them, with what its plan says of their errors. */
+export function resultOf(logits: readonly Float64Array[], plan: Plan): Answers {
+  const { task } = plan.architecture.output
+  const deviation = logitDeviation(plan)
+  const answers = logits.map(row => answerOf(plan.architecture.output, row, deviation))
+  return {
+    task: task.kind,
+    predictions: answers.map(answer => answer.prediction),
+    logits: logits.map(row => Array.from(row)),
+    logitDeviation: deviation,
+    nearTies: answers.flatMap(({ nearTie }, k) => (nearTie ? [k] : [])),
+    ...(task.kind === 'regression' ? { deviations: answers.map(answer => Array.from(answer.deviations!)) } : {})
+  }
 }
 
 export function tellNotice(

@@ -1,5 +1,5 @@
 /** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
-import type { OperandKind } from '@slytherin/engine'
+import type { OperandKind, Precision, TaskChoice } from '@slytherin/engine'
 import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
@@ -24,6 +24,8 @@ export interface CryptographyOptions {
     readonly inputShape?: readonly number[]
     /** What the session will be planned for, as far as this party knows: activations get degrees that can be planned. */
     readonly wishes?: PlanRequest
+    /** What its outputs mean, where it does not follow from the file. */
+    readonly task?: TaskChoice
   }
   /** Leave model parts on disk at the end of a session. */
   readonly keepParts: boolean
@@ -36,6 +38,7 @@ export interface PlanRequest {
   readonly minimumRefreshes: number
   readonly floodingBits: number
   readonly maximumDecryptions?: number
+  readonly precision?: Precision
   readonly data: OperandKind
   readonly weights: OperandKind
 }

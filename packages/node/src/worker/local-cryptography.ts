@@ -1,9 +1,9 @@
 /** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
 import { basename } from 'node:path'
-import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
+import { type Calibration, type CostModel, inputShape, parseArchitecture, plan } from '@slytherin/engine'
 import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
-import { approximationOptions, openCalibration } from '../data/calibration.js'
+import { approximationOptions, manifestTask, openCalibration } from '../data/calibration.js'
 import { readModelFile } from '../data/model-file.js'
 import { obstacleOf } from '../data/obstacle.js'
 import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
@@ -69,17 +69,24 @@ async function modelSource({
   wishes,
   ...choice
 }: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
-  const { onnx, options } = await readModelFile(path, choice)
-  const calibration = await openCalibration(path, source)
+  const task = choice.task ?? (source.manifest === undefined ? undefined : await manifestTask(source.manifest, path))
+  const { onnx, options } = await readModelFile(path, { ...choice, task })
+  const opened = Promise.withResolvers<Calibration>()
+  const calibrated = async (shape: readonly number[]): Promise<Calibration> => {
+    opened.resolve(await openCalibration(path, source, shape))
+    return await opened.promise
+  }
   return {
     name: basename(path, '.onnx'),
     onnx,
     options,
-    network: graph =>
-      calibration.approximate(graph, {
+    network: async graph => {
+      const calibration = await calibrated(inputShape(graph))
+      return calibration.approximate(graph, {
         ...approximationOptions(approximation),
         ...(wishes === undefined ? {} : { obstacle: obstacleOf(calibration, wishes) })
-      }).network,
-    ranges: network => calibration.ranges(network)
+      }).network
+    },
+    ranges: async network => (await opened.promise).ranges(network)
   }
 }

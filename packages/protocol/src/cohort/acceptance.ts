@@ -6,6 +6,9 @@ import { checkParameters } from '../terms/plan.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
 import { type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
 
+/** The error of a plan is reckoned by search and by derivation, which round differently. */
+const PRECISION_TOLERANCE = 1.01
+
 /** Why a roster is refused: only what is different is said. */
 export function differentRoster(difference: string, kind: string, peer: string) {
   const remedy = 'Configure the same peers and roles at every party.'
@@ -47,6 +50,19 @@ export async function checkAcceptable(
       `at most ${quota}`,
       String(descriptor.switchesPerQuerier),
       'Lower the quota at the coordinator, or raise it here.'
+    )
+  }
+  const { worstError, relativeError } = descriptor.plan.precision
+  const { precision } = own.policy
+  const [asked, planned] =
+    precision === undefined ? [0, 0] : 'bits' in precision ? [2 ** -precision.bits, relativeError] : [precision.logitError, worstError]
+  // planning rounds otherwise than deriving
+  if (planned > asked * PRECISION_TOLERANCE) {
+    refuse(
+      'plan.precision',
+      `a logit error of at most ${asked.toPrecision(3)}`,
+      planned.toPrecision(3),
+      'Ask for more precision at the coordinator (session.precision), or for less here.'
     )
   }
   try {

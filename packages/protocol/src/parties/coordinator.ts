@@ -29,6 +29,7 @@ import type { Lead } from '../session/lead.js'
 import { shareChecksOf } from '../session/share-checks.js'
 import type { SessionSummary } from '../session/summary.js'
 import type { Phase } from '../terms/phases.js'
+import type { Plan } from '../terms/plan.js'
 import { canonicalRoster, hasRole, rolesOf } from '../terms/roster.js'
 import { type Connection, type Handler, LocalConnection } from '../wire/connection.js'
 import { DEFAULT_DEADLINES, type Deadlines } from '../wire/deadlines.js'
@@ -123,10 +124,10 @@ export class Coordinator {
     }
   }
 
-  /** Resolves when the current (or next) session is ready for queries; rejects when it fails before. */
-  async ready(): Promise<void> {
+  /** Resolves with its plan when the current (or next) session is ready for queries; rejects when it fails before. */
+  async ready(): Promise<Plan> {
     const { failed, party } = await this.#awaited()
-    await Promise.race([party.ready(), failed.promise])
+    return await Promise.race([party.ready(), failed.promise])
   }
 
   /** Where this process is a querier or data owner, too: see Member.query. */

@@ -4,6 +4,7 @@ import { NotPermittedError, PartyMissingError, SessionAbortedError } from '../er
 import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { PartySession } from '../session/party-session.js'
 import type { SessionSummary } from '../session/summary.js'
+import type { Plan } from '../terms/plan.js'
 import { peersWith, rolesOf } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
 import { DEFAULT_DEADLINES, type Deadlines } from '../wire/deadlines.js'
@@ -83,9 +84,9 @@ export class Member {
     }, this.#deadlines.idle)
   }
 
-  /** Resolves when the current (or next) session is ready for queries; rejects when it is aborted before. */
-  async ready(): Promise<void> {
-    await this.#party.ready()
+  /** Resolves with its plan when the current (or next) session is ready for queries; rejects when it is aborted before. */
+  async ready(): Promise<Plan> {
+    return await this.#party.ready()
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Planner, SessionLimits } from '../cohort/planning.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import type { ShareChecks } from '../session/share-checks.js'
 import type { DecryptionsEvent, ProgressEvent, WaitingEvent } from '../terms/phases.js'
-import type { StepReport } from '../terms/plan.js'
+import type { Plan, StepReport } from '../terms/plan.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
 import type { RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
@@ -41,7 +41,7 @@ export interface CoordinatorOptions extends PartyOptions {
 
 export interface MemberOptions extends PartyOptions {
   /** Results of queries that another party (a data owner) asked for this querier. */
-  onPredictions?(result: { query: string; from: string; predictions: Float64Array[] }): void
+  onPredictions?(result: { query: string; from: string; predictions: Float64Array[]; plan: Plan }): void
   /** Inputs in flight to the evaluator. Default 3. */
   window?: number
 }

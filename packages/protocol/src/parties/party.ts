@@ -24,6 +24,7 @@ import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { shareChecksOf } from '../session/share-checks.js'
 import type { SessionSummary } from '../session/summary.js'
+import type { Plan } from '../terms/plan.js'
 import { hasRole, rolesOf } from '../terms/roster.js'
 import { checkHash } from '../wire/checks.js'
 import type { Connection, Handler, HandlerContext } from '../wire/connection.js'
@@ -224,8 +225,10 @@ export class Party {
     return this.current ?? (await this.#begun.promise)
   }
 
-  async ready(): Promise<void> {
-    await (await this.#awaited()).ready
+  async ready(): Promise<Plan> {
+    const session = await this.#awaited()
+    await session.ready
+    return session.plan
   }
 
   async finished(): Promise<SessionSummary> {

@@ -27,7 +27,7 @@ import { plainText } from '../errors/plain.js'
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
-import { inputCount, outputCount } from '../terms/plan.js'
+import { inputCount, outputCount, type Plan } from '../terms/plan.js'
 import { hasRole } from '../terms/roster.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { Connection, HandlerContext } from '../wire/connection.js'
@@ -63,7 +63,7 @@ interface QueryClientOptions {
   deadlines: Deadlines
   /** Connection to the evaluator of a session. */
   uplink(session: PartySession): Connection
-  onPredictions?(result: { query: string; from: string; predictions: Float64Array[] }): void
+  onPredictions?(result: { query: string; from: string; predictions: Float64Array[]; plan: Plan }): void
 }
 
 export class QueryClient {
@@ -107,7 +107,7 @@ export class QueryClient {
       const predictions = await underWay.shift()!
       const first = answers.length
       for (const logits of predictions) answers.push(logits)
-      if (predictions.length > 0) options.onPredictions?.({ first, predictions })
+      if (predictions.length > 0) options.onPredictions?.({ first, predictions, plan: session.plan })
     }
     try {
       for await (const batch of inBatches(samples, session.plan.batch)) {
@@ -351,7 +351,7 @@ export class QueryClient {
     if (receiving.owner === this.#party.self) this.#asked.get(query)?.result.resolve(wanted)
     else {
       session.queries.add(query)
-      this.#options.onPredictions?.({ query, from: receiving.owner, predictions: wanted })
+      this.#options.onPredictions?.({ query, from: receiving.owner, predictions: wanted, plan: session.plan })
     }
   }
 }

@@ -1,4 +1,5 @@
 /** What is asked in a query, and how. */
+import type { Plan } from '../terms/plan.js'
 
 /** Samples at hand, or read as they are needed: no more than two batches of them are held at a time. */
 export type SampleSource = Iterable<Float64Array> | AsyncIterable<Float64Array>
@@ -8,5 +9,5 @@ export interface QueryOptions {
   querier?: string
   signal?: AbortSignal
   /** Told of every batch as its answer comes, in order; `first` is the place of its first sample. */
-  onPredictions?(answer: { first: number; predictions: Float64Array[] }): void
+  onPredictions?(answer: { first: number; predictions: Float64Array[]; plan: Plan }): void
 }

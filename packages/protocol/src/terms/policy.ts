@@ -7,6 +7,8 @@ export interface AcceptancePolicy {
   minimumFloodingBits?: number
   /** Most ciphertexts switched per querier. Default: no bound of its own. */
   maximumSwitchesPerQuerier?: number
+  /** Largest error of a logit that this party accepts, the worst of a batch. Default: no bound of its own. */
+  precision?: { readonly bits: number } | { readonly logitError: number }
   /** How samples must be protected where this party owns data. Default `encrypted`: a plan on clear data is refused. */
   data?: 'clear' | 'encrypted'
   /** How weights must be protected where this party owns the model. Default `encrypted`: a plan on clear weights is refused. */

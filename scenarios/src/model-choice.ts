@@ -1,0 +1,8 @@
+/** What a model file leaves open, as the scenario says, or else its manifest. */
+import { type ModelChoice, manifestTask } from '@slytherin/node'
+import type { Scenario } from './scenario.js'
+
+/** @throws DataFileError for a manifest that is none */
+export async function modelChoiceOf({ model, manifest, output, inputShape, task }: Scenario): Promise<ModelChoice> {
+  return { output, inputShape, task: task ?? (await manifestTask(manifest, model)) }
+}
