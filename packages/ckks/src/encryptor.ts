@@ -3,15 +3,26 @@
  * added. What remains of the encryption noise is the rounding of that division.
  *
  *   (c0, c1) = ⌊(b·u + e0, a·u + e1) / p⌉ + (Δ·m, 0)     u ternary, e0, e1 Gaussian
+ *
+ * Provably, twice the undivided encryption of zero is divided (provable-encryption.ts says why):
+ *
+ *   (c0, c1) = ⌊2·(b·u + e0, a·u + e1) / p⌉ + (Δ·m, 0)
  */
-import { deriveSeed, type Polynomial, randomSeed } from '@slytherin/ring'
+import { type Polynomial, randomSeed } from '@slytherin/ring'
 import { Ciphertext } from './ciphertext.js'
 import type { Context } from './context.js'
 import { InvalidScaleError } from './errors.js'
 import type { PublicKey } from './keys.js'
 import { combineNoise } from './noise.js'
 import type { Plaintext } from './plaintext.js'
-import { ERROR_SIGMA } from './security.js'
+import { divideBySpecialPrime, encryptionIndices, PROVABLE_FACTOR, sampleEncryptionError, sampleEphemeral } from './provable-encryption.js'
+
+/** A ciphertext with what a proof that it is one is about. */
+export interface ProvableEncryption {
+  readonly ciphertext: Ciphertext
+  /** C1 = a·u + e1 modulo Q_l·p, coefficient domain; not secret. The ciphertext's second component is `secondComponent` of it. The caller disposes it. */
+  readonly undivided: Polynomial
+}
 
 export class Encryptor {
   constructor(
@@ -24,47 +35,74 @@ export class Encryptor {
    * @returns a ciphertext at the plaintext's level and scale
    */
   encrypt(plaintext: Plaintext, seed: Uint8Array = randomSeed()): Ciphertext {
-    const { context } = this
-    const { level, scale, magnitude } = plaintext
-    if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError('encrypt', scale)
-    const [c0, c1] = this.zero(level, seed)
-    context.ring.add(c0, c0, plaintext.polynomial)
-    const noise = combineNoise(context.noise.fresh(), context.noise.encoding(scale, magnitude))
-    return new Ciphertext([c0, c1], { level, scale, noise, magnitude })
+    this.checkScale('encrypt', plaintext)
+    return this.withMessage(this.zero(plaintext.level, seed, 1), plaintext, 1)
   }
 
-  /** A fresh encryption of zero at this level, ntt domain: c0 + c1·s is small. */
-  private zero(level: number, seed: Uint8Array): [Polynomial, Polynomial] {
+  /**
+   * An encryption of which can be proved that it is one. What the proof needs to know, u and e1, derives from the seed: keep it until the proof is made, and no longer.
+   *
+   * @param seed 32 secret bytes, used for this ciphertext only
+   */
+  encryptProvably(plaintext: Plaintext, seed: Uint8Array): ProvableEncryption {
+    this.checkScale('encryptProvably', plaintext)
     const { ring, parameters } = this.context
-    const special = parameters.maxLevel + 1
-    const target = parameters.ciphertextIndices(level)
-    const extended = [...target, special]
-    const ephemeral = ring.allocate(extended, 'coefficient')
+    const undivided = ring.allocateUninitialised(ring.basis(encryptionIndices(parameters, plaintext.level)), 'coefficient')
+    try {
+      return {
+        ciphertext: this.withMessage(this.zero(plaintext.level, seed, PROVABLE_FACTOR, undivided), plaintext, PROVABLE_FACTOR),
+        undivided
+      }
+    } catch (error) {
+      undivided.dispose()
+      throw error
+    }
+  }
+
+  private checkScale(operation: string, { scale }: Plaintext): void {
+    if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError(operation, scale)
+  }
+
+  private withMessage(zero: [Polynomial, Polynomial], plaintext: Plaintext, factor: number): Ciphertext {
+    const { ring, noise } = this.context
+    const { level, scale, magnitude } = plaintext
+    ring.add(zero[0], zero[0], plaintext.polynomial)
+    return new Ciphertext(zero, { level, scale, noise: combineNoise(noise.fresh(factor), noise.encoding(scale, magnitude)), magnitude })
+  }
+
+  /**
+   * A fresh encryption of zero at this level, ntt domain: c0 + c1·s is small.
+   *
+   * @param factor by which it is multiplied before the division
+   * @param undivided takes a·u + e1
+   */
+  private zero(level: number, seed: Uint8Array, factor: number, undivided?: Polynomial): [Polynomial, Polynomial] {
+    const { ring, parameters } = this.context
+    const basis = ring.basis(encryptionIndices(parameters, level))
+    const ephemeral = ring.allocateUninitialised(basis, 'coefficient')
+    const sum = ring.allocateUninitialised(basis, 'ntt')
+    const error = ring.allocateUninitialised(basis, 'coefficient')
     const made: Polynomial[] = []
     try {
-      ring.ternary(ephemeral, deriveSeed(seed, 'ephemeral'))
-      ring.ntt(ephemeral)
-      const half = (key: Polynomial, label: string): Polynomial => {
-        const sum = ring.allocate(extended, 'coefficient')
-        try {
-          ring.gaussian(sum, deriveSeed(seed, label), ERROR_SIGMA)
-          ring.ntt(sum)
-          ring.multiplyAdd(sum, ephemeral, key)
-          const out = ring.allocate(target, 'ntt')
-          made.push(out)
-          return ring.divideAndRound(out, sum, [special])
-        } finally {
-          sum.wipe()
-          sum.dispose()
-        }
+      ring.ntt(sampleEphemeral(ring, ephemeral, seed))
+      const half = (key: Polynomial, component: 0 | 1, keep?: Polynomial): Polynomial => {
+        // In the coefficient domain the error needs no transform, and the division none of what it leaves.
+        ring.inverseNtt(ring.multiply(sum, ephemeral, key))
+        ring.add(sum, sum, sampleEncryptionError(ring, error, seed, component))
+        if (keep) ring.copy(keep, sum)
+        const divided = divideBySpecialPrime(this.context, sum, level, factor)
+        made.push(divided)
+        return divided
       }
-      return [half(this.publicKey.b, 'error 0'), half(this.publicKey.a, 'error 1')]
-    } catch (error) {
+      return [half(this.publicKey.b, 0), half(this.publicKey.a, 1, undivided)]
+    } catch (failure) {
       for (const polynomial of made) polynomial.dispose()
-      throw error
+      throw failure
     } finally {
-      ephemeral.wipe()
-      ephemeral.dispose()
+      for (const polynomial of [ephemeral, sum, error]) {
+        polynomial.wipe()
+        polynomial.dispose()
+      }
     }
   }
 }

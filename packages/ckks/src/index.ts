@@ -6,7 +6,7 @@ export { Ciphertext, type CiphertextMetadata, type CiphertextState } from './cip
 export { Context, type ContextOptions } from './context.js'
 export { Decryptor } from './decryptor.js'
 export type { EncodeOptions, SlotValues } from './encoder.js'
-export { Encryptor } from './encryptor.js'
+export { Encryptor, type ProvableEncryption } from './encryptor.js'
 export * from './errors.js'
 export { EvaluationRules, metadataOf, type PlaintextMetadata } from './evaluation-rules.js'
 export {
@@ -60,6 +60,13 @@ export {
   tracePolynomial
 } from './polynomial-evaluation.js'
 export { evaluatePolynomialOfPairs, type PairPolynomialOptions, tracePolynomialOfPairs } from './polynomial-pairs.js'
+export {
+  ENCRYPTION_ERROR_BOUND,
+  encryptionIndices,
+  sampleEncryptionError,
+  sampleEphemeral,
+  secondComponent
+} from './provable-encryption.js'
 export * from './seal/frame.js'
 export { type SealModule, SealRuntime } from './seal/runtime.js'
 export { SealCodec, type UntrackedState } from './seal/seal-codec.js'

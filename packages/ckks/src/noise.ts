@@ -105,11 +105,15 @@ export class NoiseModel {
     return 0.5 * Math.log2(secretPowers / 12) + (degree >= 2 ? SQUARE_MARGIN_BITS : SOURCE_MARGIN_BITS)
   }
 
-  /** A fresh encryption under the collective public key, without the plaintext's own error. */
-  fresh(): number {
+  /**
+   * A fresh encryption under the collective public key, without the plaintext's own error.
+   *
+   * @param factor by which the encryption was multiplied before its division
+   */
+  fresh(factor = 1): number {
     const { N, parties } = this
     const variance = ERROR_SIGMA ** 2 * (parties * (1 + N * TERNARY_VARIANCE) + N * this.secretVariance)
-    const encryption = 0.5 * Math.log2(variance) - this.parameters.specialPrimes[0]!.log2 + SOURCE_MARGIN_BITS
+    const encryption = 0.5 * Math.log2(factor ** 2 * variance) - this.parameters.specialPrimes[0]!.log2 + SOURCE_MARGIN_BITS
     return combineNoise(encryption, this.rounding(1))
   }
 

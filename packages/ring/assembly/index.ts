@@ -5,6 +5,7 @@ export { decodePacked, decodeWords, encodePacked, encodeWords } from './codec'
 export { combineRows, mixedRadixDigit, mixedRadixValue } from './combine'
 export { linearCombinations } from './linear-combination'
 export { initialiseModulus } from './modulus'
+export { addMonomialProducts } from './monomial'
 export { automorphismCoefficients, automorphismOffsets, exchangeOrder, gather, gatherAdd, gatherSum } from './order'
 export {
   add, copyBytes, heapBase, multiplyAddRows, multiplyConstantRow, multiplyRows, negate, reduceRow, reduceWideRow, storeAddress, subtract, subtractMultiplyConstantRow, zero

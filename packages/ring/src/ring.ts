@@ -12,6 +12,7 @@ import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } fr
 import { decompose } from './operations/decomposition.js'
 import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './operations/key-switch.js'
 import { type CombinationRow, linearCombinations } from './operations/linear-combination.js'
+import { monomialCombinations } from './operations/monomial-combination.js'
 import { automorphism, combinePair, copy, inverseNtt, multiplyScalar, negate, ntt } from './operations/pointwise.js'
 import {
   addAutomorphism,
@@ -231,6 +232,22 @@ export class Ring extends RingStructure {
     rows: readonly CombinationRow[]
   ): void {
     linearCombinations(this, outs, inputs, rows)
+  }
+
+  /**
+   * A matrix of monomials times a vector of polynomials, coefficient domain: outs[o] = Σ_i X^exponents[o][i]·inputs[i]. No output may be an input.
+   *
+   * @param exponents 0 to 2N - 1 (X^N = -1), or NO_TERM where an input has no part in a sum
+   * @param add add the sums to what `outs` hold
+   * @throws LengthMismatchError AliasError InvalidArgumentError and the usual
+   */
+  monomialCombinations(
+    outs: readonly Polynomial[],
+    inputs: readonly Polynomial[],
+    exponents: readonly ArrayLike<number>[],
+    add = false
+  ): void {
+    monomialCombinations(this, outs, inputs, exponents, add)
   }
 
   /** out += a(X^g), ntt domain. `out` must not be `a`. */

@@ -65,6 +65,16 @@ function everything(ring: Ring, source: (n: number, indices: readonly number[], 
   note('automorphism of coefficients', ring.automorphism(blank(), c, 2 * ring.N - 1))
   note('addAutomorphism', ring.addAutomorphism(b.clone(), a, 25))
   note('automorphismOfSum', ring.automorphismOfSum(blank(), a, b, 125))
+  const sums = [blank(ALL, 'coefficient'), blank(ALL, 'coefficient')]
+  ring.monomialCombinations(
+    sums,
+    [c, ring.inverseNtt(used(a.clone()))],
+    [
+      [5, ring.N + 7],
+      [2 * ring.N - 1, 0]
+    ]
+  )
+  note('monomialCombinations', ...sums)
   note('uniform', ring.uniform(blank(), seedOf(4)))
   note('uniform coefficients', ring.uniform(blank(ALL, 'coefficient'), seedOf(4)))
   note('ternary', ring.ternary(blank(), seedOf(5)))

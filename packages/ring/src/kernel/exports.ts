@@ -63,6 +63,8 @@ export interface KernelExports {
     block: number
   ): void
 
+  addMonomialProducts(out: number, terms: number, count: number, N: number, block: number): void
+
   encodeWords(to: number, from: number, n: number, block: number): void
   decodeWords(to: number, from: number, n: number, fault: number, block: number): void
   encodePacked(to: number, from: number, n: number, bits: number, block: number): void

@@ -81,6 +81,7 @@ function rehearse(kernel: Kernel, repetitions: number): void {
       ring.divideAndRound(quotient, coefficients, [1, 2], quotient)
       ring.fromIntegers(c, small)
       ring.fromIntegers(c, large)
+      ring.monomialCombinations([c], [coefficients], [[5]])
     }
     ring.extendBasis(c, ring.copy(quotient, coefficients))
     ring.ternary(c, SEED)
