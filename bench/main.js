@@ -8,6 +8,7 @@ import { describeMachine, describeVersions } from './machine.js'
 import { compare, QUICK, THOROUGH } from './measure.js'
 import { evaluatorRows, LINEAR_ROTATIONS } from './rows/evaluator.js'
 import { multipartyRows } from './rows/multiparty.js'
+import { describeProofs, proofRows } from './rows/proofs.js'
 import { schemeRows } from './rows/scheme.js'
 import { Bench, HOISTED, SHAPES } from './shapes.js'
 
@@ -36,7 +37,7 @@ import { Bench, HOISTED, SHAPES } from './shapes.js'
 
 const HELP = `Usage: npm run bench -- [options]
 
-Times the operations of the ring kernel, the scheme, the evaluator and the protocols' shares, each side warmed up before it is measured, and node-seal's where
+Times the operations of the ring kernel, the scheme, the evaluator, the protocols' shares and proofs of encryption, each side warmed up before it is measured, and node-seal's where
 it has them. Minimum and median of many runs; the ratio is that of the minima.
 
   --json FILE       write {machine, versions, rows} as well
@@ -49,7 +50,7 @@ it has them. Minimum and median of many runs; the ratio is that of the minima.
 
 A table for the README: node bench/table.js FILE`
 
-const rows = [...schemeRows(), ...evaluatorRows(), ...multipartyRows()]
+const rows = [...schemeRows(), ...evaluatorRows(), ...multipartyRows(), ...proofRows()]
 const nameOf = shape => `2^${shape.logN}, ${shape.primes}+${shape.specialPrimes}`
 
 function options() {
@@ -131,6 +132,8 @@ async function main() {
   if (SHAPES.some(shape => shape.specialPrimes > 1 && chosen(shape).length > 0)) {
     console.log('\nSEAL knows one special prime: where the kernel has two, SEAL is measured with one and the same ciphertext primes.')
   }
+  const proofs = describeProofs(results)
+  if (proofs.length > 0) console.log(`\n${proofs.join('\n')}`)
   if (json) writeFileSync(json, `${JSON.stringify({ machine, versions, rows: results }, null, 2)}\n`)
 }
 

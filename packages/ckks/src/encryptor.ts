@@ -15,7 +15,7 @@ import { InvalidScaleError } from './errors.js'
 import type { PublicKey } from './keys.js'
 import { combineNoise } from './noise.js'
 import type { Plaintext } from './plaintext.js'
-import { divideBySpecialPrime, encryptionIndices, PROVABLE_FACTOR, sampleEncryptionError, sampleEphemeral } from './provable-encryption.js'
+import { encryptionIndices, PROVABLE_FACTOR, sampleEncryptionError, sampleEphemeral, secondComponent } from './provable-encryption.js'
 
 /** A ciphertext with what a proof that it is one is about. */
 export interface ProvableEncryption {
@@ -73,33 +73,38 @@ export class Encryptor {
   /**
    * A fresh encryption of zero at this level, ntt domain: c0 + c1·s is small.
    *
-   * @param factor by which it is multiplied before the division
+   * @param factor by which it is multiplied before the division, 1 or 2
    * @param undivided takes a·u + e1
    */
   private zero(level: number, seed: Uint8Array, factor: number, undivided?: Polynomial): [Polynomial, Polynomial] {
     const { ring, parameters } = this.context
     const basis = ring.basis(encryptionIndices(parameters, level))
     const ephemeral = ring.allocateUninitialised(basis, 'coefficient')
-    const sum = ring.allocateUninitialised(basis, 'ntt')
-    const error = ring.allocateUninitialised(basis, 'coefficient')
+    const sum = ring.allocateUninitialised(basis, 'coefficient')
     const made: Polynomial[] = []
     try {
       ring.ntt(sampleEphemeral(ring, ephemeral, seed))
-      const half = (key: Polynomial, component: 0 | 1, keep?: Polynomial): Polynomial => {
-        // In the coefficient domain the error needs no transform, and the division none of what it leaves.
-        ring.inverseNtt(ring.multiply(sum, ephemeral, key))
-        ring.add(sum, sum, sampleEncryptionError(ring, error, seed, component))
-        if (keep) ring.copy(keep, sum)
-        const divided = divideBySpecialPrime(this.context, sum, level, factor)
-        made.push(divided)
-        return divided
+      const half = (key: Polynomial, component: 0 | 1): Polynomial => {
+        sampleEncryptionError(ring, sum, seed, component)
+        ring.multiplyAdd(ring.ntt(sum), ephemeral, key)
+        if (factor === PROVABLE_FACTOR) ring.add(sum, sum, sum)
+        const out = ring.allocateUninitialised(ring.basis(parameters.ciphertextIndices(level)), 'ntt')
+        made.push(out)
+        return ring.divideAndRound(out, sum, [parameters.maxLevel + 1])
       }
-      return [half(this.publicKey.b, 0), half(this.publicKey.a, 1, undivided)]
+      const first = half(this.publicKey.b, 0)
+      if (undivided === undefined) return [first, half(this.publicKey.a, 1)]
+      sampleEncryptionError(ring, undivided, seed, 1)
+      ring.inverseNtt(ring.multiply(sum, ephemeral, this.publicKey.a))
+      ring.add(undivided, undivided, sum)
+      const second = secondComponent(this.context, undivided, level)
+      made.push(second)
+      return [first, second]
     } catch (failure) {
       for (const polynomial of made) polynomial.dispose()
       throw failure
     } finally {
-      for (const polynomial of [ephemeral, sum, error]) {
+      for (const polynomial of [ephemeral, sum]) {
         polynomial.wipe()
         polynomial.dispose()
       }

@@ -7,7 +7,7 @@
  * such a proof, and ⌊C1/p⌉·s is off by Q_l/2 exactly where a parity of the secret is odd (the tests mount it). So the factor 2 is multiplied in, by whoever
  * encrypts provably and by whoever divides a C1 that was sent. Before the division it adds one bit to an error that the division takes away.
  */
-import { deriveSeed, type Polynomial, type Ring } from '@slytherin/ring'
+import { DomainMismatchError, deriveSeed, type Polynomial, type Ring } from '@slytherin/ring'
 import type { Context } from './context.js'
 import type { Parameters } from './parameters.js'
 import { ERROR_SIGMA } from './security.js'
@@ -42,24 +42,16 @@ export function sampleEncryptionError(ring: Ring, out: Polynomial, seed: Uint8Ar
  */
 export function secondComponent(context: Context, undivided: Polynomial, level: number): Polynomial {
   const { ring, parameters } = context
-  const copy = ring.copy(ring.allocateUninitialised(ring.basis(encryptionIndices(parameters, level)), 'coefficient'), undivided)
-  try {
-    return divideBySpecialPrime(context, copy, level, PROVABLE_FACTOR)
-  } finally {
-    copy.dispose()
-  }
-}
-
-/** ⌊factor·sum / p⌉, ntt domain. @param sum coefficient domain over `encryptionIndices`; is changed */
-export function divideBySpecialPrime(context: Context, sum: Polynomial, level: number, factor: number): Polynomial {
-  const { ring, parameters } = context
+  const doubled = ring.allocateUninitialised(ring.basis(encryptionIndices(parameters, level)), 'coefficient')
   const out = ring.allocateUninitialised(ring.basis(parameters.ciphertextIndices(level)), 'coefficient')
   try {
-    if (factor !== 1) ring.multiplyScalar(sum, sum, BigInt(factor))
-    return ring.ntt(ring.divideAndRound(out, sum, [parameters.maxLevel + 1]))
+    if (undivided.domain !== 'coefficient') throw new DomainMismatchError('secondComponent', 'coefficient', undivided.domain)
+    return ring.ntt(ring.divideAndRound(out, ring.add(doubled, undivided, undivided), [parameters.maxLevel + 1]))
   } catch (error) {
     out.dispose()
     throw error
+  } finally {
+    doubled.dispose()
   }
 }
 

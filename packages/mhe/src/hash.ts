@@ -20,6 +20,13 @@ type BuiltinLoader = { process?: { getBuiltinModule?: (name: string) => NativeCr
 
 const native = (globalThis as BuiltinLoader).process?.getBuiltinModule?.('node:crypto')
 
+/** SHA-256 of bytes as they come, 32 bytes. @param write gives the pieces to `update`; where one ends and the next begins is not hashed */
+export function hashPieces(write: (update: (piece: Uint8Array) => void) => void): Uint8Array {
+  const hash = native ? native.createHash('sha256') : portableSha256.create()
+  write(piece => void hash.update(piece))
+  return new Uint8Array(hash.digest())
+}
+
 /** @returns the 32-byte SHA-256 of the concatenation of `parts`, each preceded by its length (8 bytes, little-endian) */
 export function hashParts(...parts: readonly (Uint8Array | string)[]): Uint8Array {
   const hash = native ? native.createHash('sha256') : portableSha256.create()

@@ -80,3 +80,43 @@ function decodePackedUntilFault(to: usize, from: usize, n: i32, bits: i32, block
   }
   return n
 }
+
+/**
+ * Integers from -offset to 2^bits - 1 - offset, `bits` <= 48 each, lowest first, as value + offset. n is a multiple of 8. Writes up to 8 bytes past the end.
+ */
+export function encodeIntegers(to: usize, from: usize, n: i32, bits: i32, offset: f64): void {
+  const R = f64x2.splat(6755399441055744.0), shift = f64x2.splat(offset)
+  let carry: u64 = 0, used: i32 = 0
+  for (const end = from + (<usize>n << 3); from < end; from += 16) {
+    const pair = toInteger(f64x2.add(v128.load(from), shift), R)
+    const first = <u64>i64x2.extract_lane(pair, 0) << used | carry
+    store<u64>(to, first)
+    used += bits
+    carry = first >> (used & ~7)
+    to += <usize>(used >> 3)
+    used &= 7
+    const second = <u64>i64x2.extract_lane(pair, 1) << used | carry
+    store<u64>(to, second)
+    used += bits
+    carry = second >> (used & ~7)
+    to += <usize>(used >> 3)
+    used &= 7
+  }
+}
+
+/** What `encodeIntegers` wrote. Every pattern of bits is an integer. Reads up to 8 bytes past the end. */
+export function decodeIntegers(to: usize, from: usize, n: i32, bits: i32, offset: f64): void {
+  const mask: u64 = (<u64>1 << bits) - 1, unit = i64x2.splat(0x4330000000000000), shift = f64x2.splat(4503599627370496.0 + offset)
+  let used: i32 = 0
+  for (const end = to + (<usize>n << 3); to < end; to += 16) {
+    const first = load<u64>(from) >> used & mask
+    used += bits
+    from += <usize>(used >> 3)
+    used &= 7
+    const second = load<u64>(from) >> used & mask
+    used += bits
+    from += <usize>(used >> 3)
+    used &= 7
+    v128.store(to, f64x2.sub(v128.or(i64x2.replace_lane(i64x2.splat(first), 1, second), unit), shift))
+  }
+}

@@ -1,7 +1,7 @@
 export { multiplyAccumulate11, multiplyAccumulate21, multiplyAccumulate22 } from './accumulate'
 export { probeFusedMultiplyAdd } from './arithmetic'
 export { keyStream } from './chacha'
-export { decodePacked, decodeWords, encodePacked, encodeWords } from './codec'
+export { decodeIntegers, decodePacked, decodeWords, encodeIntegers, encodePacked, encodeWords } from './codec'
 export { combineRows, mixedRadixDigit, mixedRadixValue } from './combine'
 export { linearCombinations } from './linear-combination'
 export { initialiseModulus } from './modulus'

@@ -8,7 +8,7 @@
 
 import type { Domain } from './domain.js'
 import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './operations/basis-change.js'
-import { decodePacked, decodeWords, encodePacked, encodeWords, packedLength } from './operations/codec.js'
+import { decodeIntegers, decodePacked, decodeWords, encodeIntegers, encodePacked, encodeWords, packedLength } from './operations/codec.js'
 import { decompose } from './operations/decomposition.js'
 import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './operations/key-switch.js'
 import { type CombinationRow, linearCombinations } from './operations/linear-combination.js'
@@ -278,6 +278,22 @@ export class Ring extends RingStructure {
   /** @throws ResidueRangeError LengthMismatchError */
   decodePacked(bytes: Uint8Array, indices: readonly number[], domain: Domain): Polynomial {
     return decodePacked(this, bytes, indices, domain)
+  }
+
+  /**
+   * Integers from -2^(bits-1) to 2^(bits-1) - 1 as value + 2^(bits-1) in `bits` bits each, little-endian bit order.
+   *
+   * @param values a multiple of 8 of them
+   * @param bits 1 to 48
+   * @throws InvalidArgumentError
+   */
+  encodeIntegers(values: Float64Array, bits: number): Uint8Array<ArrayBuffer> {
+    return encodeIntegers(this, values, bits)
+  }
+
+  /** `count` integers of `bits` bits, of which every pattern is one. @throws LengthMismatchError InvalidArgumentError */
+  decodeIntegers(bytes: Uint8Array, count: number, bits: number): Float64Array<ArrayBuffer> {
+    return decodeIntegers(this, bytes, count, bits)
   }
 
   /** Length of `encodePacked` over these rows. */

@@ -1,4 +1,4 @@
-import { findNttPrimes, LengthMismatchError, ResidueRangeError, type Ring } from '@slytherin/ring'
+import { findNttPrimes, InvalidArgumentError, LengthMismatchError, ResidueRangeError, type Ring, visitPacked } from '@slytherin/ring'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'
@@ -113,5 +113,35 @@ describe.each(VARIANTS)('codec (%s)', variant => {
       }),
       { numRuns: runs(100) }
     )
+  })
+
+  it('visits the packed rows in order', () => {
+    using a = ring.uniform(ring.allocate(indices, 'ntt'), seedOf(3))
+    const rows: number[][] = []
+    visitPacked(ring, a, row => rows.push([...row]))
+    expect(rows.map(row => row.length)).toEqual(bits.map(count => 8 * count))
+    expect(rows.flat()).toEqual([...ring.encodePacked(a)])
+  })
+
+  it('round trips integers of every width, to the ends of their range', () => {
+    const width = fc.integer({ min: 1, max: 48 })
+    const fractions = fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 24, maxLength: 24 })
+    fc.assert(
+      fc.property(width, fractions, (width, fractions) => {
+        const half = 2 ** (width - 1)
+        const values = Float64Array.from(fractions, x => Math.max(-half, Math.min(half - 1, Math.round(x * half))) + 0)
+        const bytes = ring.encodeIntegers(values, width)
+        const unsigned = Array.from(values, value => BigInt(value) + BigInt(half))
+        expect(bytes).toEqual(pack([unsigned], [width]))
+        expect(ring.decodeIntegers(bytes, values.length, width)).toEqual(values)
+      }),
+      { numRuns: runs(200) }
+    )
+    for (const value of [4, -5, 0.5, Number.NaN]) {
+      expect(() => ring.encodeIntegers(new Float64Array(8).fill(value), 3)).toThrow(InvalidArgumentError)
+    }
+    expect(() => ring.encodeIntegers(new Float64Array(7), 3)).toThrow(InvalidArgumentError)
+    expect(() => ring.encodeIntegers(new Float64Array(8), 49)).toThrow(InvalidArgumentError)
+    expect(() => ring.decodeIntegers(new Uint8Array(4), 8, 3)).toThrow(LengthMismatchError)
   })
 })

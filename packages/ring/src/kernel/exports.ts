@@ -70,6 +70,9 @@ export interface KernelExports {
   encodePacked(to: number, from: number, n: number, bits: number, block: number): void
   decodePacked(to: number, from: number, n: number, bits: number, fault: number, block: number): void
 
+  encodeIntegers(to: number, from: number, n: number, bits: number, offset: number): void
+  decodeIntegers(to: number, from: number, n: number, bits: number, offset: number): void
+
   keyStream(out: number, count: number, state: number): void
   sampleUniform(out: number, n: number, state: number, buffer: number, bits: number, block: number): void
   sampleTernary(out: number, n: number, state: number, buffer: number): void

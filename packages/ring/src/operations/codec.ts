@@ -4,7 +4,7 @@
  */
 
 import type { Domain } from '../domain.js'
-import { LengthMismatchError, ResidueRangeError } from '../errors.js'
+import { InvalidArgumentError, LengthMismatchError, ResidueRangeError } from '../errors.js'
 import type { KernelCalls } from '../kernel/exports.js'
 import { checkOperand } from '../structure/checks.js'
 import { COST } from '../structure/cost.js'
@@ -28,20 +28,19 @@ const slotLength = (ring: RingStructure): number => Math.ceil((ring.N * WORD + O
 /** How many rows are on their way through kernel memory at the same time: all of them when threads share the work. */
 const rowsAtOnce = (ring: RingStructure, rows: number): number => (ring.kernel.isParallel(rows * ring.N * COST.code) ? rows : 1)
 
-/** Has `encode(to, from, index)` called for every row in standard order, `to` having room for `rowLength(index)` bytes, and collects the bytes. */
-function encodeRows(
+/** Has `encode(to, from, index)` called for every row in standard order, `to` having room for `rowLength(index)` bytes, and hands on views of the bytes, which end with the call. */
+function visitRows(
   ring: RingStructure,
   a: Polynomial,
   rowLength: (index: number) => number,
-  encode: (calls: KernelCalls, to: number, from: number, index: number) => void
-): Uint8Array<ArrayBuffer> {
+  encode: (calls: KernelCalls, to: number, from: number, index: number) => void,
+  visit: (row: Uint8Array<ArrayBufferLike>) => void
+): void {
   checkOperand(ring, 'encode', a, a)
   const { kernel, N } = ring
   const { indices } = a
-  const bytes = new Uint8Array(indices.reduce((sum, index) => sum + rowLength(index), 0))
   const slot = slotLength(ring)
   const group = rowsAtOnce(ring, indices.length)
-  let at = 0
   kernel.withScratch(group * slot, slots => {
     const encodeRow = (calls: KernelCalls, k: number, to: number, ordered: number): void => {
       const from = a.rowAddress(k)
@@ -52,11 +51,24 @@ function encodeRows(
       const work = (calls: KernelCalls, i: number, ordered: number): void => encodeRow(calls, start + i, slots + i * slot, ordered)
       kernel.forEach(group, group * N * COST.code, work, { bytes: ring.rowBytes })
       for (let i = 0; i < group; i++) {
-        const length = rowLength(indices[start + i]!)
-        bytes.set(kernel.bytes.subarray(slots + i * slot, slots + i * slot + length), at)
-        at += length
+        visit(kernel.bytes.subarray(slots + i * slot, slots + i * slot + rowLength(indices[start + i]!)))
       }
     }
+  })
+}
+
+/** The bytes of all rows, one after the other. */
+function encodeRows(
+  ring: RingStructure,
+  a: Polynomial,
+  rowLength: (index: number) => number,
+  encode: (calls: KernelCalls, to: number, from: number, index: number) => void
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(a.indices.reduce((sum, index) => sum + rowLength(index), 0))
+  let at = 0
+  visitRows(ring, a, rowLength, encode, row => {
+    bytes.set(row, at)
+    at += row.length
   })
   return bytes
 }
@@ -130,14 +142,28 @@ export function decodeWords(ring: RingStructure, bytes: Uint8Array, indices: rea
   )
 }
 
+const packer =
+  (ring: RingStructure) =>
+  (calls: KernelCalls, to: number, from: number, index: number): void =>
+    calls.encodePacked(to, from, ring.N, ring.moduli[index]!.bits, ring.block(index))
+
 /** See Ring.encodePacked. */
 export function encodePacked(ring: RingStructure, a: Polynomial): Uint8Array<ArrayBuffer> {
-  return encodeRows(
-    ring,
-    a,
-    index => packedRowLength(ring, index),
-    (calls, to, from, index) => calls.encodePacked(to, from, ring.N, ring.moduli[index]!.bits, ring.block(index))
-  )
+  return encodeRows(ring, a, index => packedRowLength(ring, index), packer(ring))
+}
+
+/**
+ * The bytes of `encodePacked`, a row at a time while they are in the cache: for who hashes and does not keep them.
+ *
+ * @param visit what it is given is overwritten afterwards
+ */
+export function visitPacked(ring: RingStructure, a: Polynomial, visit: (row: Uint8Array) => void): void {
+  const length = (index: number) => packedRowLength(ring, index)
+  const copy = new Uint8Array(Math.max(...a.indices.map(length)))
+  visitRows(ring, a, length, packer(ring), row => {
+    copy.set(row)
+    visit(copy.subarray(0, row.length))
+  })
 }
 
 /** See Ring.decodePacked. */
@@ -150,4 +176,52 @@ export function decodePacked(ring: RingStructure, bytes: Uint8Array, indices: re
     index => packedRowLength(ring, index),
     (calls, to, from, fault, index) => calls.decodePacked(to, from, ring.N, ring.moduli[index]!.bits, fault, ring.block(index))
   )
+}
+
+/** Bits of an integer of `encodeIntegers`, at most. */
+const LARGEST_INTEGER_BITS = 48
+
+function checkIntegers(count: number, bits: number): void {
+  if (!Number.isInteger(bits) || bits < 1 || bits > LARGEST_INTEGER_BITS) {
+    throw new InvalidArgumentError('bits', `an integer from 1 to ${LARGEST_INTEGER_BITS}`, bits)
+  }
+  if (!Number.isInteger(count) || count < 0 || count % 8 !== 0) throw new InvalidArgumentError('integers', 'a multiple of 8 of them', count)
+}
+
+/** See Ring.encodeIntegers. */
+export function encodeIntegers(ring: RingStructure, values: Float64Array, bits: number): Uint8Array<ArrayBuffer> {
+  checkIntegers(values.length, bits)
+  const { kernel } = ring
+  const { length } = values
+  const half = 2 ** (bits - 1)
+  for (let i = 0; i < length; i++) {
+    const value = values[i]!
+    if (!(Math.trunc(value) === value && value >= -half && value < half)) {
+      // Not the value, which may be secret.
+      throw new InvalidArgumentError(`integers[${i}]`, `an integer from -2^${bits - 1} to 2^${bits - 1} - 1`, 'another')
+    }
+  }
+  const slot = WORD * length + OVERRUN
+  return kernel.withScratch(
+    2 * slot,
+    memory => {
+      kernel.doubles(memory, length).set(values)
+      kernel.exports.encodeIntegers(memory + slot, memory, length, bits, half)
+      return Uint8Array.from(kernel.bytes.subarray(memory + slot, memory + slot + (length * bits) / 8))
+    },
+    true
+  )
+}
+
+/** See Ring.decodeIntegers. @throws LengthMismatchError */
+export function decodeIntegers(ring: RingStructure, bytes: Uint8Array, count: number, bits: number): Float64Array<ArrayBuffer> {
+  checkIntegers(count, bits)
+  if (bytes.length !== (count * bits) / 8) throw new LengthMismatchError('encoded integers', (count * bits) / 8, bytes.length)
+  const { kernel } = ring
+  const slot = WORD * count + OVERRUN
+  return kernel.withScratch(2 * slot, memory => {
+    kernel.bytes.set(bytes, memory + slot)
+    kernel.exports.decodeIntegers(memory, memory + slot, count, bits, 2 ** (bits - 1))
+    return Float64Array.from(kernel.doubles(memory, count))
+  })
 }

@@ -70,6 +70,7 @@ function rehearse(kernel: Kernel, repetitions: number): void {
     const digits = [a, b].map(p => ({ b: p, a: p }))
     ring.decomposeInnerProduct([[c, d]], a, [[0], [1, 2]], [digits], { addends: [a], galoisElements: [5] })
     stack.use(ring.decodeWords(ring.encodeWords(a), a.indices, 'ntt'))
+    ring.decodeIntegers(ring.encodeIntegers(new Float64Array(ring.N), 30), ring.N, 30)
     stack.use(ring.decodePacked(ring.encodePacked(a), a.indices, 'ntt'))
     const coefficients = ring.inverseNtt(stack.use(a.clone()))
     const quotient = stack.use(ring.allocate([0], 'coefficient'))
