@@ -7,6 +7,7 @@ import {
   EncryptionProofs,
   encodeUndivided,
   InvalidProofRequestError,
+  LARGEST_PROOF_BATCH,
   MalformedProofError,
   type ProofCheck,
   type ProofStatement,
@@ -354,7 +355,7 @@ describe('what makes no sense', () => {
     const refuse = (other: readonly Polynomial[]) =>
       expect(() => prover.proofs.prove({ ...check, batch: other.map(polynomial => ({ seed: batch[0]!.seed, undivided: polynomial })) }))
     refuse([]).toThrow(InvalidProofRequestError)
-    refuse(new Array(513).fill(undivided[0])).toThrow(InvalidProofRequestError)
+    refuse(new Array(LARGEST_PROOF_BATCH + 1).fill(undivided[0])).toThrow(InvalidProofRequestError)
     refuse([ring.ntt(undivided[0]!.clone())]).toThrow(InvalidProofRequestError)
     refuse([ring.allocate(parameters.keyIndices(), 'coefficient')]).toThrow(InvalidProofRequestError)
     using other = Context.create(parameters, ring.kernel)
