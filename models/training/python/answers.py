@@ -53,7 +53,10 @@ def labels():
     x, y, xt, yt, mean, std = split(d.data, d.target)
     fitted = LogisticRegression(C=0.1, max_iter=500).fit(x, names[y])
     made = to_onnx(fitted, initial_types=[("x", FloatTensorType([None, 13]))], target_opset={"": 17, "ai.onnx.ml": 3})
-    return "wine-labels", made, x, xt, yt.astype(np.uint8), mean, std, WINE(d), list(names)
+    # labels are stored by their place among the classes of the file, which are in alphabetical order
+    classes = [str(name) for name in fitted.classes_]
+    places = np.array([classes.index(names[k]) for k in yt], np.uint8)
+    return "wine-labels", made, x, xt, places, mean, std, WINE(d), classes
 
 
 def WINE(d):
