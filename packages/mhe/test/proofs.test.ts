@@ -16,11 +16,11 @@ import {
   UnprovenEncryptionError,
   undividedLength
 } from '@slytherin/mhe'
-import type { Polynomial } from '@slytherin/ring'
+import { loadKernel, type Polynomial } from '@slytherin/ring'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'
-import { type Cohort, collectivePublicKey, makeCohort } from './cohort.js'
+import { type Cohort, cohortOf, collectivePublicKey, makeCohort } from './cohort.js'
 
 const HEADER = 48
 
@@ -130,6 +130,23 @@ describe('a proof of encryption', () => {
     // With one mask the difference would be that of two monomials times u: at most 2.
     const near = responses[0]!.filter((value, i) => Math.abs(value - responses[1]![i]!) <= 2)
     expect(near.length).toBeLessThan(ring.N / 16)
+  })
+
+  it.each([
+    { variant: 'simd', threads: 1 },
+    { variant: 'fallback', threads: 1 },
+    { variant: 'simd', threads: 2, parallelThreshold: 0 }
+  ] as const)('is the same bytes on every kernel, and holds there ($variant, $threads threads)', async options => {
+    await using kernel = await loadKernel(options)
+    const other = proverOf(cohortOf(parameters, 2, 'proofs', kernel))
+    const [here, there] = [prover, other].map(each => {
+      const check = proved(each, 2, 9, 'kernels')
+      const batch = check.seeds.map((seed, i) => ({ seed, undivided: check.undivided[i]! }))
+      return { ...check, proof: each.proofs.prove({ ...check, batch }, prover.cohort.seed('kernels')) }
+    }) as [ProofCheck, ProofCheck]
+    expect(there.proof).toEqual(here.proof)
+    expect(() => other.proofs.verify({ ...there, proof: here.proof })).not.toThrow()
+    expect(() => other.proofs.verify({ ...there, proof: changed(here.proof, 16) })).toThrow(UnprovenEncryptionError)
   })
 
   it('leaves no memory behind, whether it holds or not', () => {

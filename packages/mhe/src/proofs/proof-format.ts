@@ -33,11 +33,16 @@ export interface ProofContent {
 export function isAcceptable(responses: readonly Float64Array[], { bits, shift }: ResponseSize): boolean {
   const lowest = -(2 ** (bits - 1)) + shift
   const highest = 2 ** (bits - 1) - 1 - shift
-  let outside = 0
+  let least = lowest
+  let greatest = highest
   for (const row of responses) {
-    for (let i = 0; i < row.length; i++) outside += Number(row[i]! < lowest) + Number(row[i]! > highest)
+    for (let i = 0; i < row.length; i++) {
+      const value = row[i]!
+      least = value < least ? value : least
+      greatest = value > greatest ? value : greatest
+    }
   }
-  return outside === 0
+  return least === lowest && greatest === highest
 }
 
 export function writeProof(ring: Ring, shape: ProofShape, content: ProofContent): Uint8Array {

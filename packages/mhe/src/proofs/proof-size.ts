@@ -59,6 +59,19 @@ export interface ProofSize {
  * @throws InvalidProofRequestError
  */
 export function proofSize(N: number, count: number): ProofSize {
+  const key = `${N}/${count}`
+  let size = known.get(key)
+  if (size === undefined) {
+    size = computeSize(N, count)
+    known.set(key, size)
+  }
+  return size
+}
+
+/** Both sides ask for the same few. */
+const known = new Map<string, ProofSize>()
+
+function computeSize(N: number, count: number): ProofSize {
   if (!Number.isInteger(count) || count < 1 || count > LARGEST_PROOF_BATCH) {
     throw new InvalidProofRequestError('batch', `1 to ${LARGEST_PROOF_BATCH} ciphertexts`, count)
   }

@@ -155,15 +155,10 @@ export function encodePacked(ring: RingStructure, a: Polynomial): Uint8Array<Arr
 /**
  * The bytes of `encodePacked`, a row at a time while they are in the cache: for who hashes and does not keep them.
  *
- * @param visit what it is given is overwritten afterwards
+ * @param visit is given views of the kernel's memory, which may be shared with other threads and is used otherwise afterwards
  */
 export function visitPacked(ring: RingStructure, a: Polynomial, visit: (row: Uint8Array) => void): void {
-  const length = (index: number) => packedRowLength(ring, index)
-  const copy = new Uint8Array(Math.max(...a.indices.map(length)))
-  visitRows(ring, a, length, packer(ring), row => {
-    copy.set(row)
-    visit(copy.subarray(0, row.length))
-  })
+  visitRows(ring, a, index => packedRowLength(ring, index), packer(ring), visit)
 }
 
 /** See Ring.decodePacked. */
