@@ -139,11 +139,12 @@ describe('a proof of encryption', () => {
   ] as const)('is the same bytes on every kernel, and holds there ($variant, $threads threads)', async options => {
     await using kernel = await loadKernel(options)
     const other = proverOf(cohortOf(parameters, 2, 'proofs', kernel))
-    const [here, there] = [prover, other].map(each => {
+    const make = (each: Prover) => {
       const check = proved(each, 2, 9, 'kernels')
       const batch = check.seeds.map((seed, i) => ({ seed, undivided: check.undivided[i]! }))
       return { ...check, proof: each.proofs.prove({ ...check, batch }, prover.cohort.seed('kernels')) }
-    }) as [ProofCheck, ProofCheck]
+    }
+    const [here, there] = [make(prover), make(other)]
     expect(there.proof).toEqual(here.proof)
     expect(() => other.proofs.verify({ ...there, proof: here.proof })).not.toThrow()
     expect(() => other.proofs.verify({ ...there, proof: changed(here.proof, 16) })).toThrow(UnprovenEncryptionError)
