@@ -126,6 +126,16 @@ export class DecryptionQuotaError extends MultipartyError {
   }
 }
 
+/** Every refresh that the session allows has been used. */
+export class RefreshQuotaError extends MultipartyError {
+  constructor(
+    readonly instance: string,
+    readonly maximumRefreshes: number
+  ) {
+    super(`refresh "${instance}" is refused: the session allows ${maximumRefreshes} refreshed ciphertexts and all have been used`)
+  }
+}
+
 /** A ciphertext has too small a modulus for the masks of a refresh. */
 export class RefreshLevelError extends MultipartyError {
   /** @param minimumLevel the lowest level that works, or -1 when no level of these parameters does */

@@ -11,6 +11,7 @@ export {
   MalformedShareError,
   MissingShareError,
   RefreshLevelError,
+  RefreshQuotaError,
   ShareAlreadyGivenError,
   ShareMismatchError,
   StatisticalSecurityError,

@@ -12,7 +12,7 @@
 import type { Context, Flooding, SecretKey } from '@slytherin/ckks'
 import { deserializePublicKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
-import { DecryptionQuotaError, InvalidShareRequestError } from './errors.js'
+import { DecryptionQuotaError, InvalidShareRequestError, RefreshQuotaError } from './errors.js'
 import { checkFlooding } from './flooding.js'
 import { GaloisKeyGeneration } from './galois-key.js'
 import { authenticateParts, hashParts, hex } from './hash.js'
@@ -40,6 +40,8 @@ export interface ShareGiverInit {
   readonly flooding: Flooding
   /** Least noise (log2) that a switch request may claim, from the plan: an evaluator that understates it would get too little flooding. */
   readonly minimumSwitchNoise?: number
+  /** Ciphertexts that this session may have refreshed; no bound when left out. */
+  readonly maximumRefreshes?: number
 }
 
 export interface RefreshShareRequest {
@@ -87,7 +89,9 @@ export class ShareGiver implements Disposable {
   readonly #shareKey: Uint8Array
   readonly #ledger: ShareLedger
   readonly #session: string
-  readonly #switches = new Set<string>()
+  /** Instances given, as far as there is a quota of them. */
+  readonly #given: Readonly<Record<'switch' | 'refresh', Set<string>>>
+  readonly #maximumRefreshes: number
   #disposed = false
 
   constructor(context: Context, init: ShareGiverInit) {
@@ -104,7 +108,9 @@ export class ShareGiver implements Disposable {
     this.#shareKey = init.shareKey.slice()
     this.#ledger = init.ledger
     this.#session = hex(init.sessionId)
-    for (const instance of init.ledger.instances?.(this.#session, 'switch') ?? []) this.#switches.add(instance)
+    this.#maximumRefreshes = init.maximumRefreshes ?? Number.POSITIVE_INFINITY
+    const recorded = (protocol: string): Set<string> => new Set(init.ledger.instances?.(this.#session, protocol) ?? [])
+    this.#given = { switch: recorded('switch'), refresh: recorded('refresh') }
   }
 
   publicKeyShare(): Uint8Array {
@@ -144,7 +150,7 @@ export class ShareGiver implements Disposable {
     return this.#give(protocol.format, protocol.identity(element), [`${level}`], seed => protocol.share(this.#secret, element, seed))
   }
 
-  /** @throws MalformedShareError, RefreshLevelError, InvalidShareRequestError, ShareAlreadyGivenError */
+  /** @throws RefreshQuotaError once the session's refreshes are used up; MalformedShareError, RefreshLevelError, InvalidShareRequestError, ShareAlreadyGivenError */
   refreshShare(request: RefreshShareRequest): Uint8Array {
     this.#checkUsable()
     const { instance, level, scale, magnitude } = request
@@ -152,6 +158,7 @@ export class ShareGiver implements Disposable {
     try {
       const protocol = new Refresh(this.context, this.sessionId, request.transform)
       protocol.check({ instance, level, scale, magnitude, c1 })
+      this.#checkRefreshQuota(instance)
       const input = [`${level}`, `${scale}`, `${magnitude}`, protocol.transformName, request.c1]
       return this.#give(protocol.format, { instance, level }, input, seed =>
         protocol.share(this.#secret, { instance, level, scale, magnitude, c1 }, seed)
@@ -176,7 +183,7 @@ export class ShareGiver implements Disposable {
     try {
       const target = deserializePublicKey(context, request.targetKey)
       try {
-        this.#checkQuota(instance)
+        this.#checkSwitchQuota(instance)
         const protocol = new PublicKeySwitch(context, this.sessionId)
         protocol.check({ instance, level, noise, scale, magnitude, c1 }, flooding)
         const numbers = [level, noise, scale, magnitude, flooding.statisticalBits, flooding.maximumDecryptions].map(String)
@@ -213,7 +220,7 @@ export class ShareGiver implements Disposable {
     const inputHash = hashParts(...input)
     const { protocol } = format
     this.#ledger.claim({ session: this.#session, protocol, instance: identity.instance, inputHash: hex(inputHash) })
-    if (protocol === 'switch') this.#switches.add(identity.instance)
+    if (protocol === 'switch' || protocol === 'refresh') this.#given[protocol].add(identity.instance)
     const seed = authenticateParts(this.#shareKey, this.sessionId, protocol, identity.instance, inputHash)
     try {
       const share = make(seed)
@@ -237,8 +244,13 @@ export class ShareGiver implements Disposable {
     }
   }
 
-  #checkQuota(instance: string): void {
-    if (this.#switches.has(instance) || this.#switches.size < this.flooding.maximumDecryptions) return
+  #checkRefreshQuota(instance: string): void {
+    if (this.#given.refresh.has(instance) || this.#given.refresh.size < this.#maximumRefreshes) return
+    throw new RefreshQuotaError(instance, this.#maximumRefreshes)
+  }
+
+  #checkSwitchQuota(instance: string): void {
+    if (this.#given.switch.has(instance) || this.#given.switch.size < this.flooding.maximumDecryptions) return
     throw new DecryptionQuotaError(instance, this.flooding.maximumDecryptions)
   }
 

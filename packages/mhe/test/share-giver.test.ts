@@ -12,6 +12,7 @@ import {
   PublicKeySwitch,
   Refresh,
   RefreshLevelError,
+  RefreshQuotaError,
   RelinearizationKeyGeneration,
   ShareAlreadyGivenError,
   ShareGiver,
@@ -256,6 +257,28 @@ describe('quota of decryptions', () => {
     for (const p of [party, giver(0, ledger)]) {
       expect(() => p.switchShare({ ...switchRequest, instance: 'result 3' })).toThrow(DecryptionQuotaError)
       expect(p.switchShare(switchRequest)).toEqual(first)
+    }
+  })
+})
+
+describe('quota of refreshes', () => {
+  it('counts instances, lets repetitions through, and outlives a restart', () => {
+    const ledger = new InMemoryShareLedger()
+    const bounded = (): ShareGiver =>
+      new ShareGiver(context, {
+        secret: SecretKey.fromSeed(context, cohort.seed('secret', 0)),
+        shareKey: cohort.seed('share key', 0),
+        ledger,
+        sessionId,
+        flooding,
+        maximumRefreshes: 2
+      })
+    const party = bounded()
+    const first = party.refreshShare(refreshRequest)
+    party.refreshShare({ ...refreshRequest, instance: 'refresh 2' })
+    for (const p of [party, bounded()]) {
+      expect(() => p.refreshShare({ ...refreshRequest, instance: 'refresh 3' })).toThrow(RefreshQuotaError)
+      expect(p.refreshShare(refreshRequest)).toEqual(first)
     }
   })
 })

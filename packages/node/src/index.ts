@@ -53,6 +53,7 @@ export { createKeyFile, forgetPassphrase, KeyMaterial, type KeySource, keySource
 export { createKeystore, openKeystore, type SecretName } from './storage/keystore.js'
 export { FilePartStore } from './storage/part-store.js'
 export { readSealed, writeSealed } from './storage/sealed-file.js'
+export { FileSessionSecrets, type FileSessionSecretsOptions } from './storage/session-secrets.js'
 export { SqliteShareLedger } from './storage/share-ledger.js'
 export { StateLock, type StatePaths, statePaths } from './storage/state-directory.js'
 export type { CryptographyModule, CryptographyOptions, HostedCryptography, PlanRequest } from './worker/cryptography-module.js'

@@ -9,6 +9,7 @@ const SECRET_FIELDS = [
   'privateKey',
   'secret',
   'secretSeed',
+  'sessionKey',
   'shareKey',
   'resultKeySeed',
   'seed',

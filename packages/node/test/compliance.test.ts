@@ -5,12 +5,21 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fuse, importOnnx } from '@slytherin/engine'
 import { shareLedgerCompliance } from '@slytherin/mhe/testing'
-import { CryptographyWorker, FilePartStore, type Libp2pTransport, protocolFailures, SqliteShareLedger } from '@slytherin/node'
+import {
+  CryptographyWorker,
+  FilePartStore,
+  FileSessionSecrets,
+  type Libp2pTransport,
+  protocolFailures,
+  SqliteShareLedger
+} from '@slytherin/node'
+import type { SessionSecretStore } from '@slytherin/protocol'
 import { logitsOf } from '@slytherin/protocol/testing'
 import {
   type CryptographyHarness,
   cryptographyCompliance,
   partStoreCompliance,
+  sessionSecretsCompliance,
   transportCompliance
 } from '@slytherin/protocol/testing/compliance'
 import { afterAll } from 'vitest'
@@ -116,3 +125,26 @@ cryptographyCompliance(
   'a worker with local cryptography',
   hosted('real-cryptography.ts', { samples: [features(0), features(1)], answer: sample => clear.forward(sample), tolerance: 0.05 })
 )
+
+const key = new Uint8Array(32).fill(7)
+const secretStores = new Map<SessionSecretStore, { readonly directory: string; readonly ledger: SqliteShareLedger }>()
+const openSecrets = async (name: string): Promise<FileSessionSecrets> => {
+  const ledger = new SqliteShareLedger(join(directory, `${name}.sqlite`))
+  const store = await FileSessionSecrets.open(join(directory, name), key, ledger)
+  secretStores.set(store, { directory: name, ledger })
+  return store
+}
+const closeSecrets = async (store: SessionSecretStore): Promise<string> => {
+  const { directory: name, ledger } = secretStores.get(store)!
+  secretStores.delete(store)
+  await (store as FileSessionSecrets).dispose()
+  ledger.dispose()
+  return name
+}
+sessionSecretsCompliance('a sealed file', {
+  create: async () => await openSecrets(`secrets-${made++}`),
+  reopen: async store => await openSecrets(await closeSecrets(store)),
+  dispose: async () => {
+    for (const store of [...secretStores.keys()]) await closeSecrets(store)
+  }
+})

@@ -51,6 +51,7 @@ async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryp
     parties: 1,
     floodingBits: 30,
     maximumDecryptions: 1,
+    maximumRefreshes: 100,
     roles: ['evaluator']
   })
   await cryptography.setPublicKey([await cryptography.publicKeyShare()])

@@ -1,7 +1,12 @@
 /** Every implementation of this package's interfaces that it has itself; the node package's are held to the same. */
-import { LocalCryptography, MemoryPartStore } from '@slytherin/protocol'
+import { LocalCryptography, MemoryPartStore, MemorySessionSecrets } from '@slytherin/protocol'
 import { FakeCryptography, logitsOf, MemoryNetwork } from '@slytherin/protocol/testing'
-import { cryptographyCompliance, partStoreCompliance, transportCompliance } from '@slytherin/protocol/testing/compliance'
+import {
+  cryptographyCompliance,
+  partStoreCompliance,
+  sessionSecretsCompliance,
+  transportCompliance
+} from '@slytherin/protocol/testing/compliance'
 import { testPlan } from './support/cohort.js'
 import { realHarness } from './support/real-session.js'
 
@@ -15,6 +20,8 @@ transportCompliance('the memory network', {
   leave: async ({ self }) => networks.at(-1)!.kill(self),
   stop: async () => void networks.splice(0)
 })
+
+sessionSecretsCompliance('memory', { create: async () => new MemorySessionSecrets(), reopen: async store => store })
 
 partStoreCompliance('memory', { create: async () => new MemoryPartStore() })
 

@@ -1,3 +1,4 @@
+import type { Operands } from '@slytherin/engine'
 import {
   type AcceptancePolicy,
   DescriptorRejectedError,
@@ -24,7 +25,7 @@ const ROSTER: RosterEntry[] = [
 function descriptor(changes: Partial<SessionDescriptor> = {}): SessionDescriptor {
   const plan = testPlan(2)
   return {
-    version: 1,
+    version: 2,
     attempt: '00112233445566778899aabbccddeeff',
     created: 1_700_000_000_000,
     coordinator: 'a',
@@ -34,6 +35,7 @@ function descriptor(changes: Partial<SessionDescriptor> = {}): SessionDescriptor
     floodingBits: 30,
     maximumDecryptions: 60,
     switchesPerQuerier: 60,
+    maximumRefreshes: 360,
     batch: 12,
     ...changes
   }
@@ -75,7 +77,7 @@ describe('a descriptor', () => {
   })
 
   it.each<[string, object]>([
-    ['version', { version: 2 }],
+    ['version', { version: 1 }],
     ['attempt', { attempt: 'once' }],
     ['created', { created: -1 }],
     ['roster', { roster: [] }],
@@ -83,6 +85,7 @@ describe('a descriptor', () => {
     ['floodingBits', { floodingBits: 29 }],
     ['maximumDecryptions', { maximumDecryptions: 0 }],
     ['switchesPerQuerier', { switchesPerQuerier: 1.5 }],
+    ['maximumRefreshes', { maximumRefreshes: -1 }],
     ['plan', { plan: { version: 1 } }],
     ['', { extra: 1 }]
   ])('is refused for a bad %s', (field, changes) => {
@@ -147,6 +150,33 @@ describe('a party signs a descriptor only when it fits its own configuration', (
     const error = remote(await verdict('holderA', { policy: { allowInsecure: true, maximumSwitchesPerQuerier: 5 } }))
     expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'switchesPerQuerier', expected: 'at most 5', actual: '60' })
   })
+
+  it('more refreshes than it grants', async () => {
+    const error = remote(await verdict('holderA', { policy: { allowInsecure: true, maximumRefreshes: 100 } }))
+    // 20 queries of three ciphertexts, each refreshed twice and begun twice.
+    expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'maximumRefreshes', expected: 'at most 100', actual: '240' })
+  })
+
+  it.each<[string, string, string, Record<string, Role[]>]>([
+    ['data', 'encrypted', 'encrypted', { [EVALUATOR]: ['evaluator', 'key-holder', 'model-owner'], patient: ['data-owner', 'querier'] }],
+    ['data', 'encrypted', 'clear', { [EVALUATOR]: ['evaluator', 'key-holder', 'model-owner'], patient: ['querier'] }],
+    ['weights', 'encrypted', 'encrypted', { [EVALUATOR]: ['evaluator', 'key-holder', 'data-owner', 'querier'], patient: ['model-owner'] }],
+    ['weights', 'clear', 'encrypted', { [EVALUATOR]: ['evaluator', 'key-holder', 'data-owner', 'querier'], patient: ['model-owner'] }]
+  ])(
+    'an evaluator that alone holds the key of the %s of others, where data are %s and weights %s',
+    async (operand, data, weights, roles) => {
+      const operands = { data, weights } as Operands
+      const policy: AcceptancePolicy = { allowInsecure: true, ...operands }
+      const parties = cohort({ roles, operands })
+      const error = await rejection<SessionAbortedError>(parties.coordinator.run())
+      // An honest evaluator refuses its own proposal; one that is not is refused by whoever is to encrypt.
+      expect(error.cause).toMatchObject({ code: 'descriptor-rejected', field: `plan.operands.${operand}` })
+      const dishonest = cohort({ roles, operands, coordinator: { policy: { ...policy, allowSoleKeyEvaluator: true } } })
+      const refused = await rejection<SessionAbortedError>(dishonest.coordinator.run())
+      expect(refused).toMatchObject({ culprit: 'patient' })
+      expect(remote(refused)).toMatchObject({ code: 'descriptor-rejected', field: `plan.operands.${operand}`, peer: EVALUATOR })
+    }
+  )
 
   it('another roster: a peer more, or other roles', async () => {
     const entries = Object.entries(SEPARATE).map(([peer, roles]) => ({ peer, roles }))

@@ -157,7 +157,7 @@ describe('the bytes of a descriptor', async () => {
     ])
     const attempt = '00112233445566778899aabbccddeeff'
     return {
-      version: 1,
+      version: 2,
       attempt,
       created: 1_700_000_000_000,
       coordinator: 'a',
@@ -167,6 +167,7 @@ describe('the bytes of a descriptor', async () => {
       floodingBits,
       maximumDecryptions,
       switchesPerQuerier: maximumDecryptions,
+      maximumRefreshes: 240,
       batch
     }
   }

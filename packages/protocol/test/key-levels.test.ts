@@ -1,7 +1,7 @@
 /** Evaluation keys are made for the plan's levels and no others, and not at all where the plan needs none. */
 import { Context, Parameters } from '@slytherin/ckks'
 import { GaloisKeyGeneration, InMemoryShareLedger, RelinearizationKeyGeneration } from '@slytherin/mhe'
-import { LocalCryptography, messageSizes, type Plan, type Role } from '@slytherin/protocol'
+import { LocalCryptography, MemorySessionSecrets, messageSizes, type Plan, type Role } from '@slytherin/protocol'
 import { loadKernel } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 import { realSamples, realSession, relativeError, wdbcPlan } from './support/real-session.js'
@@ -11,10 +11,10 @@ const SESSION = new Uint8Array(32).fill(7)
 async function party(plan: Plan, roles: Role[]): Promise<LocalCryptography> {
   const cryptography = await LocalCryptography.create({
     ledger: new InMemoryShareLedger(),
-    secrets: { secretSeed: new Uint8Array(32).fill(1), shareKey: new Uint8Array(32).fill(2) }
+    secrets: new MemorySessionSecrets()
   })
   const { floodingBits, maximumDecryptions } = plan
-  await cryptography.open({ sessionId: SESSION, plan, parties: 1, floodingBits, maximumDecryptions, roles })
+  await cryptography.open({ sessionId: SESSION, plan, parties: 1, floodingBits, maximumDecryptions, maximumRefreshes: 100, roles })
   return cryptography
 }
 

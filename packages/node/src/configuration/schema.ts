@@ -208,6 +208,8 @@ export const configurationSchema = z.strictObject({
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0),
       switchesPerQuerier: count.optional(),
+      /** Ciphertexts that may be refreshed in the session; what its queries need, and as much again, when absent. */
+      refreshesPerSession: count.optional(),
       queries: count.optional(),
       /** How exact logits must be: what the evaluator plans for, and the least that this party accepts. Planned by default: an error of 0.5 % of the largest logit. */
       precision: precision.optional(),
@@ -215,6 +217,8 @@ export const configurationSchema = z.strictObject({
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
       /** Most switches per querier that this party accepts; any when absent. */
       maximumSwitchesPerQuerier: count.optional(),
+      /** Most refreshed ciphertexts of a session that this party accepts; any when absent. */
+      maximumRefreshes: count.optional(),
       /** Requests in flight to one party. */
       window: count.max(32).default(3)
     })

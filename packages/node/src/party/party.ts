@@ -197,7 +197,7 @@ export class Party {
 
   private async coordinate(): Promise<SessionSummary> {
     const { session } = this.configuration
-    const { maximumDecryptions, switchesPerQuerier, queries, window } = session
+    const { maximumDecryptions, switchesPerQuerier, refreshesPerSession, queries, window } = session
     const options: CoordinatorOptions = {
       ...this.partyOptions(),
       window,
@@ -206,6 +206,7 @@ export class Party {
         floodingBits: session.floodingBits,
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         ...(switchesPerQuerier === undefined ? {} : { switchesPerQuerier }),
+        ...(refreshesPerSession === undefined ? {} : { maximumRefreshes: refreshesPerSession }),
         ...(queries === undefined ? {} : { queries })
       },
       planner: async (architecture, { parties, floodingBits, maximumDecryptions: decryptions }): Promise<Plan> => {
@@ -301,7 +302,7 @@ export class Party {
 
   private partyOptions(): PartyOptions {
     const { roster, session, deadlines } = this.configuration
-    const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier, precision } = session
+    const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier, maximumRefreshes, precision } = session
     return {
       transport: this.transport,
       signer: signerOf(this.identity),
@@ -312,7 +313,8 @@ export class Party {
         weights,
         minimumFloodingBits,
         ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }),
-        ...(precision === undefined ? {} : { precision })
+        ...(precision === undefined ? {} : { precision }),
+        ...(maximumRefreshes === undefined ? {} : { maximumRefreshes })
       },
       deadlines,
       signal: this.stopping.signal,

@@ -71,6 +71,25 @@ export class FileExistsError extends StorageError {
 /** The environment variable or file that should give the passphrase gives none, or one too weak to use. */
 export class PassphraseSourceError extends StorageError {}
 
+/** The share ledger is not the one that remembers what was given in the session that lives. */
+export class LedgerMismatchError extends StorageError {
+  /** @param secrets the sealed secrets that the ledger does not belong to */
+  constructor(file: string, problem: string, secrets: string) {
+    super(
+      file,
+      problem,
+      `Put the ledger back as it was; or, if it is lost, remove ${secrets}: that session is then over for this party, and a new one can begin.`
+    )
+  }
+}
+
+/** The share ledger was moved, deleted or replaced while this process had it open. */
+export class LedgerMovedError extends StorageError {
+  constructor(file: string) {
+    super(file, 'it is not the ledger any more that this process opened', 'Put the ledger back where it was, and start this party again.')
+  }
+}
+
 /** Another process works with this state directory. */
 export class StateInUseError extends StorageError {
   constructor(file: string, options?: ErrorOptions) {

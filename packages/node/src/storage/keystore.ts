@@ -1,6 +1,6 @@
 /**
- * The long-lived secrets of a party, sealed at rest: the seed of its secret share, the key from which the seeds of its shares are derived,
- * the seed of its result keys. Opened inside the cryptography worker only.
+ * The long-lived secret of a party, sealed at rest: the key under which the secrets of the session that lives are sealed (session-secrets.ts). No secret of a
+ * session is derived from it. Opened inside the cryptography worker only.
  */
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
@@ -11,15 +11,15 @@ import { readSealed, writeSealed } from './sealed-file.js'
 
 const PURPOSE = 'keystore'
 const SECRET_BYTES = 32
-const NAMES = ['secretSeed', 'shareKey', 'resultKeySeed'] as const
+const NAMES = ['sessionKey'] as const
 
 export type SecretName = (typeof NAMES)[number]
 
-/** Secrets of 32 bytes each. Shows nothing of itself; `dispose` wipes. */
+/** Secrets of 32 bytes each, one today. Shows nothing of itself; `dispose` wipes. */
 export class Secrets implements Disposable {
   readonly #bytes: Buffer
 
-  /** @param bytes the three secrets, one after the other; owned from here on */
+  /** @param bytes the secrets, one after the other; owned from here on */
   constructor(bytes: Buffer) {
     this.#bytes = bytes
   }
@@ -61,6 +61,7 @@ export async function createKeystore(path: string, material: KeyMaterial): Promi
 /** @throws MissingFileError, FileModeError, WrongPassphraseError, TamperedFileError */
 export async function openKeystore(path: string, material: KeyMaterial): Promise<Secrets> {
   const bytes = await readSealed(path, PURPOSE, material)
-  if (bytes.length !== NAMES.length * SECRET_BYTES) throw new TamperedFileError(path, 'ciphertext')
+  // Earlier versions kept three secrets here, of which the first is used.
+  if (bytes.length !== NAMES.length * SECRET_BYTES && bytes.length !== 3 * SECRET_BYTES) throw new TamperedFileError(path, 'ciphertext')
   return new Secrets(bytes)
 }

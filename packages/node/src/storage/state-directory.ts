@@ -9,6 +9,8 @@ export interface StatePaths {
   readonly identity: string
   readonly keystore: string
   readonly ledger: string
+  /** sealed secrets of the session that lives */
+  readonly sessions: string
   readonly parts: string
   /** measured costs of this machine */
   readonly costs: string
@@ -21,6 +23,7 @@ export function statePaths(directory: string): StatePaths {
     identity: join(directory, 'identity.json'),
     keystore: join(directory, 'keystore.json'),
     ledger: join(directory, 'shares.sqlite'),
+    sessions: join(directory, 'sessions'),
     parts: join(directory, 'parts'),
     costs: join(directory, 'costs.json'),
     lock: join(directory, 'lock.sqlite')

@@ -9,6 +9,7 @@ import { obstacleOf } from '../data/obstacle.js'
 import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
+import { FileSessionSecrets } from '../storage/session-secrets.js'
 import { SqliteShareLedger } from '../storage/share-ledger.js'
 import { statePaths } from '../storage/state-directory.js'
 import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
@@ -19,13 +20,17 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   const paths = statePaths(options.state)
   using material = await loadKeyMaterial(options.keySource)
   forgetPassphrase(options.keySource)
-  const secrets = await openKeystore(paths.keystore, material)
+  using keystore = await openKeystore(paths.keystore, material)
   const model = options.model === undefined ? {} : { model: await modelSource(options.model) }
   const ledger = new SqliteShareLedger(paths.ledger)
+  const secrets = await FileSessionSecrets.open(paths.sessions, keystore.get('sessionKey'), ledger).catch((error: unknown) => {
+    ledger.dispose()
+    throw error
+  })
   const store = await FilePartStore.create(paths.parts, 'session', { keep: options.keepParts })
   const { evaluator, threads } = options
   const cryptography = await LocalCryptography.create({
-    secrets: { secretSeed: secrets.get('secretSeed'), shareKey: secrets.get('shareKey') },
+    secrets,
     ledger,
     store,
     evaluator,
@@ -47,7 +52,7 @@ export async function createCryptography(options: CryptographyOptions): Promise<
     dispose: async () => {
       closing.abort(new WorkerClosedError())
       await dispose()
-      secrets.dispose()
+      await secrets.dispose()
       ledger.dispose()
       await store.close()
     }

@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { calibrate, plan } from '@slytherin/engine'
 import { InMemoryShareLedger } from '@slytherin/mhe'
 import type { CryptographyOptions, HostedCryptography, PlanRequest } from '@slytherin/node'
-import { type Architecture, LocalCryptography } from '@slytherin/protocol'
+import { type Architecture, LocalCryptography, MemorySessionSecrets } from '@slytherin/protocol'
+import { fixedSecrets } from '@slytherin/protocol/testing'
 
 /** Like the breast cancer data: 30 features. */
 const samples = Array.from({ length: 64 }, (_, i) => Float64Array.from({ length: 30 }, (_, k) => Math.sin(i * 31 + k)))
@@ -15,7 +16,7 @@ export async function createCryptography({ state, model }: CryptographyOptions):
   const seed = Number(state)
   const cryptography = await LocalCryptography.create({
     ledger: new InMemoryShareLedger(),
-    secrets: { secretSeed: new Uint8Array(32).fill(seed), shareKey: new Uint8Array(32).fill(100 + seed) },
+    secrets: new MemorySessionSecrets(fixedSecrets(seed)),
     model: {
       name: 'breast cancer',
       onnx: await readFile(model!.path),

@@ -31,6 +31,7 @@ import {
   LocalCryptography,
   type LocalCryptographyOptions,
   Member,
+  MemorySessionSecrets,
   type PartyOptions,
   type PeerListener,
   type ProtocolError,
@@ -301,7 +302,7 @@ export class WiredCohort {
         ...(ROLES[name].some(role => role === 'key-holder')
           ? {
               ledger: new InMemoryShareLedger(),
-              secrets: { secretSeed: crypto.getRandomValues(new Uint8Array(32)), shareKey: crypto.getRandomValues(new Uint8Array(32)) }
+              secrets: new MemorySessionSecrets()
             }
           : {}),
         ...(name === 'owner' ? { model: { name: 'breast cancer', onnx: model.onnx, ranges: () => model.ranges } } : {})

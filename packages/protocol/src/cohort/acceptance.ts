@@ -1,7 +1,7 @@
 /** What a party checks, against its own configuration, before it puts its name under a descriptor. */
 
 import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
-import { MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
+import { MINIMUM_FLOODING_BITS, readableByEvaluator, type SessionDescriptor } from '../terms/descriptor.js'
 import { checkParameters } from '../terms/plan.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
 import { type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
@@ -39,6 +39,15 @@ export async function checkAcceptable(
   if (operands.weights === 'clear' && roles.includes('model-owner') && own.policy.weights !== 'clear') {
     refuse('plan.operands.weights', 'encrypted', 'clear', 'Plan for encrypted weights, or configure this model owner for clear weights.')
   }
+  const readable = own.policy.allowSoleKeyEvaluator === true ? undefined : readableByEvaluator(descriptor)
+  if (readable !== undefined) {
+    refuse(
+      `plan.operands.${readable.operand}`,
+      `a key holder besides the evaluator ${descriptor.coordinator}`,
+      `the whole key at the evaluator, and ${readable.operand} of ${readable.owners.join(', ')}`,
+      'Give the role key-holder to whoever does not want the evaluator to read, or evaluate elsewhere.'
+    )
+  }
   const floodingBits = Math.max(MINIMUM_FLOODING_BITS, own.policy.minimumFloodingBits ?? 0)
   if (descriptor.floodingBits < floodingBits) {
     refuse('floodingBits', `at least ${floodingBits}`, String(descriptor.floodingBits), 'Raise floodingBits at the coordinator.')
@@ -63,6 +72,15 @@ export async function checkAcceptable(
       `a logit error of at most ${asked.toPrecision(3)}`,
       planned.toPrecision(3),
       'Ask for more precision at the coordinator (session.precision), or for less here.'
+    )
+  }
+  const refreshes = own.policy.maximumRefreshes
+  if (refreshes !== undefined && descriptor.maximumRefreshes > refreshes) {
+    refuse(
+      'maximumRefreshes',
+      `at most ${refreshes}`,
+      String(descriptor.maximumRefreshes),
+      'Plan for fewer queries at the coordinator, lower maximumRefreshes there, or raise it here.'
     )
   }
   try {

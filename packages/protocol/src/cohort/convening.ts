@@ -5,7 +5,7 @@ import { equalBytes, hash } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, SignatureError } from '../errors/errors.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { createDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
-import { type Architecture, outputCount, type Plan, parseArchitecture } from '../terms/plan.js'
+import { type Architecture, outputCount, type Plan, parseArchitecture, refreshCount } from '../terms/plan.js'
 import { hasRole, peersWith, rolesOf, rosterLines } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
 import { checkCommitments } from './commitments.js'
@@ -111,7 +111,11 @@ export function describeSession(lead: Lead, plan: Plan, limits: Partial<SessionL
   const queriers = Math.max(1, peersWith(lead.roster, 'querier').length)
   const share = Math.floor(plan.maximumDecryptions / queriers)
   const wanted = limits.queries === undefined ? share : limits.queries * outputCount(plan)
-  return createDescriptor({ coordinator: lead.self, roster: lead.roster, plan, switchesPerQuerier: limits.switchesPerQuerier ?? wanted })
+  const switchesPerQuerier = limits.switchesPerQuerier ?? wanted
+  // A query that fails half-way has used refreshes, and may be asked again.
+  const begun = 2 * Math.ceil((switchesPerQuerier * queriers) / outputCount(plan))
+  const maximumRefreshes = limits.maximumRefreshes ?? begun * refreshCount(plan)
+  return createDescriptor({ coordinator: lead.self, roster: lead.roster, plan, switchesPerQuerier, maximumRefreshes })
 }
 
 /** Propose, collect acceptances, collect nonces, open. @throws SignatureError, MalformedMessageError naming the party; RemoteFailureError when one refuses */

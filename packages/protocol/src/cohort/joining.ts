@@ -222,6 +222,7 @@ export class Joining {
       parties: peersWith(descriptor.roster, 'key-holder').length,
       floodingBits: descriptor.floodingBits,
       maximumDecryptions: descriptor.maximumDecryptions,
+      maximumRefreshes: descriptor.maximumRefreshes,
       roles: [...roles]
     })
     record.sessionId = sessionId

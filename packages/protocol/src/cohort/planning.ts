@@ -9,6 +9,8 @@ export interface SessionLimits {
   maximumDecryptions: number
   /** Ciphertexts that may be switched for each querier. Default: what `queries` need, otherwise an equal share of maximumDecryptions. */
   switchesPerQuerier: number
+  /** Ciphertexts that may be refreshed in the whole session. Default: what as many queries need as may be answered, each begun twice. */
+  maximumRefreshes: number
   /** Queries that one querier is to have answered. */
   queries: number
 }

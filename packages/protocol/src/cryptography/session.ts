@@ -9,6 +9,8 @@ export interface SessionParameters {
   parties: number
   floodingBits: number
   maximumDecryptions: number
+  /** Ciphertexts that a key holder helps to refresh. */
+  maximumRefreshes: number
   /** Roles of this process. */
   roles: Role[]
 }

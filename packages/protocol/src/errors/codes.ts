@@ -48,7 +48,7 @@ export const CODES = {
     means: ['ShareAlreadyGivenError', 'DuplicateShareError']
   },
   'residue-range': { summary: 'residue is not below its prime', means: ['ResidueRangeError'] },
-  'quota-exceeded': { summary: 'quota exceeded', means: ['DecryptionQuotaError'] },
+  'quota-exceeded': { summary: 'quota exceeded', means: ['DecryptionQuotaError', 'RefreshQuotaError'] },
   'party-missing': { summary: 'party is missing', required: ['peer', 'phase'] },
   'peer-unreachable': { summary: 'peer cannot be reached', required: ['peer'] },
   'deadline-exceeded': { summary: 'no answer in time' },

@@ -1,8 +1,7 @@
 /**
  * Key holder: gives its shares, each once (the ledger decides), for the session that is open.
  *
- * The secret of a session is derived from the party's long-lived seed and the session identifier, so no two sessions share a secret and a
- * party that comes back after a crash has the same one again.
+ * What its secret and the randomness of its shares are made from is fresh in every session (session-secrets.ts).
  */
 import { SecretKey } from '@slytherin/ckks'
 import {
@@ -13,17 +12,11 @@ import {
   ShareGiver,
   type ShareLedger
 } from '@slytherin/mhe'
-import { deriveSeed } from '@slytherin/ring'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 import { ciphertextInstance } from './instances.js'
 import type { OpenSession } from './open-session.js'
-
-/** Long-lived secrets of a key holder; 32 bytes each, from the platform's generator, kept encrypted at rest. */
-export interface KeyHolderSecrets {
-  readonly secretSeed: Uint8Array
-  readonly shareKey: Uint8Array
-}
+import type { SessionSecrets } from './session-secrets.js'
 
 export class KeyHolder {
   readonly #giver: ShareGiver
@@ -33,21 +26,21 @@ export class KeyHolder {
   /** Serialised, once everybody's share is in it. */
   #sumOfOne: Uint8Array | undefined
 
-  constructor(session: OpenSession, secrets: KeyHolderSecrets, ledger: ShareLedger) {
+  /** @param secrets of this session; wiped here */
+  constructor(session: OpenSession, secrets: SessionSecrets, ledger: ShareLedger) {
     this.#session = session
-    const seed = deriveSeed(secrets.secretSeed, 'session secret', session.sessionId)
-    const shareKey = deriveSeed(secrets.shareKey, 'session share key', session.sessionId)
     try {
       this.#giver = new ShareGiver(session.context, {
-        secret: SecretKey.fromSeed(session.context, seed),
-        shareKey,
+        secret: SecretKey.fromSeed(session.context, secrets.secretSeed),
+        shareKey: secrets.shareKey,
         ledger,
         sessionId: session.sessionId,
-        flooding: { statisticalBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions }
+        flooding: { statisticalBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions },
+        maximumRefreshes: session.maximumRefreshes
       })
     } finally {
-      seed.fill(0)
-      shareKey.fill(0)
+      secrets.secretSeed.fill(0)
+      secrets.shareKey.fill(0)
     }
   }
 

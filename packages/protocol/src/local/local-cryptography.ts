@@ -13,17 +13,18 @@ import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import type { SessionParameters } from '../cryptography/session.js'
 import type { PlanParameters } from '../terms/plan.js'
 import { EvaluatorRole } from './evaluator.js'
-import { KeyHolder, type KeyHolderSecrets } from './key-holder.js'
+import { KeyHolder } from './key-holder.js'
 import { ModelOwner, type ModelSource } from './model-owner.js'
 import { OpenSession, SessionStateError } from './open-session.js'
 import { MemoryPartStore, type PartStore } from './part-store.js'
 import { Querier, ResultKey } from './querier.js'
+import type { SessionSecretStore } from './session-secrets.js'
 
 export type EvaluatorName = 'kernel' | 'seal'
 
 export interface LocalCryptographyOptions {
   /** Needed by key holders. */
-  readonly secrets?: KeyHolderSecrets
+  readonly secrets?: SessionSecretStore
   /** Needed by key holders; durable in a deployment. */
   readonly ledger?: ShareLedger
   /** Needed by the model owner. */
@@ -105,8 +106,9 @@ export class LocalCryptography implements PartyCryptography {
     this.#session = opened
     if (session.roles.includes('key-holder')) {
       const { secrets, ledger } = this.#options
-      if (secrets === undefined || ledger === undefined) throw new SessionStateError('a key holder needs secrets and a share ledger')
-      this.#keyHolder = new KeyHolder(opened, secrets, ledger)
+      if (secrets === undefined || ledger === undefined)
+        throw new SessionStateError('a key holder needs a store of session secrets and a share ledger')
+      this.#keyHolder = new KeyHolder(opened, await secrets.take(session.sessionId), ledger)
     }
     if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
     if (session.roles.includes('evaluator')) this.#evaluator = await this.#makeEvaluatorRole(opened)
@@ -209,7 +211,11 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   async #closeSession(): Promise<void> {
-    this.#keyHolder?.dispose()
+    if (this.#keyHolder !== undefined && this.#session !== undefined) {
+      this.#keyHolder.dispose()
+      // Nobody who takes this machine later opens what was recorded of the session.
+      await this.#options.secrets?.erase(this.#session.sessionId)
+    }
     this.#evaluator?.dispose()
     if (this.#evaluator !== undefined) await this.#store.clear()
     this.#session?.dispose()

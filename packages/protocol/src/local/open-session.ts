@@ -21,6 +21,7 @@ export class OpenSession {
   readonly parties: number
   readonly floodingBits: number
   readonly maximumDecryptions: number
+  readonly maximumRefreshes: number
   readonly roles: readonly Role[]
   readonly context: Context
   #publicKey: PublicKey | undefined
@@ -33,6 +34,7 @@ export class OpenSession {
     this.parties = session.parties
     this.floodingBits = session.floodingBits
     this.maximumDecryptions = session.maximumDecryptions
+    this.maximumRefreshes = session.maximumRefreshes
     this.roles = session.roles
     this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
   }

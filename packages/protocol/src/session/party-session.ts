@@ -101,7 +101,7 @@ export class PartySession {
 
   async summary(): Promise<SessionSummary> {
     const { record } = this
-    const { coordinator, roster, plan, floodingBits, maximumDecryptions, switchesPerQuerier } = record.descriptor
+    const { coordinator, roster, plan, floodingBits, maximumDecryptions, switchesPerQuerier, maximumRefreshes } = record.descriptor
     return {
       session: toHex(record.sessionId ?? record.proposalId),
       self: record.self,
@@ -111,6 +111,7 @@ export class PartySession {
       floodingBits,
       maximumDecryptions,
       switchesPerQuerier,
+      maximumRefreshes,
       phases: record.meter.figures(),
       queries: this.queries.size,
       refreshes: this.refreshes.size,

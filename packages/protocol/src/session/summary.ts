@@ -14,6 +14,7 @@ export interface SessionSummary {
   floodingBits: number
   maximumDecryptions: number
   switchesPerQuerier: number
+  maximumRefreshes: number
   phases: Partial<Record<Phase, PhaseFigures>>
   /** Queries answered (coordinator), asked or read (others). */
   queries: number

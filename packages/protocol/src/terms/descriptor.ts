@@ -8,7 +8,7 @@ import { randomBytes, toHex } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError } from '../errors/errors.js'
 import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from './limits.js'
 import { type Plan, type PlanParameters, parsePlan } from './plan.js'
-import { canonicalRoster, hasRole, peersWith, ROLES, type RosterEntry } from './roster.js'
+import { canonicalRoster, hasRole, peersWith, ROLES, type Role, type RosterEntry } from './roster.js'
 
 /** Least statistical bits of flooding that any party signs. */
 export const MINIMUM_FLOODING_BITS = 30
@@ -16,7 +16,7 @@ const MAXIMUM_FLOODING_BITS = 128
 const MAXIMUM_COUNT = 2 ** 40
 
 export interface SessionDescriptor {
-  readonly version: 1
+  readonly version: 2
   /** 16 random bytes of the coordinator, hexadecimal: no two descriptors are the same. */
   readonly attempt: string
   /** When it was made, milliseconds since 1970. */
@@ -32,6 +32,8 @@ export interface SessionDescriptor {
   readonly maximumDecryptions: number
   /** Ciphertexts that may be switched for each querier. */
   readonly switchesPerQuerier: number
+  /** Ciphertexts that may be refreshed in the whole session. */
+  readonly maximumRefreshes: number
   /** Samples per query. */
   readonly batch: number
 }
@@ -40,7 +42,7 @@ const peerSchema = z.string().min(1).max(MAXIMUM_TEXT_BYTES)
 const countSchema = z.number().int().min(1).max(MAXIMUM_COUNT)
 
 const schema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   attempt: z.string().regex(/^[0-9a-f]{32}$/),
   created: z.number().int().min(0),
   coordinator: peerSchema,
@@ -53,6 +55,7 @@ const schema = z.strictObject({
   floodingBits: z.number().int().min(MINIMUM_FLOODING_BITS).max(MAXIMUM_FLOODING_BITS),
   maximumDecryptions: countSchema,
   switchesPerQuerier: countSchema,
+  maximumRefreshes: z.number().int().min(0).max(MAXIMUM_COUNT),
   batch: countSchema
 })
 
@@ -61,12 +64,13 @@ interface DescriptorInit {
   roster: readonly RosterEntry[]
   plan: Plan
   switchesPerQuerier: number
+  maximumRefreshes: number
 }
 
 /** @throws DescriptorRejectedError when the parts contradict each other */
 export function createDescriptor(init: DescriptorInit): SessionDescriptor {
   const descriptor: SessionDescriptor = {
-    version: 1,
+    version: 2,
     attempt: toHex(randomBytes(16)),
     created: Date.now(),
     coordinator: init.coordinator,
@@ -76,6 +80,7 @@ export function createDescriptor(init: DescriptorInit): SessionDescriptor {
     floodingBits: init.plan.floodingBits,
     maximumDecryptions: init.plan.maximumDecryptions,
     switchesPerQuerier: init.switchesPerQuerier,
+    maximumRefreshes: init.maximumRefreshes,
     batch: init.plan.batch
   }
   checkConsistency(descriptor, init.coordinator)
@@ -126,6 +131,26 @@ export function decodeDescriptor(bytes: Uint8Array, peer: string): SessionDescri
   }
   checkConsistency(descriptor, peer)
   return descriptor
+}
+
+/**
+ * What is encrypted in name only: operands that others encrypt under a key of which the evaluator is the only holder. Whoever may send inputs counts as an
+ * owner of data.
+ */
+export function readableByEvaluator({
+  roster,
+  coordinator,
+  plan
+}: SessionDescriptor): { operand: 'data' | 'weights'; owners: string[] } | undefined {
+  const holders = peersWith(roster, 'key-holder')
+  if (holders.length !== 1 || holders[0] !== coordinator) return undefined
+  const others = (...roles: Role[]): string[] =>
+    roster.filter(({ peer }) => peer !== coordinator && roles.some(role => hasRole(roster, peer, role))).map(({ peer }) => peer)
+  const asking = others('data-owner', 'querier')
+  if (plan.operands.data === 'encrypted' && asking.length > 0) return { operand: 'data', owners: asking }
+  const owners = others('model-owner')
+  if (plan.operands.weights === 'encrypted' && owners.length > 0) return { operand: 'weights', owners }
+  return undefined
 }
 
 /** What must hold of every descriptor, whoever reads it. @throws DescriptorRejectedError */

@@ -29,6 +29,11 @@ export function inputCount(plan: Plan): number {
   return plan.operands.data === 'clear' ? 0 : plan.inputs.count * plan.batchBlocks
 }
 
+/** Ciphertexts that one query has refreshed. */
+export function refreshCount(plan: Plan): number {
+  return plan.refreshes.reduce((sum, { ciphertextsPerBlock }) => sum + ciphertextsPerBlock, 0) * plan.batchBlocks
+}
+
 /** Ciphertexts of one query's result, and so of its switch. */
 export function outputCount(plan: Plan): number {
   return plan.output.ciphertextsPerBlock * plan.batchBlocks

@@ -87,7 +87,7 @@ class Parties {
     for (const name of Object.keys(PARTIES) as Name[]) {
       const { floodingBits, maximumDecryptions } = plan
       const roles: Role[] = [...PARTIES[name]]
-      await this.of[name].open({ sessionId, plan, parties: 2, floodingBits, maximumDecryptions, roles })
+      await this.of[name].open({ sessionId, plan, parties: 2, floodingBits, maximumDecryptions, maximumRefreshes: 1000, roles })
     }
   }
 
@@ -208,7 +208,15 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         const { plan } = parties
         const { floodingBits, maximumDecryptions } = plan
         const roles: Role[] = ['key-holder', 'model-owner', 'querier', 'data-owner']
-        await party.open({ sessionId: new Uint8Array(32), plan, parties: 2, floodingBits, maximumDecryptions, roles })
+        await party.open({
+          sessionId: new Uint8Array(32),
+          plan,
+          parties: 2,
+          floodingBits,
+          maximumDecryptions,
+          maximumRefreshes: 1000,
+          roles
+        })
         expect((await party.publicKeyShare()).byteLength).toBeGreaterThan(0)
         await party.close()
         await party.close()

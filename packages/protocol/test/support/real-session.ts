@@ -8,13 +8,14 @@ import {
   LocalCryptography,
   type LocalCryptographyOptions,
   Member,
+  MemorySessionSecrets,
   type PartyCryptography,
   type PartyOptions,
   type Plan,
   type Role,
   type RosterEntry
 } from '@slytherin/protocol'
-import { MemoryNetwork } from '@slytherin/protocol/testing'
+import { fixedSecrets, MemoryNetwork } from '@slytherin/protocol/testing'
 import type { CryptographyHarness } from '@slytherin/protocol/testing/compliance'
 import { FakeSigner } from './fake-signer.js'
 import { Wire } from './wire.js'
@@ -96,7 +97,7 @@ export async function realSession({
       ...(list.includes('key-holder')
         ? {
             ledger: new InMemoryShareLedger(),
-            secrets: { secretSeed: crypto.getRandomValues(new Uint8Array(32)), shareKey: crypto.getRandomValues(new Uint8Array(32)) }
+            secrets: new MemorySessionSecrets()
           }
         : {}),
       ...(list.includes('model-owner') ? { model: { name: 'breast cancer', onnx, ranges: () => ranges } } : {})
@@ -163,7 +164,7 @@ export async function realHarness(create: (options: LocalCryptographyOptions) =>
       const seed = ++parties
       return await create({
         ledger: new InMemoryShareLedger(),
-        secrets: { secretSeed: new Uint8Array(32).fill(seed), shareKey: new Uint8Array(32).fill(100 + seed) },
+        secrets: new MemorySessionSecrets(fixedSecrets(seed)),
         model: { name: DEFAULT_MODEL, onnx, ranges: () => ranges }
       })
     },
