@@ -15,8 +15,9 @@
  * The proof is (challenge, z, g). Who checks computes T_r = a·z_r + g_r - Σ_i W_ri·C1_i, for every prime and p, and compares the challenge that follows.
  *
  * Soundness. Let two accepted answers to one T have challenges that differ in column i only. In a row r in which they do,
- * (w - w')·C1_i = a·(z_r - z_r') + (g_r - g_r'). The polynomial 2/(w - w') has coefficients in {-1, 0, 1} for w, w' in {±X^j} (Benhamouda et al., eprint 2014/889,
- * lemma 3.2) and is ±2·X^j where one of them is 0: multiplied by it, the equation becomes the extracted one. A ciphertext i for which there is no such
+ * (w - w')·C1_i = a·(z_r - z_r') + (g_r - g_r'). For w, w' in {±X^j}, w - w' = ±X^j·(X^d - 1) with 0 < d < 2N; with m = N/gcd(d, N), X^(d·m) = -1 and
+ * (X^d - 1)·(1 + X^d + … + X^(d·(m-1))) = -2, so that 2/(w - w') has coefficients in {-1, 0, 1} (Benhamouda et al., eprint 2014/889); where one of them is 0 it is ±2·X^j.
+ * Multiplied by it, the equation becomes the extracted one. A ciphertext i for which there is no such
  * answer passes, whatever the others are, for one column in (2N+1)^V at most: knowledge error (2N+1)^-V, for all k together since one i that fails is enough. With
  * SHA-256 as random oracle a prover that hashes q times passes with probability (q+1)·(2N+1)^-V <= (q+1)·2^-130 (three messages: eprint 2021/1377 and 2023/818 lose no more than that
  * factor); a try costs V transforms and a hash of megabytes, so that 2^-130 for one try is 128 bits with a margin. No further rows are needed.
@@ -34,8 +35,9 @@
  * The factor 2 is part of the statement: see provable-encryption.ts in ckks.
  */
 import { type Context, encryptionIndices, type PublicKey, sampleEncryptionError, sampleEphemeral } from '@slytherin/ckks'
-import { deriveSeed, NO_TERM, type Polynomial, randomSeed } from '@slytherin/ring'
+import { NO_TERM, type Polynomial, randomSeed } from '@slytherin/ring'
 import { authenticateParts, equalBytes } from '../hash.js'
+import { withDerivedSeed } from '../sampling.js'
 import { overwritable, type Scratch, withScratch } from '../scratch.js'
 import { InvalidProofRequestError, ProofAttemptsError, UnprovenEncryptionError } from './errors.js'
 import { isAcceptable, type ProofContent, type ProofShape, readProof, writeProof } from './proof-format.js'
@@ -64,7 +66,7 @@ export interface ProofCheck {
   readonly proof: Uint8Array
 }
 
-/** Twelve rejections in a hundred would be more than there are: a hundred in a row do not happen. */
+/** At most one attempt in ten is rejected: a hundred in a row do not happen. */
 const LARGEST_ATTEMPTS = 100
 /** Witnesses in memory at a time. */
 const WITNESS_CHUNK = 28
@@ -177,9 +179,7 @@ export class EncryptionProofs {
         [y, 'ephemeral'],
         [f, 'error']
       ] as const) {
-        const seed = deriveSeed(maskSeed, kind, r)
-        ring.uniformBits(mask, seed, size[kind].bits)
-        seed.fill(0)
+        withDerivedSeed(maskSeed, [kind, r], seed => ring.uniformBits(mask, seed, size[kind].bits))
         masks[kind].push(ring.copy(scratch.allocate(integers, 'coefficient'), mask))
         ring.ntt(mask)
       }
