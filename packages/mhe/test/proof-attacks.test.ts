@@ -1,20 +1,21 @@
 /**
  * Attacks on an encryption and on its proof, mounted: each succeeds where nothing is proved, or where what was proved is divided carelessly, and fails against what ships.
  */
-import { Encryptor, encryptionIndices, secondComponent } from '@slytherin/ckks'
+import { Encryptor, encryptionIndices, Parameters, secondComponent } from '@slytherin/ckks'
 import {
   EncryptionProofs,
   ProofAttemptsError,
   type ProofStatement,
   type ProvableWitness,
   proofSize,
+  provedErrorBits,
   UnprovenEncryptionError
 } from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 import { writeProof } from '../dist/proofs/proof-format.js'
 import { challengeOf, expandChallenge, polynomialHash, statementHash } from '../dist/proofs/transcript.js'
-import { coefficients, collectivePublicKey, exactCoefficients, largestDifference, makeCohort } from './cohort.js'
+import { coefficients, cohortOf, collectivePublicKey, exactCoefficients, largestDifference, makeCohort } from './cohort.js'
 
 const LEVEL = 2
 const cohort = makeCohort({ parties: 3, levels: 3, label: 'proof attacks' })
@@ -157,6 +158,42 @@ describe('half of a polynomial that every monomial leaves as it is', () => {
     }
     // Both occur, or nothing was shown.
     expect(parities.size).toBe(2)
+  })
+})
+
+describe('a witness as long as the slack allows', () => {
+  it('adds no more to a decryption, beyond what its sender knows, than the bound says, and more than an honest one', () => {
+    // A special prime so small that it does not take the slack away.
+    const small = Parameters.generate({ logN: 8, firstPrimeBits: 48, primeBits: 45, levels: 2, specialPrimeBits: 30, insecure: true })
+    const other = cohortOf(small, 3, 'slack')
+    const key = collectivePublicKey(other)
+    const rows = encryptionIndices(small, 2)
+    const { N } = small
+    const size = proofSize(N, 1)
+    const signs = (label: string, magnitude: number): Polynomial => {
+      const bits = coefficients(other.ring, other.ring.uniformBits(other.ring.allocate(rows, 'coefficient'), other.seed(label), 1), true)
+      return other.ring.fromIntegers(
+        other.ring.allocate(rows, 'coefficient'),
+        bits.map(bit => (bit < 0 ? -1 : 1) * magnitude)
+      )
+    }
+    /** log2 of the largest coefficient of c1·s beyond what the sender of C1 = a·u + e knows. */
+    const unknownBits = (u: Polynomial, e: Polynomial): number => {
+      other.ring.ntt(u)
+      const undivided = other.ring.multiply(other.ring.allocate(rows, 'ntt'), u, key.a)
+      other.ring.add(undivided, other.ring.inverseNtt(undivided), e)
+      const c1 = secondComponent(other.context, undivided, 2)
+      const message = other.ring.multiply(other.ring.allocate(rows, 'ntt'), u, key.b)
+      other.ring.multiplyScalar(message, message, -2n)
+      const known = other.ring.divideAndRound(other.ring.allocate(small.ciphertextIndices(2), 'ntt'), message, [small.maxLevel + 1])
+      const phase = other.ring.multiply(c1, c1, other.ideal.polynomial)
+      const unknown = exactCoefficients(other.ring, other.ring.subtract(phase, phase, known))
+      return Math.log2(unknown.reduce((worst, value) => Math.max(worst, Math.abs(Number(value))), 0))
+    }
+    const honest = unknownBits(signs('u', 1), signs('e', 19))
+    const longest = unknownBits(signs('u', N * size.ephemeral.bound), signs('e', N * size.error.bound))
+    expect(longest).toBeLessThanOrEqual(provedErrorBits(N, 1, 3, small.specialPrimes[0]!.log2))
+    expect(longest).toBeGreaterThan(honest + 0.5)
   })
 })
 
