@@ -1,0 +1,8 @@
+/** Every attack that there is, by layer. */
+import type { Attack } from './attack.js'
+import { deletedLedger } from './deleted-ledger.js'
+import { forgedRoundOne } from './forged-round-one.js'
+import { roguePublicKey } from './rogue-public-key.js'
+import { soleKeyEvaluator } from './sole-key-evaluator.js'
+
+export const ATTACKS: readonly Attack[] = [roguePublicKey, forgedRoundOne, soleKeyEvaluator, deletedLedger]
