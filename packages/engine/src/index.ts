@@ -20,7 +20,7 @@ export {
   fitActivations
 } from './approximation/fit.js'
 export { countOutOfInterval, DEFAULT_INTERVAL_MARGIN, type IntervalReport, measureActivations, widen } from './approximation/intervals.js'
-export { type Architecture, type ArchitectureLayer, parseArchitecture } from './architecture/architecture.js'
+export { ARCHITECTURE_VERSION, type Architecture, type ArchitectureLayer, parseArchitecture } from './architecture/architecture.js'
 export type { LinearOperation } from './architecture/linear-operations.js'
 export { formatBytes } from './costs/byte-size.js'
 export { type CostModel, costModelSchema, KERNEL_COSTS, SEAL_COSTS } from './costs/cost-model.js'

@@ -69,8 +69,11 @@ const polynomialSchema = z.strictObject({
   sensitivity: bound.optional()
 })
 
+/** Raised whenever a description says otherwise what it says. 2: final operators are a list, and a task says what they mean. */
+export const ARCHITECTURE_VERSION = 2
+
 export const architectureSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(ARCHITECTURE_VERSION),
   name: z.string().max(512),
   input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound, sensitivity: bound.optional() }),
   layers: z

@@ -1,5 +1,5 @@
 /** What is published of a network: its architecture, with bounds rounded so that they tell little of the weights. */
-import { type Architecture, type ArchitectureLayer, parseArchitecture } from '../architecture/architecture.js'
+import { ARCHITECTURE_VERSION, type Architecture, type ArchitectureLayer, parseArchitecture } from '../architecture/architecture.js'
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { InvalidArchitectureError, UnsupportedLayerError } from '../errors.js'
 import type { Ranges } from './bounds.js'
@@ -54,7 +54,7 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
     }
   })
   return parseArchitecture({
-    version: 1,
+    version: ARCHITECTURE_VERSION,
     name: network.name,
     input: {
       shape: [...network.shape],

@@ -5,7 +5,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import { parseArchitecture } from '@slytherin/engine'
+import { ARCHITECTURE_VERSION, parseArchitecture } from '@slytherin/engine'
 import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { EvaluationCallbacks, QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
@@ -43,7 +43,7 @@ const dense = (inputs: number, outputs: number): Architecture['layers'][number] 
 
 /** Two dense layers with a square between them: four features, two outputs. */
 export const TINY_ARCHITECTURE: Architecture = parseArchitecture({
-  version: 1,
+  version: ARCHITECTURE_VERSION,
   name: 'tiny',
   input: { shape: [4], magnitude: 1 },
   layers: [dense(4, 4), { kind: 'square', name: 'square', features: 4, outputMagnitude: 16 }, dense(4, 2)],
