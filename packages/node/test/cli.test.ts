@@ -236,6 +236,60 @@ describe('slytherin plan', () => {
     expect(await slytherin('plan', deep, '--reference-costs', ...samples, '--approximation', 'guess')).toMatchObject({ code: 2 })
   })
 
+  describe('tells what answers mean', () => {
+    const planned = async (name: string, ...options: string[]) =>
+      await slytherin('plan', join(MODELS, 'onnx', `${name}.onnx`), '--reference-costs', '--batch', '4', '--scenario', 'data', ...options)
+
+    it('of a regression: values, and R² in place of a share of classes', async () => {
+      const { code, out } = await planned('diabetes-regression')
+      expect(code).toBe(0)
+      expect(out).toMatch(/^answers {4}regression: 1 value\(s\) in the units of the data$/m)
+      expect(out).toMatch(/^activation 'act1': tanh by fit of degree \d+ on /m)
+      expect(out).toMatch(/^agreement {2}of the polynomial network with the file's: R² 0\.99\d\d on 353 samples$/m)
+    })
+
+    it('of classes: the names that the file has for them', async () => {
+      const { code, out } = await planned('wine-labels')
+      expect(code).toBe(0)
+      expect(out).toMatch(/^answers {4}classification: one of barbera, barolo, grignolino(, after .*softmax.*)?$/m)
+      expect(out).not.toContain('agreement')
+    })
+
+    it('of a probability: its threshold, which can be another', async () => {
+      expect((await planned('breast-cancer-sigmoid')).out).toMatch(/^answers {4}binary: 0, or 1 above 0\.5, after sigmoid$/m)
+      expect((await planned('breast-cancer-sigmoid', '--threshold', '0.2')).out).toMatch(/^answers {4}binary: 0, or 1 above 0\.2, after/m)
+      expect(await planned('diabetes-regression', '--threshold', '3')).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('threshold')
+      })
+    })
+
+    it('as the command says, where the file leaves it open', async () => {
+      const { out } = await planned('diabetes-regression', '--task', 'binary', '--threshold', '100')
+      expect(out).toMatch(/^answers {4}binary: 0, or 1 above 100$/m)
+      expect(out).toMatch(/^agreement .* % of the predictions on 353 samples$/m)
+      expect(await planned('diabetes-regression', '--task', 'classification')).toMatchObject({ code: 1 })
+      expect(await planned('diabetes-regression', '--task', 'guessing')).toMatchObject({ code: 2 })
+    })
+
+    it('with few samples, that they are few', async () => {
+      const samples = ['--samples', join(MODELS, 'data', 'diabetes-regression-train-x.npy'), '--count', '20']
+      expect((await planned('diabetes-regression', ...samples, '--degree', '3')).out).toMatch(/ on 20 samples, which are few: /)
+    })
+  })
+
+  it('plans for the precision that is asked for, or refuses', async () => {
+    const file = join(MODELS, 'onnx', 'wine-labels.onnx')
+    const planned = async (...options: string[]) =>
+      await slytherin('plan', file, '--reference-costs', '--batch', '4', '--scenario', 'data', ...options)
+    const json = async (...options: string[]) => JSON.parse((await planned('--json', ...options)).out).precision
+    expect((await json()).relativeError).toBeGreaterThan(2 ** -14)
+    expect((await json('--precision', '16')).relativeError).toBeLessThanOrEqual(1.01 * 2 ** -16)
+    expect((await json('--logit-error', '0.0002')).worstError).toBeLessThanOrEqual(1.01 * 0.0002)
+    expect(await planned('--precision', '16', '--logit-error', '0.1')).toMatchObject({ code: 2 })
+    expect(await planned('--precision', '59')).toMatchObject({ code: 1, err: expect.stringMatching(/precision/) })
+  })
+
   it('says what is wrong with a file', async () => {
     expect(await slytherin('plan', join(directory, 'none.onnx'), '--reference-costs', '--manifest', 'x')).toMatchObject({
       code: 1,

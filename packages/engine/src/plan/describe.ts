@@ -1,4 +1,5 @@
 /** A plan in words and figures, for people. */
+import { describeOutput } from '../architecture/describe-output.js'
 import { formatBytes } from '../costs/byte-size.js'
 import type { CompiledStep } from '../steps/kinds.js'
 import { programOf } from './compiled.js'
@@ -27,7 +28,8 @@ export function describePlan(plan: Plan): string {
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
-    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions${describeDecryptions(plan)}: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toFixed(2)} % of the largest logit)`,
+    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions${describeDecryptions(plan)}: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toPrecision(2)} % of the largest logit)`,
+    `answers    ${describeOutput(architecture)}`,
     `keys       ${describeKeys(plan)}, ${formatBytes(costs.bytes.keysPerParty)} per party`,
     plan.operands.weights === 'clear'
       ? `weights    ${program.weights.length} clear vectors, encoded by the evaluator`
