@@ -1,7 +1,7 @@
 /** What a run of a small network tells, without the run: a real plan, real clear answers, made-up times and bytes. */
 import { fileURLToPath } from 'node:url'
 import { architectureOf, type Plan, plan, type StepReport } from '@slytherin/engine'
-import { openCalibration, type SessionReport } from '@slytherin/node'
+import { type CalibrationConfiguration, openCalibration, type SessionReport } from '@slytherin/node'
 import { type ClearReference, clearReference, loadReference, type Observations, partiesOf, type Scenario } from '@slytherin/scenarios'
 import { smallScenario } from './support.js'
 
@@ -12,17 +12,19 @@ export interface Recorded {
   readonly observations: Observations
 }
 
-export async function planFor(scenario: Scenario): Promise<{ plan: Plan; clear: ClearReference }> {
+/** @param calibration of the bounds; the ranges of the manifest when absent */
+export async function planFor(scenario: Scenario, calibration?: CalibrationConfiguration): Promise<{ plan: Plan; clear: ClearReference }> {
   const clear = clearReference(await loadReference(scenario))
-  const ranges = (await openCalibration(scenario.model, { manifest: scenario.manifest })).ranges(clear.network)
-  const { minimumRefreshes, floodingBits } = scenario.session
+  const ranges = (await openCalibration(scenario.model, calibration ?? { manifest: scenario.manifest })).ranges(clear.network)
+  const { minimumRefreshes, floodingBits, precision } = scenario.session
   const made = plan(architectureOf(clear.network, ranges), {
     batch: scenario.images,
     parties: partiesOf(scenario).filter(party => party.roles.includes('key-holder')).length,
     data: 'encrypted',
     weights: 'encrypted',
     minimumRefreshes,
-    floodingBits
+    floodingBits,
+    ...(precision === undefined ? {} : { precision })
   })
   return { plan: made, clear }
 }
@@ -30,6 +32,12 @@ export async function planFor(scenario: Scenario): Promise<{ plan: Plan; clear: 
 export async function recorded(changes: Partial<Scenario> = {}): Promise<Recorded> {
   const scenario = smallScenario(changes)
   const { plan, clear } = await planFor(scenario)
+  const logits = clear.polynomial.map(row => Array.from(row, value => value + ERROR))
+  return { scenario, plan, clear, observations: observe(scenario, plan, logits) }
+}
+
+/** @param logits what the querier read */
+export function observe(scenario: Scenario, plan: Plan, logits: Observations['logits']): Observations {
   const parties = partiesOf(scenario)
   const steps = plan.steps.map((step, index): StepReport => {
     const layer = step.kind === 'refresh' ? 'refreshed' : plan.architecture.layers[step.layer]!.name
@@ -37,10 +45,8 @@ export async function recorded(changes: Partial<Scenario> = {}): Promise<Recorde
     return { step: index, kind: step.kind, layer, blocks: [0, 1], seconds: 0.25 * (index + 1), level, scale, noise: 20 }
   })
   const sessions = new Map(parties.map(({ name, roles }, k) => [name, session(plan, roles, k)]))
-  const logits = clear.polynomial.map(row => Array.from(row, value => value + ERROR))
   const peakMemoryByParty = Object.fromEntries(parties.map(({ name }, k) => [name, (k + 1) * 2 ** 28]))
-  const observations = { parties, sessions, plan, steps, logits, totalSeconds: 12.5, peakMemoryBytes: 2 ** 31, peakMemoryByParty }
-  return { scenario, plan, clear, observations }
+  return { parties, sessions, plan, steps, logits, totalSeconds: 12.5, peakMemoryBytes: 2 ** 31, peakMemoryByParty }
 }
 
 /** What was added to every logit. */

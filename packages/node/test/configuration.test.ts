@@ -58,6 +58,30 @@ describe('party.yaml', () => {
     expect(issuesOf(without).map(({ key }) => key)).toEqual(['output', 'inputShape'])
   })
 
+  it('says what answers mean, how exact they must be, and how samples lie', () => {
+    const wished = parseConfiguration(
+      `${GOOD.replace('count: 64,', 'count: 64, layout: nhwc,')}task: { kind: binary, threshold: 0.3 }\nsession: { precision: { bits: 12 } }\n`,
+      'party.yaml'
+    )
+    expect(wished).toMatchObject({
+      task: { kind: 'binary', threshold: 0.3 },
+      session: { precision: { bits: 12 } },
+      samples: { layout: 'nhwc' }
+    })
+    expect(parseConfiguration(`${GOOD}task: regression\n`, 'party.yaml').task).toEqual({ kind: 'regression' })
+    expect(parseConfiguration(`${GOOD}session: { precision: { logitError: 0.5 } }\n`, 'party.yaml').session.precision).toEqual({
+      logitError: 0.5
+    })
+    expect(parseConfiguration(GOOD, 'party.yaml').session.precision).toBeUndefined()
+    for (const [text, at] of [
+      ['session: { precision: { bits: 12, logitError: 0.5 } }\n', 'session.precision'],
+      ['session: { precision: {} }\n', 'session.precision'],
+      ['task: guessing\n', 'task']
+    ] as const) {
+      expect(issuesOf(`${GOOD}${text}`).map(({ key }) => key)).toEqual([at])
+    }
+  })
+
   it('names every fault at once: file, key, expected, got, remedy', () => {
     const issues = issuesOf(
       GOOD.replace('state: ./state', 'stat: ./state')

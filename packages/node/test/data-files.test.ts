@@ -63,6 +63,45 @@ describe('sample files', () => {
     expect(() => readIdx(idx(7, [1], [1]), 'x.idx')).toThrow(DataFileError)
   })
 
+  it('are laid out as the network reads them, or are brought into its order with layout nhwc, or are refused', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'slytherin-layout-'))
+    try {
+      const [height, width, channels] = [32, 32, 3]
+      const file = join(directory, 'images.npy')
+      // the value says where it stands: sample, channel, row, column
+      const value = (sample: number, channel: number, row: number, column: number): number =>
+        sample * 100_000 + channel * 10_000 + row * 100 + column
+      const stored = new Float32Array(2 * height * width * channels)
+      let place = 0
+      for (let sample = 0; sample < 2; sample++)
+        for (let row = 0; row < height; row++)
+          for (let column = 0; column < width; column++)
+            for (let channel = 0; channel < channels; channel++) stored[place++] = value(sample, channel, row, column)
+      await writeFile(file, npy('<f4', `2, ${height}, ${width}, ${channels}`, new Uint8Array(stored.buffer)))
+      const plain = { npy: file, offset: 0, normalisation: { scale: 1, mean: 0, deviation: 1 } }
+      await expect(loadSamples(plain, [3, 32, 32])).rejects.toMatchObject({
+        name: 'DataFileError',
+        field: 'shape of a sample',
+        expected: '3×32×32',
+        actual: expect.stringMatching(/^32×32×3 .*layout: nhwc, or --layout nhwc/)
+      })
+      const [first, second] = await loadSamples({ ...plain, layout: 'nhwc' }, [3, 32, 32])
+      for (const [sample, values] of [first!, second!].entries()) {
+        const expected = Array.from({ length: 3072 }, (_, k) => value(sample, Math.floor(k / 1024), Math.floor(k / 32) % 32, k % 32))
+        expect(Array.from(values)).toEqual(expected)
+      }
+      // what is channels first already is refused as such a layout, and any other shape as it is
+      await expect(loadSamples({ ...plain, layout: 'nhwc' }, [32, 32, 3])).rejects.toMatchObject({ field: 'shape of a sample' })
+      const other = loadSamples(plain, [3, 16, 64])
+      await expect(other).rejects.toMatchObject({ expected: '3×16×64', actual: '32×32×3' })
+      // flat rows have no layout, and axes of one hold no order
+      expect(await loadSamples(plain, [3072])).toHaveLength(2)
+      expect(await loadSamples(plain, [32, 32, 1, 3])).toHaveLength(2)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
   it('refuses values that are not finite', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'slytherin-samples-'))
     try {

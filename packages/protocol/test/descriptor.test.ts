@@ -146,6 +146,30 @@ describe('a party signs a descriptor only when it fits its own configuration', (
     expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'floodingBits', expected: 'at least 40', actual: '30' })
   })
 
+  const planned = testPlan(Object.values(SEPARATE).filter(roles => roles.includes('key-holder')).length).precision
+
+  it('less precision than it wants, as bits or as an error', async () => {
+    const { relativeError, worstError } = planned
+    const bits = Math.ceil(-Math.log2(relativeError)) + 1
+    const coarse = remote(await verdict('holderA', { policy: { allowInsecure: true, precision: { bits } } }))
+    expect(coarse).toMatchObject({ code: 'descriptor-rejected', field: 'plan.precision', actual: relativeError.toPrecision(3) })
+    expect(coarse.expected).toBe(`a logit error of at most ${(2 ** -bits).toPrecision(3)}`)
+    expect(coarse.remedy).toContain('session.precision')
+    const wrong = remote(await verdict('holderA', { policy: { allowInsecure: true, precision: { logitError: worstError / 2 } } }))
+    expect(wrong).toMatchObject({ code: 'descriptor-rejected', field: 'plan.precision', actual: worstError.toPrecision(3) })
+  })
+
+  it('and one that is as exact as it wants is refused for other reasons only', async () => {
+    const { worstError } = planned
+    const checkPlan = (): never => {
+      throw new Error('looked at after precision')
+    }
+    for (const precision of [{ logitError: worstError }, { bits: Math.floor(-Math.log2(planned.relativeError)) }]) {
+      const error = remote(await verdict('holderA', { policy: { allowInsecure: true, precision, checkPlan } }))
+      expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'plan' })
+    }
+  })
+
   it('more switches than it grants', async () => {
     const error = remote(await verdict('holderA', { policy: { allowInsecure: true, maximumSwitchesPerQuerier: 5 } }))
     expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'switchesPerQuerier', expected: 'at most 5', actual: '60' })
