@@ -97,7 +97,8 @@ describe('a querier that is killed while nothing happens and started again at on
   })
 
   it('where nobody serves for ever, ends every process', async () => {
-    const { cohort, children } = await startAll('session: { batch: 4 }')
+    // Where the others have ended before the new process could meet them, it waits as long as a roster may take.
+    const { cohort, children } = await startAll('session: { batch: 4 }\ndeadlines: { roster: 60000 }')
     await ready(children, 1)
     children['patient']!.child.kill('SIGKILL')
     await children['patient']!.exit

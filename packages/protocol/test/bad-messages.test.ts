@@ -245,7 +245,7 @@ describe('a message that is refused changes nothing', () => {
     await other.send(EVALUATOR, 'holderA', 'switch', request)
     const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1' }))
     expect(quota).toBeInstanceOf(QuotaExceededError)
-    expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 2' })
+    expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 2, of which 1 are left' })
     another.coordinator.close()
     await otherRun
   })
