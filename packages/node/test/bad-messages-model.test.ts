@@ -95,7 +95,7 @@ describe('a model with', () => {
       'plan',
       file,
       '--reference-costs',
-      '--images',
+      '--samples',
       join(directory, 'samples.npy'),
       '--count',
       '1'
@@ -136,11 +136,11 @@ describe('samples', () => {
   it('of another shape than the model, for its calibration', async () => {
     const file = await place(directory, good)
     await writeFile(join(directory, 'samples.npy'), npyOf([[0.5, -0.5, 0.25]]))
-    const { code, err } = await slytherin('plan', file, '--reference-costs', '--images', join(directory, 'samples.npy'), '--count', '1')
+    const { code, err } = await slytherin('plan', file, '--reference-costs', '--samples', join(directory, 'samples.npy'), '--count', '1')
     expect(code).toBe(1)
-    expect(err).toMatch(/expected 4 values, got 3/)
+    expect(err).toMatch(/shape of a sample should be .*4.*, got 3/)
     await writeFile(join(directory, 'samples.npy'), npyOf([[0.5, Number.NaN, 0.25, 1]]))
-    expect(await slytherin('plan', file, '--reference-costs', '--images', join(directory, 'samples.npy'), '--count', '1')).toMatchObject({
+    expect(await slytherin('plan', file, '--reference-costs', '--samples', join(directory, 'samples.npy'), '--count', '1')).toMatchObject({
       code: 1,
       err: expect.stringMatching(/DataFileError: .*samples\.npy.*value 1.*finite/)
     })

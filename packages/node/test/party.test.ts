@@ -70,11 +70,11 @@ describe('a session of three parties over sockets', () => {
     await writeFile(
       join(cohort.directory, 'images.npy'),
       npyOf([
-        [1, 2],
-        [-3, 1],
-        [0.5, 0.25],
-        [-1, 0],
-        [7, 7]
+        [1, 2, 0, 0],
+        [-3, 1, 0, 0],
+        [0.5, 0.25, 0, 0],
+        [-1, 0, 0, 0],
+        [7, 7, 0, 0]
       ])
     )
     const { alice, bob, carol } = cohort.members
@@ -141,7 +141,7 @@ describe('a session of three parties over sockets', () => {
 describe('a party', () => {
   it('keeps serving where told so, and stops when told so', async () => {
     const cohort = await make('session: { batch: 4 }', { bob: `${MODEL}\nkeepServing: true`, carol: 'samples: { npy: images.npy }' })
-    await writeFile(join(cohort.directory, 'images.npy'), npyOf([[1, 2]]))
+    await writeFile(join(cohort.directory, 'images.npy'), npyOf([[1, 2, 0, 0]]))
     const { alice, bob, carol } = cohort.members
     const holder = await run(bob!.file)
     for (const round of [1, 2]) {
