@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests among many processes, of lost parties, of slow lines and of every ONNX case take minutes: `npm run test:long` runs them, `npm test` all others. */
+const LONG = '{packages/*,scenarios}/test/**/*.long.test.ts'
+const long = process.env['SLYTHERIN_TESTS'] === 'long'
+
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'scenarios/test/**/*.test.ts'],
+    include: long ? [LONG] : ['{packages/*,scenarios}/test/**/*.test.ts'],
+    exclude: long ? [] : [LONG],
     setupFiles: ['test/seed.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -12,7 +12,7 @@ export interface ManifestModel {
   dataset: { name: string; test: { x?: string } }
   expected: { maxAbsLogit: number }
   activationRanges: { train: { layer: string; min: number; max: number }[] }
-  golden: string
+  golden?: string
 }
 
 export const manifest: ManifestModel[] = JSON.parse(readFileSync(new URL('manifest.json', models), 'utf8')).models
@@ -43,7 +43,7 @@ export function networkOf(name: string): Network {
   return network
 }
 
-export const goldenLogits = (name: string): number[][] => JSON.parse(readFileSync(new URL(modelOf(name).golden, models), 'utf8')).logits
+export const goldenLogits = (name: string): number[][] => JSON.parse(readFileSync(new URL(modelOf(name).golden!, models), 'utf8')).logits
 
 /** ubyte IDX container, gzip */
 function readIdx(path: URL): { dimensions: number[]; data: Uint8Array } {

@@ -1,5 +1,12 @@
 /** What a party sees through, alone, when keys are made: the evaluator and a key holder do their worst, with signatures that verify. */
-import { type Bodies, KeyMismatchError, type Kind, OutOfOrderMessageError, ShareConflictError, SignatureError } from '@slytherin/protocol'
+import {
+  type Bodies,
+  type Kind,
+  OutOfOrderMessageError,
+  PublicKeyMismatchError,
+  ShareConflictError,
+  SignatureError
+} from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
 import { type Cohort, cohort, EVALUATOR, rejection, SEPARATE } from './support/cohort.js'
 import { FakeSigner } from './support/fake-signer.js'
@@ -121,7 +128,7 @@ describe('while the public key is made', () => {
           : entry
       )
     }))
-    expect(error).toBeInstanceOf(KeyMismatchError)
+    expect(error).toBeInstanceOf(PublicKeyMismatchError)
     expect(error).toMatchObject({ peer: EVALUATOR, kind: 'publicKeyConfirmed', field: 'entries[holderC]', culprit: 'holderC' })
     expect(parties.fake('owner').calls).not.toContain('modelPart')
     const unsigned = await refusal('publicKeyConfirmed', 'querier', () => ({ entries }) => ({

@@ -166,7 +166,7 @@ export class SignatureError extends ProtocolError {
 }
 
 /** A party has signed another collective public key than the one that was summed here: somebody was shown other shares. */
-export class KeyMismatchError extends ProtocolError {
+export class PublicKeyMismatchError extends ProtocolError {
   static readonly code = 'key-mismatch'
 }
 

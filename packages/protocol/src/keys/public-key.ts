@@ -9,7 +9,7 @@ import { equalBytes } from '../base/digest.js'
 import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
 import { holderAtFault } from '../cryptography/rejected-share.js'
 import type { SessionCryptography } from '../cryptography/session.js'
-import { KeyMismatchError, MalformedMessageError, OutOfOrderMessageError, SignatureError } from '../errors/errors.js'
+import { MalformedMessageError, OutOfOrderMessageError, PublicKeyMismatchError, SignatureError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
@@ -148,7 +148,7 @@ export class PublicKeyDuty {
         throw new SignatureError({ peer, kind, field, expected: `a signature of ${party} over its public key`, culprit: peer })
       }
       if (equalBytes(hash, own)) continue
-      throw new KeyMismatchError({
+      throw new PublicKeyMismatchError({
         peer,
         kind,
         field,

@@ -59,12 +59,13 @@ describe('a message over a slow line', () => {
 
 describe('a whole session with a slow line to one of its parties', () => {
   it('comes to its end without a repetition, its deadlines far below what the messages take', async () => {
-    const rate = 128 << 10
-    const idle = 2000
+    // Several messages share the line: a piece of each must come within the deadline, the messages themselves take many times as long.
+    const rate = 256 << 10
+    const idle = 4000
     const cohort = await WiredCohort.start('logreg', {
       slow: { name: 'first', rate },
       deadlines: { idle },
-      network: { beat: 200, idle: 1500, stall: 1500 }
+      network: { beat: 200, idle: 3000, stall: 3000 }
     })
     cleanups.push(() => cohort.stop())
     await cohort.expectGoodSession()
