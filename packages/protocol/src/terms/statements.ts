@@ -1,0 +1,82 @@
+/**
+ * What parties sign while a session lives, beside its descriptor and the shares of its public key: one encoding for all of it, so that whoever holds a
+ * statement and its signature can check it, then and later.
+ *
+ *   signature over H("slytherin statement" ‖ session ‖ signer ‖ canonical JSON of the statement)
+ *
+ * Hashes are SHA-256, in hexadecimal. A statement names its kind, and its signer is in what is signed, so that none stands for another.
+ */
+import { canonicalBytes } from '../base/canonical.js'
+import { digest } from '../base/digest.js'
+
+/** The help that is asked of key holders, for one refresh or one switch. */
+export interface Assisted {
+  readonly assist: 'refresh' | 'switch'
+  readonly query: string
+  readonly querier: string
+  /** Step of the plan; the number of its steps for the switch of the result. */
+  readonly step: number
+  /** Unique in the session. */
+  readonly instance: string
+  /** Over the second components, in order: `componentsHash`. */
+  readonly c1: string
+}
+
+/** Signed by a key holder: its share of an evaluation key. */
+export interface KeyShareStatement {
+  readonly kind: 'key-share'
+  readonly protocol: 'relinearization-2' | 'galois'
+  readonly instance: string
+  readonly share: string
+}
+
+/** Signed by the model owner: the encrypted weights that it has sent, `componentsHash` of all parts in order. */
+export interface ModelStatement {
+  readonly kind: 'model'
+  readonly parts: number
+  readonly hash: string
+}
+
+/** Signed by whoever asks: what is asked, and for whom. */
+export interface QueryStatement {
+  readonly kind: 'query'
+  readonly query: string
+  readonly querier: string
+  readonly samples: number
+  /** `componentsHash` of the inputs in order, as they were sent. */
+  readonly inputs: string
+}
+
+/** Signed by the evaluator: what it asks of the key holders. */
+export interface RequestStatement extends Assisted {
+  readonly kind: 'request'
+}
+
+/** Signed by a witness: that it came to these second components itself. */
+export interface EndorsementStatement extends Assisted {
+  readonly kind: 'endorsement'
+}
+
+/** Signed by a key holder: the shares that it gave, `componentsHash` of them in order. */
+export interface SharesStatement extends Assisted {
+  readonly kind: 'shares'
+  readonly shares: string
+}
+
+export type Statement = KeyShareStatement | ModelStatement | QueryStatement | RequestStatement | EndorsementStatement | SharesStatement
+
+export interface SignedStatement<S extends Statement = Statement> {
+  readonly signer: string
+  readonly statement: S
+  readonly signature: Uint8Array
+}
+
+/** What is signed. */
+export function statementDigest(sessionId: Uint8Array, signer: string, statement: Statement): Uint8Array {
+  return digest('slytherin statement', sessionId, signer, canonicalBytes(statement))
+}
+
+/** One hash for byte strings in order, given the hash of each. */
+export function componentsHash(hashes: readonly Uint8Array[]): Uint8Array {
+  return digest('slytherin components', ...hashes)
+}
