@@ -5,7 +5,7 @@ import { PARTIES, seedOf } from '../shapes.js'
 /** @typedef {import('../main.js').Row} Row */
 
 const SESSION = seedOf('session')
-const FLOODING = { statisticalBits: 30, maximumDecryptions: 64 }
+const FLOODING = { securityBits: 30, maximumDecryptions: 64 }
 
 /** Each share from a seed of its own, as in use. */
 const seeds = label => {

@@ -138,10 +138,10 @@ class Simulator {
       onStep: report => this.#compare(report, samples),
       ...(signal === undefined ? {} : { signal })
     })
-    const { floodingBits: statisticalBits, maximumDecryptions } = plan
+    const { floodingBits: securityBits, maximumDecryptions } = plan
     const noise = Math.max(plan.output.noise, ...outputs.map(output => output.noise))
     const shares = switchShares(plan.parties, plan.operands)
-    const slots = outputs.map(output => simulator.reveal(output, noise, { statisticalBits, maximumDecryptions }, shares))
+    const slots = outputs.map(output => simulator.reveal(output, noise, { securityBits, maximumDecryptions }, shares))
     for (const output of outputs) output.dispose()
     return unpackOutputs(plan, slots).slice(0, samples.length)
   }

@@ -23,13 +23,13 @@ describe.each([
 
   it('ends with the error that its flooding leaves', async () => {
     const small = await made()
-    const { output, floodingBits: statisticalBits, maximumDecryptions, precision, parties } = small
+    const { output, floodingBits: securityBits, maximumDecryptions, precision, parties } = small
     const context = contextOf(small)
     const shares = switchShares(parties, small.operands)
-    const flooding = { statisticalBits, maximumDecryptions }
+    const flooding = { securityBits, maximumDecryptions }
     expect(precision.worstError).toBeCloseTo(WORST_CASE_DEVIATIONS * 2 ** -precisionLeft(context, output, flooding, shares), 12)
     expect(() => checkHeadroom(context, output, flooding, shares)).not.toThrow()
-    expect(noiseAfterFlooding(context, output.noise, flooding, shares)).toBeGreaterThan(output.noise + statisticalBits / 2)
+    expect(noiseAfterFlooding(context, output.noise, flooding, shares)).toBeGreaterThan(output.noise + securityBits / 2)
   })
 
   it('refreshes no lower than shares are given', async () => {

@@ -3,7 +3,7 @@
  *
  *   σ_flood = sqrt(12·τ) · 2^(s/2) · σ_ct      per coefficient and share (Li, Micciancio, Schultz and Sorrell, eprint 2022/816)
  *
- * s statistical bits, τ decryptions in the session, σ_ct the tracked noise. Every party adds the full σ_flood, for the others may collude and subtract theirs, so that n
+ * s bits of security in the sense of Kullback–Leibler divergence, τ decryptions in the session, σ_ct the tracked noise. Every party adds the full σ_flood, for the others may collude and subtract theirs, so that n
  * shares have sqrt(n)·σ_flood. With them comes the error of each party's encryption of zero under the target key. What shares add carries the margin of every source of
  * noise (`SOURCE_MARGIN_BITS`).
  *
@@ -13,8 +13,8 @@ import { combineNoise, type NoiseModel, SOURCE_MARGIN_BITS } from './noise.js'
 
 /** What decides how much is added. */
 export interface Flooding {
-  /** s: bits of statistical security. */
-  readonly statisticalBits: number
+  /** s: bits of security in the sense of Kullback–Leibler divergence (not of statistical distance). */
+  readonly securityBits: number
   /** τ: number of ciphertexts that the session allows to be decrypted, at least 1. */
   readonly maximumDecryptions: number
 }
@@ -23,8 +23,8 @@ export interface Flooding {
 const TAIL_BITS = 3
 
 /** log2(σ_flood / σ_ct) of one share. */
-export const floodingFactor = ({ statisticalBits, maximumDecryptions }: Flooding): number =>
-  0.5 * Math.log2(12 * maximumDecryptions) + statisticalBits / 2
+export const floodingFactor = ({ securityBits, maximumDecryptions }: Flooding): number =>
+  0.5 * Math.log2(12 * maximumDecryptions) + securityBits / 2
 
 /** The same of the sum of `shares` shares, as it is tracked. */
 export const floodingGrowth = (flooding: Flooding, shares: number): number =>

@@ -19,7 +19,7 @@ import {
 import { describe, expect, it } from 'vitest'
 import { SECURE } from './support.js'
 
-const FLOODING = { statisticalBits: 30, maximumDecryptions: 64 }
+const FLOODING = { securityBits: 30, maximumDecryptions: 64 }
 const PARTIES = 3
 const parameters = Parameters.generate({ ...SECURE, insecure: true, logN: 12, levels: 6 })
 const model = new NoiseModel(parameters, PARTIES)

@@ -92,7 +92,7 @@ for (const shape of SHAPES) {
 
   const target = publicKey.finalize(publicKey.share(secret, seed('target')))
   const keySwitch = new PublicKeySwitch(context, session)
-  const flooding = { statisticalBits: 30, maximumDecryptions: 64 }
+  const flooding = { securityBits: 30, maximumDecryptions: 64 }
   const switching = { instance: 's', level, noise: 12, c1 }
   measure(
     `switch share (level ${level})`,

@@ -84,13 +84,13 @@ export class MissingShareError extends MultipartyError {
   }
 }
 
-/** Fewer bits of statistical security than the layer accepts. */
-export class StatisticalSecurityError extends MultipartyError {
+/** Flooding with fewer bits of security than the layer accepts. */
+export class FloodingSecurityError extends MultipartyError {
   constructor(
-    readonly statisticalBits: number,
+    readonly securityBits: number,
     readonly minimum: number
   ) {
-    super(`flooding with ${statisticalBits} statistical bits is refused: at least ${minimum} are required`)
+    super(`flooding with ${securityBits} bits of security is refused: at least ${minimum} are required`)
   }
 }
 

@@ -3,7 +3,7 @@
  *
  *   σ_flood = sqrt(12·τ) · 2^(s/2) · σ_ct
  *
- * (Li, Micciancio, Schultz and Sorrell, eprint 2022/816; OpenFHE floods with the same constant.) s is the number of statistical bits, τ
+ * (Li, Micciancio, Schultz and Sorrell, eprint 2022/816; OpenFHE floods with the same constant.) s is the number of bits of security, τ
  * the number of decryptions the session allows, σ_ct the *tracked* noise of the ciphertext, a conservative standard deviation per
  * coefficient that depends on the circuit and on public bounds only, never on the value decrypted.
  *
@@ -26,10 +26,10 @@ import {
   floodingNoise as noiseOfShare,
   slotNoise
 } from '@slytherin/ckks'
-import { FloodingHeadroomError, InvalidShareRequestError, StatisticalSecurityError } from './errors.js'
+import { FloodingHeadroomError, FloodingSecurityError, InvalidShareRequestError } from './errors.js'
 
-/** Fewer statistical bits than this are refused. */
-export const MINIMUM_STATISTICAL_BITS = 30
+/** Fewer bits of security than this are refused. */
+export const MINIMUM_FLOODING_SECURITY_BITS = 30
 
 /** Widest flooding the sampler supports, as log2 of the standard deviation. */
 export const MAXIMUM_FLOODING_LOG2_SIGMA = 200
@@ -52,10 +52,10 @@ export interface FloodedCiphertext {
   readonly magnitude?: number
 }
 
-/** @throws StatisticalSecurityError below 30 bits; InvalidShareRequestError for a count of decryptions that is not a positive integer */
+/** @throws FloodingSecurityError below 30 bits; InvalidShareRequestError for a count of decryptions that is not a positive integer */
 export function checkFlooding(flooding: Flooding): void {
-  if (!(flooding.statisticalBits >= MINIMUM_STATISTICAL_BITS) || !Number.isFinite(flooding.statisticalBits)) {
-    throw new StatisticalSecurityError(flooding.statisticalBits, MINIMUM_STATISTICAL_BITS)
+  if (!(flooding.securityBits >= MINIMUM_FLOODING_SECURITY_BITS) || !Number.isFinite(flooding.securityBits)) {
+    throw new FloodingSecurityError(flooding.securityBits, MINIMUM_FLOODING_SECURITY_BITS)
   }
   if (!Number.isSafeInteger(flooding.maximumDecryptions) || flooding.maximumDecryptions < 1) {
     throw new InvalidShareRequestError('switch', 'maximumDecryptions', 'a positive integer', flooding.maximumDecryptions)
@@ -69,7 +69,7 @@ export const minimumNoise = (context: FloodingContext): number => leastNoise(con
  * log2 of the standard deviation of one party's flooding noise.
  *
  * @param noise log2 of the tracked σ_ct
- * @throws StatisticalSecurityError, InvalidShareRequestError
+ * @throws FloodingSecurityError, InvalidShareRequestError
  */
 export function floodingNoise(context: FloodingContext, noise: number, flooding: Flooding): number {
   checkRequest(noise, flooding)

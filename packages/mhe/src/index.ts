@@ -7,6 +7,7 @@ export {
   DecryptionQuotaError,
   DuplicateShareError,
   FloodingHeadroomError,
+  FloodingSecurityError,
   InvalidShareRequestError,
   MalformedShareError,
   MissingShareError,
@@ -14,7 +15,6 @@ export {
   RefreshQuotaError,
   ShareAlreadyGivenError,
   ShareMismatchError,
-  StatisticalSecurityError,
   UnknownPartyError
 } from './errors.js'
 export {

@@ -59,9 +59,9 @@ export class PublicKeySwitch {
   /**
    * @param secret   this party's secret; `null` for a share that only floods
    * @param target   the receiver's public key
-   * @param flooding statistical bits and number of decryptions
+   * @param flooding bits of security and number of decryptions
    * @param seed     32 secret bytes, used for this share only
-   * @throws StatisticalSecurityError, FloodingHeadroomError, InvalidShareRequestError
+   * @throws FloodingSecurityError, FloodingHeadroomError, InvalidShareRequestError
    */
   share(secret: SecretKey | null, request: SwitchRequest, target: PublicKey, flooding: Flooding, seed: Uint8Array): SwitchShare {
     const { context } = this

@@ -186,7 +186,7 @@ export class ShareGiver implements Disposable {
         this.#checkSwitchQuota(instance)
         const protocol = new PublicKeySwitch(context, this.sessionId)
         protocol.check({ instance, level, noise, scale, magnitude, c1 }, flooding)
-        const numbers = [level, noise, scale, magnitude, flooding.statisticalBits, flooding.maximumDecryptions].map(String)
+        const numbers = [level, noise, scale, magnitude, flooding.securityBits, flooding.maximumDecryptions].map(String)
         return this.#give(protocol.format, { instance, level }, [...numbers, request.c1, request.targetKey], seed =>
           protocol.share(this.#secret, { instance, level, noise, scale, magnitude, c1 }, target, flooding, seed)
         )

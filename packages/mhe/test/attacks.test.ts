@@ -164,7 +164,7 @@ const isSecret = (candidate: Float64Array, secret: SecretKey): boolean => {
 }
 
 describe('decryption of an approximate result', () => {
-  const flooding = { statisticalBits: 30, maximumDecryptions: 1 }
+  const flooding = { securityBits: 30, maximumDecryptions: 1 }
   const target = SecretKey.fromSeed(context, cohort.seed('receiver'))
   const targetKey = new KeyGenerator(context).publicKey(target, cohort.seed('receiver key'))
 
@@ -258,7 +258,7 @@ describe('two shares for one instance', () => {
       shareKey: cohort.seed('share key'),
       ledger,
       sessionId: cohort.sessionId,
-      flooding: { statisticalBits: 30, maximumDecryptions: 10 }
+      flooding: { securityBits: 30, maximumDecryptions: 10 }
     })
   }
   const wire = (ciphertext: Ciphertext) => ({ ...request(ciphertext), c1: encodeComponent(context, ciphertext.components[1]!) })

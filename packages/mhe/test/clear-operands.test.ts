@@ -140,7 +140,7 @@ describe('an intermediate value in a refresh', () => {
 
 describe('a result for a querier that holds the key', () => {
   const level = 3
-  const flooding = { statisticalBits: 30, maximumDecryptions: 4 }
+  const flooding = { securityBits: 30, maximumDecryptions: 4 }
   const target = SecretKey.fromSeed(context, cohort.seed('receiver'))
   const targetKey = new KeyGenerator(context).publicKey(target, cohort.seed('receiver key'))
   const { values, ciphertext } = encrypt('result', level)

@@ -55,7 +55,7 @@ function subjects(): Subject[] {
   const target = new KeyGenerator(context).publicKey(cohort.secrets[0]!, cohort.seed('target'))
   const ephemeral = (i: number) => cohort.seed('ephemeral', i)
   const one = relinearization.aggregateOne(cohort.secrets.map((s, i) => relinearization.shareOne(s, ephemeral(i), seed(i))))
-  const flooding = { statisticalBits: 30, maximumDecryptions: 1 }
+  const flooding = { securityBits: 30, maximumDecryptions: 1 }
   return [
     subject('public key', publicKey.format, publicKey.identity, i => publicKey.share(secret(i), seed(i))),
     subject('relinearisation 1', relinearization.formatOne, relinearization.identity, i =>

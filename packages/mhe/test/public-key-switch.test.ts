@@ -2,14 +2,14 @@ import { type Ciphertext, Encryptor, type Flooding, KeyGenerator, SecretKey } fr
 import {
   checkHeadroom,
   FloodingHeadroomError,
+  FloodingSecurityError,
   floodingNoise,
   InvalidShareRequestError,
   minimumNoise,
   noiseAfterFlooding,
   PublicKeySwitch,
   precisionLeft,
-  roundToPrecision,
-  StatisticalSecurityError
+  roundToPrecision
 } from '@slytherin/mhe'
 import { describe, expect, it } from 'vitest'
 import {
@@ -23,7 +23,7 @@ import {
   standardDeviation
 } from './cohort.js'
 
-const FLOODING: Flooding = { statisticalBits: 30, maximumDecryptions: 16 }
+const FLOODING: Flooding = { securityBits: 30, maximumDecryptions: 16 }
 
 function receiver(cohort: Cohort) {
   const secret = SecretKey.fromSeed(cohort.context, cohort.seed('receiver'))
@@ -95,13 +95,13 @@ describe('flooding', () => {
   const target = receiver(cohort)
 
   it('follows σ_flood = sqrt(12·τ)·2^(s/2)·σ_ct', () => {
-    for (const [noise, statisticalBits, maximumDecryptions] of [
+    for (const [noise, securityBits, maximumDecryptions] of [
       [10, 30, 1],
       [17.25, 40, 64],
       [9.5, 80, 1000]
     ] as const) {
-      const sigma = Math.sqrt(12 * maximumDecryptions) * 2 ** (statisticalBits / 2) * 2 ** noise
-      expect(floodingNoise(context, noise, { statisticalBits, maximumDecryptions })).toBeCloseTo(Math.log2(sigma), 10)
+      const sigma = Math.sqrt(12 * maximumDecryptions) * 2 ** (securityBits / 2) * 2 ** noise
+      expect(floodingNoise(context, noise, { securityBits, maximumDecryptions })).toBeCloseTo(Math.log2(sigma), 10)
     }
   })
 
@@ -112,12 +112,12 @@ describe('flooding', () => {
     expect(minimumNoise(context)).toBeCloseTo(Math.log2(Math.sqrt((1 + 256 * 3 * (2 / 3)) / 12)), 0)
   })
 
-  it('refuses fewer than 30 statistical bits and senseless numbers', () => {
-    for (const statisticalBits of [29.999, 0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => floodingNoise(context, 10, { statisticalBits, maximumDecryptions: 1 })).toThrow(StatisticalSecurityError)
+  it('refuses fewer than 30 bits of security and senseless numbers', () => {
+    for (const securityBits of [29.999, 0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => floodingNoise(context, 10, { securityBits, maximumDecryptions: 1 })).toThrow(FloodingSecurityError)
     }
     for (const maximumDecryptions of [0, -1, 1.5, Number.NaN]) {
-      expect(() => floodingNoise(context, 10, { statisticalBits: 30, maximumDecryptions })).toThrow(InvalidShareRequestError)
+      expect(() => floodingNoise(context, 10, { securityBits: 30, maximumDecryptions })).toThrow(InvalidShareRequestError)
     }
     for (const noise of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
       expect(() => floodingNoise(context, noise, FLOODING)).toThrow(InvalidShareRequestError)
@@ -127,7 +127,7 @@ describe('flooding', () => {
   it('refuses a level without room, naming the precision that would be left', () => {
     const { ciphertext } = encrypted(cohort, 0, 'no room')
     const protocol = new PublicKeySwitch(context, cohort.sessionId)
-    const flooding = { statisticalBits: 80, maximumDecryptions: 1 }
+    const flooding = { securityBits: 80, maximumDecryptions: 1 }
     const { scale, magnitude, noise } = ciphertext
     const request = { instance: 'no room', level: 0, noise, c1: ciphertext.components[1]!, scale, magnitude }
     const make = () => protocol.share(cohort.secrets[0]!, request, target.publicKey, flooding, cohort.seed('no room'))

@@ -10,7 +10,7 @@ it('the example of the README runs and encrypts under the collective key', async
   const code = /```ts\n([\s\S]*?)```/.exec(readme)![1]!
   const cohort = makeCohort({ parties: 3, label: 'readme' })
   const { context, parameters, sessionId } = cohort
-  const flooding = { statisticalBits: 30, maximumDecryptions: 1 }
+  const flooding = { securityBits: 30, maximumDecryptions: 1 }
   const givers = cohort.secrets.map(
     (secret, i) =>
       new ShareGiver(context, { secret, shareKey: cohort.seed('key', i), ledger: new InMemoryShareLedger(), sessionId, flooding })

@@ -197,7 +197,7 @@ describe('shares of a refresh with a map', () => {
       shareKey: cohort.seed('share key'),
       ledger,
       sessionId,
-      flooding: { statisticalBits: 30, maximumDecryptions: 1 }
+      flooding: { securityBits: 30, maximumDecryptions: 1 }
     })
 
   it('are the bytes they have always been where there is no map', () => {

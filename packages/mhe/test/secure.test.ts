@@ -20,7 +20,7 @@ it('three parties at N = 2^14 with 128-bit parameters', () => {
   expect(parameters.securityBits).toBe(128)
   const cohort = cohortOf(parameters, 3, 'secure')
   const { context, sessionId } = cohort
-  const flooding = { statisticalBits: 30, maximumDecryptions: 64 }
+  const flooding = { securityBits: 30, maximumDecryptions: 64 }
   const givers = cohort.secrets.map(
     (_, i) =>
       new ShareGiver(context, {

@@ -4,6 +4,7 @@ import {
   DecryptionQuotaError,
   encodeComponent,
   FloodingHeadroomError,
+  FloodingSecurityError,
   GaloisKeyGeneration,
   InMemoryShareLedger,
   InvalidShareRequestError,
@@ -17,8 +18,7 @@ import {
   ShareAlreadyGivenError,
   ShareGiver,
   type ShareLedger,
-  type ShareLedgerEntry,
-  StatisticalSecurityError
+  type ShareLedgerEntry
 } from '@slytherin/mhe'
 import { loadKernel } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
@@ -36,7 +36,7 @@ import {
 
 const cohort = makeCohort({ parties: 2, label: 'givers' })
 const { context, parameters, sessionId } = cohort
-const flooding = { statisticalBits: 30, maximumDecryptions: 2 }
+const flooding = { securityBits: 30, maximumDecryptions: 2 }
 
 function giver(i: number, ledger: ShareLedger = new InMemoryShareLedger(), shareKey = cohort.seed('share key', i)): ShareGiver {
   return new ShareGiver(context, { secret: SecretKey.fromSeed(context, cohort.seed('secret', i)), shareKey, ledger, sessionId, flooding })
@@ -357,9 +357,9 @@ describe('secrets', () => {
   it('a giver is not made with a short share key or too little flooding', () => {
     expect(() => giver(0, new InMemoryShareLedger(), new Uint8Array(16))).toThrow(InvalidShareRequestError)
     const secret = SecretKey.fromSeed(context, cohort.seed('secret', 0))
-    const weak = { statisticalBits: 20, maximumDecryptions: 1 }
+    const weak = { securityBits: 20, maximumDecryptions: 1 }
     expect(
       () => new ShareGiver(context, { secret, shareKey: new Uint8Array(32), ledger: new InMemoryShareLedger(), sessionId, flooding: weak })
-    ).toThrow(StatisticalSecurityError)
+    ).toThrow(FloodingSecurityError)
   })
 })

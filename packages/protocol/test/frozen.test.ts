@@ -118,7 +118,7 @@ describe('the bytes of a share', async () => {
       shareKey: seed('share key'),
       ledger: new InMemoryShareLedger(),
       sessionId,
-      flooding: { statisticalBits: 30, maximumDecryptions: 4 }
+      flooding: { securityBits: 30, maximumDecryptions: 4 }
     })
     const one = giver.relinearizationShareOne(2)
     const rounds = new RelinearizationKeyGeneration(context, sessionId, 2)

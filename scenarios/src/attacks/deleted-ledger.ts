@@ -46,7 +46,7 @@ export const deletedLedger: Attack = {
         shareKey,
         ledger,
         sessionId,
-        flooding: { statisticalBits: 30, maximumDecryptions: QUOTA }
+        flooding: { securityBits: 30, maximumDecryptions: QUOTA }
       })
       const level = context.parameters.maxLevel
       for (let i = 0; i < QUOTA; i++) {

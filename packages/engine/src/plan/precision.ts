@@ -6,7 +6,7 @@ export const WORST_CASE_DEVIATIONS = 5
 
 /** What a plan says of flooding. */
 export const floodingOf = (plan: { readonly floodingBits: number; readonly maximumDecryptions: number }): Flooding => ({
-  statisticalBits: plan.floodingBits,
+  securityBits: plan.floodingBits,
   maximumDecryptions: plan.maximumDecryptions
 })
 

@@ -101,7 +101,7 @@ export class Assistance {
   ): Promise<Uint8Array[]> {
     const { context, plan, sessionId, parties, floodingBits, maximumDecryptions } = this.#session
     const protocol = new PublicKeySwitch(context, sessionId)
-    const flooding = { statisticalBits: floodingBits, maximumDecryptions }
+    const flooding = { securityBits: floodingBits, maximumDecryptions }
     const total = switchShares(parties, plan.operands)
     const instance = `${query}/result`
     const { level, scale, magnitude } = plan.output

@@ -35,7 +35,7 @@ export class KeyHolder {
         shareKey: secrets.shareKey,
         ledger,
         sessionId: session.sessionId,
-        flooding: { statisticalBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions },
+        flooding: { securityBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions },
         maximumRefreshes: session.maximumRefreshes
       })
     } finally {

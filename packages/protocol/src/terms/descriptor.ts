@@ -10,7 +10,7 @@ import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from '.
 import { type Plan, type PlanParameters, parsePlan } from './plan.js'
 import { canonicalRoster, hasRole, peersWith, ROLES, type Role, type RosterEntry } from './roster.js'
 
-/** Least statistical bits of flooding that any party signs. */
+/** Least bits of security of flooding that any party signs. */
 export const MINIMUM_FLOODING_BITS = 30
 const MAXIMUM_FLOODING_BITS = 128
 const MAXIMUM_COUNT = 2 ** 40
@@ -26,7 +26,7 @@ export interface SessionDescriptor {
   readonly roster: readonly RosterEntry[]
   readonly parameters: PlanParameters
   readonly plan: Plan
-  /** Statistical bits of flooding noise in every switch. */
+  /** s: bits of security, in the Kullback–Leibler sense, of the flooding noise in every switch. */
   readonly floodingBits: number
   /** τ: ciphertexts that may be switched in the whole session. */
   readonly maximumDecryptions: number

@@ -3,7 +3,7 @@ import type { Plan } from './plan.js'
 
 /** What a party demands of a descriptor before it signs. */
 export interface AcceptancePolicy {
-  /** Least statistical flooding bits. Default 30; lower values are refused. */
+  /** Least bits of security of flooding. Default 30; lower values are refused. */
   minimumFloodingBits?: number
   /** Most ciphertexts switched per querier. Default: no bound of its own. */
   maximumSwitchesPerQuerier?: number
