@@ -39,7 +39,15 @@ export { evaluateDiagonals } from './kernel/linear-evaluation.js'
 export { LinearTransform, type LinearTransformOptions } from './kernel/linear-transform.js'
 export { KeyGenerator, type KeySwitchOptions } from './key-generator.js'
 export { type KeySwitchDigit, KeySwitchKey, PublicKey, SecretKey } from './keys.js'
-export { MASK_STATISTICAL_BITS, maskBits, maskedModulusBits, minimumRefreshLevel, refreshErrorNoise, refreshNoise } from './masks.js'
+export {
+  leastMaskBits,
+  MASK_STATISTICAL_BITS,
+  maskBits,
+  maskedModulusBits,
+  minimumRefreshLevel,
+  refreshErrorNoise,
+  refreshNoise
+} from './masks.js'
 export type { CountedOperation } from './metadata-evaluator.js'
 export { combineNoise, type KeySwitchNoise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'
 export {

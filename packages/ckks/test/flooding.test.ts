@@ -4,6 +4,7 @@ import {
   floodingFactor,
   floodingGrowth,
   floodingNoise,
+  leastMaskBits,
   maskBits,
   maskedModulusBits,
   minimumNoise,
@@ -55,9 +56,9 @@ describe('flooding', () => {
 
 describe('masks of a refresh', () => {
   it('exceed the message by 128 bits', () => {
-    expect(maskBits(40)).toBe(168)
-    expect(maskBits(40.01)).toBe(169)
-    expect(maskBits(-3)).toBe(128)
+    expect(leastMaskBits(40)).toBe(168)
+    expect(leastMaskBits(40.01)).toBe(169)
+    expect(leastMaskBits(-3)).toBe(128)
   })
 
   it('stay below a quarter of the modulus, all together with the message', () => {
@@ -68,12 +69,23 @@ describe('masks of a refresh', () => {
         const bits = maskedModulusBits(Math.log2(scale * magnitude), shares)
         expect(parameters.logModulus(level)).toBeGreaterThanOrEqual(bits)
         expect(parameters.logModulus(level - 1)).toBeLessThan(bits)
-        const largest = BigInt(shares) * 2n ** BigInt(maskBits(Math.log2(scale * magnitude)) - 1) + BigInt(Math.ceil(scale * magnitude))
+        const largest =
+          BigInt(shares) * 2n ** BigInt(maskBits(parameters, level, shares, Math.log2(scale * magnitude)) - 1) +
+          BigInt(Math.ceil(scale * magnitude))
         const modulus = parameters.primes.slice(0, level + 1).reduce((product, { value }) => product * value, 1n)
         expect(4n * largest <= modulus).toBe(true)
       }
     }
     expect(minimumRefreshLevel(parameters, 2, 2 ** 200, 1)).toBeUndefined()
+  })
+
+  it('fill the modulus wherever there is more of it', () => {
+    const { maxLevel } = parameters
+    for (const shares of [1, 2, 3, 4, 5]) {
+      const bits = maskBits(parameters, maxLevel, shares, 40)
+      expect(bits).toBe(Math.floor(parameters.logModulus(maxLevel)) - 2 - Math.ceil(Math.log2(shares)))
+      expect(bits).toBeGreaterThan(leastMaskBits(40))
+    }
   })
 
   it('leave two errors per share', () => {

@@ -13,8 +13,9 @@
  * hidden by an RLWE sample of its own, with its own a_k and error. Were two outputs to share a_k, their difference would be that of two
  * images of the mask.
  *
- * Masks M_i are uniform of λ + ceil(log2(scale·magnitude)) bits, λ = 128: who sees m - M is at statistical distance 2^-128 per coefficient
- * from learning nothing. No further flooding is needed, and more noise would stay in the message.
+ * Masks M_i fill the modulus, up to two bits and one for every doubling of the shares, and are uniform of λ + ceil(log2(scale·magnitude)) bits
+ * at least, λ = 128: who sees m - M is at statistical distance 2^-128 per coefficient from learning nothing, and nearly as far from a value
+ * that is larger than its bound. No further flooding is needed, and more noise would stay in the message.
  *
  * a_k is derived per instance, input, map and output. With one reference polynomial in two refreshes, h1 - h1' would be the difference of
  * two masks; the map is in it because masks depend on it, too.
@@ -25,6 +26,7 @@ import {
   type Context,
   combineNoise,
   ERROR_SIGMA,
+  leastMaskBits,
   maskBits,
   minimumRefreshLevel,
   type Parameters,
@@ -93,13 +95,25 @@ export class Refresh {
     })
   }
 
-  /** Bits of each mask: coefficients are uniform in [-2^(bits-1), 2^(bits-1)). @throws InvalidShareRequestError */
-  static maskBits(scale: number, magnitude: number): number {
+  /** Least bits of each mask, for messages of this scale and bound. @throws InvalidShareRequestError */
+  static leastMaskBits(scale: number, magnitude: number): number {
     if (!(scale > 0) || !Number.isFinite(scale)) throw new InvalidShareRequestError('refresh', 'scale', 'positive and finite', scale)
     if (!(magnitude >= 0) || !Number.isFinite(magnitude)) {
       throw new InvalidShareRequestError('refresh', 'magnitude', 'finite and not negative', magnitude)
     }
-    return maskBits(Math.log2(scale) + Math.log2(magnitude))
+    return leastMaskBits(Math.log2(scale) + Math.log2(magnitude))
+  }
+
+  /**
+   * Bits of each mask at a level: coefficients are uniform in [-2^(bits-1), 2^(bits-1)). There is room for the shares of all key holders and
+   * one that only masks.
+   *
+   * @throws InvalidShareRequestError
+   */
+  maskBits(level: number, scale: number, magnitude: number): number {
+    Refresh.leastMaskBits(scale, magnitude)
+    const { parameters, parties } = this.context
+    return maskBits(parameters, level, parties + 1, Math.log2(scale) + Math.log2(magnitude))
   }
 
   /**
@@ -109,7 +123,7 @@ export class Refresh {
    * @throws RefreshLevelError when no level of the parameters is high enough
    */
   static minimumLevel(parameters: Parameters, parties: number, scale: number, magnitude: number): number {
-    const bits = Refresh.maskBits(scale, magnitude)
+    const bits = Refresh.leastMaskBits(scale, magnitude)
     const level = minimumRefreshLevel(parameters, parties, scale, magnitude)
     if (level !== undefined) return level
     throw new RefreshLevelError(parameters.maxLevel, -1, bits, parties)
@@ -139,7 +153,7 @@ export class Refresh {
     const { ring, parameters } = context
     const { level, scale, magnitude, c1 } = request
     this.check(request)
-    const bits = Refresh.maskBits(scale, magnitude)
+    const bits = this.maskBits(level, scale, magnitude)
     return releasingOnError(made =>
       withScratch(ring, scratch => {
         const top = parameters.ciphertextIndices(parameters.maxLevel)
@@ -250,6 +264,6 @@ export class Refresh {
       throw new InvalidShareRequestError('refresh', 'level', `0 to ${parameters.maxLevel}`, level)
     }
     const minimum = Refresh.minimumLevel(parameters, shares, scale, magnitude)
-    if (level < minimum) throw new RefreshLevelError(level, minimum, Refresh.maskBits(scale, magnitude), shares)
+    if (level < minimum) throw new RefreshLevelError(level, minimum, Refresh.leastMaskBits(scale, magnitude), shares)
   }
 }

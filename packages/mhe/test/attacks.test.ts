@@ -106,7 +106,11 @@ describe('two refreshes under one reference polynomial', () => {
     return { largestMaskBits: largestMask.toString(2).length, error: largestDifference(messageDifference(one, two).real, truth) }
   }
 
-  const maskBits = Refresh.maskBits(parameters.scale, 1)
+  const maskBits = new Refresh(context, cohort.sessionId).maskBits(
+    Refresh.minimumLevel(parameters, 3, parameters.scale, 1),
+    parameters.scale,
+    1
+  )
 
   it('reveal mask differences and the difference of the messages when the reference polynomial is reused', () => {
     const { largestMaskBits, error } = mount(new RefreshWithOneReference(context, cohort.sessionId))

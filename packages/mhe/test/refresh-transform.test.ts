@@ -208,8 +208,8 @@ describe('shares of a refresh with a map', () => {
         .digest('hex')
     )
     expect(hashes).toEqual([
-      '1dde79adabfe13a8190a33c02726683b98e69f85a0fc45137fd40ec45693c9ba',
-      'ffc7429d782e771949ee0db46eebea91ac647ee8d42fdf48c7b844e25f96ec67'
+      '191b678fa91a81188860fa0eb4a9de7d6d025a499461220273fc1a3322fdc94e',
+      'ac8dd917846bb0746014e4161172817701729ce2a3cd78f7cbbe42289ec413f2'
     ])
   })
 

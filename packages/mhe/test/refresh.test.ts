@@ -62,7 +62,7 @@ describe.each([1, 2, 3, 10])('refresh by %i parties', parties => {
     const request = { instance: 'masked', level, scale: ciphertext.scale, magnitude: ciphertext.magnitude, c1: ciphertext.components[1]! }
     const sum = protocol.aggregate(cohort.secrets.map((secret, i) => protocol.share(secret, request, cohort.seed('masked', i))))
     const masked = cohort.ring.add(sum.h0.clone(), sum.h0, ciphertext.components[0]!)
-    const bits = Refresh.maskBits(ciphertext.scale, ciphertext.magnitude)
+    const bits = protocol.maskBits(level, ciphertext.scale, ciphertext.magnitude)
     expect(bits).toBeGreaterThanOrEqual(MASK_STATISTICAL_BITS + Math.log2(ciphertext.scale * ciphertext.magnitude))
     const values = exactCoefficients(cohort.ring, masked)
     const limit = BigInt(parties + 1) << BigInt(bits - 1)
@@ -82,12 +82,31 @@ describe('levels of a refresh', () => {
     for (const parties of [1, 2, 3, 10, 100]) {
       for (const magnitude of [0.5, 1, 37, 2 ** 20]) {
         const level = Refresh.minimumLevel(parameters, parties, parameters.scale, magnitude)
-        const masks = BigInt(parties) << BigInt(Refresh.maskBits(parameters.scale, magnitude) - 1)
+        const masks = BigInt(parties) << BigInt(Refresh.leastMaskBits(parameters.scale, magnitude) - 1)
         const modulus = (to: number) => parameters.primes.slice(0, to + 1).reduce((product, prime) => product * prime.value, 1n)
         expect(modulus(level) >= 4n * masks).toBe(true)
         expect(modulus(level - 1) < 5n * masks).toBe(true)
       }
     }
+  })
+
+  it('masks fill what modulus there is, so that a value far beyond its bound shows nothing either', () => {
+    const protocol = new Refresh(context, cohort.sessionId)
+    const level = parameters.maxLevel
+    const { ciphertext } = encrypted(cohort, level, 'large')
+    const bits = protocol.maskBits(level, ciphertext.scale, 1)
+    expect(bits).toBe(Math.floor(parameters.logModulus(level)) - 4)
+    const request = { instance: 'large', level, scale: ciphertext.scale, magnitude: 1, c1: ciphertext.components[1]! }
+    const share = protocol.share(cohort.secrets[0]!, request, cohort.seed('large', 0))
+    const product = cohort.ring.multiply(share.h0.clone(), cohort.secrets[0]!.polynomial, request.c1)
+    const masks = exactCoefficients(cohort.ring, cohort.ring.subtract(product, product, share.h0))
+    // where one below 2^(log2 scale) was planned for, and masks of 128 bits more would all be smaller than it
+    const value = 1n << BigInt(bits - 20)
+    expect(bits - 20).toBeGreaterThan(Refresh.leastMaskBits(ciphertext.scale, 1))
+    expect(masks.every(mask => mask < 1n << BigInt(bits - 1) && mask >= -(1n << BigInt(bits - 1)))).toBe(true)
+    const outliers = masks.filter(mask => mask + value >= 1n << BigInt(bits - 1))
+    expect(outliers.length).toBeLessThanOrEqual(2)
+    expect(masks.filter(mask => (mask < 0n ? -mask : mask) > value).length).toBeGreaterThan(0.99 * masks.length)
   })
 
   it('refuses a level that is too low, a level outside the chain and senseless bounds', () => {

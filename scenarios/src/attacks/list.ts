@@ -2,7 +2,8 @@
 import type { Attack } from './attack.js'
 import { deletedLedger } from './deleted-ledger.js'
 import { forgedRoundOne } from './forged-round-one.js'
+import { refreshOverflow } from './refresh-overflow.js'
 import { roguePublicKey } from './rogue-public-key.js'
 import { soleKeyEvaluator } from './sole-key-evaluator.js'
 
-export const ATTACKS: readonly Attack[] = [roguePublicKey, forgedRoundOne, soleKeyEvaluator, deletedLedger]
+export const ATTACKS: readonly Attack[] = [roguePublicKey, forgedRoundOne, soleKeyEvaluator, deletedLedger, refreshOverflow]
