@@ -38,6 +38,7 @@ export { type Expected, FrameStream, type FrameStreamOptions } from './framing/f
 export { StreamDuplex, type StreamDuplexOptions } from './framing/stream-duplex.js'
 export { type DecodeOptions, decodeFrames, encodeFrames } from './framing/transforms.js'
 export { createLogger, type LoggerOptions, type LogLevel } from './logging.js'
+export { readHello } from './network/control.js'
 export * from './network/errors.js'
 export { protocolFailures } from './network/failures.js'
 export { createHost, type HostOptions } from './network/host.js'

@@ -41,6 +41,7 @@ export {
 export type { AcceptancePolicy } from './terms/policy.js'
 export * from './terms/roster.js'
 export * from './terms/signer.js'
+export * from './terms/statements.js'
 export { type Addressing, decodeBody, encodeMessage, type Header, PROTOCOL_VERSION, readHeader } from './wire/codec.js'
 export { DEFAULT_DEADLINES, type Deadlines } from './wire/deadlines.js'
 export { decodeFailure, encodeFailure, remoteFailure } from './wire/failure.js'

@@ -105,6 +105,24 @@ describe('messages', () => {
     )
   })
 
+  it.each<[string, number[], string, string]>([
+    ['a number in more bytes than it takes', [8, 0x82, 0x00, 0xea, 0x02, 2, 8, 1], 'envelope', 'version'],
+    ['a zero that is written', [8, 2, 24, 0, 0xea, 0x02, 2, 8, 1], 'envelope', 'lane'],
+    ['a length in more bytes than it takes', [8, 2, 0xea, 0x02, 0x82, 0x00, 8, 1], 'envelope', 'body'],
+    ['a field twice', [8, 2, 0xea, 0x02, 4, 8, 1, 8, 1], 'ping', 'body'],
+    ['fields out of order', [8, 2, 0xea, 0x02, 4, 16, 1, 8, 1], 'ping', 'body'],
+    ['a field that is unknown', [8, 2, 0xea, 0x02, 4, 8, 1, 24, 1], 'ping', 'body'],
+    ['a default that is written', [8, 2, 0xea, 0x02, 4, 8, 1, 16, 0], 'ping', 'body'],
+    ['a number in the body in more bytes than it takes', [8, 2, 0xea, 0x02, 3, 8, 0x81, 0x00], 'ping', 'body']
+  ])('have one form: %s is refused', (_what, raw, kind, field) => {
+    const read = (message: readonly number[]) => {
+      const header = readHeader(Uint8Array.from(message), 'peer')
+      return decodeBody(header.kind, header.body, SIZES, 'peer')
+    }
+    expect(read([8, 2, 0xea, 0x02, 2, 8, 1])).toEqual({ lane: 1, sequence: 0 })
+    expect(() => read(raw)).toThrow(expect.objectContaining({ code: 'malformed-message', peer: 'peer', kind, field }))
+  })
+
   it('with a bit changed or bytes missing decode to something or are refused with typed errors', () => {
     const addressing = { session: new Uint8Array(32).fill(9), lane: 3, sequence: 70_000 }
     const altered = fc.constantFrom(...KINDS).chain(kind =>

@@ -124,7 +124,8 @@ class Reader {
     return at
   }
 
-  header(field: string): void {
+  /** @returns what checks, once the object has been read, that it has the size that its header says */
+  header(field: string): () => void {
     const at = this.take(SEAL_HEADER_BYTES, field)
     const demand = (name: string, expected: number, actual: number) => {
       if (expected !== actual) throw new MalformedSealObjectError(`${field}.${name}`, String(expected), String(actual))
@@ -132,10 +133,16 @@ class Reader {
     demand('magic', MAGIC, this.view.getUint16(at, true))
     demand('headerSize', SEAL_HEADER_BYTES, this.view.getUint8(at + 2))
     demand('versionMajor', VERSION_MAJOR, this.view.getUint8(at + 3))
+    demand('versionMinor', VERSION_MINOR, this.view.getUint8(at + 4))
     demand('compressionMode', 0, this.view.getUint8(at + 5))
+    demand('reserved', 0, this.view.getUint16(at + 6, true))
     const size = this.view.getBigUint64(at + 8, true)
     const available = BigInt(this.bytes.byteLength - at)
     if (size > available) throw new MalformedSealObjectError(`${field}.size`, `at most ${available}`, String(size))
+    return () => {
+      const read = BigInt(this.offset - at)
+      if (size !== read) throw new MalformedSealObjectError(`${field}.size`, String(read), String(size))
+    }
   }
 
   parmsId(): ParmsId {
@@ -162,10 +169,11 @@ class Reader {
 
   /** @returns a view of the words */
   array(field: string, words: number): Uint8Array {
-    this.header(field)
+    const checkSize = this.header(field)
     const count = this.bigU64(`${field}.count`)
     if (count !== BigInt(words)) throw new MalformedSealObjectError(`${field}.count`, String(words), String(count))
     const at = this.take(8 * words, field)
+    checkSize()
     return this.bytes.subarray(at, at + 8 * words)
   }
 
@@ -177,7 +185,7 @@ class Reader {
   }
 
   ciphertext(): SealCiphertextFields {
-    this.header('ciphertext')
+    const checkSize = this.header('ciphertext')
     const parmsId = this.parmsId()
     const isNtt = this.u8('isNtt')
     if (isNtt !== 1) throw new MalformedSealObjectError('isNtt', '1', String(isNtt))
@@ -189,6 +197,7 @@ class Reader {
     const correctionFactor = this.bigU64('correctionFactor')
     if (correctionFactor !== 1n) throw new MalformedSealObjectError('correctionFactor', '1', String(correctionFactor))
     const words = this.array('data', size * N * moduli)
+    checkSize()
     const each = 8 * N * moduli
     return { parmsId, N, moduli, scale, components: Array.from({ length: size }, (_, k) => words.subarray(k * each, (k + 1) * each)) }
   }
@@ -223,12 +232,13 @@ export function writePlaintext(fields: SealPlaintextFields): Uint8Array {
 /** `words` is a view into `bytes`. @throws MalformedSealObjectError */
 export function readPlaintext(bytes: Uint8Array): SealPlaintextFields {
   const reader = new Reader(bytes)
-  reader.header('plaintext')
+  const checkSize = reader.header('plaintext')
   const parmsId = reader.parmsId()
   const count = reader.u64('coefficients', MAXIMUM_N * MAXIMUM_MODULI)
   const scale = reader.f64('scale')
   if (!Number.isFinite(scale) || scale <= 0) throw new MalformedSealObjectError('scale', 'positive and finite', String(scale))
   const words = reader.array('data', count)
+  checkSize()
   reader.end()
   return { parmsId, scale, words }
 }
@@ -249,7 +259,7 @@ export function writeKeySwitchKeys(parmsId: ParmsId, index: number, digits: read
 /** Every key of a KSwitchKeys object by index. @throws MalformedSealObjectError */
 export function readKeySwitchKeys(bytes: Uint8Array): { parmsId: ParmsId; keys: Map<number, SealCiphertextFields[]> } {
   const reader = new Reader(bytes)
-  reader.header('keys')
+  const checkSize = reader.header('keys')
   const parmsId = reader.parmsId()
   const count = reader.u64('keys', MAXIMUM_N)
   const keys = new Map<number, SealCiphertextFields[]>()
@@ -261,6 +271,7 @@ export function readKeySwitchKeys(bytes: Uint8Array): { parmsId: ParmsId; keys: 
         Array.from({ length: digits }, () => reader.ciphertext())
       )
   }
+  checkSize()
   reader.end()
   return { parmsId, keys }
 }

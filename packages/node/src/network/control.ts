@@ -175,10 +175,15 @@ async function receiveHello(frames: FrameStream, own: Hello, deadlines: NetworkD
     const refusal = parse(refusalSchema, frame.payload)
     throw new HelloRefusedError(peer, refusal?.field ?? 'unknown', refusal?.reason ?? 'no reason given')
   }
-  const hello = parse(helloSchema, frame.payload)
+  return readHello(frame.payload, peer, own.version)
+}
+
+/** @param version of this program's network protocol. @throws HelloMismatchError */
+export function readHello(payload: Uint8Array, peer: string, version: number): Hello {
+  const hello = parse(helloSchema, payload)
   if (hello === undefined)
     throw new HelloMismatchError(peer, 'hello', 'JSON with version, software, name and incarnation', 'something else')
-  if (hello.version !== own.version) throw new HelloMismatchError(peer, 'version', String(own.version), String(hello.version))
+  if (hello.version !== version) throw new HelloMismatchError(peer, 'version', String(version), String(hello.version))
   if (hello.incarnation === '') throw new HelloMismatchError(peer, 'incarnation', '16 bytes, hexadecimal', 'none')
   return hello
 }

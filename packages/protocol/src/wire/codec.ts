@@ -4,7 +4,11 @@
  *   version, session (0 or 32 bytes), lane, sequence, each at most once and in order, then exactly one body that ends where the message ends.
  *
  * So the receiver knows kind and length, and can refuse, before a body of hostile bytes reaches the protobuf decoder.
+ *
+ * A message has one form: numbers in as few bytes as they take, fields in order and once, none that is unknown or says what its absence says. Bytes that are
+ * another form of a message are no message, so that a hash over bytes and one over what they say stand for the same.
  */
+import { equalBytes } from '../base/digest.js'
 import { MalformedMessageError, OversizedMessageError, ProtocolError } from '../errors/errors.js'
 import { Envelope } from '../generated/messages.js'
 import { type Bodies, KIND_OF_FIELD, KINDS, type Kind } from './kinds.js'
@@ -12,6 +16,10 @@ import type { MessageSizes } from './sizes.js'
 
 export const PROTOCOL_VERSION = 2
 const MAXIMUM_UINT32 = 2 ** 32 - 1
+
+/** Node compares megabytes as fast as memory gives them. */
+const compare = globalThis.Buffer?.compare
+const same = (a: Uint8Array, b: Uint8Array): boolean => (compare === undefined ? equalBytes(a, b) : compare(a, b) === 0)
 
 export interface Header {
   readonly version: number
@@ -42,7 +50,7 @@ class Cursor {
     return new MalformedMessageError({ peer: this.peer, kind: 'envelope', field, expected, ...(actual === undefined ? {} : { actual }) })
   }
 
-  /** An unsigned 32-bit varint of at most five bytes. */
+  /** An unsigned 32-bit varint, in as few bytes as it takes: five at most. */
   varint(field: string): number {
     let value = 0
     for (let i = 0; i < 5; i++) {
@@ -50,11 +58,18 @@ class Cursor {
       if (byte === undefined) throw this.malformed(field, 'more bytes', 'end of message')
       value += (byte & 0x7f) * 2 ** (7 * i)
       if (byte < 0x80) {
-        if (value > MAXIMUM_UINT32) break
+        if (value > MAXIMUM_UINT32 || (byte === 0 && i > 0)) break
         return value
       }
     }
-    throw this.malformed(field, 'a 32-bit number')
+    throw this.malformed(field, 'a 32-bit number in as few bytes as it takes')
+  }
+
+  /** A number that is written: zero is not. */
+  written(field: string): number {
+    const value = this.varint(field)
+    if (value === 0) throw this.malformed(field, 'a number above zero, or none', '0')
+    return value
   }
 
   delimited(field: string): Uint8Array {
@@ -85,12 +100,12 @@ export function readHeader(bytes: Uint8Array, peer: string): Header {
     if (kind === undefined && field > 4) throw cursor.malformed('body', 'a known kind of message', `field ${field}`)
     if (wire !== (field === 2 || kind !== undefined ? 2 : 0))
       throw cursor.malformed('tag', 'the wire type of its field', `field ${field}, wire type ${wire}`)
-    if (field === 1) version = cursor.varint('version')
+    if (field === 1) version = cursor.written('version')
     else if (field === 2) {
       session = cursor.delimited('session')
       if (session.length !== 32) throw cursor.malformed('session', '32 bytes', `${session.length} bytes`)
-    } else if (field === 3) lane = cursor.varint('lane')
-    else if (field === 4) sequence = cursor.varint('sequence')
+    } else if (field === 3) lane = cursor.written('lane')
+    else if (field === 4) sequence = cursor.written('sequence')
     else if (kind !== undefined) {
       const body = cursor.delimited('body')
       if (cursor.position !== bytes.length)
@@ -110,7 +125,11 @@ export function decodeBody<K extends Kind>(kind: K, body: Uint8Array, sizes: Mes
     throw new OversizedMessageError({ peer, kind, field: 'body', expected: `at most ${bound} bytes`, actual: `${body.length} bytes` })
   try {
     const limits = entry.limits?.(sizes)
-    return entry.codec.decode(body, limits === undefined ? undefined : { limits }) as Bodies[K]
+    const decoded = entry.codec.decode(body, limits === undefined ? undefined : { limits }) as Bodies[K]
+    if (!same(entry.codec.encode(decoded), body)) {
+      throw new MalformedMessageError({ peer, kind, field: 'body', expected: 'the one form of what it says', actual: 'another' })
+    }
+    return decoded
   } catch (error) {
     if (error instanceof ProtocolError) throw error
     if (error instanceof Error && error.name === 'MaxLengthError')

@@ -31,6 +31,8 @@ export type Bodies = { [K in Kind]: Loose<NonNullable<EnvelopeBodies[K]>> }
 
 interface BodyCodec {
   decode(bytes: Uint8Array, options?: { limits?: Record<string, number> }): unknown
+  /** The one form of a body. */
+  encode(body: object): Uint8Array
 }
 
 interface KindEntry {
