@@ -11,6 +11,13 @@ export function positive(text: string): number {
   return value
 }
 
+/** @throws InvalidArgumentError */
+export function natural(text: string): number {
+  const value = Number(text)
+  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number, 0 or more')
+  return value
+}
+
 /** Dimensions, as 3x32x32 or 3,32,32. @throws InvalidArgumentError */
 export const shape = (text: string): readonly number[] => text.split(/[x×,]/).map(positive)
 
