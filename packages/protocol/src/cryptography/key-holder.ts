@@ -6,6 +6,8 @@
 export interface RefreshRequest {
   /** Unique in the session; never used for two inputs. */
   instance: string
+  /** Of the plan. */
+  step: number
   level: number
   scale: number
   magnitude: number

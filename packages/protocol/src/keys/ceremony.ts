@@ -1,18 +1,18 @@
 /** The coordinator's part in making the collective keys: asks every key holder, sums, hands round. */
 import { together, windowed } from '../base/concurrency.js'
-import { equalBytes, hash } from '../base/digest.js'
+import { equalBytes, hash, toHex } from '../base/digest.js'
 import type { SummedProtocol } from '../cryptography/evaluator.js'
 import { InternalError, MalformedMessageError, ShareConflictError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
+import { checkStatement } from '../session/statements.js'
 import { galoisElements } from '../terms/plan.js'
 import { checkBytes } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 import { type Binding, checkCommitment, checkRevealed } from './checks.js'
 import type { CommittedProtocol } from './digests.js'
-
-const RELINEARIZATION_INSTANCE = 'relinearization'
+import { galoisInstance, RELINEARIZATION_INSTANCE } from './instances.js'
 
 /**
  * Every key holder is bound to its share, then every share goes to everybody, who verifies and sums for itself (public-key.ts); then everybody signs its sum
@@ -82,7 +82,7 @@ export async function makeRelinearizationKey(lead: Lead): Promise<void> {
     })
     step(holder.peer)
     // The holder is bound to these bytes: to ask again would bring the same.
-    await sum.collect('relinearization-1', RELINEARIZATION_INSTANCE, party, holder, async () => ({ shares: [part.share] }), 0)
+    await sum.collect('relinearization-1', RELINEARIZATION_INSTANCE, party, holder, async () => ({ shares: [part.share], signature: part.signature }), 0)
     await together(
       holders.filter(other => other !== holder),
       signal,
@@ -139,10 +139,11 @@ export async function makeGaloisKeys(lead: Lead): Promise<void> {
   await windowed(elements.length, lead.window, lead.signal, async (index, outer) => {
     const element = elements[index]!
     await together(holders, outer, async (holder, signal, party) => {
-      await sum.collect('galois', String(element), party, holder, async () => await holder.request('galois', { element }, signal))
+      const ask = async (): Promise<Bodies['shares']> => await holder.request('galois', { element }, signal)
+      await sum.collect('galois', galoisInstance(element), party, holder, ask)
       lead.progress({ phase: 'galois-keys', done: ++done, total, peer: holder.peer })
     })
-    await lead.cryptography.finishKey('galois', String(element))
+    await lead.cryptography.finishKey('galois', galoisInstance(element))
   })
 }
 
@@ -163,14 +164,14 @@ class ShareSum {
     instance: string,
     party: number,
     holder: Connection,
-    ask: () => Promise<{ shares: Uint8Array[] }>,
+    ask: () => Promise<Bodies['shares']>,
     repetitions = MAXIMUM_REPETITIONS
   ): Promise<void> {
     const { peer } = holder
     for (let attempt = 0; ; attempt++) {
-      const { shares } = await ask()
+      const reply = await ask()
       try {
-        await this.#take(protocol, instance, party, peer, shares)
+        await this.#take(protocol, instance, party, peer, reply)
         return
       } catch (error) {
         const typed = translateError(error, { peer, kind: protocol, field: 'shares[0]', culprit: peer })
@@ -182,7 +183,13 @@ class ShareSum {
     }
   }
 
-  async #take(protocol: SummedProtocol, instance: string, party: number, peer: string, shares: readonly Uint8Array[]): Promise<void> {
+  async #take(
+    protocol: SummedProtocol,
+    instance: string,
+    party: number,
+    peer: string,
+    { shares, signature }: Bodies['shares']
+  ): Promise<void> {
     const [share] = shares
     if (share === undefined || shares.length !== 1) {
       throw new MalformedMessageError({ peer, kind: protocol, field: 'shares', expected: 'one share', actual: String(shares.length) })
@@ -194,6 +201,11 @@ class ShareSum {
     const known = this.#taken.get(key)
     if (known !== undefined && !equalBytes(known, shareHash)) {
       throw new ShareConflictError({ peer, kind: protocol, field: 'shares[0]', reason: `a different share for ${instance} came before` })
+    }
+    // Round one was signed when it was shown.
+    if (protocol !== 'relinearization-1') {
+      const statement = { kind: 'key-share', protocol, instance, share: toHex(shareHash) } as const
+      await checkStatement(this.#lead, this.#lead.session(), { signer: peer, statement, signature }, { peer, kind: protocol, field: 'signature' })
     }
     await this.#lead.cryptography.addShare(protocol, instance, party, share)
     this.#taken.set(key, shareHash)

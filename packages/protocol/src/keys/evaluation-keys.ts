@@ -4,15 +4,19 @@
  * What round two of the relinearisation key multiplies by the secret is the sum of round one, and a forged sum would bring the secret out. So a holder takes
  * no sum from anybody: it sums the signed shares, to which everybody was bound before any was shown, for itself.
  */
-import { hash } from '../base/digest.js'
+import { hash, toHex } from '../base/digest.js'
 import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
 import { translateError } from '../errors/translate.js'
 import { Given } from '../session/given.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
+import { signStatement } from '../session/statements.js'
 import { peersWith } from '../terms/roster.js'
+import type { KeyShareStatement } from '../terms/statements.js'
 import type { HandlerContext } from '../wire/connection.js'
+import type { Bodies } from '../wire/kinds.js'
 import { CommittedShares } from './committed-shares.js'
+import { galoisInstance, RELINEARIZATION_INSTANCE } from './instances.js'
 
 export class EvaluationKeyDuty {
   readonly #party: PartyComponents<KeyHolderCryptography>
@@ -79,16 +83,29 @@ export class EvaluationKeyDuty {
     },
 
     relinearizationTwo: async (_body, context) => {
-      this.#session('relinearizationTwo', context)
+      const session = this.#session('relinearizationTwo', context)
       const share = await this.#party.cryptography.relinearizationShareTwo()
       this.#own = undefined
-      return this.#given.reply('relinearization-key', 2, context, [share])
+      this.#given.reply('relinearization-key', 2, context, [])
+      return await this.#signed(session, 'relinearization-2', RELINEARIZATION_INSTANCE, share)
     },
 
     galois: async (body, context) => {
-      const { plan } = this.#session('galois', context)
-      return this.#given.reply('galois-keys', plan.galoisKeys.length, context, [await this.#party.cryptography.galoisShare(body.element)])
+      const session = this.#session('galois', context)
+      const share = await this.#party.cryptography.galoisShare(body.element)
+      this.#given.reply('galois-keys', session.plan.galoisKeys.length, context, [])
+      return await this.#signed(session, 'galois', galoisInstance(body.element), share)
     }
+  }
+
+  async #signed(
+    session: PartySession,
+    protocol: KeyShareStatement['protocol'],
+    instance: string,
+    share: Uint8Array
+  ): Promise<Bodies['shares']> {
+    const statement = { kind: 'key-share', protocol, instance, share: toHex(await hash(share)) } as const
+    return { shares: [share], signature: await signStatement(this.#party, session, statement) }
   }
 
   async #share(): Promise<Uint8Array> {

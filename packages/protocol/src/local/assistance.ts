@@ -11,6 +11,7 @@ import { encodeComponent, PublicKeySwitch, Refresh, rerandomize, type ShareAggre
 import { randomSeed } from '@slytherin/ring'
 import type { EvaluationCallbacks } from '../cryptography/evaluator.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
+import { refreshInstance, switchInstance } from '../terms/instances.js'
 import { ciphertextInstance } from './instances.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 
@@ -25,10 +26,13 @@ export class Assistance {
 
   /** Refreshes of one query. */
   refresher(query: string, callbacks: EvaluationCallbacks, signal: AbortSignal): Refresher {
-    let requests = 0
+    // By step, the passes that have come to it.
+    const passes = new Map<number, number>()
     return {
       refresh: async (handles, step) => {
-        const instance = `${query}/${step.index}/${requests++}`
+        const pass = passes.get(step.index) ?? 0
+        passes.set(step.index, pass + 1)
+        const instance = refreshInstance(query, step.index, pass)
         const ciphertexts = handles.map(handle => this.take(handle))
         try {
           return await this.#refresh(instance, step.index, ciphertexts, callbacks, signal)
@@ -71,7 +75,7 @@ export class Assistance {
     const masks = total > parties ? requests.map(request => () => protocol.share(null, request, randomSeed())) : []
     const { shares, own } = await this.#assisted(
       protocol.format,
-      callbacks.refresh({ instance, level, scale, magnitude, c1 }),
+      callbacks.refresh({ instance, step, level, scale, magnitude, c1 }),
       masks,
       signal
     )
@@ -103,7 +107,7 @@ export class Assistance {
     const protocol = new PublicKeySwitch(context, sessionId)
     const flooding = { securityBits: floodingBits, maximumDecryptions }
     const total = switchShares(parties, plan.operands)
-    const instance = `${query}/result`
+    const instance = switchInstance(query)
     const { level, scale, magnitude } = plan.output
     const noise = Math.max(plan.output.noise, ...ciphertexts.map(ciphertext => ciphertext.noise))
     const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))

@@ -1,9 +1,13 @@
 /** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored; or makes the evaluator's own clear model ready. */
 import { windowed } from '../base/concurrency.js'
-import { InternalError, MalformedMessageError, type ProtocolError } from '../errors/errors.js'
+import { equalBytes, hash, toHex } from '../base/digest.js'
+import { InternalError, MalformedMessageError, ShareConflictError, type ProtocolError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
-import { checkBytes } from '../wire/checks.js'
+import { checkStatement } from '../session/statements.js'
+import { componentsHash } from '../terms/statements.js'
+import { checkBytes, checkHash } from '../wire/checks.js'
+import type { Connection } from '../wire/connection.js'
 
 export async function uploadModel(lead: Lead): Promise<void> {
   const owner = connectionsWith(lead, 'model-owner')[0]!
@@ -16,6 +20,7 @@ export async function uploadModel(lead: Lead): Promise<void> {
   }
   const total = plan.weights.count
   let done = 0
+  const hashes = new Array<Uint8Array>(total)
   await windowed(total, lead.window, lead.signal, async (index, signal) => {
     const part = await owner.request('modelPart', { index }, signal)
     if (part.index !== index) {
@@ -31,8 +36,25 @@ export async function uploadModel(lead: Lead): Promise<void> {
     await lead.cryptography.storeModelPart(index, part.ciphertext).catch(error => {
       throw blamed(error, owner.peer)
     })
+    hashes[index] = await hash(part.ciphertext)
     lead.progress({ phase: 'model-upload', done: ++done, total, peer: owner.peer })
   })
+  await takeSignature(lead, owner, hashes)
+}
+
+/** The owner has signed the very parts that have come. @throws ShareConflictError, SignatureError naming the owner */
+async function takeSignature(lead: Lead, owner: Connection, hashes: readonly Uint8Array[]): Promise<void> {
+  const kind = 'modelSigned'
+  const { peer } = owner
+  const signed = await owner.request('modelSign', {}, lead.signal)
+  checkHash(signed.hash, 'hash', kind, peer)
+  const own = componentsHash(hashes)
+  if (!equalBytes(own, signed.hash)) {
+    const [expected, actual] = [`${toHex(own)}, of the parts that have come`, toHex(signed.hash)]
+    throw new ShareConflictError({ peer, kind, field: 'hash', expected, actual, culprit: peer })
+  }
+  const statement = { kind: 'model', parts: hashes.length, hash: toHex(own) } as const
+  await checkStatement(lead, lead.session(), { signer: peer, statement, signature: signed.signature }, { peer, kind, field: 'signature' })
 }
 
 /** A part that is none is its owner's fault; that it cannot be kept is not. */

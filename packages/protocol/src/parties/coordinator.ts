@@ -196,6 +196,7 @@ export class Coordinator {
       signer,
       cryptography,
       shareChecks: this.#options.shareChecks ?? shareChecksOf(signer),
+      evidence: this.#options.evidence,
       resultKeys: new Map(),
       connections,
       meter,

@@ -81,6 +81,7 @@ export class Party {
       signer: options.signer,
       cryptography: options.cryptography,
       shareChecks: options.shareChecks ?? shareChecksOf(options.signer),
+      evidence: options.evidence,
       roster: options.roster,
       roles: rolesOf(options.roster, self) ?? [],
       policy: options.policy ?? {},

@@ -7,6 +7,7 @@ import { peersWith, type Role, type RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
 import type { Connection } from '../wire/connection.js'
 import type { PhaseMeter } from '../wire/phase-meter.js'
+import type { Evidence } from './evidence.js'
 import type { PartySession } from './party-session.js'
 import type { ShareChecks } from './share-checks.js'
 
@@ -16,6 +17,8 @@ export interface Lead {
   readonly signer: Signer
   readonly cryptography: EvaluatorCryptography
   readonly shareChecks: ShareChecks
+  /** Keeps what is signed; nothing is kept when not given. */
+  readonly evidence?: Evidence | undefined
   /** Keys that results are switched to, by querier, as their acceptances bound them; filled by the agreement. */
   readonly resultKeys: Map<string, Uint8Array>
   /** In canonical order; this party's own is local. */

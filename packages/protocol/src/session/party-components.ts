@@ -7,6 +7,7 @@ import type { Role, RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies, ReplyOf, RequestKind } from '../wire/kinds.js'
+import type { Evidence } from './evidence.js'
 import type { PartySession } from './party-session.js'
 import type { ShareChecks } from './share-checks.js'
 
@@ -20,6 +21,8 @@ export interface PartyComponents<C = PartyCryptography> {
   readonly signer: Signer
   readonly cryptography: C
   readonly shareChecks: ShareChecks
+  /** Keeps what is signed; nothing is kept when not given. */
+  readonly evidence?: Evidence | undefined
   /** As configured. */
   readonly roster: readonly RosterEntry[]
   /** This party's own. */

@@ -12,6 +12,7 @@ import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.j
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import type { SessionParameters } from '../cryptography/session.js'
+import { refreshInstance, switchInstance } from '../terms/instances.js'
 import type { Architecture } from '../terms/plan.js'
 import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 
@@ -347,15 +348,16 @@ class FakeEvaluation implements QueryEvaluation {
     for (const [step, refresh] of plan.refreshes.entries()) {
       callbacks.progress({ done: step, total: steps, step: `layer ${step}` })
       const c1 = Array.from({ length: refresh.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} ${step} ${k}`))
-      const instance = `${query}/refresh/${step}`
-      const shares = await callbacks.refresh({ instance, level: refresh.level, scale: refresh.scale, magnitude: refresh.magnitude, c1 })
+      const { level, scale, magnitude } = refresh
+      const instance = refreshInstance(query, refresh.step, 0)
+      const shares = await callbacks.refresh({ instance, step: refresh.step, level, scale, magnitude, c1 })
       stop.throwIfAborted()
       this.#check(shares, c1, 'refresh', `${session} ${instance}`)
       await this.#enter('evaluating')
       stop.throwIfAborted()
     }
     const c1 = Array.from({ length: plan.output.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} output ${k}`))
-    const instance = `${query}/switch`
+    const instance = switchInstance(query)
     const shares = await callbacks.switchShares({ instance, level: plan.output.level, noise: plan.output.noise, c1 })
     stop.throwIfAborted()
     this.#check(shares, c1, 'switch', `${session} ${instance}`)

@@ -153,7 +153,10 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
     codec: messages.PublicKeyConfirmed,
     bound: () => list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES),
     limits: parties('entries')
-  }
+  },
+  queryAnnounce: { field: 75, codec: messages.QueryAnnounce, bound: small },
+  modelSign: { field: 76, codec: messages.ModelSign, bound: small },
+  modelSigned: { field: 77, codec: messages.ModelSigned, bound: small }
 }
 
 export const KIND_OF_FIELD: ReadonlyMap<number, Kind> = new Map(Object.entries(KINDS).map(([kind, entry]) => [entry.field, kind as Kind]))
@@ -206,6 +209,7 @@ export const RULES = asRules({
   relinearizationTwo: { reply: 'shares', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
   galois: { reply: 'shares', scope: 'session', phase: 'galois-keys', from: 'coordinator', to: 'key-holder' },
   modelPart: { reply: 'modelPartReply', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'model-owner' },
+  modelSign: { reply: 'modelSigned', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'model-owner' },
   ready: { reply: 'acknowledged', scope: 'session', phase: 'ready', from: 'coordinator' },
   queryOpen: { reply: 'acknowledged', scope: 'session', phase: 'input', from: ['querier', 'data-owner'], to: 'evaluator' },
   queryInput: { reply: 'acknowledged', scope: 'session', phase: 'input', from: ['querier', 'data-owner'], to: 'evaluator' },
@@ -214,6 +218,7 @@ export const RULES = asRules({
   queryResult: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator', to: 'querier' },
   queryFinished: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator', to: 'data-owner' },
   queryFailed: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator' },
+  queryAnnounce: { reply: 'acknowledged', scope: 'session', phase: 'evaluation', from: 'coordinator' },
   refresh: { reply: 'shares', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'key-holder' },
   switch: { reply: 'shares', scope: 'session', phase: 'switch', from: 'coordinator', to: 'key-holder' },
   ping: { reply: 'pong', scope: 'none', phase: 'ready', from: 'anyone' },
