@@ -27,8 +27,10 @@ import { plainText } from '../errors/plain.js'
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
+import { signStatement } from '../session/statements.js'
 import { inputCount, outputCount, type Plan } from '../terms/plan.js'
 import { hasRole } from '../terms/roster.js'
+import { componentsHash } from '../terms/statements.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { Connection, HandlerContext } from '../wire/connection.js'
 import type { Deadlines } from '../wire/deadlines.js'
@@ -151,8 +153,12 @@ export class QueryClient {
       const turn = this.#turn.then(async () => {
         signal.throwIfAborted()
         asked = this.#expect(query, uplink)
-        await session.record.meter.measure('input', async () => await this.#send(session, uplink, query, samples, querier, signal))
-        await uplink.request('queryEvaluate', { query }, signal)
+        const hashes = await session.record.meter.measure('input', async () => {
+          return await this.#send(session, uplink, query, samples, querier, signal)
+        })
+        const inputs = toHex(componentsHash(hashes))
+        const signature = await signStatement(this.#party, session, { kind: 'query', query, querier, samples: samples.length, inputs })
+        await uplink.request('queryEvaluate', { query, signature }, signal)
         return asked
       })
       this.#turn = turn.catch(() => undefined)
@@ -171,6 +177,7 @@ export class QueryClient {
     }
   }
 
+  /** @returns hashes of the inputs, in order */
   async #send(
     session: PartySession,
     uplink: Connection,
@@ -178,23 +185,26 @@ export class QueryClient {
     samples: Float64Array[],
     querier: string,
     signal: AbortSignal
-  ): Promise<void> {
+  ): Promise<Uint8Array[]> {
     const { cryptography } = this.#party
     await uplink.request('queryOpen', { query, querier, samples: samples.length }, signal)
     if (session.plan.operands.data === 'clear') {
       await cryptography.storeSamples(query, samples)
       this.#party.progress({ phase: 'input', done: 1, total: 1, query })
-      return
+      return []
     }
     const inputs = await cryptography.openQuery(samples)
     try {
       const total = inputCount(session.plan)
       let done = 0
+      const hashes = new Array<Uint8Array>(total)
       await windowed(total, this.#options.window, signal, async (index, inner) => {
         const ciphertext = await inputs.encryptInput(index)
+        hashes[index] = await hash(ciphertext)
         await uplink.request('queryInput', { query, index, ciphertext }, inner)
         this.#party.progress({ phase: 'input', done: ++done, total, query })
       })
+      return hashes
     } finally {
       // Cryptography that has failed has let go of everything.
       await inputs.dispose().catch(() => undefined)

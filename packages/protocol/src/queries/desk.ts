@@ -1,6 +1,6 @@
 /** The evaluator's counter: takes queries and their inputs, has them evaluated one after the other and the results handed to their queriers. */
 
-import { equalBytes, hash } from '../base/digest.js'
+import { equalBytes, hash, toHex } from '../base/digest.js'
 import { holderAtFault } from '../cryptography/rejected-share.js'
 import { errorFromCode } from '../errors/build.js'
 import {
@@ -20,8 +20,10 @@ import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import type { Handlers } from '../session/party-components.js'
 import { SwitchQuota } from '../session/quota.js'
+import { checkStatement } from '../session/statements.js'
 import { inputCount, outputCount } from '../terms/plan.js'
 import { hasRole } from '../terms/roster.js'
+import { componentsHash } from '../terms/statements.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import { encodeFailure } from '../wire/failure.js'
@@ -95,7 +97,7 @@ export class QueryDesk {
   readonly handlers: Handlers = {
     queryOpen: async (body, context) => await this.#open(body, context),
     queryInput: async (body, context) => await this.#input(body, context),
-    queryEvaluate: async (body, context) => this.#evaluate(body, context),
+    queryEvaluate: async (body, context) => await this.#evaluate(body, context),
     leave: async (_body, context) => {
       this.#asking.delete(context.peer)
       this.#check()
@@ -161,6 +163,7 @@ export class QueryDesk {
       results: outputCount(plan),
       inputs,
       evaluation: this.#lead.cryptography.openEvaluation(body.query),
+      announcement: undefined,
       state: 'open',
       switched: false
     }
@@ -249,7 +252,7 @@ export class QueryDesk {
     return {}
   }
 
-  #evaluate(body: Bodies['queryEvaluate'], context: HandlerContext): Bodies['acknowledged'] {
+  async #evaluate(body: Bodies['queryEvaluate'], context: HandlerContext): Promise<Bodies['acknowledged']> {
     const kind = 'queryEvaluate'
     const query = this.#own(body.query, kind, context)
     if (query.state !== 'open') return {}
@@ -263,12 +266,25 @@ export class QueryDesk {
         actual: `input ${missing} is missing`
       })
     }
+    const announcement = await this.#signed(query, body.signature, kind, context)
+    // The same may have been asked again meanwhile.
+    if (!this.#isOpen(query)) return {}
+    query.announcement = announcement
     this.#promised.take(query.querier, query.results, this.#lead.session().descriptor.switchesPerQuerier, kind, context)
     this.#tell(query.querier)
     query.state = 'evaluating'
     this.#running++
     this.#tail = this.#tail.then(async () => await this.#serve(query))
     return {}
+  }
+
+  /** Its owner has signed the query and the very inputs that have come. @throws SignatureError */
+  async #signed(query: Query, signature: Uint8Array, kind: string, { peer }: HandlerContext): Promise<Bodies['queryAnnounce']> {
+    const { id, owner, querier, samples } = query
+    const inputs = componentsHash(query.inputs as Uint8Array[])
+    const statement = { kind: 'query', query: id, querier, samples, inputs: toHex(inputs) } as const
+    await checkStatement(this.#lead, this.#lead.session(), { signer: owner, statement, signature }, { peer, kind, field: 'signature' })
+    return { query: id, owner, querier, samples, inputs, signature }
   }
 
   #own(id: string, kind: string, context: HandlerContext): Query {
@@ -331,6 +347,10 @@ export class QueryDesk {
         if (fault instanceof PartyMissingError && !this.drop(peer)) this.#giveUp(fault)
       })
     }
+  }
+
+  #isOpen(query: Query): boolean {
+    return query.state === 'open'
   }
 
   /** The querier may have gone while its query was evaluated. */

@@ -7,7 +7,10 @@ import type { EvaluationCallbacks, EvaluationProgress, QueryEvaluation } from '.
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import { MalformedMessageError } from '../errors/errors.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
+import { checkStatement, hashOfAll, signStatement } from '../session/statements.js'
+import { switchStep } from '../terms/instances.js'
 import { outputCount } from '../terms/plan.js'
+import type { Assisted } from '../terms/statements.js'
 import { checkList } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
@@ -23,6 +26,8 @@ export interface Query {
   readonly inputs: (Uint8Array | undefined)[]
   /** What the cryptography keeps of it, until it is answered or forgotten. */
   evaluation: Promise<QueryEvaluation> | undefined
+  /** What its owner has signed of it, once it is to be evaluated. */
+  announcement: Bodies['queryAnnounce'] | undefined
   state: 'open' | 'evaluating' | 'done' | 'failed'
   /** Whether key holders have given shares for its result, which count against the quota. */
   switched: boolean
@@ -48,8 +53,9 @@ export class Evaluations {
     const timer = setInterval(tell, this.#heartbeat)
     try {
       const evaluation = await query.evaluation!
+      await this.#announce(query)
       const callbacks: EvaluationCallbacks = {
-        refresh: async request => await this.#refresh(request),
+        refresh: async request => await this.#refresh(query, request),
         switchShares: async request => await this.#switch(query, request),
         resultKey: async () => this.#lead.resultKeys.get(query.querier)!,
         progress: progress => {
@@ -102,12 +108,23 @@ export class Evaluations {
     })
   }
 
-  async #refresh(request: RefreshRequest): Promise<Uint8Array[][]> {
+  /** Key holders help with what its owner has signed, and with nothing else. */
+  async #announce(query: Query): Promise<void> {
+    await together(connectionsWith(this.#lead, 'key-holder'), this.#lead.signal, async (holder, signal) => {
+      await holder.request('queryAnnounce', query.announcement!, signal)
+    })
+  }
+
+  async #refresh(query: Query, request: RefreshRequest): Promise<Uint8Array[][]> {
     const { sizes } = this.#lead.session().record
-    const { instance, level, scale, magnitude, c1 } = request
+    const { instance, step, level, scale, magnitude, c1 } = request
+    const { id, querier } = query
+    const assisted: Assisted = { assist: 'refresh', query: id, querier, step, instance, c1: await hashOfAll(c1) }
+    const signature = await signStatement(this.#lead, this.#lead.session(), { kind: 'request', ...assisted })
     const shares = await this.#lead.meter.measure('refresh', async () => {
-      return await this.#fromHolders('refresh', c1.length, sizes.refreshShare, async (holder, signal) => {
-        return await holder.request('refresh', { instance, level, scale, magnitude, c1 }, signal)
+      return await this.#fromHolders(assisted, c1.length, sizes.refreshShare, async (holder, signal) => {
+        const asked = { instance, level, scale, magnitude, c1, query: id, querier, step, signature }
+        return await holder.request('refresh', asked, signal)
       })
     })
     this.#lead.session().refreshes.add(instance)
@@ -117,24 +134,29 @@ export class Evaluations {
   async #switch(query: Query, request: SwitchRequest): Promise<Uint8Array[][]> {
     const { sizes } = this.#lead.session().record
     const { instance, level, noise, c1 } = request
+    const { id, querier } = query
+    const step = switchStep(this.#lead.session().plan)
+    const assisted: Assisted = { assist: 'switch', query: id, querier, step, instance, c1: await hashOfAll(c1) }
+    const signature = await signStatement(this.#lead, this.#lead.session(), { kind: 'request', ...assisted })
     query.switched = true
     return await this.#lead.meter.measure('switch', async () => {
-      return await this.#fromHolders('switch', c1.length, sizes.switchShare, async (holder, signal) => {
-        return await holder.request('switch', { query: query.id, querier: query.querier, instance, level, noise, c1 }, signal)
+      return await this.#fromHolders(assisted, c1.length, sizes.switchShare, async (holder, signal) => {
+        return await holder.request('switch', { query: id, querier, instance, level, noise, c1, signature }, signal)
       })
     })
   }
 
   async #fromHolders(
-    kind: 'refresh' | 'switch',
+    assisted: Assisted,
     count: number,
     bound: number,
     ask: (holder: Connection, signal: AbortSignal) => Promise<Bodies['shares']>
   ): Promise<Uint8Array[][]> {
     const holders = connectionsWith(this.#lead, 'key-holder')
+    const { assist: kind } = assisted
     let done = 0
     return await together(holders, this.#lead.signal, async (holder, signal) => {
-      const { shares } = await ask(holder, signal)
+      const { shares, signature } = await ask(holder, signal)
       checkList(shares, count, bound, 'shares', kind, holder.peer)
       if (shares.length !== count) {
         throw new MalformedMessageError({
@@ -145,6 +167,9 @@ export class Evaluations {
           actual: String(shares.length)
         })
       }
+      const statement = { kind: 'shares', ...assisted, shares: await hashOfAll(shares) } as const
+      const signed = { signer: holder.peer, statement, signature }
+      await checkStatement(this.#lead, this.#lead.session(), signed, { peer: holder.peer, kind, field: 'signature' })
       this.#lead.progress({ phase: kind, done: ++done, total: holders.length, peer: holder.peer })
       return shares
     })

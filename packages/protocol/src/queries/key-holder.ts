@@ -1,6 +1,7 @@
 /**
  * What a key holder does for a query: shares of refreshes and of switches.
  *
+ * - only for queries that their owners have signed, and under the names that the plan gives (announced.ts); request and shares are signed;
  * - level, scale, magnitude and noise are checked against the signed plan where shares are made (terms/share-requests.ts), their number and length here;
  * - one input per instance: the same request again gets the same bytes (from the ledger inside the cryptography), another one is refused;
  * - a switch goes to the result key that the querier's acceptance bound, and counts against that querier's quota.
@@ -15,8 +16,13 @@ import { Once } from '../session/once.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { SwitchQuota } from '../session/quota.js'
+import { checkStatement, hashOfAll, signStatement } from '../session/statements.js'
+import { switchStep } from '../terms/instances.js'
+import type { Assisted } from '../terms/statements.js'
 import { checkList, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
+import type { Bodies } from '../wire/kinds.js'
+import { AnnouncedQueries, checkRefreshInstance, checkSwitchInstance } from './announced.js'
 
 export class KeyHolderDuty {
   readonly #party: PartyComponents<KeyHolderCryptography>
@@ -24,11 +30,13 @@ export class KeyHolderDuty {
   readonly #once = new Once()
   readonly #given: Given
   readonly #quota = new SwitchQuota()
+  readonly #announced: AnnouncedQueries
 
   /** @param resultKeys by querier, as they were bound when the session opened */
   constructor(party: PartyComponents<KeyHolderCryptography>, resultKeys: ReadonlyMap<string, Uint8Array>) {
     this.#party = party
     this.#given = new Given(party)
+    this.#announced = new AnnouncedQueries(party)
     this.#resultKeys = resultKeys
   }
 
@@ -37,15 +45,24 @@ export class KeyHolderDuty {
     this.#once.reset()
     this.#quota.reset()
     this.#given.reset()
+    this.#announced.reset()
   }
 
   readonly handlers: Handlers = {
+    queryAnnounce: async (body, context) => {
+      await this.#announced.take(this.#session('queryAnnounce', context), body, context)
+      return {}
+    },
+
     refresh: async (body, context) => {
       const kind = 'refresh'
       const session = this.#session(kind, context)
       const { record } = session
       checkText(body.instance, 'instance', kind, context.peer)
       checkList(body.c1, record.sizes.refreshCount, record.sizes.refreshC1, 'c1', kind, context.peer)
+      this.#announced.require(body.query, body.querier, kind, context)
+      checkRefreshInstance(session, body, context)
+      const assisted = await this.#asked(session, kind, body, body.step, context)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once.answer(
         kind,
@@ -55,7 +72,7 @@ export class KeyHolderDuty {
         async () => await this.#party.cryptography.refreshShare(body)
       )
       session.refreshes.add(body.instance)
-      return this.#given.reply('refresh', 0, context, shares)
+      return await this.#signed(session, assisted, shares, context)
     },
 
     switch: async (body, context) => {
@@ -75,6 +92,9 @@ export class KeyHolderDuty {
           actual: body.querier.slice(0, 120)
         })
       }
+      this.#announced.require(body.query, body.querier, kind, context)
+      checkSwitchInstance(body, context)
+      const assisted = await this.#asked(session, kind, body, switchStep(session.plan), context)
       const input = await inputHash([body.query, body.querier, body.level, body.noise], body.c1)
       const { instance, level, noise, c1 } = body
       const shares = await this.#once.answer(kind, instance, input, context, async again => {
@@ -84,8 +104,28 @@ export class KeyHolderDuty {
           })
         return again ? await give() : await this.#withinQuota(body.querier, c1.length, descriptor.switchesPerQuerier, context, give)
       })
-      return this.#given.reply('switch', 0, context, shares)
+      return await this.#signed(session, assisted, shares, context)
     }
+  }
+
+  /** What is asked, with the evaluator's signature. @throws SignatureError */
+  async #asked(
+    session: PartySession,
+    kind: Assisted['assist'],
+    { query, querier, instance, c1, signature }: Pick<Bodies['refresh'], 'query' | 'querier' | 'instance' | 'c1' | 'signature'>,
+    step: number,
+    { peer }: HandlerContext
+  ): Promise<Assisted> {
+    const assisted: Assisted = { assist: kind, query, querier, step, instance, c1: await hashOfAll(c1) }
+    const signed = { signer: session.descriptor.coordinator, statement: { kind: 'request', ...assisted } as const, signature }
+    await checkStatement(this.#party, session, signed, { peer, kind, field: 'signature' })
+    return assisted
+  }
+
+  async #signed(session: PartySession, assisted: Assisted, shares: Uint8Array[], context: HandlerContext): Promise<Bodies['shares']> {
+    const statement = { kind: 'shares', ...assisted, shares: await hashOfAll(shares) } as const
+    const signature = await signStatement(this.#party, session, statement)
+    return { ...this.#given.reply(assisted.assist, 0, context, shares), signature }
   }
 
   #session(kind: string, context: HandlerContext): PartySession {
