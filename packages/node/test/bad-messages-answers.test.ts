@@ -227,7 +227,7 @@ describe('an answer that is damaged once', () => {
     return (request, answer) => {
       const { body } = readHeader(answer, 'second')
       const reply: Bodies['shares'] = decodeBody('shares', body, messageSizes(cohort.plan), 'second')
-      return encodeMessage(request, 'shares', { shares: alter(reply.shares) })
+      return encodeMessage(request, 'shares', { ...reply, shares: alter(reply.shares) })
     }
   }
   /** What happens to the answers to the first requests for Galois keys, and how the evaluator calls it. */

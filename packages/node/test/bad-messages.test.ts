@@ -149,7 +149,7 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       kind: 'queryOpen',
       field: 'query'
     })
-    const answer = cohort.message('shares', { shares: [text('share')] })
+    const answer = cohort.message('shares', { shares: [text('share')], signature: text('') })
     expect(await cohort.refusal('first', 'clinic', answer)).toMatchObject({ code: 'malformed-message', kind: 'shares', field: 'kind' })
   })
 
@@ -265,7 +265,9 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     expect(unopened).toBeInstanceOf(OutOfOrderMessageError)
     expect(unopened).toMatchObject({ kind: 'queryInput', field: 'query' })
     await openQuery('empty')
-    expect(await cohort.refusal('patient', 'clinic', cohort.message('queryEvaluate', { query: 'empty' }))).toMatchObject({
+    expect(
+      await cohort.refusal('patient', 'clinic', cohort.message('queryEvaluate', { query: 'empty', signature: new Uint8Array(0) }))
+    ).toMatchObject({
       code: 'out-of-order-message',
       kind: 'queryEvaluate',
       field: 'query'

@@ -75,8 +75,8 @@ describe('cryptography worker', () => {
     frame.set(new TextEncoder().encode('c1 of some'), 10)
     await cryptography.openQuery(samples)
     expect(samples[0]).toEqual(Float64Array.of(1, 2, 3))
-    const { level, scale, magnitude } = plan.refreshes[0]!
-    const refresh = { instance: 'i', level, scale, magnitude, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
+    const { step, level, scale, magnitude } = plan.refreshes[0]!
+    const refresh = { instance: 'i', step, level, scale, magnitude, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
     const [first, second] = await cryptography.refreshShare(refresh)
     expect(first).toEqual(second)
     expect(frame.byteLength).toBe(1 << 20)

@@ -22,6 +22,7 @@ import { logitsOf } from '@slytherin/protocol/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Cohort, cohort, EVALUATOR, rejection, SEPARATE, samples } from './support/cohort.js'
 import { FakeSigner } from './support/fake-signer.js'
+import { announced, asked, signatureOf } from './support/statements.js'
 import { Wire } from './support/wire.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -43,10 +44,12 @@ describe('a message that is refused changes nothing', () => {
   let wire: Wire
   let run: Promise<unknown>
 
-  /** As the plan foresees it. */
-  const refreshOf = (c1: Uint8Array[]): Bodies['refresh'] => {
-    const { level, scale, magnitude } = parties.plan.refreshes[0]!
-    return { instance: 'i', level, scale, magnitude, c1 }
+  /** As the plan foresees it, for a query that was announced. */
+  const refreshOf = async (c1: Uint8Array[]): Promise<Bodies['refresh']> => {
+    await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, 'q'))
+    const { level, scale, magnitude, step } = parties.plan.refreshes[0]!
+    const body = { query: 'q', querier: 'querier', step, instance: `q/${step}/0`, level, scale, magnitude, c1 }
+    return await asked(wire.session, 'refresh', step, body)
   }
 
   beforeEach(async () => {
@@ -92,7 +95,7 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('that is an answer nobody waits for', async () => {
-    const error = await refusal(wire.send('querier', EVALUATOR, 'shares', { shares: [bytes('share')] }))
+    const error = await refusal(wire.send('querier', EVALUATOR, 'shares', { shares: [bytes('share')], signature: bytes('') }))
     expect(error).toMatchObject({ code: 'malformed-message', field: 'kind', actual: 'shares' })
   })
 
@@ -165,7 +168,7 @@ describe('a message that is refused changes nothing', () => {
       expected: galoisElements(parties.plan).join(' or '),
       actual: '1'
     })
-    const request = refreshOf([bytes('c1 x')])
+    const request = await refreshOf([bytes('c1 x')])
     const level = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, level: 2 }))
     expect(level).toMatchObject({
       code: 'malformed-message',
@@ -191,18 +194,19 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('with a residue out of range, told by the cryptography', async () => {
-    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', refreshOf([bytes('garbage')])))
+    const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', await refreshOf([bytes('garbage')])))
     expect(error).toBeInstanceOf(InvalidResidueError)
     expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh' })
     // The instance is still free for the right bytes.
-    await wire.send(EVALUATOR, 'holderA', 'refresh', refreshOf([bytes('c1 right')]))
+    await wire.send(EVALUATOR, 'holderA', 'refresh', await refreshOf([bytes('c1 right')]))
   })
 
   it('that wants a second, different share', async () => {
-    const request = refreshOf([bytes('c1 first')])
+    const request = await refreshOf([bytes('c1 first')])
     await wire.send(EVALUATOR, 'holderA', 'refresh', request)
     await wire.send(EVALUATOR, 'holderA', 'refresh', request)
-    for (const other of [{ c1: [bytes('c1 other')] }, { scale: request.scale + 1 }, { magnitude: 2 * request.magnitude }]) {
+    const others = [await refreshOf([bytes('c1 other')]), { scale: request.scale + 1 }, { magnitude: 2 * request.magnitude }]
+    for (const other of others) {
       const error = await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', { ...request, ...other }))
       expect(error).toBeInstanceOf(ShareConflictError)
       expect(error).toMatchObject({ peer: EVALUATOR, kind: 'refresh', field: 'c1' })
@@ -225,25 +229,30 @@ describe('a message that is refused changes nothing', () => {
 
   it('that switches to an unregistered key, beyond the quota, or for another result', async () => {
     const { level, noise } = parties.plan.output
-    const request = { query: 'q', querier: 'querier', instance: 's0', level, noise, c1: [bytes('c1 a'), bytes('c1 b')] }
+    const step = parties.plan.steps.length
+    const c1 = [bytes('c1 a'), bytes('c1 b')]
+    const requestOf = async (session: Uint8Array, query: string): Promise<Bodies['switch']> =>
+      await asked(session, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1 })
+    const request = await requestOf(wire.session, 'q')
+    for (const query of ['q', 'q1']) await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, query))
+    const next = await requestOf(wire.session, 'q1')
     const unregistered = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, querier: 'owner' }))
     expect(unregistered).toMatchObject({ code: 'unknown-member', field: 'querier', actual: 'owner' })
     // Two queries of three ciphertexts each: six in all, of which the query after every case takes three.
     await wire.send(EVALUATOR, 'holderA', 'switch', request)
     await wire.send(EVALUATOR, 'holderA', 'switch', request)
     expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, noise: noise + 1 }))).toBeInstanceOf(ShareConflictError)
-    const quiet = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', noise: noise - 1 }))
+    const quiet = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...next, noise: noise - 1 }))
     expect(quiet).toMatchObject({ code: 'malformed-message', field: 'noise' })
-    const beyond = await refusal(
-      wire.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1', c1: ['c', 'd', 'e', 'f'].map(bytes) })
-    )
+    const beyond = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...next, c1: ['c', 'd', 'e', 'f'].map(bytes) }))
     expect(beyond).toBeInstanceOf(OversizedMessageError)
     const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } } })
     const other = new Wire(another.network)
     const otherRun = another.coordinator.run()
     await another.member('querier').ready()
-    await other.send(EVALUATOR, 'holderA', 'switch', request)
-    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', { ...request, instance: 's1' }))
+    for (const query of ['q', 'q1']) await other.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(other.session, query))
+    await other.send(EVALUATOR, 'holderA', 'switch', await requestOf(other.session, 'q'))
+    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', await requestOf(other.session, 'q1')))
     expect(quota).toBeInstanceOf(QuotaExceededError)
     expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 2, of which 1 are left' })
     another.coordinator.close()
@@ -271,10 +280,93 @@ describe('a message that is refused changes nothing', () => {
       code: 'malformed-message',
       kind: 'queryInput'
     })
-    expect(await refusal(wire.send('querier', EVALUATOR, 'queryEvaluate', { query: 'q1' }))).toMatchObject({
+    expect(await refusal(wire.send('querier', EVALUATOR, 'queryEvaluate', { query: 'q1', signature: bytes('') }))).toMatchObject({
       code: 'out-of-order-message',
       kind: 'queryEvaluate'
     })
+  })
+
+  it('for a query that nobody signed, or signed otherwise', async () => {
+    const right = await announced(wire.session, 'q')
+    const wrong: [Partial<Bodies['queryAnnounce']>, object][] = [
+      [{ signature: bytes('') }, { code: 'signature', field: 'signature', culprit: EVALUATOR }],
+      [{ samples: 2 }, { code: 'signature', field: 'signature' }],
+      [{ samples: 13 }, { code: 'malformed-message', field: 'samples' }],
+      [{ query: 'p' }, { code: 'signature', field: 'signature' }],
+      [{ inputs: new Uint8Array(32) }, { code: 'signature', field: 'signature' }],
+      [{ inputs: new Uint8Array(31) }, { code: 'malformed-message', field: 'inputs' }],
+      [{ querier: 'holderB' }, { code: 'not-permitted', field: 'querier' }],
+      [{ owner: 'owner' }, { code: 'not-permitted', field: 'owner', actual: 'owner' }],
+      // signed, but by the evaluator, which may not ask
+      [await announced(wire.session, 'q', { owner: EVALUATOR }), { code: 'not-permitted', field: 'owner', actual: EVALUATOR }],
+      // signed in another session
+      [await announced(new Uint8Array(32), 'q'), { code: 'signature', field: 'signature' }]
+    ]
+    for (const [other, error] of wrong) {
+      expect(await refusal(wire.send(EVALUATOR, 'holderA', 'queryAnnounce', { ...right, ...other }))).toMatchObject({
+        kind: 'queryAnnounce',
+        peer: EVALUATOR,
+        ...error
+      })
+    }
+    await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', right)
+    await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', right)
+    const second = await announced(wire.session, 'q', { samples: 2 })
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'queryAnnounce', second))).toBeInstanceOf(ShareConflictError)
+  })
+
+  it('for shares of what was not announced, not planned, or not signed', async () => {
+    const request = await refreshOf([bytes('c1 x')])
+    const { step } = request
+    const sign = async (body: Partial<Bodies['refresh']>, signer = EVALUATOR): Promise<Bodies['refresh']> => {
+      const altered = { ...request, ...body }
+      return await asked(wire.session, 'refresh', altered.step, altered, signer)
+    }
+    const wrong: [Bodies['refresh'], object][] = [
+      [await sign({ query: 'p', instance: `p/${step}/0` }), { code: 'out-of-order-message', field: 'query', actual: 'p' }],
+      [await sign({ querier: 'holderB' }), { code: 'malformed-message', field: 'querier', actual: 'holderB' }],
+      [await sign({ step: step + 1 }), { code: 'malformed-message', field: 'step', actual: String(step + 1) }],
+      [await sign({ instance: `q/${step}/1` }), { code: 'malformed-message', field: 'instance', expected: `q/${step}/0` }],
+      [await sign({ instance: `p/${step}/0` }), { code: 'malformed-message', field: 'instance' }],
+      [await sign({ instance: `q/${step}/00` }), { code: 'malformed-message', field: 'instance' }],
+      [await sign({}, 'holderB'), { code: 'signature', field: 'signature', culprit: EVALUATOR }],
+      [
+        { ...request, c1: [bytes('c1 y')] },
+        { code: 'signature', field: 'signature' }
+      ]
+    ]
+    for (const [body, error] of wrong) {
+      expect(await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', body))).toMatchObject({ kind: 'refresh', peer: EVALUATOR, ...error })
+    }
+    const { level, noise } = parties.plan.output
+    const result = { query: 'q', querier: 'querier', instance: 'q/result', level, noise, c1: [bytes('c1 x')] }
+    const end = parties.plan.steps.length
+    const elsewhere = await asked(wire.session, 'switch', end, { ...result, instance: 'q/2/0' })
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', elsewhere))).toMatchObject({ field: 'instance', expected: 'q/result' })
+    const unannounced = await asked(wire.session, 'switch', end, { ...result, query: 'p', instance: 'p/result' })
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', unannounced))).toMatchObject({ field: 'query', actual: 'p' })
+    const unsigned = { ...result, signature: bytes('') }
+    expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', unsigned))).toBeInstanceOf(SignatureError)
+  })
+
+  it('that has a query evaluated without its owner’s signature over the inputs that came', async () => {
+    const open = { query: 'q1', querier: 'querier', samples: 1 }
+    await wire.send('querier', EVALUATOR, 'queryOpen', open)
+    const fake = parties.fake('querier')
+    const inputs = await fake.openQuery(samples(1))
+    for (let index = 0; index < 3; index++) {
+      await wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index, ciphertext: await inputs.encryptInput(index) })
+    }
+    const other = await signatureOf(wire.session, 'querier', { kind: 'query', ...open, inputs: '00'.repeat(32) })
+    for (const signature of [bytes(''), other]) {
+      expect(await refusal(wire.send('querier', EVALUATOR, 'queryEvaluate', { query: 'q1', signature }))).toMatchObject({
+        code: 'signature',
+        kind: 'queryEvaluate',
+        field: 'signature',
+        peer: 'querier',
+        culprit: 'querier'
+      })
+    }
   })
 
   it('that brings results nobody asked for', async () => {

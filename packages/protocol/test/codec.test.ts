@@ -41,16 +41,28 @@ const BODIES = {
     resultKeys: fc.array(fc.record({ peer: text, key: bytes(100) }), { maxLength: 3 })
   }),
   galois: fc.record({ element: uint32 }),
-  shares: fc.record({ shares: fc.array(bytes(200), { maxLength: 3 }) }),
+  shares: fc.record({ shares: fc.array(bytes(200), { maxLength: 3 }), signature: bytes(80) }),
   queryResult: fc.record({ query: text, owner: text, samples: uint32, index: uint32, total: uint32, ciphertext: bytes(300) }),
-  refresh: fc.record({ instance: text, level: uint32, scale: finite, magnitude: finite, c1: fc.array(bytes(200), { maxLength: 3 }) }),
+  queryAnnounce: fc.record({ query: text, owner: text, querier: text, samples: uint32, inputs: bytes(40), signature: bytes(80) }),
+  refresh: fc.record({
+    instance: text,
+    level: uint32,
+    scale: finite,
+    magnitude: finite,
+    c1: fc.array(bytes(200), { maxLength: 3 }),
+    query: text,
+    querier: text,
+    step: uint32,
+    signature: bytes(80)
+  }),
   switch: fc.record({
     query: text,
     querier: text,
     instance: text,
     level: uint32,
     noise: finite,
-    c1: fc.array(bytes(200), { maxLength: 3 })
+    c1: fc.array(bytes(200), { maxLength: 3 }),
+    signature: bytes(80)
   }),
   ping: fc.record({ lane: uint32, sequence: uint32 }),
   pong: fc.record({ working: fc.boolean() })
@@ -150,7 +162,9 @@ describe('messages', () => {
   })
 
   it('are bounded by what the plan needs', () => {
-    const long = { c1: [new Uint8Array(3 * SIZES.refreshC1 + 100_000)], instance: 'i', level: 1, scale: 1, magnitude: 1 }
+    const c1 = [new Uint8Array(3 * SIZES.refreshC1 + 100_000)]
+    const [query, querier, signature] = ['q', 'b', new Uint8Array(8)]
+    const long = { c1, instance: 'i', level: 1, scale: 1, magnitude: 1, query, querier, step: 1, signature }
     const header = readHeader(encodeMessage({ session: new Uint8Array(0), lane: 0, sequence: 0 }, 'refresh', long), 'peer')
     expect(() => decodeBody('refresh', header.body, SIZES, 'peer')).toThrow('larger than this session allows')
     expect(() => decodeBody('refresh', Uint8Array.of(10, 0), undefined, 'peer')).toThrow('at most 0 bytes')

@@ -1,6 +1,6 @@
+import { componentsHash, type Statement, statementDigest } from '@slytherin/protocol'
 import { describe, expect, test } from 'vitest'
 import { digest, toHex } from '../src/base/digest.js'
-import { componentsHash, type Statement, statementDigest } from '../src/terms/statements.js'
 
 const sessionId = new Uint8Array(32).fill(1)
 const assisted = { query: 'q', querier: 'someone', step: 3, instance: 'q/3/0', c1: '00'.repeat(32) }

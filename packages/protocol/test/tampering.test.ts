@@ -143,7 +143,7 @@ describe('what a member (or the network) cannot do to the coordinator', () => {
 
   it('give a share that is none: it is asked again, then named', async () => {
     const parties = cohort({ roles: SEPARATE })
-    rewrite(parties, 'shares', EVALUATOR, (body, from) => (from === 'holderB' ? { shares: [bytes('nonsense')] } : body))
+    rewrite(parties, 'shares', EVALUATOR, (body, from) => (from === 'holderB' ? { ...body, shares: [bytes('nonsense')] } : body))
     const error = await rejection(parties.coordinator.run())
     expect(error).toMatchObject({ code: 'session-aborted', culprit: 'holderB', phase: 'relinearization-key' })
     expect(parties.refused.filter(({ peer }) => peer === 'holderB').length).toBeGreaterThan(1)
@@ -154,7 +154,9 @@ describe('what a member (or the network) cannot do to the coordinator', () => {
     const run = parties.coordinator.run()
     await parties.member('querier').ready()
     let strikes = 0
-    rewrite(parties, 'shares', EVALUATOR, (body, from) => (from === 'holderC' && strikes++ === 0 ? { shares: body.shares.slice(1) } : body))
+    rewrite(parties, 'shares', EVALUATOR, (body, from) =>
+      from === 'holderC' && strikes++ === 0 ? { ...body, shares: body.shares.slice(1) } : body
+    )
     const error = await rejection(parties.member('querier').query(samples(1)))
     expect(error).toMatchObject({
       code: 'remote-failure',
@@ -175,6 +177,6 @@ describe('what a member (or the network) cannot do to the coordinator', () => {
     await rejection(parties.member('querier').query(samples(1)))
     const error = await rejection(run)
     expect(error).toBeInstanceOf(PartyMissingError)
-    expect(error).toMatchObject({ peer: 'holderB', phase: 'refresh' })
+    expect(error).toMatchObject({ peer: 'holderB', phase: 'evaluation' })
   })
 })

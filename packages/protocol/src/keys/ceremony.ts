@@ -82,7 +82,14 @@ export async function makeRelinearizationKey(lead: Lead): Promise<void> {
     })
     step(holder.peer)
     // The holder is bound to these bytes: to ask again would bring the same.
-    await sum.collect('relinearization-1', RELINEARIZATION_INSTANCE, party, holder, async () => ({ shares: [part.share], signature: part.signature }), 0)
+    await sum.collect(
+      'relinearization-1',
+      RELINEARIZATION_INSTANCE,
+      party,
+      holder,
+      async () => ({ shares: [part.share], signature: part.signature }),
+      0
+    )
     await together(
       holders.filter(other => other !== holder),
       signal,
@@ -205,7 +212,12 @@ class ShareSum {
     // Round one was signed when it was shown.
     if (protocol !== 'relinearization-1') {
       const statement = { kind: 'key-share', protocol, instance, share: toHex(shareHash) } as const
-      await checkStatement(this.#lead, this.#lead.session(), { signer: peer, statement, signature }, { peer, kind: protocol, field: 'signature' })
+      await checkStatement(
+        this.#lead,
+        this.#lead.session(),
+        { signer: peer, statement, signature },
+        { peer, kind: protocol, field: 'signature' }
+      )
     }
     await this.#lead.cryptography.addShare(protocol, instance, party, share)
     this.#taken.set(key, shareHash)

@@ -1,7 +1,7 @@
 /** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored; or makes the evaluator's own clear model ready. */
 import { windowed } from '../base/concurrency.js'
 import { equalBytes, hash, toHex } from '../base/digest.js'
-import { InternalError, MalformedMessageError, ShareConflictError, type ProtocolError } from '../errors/errors.js'
+import { InternalError, MalformedMessageError, type ProtocolError, ShareConflictError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { checkStatement } from '../session/statements.js'

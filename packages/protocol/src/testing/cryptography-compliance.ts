@@ -182,7 +182,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         addRelinearizationShareOne: async party => await party.addRelinearizationShareOne(0, new Uint8Array(8)),
         relinearizationShareTwo: async party => await party.relinearizationShareTwo(),
         galoisShare: async (party, plan) => await party.galoisShare(galoisElements(plan)[0]!),
-        refreshShare: async party => await party.refreshShare({ instance: 'i', level: 0, scale: 1, magnitude: 1, c1: [] }),
+        refreshShare: async party => await party.refreshShare({ instance: 'i', step: 0, level: 0, scale: 1, magnitude: 1, c1: [] }),
         switchShare: async party => await party.switchShare({ instance: 'i', level: 0, noise: 1, c1: [], targetKey: new Uint8Array(8) }),
         modelPart: async party => await party.modelPart(0),
         openQuery: async party => await party.openQuery([harness.samples[0]]),

@@ -14,7 +14,7 @@ import { Envelope } from '../generated/messages.js'
 import { type Bodies, KIND_OF_FIELD, KINDS, type Kind } from './kinds.js'
 import type { MessageSizes } from './sizes.js'
 
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 const MAXIMUM_UINT32 = 2 ** 32 - 1
 
 /** Node compares megabytes as fast as memory gives them. */
