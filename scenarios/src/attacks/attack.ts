@@ -3,6 +3,8 @@
 export interface AttackOptions {
   /** False switches off what stops this attack, by an option that no configuration and no command line reaches. */
   readonly layerOn: boolean
+  /** Parties talk over libp2p on loopback, not by memory. */
+  readonly sockets: boolean
 }
 
 export interface AttackOutcome {
@@ -18,6 +20,8 @@ export interface Attack {
   readonly layer: string
   /** What the detail says where the layer, and nothing else, has stopped it. */
   readonly stoppedBy: RegExp
+  /** Whether it is mounted among parties that talk: by memory, or over sockets. */
+  readonly networked?: boolean
   /** Whether it takes seconds, and so runs in the suite. */
   readonly fast?: boolean
   mount(options: AttackOptions): Promise<AttackOutcome>

@@ -5,7 +5,7 @@
 import { PublicKeyGeneration, RelinearizationKeyGeneration } from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
 import type { Attack } from './attack.js'
-import { cast, NO_SHARE_CHECKS, reasonOf } from './parties.js'
+import { cast, NO_SHARE_CHECKS } from './parties.js'
 
 /** D: far above the noise of round two, far below half a prime. */
 const FACTOR = 2 ** 20
@@ -14,9 +14,11 @@ export const forgedRoundOne: Attack = {
   name: 'forged-round-one',
   layer: 'every holder sums round one itself',
   stoppedBy: /signature or commitment does not verify .*relinearizationPart, field signature/,
+  networked: true,
   fast: true,
-  mount: async ({ layerOn }) => {
+  mount: async ({ layerOn, sockets }) => {
     const parties = await cast({
+      sockets,
       roles: {
         clinic: ['evaluator'],
         victim: ['key-holder'],
@@ -86,7 +88,7 @@ export const forgedRoundOne: Attack = {
       const succeeded = await recovered(opened!, two, await publicKeyShare.promise)
       return { succeeded, detail: succeeded ? 'every coefficient of the victim’s secret' : 'the share of round two gave nothing away' }
     } catch (error) {
-      return { succeeded: false, detail: reasonOf(error) }
+      return { succeeded: false, detail: parties.reasonOf(error) }
     } finally {
       run.catch(() => undefined)
       await parties.stop()

@@ -1,5 +1,4 @@
 /** Parties for an attack: real cryptography with real parameters, real signatures, in one process; what the attacker does is the attack's own. */
-import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type Ciphertext, Context, Decryptor, deserializeCiphertext, Parameters, type SecretKey } from '@slytherin/ckks'
 import { calibrate, fuse, importOnnx, type Operands, plan } from '@slytherin/engine'
@@ -24,8 +23,8 @@ import {
   readHeader,
   type Signer
 } from '@slytherin/protocol'
-import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { loadKernel } from '@slytherin/ring'
+import { memoryWires, socketWires } from './wires.js'
 
 const MODEL = new URL('../../../models/onnx/breast-cancer-wdbc-mlp-square.onnx', import.meta.url)
 const FEATURES = 30
@@ -34,7 +33,10 @@ const FEATURES = 30
 export const NO_SHARE_CHECKS: NonNullable<PartyOptions['shareChecks']> = { opens: () => true, signed: async () => true }
 
 export interface CastOptions {
+  /** By name; the first is whom all others dial. */
   readonly roles: Record<string, Role[]>
+  /** Whether they talk over libp2p on loopback, not by memory. */
+  readonly sockets?: boolean
   readonly operands: Operands
   /** What a party is given besides the usual. */
   readonly party?: (peer: string) => Partial<PartyOptions>
@@ -60,62 +62,47 @@ export interface Cast {
   plan(): Plan
   /** Sees every message on its way; what it returns takes its place. */
   watch(hook: (message: Seen) => Uint8Array | undefined | Promise<Uint8Array | undefined>): void
+  /** How the roster and messages call a party. */
+  peerOf(name: string): string
+  /** A party's signature, for an attacker that is this party. */
+  signer(name: string): Signer
+  /** What ended the attack, in a sentence, parties by their names. */
+  reasonOf(error: unknown): string
   /** The scheme of the session's plan. */
   context(): Promise<Context>
   /** Ends whatever goes on. */
   stop(): Promise<void>
 }
 
-class KeySigner implements Signer {
-  readonly #key: KeyObject
-  constructor(
-    readonly self: string,
-    key: KeyObject,
-    private readonly publicKeys: ReadonlyMap<string, KeyObject>
-  ) {
-    this.#key = key
-  }
-
-  async sign(bytes: Uint8Array): Promise<Uint8Array> {
-    return Uint8Array.from(sign(null, bytes, this.#key))
-  }
-
-  async verify(peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    const key = this.publicKeys.get(peer)
-    return key !== undefined && verify(null, bytes, key, signature)
-  }
-}
-
-export async function cast({ roles, operands, party, cryptography, secrets }: CastOptions): Promise<Cast> {
+export async function cast({ roles, sockets = false, operands, party, cryptography, secrets }: CastOptions): Promise<Cast> {
   const onnx = await readFile(MODEL)
   const network = fuse(importOnnx(onnx))
   const samples = Array.from({ length: 64 }, (_, i) => Float64Array.from({ length: FEATURES }, (_, k) => Math.sin(i * 31 + k)))
   const ranges = calibrate(network, samples)
-  const wires = new MemoryNetwork()
-  const roster = Object.entries(roles).map(([peer, list]) => ({ peer, roles: list }))
-  const pairs = new Map(roster.map(({ peer }) => [peer, generateKeyPairSync('ed25519')]))
-  const publicKeys = new Map([...pairs].map(([peer, { publicKey }]) => [peer, publicKey]))
+  const names = Object.keys(roles)
+  const wires = sockets ? await socketWires(names) : memoryWires(names)
+  const roster = Object.entries(roles).map(([name, list]) => ({ peer: wires.peerOf(name), roles: list }))
   const stopping = new AbortController()
   const members = new Map<string, Member>()
   const hosted: PartyCryptography[] = []
   const contexts: Context[] = []
   let made: Plan | undefined
   let coordinator: Coordinator | undefined
-  for (const { peer, roles: list } of roster) {
+  for (const [name, list] of Object.entries(roles)) {
     const options: LocalCryptographyOptions = {
-      ...(list.includes('key-holder') ? { ledger: new InMemoryShareLedger(), secrets: secrets?.(peer) ?? new MemorySessionSecrets() } : {}),
+      ...(list.includes('key-holder') ? { ledger: new InMemoryShareLedger(), secrets: secrets?.(name) ?? new MemorySessionSecrets() } : {}),
       ...(list.includes('model-owner') ? { model: { name: 'breast cancer', onnx, ranges: () => ranges } } : {})
     }
-    const own = await (cryptography?.(peer, options) ?? LocalCryptography.create(options))
+    const own = await (cryptography?.(name, options) ?? LocalCryptography.create(options))
     hosted.push(own)
     const policy: AcceptancePolicy = { data: operands.data, weights: operands.weights }
     const common: PartyOptions = {
-      transport: wires.transport(peer),
-      signer: new KeySigner(peer, pairs.get(peer)!.privateKey, publicKeys),
+      transport: wires.transport(name),
+      signer: wires.signer(name),
       roster,
       cryptography: own,
       policy,
-      ...party?.(peer)
+      ...party?.(name)
     }
     if (list.includes('evaluator')) {
       coordinator = new Coordinator({
@@ -137,16 +124,17 @@ export async function cast({ roles, operands, party, cryptography, secrets }: Ca
     } else {
       const member = new Member(common)
       member.start()
-      members.set(peer, member)
+      members.set(name, member)
     }
   }
+  await wires.connected()
   return {
     coordinator: coordinator!,
     samples: samples.slice(0, 1),
-    member: peer => members.get(peer)!,
+    member: name => members.get(name)!,
     plan: () => made!,
     watch: hook =>
-      wires.setFault(async ({ from, to, bytes }) => {
+      wires.watch(async (from, to, bytes) => {
         const header = readHeader(bytes, from)
         return await hook({
           from,
@@ -156,6 +144,9 @@ export async function cast({ roles, operands, party, cryptography, secrets }: Ca
           with: (kind, body) => encodeMessage(header, kind, body)
         })
       }),
+    peerOf: name => wires.peerOf(name),
+    signer: name => wires.signer(name),
+    reasonOf: error => reasonOf(error, new Map(names.map(name => [wires.peerOf(name), name]))),
     context: async () => {
       const context = Context.create(Parameters.fromJSON(made!.parameters), await loadKernel(), {
         parties: roster.filter(({ roles: list }) => list.includes('key-holder')).length
@@ -164,11 +155,12 @@ export async function cast({ roles, operands, party, cryptography, secrets }: Ca
       return context
     },
     stop: async () => {
-      wires.setFault(undefined)
+      wires.watch(undefined)
       stopping.abort()
       for (const member of members.values()) await member.stop()
       for (const context of contexts) context.dispose()
       for (const own of hosted) await (own as LocalCryptography).dispose()
+      await wires.stop()
     }
   }
 }
@@ -183,7 +175,9 @@ export function readsSample(context: Context, secret: SecretKey, plan: Plan, byt
   return slots.every(value => Math.abs(value) < 4) && sample.every(feature => slots.some(value => Math.abs(value - feature) < 1e-4))
 }
 
-/** What ended an attack, in a sentence. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 400) : String(error)
+/** What ended an attack, in a sentence. @param names of peers */
+export function reasonOf(error: unknown, names: ReadonlyMap<string, string> = new Map()): string {
+  let text = error instanceof Error ? error.message : String(error)
+  for (const [peer, name] of names) text = text.replaceAll(peer, name)
+  return text.slice(0, 400)
 }

@@ -7,7 +7,7 @@ import { PublicKeyGeneration } from '@slytherin/mhe'
 import { LocalCryptography, type LocalCryptographyOptions, type SessionParameters } from '@slytherin/protocol'
 import { loadKernel } from '@slytherin/ring'
 import type { Attack } from './attack.js'
-import { cast, NO_SHARE_CHECKS, readsSample, reasonOf } from './parties.js'
+import { cast, NO_SHARE_CHECKS, readsSample } from './parties.js'
 
 class RogueHolder extends LocalCryptography {
   /** The other holder's share, once the evaluator has shown it. */
@@ -51,10 +51,12 @@ export const roguePublicKey: Attack = {
   name: 'rogue-public-key',
   layer: 'commit, then reveal',
   stoppedBy: /signature or commitment does not verify .*publicKeyPart, field share.*caused by rogue/,
+  networked: true,
   fast: true,
-  mount: async ({ layerOn }) => {
+  mount: async ({ layerOn, sockets }) => {
     let rogue: RogueHolder | undefined
     const parties = await cast({
+      sockets,
       roles: {
         clinic: ['evaluator'],
         honest: ['key-holder'],
@@ -83,7 +85,7 @@ export const roguePublicKey: Attack = {
       const succeeded = readsSample(context, rogue!.secret(context), parties.plan(), bytes, parties.samples[0]!)
       return { succeeded, detail: succeeded ? 'the rogue holder alone read the patient’s sample' : 'the sample stayed unread' }
     } catch (error) {
-      return { succeeded: false, detail: reasonOf(error) }
+      return { succeeded: false, detail: parties.reasonOf(error) }
     } finally {
       run.catch(() => undefined)
       await parties.stop()

@@ -2,7 +2,7 @@
 import { SecretKey } from '@slytherin/ckks'
 import { MemorySessionSecrets, type SessionSecrets } from '@slytherin/protocol'
 import type { Attack } from './attack.js'
-import { cast, readsSample, reasonOf } from './parties.js'
+import { cast, readsSample } from './parties.js'
 
 class SeenSecrets extends MemorySessionSecrets {
   seed: Uint8Array | undefined
@@ -18,10 +18,12 @@ export const soleKeyEvaluator: Attack = {
   name: 'sole-key-evaluator',
   layer: 'no evaluator holds the whole key of what others encrypt',
   stoppedBy: /descriptor rejected .*field plan\.operands\.data/,
+  networked: true,
   fast: true,
-  mount: async ({ layerOn }) => {
+  mount: async ({ layerOn, sockets }) => {
     const secrets = new SeenSecrets()
     const parties = await cast({
+      sockets,
       roles: { clinic: ['evaluator', 'key-holder', 'model-owner'], patient: ['data-owner', 'querier'] },
       operands: { data: 'encrypted', weights: 'encrypted' },
       party: peer =>
@@ -46,7 +48,7 @@ export const soleKeyEvaluator: Attack = {
       const succeeded = readsSample(context, secret, parties.plan(), bytes, parties.samples[0]!)
       return { succeeded, detail: succeeded ? 'the evaluator read the patient’s sample' : 'the sample stayed unread' }
     } catch (error) {
-      return { succeeded: false, detail: reasonOf(error) }
+      return { succeeded: false, detail: parties.reasonOf(error) }
     } finally {
       run.catch(() => undefined)
       await parties.stop()

@@ -8,17 +8,23 @@ export interface Verdict {
   readonly blocked: boolean
   /** Without the layer: the attack is known to bite. */
   readonly succeedsWithoutLayer: boolean
+  /** Over libp2p on loopback, or by memory; attacks that need no network say neither. */
+  readonly network?: 'sockets' | 'memory'
+  readonly seconds: number
   readonly details: { readonly withLayer: string; readonly withoutLayer: string }
 }
 
-export async function judge(attack: Attack): Promise<Verdict> {
-  const withLayer = await attack.mount({ layerOn: true })
-  const withoutLayer = await attack.mount({ layerOn: false })
+export async function judge(attack: Attack, { sockets = false }: { readonly sockets?: boolean } = {}): Promise<Verdict> {
+  const start = performance.now()
+  const withLayer = await attack.mount({ layerOn: true, sockets })
+  const withoutLayer = await attack.mount({ layerOn: false, sockets })
   return {
     attack: attack.name,
     layer: attack.layer,
     blocked: !withLayer.succeeded && attack.stoppedBy.test(withLayer.detail),
     succeedsWithoutLayer: withoutLayer.succeeded,
+    ...(attack.networked ? { network: sockets ? ('sockets' as const) : ('memory' as const) } : {}),
+    seconds: (performance.now() - start) / 1000,
     details: { withLayer: withLayer.detail, withoutLayer: withoutLayer.detail }
   }
 }

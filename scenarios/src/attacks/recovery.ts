@@ -1,0 +1,76 @@
+/** What attacks have in common once they have their answers: from noisy multiples of a secret to the secret, and whether it is the one. */
+import type { Context } from '@slytherin/ckks'
+import { PublicKeyGeneration } from '@slytherin/mhe'
+import type { Polynomial } from '@slytherin/ring'
+
+/** No error of a share of the public key is as large as this. */
+const ERROR_BOUND = 64
+
+/**
+ * Whether these coefficients are the secret behind a share of the public key: b + a·s is the share's error for the right secret, and for no other.
+ *
+ * @param shares of the public key, of whoever's secrets are summed
+ * @param coefficients N of them
+ */
+export function isSecretOf(context: Context, sessionId: Uint8Array, shares: readonly Uint8Array[], coefficients: Float64Array): boolean {
+  const { ring, parameters } = context
+  const generation = new PublicKeyGeneration(context, sessionId)
+  using secret = ring.ntt(ring.fromIntegers(ring.allocate(parameters.keyIndices(), 'coefficient'), coefficients))
+  using error = generation.aggregate(shares.map(share => generation.deserialize(share)))
+  using reference = generation.referencePolynomial()
+  ring.multiplyAdd(error, reference, secret)
+  return ring.toDoubles(ring.inverseNtt(error)).every(value => Math.abs(value) < ERROR_BOUND)
+}
+
+/** ⌊Q_l / divisor⌋ in every slot of the NTT: the constant polynomial. @returns ntt domain over q_0 … q_l */
+export function constantFraction(context: Context, level: number, divisor: bigint): Polynomial {
+  const { ring, parameters } = context
+  const one = new Float64Array(ring.N)
+  one[0] = 1
+  const constant = ring.fromIntegers(ring.allocate(parameters.ciphertextIndices(level), 'coefficient'), one)
+  return ring.ntt(ring.multiplyScalar(constant, constant, modulus(context, level) / divisor))
+}
+
+/**
+ * The multiples s_k with h = s·⌊Q_l/divisor⌋ + m, ‖m‖ < Q_l/(2·divisor): what a share of a crafted request gives away.
+ *
+ * @param h ntt domain over q_0 … q_l; stays as it is
+ */
+export function roundToFraction(context: Context, level: number, h: Polynomial, divisor: bigint): Float64Array {
+  const Q = modulus(context, level)
+  const step = Q / divisor
+  return Float64Array.from(exactCoefficients(context, level, h), value => {
+    const rounded = (value + (value < 0n ? -step : step) / 2n) / step
+    return Number(rounded)
+  })
+}
+
+function modulus({ ring, parameters }: Context, level: number): bigint {
+  return parameters.ciphertextIndices(level).reduce((product, index) => product * ring.moduli[index]!.value, 1n)
+}
+
+/** Centred integers modulo Q_l. */
+function exactCoefficients(context: Context, level: number, polynomial: Polynomial): bigint[] {
+  const { ring, parameters } = context
+  using copy = polynomial.clone()
+  ring.inverseNtt(copy)
+  const moduli = parameters.ciphertextIndices(level).map(index => ring.moduli[index]!.value)
+  const product = modulus(context, level)
+  const factors = moduli.map(q => (product / q) * inverse((product / q) % q, q))
+  const words = new DataView(ring.encodeWords(copy).slice().buffer)
+  return Array.from({ length: ring.N }, (_, i) => {
+    const sum = moduli.reduce((total, _q, k) => total + words.getBigUint64(8 * (k * ring.N + i), true) * factors[k]!, 0n)
+    const value = sum % product
+    return value > product / 2n ? value - product : value
+  })
+}
+
+function inverse(a: bigint, q: bigint): bigint {
+  let [r0, r1, t0, t1] = [q, a, 0n, 1n]
+  while (r1 !== 0n) {
+    const quotient = r0 / r1
+    ;[r0, r1] = [r1, r0 - quotient * r1]
+    ;[t0, t1] = [t1, t0 - quotient * t1]
+  }
+  return ((t0 % q) + q) % q
+}
