@@ -24,6 +24,7 @@ import {
   WrongSessionError
 } from '@slytherin/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { asked } from './support/asked.js'
 import { until } from './support/network.js'
 import { outcomeOf, type PartyName, WiredCohort, withResidueAtItsPrime } from './support/wired-cohort.js'
 
@@ -227,7 +228,7 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       expect(await cohort.refusal('patient', 'clinic', input)).toMatchObject({ code: 'malformed-message', kind: 'queryInput', field })
     }
     const refresh = bodyOf('clinic', 'refresh', 'first')
-    const component = cohort.message('refresh', { ...refresh, instance: 'short', c1: [refresh.c1[0]!.subarray(1)] })
+    const component = await asked(cohort, 'first', 'refresh', refresh, 'short', { c1: [refresh.c1[0]!.subarray(1)] })
     expect(await cohort.refusal('clinic', 'first', component)).toMatchObject({
       code: 'malformed-message',
       kind: 'refresh',
@@ -313,8 +314,9 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     for (const holder of ['first', 'second'] as const) {
       for (const kind of ['refresh', 'switch'] as const) {
         const body = bodyOf('clinic', kind, holder)
-        const spoilt = { ...body, instance: `residue-${kind}`, c1: [withResidueAtItsPrime(body.c1[0]!, plan, 0)] }
-        expect(await cohort.refusal('clinic', holder, cohort.message(kind, spoilt as never))).toMatchObject({
+        const c1 = [withResidueAtItsPrime(body.c1[0]!, plan, 0)]
+        const spoilt = await asked(cohort, holder, kind, body, 'residue', { c1 })
+        expect(await cohort.refusal('clinic', holder, spoilt)).toMatchObject({
           code: 'malformed-message',
           kind,
           field: 'c1',
@@ -322,7 +324,7 @@ describe('a peer of the roster is told what is wrong with a message', () => {
           actual: expect.stringMatching(/residue 5\b/)
         })
         // No share was given: the instance is still free for what is in order.
-        const right = await cohort.send('clinic', holder, cohort.message(kind, { ...body, instance: `residue-${kind}` } as never))
+        const right = await cohort.send('clinic', holder, await asked(cohort, holder, kind, body, 'residue'))
         expect(right.kind).toBe('shares')
       }
     }
@@ -342,7 +344,7 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       }
     )
     const refresh = bodyOf('clinic', 'refresh', 'first')
-    const lower = cohort.message('refresh', { ...refresh, instance: 'lower', level: refresh.level - 1 })
+    const lower = await asked(cohort, 'first', 'refresh', refresh, 'lower', { level: refresh.level - 1 })
     expect(await cohort.refusal('clinic', 'first', lower)).toMatchObject({
       code: 'malformed-message',
       kind: 'refresh',
@@ -350,7 +352,7 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       expected: String(refresh.level)
     })
     // A smaller bound would mean shorter masks.
-    const smaller = cohort.message('refresh', { ...refresh, instance: 'smaller', magnitude: refresh.magnitude / 1024 })
+    const smaller = await asked(cohort, 'first', 'refresh', refresh, 'smaller', { magnitude: refresh.magnitude / 1024 })
     expect(await cohort.refusal('clinic', 'first', smaller)).toMatchObject({
       code: 'malformed-message',
       kind: 'refresh',
@@ -358,10 +360,10 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       expected: String(refresh.magnitude)
     })
     const change = bodyOf('clinic', 'switch', 'second')
-    const higher = cohort.message('switch', { ...change, instance: 'higher', level: change.level + 1 })
+    const higher = await asked(cohort, 'second', 'switch', change, 'higher', { level: change.level + 1 })
     expect(await cohort.refusal('clinic', 'second', higher)).toMatchObject({ code: 'malformed-message', kind: 'switch', field: 'level' })
     // Less noise would mean less flooding.
-    const quieter = cohort.message('switch', { ...change, instance: 'quieter', noise: change.noise - 20 })
+    const quieter = await asked(cohort, 'second', 'switch', change, 'quieter', { noise: change.noise - 20 })
     expect(await cohort.refusal('clinic', 'second', quieter)).toMatchObject({ code: 'malformed-message', kind: 'switch', field: 'noise' })
   })
 
@@ -401,11 +403,13 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     // An evaluator that wants two shares for one instance.
     for (const kind of ['refresh', 'switch'] as const) {
       const body = bodyOf('clinic', kind, 'first')
-      const other = cohort.message(kind, { ...body, c1: [withFirstResidueZero(body.c1[0]!)] } as never)
+      const right = await asked(cohort, 'first', kind, body, 'twice')
+      expect((await cohort.send('clinic', 'first', right)).kind).toBe('shares')
+      const other = await asked(cohort, 'first', kind, body, 'twice', { c1: [withFirstResidueZero(body.c1[0]!)] })
       const error = await cohort.refusal('clinic', 'first', other)
       expect(error).toBeInstanceOf(ShareConflictError)
       expect(error).toMatchObject({ kind, field: 'c1' })
-      expect((await cohort.send('clinic', 'first', cohort.message(kind, body as never))).kind).toBe('shares')
+      expect((await cohort.send('clinic', 'first', await asked(cohort, 'first', kind, body, 'twice'))).kind).toBe('shares')
     }
     // An evaluator that has changed a share of round one, of which the sum is multiplied by the secret.
     const part = bodyOf('clinic', 'relinearizationPart', 'first')

@@ -44,6 +44,7 @@ import {
   readHeader,
   type ServeLimits,
   type SessionSummary,
+  type Signer,
   type Transport
 } from '@slytherin/protocol'
 import { expect } from 'vitest'
@@ -231,6 +232,7 @@ export interface WiredParty {
   readonly peer: string
   readonly transport: Libp2pTransport
   readonly tap: Tap
+  readonly signer: Signer
   readonly cryptography: HostileCryptography
   /** What this party has refused, in order. */
   readonly refused: { error: Error; peer: string }[]
@@ -309,10 +311,11 @@ export class WiredCohort {
       })
       const tap = new Tap(transport)
       const refused: WiredParty['refused'] = []
-      made[name] = { name, peer, transport, tap, cryptography, refused, notices }
+      const signer = signerOf({ privateKey, peer })
+      made[name] = { name, peer, transport, tap, signer, cryptography, refused, notices }
       optionsOf[name] = {
         transport: tap,
-        signer: signerOf({ privateKey, peer }),
+        signer,
         roster,
         cryptography,
         ...(options.deadlines === undefined ? {} : { deadlines: options.deadlines }),
