@@ -42,12 +42,15 @@ export class Encryptor {
   /**
    * An encryption of which can be proved that it is one. What the proof needs to know, u and e1, derives from the seed: keep it until the proof is made, and no longer.
    *
-   * @param seed 32 secret bytes, used for this ciphertext only
+   * @param seed        32 secret bytes, used for this ciphertext only
+   * @param provenLevel of C1: the ciphertext's by default; a higher one lets it be proved together with others of that level, and changes no bit of the ciphertext
+   * @throws InvalidLevelError, InvalidScaleError
    */
-  encryptProvably(plaintext: Plaintext, seed: Uint8Array): ProvableEncryption {
+  encryptProvably(plaintext: Plaintext, seed: Uint8Array, provenLevel: number = plaintext.level): ProvableEncryption {
     this.checkScale('encryptProvably', plaintext)
     const { ring, parameters } = this.context
-    const undivided = ring.allocateUninitialised(ring.basis(encryptionIndices(parameters, plaintext.level)), 'coefficient')
+    const level = Math.max(plaintext.level, provenLevel)
+    const undivided = ring.allocateUninitialised(ring.basis(encryptionIndices(parameters, level)), 'coefficient')
     try {
       return {
         ciphertext: this.withMessage(this.zero(plaintext.level, seed, PROVABLE_FACTOR, undivided), plaintext, PROVABLE_FACTOR),
@@ -74,13 +77,17 @@ export class Encryptor {
    * A fresh encryption of zero at this level, ntt domain: c0 + c1·s is small.
    *
    * @param factor by which it is multiplied before the division, 1 or 2
-   * @param undivided takes a·u + e1
+   * @param undivided takes a·u + e1, over these moduli and perhaps more
    */
   private zero(level: number, seed: Uint8Array, factor: number, undivided?: Polynomial): [Polynomial, Polynomial] {
     const { ring, parameters } = this.context
-    const basis = ring.basis(encryptionIndices(parameters, level))
-    const ephemeral = ring.allocateUninitialised(basis, 'coefficient')
+    const indices = encryptionIndices(parameters, level)
+    const basis = ring.basis(indices)
+    const wide = undivided === undefined ? basis : ring.basis(undivided.indices)
+    const ephemeral = ring.allocateUninitialised(wide, 'coefficient')
     const sum = ring.allocateUninitialised(basis, 'coefficient')
+    const product =
+      undivided === undefined || undivided.indices.length === indices.length ? sum : ring.allocateUninitialised(wide, 'coefficient')
     const made: Polynomial[] = []
     try {
       ring.ntt(sampleEphemeral(ring, ephemeral, seed))
@@ -95,8 +102,8 @@ export class Encryptor {
       const first = half(this.publicKey.b, 0)
       if (undivided === undefined) return [first, half(this.publicKey.a, 1)]
       sampleEncryptionError(ring, undivided, seed, 1)
-      ring.inverseNtt(ring.multiply(sum, ephemeral, this.publicKey.a))
-      ring.add(undivided, undivided, sum)
+      ring.inverseNtt(ring.multiply(product, ephemeral, this.publicKey.a))
+      ring.add(undivided, undivided, product)
       const second = secondComponent(this.context, undivided, level)
       made.push(second)
       return [first, second]
@@ -104,7 +111,7 @@ export class Encryptor {
       for (const polynomial of made) polynomial.dispose()
       throw failure
     } finally {
-      for (const polynomial of [ephemeral, sum]) {
+      for (const polynomial of new Set([ephemeral, sum, product])) {
         polynomial.wipe()
         polynomial.dispose()
       }

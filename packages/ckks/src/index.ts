@@ -71,6 +71,7 @@ export { evaluatePolynomialOfPairs, type PairPolynomialOptions, tracePolynomialO
 export {
   ENCRYPTION_ERROR_BOUND,
   encryptionIndices,
+  PROVABLE_FACTOR,
   sampleEncryptionError,
   sampleEphemeral,
   secondComponent

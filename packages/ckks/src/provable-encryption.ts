@@ -36,7 +36,7 @@ export function sampleEncryptionError(ring: Ring, out: Polynomial, seed: Uint8Ar
 /**
  * c1 of the C1 that was sent: ⌊2·C1 / p⌉, bit for bit what `Encryptor.encryptProvably` made.
  *
- * @param undivided C1, coefficient domain over `encryptionIndices`; stays as it is
+ * @param undivided C1, coefficient domain over `encryptionIndices` of this or of a higher level; stays as it is
  * @returns ntt domain over q_0 … q_l; the caller disposes it
  * @throws DomainMismatchError, BasisMismatchError
  */

@@ -66,6 +66,19 @@ describe.each([1, 2])('provable encryption (%i special primes)', specialPrimes =
     expect(ring.encodePacked(undivided)).toEqual(before)
   })
 
+  it('has the same bytes where its C1 is made for a higher level, and the C1 that one of that level has', () => {
+    const { ring, parameters } = context
+    const encryptor = new Encryptor(context, owner.publicKey)
+    const seed = seedOf('raised')
+    const plaintext = context.encoder.encode(new Float64Array(1).fill(0.25), { level: 1, scale: parameters.scale })
+    const higher = context.encoder.encode(new Float64Array(1), { level: 2, scale: parameters.scale })
+    const plain = encryptor.encryptProvably(plaintext, seed)
+    const raised = encryptor.encryptProvably(plaintext, seed, 2)
+    expect(serializeCiphertext(raised.ciphertext)).toEqual(serializeCiphertext(plain.ciphertext))
+    expect(ring.encodePacked(raised.undivided)).toEqual(ring.encodePacked(encryptor.encryptProvably(higher, seed).undivided))
+    expect(ring.encodePacked(secondComponent(context, raised.undivided, 1))).toEqual(ring.encodePacked(plain.ciphertext.components[1]!))
+  })
+
   it('holds no more memory than it returns, and refuses a C1 in the wrong domain', () => {
     const { ring, parameters } = context
     const { kernel } = ring

@@ -60,8 +60,8 @@ async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryp
 
 /** A query with its input. */
 async function waiting(cryptography: HostedCryptography): Promise<QueryEvaluation> {
-  const inputs = await cryptography.openQuery([Float64Array.of(1)])
-  const evaluation = await cryptography.openEvaluation('q')
+  const inputs = await cryptography.openQuery([Float64Array.of(1)], 'q')
+  const evaluation = await cryptography.openEvaluation('q', 'patient')
   await evaluation.storeInput(0, await inputs.encryptInput(0))
   return evaluation
 }
@@ -73,7 +73,7 @@ describe('cryptography worker', () => {
     const samples = [Float64Array.of(1, 2, 3)]
     const frame = new Uint8Array(1 << 20)
     frame.set(new TextEncoder().encode('c1 of some'), 10)
-    await cryptography.openQuery(samples)
+    await cryptography.openQuery(samples, 'q')
     expect(samples[0]).toEqual(Float64Array.of(1, 2, 3))
     const { step, level, scale, magnitude } = plan.refreshes[0]!
     const refresh = { instance: 'i', step, level, scale, magnitude, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
@@ -102,8 +102,11 @@ describe('cryptography worker', () => {
 
   it('hosts objects with methods of their own, and callbacks into this thread', async () => {
     const { cryptography } = await opened()
-    const queries = await Promise.all([cryptography.openQuery([Float64Array.of(1, 2)]), cryptography.openQuery([Float64Array.of(-4, 1)])])
-    const evaluation = await cryptography.openEvaluation('q')
+    const queries = await Promise.all([
+      cryptography.openQuery([Float64Array.of(1, 2)], 'q'),
+      cryptography.openQuery([Float64Array.of(-4, 1)], 'q')
+    ])
+    const evaluation = await cryptography.openEvaluation('q', 'patient')
     await evaluation.storeInput(0, await queries[1].encryptInput(0))
     const steps: string[] = []
     const targetKey = await cryptography.resultKey({} as never)

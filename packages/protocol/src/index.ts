@@ -6,6 +6,7 @@ export * from './cryptography/evaluator.js'
 export * from './cryptography/key-holder.js'
 export * from './cryptography/model-owner.js'
 export * from './cryptography/party-cryptography.js'
+export * from './cryptography/proofs.js'
 export * from './cryptography/querier.js'
 export { RejectedShareError } from './cryptography/rejected-share.js'
 export * from './cryptography/session.js'
@@ -39,7 +40,8 @@ export {
   parsePlan,
   type StepReport
 } from './terms/plan.js'
-export type { AcceptancePolicy } from './terms/policy.js'
+export type { AcceptancePolicy, AssistancePolicy, ProofReliance } from './terms/policy.js'
+export { inputBatches, modelBatches, PROOF_BATCH, type ProofBatch, type ProofTerms } from './terms/proof-batches.js'
 export * from './terms/roster.js'
 export * from './terms/signer.js'
 export * from './terms/statements.js'

@@ -35,6 +35,9 @@ async function refusal(promise: Promise<unknown>): Promise<ProtocolError> {
 /** Of a Galois key that the plan needs: 3^4 mod 64. */
 const ELEMENT = 17
 
+/** Key holders that leave proofs to the evaluator, so that they can be asked about queries without one (proofs.test.ts has those that check). */
+const UNPROVED = () => ({ policy: { allowInsecure: true, assist: { proofs: 'evaluator' } } }) as const
+
 const ABORT = { proposal: new Uint8Array(32), code: 'x', culprit: 'x', phase: 'x', reason: 'x' }
 
 const proposalOf = (wire: Wire): Uint8Array => wire.find('commitments').header.session
@@ -53,7 +56,7 @@ describe('a message that is refused changes nothing', () => {
   }
 
   beforeEach(async () => {
-    parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } } })
+    parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } }, member: UNPROVED })
     wire = new Wire(parties.network)
     run = parties.coordinator.run()
     await parties.member('querier').ready()
@@ -246,7 +249,7 @@ describe('a message that is refused changes nothing', () => {
     expect(quiet).toMatchObject({ code: 'malformed-message', field: 'noise' })
     const beyond = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...next, c1: ['c', 'd', 'e', 'f'].map(bytes) }))
     expect(beyond).toBeInstanceOf(OversizedMessageError)
-    const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } } })
+    const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } }, member: UNPROVED })
     const other = new Wire(another.network)
     const otherRun = another.coordinator.run()
     await another.member('querier').ready()
@@ -353,10 +356,11 @@ describe('a message that is refused changes nothing', () => {
     const open = { query: 'q1', querier: 'querier', samples: 1 }
     await wire.send('querier', EVALUATOR, 'queryOpen', open)
     const fake = parties.fake('querier')
-    const inputs = await fake.openQuery(samples(1))
+    const inputs = await fake.openQuery(samples(1), 'q1')
     for (let index = 0; index < 3; index++) {
       await wire.send('querier', EVALUATOR, 'queryInput', { query: 'q1', index, ciphertext: await inputs.encryptInput(index) })
     }
+    await wire.send('querier', EVALUATOR, 'queryProof', { query: 'q1', batch: 0, proof: await inputs.proveInputs(0) })
     const other = await signatureOf(wire.session, 'querier', { kind: 'query', ...open, inputs: '00'.repeat(32) })
     for (const signature of [bytes(''), other]) {
       expect(await refusal(wire.send('querier', EVALUATOR, 'queryEvaluate', { query: 'q1', signature }))).toMatchObject({

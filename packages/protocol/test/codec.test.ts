@@ -10,6 +10,7 @@ import {
   type Kind,
   MalformedMessageError,
   messageSizes,
+  PROTOCOL_VERSION,
   ProtocolError,
   RemoteFailureError,
   readHeader,
@@ -32,7 +33,7 @@ const BODIES = {
   hello: fc.record({ roster: fc.array(text, { maxLength: 8 }) }),
   helloReply: fc.record({ roles: fc.array(text, { maxLength: 8 }) }),
   propose: fc.record({ descriptor: bytes(300) }),
-  acceptance: fc.record({ commitment: bytes(40), signature: bytes(80), resultKey: bytes(300) }),
+  acceptance: fc.record({ commitment: bytes(40), signature: bytes(80), resultKey: bytes(300), checksProofs: fc.boolean() }),
   commitments: fc.record({
     entries: fc.array(fc.record({ peer: text, commitment: bytes(40), resultKeyHash: bytes(40), signature: bytes(80) }), { maxLength: 6 })
   }),
@@ -64,6 +65,10 @@ const BODIES = {
     c1: fc.array(bytes(200), { maxLength: 3 }),
     signature: bytes(80)
   }),
+  modelProofReply: fc.record({ batch: uint32, proof: bytes(300) }),
+  queryProof: fc.record({ query: text, batch: uint32, proof: bytes(300) }),
+  proofPart: fc.record({ query: text, owner: text, batch: uint32, index: uint32, undivided: bytes(300) }),
+  proofCopy: fc.record({ query: text, owner: text, batch: uint32, proof: bytes(300) }),
   ping: fc.record({ lane: uint32, sequence: uint32 }),
   pong: fc.record({ working: fc.boolean() })
 } satisfies { [K in Kind]?: fc.Arbitrary<Bodies[K]> }
@@ -119,19 +124,19 @@ describe('messages', () => {
 
   it.each<[string, number[], string, string]>([
     ['a number in more bytes than it takes', [8, 0x82, 0x00, 0xea, 0x02, 2, 8, 1], 'envelope', 'version'],
-    ['a zero that is written', [8, 2, 24, 0, 0xea, 0x02, 2, 8, 1], 'envelope', 'lane'],
-    ['a length in more bytes than it takes', [8, 2, 0xea, 0x02, 0x82, 0x00, 8, 1], 'envelope', 'body'],
-    ['a field twice', [8, 2, 0xea, 0x02, 4, 8, 1, 8, 1], 'ping', 'body'],
-    ['fields out of order', [8, 2, 0xea, 0x02, 4, 16, 1, 8, 1], 'ping', 'body'],
-    ['a field that is unknown', [8, 2, 0xea, 0x02, 4, 8, 1, 24, 1], 'ping', 'body'],
-    ['a default that is written', [8, 2, 0xea, 0x02, 4, 8, 1, 16, 0], 'ping', 'body'],
-    ['a number in the body in more bytes than it takes', [8, 2, 0xea, 0x02, 3, 8, 0x81, 0x00], 'ping', 'body']
+    ['a zero that is written', [8, PROTOCOL_VERSION, 24, 0, 0xea, 0x02, 2, 8, 1], 'envelope', 'lane'],
+    ['a length in more bytes than it takes', [8, PROTOCOL_VERSION, 0xea, 0x02, 0x82, 0x00, 8, 1], 'envelope', 'body'],
+    ['a field twice', [8, PROTOCOL_VERSION, 0xea, 0x02, 4, 8, 1, 8, 1], 'ping', 'body'],
+    ['fields out of order', [8, PROTOCOL_VERSION, 0xea, 0x02, 4, 16, 1, 8, 1], 'ping', 'body'],
+    ['a field that is unknown', [8, PROTOCOL_VERSION, 0xea, 0x02, 4, 8, 1, 24, 1], 'ping', 'body'],
+    ['a default that is written', [8, PROTOCOL_VERSION, 0xea, 0x02, 4, 8, 1, 16, 0], 'ping', 'body'],
+    ['a number in the body in more bytes than it takes', [8, PROTOCOL_VERSION, 0xea, 0x02, 3, 8, 0x81, 0x00], 'ping', 'body']
   ])('have one form: %s is refused', (_what, raw, kind, field) => {
     const read = (message: readonly number[]) => {
       const header = readHeader(Uint8Array.from(message), 'peer')
       return decodeBody(header.kind, header.body, SIZES, 'peer')
     }
-    expect(read([8, 2, 0xea, 0x02, 2, 8, 1])).toEqual({ lane: 1, sequence: 0 })
+    expect(read([8, PROTOCOL_VERSION, 0xea, 0x02, 2, 8, 1])).toEqual({ lane: 1, sequence: 0 })
     expect(() => read(raw)).toThrow(expect.objectContaining({ code: 'malformed-message', peer: 'peer', kind, field }))
   })
 

@@ -25,7 +25,7 @@ const ROSTER: RosterEntry[] = [
 function descriptor(changes: Partial<SessionDescriptor> = {}): SessionDescriptor {
   const plan = testPlan(2)
   return {
-    version: 2,
+    version: 3,
     attempt: '00112233445566778899aabbccddeeff',
     created: 1_700_000_000_000,
     coordinator: 'a',
@@ -37,6 +37,7 @@ function descriptor(changes: Partial<SessionDescriptor> = {}): SessionDescriptor
     switchesPerQuerier: 60,
     maximumRefreshes: 360,
     batch: 12,
+    proofs: true,
     ...changes
   }
 }

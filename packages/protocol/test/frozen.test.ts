@@ -31,7 +31,7 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   architecture: {},
   architectureReply: { json: new TextEncoder().encode('{"name":"tiny"}') },
   propose: { descriptor: new TextEncoder().encode('{"version":1}') },
-  acceptance: { commitment: bytes(32, 1), signature: bytes(8, 2), resultKey: bytes(8, 3) },
+  acceptance: { commitment: bytes(32, 1), signature: bytes(8, 2), resultKey: bytes(8, 3), checksProofs: true },
   commitments: {
     entries: [
       { peer: 'a', commitment: bytes(32, 1), resultKeyHash: new Uint8Array(0), signature: bytes(8, 2) },
@@ -61,6 +61,11 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   modelPartReply: { index: 300, ciphertext: bytes(8, 15) },
   modelSign: {},
   modelSigned: { hash: bytes(32, 28), signature: bytes(8, 29) },
+  modelProof: { batch: 3 },
+  modelProofReply: { batch: 3, proof: bytes(8, 27) },
+  queryProof: { query: QUERY, batch: 1, proof: bytes(8, 28) },
+  proofPart: { query: QUERY, owner: 'a', batch: 1, index: 65, undivided: bytes(8, 29) },
+  proofCopy: { query: QUERY, owner: 'a', batch: 1, proof: bytes(8, 30) },
   ready: {},
   queryOpen: { query: QUERY, querier: 'b', samples: 12 },
   queryInput: { query: QUERY, index: 2, ciphertext: bytes(8, 16) },
@@ -170,7 +175,7 @@ describe('the bytes of a descriptor', async () => {
     ])
     const attempt = '00112233445566778899aabbccddeeff'
     return {
-      version: 2,
+      version: 3,
       attempt,
       created: 1_700_000_000_000,
       coordinator: 'a',
@@ -181,7 +186,8 @@ describe('the bytes of a descriptor', async () => {
       maximumDecryptions,
       switchesPerQuerier: maximumDecryptions,
       maximumRefreshes: 240,
-      batch
+      batch,
+      proofs: true
     }
   }
   // Kept whole: what planners choose may change, that a descriptor written before is understood may not.

@@ -149,7 +149,7 @@ describe('a plan on clear operands is refused', () => {
       const roster = Object.entries(roles).map(([peer, list]) => ({ peer, roles: list }))
       const plan = testPlan(1, 60, operands)
       const forged = encodeDescriptor({
-        version: 2,
+        version: 3,
         attempt: '00112233445566778899aabbccddeeff',
         created: 1_700_000_000_000,
         coordinator: 'a',
@@ -159,6 +159,7 @@ describe('a plan on clear operands is refused', () => {
         floodingBits: 30,
         maximumDecryptions: 60,
         switchesPerQuerier: 60,
+        proofs: true,
         maximumRefreshes: 360,
         batch: 12
       })

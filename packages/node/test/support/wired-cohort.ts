@@ -106,6 +106,8 @@ export type Made =
   | 'switchShare'
   | 'modelPart'
   | 'encryptInput'
+  | 'proveInputs'
+  | 'proveModel'
   | 'evaluate'
 
 /** The real cryptography of a party that does its worst where a test tells it to. */
@@ -160,10 +162,15 @@ export class HostileCryptography extends LocalCryptography {
     return this.#spoilt('modelPart', await super.modelPart(index))
   }
 
+  override async proveModel(batch: number): Promise<Uint8Array> {
+    return this.#spoilt('proveModel', await super.proveModel(batch))
+  }
+
   override async openQuery(...parameters: Parameters<LocalCryptography['openQuery']>): Promise<QueryInputs> {
     const inputs = await super.openQuery(...parameters)
     return {
       encryptInput: async index => this.#spoilt('encryptInput', await inputs.encryptInput(index)),
+      proveInputs: async batch => this.#spoilt('proveInputs', await inputs.proveInputs(batch)),
       dispose: async () => await inputs.dispose()
     }
   }
@@ -182,6 +189,7 @@ export class HostileCryptography extends LocalCryptography {
     const evaluation = await super.openEvaluation(...parameters)
     return {
       storeInput: async (index, bytes) => await evaluation.storeInput(index, bytes),
+      verifyInputs: async (batch, proof) => await evaluation.verifyInputs(batch, proof),
       evaluate: async (...given) => (await evaluation.evaluate(...given)).map(result => this.#spoilt('evaluate', result)),
       dispose: async () => await evaluation.dispose()
     }

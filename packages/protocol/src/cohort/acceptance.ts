@@ -48,6 +48,15 @@ export async function checkAcceptable(
       'Give the role key-holder to whoever does not want the evaluator to read, or evaluate elsewhere.'
     )
   }
+  if (!descriptor.proofs && own.policy.allowUnproved !== true) {
+    const asking = `assist.proofs: ${own.policy.assist?.proofs ?? 'own'}`
+    refuse(
+      'proofs',
+      `true, as "${asking}" in the configuration of ${own.self} asks`,
+      'false',
+      'Propose a session in which encryptions are proved.'
+    )
+  }
   const floodingBits = Math.max(MINIMUM_FLOODING_BITS, own.policy.minimumFloodingBits ?? 0)
   if (descriptor.floodingBits < floodingBits) {
     refuse('floodingBits', `at least ${floodingBits}`, String(descriptor.floodingBits), 'Raise floodingBits at the coordinator.')

@@ -17,6 +17,8 @@ import {
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import { PartySession } from '../session/party-session.js'
 import { decodeDescriptor, type SessionDescriptor } from '../terms/descriptor.js'
+import { checksProofsItself } from '../terms/policy.js'
+import { proofTerms } from '../terms/proof-batches.js'
 import { hasRole, peersWith, rosterDifference, rosterLines } from '../terms/roster.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
@@ -113,7 +115,8 @@ export class Joining {
     const nonce = randomBytes(NONCE_BYTES)
     const commitment = commitmentTo(self, nonce)
     const signature = await signer.sign(acceptanceDigest(proposalId, self, commitment, resultKeyHash))
-    const acceptance = { commitment, signature, resultKey }
+    const checksProofs = roles.includes('key-holder') && checksProofsItself(policy)
+    const acceptance = { commitment, signature, resultKey, checksProofs }
     const forbidden = this.#forbidden.get(toHex(proposalId))
     if (forbidden !== undefined) {
       await this.#hooks.end(session, forbidden)
@@ -223,6 +226,7 @@ export class Joining {
       floodingBits: descriptor.floodingBits,
       maximumDecryptions: descriptor.maximumDecryptions,
       maximumRefreshes: descriptor.maximumRefreshes,
+      proofs: proofTerms(descriptor, self),
       roles: [...roles]
     })
     record.sessionId = sessionId

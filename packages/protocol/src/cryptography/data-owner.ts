@@ -4,11 +4,16 @@
 export interface QueryInputs {
   /** Input ciphertext `index`, block-major; any number of them at a time. */
   encryptInput(index: number): Promise<Uint8Array>
+  /** Proof that the inputs of a batch are encryptions, once they have all been encrypted (terms/proof-batches.ts). */
+  proveInputs(batch: number): Promise<Uint8Array>
   /** Lets go of the samples; may be repeated. */
   dispose(): Promise<void>
 }
 
 export interface DataOwnerCryptography {
-  /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
-  openQuery(samples: Float64Array[]): Promise<QueryInputs>
+  /**
+   * @param query its name, which proofs are made for
+   * @throws when there are more samples than the plan's batch, or one has the wrong number of features
+   */
+  openQuery(samples: Float64Array[], query: string): Promise<QueryInputs>
 }

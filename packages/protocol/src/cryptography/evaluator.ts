@@ -24,6 +24,8 @@ export interface EvaluationCallbacks {
 /** One query at the evaluator, from its first input to its result. */
 export interface QueryEvaluation {
   storeInput(index: number, bytes: Uint8Array): Promise<void>
+  /** Checks the proof of a batch of inputs, which count as stored only then. @returns C1 of each, for others to check */
+  verifyInputs(batch: number, proof: Uint8Array): Promise<Uint8Array[]>
   /** Result ciphertexts under the querier's key. @throws the signal's reason; what a callback throws */
   evaluate(callbacks: EvaluationCallbacks, signal?: AbortSignal): Promise<Uint8Array[]>
   /** Forgets the query, and inputs that were not used; may be repeated. */
@@ -37,10 +39,15 @@ export interface EvaluatorCryptography {
   addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): Promise<void>
   finishKey(protocol: 'relinearization-2' | 'galois', instance: string): Promise<void>
   storeModelPart(index: number, bytes: Uint8Array): Promise<void>
+  /** Checks the proof of a batch of weights, which count as stored only then. @returns C1 of each, for others to check */
+  verifyModel(batch: number, proof: Uint8Array): Promise<Uint8Array[]>
   /** Makes the evaluator's own weights ready, where they are clear. */
   prepareModel(): Promise<void>
-  /** @param query names it; no other with that name may be open */
-  openEvaluation(query: string): Promise<QueryEvaluation>
+  /**
+   * @param query names it; no other with that name may be open
+   * @param owner who sends its inputs
+   */
+  openEvaluation(query: string, owner: string): Promise<QueryEvaluation>
   /** The evaluator's own samples for a query that is open, where data are clear. */
   storeSamples(query: string, samples: Float64Array[]): Promise<void>
 }

@@ -2,6 +2,7 @@
  * What the flows ask of a key holder's cryptography. Every share is deterministic in (share key, session, protocol, instance, input) and recorded in the ledger
  * before it is given; which keys there are and for which levels is the plan's.
  */
+import type { EncryptionCheck } from './proofs.js'
 
 export interface RefreshRequest {
   /** Unique in the session; never used for two inputs. */
@@ -31,6 +32,8 @@ export interface KeyHolderCryptography {
   /** For the sum of round one that was made here. @throws MissingShareError before everybody's share is in it */
   relinearizationShareTwo(): Promise<Uint8Array>
   galoisShare(element: number): Promise<Uint8Array>
+  /** Checks a proof of encryptions that others have made. @throws UnprovenEncryptionError, MalformedProofError */
+  verifyEncryptions(check: EncryptionCheck): Promise<void>
   /** One share per ciphertext. @throws ShareAlreadyGivenError for another input of an instance */
   refreshShare(request: RefreshRequest): Promise<Uint8Array[]>
   /** One share per ciphertext. @throws ShareAlreadyGivenError for another input of an instance */

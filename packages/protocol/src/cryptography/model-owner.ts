@@ -6,4 +6,6 @@ export interface ModelOwnerCryptography {
   architecture(): Promise<Architecture>
   /** Encrypted weight item `index` of the plan. */
   modelPart(index: number): Promise<Uint8Array>
+  /** Proof that the weights of a batch are encryptions, once they have all been encrypted (terms/proof-batches.ts). */
+  proveModel(batch: number): Promise<Uint8Array>
 }

@@ -1,5 +1,6 @@
 /** What every party's cryptography does, whatever its roles: opens a session, sums the collective public key, closes. */
 import type { Plan } from '../terms/plan.js'
+import type { ProofTerms } from '../terms/proof-batches.js'
 import type { Role } from '../terms/roster.js'
 
 export interface SessionParameters {
@@ -11,6 +12,8 @@ export interface SessionParameters {
   maximumDecryptions: number
   /** Ciphertexts that a key holder helps to refresh. */
   maximumRefreshes: number
+  /** How encryptions are proved; absent where they are not. */
+  proofs?: ProofTerms | undefined
   /** Roles of this process. */
   roles: Role[]
 }

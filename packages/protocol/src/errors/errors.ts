@@ -165,6 +165,16 @@ export class SignatureError extends ProtocolError {
   static readonly code = 'signature'
 }
 
+/** A proof that ciphertexts are encryptions does not hold: `culprit` is who encrypted; none of them is used. */
+export class ProofRejectedError extends ProtocolError {
+  static readonly code = 'proof-rejected'
+}
+
+/** Something was asked for what its sender has not been seen to prove. */
+export class ProofMissingError extends ProtocolError {
+  static readonly code = 'proof-missing'
+}
+
 /** A party has signed another collective public key than the one that was summed here: somebody was shown other shares. */
 export class PublicKeyMismatchError extends ProtocolError {
   static readonly code = 'key-mismatch'

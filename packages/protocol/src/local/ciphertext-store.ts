@@ -2,7 +2,14 @@
  * Ciphertexts that an evaluator was sent, kept until they are used: as many as there is room for in memory, ready to be computed with; the others as bytes
  * in a part store.
  */
-import { deserializeCiphertext, type Evaluator, type EvaluatorCiphertext, polynomialBytes } from '@slytherin/ckks'
+import {
+  type Ciphertext,
+  deserializeCiphertext,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  polynomialBytes,
+  serializeCiphertext
+} from '@slytherin/ckks'
 import { WEIGHTS_HELD } from '@slytherin/engine'
 import type { OpenSession } from './open-session.js'
 import type { PartStore } from './part-store.js'
@@ -39,12 +46,21 @@ export class CiphertextStore {
   async put(key: string, bytes: Uint8Array, expected: ExpectedCiphertext): Promise<void> {
     const { context } = this.#session
     using ciphertext = deserializeCiphertext(context, bytes, { level: expected.level, degree: 1, scale: expected.scale })
-    const size = this.#sizeOf(expected)
+    await this.#keep(key, ciphertext, () => bytes)
+  }
+
+  /** Keeps a ciphertext that has been checked and is in memory; it stays the caller's. */
+  async keep(key: string, ciphertext: Ciphertext): Promise<void> {
+    await this.#keep(key, ciphertext, () => serializeCiphertext(ciphertext))
+  }
+
+  async #keep(key: string, ciphertext: Ciphertext, serialized: () => Uint8Array): Promise<void> {
+    const size = this.#sizeOf(ciphertext)
     await this.delete(key)
     if (this.#bytes + size <= this.#maximumBytes && this.#hasRoom(size)) {
       this.#ready.set(key, this.#evaluator.load(ciphertext))
       this.#bytes += size
-    } else await this.#parts.put(key, bytes)
+    } else await this.#parts.put(key, serialized())
   }
 
   /** Gives a ciphertext away: the caller disposes it. @throws MissingPartError */

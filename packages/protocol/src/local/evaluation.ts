@@ -2,11 +2,13 @@
 import type { Evaluator } from '@slytherin/ckks'
 import { clearInputs, type InputSource, type RunOptions, run, type StepReport } from '@slytherin/engine'
 import type { EvaluationCallbacks, QueryEvaluation } from '../cryptography/evaluator.js'
+import { provesEncryptions } from '../terms/proof-batches.js'
 import type { Assistance } from './assistance.js'
 import type { CiphertextStore } from './ciphertext-store.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 import { paced } from './paced.js'
 import { MissingPartError } from './part-store.js'
+import { UnprovedParts } from './unproved-parts.js'
 
 /** How often an evaluation says how far it is. */
 const PROGRESS_MILLISECONDS = 200
@@ -26,13 +28,26 @@ export interface EvaluationMeans {
 export class Evaluation implements QueryEvaluation {
   readonly #means: EvaluationMeans
   readonly #query: string
+  /** Undefined where the owner of the query proves nothing. */
+  readonly #unproved: UnprovedParts | undefined
   readonly #onDisposed: () => void
   #samples: InputSource | undefined
   #disposed = false
 
-  constructor(means: EvaluationMeans, query: string, onDisposed: () => void) {
+  constructor(means: EvaluationMeans, query: string, owner: string, onDisposed: () => void) {
     this.#means = means
     this.#query = query
+    const { session, inputs } = means
+    if (provesEncryptions(session.proofs, owner)) {
+      this.#unproved = new UnprovedParts(session, {
+        provenance: { sender: owner, query },
+        planned: () => session.plan.inputs,
+        keep: async (index, ciphertext) => {
+          this.#checkOpen()
+          await inputs.keep(this.#key(index), ciphertext)
+        }
+      })
+    }
     this.#onDisposed = onDisposed
   }
 
@@ -43,7 +58,14 @@ export class Evaluation implements QueryEvaluation {
     if (!(Number.isInteger(index) && index >= 0 && index < inputs.count * batchBlocks)) {
       throw new SessionStateError(`input ${index} is not in the plan, which has ${inputs.count * batchBlocks}`)
     }
-    await this.#means.inputs.put(this.#key(index), bytes, inputs)
+    if (this.#unproved !== undefined) this.#unproved.put(index, bytes)
+    else await this.#means.inputs.put(this.#key(index), bytes, inputs)
+  }
+
+  async verifyInputs(batch: number, proof: Uint8Array): Promise<Uint8Array[]> {
+    this.#checkOpen()
+    if (this.#unproved === undefined) throw new SessionStateError(`the inputs of query ${this.#query} are not proved`)
+    return await this.#unproved.verify(batch, proof)
   }
 
   /** The evaluator's own samples, where the plan's data are clear. @throws when they are not what the model takes */
@@ -82,6 +104,7 @@ export class Evaluation implements QueryEvaluation {
     if (this.#disposed) return
     this.#disposed = true
     this.#samples = undefined
+    this.#unproved?.dispose()
     this.#onDisposed()
     // The stores of a session that is over have forgotten everything.
     if (this.#means.closing.aborted) return

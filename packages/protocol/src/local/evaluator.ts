@@ -4,12 +4,14 @@
 import type { Evaluator, KeySwitchKey } from '@slytherin/ckks'
 import { ClearWeights, hasRoom, type Network, RESIDENT_INPUT_BYTES, type RunOptions } from '@slytherin/engine'
 import type { SummedProtocol } from '../cryptography/evaluator.js'
+import { provesEncryptions } from '../terms/proof-batches.js'
 import { Assistance } from './assistance.js'
 import { CiphertextStore } from './ciphertext-store.js'
 import { Evaluation, type EvaluationMeans } from './evaluation.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 import type { PartStore } from './part-store.js'
 import { ShareSums } from './share-sums.js'
+import { UnprovedParts } from './unproved-parts.js'
 
 interface EvaluatorRoleOptions {
   readonly store: PartStore
@@ -29,6 +31,8 @@ export class EvaluatorRole {
   /** Open queries by name. */
   readonly #evaluations = new Map<string, Evaluation>()
   readonly #clearWeights: ClearWeights | undefined
+  /** Undefined where weights are not proved. */
+  readonly #unproved: UnprovedParts | undefined
   readonly #abort = new AbortController()
 
   /** @throws SessionStateError when the plan's weights are clear and there is no model */
@@ -46,6 +50,14 @@ export class EvaluatorRole {
       assistance: new Assistance(session, evaluator),
       closing: this.#abort.signal,
       model: () => this.#weights()
+    }
+    const { proofs } = session
+    if (proofs !== undefined && provesEncryptions(proofs, proofs.modelOwner)) {
+      this.#unproved = new UnprovedParts(session, {
+        provenance: { sender: proofs.modelOwner, query: null },
+        planned: index => session.plan.weights.items[index]!,
+        keep: async (index, ciphertext) => await this.#weightStore.keep(weightKey(index), ciphertext)
+      })
     }
     if (session.plan.operands.weights === 'clear') {
       if (options.network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
@@ -72,7 +84,14 @@ export class EvaluatorRole {
   async storeModelPart(index: number, bytes: Uint8Array): Promise<void> {
     const item = this.#session.plan.weights.items[index]
     if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${this.#session.plan.weights.count}`)
-    await this.#weightStore.put(weightKey(index), bytes, item)
+    if (this.#unproved !== undefined) this.#unproved.put(index, bytes)
+    else await this.#weightStore.put(weightKey(index), bytes, item)
+  }
+
+  /** @returns C1 of every weight of the batch @throws mhe's typed errors when the proof does not hold */
+  async verifyModel(batch: number, proof: Uint8Array): Promise<Uint8Array[]> {
+    if (this.#unproved === undefined) throw new SessionStateError('the weights of this session are not proved')
+    return await this.#unproved.verify(batch, proof)
   }
 
   /** Encodes the evaluator's own weights, as many as are kept, so that no query waits for it. */
@@ -81,9 +100,9 @@ export class EvaluatorRole {
     await this.#clearWeights.prepare(this.#abort.signal)
   }
 
-  openEvaluation(query: string): Evaluation {
+  openEvaluation(query: string, owner: string): Evaluation {
     if (this.#evaluations.has(query)) throw new SessionStateError(`query ${query} is open already`)
-    const evaluation = new Evaluation(this.#means, query, () => this.#evaluations.delete(query))
+    const evaluation = new Evaluation(this.#means, query, owner, () => this.#evaluations.delete(query))
     this.#evaluations.set(query, evaluation)
     return evaluation
   }
@@ -105,6 +124,7 @@ export class EvaluatorRole {
   dispose(): void {
     this.#abort.abort(new SessionStateError('the session was closed'))
     this.#sums.dispose()
+    this.#unproved?.dispose()
     this.#evaluations.clear()
     this.#clearWeights?.dispose()
     this.#inputStore.dispose()

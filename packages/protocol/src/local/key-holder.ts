@@ -13,9 +13,11 @@ import {
   type ShareLedger
 } from '@slytherin/mhe'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import type { EncryptionCheck } from '../cryptography/proofs.js'
 import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 import { ciphertextInstance } from './instances.js'
 import type { OpenSession } from './open-session.js'
+import { verifyEncryptions } from './proof-statements.js'
 import type { SessionSecrets } from './session-secrets.js'
 
 export class KeyHolder {
@@ -73,6 +75,11 @@ export class KeyHolder {
   /** At the plan's level. @throws UnforeseenRequestError when the plan has no such key */
   galoisShare(element: number): Uint8Array {
     return this.#giver.galoisShare(element, galoisLevelOf(this.#session.plan, element))
+  }
+
+  /** @throws SessionStateError when there is no such batch; mhe's typed errors when the proof does not hold */
+  verifyEncryptions(check: EncryptionCheck): void {
+    verifyEncryptions(this.#session, check)
   }
 
   /** @throws UnforeseenRequestError unless the plan has a refresh of that level, scale and magnitude */

@@ -10,6 +10,7 @@ import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
+import type { EncryptionCheck } from '../cryptography/proofs.js'
 import type { SessionParameters } from '../cryptography/session.js'
 import type { PlanParameters } from '../terms/plan.js'
 import { EvaluatorRole } from './evaluator.js'
@@ -144,6 +145,10 @@ export class LocalCryptography implements PartyCryptography {
     return this.#asKeyHolder.galoisShare(element)
   }
 
+  async verifyEncryptions(check: EncryptionCheck): Promise<void> {
+    this.#asKeyHolder.verifyEncryptions(check)
+  }
+
   async refreshShare(request: RefreshRequest): Promise<Uint8Array[]> {
     return this.#asKeyHolder.refreshShare(request)
   }
@@ -154,6 +159,10 @@ export class LocalCryptography implements PartyCryptography {
 
   async modelPart(index: number): Promise<Uint8Array> {
     return (await this.#asModelOwner()).part(this.#open, index)
+  }
+
+  async proveModel(batch: number): Promise<Uint8Array> {
+    return (await this.#asModelOwner()).prove(this.#open, batch)
   }
 
   async architecture(): Promise<Architecture> {
@@ -167,8 +176,8 @@ export class LocalCryptography implements PartyCryptography {
     return this.#resultKey.publicKey.slice()
   }
 
-  async openQuery(samples: Float64Array[]): Promise<QueryInputs> {
-    return this.#asQuerier.openQuery(samples)
+  async openQuery(samples: Float64Array[], query: string): Promise<QueryInputs> {
+    return this.#asQuerier.openQuery(samples, query)
   }
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
@@ -188,12 +197,16 @@ export class LocalCryptography implements PartyCryptography {
     await this.#asEvaluator.storeModelPart(index, bytes)
   }
 
+  async verifyModel(batch: number, proof: Uint8Array): Promise<Uint8Array[]> {
+    return await this.#asEvaluator.verifyModel(batch, proof)
+  }
+
   async prepareModel(): Promise<void> {
     await this.#asEvaluator.prepareModel()
   }
 
-  async openEvaluation(query: string): Promise<QueryEvaluation> {
-    return this.#asEvaluator.openEvaluation(query)
+  async openEvaluation(query: string, owner: string): Promise<QueryEvaluation> {
+    return this.#asEvaluator.openEvaluation(query, owner)
   }
 
   async storeSamples(query: string, samples: Float64Array[]): Promise<void> {
@@ -216,6 +229,10 @@ export class LocalCryptography implements PartyCryptography {
       // Nobody who takes this machine later opens what was recorded of the session.
       await this.#options.secrets?.erase(this.#session.sessionId)
     }
+    await this.#model?.then(
+      model => model.close(),
+      () => undefined
+    )
     this.#evaluator?.dispose()
     if (this.#evaluator !== undefined) await this.#store.clear()
     this.#session?.dispose()

@@ -1,7 +1,7 @@
 /**
  * Model owner: publishes the shape of its network and encrypts its weights as a plan lays them out.
  */
-import { serializeCiphertext } from '@slytherin/ckks'
+import { type Plaintext, serializeCiphertext } from '@slytherin/ckks'
 import {
   type Architecture,
   architectureOf,
@@ -13,7 +13,9 @@ import {
   packWeight,
   type Ranges
 } from '@slytherin/engine'
+import { provesEncryptions } from '../terms/proof-batches.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
+import { ProofMaker } from './proof-maker.js'
 
 /** A network as its owner hands it over. */
 export interface ModelSource {
@@ -30,6 +32,9 @@ export interface ModelSource {
 }
 
 export class ModelOwner {
+  /** What is proved in the session that is open. */
+  #proving: { readonly session: OpenSession; readonly maker: ProofMaker } | undefined
+
   private constructor(
     /** Never leaves this process. */
     readonly network: Network,
@@ -45,13 +50,43 @@ export class ModelOwner {
 
   /** Weight item `index` of the plan, encrypted under the collective key at the level where it is used. */
   part(session: OpenSession, index: number): Uint8Array {
-    const { plan, context } = session
-    const item = plan.weights.items[index]
-    if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${plan.weights.count}`)
-    const slots = packWeight(plan, this.network, index)
-    // Level, scale and magnitude are the plan's: the ciphertext's metadata tell nothing of the weights.
-    using plaintext = context.encoder.encode(slots, item)
+    const { plan } = session
+    if (plan.weights.items[index] === undefined)
+      throw new SessionStateError(`weight ${index} is not in the plan, which has ${plan.weights.count}`)
+    const prover = this.#prover(session)
+    if (prover !== undefined) return prover.part(index)
+    using plaintext = this.#encode(session, index)
     using ciphertext = session.encryptor.encrypt(plaintext)
     return serializeCiphertext(ciphertext)
+  }
+
+  /** @throws SessionStateError where nothing is proved, or there is no such batch */
+  prove(session: OpenSession, batch: number): Uint8Array {
+    const prover = this.#prover(session)
+    if (prover === undefined) throw new SessionStateError('encryptions are not proved in this session')
+    return prover.proof(batch)
+  }
+
+  /** A session is over. */
+  close(): void {
+    this.#proving?.maker.dispose()
+    this.#proving = undefined
+  }
+
+  #prover(session: OpenSession): ProofMaker | undefined {
+    const { proofs } = session
+    if (proofs === undefined || !provesEncryptions(proofs, proofs.self)) return undefined
+    if (this.#proving?.session !== session) {
+      this.close()
+      const provenance = { sender: proofs.self, query: null }
+      this.#proving = { session, maker: new ProofMaker(session, provenance, index => this.#encode(session, index)) }
+    }
+    return this.#proving.maker
+  }
+
+  #encode({ plan, context }: OpenSession, index: number): Plaintext {
+    const item = plan.weights.items[index]!
+    // Level, scale and magnitude are the plan's: the ciphertext's metadata tell nothing of the weights.
+    return context.encoder.encode(packWeight(plan, this.network, index), item)
   }
 }

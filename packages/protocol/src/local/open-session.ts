@@ -8,6 +8,7 @@ import type { Kernel, Polynomial } from '@slytherin/ring'
 import { hash } from '../base/digest.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import type { SessionParameters } from '../cryptography/session.js'
+import type { ProofTerms } from '../terms/proof-batches.js'
 import type { Role } from '../terms/roster.js'
 
 /** No session is open, or something was asked before what it rests on (for example inputs before the public key). */
@@ -23,6 +24,8 @@ export class OpenSession {
   readonly maximumDecryptions: number
   readonly maximumRefreshes: number
   readonly roles: readonly Role[]
+  /** Undefined where nothing is proved. */
+  readonly proofs: ProofTerms | undefined
   readonly context: Context
   #publicKey: PublicKey | undefined
   #encryptor: Encryptor | undefined
@@ -36,6 +39,7 @@ export class OpenSession {
     this.maximumDecryptions = session.maximumDecryptions
     this.maximumRefreshes = session.maximumRefreshes
     this.roles = session.roles
+    this.proofs = session.proofs
     this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
   }
 
@@ -60,6 +64,11 @@ export class OpenSession {
     } finally {
       for (const share of parsed) share.dispose()
     }
+  }
+
+  get publicKey(): PublicKey {
+    if (this.#publicKey === undefined) throw new SessionStateError('the collective public key is not known yet')
+    return this.#publicKey
   }
 
   get encryptor(): Encryptor {

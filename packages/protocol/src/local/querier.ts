@@ -8,6 +8,7 @@ import {
   KeyGenerator,
   Parameters,
   type ParametersJson,
+  type Plaintext,
   SecretKey,
   serializeCiphertext,
   serializePublicKey
@@ -15,7 +16,9 @@ import {
 import { InputPacker, unpackOutputs } from '@slytherin/engine'
 import { type Kernel, randomSeed } from '@slytherin/ring'
 import type { QueryInputs } from '../cryptography/data-owner.js'
+import { provesEncryptions } from '../terms/proof-batches.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
+import { ProofMaker } from './proof-maker.js'
 
 /** The querier's own key pair of one session: made before the session opens, used for its results only, wiped with it. */
 export class ResultKey {
@@ -42,33 +45,49 @@ export class ResultKey {
 /** Samples of one query, encrypted piece by piece. */
 class SampleEncryption implements QueryInputs {
   readonly #session: OpenSession
+  readonly #maker: ProofMaker | undefined
   #packer: InputPacker | undefined
 
   /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
-  constructor(session: OpenSession, samples: readonly Float64Array[]) {
+  constructor(session: OpenSession, samples: readonly Float64Array[], query: string) {
     this.#session = session
     this.#packer = new InputPacker(session.plan, samples)
+    const { proofs } = session
+    if (proofs !== undefined && provesEncryptions(proofs, proofs.self)) {
+      this.#maker = new ProofMaker(session, { sender: proofs.self, query }, index => this.#encode(index))
+    }
   }
 
   async encryptInput(index: number): Promise<Uint8Array> {
-    const { plan, context, encryptor, closed } = this.#session
+    if (this.#maker !== undefined) return this.#maker.part(index)
+    using plaintext = this.#encode(index)
+    using ciphertext = this.#session.encryptor.encrypt(plaintext)
+    return serializeCiphertext(ciphertext)
+  }
+
+  async proveInputs(batch: number): Promise<Uint8Array> {
+    if (this.#maker === undefined) throw new SessionStateError('encryptions are not proved in this session')
+    return this.#maker.proof(batch)
+  }
+
+  #encode(index: number): Plaintext {
+    const { plan, context, closed } = this.#session
     if (closed) throw new SessionStateError('the session was closed')
     if (this.#packer === undefined) throw new SessionStateError('the samples of this query were let go')
-    using plaintext = context.encoder.encode(this.#packer.pack(index), plan.inputs)
-    using ciphertext = encryptor.encrypt(plaintext)
-    return serializeCiphertext(ciphertext)
+    return context.encoder.encode(this.#packer.pack(index), plan.inputs)
   }
 
   async dispose(): Promise<void> {
     this.#packer = undefined
+    this.#maker?.dispose()
   }
 }
 
 export class Querier {
   constructor(private readonly session: OpenSession) {}
 
-  openQuery(samples: readonly Float64Array[]): QueryInputs {
-    return new SampleEncryption(this.session, samples)
+  openQuery(samples: readonly Float64Array[], query: string): QueryInputs {
+    return new SampleEncryption(this.session, samples, query)
   }
 
   /** Logits of a whole batch, padding included. */

@@ -6,6 +6,7 @@ import { OutOfOrderMessageError } from '../errors/errors.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { signStatement } from '../session/statements.js'
+import { modelBatches } from '../terms/proof-batches.js'
 import { componentsHash } from '../terms/statements.js'
 import { checkIndex } from '../wire/checks.js'
 
@@ -38,6 +39,17 @@ export function modelOwnerHandlers(party: PartyComponents<ModelOwnerCryptography
       }
       const total = componentsHash(Array.from({ length: count }, (_, index) => hashes.get(index)!))
       return { hash: total, signature: await signStatement(party, session, { kind: 'model', parts: count, hash: toHex(total) }) }
+    },
+
+    modelProof: async (body, context) => {
+      const kind = 'modelProof'
+      const session = party.session()
+      session.require('keyed', kind, context)
+      const batches = modelBatches(session.plan).length
+      checkIndex(body.batch, batches, 'batch', kind, context.peer)
+      const proof = await session.record.meter.measure('proofs', async () => await party.cryptography.proveModel(body.batch))
+      party.progress({ phase: 'proofs', done: body.batch + 1, total: batches, peer: context.peer })
+      return { batch: body.batch, proof }
     }
   }
 }

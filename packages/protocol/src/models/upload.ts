@@ -4,14 +4,16 @@ import { equalBytes, hash, toHex } from '../base/digest.js'
 import { InternalError, MalformedMessageError, type ProtocolError, ShareConflictError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
+import { ProofCopies } from '../session/proof-copies.js'
 import { checkStatement } from '../session/statements.js'
+import { modelBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { componentsHash } from '../terms/statements.js'
 import { checkBytes, checkHash } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 
 export async function uploadModel(lead: Lead): Promise<void> {
   const owner = connectionsWith(lead, 'model-owner')[0]!
-  const { plan, record } = lead.session()
+  const { plan, record, descriptor } = lead.session()
   if (plan.operands.weights === 'clear') {
     lead.progress({ phase: 'model-upload', done: 0, total: 1, peer: lead.self })
     await lead.cryptography.prepareModel()
@@ -21,7 +23,9 @@ export async function uploadModel(lead: Lead): Promise<void> {
   const total = plan.weights.count
   let done = 0
   const hashes = new Array<Uint8Array>(total)
-  await windowed(total, lead.window, lead.signal, async (index, signal) => {
+  const proved = provesEncryptions(proofTerms(descriptor, lead.self), owner.peer)
+  const batches = modelBatches(plan)
+  const pull = async (index: number, signal: AbortSignal): Promise<void> => {
     const part = await owner.request('modelPart', { index }, signal)
     if (part.index !== index) {
       throw new MalformedMessageError({
@@ -38,8 +42,36 @@ export async function uploadModel(lead: Lead): Promise<void> {
     })
     hashes[index] = await hash(part.ciphertext)
     lead.progress({ phase: 'model-upload', done: ++done, total, peer: owner.peer })
-  })
+  }
+  const copies = new ProofCopies(lead)
+  // A batch is proved while the next one is sent.
+  let proving: Promise<void> = Promise.resolve()
+  for (const { first, count, number } of batches) {
+    await windowed(count, lead.window, lead.signal, async (k, signal) => await pull(first + k, signal))
+    await proving
+    if (!proved) continue
+    proving = lead.meter.measure('proofs', async () => await takeProof(lead, owner, copies, number))
+    proving.catch(() => undefined)
+  }
+  await proving
   await takeSignature(lead, owner, hashes)
+}
+
+/** Has the owner prove a batch, checks it, and hands it to the key holders that check it, too. */
+async function takeProof(lead: Lead, owner: Connection, copies: ProofCopies, batch: number): Promise<void> {
+  const { peer } = owner
+  const kind = 'modelProofReply'
+  const { record, plan } = lead.session()
+  const reply = await owner.request('modelProof', { batch }, lead.signal)
+  if (reply.batch !== batch) {
+    throw new MalformedMessageError({ peer, kind, field: 'batch', expected: String(batch), actual: String(reply.batch) })
+  }
+  checkBytes(reply.proof, record.sizes.proof, 'proof', kind, peer)
+  const undivided = await lead.cryptography.verifyModel(batch, reply.proof).catch(error => {
+    throw translateError(error, { peer, kind, field: 'proof', culprit: peer })
+  })
+  lead.progress({ phase: 'proofs', done: batch + 1, total: modelBatches(plan).length, peer })
+  await copies.send({ sender: peer, query: null, batch, undivided, proof: reply.proof }, lead.signal)
 }
 
 /** The owner has signed the very parts that have come. @throws ShareConflictError, SignatureError naming the owner */

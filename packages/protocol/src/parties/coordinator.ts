@@ -198,6 +198,7 @@ export class Coordinator {
       shareChecks: this.#options.shareChecks ?? shareChecksOf(signer),
       evidence: this.#options.evidence,
       resultKeys: new Map(),
+      proofCheckers: new Set(),
       connections,
       meter,
       signal: controller.signal,
@@ -233,7 +234,7 @@ export class Coordinator {
     }
     await phase('roster', async () => await gatherRoster(lead, this.#deadlines.roster))
     const plan = await phase('plan', async () => await makePlan(lead, planner, limits))
-    await phase('session', async () => await agree(lead, describeSession(lead, plan, limits)))
+    await phase('session', async () => await agree(lead, describeSession(lead, plan, limits, this.#options.proofs)))
     await phase('public-key', async () => await makePublicKey(lead))
     await phase('relinearization-key', async () => await makeRelinearizationKey(lead))
     await phase('galois-keys', async () => await makeGaloisKeys(lead))

@@ -38,6 +38,8 @@ export interface CoordinatorOptions extends PartyOptions {
   limits?: Partial<SessionLimits>
   /** Requests in flight to one party: Galois shares, model parts. Default 3. */
   window?: number
+  /** Whether encryptions are proved, as they are by default. False only where an attack shows what this would lay open; nothing that a user can configure reaches this. */
+  proofs?: boolean
   /** Told of every query whose plan has been run: seconds, level, scale and tracked noise of each step. */
   onLayers?(query: string, steps: StepReport[]): void
 }

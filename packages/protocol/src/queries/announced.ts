@@ -58,8 +58,8 @@ export class AnnouncedQueries {
     this.#queries.set(query, { signer: owner, statement, signature })
   }
 
-  /** @throws OutOfOrderMessageError when no such query was announced, MalformedMessageError when it is for another querier */
-  require(query: string, querier: string, kind: Kind, { peer }: HandlerContext): void {
+  /** @returns the query's owner @throws OutOfOrderMessageError when no such query was announced, MalformedMessageError when it is for another querier */
+  require(query: string, querier: string, kind: Kind, { peer }: HandlerContext): string {
     const known = this.#queries.get(query)
     if (known === undefined) {
       throw new OutOfOrderMessageError({
@@ -70,7 +70,7 @@ export class AnnouncedQueries {
         actual: query.slice(0, 64)
       })
     }
-    if (known.statement.querier === querier) return
+    if (known.statement.querier === querier) return known.signer
     throw new MalformedMessageError({
       peer,
       kind,

@@ -29,6 +29,7 @@ import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { signStatement } from '../session/statements.js'
 import { inputCount, outputCount, type Plan } from '../terms/plan.js'
+import { inputBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { hasRole } from '../terms/roster.js'
 import { componentsHash } from '../terms/statements.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
@@ -193,17 +194,33 @@ export class QueryClient {
       this.#party.progress({ phase: 'input', done: 1, total: 1, query })
       return []
     }
-    const inputs = await cryptography.openQuery(samples)
+    const inputs = await cryptography.openQuery(samples, query)
     try {
       const total = inputCount(session.plan)
       let done = 0
       const hashes = new Array<Uint8Array>(total)
-      await windowed(total, this.#options.window, signal, async (index, inner) => {
-        const ciphertext = await inputs.encryptInput(index)
-        hashes[index] = await hash(ciphertext)
-        await uplink.request('queryInput', { query, index, ciphertext }, inner)
-        this.#party.progress({ phase: 'input', done: ++done, total, query })
-      })
+      const proved = provesEncryptions(proofTerms(session.descriptor, this.#party.self), this.#party.self)
+      const batches = inputBatches(session.plan)
+      // A batch is proved while the next one is sent.
+      let proving: Promise<void> = Promise.resolve()
+      for (const { first, count, number } of batches) {
+        await windowed(count, this.#options.window, signal, async (k, inner) => {
+          const index = first + k
+          const ciphertext = await inputs.encryptInput(index)
+          hashes[index] = await hash(ciphertext)
+          await uplink.request('queryInput', { query, index, ciphertext }, inner)
+          this.#party.progress({ phase: 'input', done: ++done, total, query })
+        })
+        await proving
+        if (!proved) continue
+        proving = session.record.meter.measure('proofs', async () => {
+          const proof = await inputs.proveInputs(number)
+          await uplink.request('queryProof', { query, batch: number, proof }, signal)
+          this.#party.progress({ phase: 'proofs', done: number + 1, total: batches.length, query })
+        })
+        proving.catch(() => undefined)
+      }
+      await proving
       return hashes
     } finally {
       // Cryptography that has failed has let go of everything.

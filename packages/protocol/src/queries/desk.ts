@@ -10,6 +10,7 @@ import {
   NotPermittedError,
   OutOfOrderMessageError,
   PartyMissingError,
+  ProofMissingError,
   type ProtocolError,
   QuotaExceededError,
   RemoteFailureError,
@@ -19,9 +20,11 @@ import {
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import type { Handlers } from '../session/party-components.js'
+import { ProofCopies } from '../session/proof-copies.js'
 import { SwitchQuota } from '../session/quota.js'
 import { checkStatement } from '../session/statements.js'
 import { inputCount, outputCount } from '../terms/plan.js'
+import { inputBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { hasRole } from '../terms/roster.js'
 import { componentsHash } from '../terms/statements.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
@@ -38,6 +41,7 @@ const MAXIMUM_QUERIES = 65_536
 export class QueryDesk {
   readonly #lead: Lead
   readonly #evaluations: Evaluations
+  readonly #copies: ProofCopies
   readonly #queries = new Map<string, Query>()
   /** Parties that may still ask. */
   readonly #asking: Set<string>
@@ -54,6 +58,7 @@ export class QueryDesk {
     this.#lead = lead
     this.#evaluations = new Evaluations(lead, options.heartbeat)
     this.#giveUp = options.giveUp
+    this.#copies = new ProofCopies(lead)
     this.#asking = new Set(
       lead.roster.filter(({ roles }) => roles.includes('querier') || roles.includes('data-owner')).map(({ peer }) => peer)
     )
@@ -97,6 +102,7 @@ export class QueryDesk {
   readonly handlers: Handlers = {
     queryOpen: async (body, context) => await this.#open(body, context),
     queryInput: async (body, context) => await this.#input(body, context),
+    queryProof: async (body, context) => await this.#proof(body, context),
     queryEvaluate: async (body, context) => await this.#evaluate(body, context),
     leave: async (_body, context) => {
       this.#asking.delete(context.peer)
@@ -154,6 +160,7 @@ export class QueryDesk {
       throw new OutOfOrderMessageError({ peer, kind, expected: 'queries before leaving', actual: 'left' })
     this.#makeRoom(peer, kind)
     this.#promised.check(body.querier, outputCount(plan), session.descriptor.switchesPerQuerier, kind, context)
+    const proved = provesEncryptions(proofTerms(session.descriptor, this.#lead.self), peer)
     const inputs = new Array<Uint8Array | undefined>(inputCount(plan)).fill(undefined)
     const query: Query = {
       id: body.query,
@@ -162,8 +169,9 @@ export class QueryDesk {
       samples: body.samples,
       results: outputCount(plan),
       inputs,
-      evaluation: this.#lead.cryptography.openEvaluation(body.query),
       announcement: undefined,
+      proofs: proved ? new Array<undefined>(inputBatches(plan).length).fill(undefined) : [],
+      evaluation: this.#lead.cryptography.openEvaluation(body.query, peer),
       state: 'open',
       switched: false
     }
@@ -252,6 +260,37 @@ export class QueryDesk {
     return {}
   }
 
+  async #proof(body: Bodies['queryProof'], context: HandlerContext): Promise<Bodies['acknowledged']> {
+    const { peer } = context
+    const kind = 'queryProof'
+    const query = this.#own(body.query, kind, context)
+    checkIndex(body.batch, query.proofs.length, 'batch', kind, peer)
+    checkBytes(body.proof, this.#lead.session().record.sizes.proof, 'proof', kind, peer)
+    const known = query.proofs[body.batch]
+    if (known === undefined) {
+      if (query.state !== 'open') {
+        throw new OutOfOrderMessageError({ peer, kind, field: 'query', expected: 'an open query', actual: query.state })
+      }
+      const checking = this.#lead.meter.measure('proofs', async () => await this.#checkProof(query, body, context))
+      query.proofs[body.batch] = checking
+      // One that does not hold has changed nothing.
+      checking.catch(() => {
+        query.proofs[body.batch] = undefined
+      })
+    }
+    await query.proofs[body.batch]
+    return {}
+  }
+
+  async #checkProof(query: Query, { batch, proof }: Bodies['queryProof'], { peer }: HandlerContext): Promise<void> {
+    const evaluation = await query.evaluation!
+    const undivided = await evaluation.verifyInputs(batch, proof).catch(error => {
+      throw translateError(error, { peer, kind: 'queryProof', field: 'proof', culprit: peer })
+    })
+    this.#lead.progress({ phase: 'proofs', done: batch + 1, total: query.proofs.length, peer, query: query.id })
+    await this.#copies.send({ sender: peer, query: query.id, batch, undivided, proof }, this.#lead.signal)
+  }
+
   async #evaluate(body: Bodies['queryEvaluate'], context: HandlerContext): Promise<Bodies['acknowledged']> {
     const kind = 'queryEvaluate'
     const query = this.#own(body.query, kind, context)
@@ -266,6 +305,17 @@ export class QueryDesk {
         actual: `input ${missing} is missing`
       })
     }
+    const unproved = query.proofs.indexOf(undefined)
+    if (unproved >= 0) {
+      throw new ProofMissingError({
+        peer: context.peer,
+        kind,
+        field: 'query',
+        expected: `proofs of all ${query.proofs.length} batches of inputs`,
+        actual: `none of batch ${unproved}`
+      })
+    }
+    await Promise.all(query.proofs)
     const announcement = await this.#signed(query, body.signature, kind, context)
     // The same may have been asked again meanwhile.
     if (!this.#isOpen(query)) return {}

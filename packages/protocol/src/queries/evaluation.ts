@@ -24,6 +24,8 @@ export interface Query {
   readonly results: number
   /** Hashes of the inputs that have come. */
   readonly inputs: (Uint8Array | undefined)[]
+  /** By batch of inputs, once its proof has come: resolves when it has been checked everywhere. Empty where the owner proves nothing. */
+  readonly proofs: (Promise<void> | undefined)[]
   /** What the cryptography keeps of it, until it is answered or forgotten. */
   evaluation: Promise<QueryEvaluation> | undefined
   /** What its owner has signed of it, once it is to be evaluated. */

@@ -23,14 +23,17 @@ import { checkList, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 import { AnnouncedQueries, checkRefreshInstance, checkSwitchInstance } from './announced.js'
+import { CheckedProofs } from './checked-proofs.js'
 
 export class KeyHolderDuty {
   readonly #party: PartyComponents<KeyHolderCryptography>
   readonly #resultKeys: ReadonlyMap<string, Uint8Array>
+  readonly handlers: Handlers
   readonly #once = new Once()
   readonly #given: Given
   readonly #quota = new SwitchQuota()
   readonly #announced: AnnouncedQueries
+  readonly #proofs: CheckedProofs
 
   /** @param resultKeys by querier, as they were bound when the session opened */
   constructor(party: PartyComponents<KeyHolderCryptography>, resultKeys: ReadonlyMap<string, Uint8Array>) {
@@ -38,6 +41,8 @@ export class KeyHolderDuty {
     this.#given = new Given(party)
     this.#announced = new AnnouncedQueries(party)
     this.#resultKeys = resultKeys
+    this.#proofs = new CheckedProofs(party)
+    this.handlers = { ...this.#proofs.handlers, ...this.#assistance }
   }
 
   /** A new session begins. */
@@ -46,9 +51,10 @@ export class KeyHolderDuty {
     this.#quota.reset()
     this.#given.reset()
     this.#announced.reset()
+    this.#proofs.reset()
   }
 
-  readonly handlers: Handlers = {
+  readonly #assistance: Handlers = {
     queryAnnounce: async (body, context) => {
       await this.#announced.take(this.#session('queryAnnounce', context), body, context)
       return {}
@@ -60,9 +66,10 @@ export class KeyHolderDuty {
       const { record } = session
       checkText(body.instance, 'instance', kind, context.peer)
       checkList(body.c1, record.sizes.refreshCount, record.sizes.refreshC1, 'c1', kind, context.peer)
-      this.#announced.require(body.query, body.querier, kind, context)
+      const owner = this.#announced.require(body.query, body.querier, kind, context)
       checkRefreshInstance(session, body, context)
       const assisted = await this.#asked(session, kind, body, body.step, context)
+      this.#proofs.require(body.query, owner, kind, context)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once.answer(
         kind,
@@ -92,9 +99,10 @@ export class KeyHolderDuty {
           actual: body.querier.slice(0, 120)
         })
       }
-      this.#announced.require(body.query, body.querier, kind, context)
+      const owner = this.#announced.require(body.query, body.querier, kind, context)
       checkSwitchInstance(body, context)
       const assisted = await this.#asked(session, kind, body, switchStep(session.plan), context)
+      this.#proofs.require(body.query, owner, kind, context)
       const input = await inputHash([body.query, body.querier, body.level, body.noise], body.c1)
       const { instance, level, noise, c1 } = body
       const shares = await this.#once.answer(kind, instance, input, context, async again => {

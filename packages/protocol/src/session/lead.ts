@@ -21,6 +21,8 @@ export interface Lead {
   readonly evidence?: Evidence | undefined
   /** Keys that results are switched to, by querier, as their acceptances bound them; filled by the agreement. */
   readonly resultKeys: Map<string, Uint8Array>
+  /** Key holders that check proofs themselves, as their acceptances say; filled by the agreement. */
+  readonly proofCheckers: Set<string>
   /** In canonical order; this party's own is local. */
   readonly connections: ReadonlyMap<string, Connection>
   readonly meter: PhaseMeter

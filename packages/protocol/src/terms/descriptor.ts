@@ -16,7 +16,7 @@ const MAXIMUM_FLOODING_BITS = 128
 const MAXIMUM_COUNT = 2 ** 40
 
 export interface SessionDescriptor {
-  readonly version: 2
+  readonly version: 3
   /** 16 random bytes of the coordinator, hexadecimal: no two descriptors are the same. */
   readonly attempt: string
   /** When it was made, milliseconds since 1970. */
@@ -36,13 +36,15 @@ export interface SessionDescriptor {
   readonly maximumRefreshes: number
   /** Samples per query. */
   readonly batch: number
+  /** Whether whoever encrypts proves that it did (terms/proof-batches.ts). */
+  readonly proofs: boolean
 }
 
 const peerSchema = z.string().min(1).max(MAXIMUM_TEXT_BYTES)
 const countSchema = z.number().int().min(1).max(MAXIMUM_COUNT)
 
 const schema = z.strictObject({
-  version: z.literal(2),
+  version: z.literal(3),
   attempt: z.string().regex(/^[0-9a-f]{32}$/),
   created: z.number().int().min(0),
   coordinator: peerSchema,
@@ -56,7 +58,8 @@ const schema = z.strictObject({
   maximumDecryptions: countSchema,
   switchesPerQuerier: countSchema,
   maximumRefreshes: z.number().int().min(0).max(MAXIMUM_COUNT),
-  batch: countSchema
+  batch: countSchema,
+  proofs: z.boolean()
 })
 
 interface DescriptorInit {
@@ -65,12 +68,14 @@ interface DescriptorInit {
   plan: Plan
   switchesPerQuerier: number
   maximumRefreshes: number
+  /** True by default. */
+  proofs?: boolean
 }
 
 /** @throws DescriptorRejectedError when the parts contradict each other */
 export function createDescriptor(init: DescriptorInit): SessionDescriptor {
   const descriptor: SessionDescriptor = {
-    version: 2,
+    version: 3,
     attempt: toHex(randomBytes(16)),
     created: Date.now(),
     coordinator: init.coordinator,
@@ -81,7 +86,8 @@ export function createDescriptor(init: DescriptorInit): SessionDescriptor {
     maximumDecryptions: init.plan.maximumDecryptions,
     switchesPerQuerier: init.switchesPerQuerier,
     maximumRefreshes: init.maximumRefreshes,
-    batch: init.plan.batch
+    batch: init.plan.batch,
+    proofs: init.proofs ?? true
   }
   checkConsistency(descriptor, init.coordinator)
   return descriptor

@@ -10,6 +10,7 @@ export const PHASES = [
   'model-upload',
   'ready',
   'input',
+  'proofs',
   'evaluation',
   'refresh',
   'switch',
@@ -18,7 +19,7 @@ export const PHASES = [
 ] as const
 
 /**
- * Phases of a session, in order. `input` runs from the first sample packed to the last ciphertext delivered, `evaluation` from then to the encrypted result;
+ * Phases of a session, in order. `proofs`, that encryptions are ones, are made, sent and checked while model and inputs are sent. `input` runs from the first sample packed to the last ciphertext delivered, `evaluation` from then to the encrypted result;
  * `refresh` and `switch` are parts of `evaluation`, `result` is delivery and decryption.
  */
 export type Phase = (typeof PHASES)[number]

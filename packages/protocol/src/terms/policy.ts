@@ -1,6 +1,15 @@
 /** A party's own demands. */
 import type { Plan } from './plan.js'
 
+/** Who checks, for a key holder, the proofs that what it helps to refresh and decrypt was encrypted by the rules: itself, or somebody it relies on. */
+export type ProofReliance = 'own' | 'evaluator'
+
+/** What a key holder wants to see before it gives shares of refreshes and switches. */
+export interface AssistancePolicy {
+  /** Default `own`. */
+  readonly proofs?: ProofReliance
+}
+
 /** What a party demands of a descriptor before it signs. */
 export interface AcceptancePolicy {
   /** Least bits of security of flooding. Default 30; lower values are refused. */
@@ -17,8 +26,17 @@ export interface AcceptancePolicy {
   weights?: 'clear' | 'encrypted'
   /** That the evaluator holds the whole key of what others encrypt; only an attack that shows what this would lay open allows it. */
   allowSoleKeyEvaluator?: boolean
+  /** What a key holder wants to see before it helps. */
+  assist?: AssistancePolicy
+  /** That encryptions are not proved; only an attack that shows what this would lay open allows it. */
+  allowUnproved?: boolean
   /** Rings below the security table; unit tests only. */
   allowInsecure?: boolean
   /** Further checks of the plan (e.g. the model owner's: is this my model?). Throws to refuse. */
   checkPlan?(plan: Plan): void | Promise<void>
+}
+
+/** Whether a key holder with this policy is sent what others have proved, and checks it. */
+export function checksProofsItself({ assist }: AcceptancePolicy): boolean {
+  return (assist?.proofs ?? 'own') === 'own'
 }

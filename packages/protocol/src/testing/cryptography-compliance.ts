@@ -3,12 +3,14 @@
  * holders and an evaluator.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { EvaluationCallbacks, QueryEvaluation } from '../cryptography/evaluator.js'
 import type { RefreshRequest } from '../cryptography/key-holder.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import { PartyMissingError } from '../errors/errors.js'
-import { galoisElements, inputCount, outputCount, type Plan } from '../terms/plan.js'
+import { galoisElements, outputCount, type Plan } from '../terms/plan.js'
+import { inputBatches, modelBatches, type ProofBatch } from '../terms/proof-batches.js'
 import type { Role } from '../terms/roster.js'
 
 /** An implementation under test. */
@@ -87,7 +89,16 @@ class Parties {
     for (const name of Object.keys(PARTIES) as Name[]) {
       const { floodingBits, maximumDecryptions } = plan
       const roles: Role[] = [...PARTIES[name]]
-      await this.of[name].open({ sessionId, plan, parties: 2, floodingBits, maximumDecryptions, maximumRefreshes: 1000, roles })
+      await this.of[name].open({
+        sessionId,
+        plan,
+        parties: 2,
+        floodingBits,
+        maximumDecryptions,
+        maximumRefreshes: 1000,
+        roles,
+        proofs: { self: name, modelOwner: 'first', soleHolder: null }
+      })
     }
   }
 
@@ -122,14 +133,31 @@ class Parties {
       }
       await clinic.finishKey('galois', `${element}`)
     }
-    for (let index = 0; index < plan.weights.count; index++) await clinic.storeModelPart(index, await first.modelPart(index))
+    for (const { number } of modelBatches(plan)) {
+      await this.storeWeights(number)
+      await clinic.verifyModel(number, await first.proveModel(number))
+    }
+  }
+
+  async storeWeights(batch: number): Promise<void> {
+    const { first, count } = modelBatches(this.plan)[batch]!
+    for (let index = first; index < first + count; index++) await this.of.clinic.storeModelPart(index, await this.of.first.modelPart(index))
+  }
+
+  /** Sends a query's inputs, each batch with its proof. */
+  async send(inputs: QueryInputs, evaluation: QueryEvaluation): Promise<void> {
+    for (const { number, first, count } of inputBatches(this.plan)) {
+      for (let index = first; index < first + count; index++) await evaluation.storeInput(index, await inputs.encryptInput(index))
+      await evaluation.verifyInputs(number, await inputs.proveInputs(number))
+    }
   }
 
   /** A query at the evaluator with all its inputs. */
   async ask(samples: Float64Array[]): Promise<QueryEvaluation> {
-    const inputs = await this.of.second.openQuery(samples)
-    const evaluation = await this.of.clinic.openEvaluation(this.name())
-    for (let index = 0; index < inputCount(this.plan); index++) await evaluation.storeInput(index, await inputs.encryptInput(index))
+    const name = this.name()
+    const inputs = await this.of.second.openQuery(samples, name)
+    const evaluation = await this.of.clinic.openEvaluation(name, 'second')
+    await this.send(inputs, evaluation)
     await inputs.dispose()
     return evaluation
   }
@@ -185,13 +213,17 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         refreshShare: async party => await party.refreshShare({ instance: 'i', step: 0, level: 0, scale: 1, magnitude: 1, c1: [] }),
         switchShare: async party => await party.switchShare({ instance: 'i', level: 0, noise: 1, c1: [], targetKey: new Uint8Array(8) }),
         modelPart: async party => await party.modelPart(0),
-        openQuery: async party => await party.openQuery([harness.samples[0]]),
+        openQuery: async party => await party.openQuery([harness.samples[0]], 'q'),
         decryptResults: async party => await party.decryptResults([]),
         addShare: async party => await party.addShare('galois', '3', 0, new Uint8Array(8)),
         finishKey: async party => await party.finishKey('galois', '3'),
+        proveModel: async party => await party.proveModel(0),
+        verifyModel: async party => await party.verifyModel(0, new Uint8Array(8)),
+        verifyEncryptions: async party =>
+          await party.verifyEncryptions({ sender: 'first', query: null, batch: 0, undivided: [], proof: new Uint8Array(8) }),
         storeModelPart: async party => await party.storeModelPart(0, new Uint8Array(8)),
         prepareModel: async party => await party.prepareModel(),
-        openEvaluation: async party => await party.openEvaluation('q'),
+        openEvaluation: async party => await party.openEvaluation('q', 'second'),
         storeSamples: async party => await party.storeSamples('q', [harness.samples[0]])
       }
 
@@ -232,7 +264,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
       beforeAll(async () => await parties.open())
 
       it('nothing is encrypted before the public key is known', async () => {
-        const inputs = await parties.of.second.openQuery([harness.samples[0]])
+        const inputs = await parties.of.second.openQuery([harness.samples[0]], 'query')
         expect(await failure(inputs.encryptInput(0))).toMatchObject({ name: 'SessionStateError' })
         expect(await failure(parties.of.first.modelPart(0))).toMatchObject({ name: 'SessionStateError' })
         await inputs.dispose()
@@ -285,13 +317,10 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
       it('answers queries, each with its own samples, however many are open', async () => {
         const { second, clinic } = parties.of
         const asked = [[one, two], [two], [one]]
-        const queries = await Promise.all(asked.map(async samples => await second.openQuery(samples)))
-        const evaluations = await Promise.all(asked.map(async () => await clinic.openEvaluation(parties.name())))
-        for (let index = 0; index < inputCount(parties.plan); index++) {
-          const inputs = await Promise.all(queries.map(async query => await query.encryptInput(index)))
-          await Promise.all(evaluations.map(async (evaluation, i) => await evaluation.storeInput(index, inputs[i]!)))
-          for (const input of inputs) expect(input.byteLength).toBeGreaterThan(0)
-        }
+        const names = asked.map(() => parties.name())
+        const queries = await Promise.all(asked.map(async (samples, i) => await second.openQuery(samples, names[i]!)))
+        const evaluations = await Promise.all(names.map(async name => await clinic.openEvaluation(name, 'second')))
+        await Promise.all(evaluations.map(async (evaluation, i) => await parties.send(queries[i]!, evaluation)))
         for (const query of queries) await query.dispose()
         for (const [i, evaluation] of evaluations.entries()) {
           await parties.expectAnswers(await evaluation.evaluate(parties.callbacks()), asked[i]!)
@@ -301,7 +330,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
 
       it('lets go of samples', async () => {
         const { second } = parties.of
-        const [kept, freed] = [await second.openQuery([one]), await second.openQuery([two])]
+        const [kept, freed] = [await second.openQuery([one], 'query'), await second.openQuery([two], 'query')]
         await freed.dispose()
         await freed.dispose()
         expect(await failure(freed.encryptInput(0))).toMatchObject({ name: 'SessionStateError' })
@@ -311,29 +340,89 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
 
       it('takes no more samples than the plan', async () => {
         const samples = new Array<Float64Array>(parties.plan.batch + 1).fill(one)
-        expect(await failure(parties.of.second.openQuery(samples))).not.toMatchObject({ message: 'it worked' })
-        await (await parties.of.second.openQuery(samples.slice(1))).dispose()
+        expect(await failure(parties.of.second.openQuery(samples, 'query'))).not.toMatchObject({ message: 'it worked' })
+        await (await parties.of.second.openQuery(samples.slice(1), 'query')).dispose()
       })
 
       it('opens a query once, forgets it when told to, and misses inputs that have not come', async () => {
         const { clinic, second } = parties.of
         const name = parties.name()
-        const evaluation = await clinic.openEvaluation(name)
-        expect(await failure(clinic.openEvaluation(name))).toMatchObject({ name: 'SessionStateError' })
+        const evaluation = await clinic.openEvaluation(name, 'second')
+        expect(await failure(clinic.openEvaluation(name, 'second'))).toMatchObject({ name: 'SessionStateError' })
         expect(await failure(evaluation.storeInput(0, Uint8Array.of(1, 2, 3)))).toMatchObject({ name: expect.stringMatching(/Malformed/) })
         expect(await failure(evaluation.evaluate(NO_CALLBACKS))).toMatchObject({ name: 'MissingPartError' })
-        const inputs = await second.openQuery([one])
+        const inputs = await second.openQuery([one], 'query')
         const input = await inputs.encryptInput(0)
         await evaluation.storeInput(0, input)
         await evaluation.dispose()
         await evaluation.dispose()
         expect(await failure(evaluation.storeInput(0, input))).toMatchObject({ name: 'SessionStateError' })
         expect(await failure(evaluation.evaluate(NO_CALLBACKS))).toMatchObject({ name: 'SessionStateError' })
-        const again = await clinic.openEvaluation(name)
+        const again = await clinic.openEvaluation(name, 'second')
         expect(await failure(again.evaluate(NO_CALLBACKS))).toMatchObject({ name: 'MissingPartError' })
         await again.dispose()
         await inputs.dispose()
         expect(await failure(clinic.storeSamples(name, [one]))).toMatchObject({ name: 'SessionStateError' })
+      })
+
+      it('keeps inputs only when they are proved, by whoever is said to send them, for the query that they are for', async () => {
+        const { clinic, second, first } = parties.of
+        const [{ number, count }] = inputBatches(parties.plan) as [ProofBatch]
+        const fill = async (inputs: QueryInputs, evaluation: QueryEvaluation): Promise<Uint8Array> => {
+          for (let index = 0; index < count; index++) await evaluation.storeInput(index, await inputs.encryptInput(index))
+          return await inputs.proveInputs(number)
+        }
+        const [name, other] = [parties.name(), parties.name()]
+        const inputs = await second.openQuery([one], name)
+        const evaluation = await clinic.openEvaluation(name, 'second')
+        expect(await failure(evaluation.verifyInputs(number, new Uint8Array(8)))).toMatchObject({ name: 'MissingPartError' })
+        const proof = await fill(inputs, evaluation)
+        const rejected = { name: expect.stringMatching(/^(Unproven|Malformed)/) }
+        for (const bad of [new Uint8Array(8), proof.map((byte, i) => (i === proof.length - 1 ? byte ^ 1 : byte)), proof.subarray(1)]) {
+          expect(await failure(evaluation.verifyInputs(number, bad))).toMatchObject(rejected)
+        }
+        expect(await failure(evaluation.evaluate(NO_CALLBACKS))).toMatchObject({ name: 'MissingPartError' })
+        const elsewhere = await clinic.openEvaluation(other, 'second')
+        expect(await failure(elsewhere.verifyInputs(number, await fill(inputs, elsewhere)))).toMatchObject(rejected)
+        await elsewhere.dispose()
+        const asAnother = await clinic.openEvaluation(other, 'first')
+        expect(await failure(asAnother.verifyInputs(number, await fill(await second.openQuery([one], other), asAnother)))).toMatchObject(
+          rejected
+        )
+        await asAnother.dispose()
+        // A proof that did not hold has changed nothing.
+        const undivided = await evaluation.verifyInputs(number, proof)
+        expect(undivided).toHaveLength(count)
+        const check = { sender: 'second', query: name, batch: number, undivided, proof }
+        await first.verifyEncryptions(check)
+        for (const bad of [
+          { ...check, sender: 'first' },
+          { ...check, query: other },
+          { ...check, query: null },
+          { ...check, undivided: undivided.map(() => new Uint8Array(8)) },
+          { ...check, undivided: undivided.slice(1) },
+          { ...check, proof: proof.subarray(1) }
+        ]) {
+          expect(await failure(first.verifyEncryptions(bad))).toMatchObject({ name: expect.stringMatching(/Unproven|Malformed/) })
+        }
+        for (const { number: next } of inputBatches(parties.plan).slice(1)) {
+          const batch = inputBatches(parties.plan)[next]!
+          for (let k = 0; k < batch.count; k++) await evaluation.storeInput(batch.first + k, await inputs.encryptInput(batch.first + k))
+          await evaluation.verifyInputs(next, await inputs.proveInputs(next))
+        }
+        await parties.expectAnswers(await evaluation.evaluate(parties.callbacks()), [one])
+        await evaluation.dispose()
+        await inputs.dispose()
+      })
+
+      it('encrypts and proves the same again when it is asked again', async () => {
+        const { first, second } = parties.of
+        expect(sameBytes(await first.modelPart(0), await first.modelPart(0))).toBe(true)
+        expect(sameBytes(await first.proveModel(0), await first.proveModel(0))).toBe(true)
+        const inputs = await second.openQuery([one], parties.name())
+        expect(sameBytes(await inputs.encryptInput(0), await inputs.encryptInput(0))).toBe(true)
+        expect(sameBytes(await inputs.proveInputs(0), await inputs.proveInputs(0))).toBe(true)
+        await inputs.dispose()
       })
 
       it('says how far it is, all of it before the answer', async () => {
@@ -416,7 +505,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
       })
 
       it('ends what is open with the session', async () => {
-        const inputs = await parties.of.second.openQuery([one])
+        const inputs = await parties.of.second.openQuery([one], 'query')
         const evaluation = await parties.ask([one])
         const asked = Promise.withResolvers<void>()
         const refresh = (): Promise<never> => {

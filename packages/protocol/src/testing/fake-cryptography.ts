@@ -10,10 +10,12 @@ import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { EvaluationCallbacks, QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
+import type { EncryptionCheck, Provenance } from '../cryptography/proofs.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import type { SessionParameters } from '../cryptography/session.js'
 import { refreshInstance, switchInstance } from '../terms/instances.js'
 import type { Architecture } from '../terms/plan.js'
+import { inputBatches, modelBatches, type ProofBatch, provesEncryptions } from '../terms/proof-batches.js'
 import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
@@ -141,6 +143,34 @@ export class FakeCryptography implements PartyCryptography {
     return bytes(`relinearization-2 ${session} relinearization ${this.self}`)
   }
 
+  async verifyEncryptions({ sender, query, batch, undivided, proof }: EncryptionCheck): Promise<void> {
+    const session = await this.enter('verifyEncryptions')
+    this.checkProof(session, { sender, query }, batch, proof)
+    const { first, count } = this.batches(query)[batch]!
+    const expected = Array.from({ length: count }, (_, k) => `undivided ${first + k}`)
+    if (undivided.map(text).join() !== expected.join()) throw named('UnprovenEncryptionError', `batch ${batch} is of others`)
+  }
+
+  /** @throws UnprovenEncryptionError unless it is the proof of that batch */
+  checkProof(session: string, { sender, query }: Provenance, batch: number, proof: Uint8Array): void {
+    if (text(proof) === proofOf(session, sender, query, batch)) return
+    throw named('UnprovenEncryptionError', `not a proof of ${sender} for ${query ?? 'the model'}, batch ${batch}`)
+  }
+
+  batches(query: string | null): ProofBatch[] {
+    const { plan } = this.session!
+    return query === null ? modelBatches(plan) : inputBatches(plan)
+  }
+
+  /** C1 of a batch's ciphertexts, all of which must have come. */
+  undividedOf(query: string | null, batch: number, has: (index: number) => boolean): Uint8Array[] {
+    const { first, count } = this.batches(query)[batch]!
+    return Array.from({ length: count }, (_, k) => {
+      if (!has(first + k)) throw named('MissingPartError', `ciphertext ${first + k} has not been received`)
+      return bytes(`undivided ${first + k}`)
+    })
+  }
+
   async galoisShare(element: number): Promise<Uint8Array> {
     const session = await this.enter('galoisShare')
     galoisLevelOf(this.session!.plan, element)
@@ -173,6 +203,18 @@ export class FakeCryptography implements PartyCryptography {
     return bytes(`part ${session} ${index} ${this.demandPublicKey()}`)
   }
 
+  async proveModel(batch: number): Promise<Uint8Array> {
+    const session = await this.enter('proveModel')
+    this.demandPublicKey()
+    return bytes(proofOf(session, this.proving(this.session!.proofs?.self ?? ''), null, batch))
+  }
+
+  /** @returns who proves @throws SessionStateError where that party proves nothing */
+  proving(sender: string): string {
+    if (!provesEncryptions(this.session!.proofs, sender)) throw named('SessionStateError', 'encryptions are not proved')
+    return sender
+  }
+
   demandPublicKey(): string {
     if (this.publicKey === undefined) throw named('SessionStateError', 'the collective public key is not known yet')
     return this.publicKey
@@ -189,11 +231,11 @@ export class FakeCryptography implements PartyCryptography {
     return bytes(this.#resultKey)
   }
 
-  async openQuery(samples: Float64Array[]): Promise<QueryInputs> {
+  async openQuery(samples: Float64Array[], query: string): Promise<QueryInputs> {
     await this.enter('openQuery')
     const { batch } = this.session!.plan
     if (samples.length > batch) throw new RangeError(`${samples.length} samples, the plan's batch is ${batch}`)
-    return new FakeInputs(this, this.#closing.signal, samples)
+    return new FakeInputs(this, this.#closing.signal, samples, query)
   }
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
@@ -245,15 +287,23 @@ export class FakeCryptography implements PartyCryptography {
     this.parts.set(index, text(part))
   }
 
+  async verifyModel(batch: number, proof: Uint8Array): Promise<Uint8Array[]> {
+    const session = await this.enter('verifyModel')
+    const sender = this.proving(this.session!.proofs?.modelOwner ?? '')
+    const undivided = this.undividedOf(null, batch, index => this.parts.has(index))
+    this.checkProof(session, { sender, query: null }, batch, proof)
+    return undivided
+  }
+
   async prepareModel(): Promise<void> {
     await this.enter('prepareModel')
     if (this.session!.plan.operands.weights === 'encrypted') throw named('SessionStateError', 'the weights are encrypted')
   }
 
-  async openEvaluation(query: string): Promise<QueryEvaluation> {
+  async openEvaluation(query: string, owner: string): Promise<QueryEvaluation> {
     await this.enter('openEvaluation')
     if (this.#evaluations.has(query)) throw named('SessionStateError', `query ${query} is open already`)
-    const evaluation = new FakeEvaluation(this, this.#closing.signal, query, () => this.#evaluations.delete(query))
+    const evaluation = new FakeEvaluation(this, this.#closing.signal, { sender: owner, query }, () => this.#evaluations.delete(query))
     this.#evaluations.set(query, evaluation)
     return evaluation
   }
@@ -270,10 +320,12 @@ export class FakeCryptography implements PartyCryptography {
 class FakeInputs implements QueryInputs {
   readonly #party: FakeCryptography
   readonly #closing: AbortSignal
+  readonly #query: string
   #samples: readonly Float64Array[] | undefined
 
-  constructor(party: FakeCryptography, closing: AbortSignal, samples: readonly Float64Array[]) {
+  constructor(party: FakeCryptography, closing: AbortSignal, samples: readonly Float64Array[], query: string) {
     this.#party = party
+    this.#query = query
     this.#closing = closing
     this.#samples = samples
   }
@@ -288,6 +340,13 @@ class FakeInputs implements QueryInputs {
     return bytes(`input ${session} ${this.#party.demandPublicKey()} ${index} ${JSON.stringify(contents)}`)
   }
 
+  async proveInputs(batch: number): Promise<Uint8Array> {
+    const session = await this.#party.enter('proveInputs')
+    this.#closing.throwIfAborted()
+    if (this.#samples === undefined) throw named('SessionStateError', 'the samples were let go')
+    return bytes(proofOf(session, this.#party.proving(this.#party.session!.proofs?.self ?? ''), this.#query, batch))
+  }
+
   async dispose(): Promise<void> {
     this.#samples = undefined
   }
@@ -299,13 +358,16 @@ class FakeEvaluation implements QueryEvaluation {
   readonly #party: FakeCryptography
   readonly #closing: AbortSignal
   readonly #query: string
+  readonly #provenance: Provenance
+  readonly #proved = new Set<number>()
   readonly #onDisposed: () => void
   #disposed = false
 
-  constructor(party: FakeCryptography, closing: AbortSignal, query: string, onDisposed: () => void) {
+  constructor(party: FakeCryptography, closing: AbortSignal, provenance: Provenance & { query: string }, onDisposed: () => void) {
     this.#party = party
     this.#closing = closing
-    this.#query = query
+    this.#query = provenance.query
+    this.#provenance = provenance
     this.#onDisposed = onDisposed
   }
 
@@ -321,6 +383,15 @@ class FakeEvaluation implements QueryEvaluation {
     const prefix = `input ${session} ${this.#party.publicKey} ${index} `
     if (!text(input).startsWith(prefix)) throw named('MalformedCiphertextError', `input ${index}`)
     this.inputs.set(index, text(input).slice(prefix.length))
+  }
+
+  async verifyInputs(batch: number, proof: Uint8Array): Promise<Uint8Array[]> {
+    const session = await this.#enter('verifyInputs')
+    this.#party.proving(this.#provenance.sender)
+    const undivided = this.#party.undividedOf(this.#query, batch, index => this.inputs.has(index))
+    this.#party.checkProof(session, this.#provenance, batch, proof)
+    this.#proved.add(batch)
+    return undivided
   }
 
   async evaluate(callbacks: EvaluationCallbacks, signal?: AbortSignal): Promise<Uint8Array[]> {
@@ -342,6 +413,8 @@ class FakeEvaluation implements QueryEvaluation {
     const query = this.#query
     const { plan } = this.#party.session!
     const input = this.inputs.get(0)
+    const proved = !provesEncryptions(this.#party.session!.proofs, this.#provenance.sender) || plan.operands.data === 'clear'
+    if (!proved && !this.#proved.has(0)) throw named('MissingPartError', `input 0 of query ${query} has not been proved`)
     if (input === undefined) throw named('MissingPartError', `input 0 of query ${query} has not been received`)
     const samples = JSON.parse(input) as number[][]
     const steps = plan.refreshes.length + 1
@@ -388,6 +461,9 @@ class FakeEvaluation implements QueryEvaluation {
     }
   }
 }
+
+const proofOf = (session: string, sender: string, query: string | null, batch: number): string =>
+  `proof ${session} ${sender} ${query ?? 'model'} ${batch}`
 
 /** What the fake network answers to a sample. */
 export function logitsOf(sample: Float64Array): number[] {

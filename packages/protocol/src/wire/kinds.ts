@@ -156,7 +156,12 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   },
   queryAnnounce: { field: 75, codec: messages.QueryAnnounce, bound: small },
   modelSign: { field: 76, codec: messages.ModelSign, bound: small },
-  modelSigned: { field: 77, codec: messages.ModelSigned, bound: small }
+  modelSigned: { field: 77, codec: messages.ModelSigned, bound: small },
+  modelProof: { field: 70, codec: messages.ModelProof, bound: small },
+  modelProofReply: { field: 71, codec: messages.ModelProofReply, bound: planned(sizes => sizes.proof) },
+  queryProof: { field: 72, codec: messages.QueryProof, bound: planned(sizes => sizes.proof) },
+  proofPart: { field: 73, codec: messages.ProofPart, bound: planned(sizes => sizes.undivided) },
+  proofCopy: { field: 74, codec: messages.ProofCopy, bound: planned(sizes => sizes.proof) }
 }
 
 export const KIND_OF_FIELD: ReadonlyMap<number, Kind> = new Map(Object.entries(KINDS).map(([kind, entry]) => [entry.field, kind as Kind]))
@@ -210,9 +215,13 @@ export const RULES = asRules({
   galois: { reply: 'shares', scope: 'session', phase: 'galois-keys', from: 'coordinator', to: 'key-holder' },
   modelPart: { reply: 'modelPartReply', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'model-owner' },
   modelSign: { reply: 'modelSigned', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'model-owner' },
+  modelProof: { reply: 'modelProofReply', scope: 'session', phase: 'proofs', from: 'coordinator', to: 'model-owner' },
+  proofPart: { reply: 'acknowledged', scope: 'session', phase: 'proofs', from: 'coordinator', to: 'key-holder' },
+  proofCopy: { reply: 'acknowledged', scope: 'session', phase: 'proofs', from: 'coordinator', to: 'key-holder' },
   ready: { reply: 'acknowledged', scope: 'session', phase: 'ready', from: 'coordinator' },
   queryOpen: { reply: 'acknowledged', scope: 'session', phase: 'input', from: ['querier', 'data-owner'], to: 'evaluator' },
   queryInput: { reply: 'acknowledged', scope: 'session', phase: 'input', from: ['querier', 'data-owner'], to: 'evaluator' },
+  queryProof: { reply: 'acknowledged', scope: 'session', phase: 'proofs', from: ['querier', 'data-owner'], to: 'evaluator' },
   queryEvaluate: { reply: 'acknowledged', scope: 'session', phase: 'evaluation', from: ['querier', 'data-owner'], to: 'evaluator' },
   queryProgress: { reply: 'acknowledged', scope: 'session', phase: 'evaluation', from: 'coordinator', urgent: true },
   queryResult: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator', to: 'querier' },

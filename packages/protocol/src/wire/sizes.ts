@@ -18,6 +18,10 @@ export const DIGEST_LIST_BYTES = MAXIMUM_TEXT_BYTES + MAXIMUM_SIGNATURE_BYTES + 
 /** Headers of a serialized object, and small objects of tests. */
 const HEADER_BYTES = 4096
 
+/** Of a proof of encryption: challenges together, and what two responses for a coefficient take. */
+const CHALLENGE_BITS = 130
+const LARGEST_RESPONSE_BYTES = 9.5
+
 export interface MessageSizes {
   readonly publicKeyShare: number
   readonly resultKey: number
@@ -27,6 +31,9 @@ export interface MessageSizes {
   readonly relinearizationShare: number
   readonly modelPart: number
   readonly input: number
+  /** One ciphertext before its division. */
+  readonly undivided: number
+  readonly proof: number
   readonly result: number
   readonly refreshC1: number
   readonly refreshShare: number
@@ -53,8 +60,11 @@ export function messageSizes(plan: Plan): MessageSizes {
     resultKey: rows(2 * all),
     galoisShare: Math.max(0, ...plan.galoisKeys.map(({ level }) => keyRows(level, 1))),
     relinearizationShare: plan.relinearizationLevel === null ? 0 : keyRows(plan.relinearizationLevel, 2),
-    modelPart: rows(2 * primes.length),
-    input: rows(2 * (plan.inputs.level + 1)),
+    // With a second component that is not yet divided by the special prime.
+    modelPart: rows(2 * primes.length + 1),
+    input: rows(2 * (plan.inputs.level + 1) + 1),
+    undivided: rows(primes.length + 1),
+    proof: LARGEST_RESPONSE_BYTES * Math.ceil(CHALLENGE_BITS / (logN + 1)) * 2 ** logN + HEADER_BYTES,
     result: rows(2 * (plan.output.level + 1)),
     refreshC1: rows(refreshLevel + 1),
     refreshShare: rows(refreshLevel + 1 + primes.length),
