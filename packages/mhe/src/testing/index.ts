@@ -1,2 +1,7 @@
 /** For tests of what is built on this package, exported as `@slytherin/mhe/testing`; runs under vitest. */
+
+/** The parts of a dealing, to put together what no honest dealer sends. */
+export { fingerprintCount, readAnswer, writeAnswer } from '../threshold/consistency.js'
+export { writeAnnouncement, writeDealtShare } from '../threshold/dealing-format.js'
+export { sealEnvelope } from '../threshold/envelope.js'
 export { shareLedgerCompliance } from './share-ledger-compliance.js'
