@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { craftedRefresh } from '../src/attacks/crafted-refresh.js'
 import { ATTACKS } from '../src/attacks/list.js'
+import { probingModelOwner } from '../src/attacks/probing-model-owner.js'
+import { probingQuerier } from '../src/attacks/probing-querier.js'
 import { judge } from '../src/attacks/verdict.js'
 
 describe('over sockets, an attack is stopped by its layer, and by nothing else', () => {
@@ -11,6 +13,8 @@ describe('over sockets, an attack is stopped by its layer, and by nothing else',
   })
 })
 
-it('a crafted refresh request bites over sockets', async () => {
-  expect(await craftedRefresh.mount({ layerOn: false, sockets: true })).toMatchObject({ succeeded: true })
+describe('over sockets, an attack bites that is not closed yet', () => {
+  it.each([craftedRefresh, probingQuerier, probingModelOwner])('$name', { timeout: 480_000 }, async attack => {
+    expect(await attack.mount({ layerOn: false, sockets: true })).toMatchObject({ succeeded: true })
+  })
 })

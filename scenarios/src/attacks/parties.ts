@@ -26,7 +26,10 @@ import {
 import { loadKernel } from '@slytherin/ring'
 import { memoryWires, socketWires } from './wires.js'
 
-const MODEL = new URL('../../../models/onnx/breast-cancer-wdbc-mlp-square.onnx', import.meta.url)
+/** Trained networks: one that is refreshed once, and a single layer that never is. */
+export type ModelName = 'breast-cancer-wdbc-mlp-square' | 'breast-cancer-wdbc-logreg'
+
+const file = (model: ModelName): URL => new URL(`../../../models/onnx/${model}.onnx`, import.meta.url)
 const FEATURES = 30
 
 /** Accepts any commitment and any signature: the ceremony as it is without the layer that binds shares. */
@@ -38,6 +41,11 @@ export interface CastOptions {
   /** Whether they talk over libp2p on loopback, not by memory. */
   readonly sockets?: boolean
   readonly operands: Operands
+  readonly model?: ModelName
+  /** Samples of a query: 1 by default. */
+  readonly batch?: number
+  /** Queries that the session is for: 1 by default; undefined for as many as a session allows where nobody says how many. */
+  readonly queries?: number | undefined
   /** What a party is given besides the usual. */
   readonly party?: (peer: string) => Partial<PartyOptions>
   /** A party's cryptography where it is not the honest one. */
@@ -74,8 +82,10 @@ export interface Cast {
   stop(): Promise<void>
 }
 
-export async function cast({ roles, sockets = false, operands, party, cryptography, secrets }: CastOptions): Promise<Cast> {
-  const onnx = await readFile(MODEL)
+export async function cast(options: CastOptions): Promise<Cast> {
+  const { roles, sockets = false, operands, model = 'breast-cancer-wdbc-mlp-square', batch = 1, party, cryptography, secrets } = options
+  const queries = 'queries' in options ? options.queries : 1
+  const onnx = await readFile(file(model))
   const network = fuse(importOnnx(onnx))
   const samples = Array.from({ length: 64 }, (_, i) => Float64Array.from({ length: FEATURES }, (_, k) => Math.sin(i * 31 + k)))
   const ranges = calibrate(network, samples)
@@ -108,12 +118,12 @@ export async function cast({ roles, sockets = false, operands, party, cryptograp
       coordinator = new Coordinator({
         ...common,
         signal: stopping.signal,
-        limits: { queries: 1 },
+        ...(queries === undefined ? {} : { limits: { queries } }),
         planner: (architecture, { parties, floodingBits, maximumDecryptions }) => {
           made = plan(architecture, {
             ...operands,
-            batch: 1,
-            minimumRefreshes: 1,
+            batch,
+            minimumRefreshes: model === 'breast-cancer-wdbc-logreg' ? 0 : 1,
             parties,
             floodingBits,
             ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })

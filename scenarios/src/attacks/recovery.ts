@@ -1,10 +1,12 @@
 /** What attacks have in common once they have their answers: from noisy multiples of a secret to the secret, and whether it is the one. */
-import type { Context } from '@slytherin/ckks'
+import { CanonicalEmbedding, type Context } from '@slytherin/ckks'
 import { PublicKeyGeneration } from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
 
 /** No error of a share of the public key is as large as this. */
 const ERROR_BOUND = 64
+/** More than enough to settle coefficients that the slots known leave in doubt. */
+const ROUNDS = 20
 
 /**
  * Whether these coefficients are the secret behind a share of the public key: b + a·s is the share's error for the right secret, and for no other.
@@ -73,4 +75,33 @@ function inverse(a: bigint, q: bigint): bigint {
     ;[t0, t1] = [t1, t0 - quotient * t1]
   }
   return ((t0 % q) + q) % q
+}
+
+/** Slots of a secret, as far as they are known. */
+export interface KnownSlots {
+  readonly real: Float64Array
+  readonly imaginary: Float64Array
+  /** 1 where a slot is known. */
+  readonly has: Uint8Array
+}
+
+export function noSlots(N: number): KnownSlots {
+  return { real: new Float64Array(N / 2), imaginary: new Float64Array(N / 2), has: new Uint8Array(N / 2) }
+}
+
+/** The secret with these slots, whose coefficients are small whole numbers: rounded, its own slots put where none is known, and again. */
+export function wholeNumbers(N: number, { real, imaginary, has }: KnownSlots): Float64Array {
+  const embedding = new CanonicalEmbedding(N)
+  const slots = { real: real.slice(), imaginary: imaginary.slice() }
+  let rounded = new Float64Array(N)
+  for (let round = 0; round < ROUNDS; round++) {
+    rounded = embedding.interpolate(slots.real, slots.imaginary, 1).map(value => Math.round(value) + 0)
+    const implied = embedding.evaluate(rounded, 1)
+    for (let slot = 0; slot < has.length; slot++) {
+      if (has[slot] === 1) continue
+      slots.real[slot] = implied.real[slot]!
+      slots.imaginary[slot] = implied.imaginary[slot]!
+    }
+  }
+  return rounded
 }
