@@ -2,7 +2,7 @@
  * The evaluator asks for one refresh of something that no computation gave: c1 = ⌊Q_l/3⌋. A share's mask is small beside s·Q_l/3, and the whole secret of every key holder
  * that answers is read off by rounding.
  */
-import { Context, Parameters } from '@slytherin/ckks'
+import { Context, Parameters as SchemeParameters } from '@slytherin/ckks'
 import { encodeComponent, Refresh } from '@slytherin/mhe'
 import { LocalCryptography, type LocalCryptographyOptions, type QueryEvaluation, type SessionParameters } from '@slytherin/protocol'
 import { loadKernel } from '@slytherin/ring'
@@ -33,14 +33,15 @@ class CraftingEvaluator extends LocalCryptography {
 
   override async open(session: SessionParameters): Promise<void> {
     const { plan, parties } = session
-    this.#context = Context.create(Parameters.fromJSON(plan.parameters), await loadKernel(), { parties })
+    this.#context = Context.create(SchemeParameters.fromJSON(plan.parameters), await loadKernel(), { parties })
     await super.open(session)
   }
 
-  override async openEvaluation(query: string): Promise<QueryEvaluation> {
-    const evaluation = await super.openEvaluation(query)
+  override async openEvaluation(...given: Parameters<LocalCryptography['openEvaluation']>): Promise<QueryEvaluation> {
+    const evaluation = await super.openEvaluation(...given)
     return {
-      storeInput: async (...given) => await evaluation.storeInput(...given),
+      storeInput: async (index, bytes) => await evaluation.storeInput(index, bytes),
+      verifyInputs: async (...check) => await evaluation.verifyInputs(...check),
       evaluate: async (callbacks, signal) =>
         await evaluation.evaluate(
           {

@@ -2,8 +2,18 @@
 import type { Attack } from './attack.js'
 import { deletedLedger } from './deleted-ledger.js'
 import { forgedRoundOne } from './forged-round-one.js'
+import { probingModelOwner } from './probing-model-owner.js'
+import { probingQuerier } from './probing-querier.js'
 import { refreshOverflow } from './refresh-overflow.js'
 import { roguePublicKey } from './rogue-public-key.js'
 import { soleKeyEvaluator } from './sole-key-evaluator.js'
 
-export const ATTACKS: readonly Attack[] = [roguePublicKey, forgedRoundOne, soleKeyEvaluator, deletedLedger, refreshOverflow]
+export const ATTACKS: readonly Attack[] = [
+  roguePublicKey,
+  forgedRoundOne,
+  soleKeyEvaluator,
+  probingQuerier,
+  probingModelOwner,
+  deletedLedger,
+  refreshOverflow
+]

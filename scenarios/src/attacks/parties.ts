@@ -46,6 +46,8 @@ export interface CastOptions {
   readonly batch?: number
   /** Queries that the session is for: 1 by default; undefined for as many as a session allows where nobody says how many. */
   readonly queries?: number | undefined
+  /** Whether encryptions are proved: true by default. */
+  readonly proofs?: boolean
   /** What a party is given besides the usual. */
   readonly party?: (peer: string) => Partial<PartyOptions>
   /** A party's cryptography where it is not the honest one. */
@@ -83,7 +85,17 @@ export interface Cast {
 }
 
 export async function cast(options: CastOptions): Promise<Cast> {
-  const { roles, sockets = false, operands, model = 'breast-cancer-wdbc-mlp-square', batch = 1, party, cryptography, secrets } = options
+  const {
+    roles,
+    sockets = false,
+    operands,
+    model = 'breast-cancer-wdbc-mlp-square',
+    batch = 1,
+    proofs = true,
+    party,
+    cryptography,
+    secrets
+  } = options
   const queries = 'queries' in options ? options.queries : 1
   const onnx = await readFile(file(model))
   const network = fuse(importOnnx(onnx))
@@ -105,7 +117,7 @@ export async function cast(options: CastOptions): Promise<Cast> {
     }
     const own = await (cryptography?.(name, options) ?? LocalCryptography.create(options))
     hosted.push(own)
-    const policy: AcceptancePolicy = { data: operands.data, weights: operands.weights }
+    const policy: AcceptancePolicy = { data: operands.data, weights: operands.weights, ...(proofs ? {} : { allowUnproved: true }) }
     const common: PartyOptions = {
       transport: wires.transport(name),
       signer: wires.signer(name),
@@ -118,6 +130,7 @@ export async function cast(options: CastOptions): Promise<Cast> {
       coordinator = new Coordinator({
         ...common,
         signal: stopping.signal,
+        proofs,
         ...(queries === undefined ? {} : { limits: { queries } }),
         planner: (architecture, { parties, floodingBits, maximumDecryptions }) => {
           made = plan(architecture, {

@@ -8,7 +8,7 @@ import { LocalCryptography, type LocalCryptographyOptions, type SessionParameter
 import { loadKernel } from '@slytherin/ring'
 import type { Attack } from './attack.js'
 import { cast } from './parties.js'
-import { GAIN, ProbingQuerier, slotsOfFeature, watchPublicKey, withSecretMessage } from './probing.js'
+import { GAIN, ProbingQuerier, slotsOfFeature, watchPublicKey, withSecretMessage, withUnprovenMessage } from './probing.js'
 import { isSecretOf, noSlots, wholeNumbers } from './recovery.js'
 
 const FEATURES = 30
@@ -40,19 +40,25 @@ class ProbingOwner extends LocalCryptography {
   override async modelPart(index: number): Promise<Uint8Array> {
     const { parameters, context } = this.#session!
     const item = parameters.plan.weights.items[index]!
+    const mask = new Float64Array(context.parameters.slots).fill(GAIN)
+    // Where everything is proved the weights stay what they are: it is the proof of g·s that fails.
+    if (parameters.proofs !== undefined) {
+      const honest = await super.modelPart(index)
+      return index === 0 ? withUnprovenMessage(context, honest, item, mask) : honest
+    }
     using nothing = context.encoder.encode(new Float64Array(1), { ...item, magnitude: 1 })
     using ciphertext = this.#encryptor!.encrypt(nothing)
     const zero = serializeCiphertext(ciphertext)
-    return index === 0 ? withSecretMessage(context, zero, item, new Float64Array(context.parameters.slots).fill(GAIN)) : zero
+    return index === 0 ? withSecretMessage(context, zero, item, mask) : zero
   }
 }
 
 export const probingModelOwner: Attack = {
   name: 'probing-model-owner',
   layer: 'proofs of encryption',
-  stoppedBy: /proof/,
+  stoppedBy: /proof of encryption does not hold .*message modelProofReply, field challenge, caused by owner/,
   networked: true,
-  mount: async ({ sockets }) => {
+  mount: async ({ layerOn, sockets }) => {
     let prober: ProbingQuerier | undefined
     const parties = await cast({
       sockets,
@@ -67,6 +73,7 @@ export const probingModelOwner: Attack = {
       model: 'breast-cancer-wdbc-logreg',
       batch: BATCH,
       queries: undefined,
+      proofs: layerOn,
       cryptography: (name, options) => {
         if (name === 'owner') return ProbingOwner.create(options)
         return name === 'patient' ? ProbingQuerier.create(options).then(made => (prober = made)) : undefined

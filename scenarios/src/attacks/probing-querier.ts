@@ -17,9 +17,10 @@ const BATCH = 128
 export const probingQuerier: Attack = {
   name: 'probing-querier',
   layer: 'proofs of encryption',
-  stoppedBy: /proof/,
+  stoppedBy: /proof of encryption does not hold .*message queryProof, field challenge, caused by patient/,
   networked: true,
-  mount: async ({ sockets }) => {
+  fast: true,
+  mount: async ({ layerOn, sockets }) => {
     let prober: ProbingQuerier | undefined
     const parties = await cast({
       sockets,
@@ -34,6 +35,7 @@ export const probingQuerier: Attack = {
       model: 'breast-cancer-wdbc-logreg',
       batch: BATCH,
       queries: undefined,
+      proofs: layerOn,
       cryptography: (name, options) => (name === 'patient' ? ProbingQuerier.create(options).then(made => (prober = made)) : undefined)
     })
     const shares = watchPublicKey(parties)

@@ -11,6 +11,7 @@ import {
   serializePublicKey
 } from '@slytherin/ckks'
 import { InputPacker, type Plan, unpackOutputs } from '@slytherin/engine'
+import { decodeUndivided, encodeUndivided, undividedLength } from '@slytherin/mhe'
 import {
   LocalCryptography,
   type LocalCryptographyOptions,
@@ -49,10 +50,11 @@ export class ProbingQuerier extends LocalCryptography {
     return serializePublicKey(key)
   }
 
-  override async openQuery(samples: Float64Array[]): Promise<QueryInputs> {
-    const inputs = await super.openQuery(samples)
+  override async openQuery(samples: Float64Array[], query: string): Promise<QueryInputs> {
+    const inputs = await super.openQuery(samples, query)
     return {
       encryptInput: async index => this.#crafted(await inputs.encryptInput(index)),
+      proveInputs: async batch => await inputs.proveInputs(batch),
       dispose: async () => await inputs.dispose()
     }
   }
@@ -71,7 +73,8 @@ export class ProbingQuerier extends LocalCryptography {
 
   #crafted(bytes: Uint8Array): Uint8Array {
     const { parameters, context } = this.#session!
-    return this.mask === undefined ? bytes : withSecretMessage(context, bytes, parameters.plan.inputs, this.mask)
+    if (this.mask === undefined) return bytes
+    return (parameters.proofs === undefined ? withSecretMessage : withUnprovenMessage)(context, bytes, parameters.plan.inputs, this.mask)
   }
 }
 
@@ -89,6 +92,24 @@ export function withSecretMessage(
   using g = ring.ntt(ring.fromIntegers(ring.allocate(c1.indices, 'coefficient'), coefficients))
   ring.add(c1, c1, g)
   return serializeCiphertext(ciphertext)
+}
+
+/** The same where C1 = a·u + e1 travels in place of c1 = ⌊2·C1/p⌉: p·g/2 is added to it. */
+export function withUnprovenMessage(
+  context: Context,
+  bytes: Uint8Array,
+  { level, scale }: { readonly level: number; readonly scale: number },
+  mask: Float64Array
+): Uint8Array {
+  const { ring, parameters } = context
+  const at = bytes.length - undividedLength(context, level)
+  using undivided = decodeUndivided(context, bytes.subarray(at), level)
+  const { coefficients } = context.encoder.coefficients(mask, level, scale / 2)
+  using g = ring.fromIntegers(ring.allocate(undivided.indices, 'coefficient'), coefficients)
+  ring.add(undivided, undivided, ring.multiplyScalar(g, g, parameters.specialPrimes[0]!.value))
+  const out = bytes.slice()
+  out.set(encodeUndivided(context, undivided), at)
+  return out
 }
 
 /** Where a feature stands in the slots of an input, sample after sample. */
