@@ -1,5 +1,15 @@
 /** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
 
+export { type AuditOptions, type AuditReport, audit, clean } from './audit/audit.js'
+export { type Culprit, type CulpritParts, culpritParts, culpritSchema, verifyCulprit } from './audit/culprit.js'
+export { type SessionFacts, subjectOf, type VerifySignature } from './audit/facts.js'
+export { type Accusation, AUDIT_STEPS, type AuditStep, type Finding, OFFENCES, type Offence, sameAccusation } from './audit/findings.js'
+export { Gathering } from './audit/gathering.js'
+export { recording } from './audit/recording.js'
+export { chained, type EvidenceRecord, recordSchema } from './audit/records.js'
+export type { ReplayCryptography, ReplayProgress } from './audit/replay.js'
+export { type EvidenceSink, type EvidenceSource, type EvidenceStore, hashOf, MemoryEvidence, MemoryEvidenceStore } from './audit/source.js'
+export { canonicalJson } from './base/canonical.js'
 export type { Planner, PlanningContext, SessionLimits } from './cohort/planning.js'
 export * from './cryptography/data-owner.js'
 export * from './cryptography/evaluator.js'

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
 import { VERSION } from '../version.js'
+import { auditCommand } from './audit.js'
 import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.js'
 import { initCommand } from './init.js'
@@ -20,8 +21,8 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     .showSuggestionAfterError()
     .showHelpAfterError('(run with --help for usage)')
     .addHelpText('after', EXAMPLES)
-  for (const command of [initCommand(streams), partyCommand(streams), rosterCommand(streams), planCommand(streams)])
-    program.addCommand(command)
+  const commands = [initCommand(streams), partyCommand(streams), rosterCommand(streams), planCommand(streams), auditCommand(streams)]
+  for (const command of commands) program.addCommand(command)
   configure(program, streams)
   try {
     if (parameters.length === 0) {
@@ -53,5 +54,6 @@ Examples:
   slytherin roster check --config party.yaml --connect
   slytherin party --config party.yaml
   slytherin plan model.onnx --batch 64 --parties 3
+  slytherin audit --evidence ./state/evidence
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.`

@@ -47,11 +47,11 @@ export function parseConfiguration(text: string, file: string): Configuration {
 }
 
 /** Keys whose values are paths, wherever they stand in these parts of the file. */
-const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile'])
+const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile', 'directory'])
 
 function resolvePaths(configuration: Configuration, base: string): Configuration {
-  const { state, model, keystore, samples, calibration, ...rest } = configuration
-  return { ...rest, ...withAbsolutePaths({ state, model, keystore, samples, calibration }, base) } as Configuration
+  const { state, model, keystore, samples, calibration, evidence, ...rest } = configuration
+  return { ...rest, ...withAbsolutePaths({ state, model, keystore, samples, calibration, evidence }, base) } as Configuration
 }
 
 function withAbsolutePaths<T extends object>(part: T, base: string): T {

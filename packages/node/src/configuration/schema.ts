@@ -237,6 +237,18 @@ export const configurationSchema = z.strictObject({
   approximation: approximation.optional(),
   /** Needed by a querier or data owner that asks at start. */
   samples: samples.optional(),
+  /** What is kept of sessions for `slytherin audit`. */
+  evidence: z
+    .strictObject({
+      /** `evidence` in the state directory when absent. */
+      directory: path.optional(),
+      /** All sessions together; the oldest go first. */
+      maximumBytes: bytes.default(2e9),
+      maximumAge: milliseconds.default(30 * 86_400_000),
+      /** Keep ciphertexts and shares, too, where this party evaluates: without them a session cannot be run again. */
+      blobs: z.boolean().default(true)
+    })
+    .prefault({}),
   evaluator: z.enum(['seal', 'kernel']).default('kernel'),
   /** What the evaluator prices plans with: the speed of this machine, measured once, or built-in figures that give the same plan everywhere. */
   costs: z.enum(['measured', 'reference']).default('measured'),

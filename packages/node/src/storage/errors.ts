@@ -101,3 +101,6 @@ export class StateInUseError extends StorageError {
     )
   }
 }
+
+/** Evidence, or an accusation, that cannot be read. */
+export class EvidenceFileError extends StorageError {}

@@ -47,15 +47,18 @@ export function signerOf(identity: Identity): Signer {
   return {
     self: identity.peer,
     sign: async bytes => await identity.privateKey.sign(bytes),
-    verify: async (peer, bytes, signature) => {
-      try {
-        const id = peerIdFromString(peer)
-        if (id.type !== 'Ed25519') return false
-        return await publicKeyFromMultihash(id.toMultihash()).verify(bytes, signature)
-      } catch {
-        return false
-      }
-    }
+    verify: verifySignature
+  }
+}
+
+/** Whether a peer has signed: its id contains its public key. False for anything malformed. */
+export async function verifySignature(peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  try {
+    const id = peerIdFromString(peer)
+    if (id.type !== 'Ed25519') return false
+    return await publicKeyFromMultihash(id.toMultihash()).verify(bytes, signature)
+  } catch {
+    return false
   }
 }
 

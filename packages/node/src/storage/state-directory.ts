@@ -12,6 +12,8 @@ export interface StatePaths {
   /** sealed secrets of the session that lives */
   readonly sessions: string
   readonly parts: string
+  /** what was signed in past sessions, for an audit */
+  readonly evidence: string
   /** measured costs of this machine */
   readonly costs: string
   readonly lock: string
@@ -25,6 +27,7 @@ export function statePaths(directory: string): StatePaths {
     ledger: join(directory, 'shares.sqlite'),
     sessions: join(directory, 'sessions'),
     parts: join(directory, 'parts'),
+    evidence: join(directory, 'evidence'),
     costs: join(directory, 'costs.json'),
     lock: join(directory, 'lock.sqlite')
   }

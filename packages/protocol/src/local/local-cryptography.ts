@@ -41,6 +41,8 @@ export interface LocalCryptographyOptions {
   readonly threads?: number | 'auto'
   /** Have the engine compile the kernel's functions well before the first is needed: a few tenths of a second. */
   readonly warmUp?: boolean
+  /** Takes parameters that are marked insecure: for tests, and for an audit, which holds no secret. */
+  readonly allowInsecure?: boolean
 }
 
 export class LocalCryptography implements PartyCryptography {
@@ -103,7 +105,7 @@ export class LocalCryptography implements PartyCryptography {
 
   async open(session: SessionParameters): Promise<void> {
     await this.#closeSession()
-    const opened = new OpenSession(this.#kernel, session)
+    const opened = new OpenSession(this.#kernel, session, { allowInsecure: this.#options.allowInsecure ?? false })
     this.#session = opened
     if (session.roles.includes('key-holder')) {
       const { secrets, ledger } = this.#options
@@ -171,7 +173,7 @@ export class LocalCryptography implements PartyCryptography {
 
   async resultKey(parameters: PlanParameters): Promise<Uint8Array> {
     this.#resultKey?.dispose()
-    this.#resultKey = new ResultKey(this.#kernel, parameters)
+    this.#resultKey = new ResultKey(this.#kernel, parameters, { allowInsecure: this.#options.allowInsecure ?? false })
     // A copy: what is returned may be moved to another thread.
     return this.#resultKey.publicKey.slice()
   }

@@ -31,8 +31,8 @@ export class OpenSession {
   #encryptor: Encryptor | undefined
   #closed = false
 
-  constructor(kernel: Kernel, session: SessionParameters) {
-    this.plan = parsePlan(session.plan)
+  constructor(kernel: Kernel, session: SessionParameters, options: { allowInsecure?: boolean } = {}) {
+    this.plan = parsePlan(session.plan, options)
     this.sessionId = session.sessionId
     this.parties = session.parties
     this.floodingBits = session.floodingBits
@@ -40,7 +40,7 @@ export class OpenSession {
     this.maximumRefreshes = session.maximumRefreshes
     this.roles = session.roles
     this.proofs = session.proofs
-    this.context = Context.create(Parameters.fromJSON(this.plan.parameters), kernel, { parties: session.parties })
+    this.context = Context.create(Parameters.fromJSON(this.plan.parameters, options), kernel, { parties: session.parties })
   }
 
   /** Sums the signed shares of all key holders, in party order. @returns the key's SHA-256 @throws RejectedShareError naming whose share is none */

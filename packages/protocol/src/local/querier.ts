@@ -25,9 +25,9 @@ export class ResultKey {
   readonly #seed: Uint8Array
   readonly publicKey: Uint8Array
 
-  constructor(kernel: Kernel, parameters: ParametersJson) {
+  constructor(kernel: Kernel, parameters: ParametersJson, options: { allowInsecure?: boolean } = {}) {
     this.#seed = randomSeed()
-    using context = Context.create(Parameters.fromJSON(parameters), kernel, { parties: 1 })
+    using context = Context.create(Parameters.fromJSON(parameters, options), kernel, { parties: 1 })
     using secret = SecretKey.fromSeed(context, this.#seed)
     using key = new KeyGenerator(context).publicKey(secret)
     this.publicKey = serializePublicKey(key)

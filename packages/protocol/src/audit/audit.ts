@@ -1,0 +1,118 @@
+/** The audit of a session: what its records establish, and what comes out when it is run again. */
+import { digest, toHex } from '../base/digest.js'
+import { hasRole } from '../terms/roster.js'
+import type { QueryStatement } from '../terms/statements.js'
+import { establish, type SessionFacts, type VerifySignature } from './facts.js'
+import type { Accusation, Finding } from './findings.js'
+import { checkRelations, type Signed, statementsOf } from './relations.js'
+import { Replay, type ReplayCryptography, type ReplayProgress, unreplayable } from './replay.js'
+import type { EvidenceSource } from './source.js'
+
+export interface AuditOptions {
+  readonly verify: VerifySignature
+  /** What evaluates again; nothing is when not given. The caller disposes it. */
+  readonly cryptography?: (() => Promise<ReplayCryptography>) | undefined
+  /** So many of the queries, by chance; all when not given. */
+  readonly sample?: number | undefined
+  /** What decides which: the same seed, the same queries. */
+  readonly seed?: string | undefined
+  /** This query only. */
+  readonly query?: string | undefined
+  readonly onFinding?: ((finding: Finding) => void) | undefined
+  readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
+}
+
+export interface AuditReport {
+  /** Hexadecimal; undefined when the records do not tell. */
+  readonly session: string | undefined
+  readonly findings: readonly Finding[]
+  readonly accusations: readonly Accusation[]
+  /** Queries that were evaluated again, of all that were signed. */
+  readonly evaluated: number
+  readonly queries: number
+  readonly facts: SessionFacts | undefined
+}
+
+/** @param sources what several parties have kept of one session, or one of them */
+export async function audit(sources: readonly EvidenceSource[], options: AuditOptions): Promise<AuditReport> {
+  const findings: Finding[] = []
+  const tell = (...more: readonly Finding[]): void => {
+    for (const finding of more) {
+      findings.push(finding)
+      options.onFinding?.(finding)
+    }
+  }
+  const { facts, findings: established } = await establish(sources, options.verify)
+  tell(...established)
+  if (facts === undefined) return { session: undefined, findings, accusations: [], evaluated: 0, queries: 0, facts }
+  tell(...checkRelations(facts))
+  const queries = answered(facts)
+  const chosen = choose(queries, options)
+  const evaluated = await evaluate(facts, sources, chosen, options, tell)
+  return {
+    session: toHex(facts.sessionId),
+    findings,
+    accusations: findings.flatMap(({ accusation }) => (accusation === undefined ? [] : [accusation])),
+    evaluated,
+    queries: queries.length,
+    facts
+  }
+}
+
+/** @returns how many queries were evaluated to their end, or to where something does not hold */
+async function evaluate(
+  facts: SessionFacts,
+  sources: readonly EvidenceSource[],
+  chosen: readonly Signed<QueryStatement>[],
+  options: AuditOptions,
+  tell: (...findings: readonly Finding[]) => void
+): Promise<number> {
+  if (options.cryptography === undefined) return 0
+  const reason = unreplayable(facts)
+  if (reason !== undefined) {
+    tell({ step: 'evaluation', holds: 'unknown', text: `cannot be run again: ${reason}` })
+    return 0
+  }
+  if (!sources.some(({ records }) => records.some(record => record.record === 'keeper' && record.blobs))) {
+    const who = facts.descriptor.roster.filter(({ peer }) => hasRole(facts.descriptor.roster, peer, 'evaluator')).map(({ peer }) => peer)
+    tell({
+      step: 'evaluation',
+      holds: 'unknown',
+      text: `only what was signed is kept here; ${who.join(', ')} and witnesses keep what a replay needs`
+    })
+    return 0
+  }
+  const replay = new Replay(facts, sources, await options.cryptography(), options.onProgress)
+  let evaluated = 0
+  try {
+    const { ready, findings } = await replay.prepare()
+    tell(...findings)
+    if (!ready) return 0
+    for (const query of chosen) {
+      const found = await replay.query(query)
+      tell(...found)
+      if (found.every(({ holds }) => holds !== 'unknown') || found.some(({ holds }) => holds === 'no')) evaluated++
+    }
+  } finally {
+    await replay.close()
+  }
+  return evaluated
+}
+
+/** Queries for which help was asked. */
+function answered(facts: SessionFacts): Signed<QueryStatement>[] {
+  const helped = new Set(statementsOf(facts, 'request').map(({ statement }) => statement.query))
+  return statementsOf(facts, 'query').filter(({ statement }) => helped.has(statement.query))
+}
+
+function choose(queries: readonly Signed<QueryStatement>[], { query, sample, seed = '' }: AuditOptions): readonly Signed<QueryStatement>[] {
+  if (query !== undefined) return queries.filter(({ statement }) => statement.query === query)
+  if (sample === undefined || sample >= queries.length) return queries
+  const place = ({ statement }: Signed<QueryStatement>): string => toHex(digest('slytherin audit sample', seed, statement.query))
+  return [...queries].sort((a, b) => (place(a) < place(b) ? -1 : 1)).slice(0, sample)
+}
+
+/** Whether nothing was found not to hold. */
+export function clean({ findings }: AuditReport): boolean {
+  return findings.every(({ holds }) => holds !== 'no')
+}

@@ -1,0 +1,113 @@
+/** What signed statements say of each other: that help was asked for signed queries, as the plan has them, and that endorsements and shares are for what was asked. */
+import { canonicalJson } from '../base/canonical.js'
+import type { Assisted, EndorsementStatement, QueryStatement, RequestStatement, SharesStatement, Statement } from '../terms/statements.js'
+import type { SessionFacts } from './facts.js'
+import type { AuditStep, Finding } from './findings.js'
+
+export interface Signed<S extends Statement> {
+  readonly signer: string
+  readonly statement: S
+}
+
+export function statementsOf<K extends Statement['kind']>(facts: SessionFacts, kind: K): Signed<Extract<Statement, { kind: K }>>[] {
+  return facts.statements.filter(({ statement }) => statement.kind === kind) as unknown as Signed<Extract<Statement, { kind: K }>>[]
+}
+
+export function checkRelations(facts: SessionFacts): Finding[] {
+  const findings: Finding[] = []
+  const queries = statementsOf(facts, 'query')
+  const requests = statementsOf(facts, 'request')
+  const { plan, batch } = facts.descriptor
+  let fine = true
+  const refuse = (finding: Omit<Finding, 'holds'>): void => {
+    fine = false
+    findings.push({ holds: 'no', ...finding })
+  }
+  const lack = (step: AuditStep, text: string): void => {
+    fine = false
+    findings.push({ step, holds: 'unknown', text })
+  }
+  const section = (step: AuditStep, text: string, check: () => void): void => {
+    fine = true
+    check()
+    if (fine) findings.push({ step, holds: 'yes', text })
+  }
+
+  section('queries', `${queries.length} queries, signed by whoever asked`, () => {
+    const ids = new Map<string, string>()
+    for (const { signer, statement } of queries) {
+      const about = `query ${statement.query}`
+      if (ids.has(statement.query)) refuse({ step: 'queries', text: `${about} is signed by ${ids.get(statement.query)} and by ${signer}` })
+      ids.set(statement.query, signer)
+      if (statement.samples >= 1 && statement.samples <= batch) continue
+      refuse({
+        step: 'queries',
+        text: `${about} is of ${statement.samples} samples, the plan has ${batch}`,
+        accusation: { party: signer, offence: 'request', about }
+      })
+    }
+  })
+
+  for (const query of facts.results.keys()) {
+    if (!queries.some(({ statement }) => statement.query === query)) {
+      findings.push({ step: 'queries', holds: 'no', text: `a result was delivered for query ${query}, which nobody has signed` })
+    }
+  }
+
+  section('requests', `${requests.length} requests of the evaluator, for signed queries and of the plan`, () => {
+    for (const { signer, statement } of requests) {
+      const about = `request ${statement.assist} ${statement.instance}`
+      const fault = faultOf(statement, queries, plan)
+      if (fault === undefined) continue
+      if (fault === 'unasked') lack('requests', `${about}: nobody's signature for this query was kept`)
+      else {
+        const { attributable, reason } = fault
+        const accusation = attributable ? { accusation: { party: signer, offence: 'request', about } as const } : {}
+        refuse({ step: 'requests', text: `${about}: ${reason}`, ...accusation })
+      }
+    }
+  })
+
+  const endorsements = statementsOf(facts, 'endorsement')
+  const asked = (assisted: Assisted): Signed<RequestStatement> | undefined =>
+    requests.find(({ statement }) => statement.assist === assisted.assist && statement.instance === assisted.instance)
+  const compare = (step: AuditStep, { signer, statement }: Signed<EndorsementStatement | SharesStatement>): void => {
+    const what = `${statement.kind} of ${signer} for ${statement.assist} ${statement.instance}`
+    const request = asked(statement)
+    if (request === undefined) lack(step, `${what}: no request of the evaluator was kept`)
+    else if (tuple(request.statement) !== tuple(statement))
+      refuse({ step, text: `${what} is for something else than the evaluator asked`, disputed: true })
+  }
+  if (endorsements.length > 0) {
+    section('endorsements', `${endorsements.length} endorsements, of what the evaluator asked`, () => {
+      for (const endorsement of endorsements) compare('endorsements', endorsement)
+    })
+  }
+  const shares = statementsOf(facts, 'shares')
+  section('shares', `${shares.length} signatures over shares, for what the evaluator asked`, () => {
+    for (const share of shares) compare('shares', share)
+  })
+  return findings
+}
+
+/** What is wrong with a request, and whether signatures alone show it. */
+function faultOf(
+  { assist, query, querier, step, instance }: RequestStatement,
+  queries: readonly Signed<QueryStatement>[],
+  { steps, refreshes }: SessionFacts['descriptor']['plan']
+): { reason: string; attributable: boolean } | 'unasked' | undefined {
+  const fault = (reason: string, attributable = true) => ({ reason, attributable })
+  const asked = queries.filter(({ statement }) => statement.query === query)
+  if (asked.length === 0) return 'unasked'
+  // Somebody else may have signed a query of this name afterwards: no proof against the evaluator.
+  if (!asked.some(({ statement }) => statement.querier === querier))
+    return fault(`it names the querier ${querier}, and no signed query does`, false)
+  if (!instance.startsWith(`${query}/`)) return fault(`its instance is not of query ${query}`)
+  if (assist === 'switch' ? step === steps.length : refreshes.some(refresh => refresh.step === step)) return undefined
+  return fault(`step ${step} of the plan is no ${assist}`)
+}
+
+/** What request, endorsement and shares must be over alike. */
+function tuple({ assist, query, querier, step, instance, c1 }: Assisted): string {
+  return canonicalJson({ assist, query, querier, step, instance, c1 })
+}
