@@ -19,7 +19,9 @@ import { type SyntheticOptions, type SyntheticSession, syntheticSession } from '
 const sign = async (peer: string, bytes: Uint8Array): Promise<Uint8Array> => FakeSigner.signature(peer, bytes)
 const verify = async (peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> =>
   await new FakeSigner('auditor').verify(peer, bytes, signature)
-const cryptography = async () => await LocalCryptography.create({ allowInsecure: true })
+/** One for all: a replay closes what it opened. */
+const auditor = LocalCryptography.create({ allowInsecure: true })
+const cryptography = async () => await auditor
 
 interface Played {
   readonly session: SyntheticSession

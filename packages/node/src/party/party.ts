@@ -24,6 +24,7 @@ import { SampleFile } from '../data/samples.js'
 import type { DecryptionsLeft, ErrorReport, EventListener, PartyEvent } from '../events.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport } from '../network/transport.js'
+import { FileEvidenceStore } from '../storage/evidence-store.js'
 import { type Identity, openIdentity, signerOf } from '../storage/identity.js'
 import { forgetPassphrase, keySourceOf, loadKeyMaterial } from '../storage/key-source.js'
 import { removeLeftovers, StateLock, statePaths } from '../storage/state-directory.js'
@@ -73,6 +74,7 @@ export class Party {
     readonly transport: Libp2pTransport,
     private readonly worker: CryptographyWorker,
     private readonly names: PeerNames,
+    private readonly evidence: FileEvidenceStore,
     samples: SampleFile | undefined
   ) {
     const { commands } = init
@@ -137,7 +139,12 @@ export class Party {
         onNotice: notice => tellNotice(notice, names, init)
       })
       undo.push(() => transport.stop('could not start'))
-      return new Party(configuration, roles, init, lock, identity, transport, worker, names, samples)
+      const { directory = paths.evidence, ...bounds } = configuration.evidence
+      const evidence = new FileEvidenceStore(directory, {
+        ...bounds,
+        onFault: error => init.logger.warn({ error }, 'evidence is not kept any more')
+      })
+      return new Party(configuration, roles, init, lock, identity, transport, worker, names, evidence, samples)
     } catch (error) {
       for (const step of undo.reverse()) await step()
       throw error
@@ -192,6 +199,7 @@ export class Party {
     await Promise.race([farewell.catch((error: unknown) => this.init.logger.warn({ error }, 'leaving the session')), patience()])
     await this.transport.stop(reason)
     await this.worker.dispose()
+    await this.evidence.close()
     this.lock.dispose()
   }
 
@@ -308,6 +316,7 @@ export class Party {
       signer: signerOf(this.identity),
       roster: roster.map(entry => ({ peer: entry.peerId, roles: entry.roles })),
       cryptography: this.worker.cryptography,
+      evidence: this.evidence,
       policy: {
         data,
         weights,

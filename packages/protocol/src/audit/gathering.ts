@@ -7,6 +7,7 @@
 import { digest, hash, toHex } from '../base/digest.js'
 import { sessionIdOf } from '../cohort/digests.js'
 import type { CommittedProtocol } from '../keys/digests.js'
+import type { Evidence } from '../session/evidence.js'
 import { decodeDescriptor } from '../terms/descriptor.js'
 import type { Role } from '../terms/roster.js'
 import { componentsHash, type SignedStatement } from '../terms/statements.js'
@@ -24,7 +25,7 @@ export interface EvidenceList {
   complete(): void
 }
 
-export class Gathering {
+export class Gathering implements Evidence {
   readonly #store: EvidenceStore
   readonly #self: string
   readonly #roles: readonly Role[]

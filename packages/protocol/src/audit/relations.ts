@@ -1,5 +1,6 @@
 /** What signed statements say of each other: that help was asked for signed queries, as the plan has them, and that endorsements and shares are for what was asked. */
 import { canonicalJson } from '../base/canonical.js'
+import { passCount, refreshInstance, switchInstance, switchStep } from '../terms/instances.js'
 import type { Assisted, EndorsementStatement, QueryStatement, RequestStatement, SharesStatement, Statement } from '../terms/statements.js'
 import type { SessionFacts } from './facts.js'
 import type { AuditStep, Finding } from './findings.js'
@@ -94,7 +95,7 @@ export function checkRelations(facts: SessionFacts): Finding[] {
 function faultOf(
   { assist, query, querier, step, instance }: RequestStatement,
   queries: readonly Signed<QueryStatement>[],
-  { steps, refreshes }: SessionFacts['descriptor']['plan']
+  plan: SessionFacts['descriptor']['plan']
 ): { reason: string; attributable: boolean } | 'unasked' | undefined {
   const fault = (reason: string, attributable = true) => ({ reason, attributable })
   const asked = queries.filter(({ statement }) => statement.query === query)
@@ -102,9 +103,12 @@ function faultOf(
   // Somebody else may have signed a query of this name afterwards: no proof against the evaluator.
   if (!asked.some(({ statement }) => statement.querier === querier))
     return fault(`it names the querier ${querier}, and no signed query does`, false)
-  if (!instance.startsWith(`${query}/`)) return fault(`its instance is not of query ${query}`)
-  if (assist === 'switch' ? step === steps.length : refreshes.some(refresh => refresh.step === step)) return undefined
-  return fault(`step ${step} of the plan is no ${assist}`)
+  if (assist === 'switch' ? step !== switchStep(plan) : !plan.refreshes.some(refresh => refresh.step === step)) {
+    return fault(`step ${step} of the plan is no ${assist}`)
+  }
+  const names =
+    assist === 'switch' ? [switchInstance(query)] : Array.from({ length: passCount(plan) }, (_, pass) => refreshInstance(query, step, pass))
+  return names.includes(instance) ? undefined : fault(`the plan has no such instance: ${names.slice(0, 3).join(', ')}`)
 }
 
 /** What request, endorsement and shares must be over alike. */

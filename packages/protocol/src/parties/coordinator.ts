@@ -7,6 +7,7 @@
  * left is told who and why, and the session ends; the next `run()` is a fresh one with new nonces.
  */
 
+import { recording } from '../audit/recording.js'
 import { orStopped, together } from '../base/concurrency.js'
 import { equalBytes } from '../base/digest.js'
 import { agree, describeSession, gatherRoster, makePlan } from '../cohort/convening.js'
@@ -194,9 +195,9 @@ export class Coordinator {
       self: transport.self,
       roster,
       signer,
-      cryptography,
+      cryptography: party.evidence === undefined ? cryptography : recording(cryptography, party.evidence),
       shareChecks: this.#options.shareChecks ?? shareChecksOf(signer),
-      evidence: this.#options.evidence,
+      evidence: party.evidence,
       resultKeys: new Map(),
       proofCheckers: new Set(),
       connections,

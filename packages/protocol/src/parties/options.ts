@@ -1,7 +1,7 @@
 /** What a party is given when it is made: components, limits, callbacks. Times in milliseconds unless the name says otherwise. */
+import type { EvidenceStore } from '../audit/source.js'
 import type { Planner, SessionLimits } from '../cohort/planning.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
-import type { Evidence } from '../session/evidence.js'
 import type { ShareChecks } from '../session/share-checks.js'
 import type { DecryptionsEvent, ProgressEvent, WaitingEvent } from '../terms/phases.js'
 import type { Plan, StepReport } from '../terms/plan.js'
@@ -20,8 +20,8 @@ export interface PartyOptions {
   policy?: AcceptancePolicy
   /** Other than the real checks where an attack shows what they keep out; nothing that a user can configure reaches this. */
   shareChecks?: ShareChecks
-  /** Is handed every statement that is signed or received here while a session lives. */
-  evidence?: Evidence
+  /** Where what is signed is kept, for an audit; nothing is when not given. */
+  evidence?: EvidenceStore
   deadlines?: Partial<Deadlines>
   onProgress?(event: ProgressEvent): void
   /** Told of every wait that takes longer than usual, again and again until it ends. */

@@ -3,6 +3,7 @@
  * coordinator keeps one for itself.
  */
 
+import { Gathering } from '../audit/gathering.js'
 import { equalBytes } from '../base/digest.js'
 import { Joining } from '../cohort/joining.js'
 import {
@@ -66,6 +67,8 @@ export class Party {
   readonly #keyHolder: KeyHolderDuty
   readonly #queries: QueryClient
   readonly #handlers: Handlers
+  /** What this party keeps of its sessions. */
+  readonly evidence: Gathering | undefined
   #session: PartySession | undefined
   #begun = Promise.withResolvers<PartySession>()
   /** Whether somebody was told how the last session ended. */
@@ -76,14 +79,16 @@ export class Party {
     this.#options = options
     this.#hooks = hooks
     const self = options.transport.self
+    const roles = rolesOf(options.roster, self) ?? []
+    this.evidence = options.evidence === undefined ? undefined : new Gathering(options.evidence, { self, roles })
     const components: PartyComponents = {
       self,
       signer: options.signer,
       cryptography: options.cryptography,
       shareChecks: options.shareChecks ?? shareChecksOf(options.signer),
-      evidence: options.evidence,
+      evidence: this.evidence,
       roster: options.roster,
-      roles: rolesOf(options.roster, self) ?? [],
+      roles,
       policy: options.policy ?? {},
       progress: event => options.onProgress?.(event),
       waiting: event => options.onWaiting?.(event),
@@ -148,7 +153,9 @@ export class Party {
     if (session !== undefined && kind !== 'alive') session.heard = Date.now()
     if (session !== undefined && kind !== 'queryProgress' && kind !== 'alive') session.phase = RULES[kind].phase
     try {
-      return await handler(body, context)
+      const reply = await handler(body, context)
+      this.evidence?.handled(kind, body, reply)
+      return reply
     } catch (error) {
       // Whoever waits for a session to begin is told that this party will not be in it.
       if (error instanceof DescriptorRejectedError && (kind === 'hello' || kind === 'propose')) this.#refuse(error)
@@ -212,6 +219,7 @@ export class Party {
   async end(session: PartySession, error: Error | undefined): Promise<void> {
     if (session.end(error)) {
       this.#queries.reset(session.signal.reason)
+      this.evidence?.ended(error)
       this.#hooks.ended?.(session.record)
       this.#closing = this.#components.cryptography
         .close()

@@ -5,6 +5,7 @@ import { InMemoryShareLedger } from '@slytherin/mhe'
 import {
   Coordinator,
   type EvaluatorName,
+  type EvidenceStore,
   LocalCryptography,
   type LocalCryptographyOptions,
   Member,
@@ -29,6 +30,8 @@ export interface RealSessionOptions {
   readonly model?: string
   /** The kernel's when not given. */
   readonly evaluator?: EvaluatorName
+  /** Where parties keep evidence. */
+  readonly evidence?: Record<string, EvidenceStore>
 }
 
 export interface RealSession {
@@ -77,7 +80,8 @@ export async function realSession({
   planning,
   queries,
   model = DEFAULT_MODEL,
-  evaluator = 'kernel'
+  evaluator = 'kernel',
+  evidence = {}
 }: RealSessionOptions): Promise<RealSession> {
   const { onnx, network, ranges } = await load(model)
   const wires = new MemoryNetwork()
@@ -92,6 +96,7 @@ export async function realSession({
     roster,
     policy: { data: planning.data, weights: planning.weights },
     onRefused: error => refused.push(error),
+    ...(evidence[peer] === undefined ? {} : { evidence: evidence[peer] }),
     cryptography: await LocalCryptography.create({
       evaluator,
       ...(list.includes('key-holder')

@@ -1,0 +1,38 @@
+import { audit, LocalCryptography, MemoryEvidenceStore } from '@slytherin/protocol'
+import { expect, it } from 'vitest'
+import { FakeSigner } from './support/fake-signer.js'
+import { realSamples, realSession } from './support/real-session.js'
+
+const verify = async (peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> =>
+  await new FakeSigner('auditor').verify(peer, bytes, signature)
+
+it('a session between parties is kept by each of them, and run again from what the evaluator kept', async () => {
+  const stores = { clinic: new MemoryEvidenceStore(), first: new MemoryEvidenceStore(), patient: new MemoryEvidenceStore() }
+  const session = await realSession({
+    roles: {
+      clinic: ['evaluator'],
+      first: ['key-holder'],
+      second: ['key-holder', 'model-owner'],
+      patient: ['querier', 'data-owner']
+    },
+    planning: { batch: 8, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 },
+    evidence: stores
+  })
+  const run = session.coordinator.run()
+  const patient = session.party('patient')
+  await patient.query(realSamples(8))
+  await patient.leave()
+  const { session: id } = await run
+  const kept = (party: keyof typeof stores) => stores[party].sessions.get(id)!
+  const report = await audit([kept('clinic')], { verify, cryptography: async () => await LocalCryptography.create() })
+  expect(report.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
+  expect([report.session, report.evaluated, report.queries]).toEqual([id, 1, 1])
+  for (const party of ['first', 'patient'] as const) {
+    const own = await audit([kept(party)], { verify })
+    expect(own.findings.filter(({ holds }) => holds === 'no')).toEqual([])
+    expect(kept(party).blobs.size).toBe(0)
+    expect(kept(party).records.some(({ record }) => record === 'statement')).toBe(true)
+  }
+  const together = await audit([kept('first'), kept('patient'), kept('clinic')], { verify })
+  expect(together.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
+})
