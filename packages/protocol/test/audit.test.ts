@@ -125,7 +125,8 @@ describe('evidence of an honest session', () => {
       return report.findings.filter(({ step }) => step === 'evaluation').map(({ text }) => text)
     }
     expect(await chosen('a')).toEqual(await chosen('a'))
-    const several = new Set((await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(chosen))).flat())
+    const several = new Set<string>()
+    for (const seed of ['a', 'b', 'c', 'd', 'e', 'f']) for (const text of await chosen(seed)) several.add(text)
     expect(several.size).toBe(2)
   })
 })

@@ -316,7 +316,7 @@ export class Party {
       signer: signerOf(this.identity),
       roster: roster.map(entry => ({ peer: entry.peerId, roles: entry.roles })),
       cryptography: this.worker.cryptography,
-      evidence: this.evidence,
+      evidenceStore: this.evidence,
       policy: {
         data,
         weights,

@@ -50,6 +50,7 @@ export function culpritParts(sources: readonly EvidenceSource[], facts: SessionF
   const blobs = new Set<string>()
   for (const record of chosen) {
     if (record.record === 'revealed') blobs.add(record.share)
+    if (record.record === 'proof') blobs.add(record.hash)
     if (record.record !== 'statement') continue
     const { statement } = record
     if (statement.kind === 'key-share') blobs.add(statement.share)
@@ -96,6 +97,7 @@ function withoutLater(records: readonly EvidenceRecord[], { party, offence, abou
 /** All keys, the model, and the query up to where it goes wrong. */
 function needsFor(record: EvidenceRecord, { query, offence }: Accusation): boolean {
   if (record.record === 'commitment' || record.record === 'revealed' || record.record === 'confirmation') return true
+  if (record.record === 'proof') return record.query === '' ? query !== undefined || offence === 'model-part' : record.query === query
   if (record.record !== 'statement') return false
   const { statement } = record
   if (statement.kind === 'key-share') return offence !== 'confirmation'

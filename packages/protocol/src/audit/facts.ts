@@ -25,6 +25,8 @@ export interface SessionFacts {
   readonly confirmations: ReadonlyMap<string, RecordOf<'confirmation'>>
   /** Hashes by the one hash that statements name. */
   readonly components: ReadonlyMap<string, readonly string[]>
+  /** Hashes of proofs by query and batch (`proofKey`). */
+  readonly proofs: ReadonlyMap<string, string>
   /** Hashes of delivered results by query. */
   readonly results: ReadonlyMap<string, readonly string[]>
 }
@@ -70,6 +72,7 @@ export async function establish(sources: readonly EvidenceSource[], verify: Veri
     statements: await signedStatements(records, opened, verify, findings),
     ...(await signedShares(records, opened, verify, findings)),
     components: componentLists(records, findings),
+    proofs: new Map(of(records, 'proof').map(({ query, batch, hash: proof }) => [proofKey(query, batch), proof])),
     results: new Map(of(records, 'result').map(({ query, hashes }) => [query, hashes]))
   }
   return { facts, findings }
@@ -223,6 +226,11 @@ function once<R extends EvidenceRecord & { signature: string }>(
 
 function contentOf(record: EvidenceRecord): string {
   return JSON.stringify({ ...record, signature: '' })
+}
+
+/** @param query empty for the model */
+export function proofKey(query: string, batch: number): string {
+  return `${batch} ${query}`
 }
 
 function componentLists(records: readonly EvidenceRecord[], findings: Finding[]): Map<string, readonly string[]> {

@@ -93,6 +93,16 @@ export class Gathering implements Evidence {
     })
   }
 
+  /** The proof of a batch of inputs, or of weights where no query is named. */
+  proof(query: string, batch: number, bytes: Uint8Array): void {
+    if (!this.replayable) return
+    this.#later(async () => {
+      const known = await hashOf(bytes)
+      this.#sink?.keep(known, bytes)
+      this.#write({ record: 'proof', query, batch, hash: known })
+    })
+  }
+
   /** Byte strings that come one by one, in whatever order, of which a statement names one hash for all: inputs of a query, parts of a model. */
   list(): EvidenceList {
     const hashes: Uint8Array[] = []

@@ -15,10 +15,14 @@ export function recording<C extends EvaluatorCryptography>(cryptography: C, evid
       await evidence.room()
       await cryptography.storeModelPart(index, bytes)
     },
-    openEvaluation: async query => {
+    verifyModel: async (batch, proof) => {
+      evidence.proof('', batch, proof)
+      return await cryptography.verifyModel(batch, proof)
+    },
+    openEvaluation: async (query, owner) => {
       // Nobody asks before the whole model is there.
       parts.complete()
-      return recordingEvaluation(query, await cryptography.openEvaluation(query), evidence)
+      return recordingEvaluation(query, await cryptography.openEvaluation(query, owner), evidence)
     }
   }
   return overriding<C>(cryptography, own as Partial<C>)
@@ -30,6 +34,10 @@ function recordingEvaluation(query: string, evaluation: QueryEvaluation, evidenc
     storeInput: async (index, bytes) => {
       inputs.put(index, bytes)
       await evaluation.storeInput(index, bytes)
+    },
+    verifyInputs: async (batch, proof) => {
+      evidence.proof(query, batch, proof)
+      return await evaluation.verifyInputs(batch, proof)
     },
     evaluate: async (callbacks, signal) => {
       inputs.complete()

@@ -47,6 +47,8 @@ export const recordSchema = z.discriminatedUnion('record', [
   z.strictObject({ record: z.literal('statement'), signer: text, statement, signature }),
   /** The byte strings of which a statement names one hash for all (`componentsHash`), each by its own. */
   z.strictObject({ record: z.literal('components'), hash, hashes }),
+  /** That a batch of inputs, or of weights where no query is named, are encryptions. Nobody signs it: it proves itself. */
+  z.strictObject({ record: z.literal('proof'), query: text, batch: count, hash }),
   /** What the evaluator has handed to the querier. Nobody signs it. */
   z.strictObject({ record: z.literal('result'), query: text, hashes }),
   /** Byte strings that are not kept, and why. */

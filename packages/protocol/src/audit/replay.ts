@@ -10,11 +10,15 @@ import type { SessionCryptography } from '../cryptography/session.js'
 import { InternalError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { galoisElements, inputCount } from '../terms/plan.js'
+import { inputBatches, modelBatches, type ProofTerms, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { type Assisted, componentsHash, type ModelStatement, type QueryStatement } from '../terms/statements.js'
-import type { SessionFacts } from './facts.js'
+import { proofKey, type SessionFacts } from './facts.js'
 import type { Accusation, AuditStep, Finding, Offence } from './findings.js'
 import { type Signed, statementsOf } from './relations.js'
 import { blobOf, type EvidenceSource } from './source.js'
+
+/** Nobody of the session: proves nothing, and checks everything. */
+const AUDITOR = 'auditor'
 
 export type ReplayCryptography = SessionCryptography & EvaluatorCryptography
 
@@ -46,6 +50,7 @@ export class Replay {
   readonly #sources: readonly EvidenceSource[]
   readonly #cryptography: ReplayCryptography
   readonly #onProgress: (progress: ReplayProgress) => void
+  readonly #proofs: ProofTerms | undefined
 
   constructor(
     facts: SessionFacts,
@@ -56,6 +61,7 @@ export class Replay {
     this.#facts = facts
     this.#sources = sources
     this.#cryptography = cryptography
+    this.#proofs = proofTerms(facts.descriptor, AUDITOR)
     this.#onProgress = onProgress
   }
 
@@ -71,6 +77,7 @@ export class Replay {
       floodingBits,
       maximumDecryptions,
       maximumRefreshes,
+      proofs: this.#proofs,
       roles: ['evaluator']
     })
     try {
@@ -160,14 +167,32 @@ export class Replay {
     if (signed === undefined) throw missing(step, `the model owner's signature over its parts`)
     const hashes = this.#components(step, signed.statement.hash, 'the list of the parts of the model')
     if (hashes.length !== plan.weights.count || signed.statement.parts !== hashes.length) throw this.#wrongCount(signed, hashes.length)
-    for (const [index, partHash] of hashes.entries()) {
-      const part = await this.#blob(step, partHash, `part ${index} of the model`)
-      await this.#cryptography.storeModelPart(index, part).catch(error => {
-        throw this.#blamed(error, { step, offence: 'model-part', party: signed.signer, about: `model part ${index}` })
-      })
-      this.#onProgress({ step, done: index + 1, total: hashes.length, text: 'parts of the model' })
+    const proved = provesEncryptions(this.#proofs, signed.signer)
+    const batches = modelBatches(plan)
+    for (const batch of batches) {
+      for (let index = batch.first; index < batch.first + batch.count; index++) {
+        const part = await this.#blob(step, hashes[index]!, `part ${index} of the model`)
+        await this.#cryptography.storeModelPart(index, part).catch(error => {
+          throw this.#blamed(error, { step, offence: 'model-part', party: signed.signer, about: `model part ${index}` })
+        })
+        this.#onProgress({ step, done: index + 1, total: hashes.length, text: 'parts of the model' })
+      }
+      if (!proved) continue
+      await this.#proof(step, '', batch.number, async proof => await this.#cryptography.verifyModel(batch.number, proof))
     }
-    return { step, holds: 'yes', text: `${hashes.length} parts are those that ${signed.signer} has signed` }
+    const proofs = proved ? `, and ${batches.length} proofs hold` : ''
+    return { step, holds: 'yes', text: `${hashes.length} parts are those that ${signed.signer} has signed${proofs}` }
+  }
+
+  /** A proof says of itself whether it holds. Nobody has signed it, so that nobody is named where it does not. */
+  async #proof(step: AuditStep, query: string, batch: number, check: (proof: Uint8Array) => Promise<unknown>): Promise<void> {
+    const what = `proof ${batch} ${query === '' ? 'of the model' : `of query ${query}`}`
+    const known = this.#facts.proofs.get(proofKey(query, batch))
+    if (known === undefined) throw missing(step, `the ${what}`)
+    await check(await this.#blob(step, known, `the ${what}`)).catch(error => {
+      if (translateError(error, {}) instanceof InternalError) throw error
+      throw new Stopped({ step, holds: 'no', text: `the ${what} does not hold: ${error instanceof Error ? error.message : String(error)}` })
+    })
   }
 
   #wrongCount({ signer, statement }: Signed<ModelStatement>, found: number): Stopped {
@@ -182,13 +207,17 @@ export class Replay {
     const run = new QueryReplay(this.#facts, asked, async (components, what) => await this.#list('evaluation', components, what))
     const inputs = await this.#inputs(asked).catch(found)
     if (!Array.isArray(inputs)) return [inputs]
-    const evaluation = await this.#cryptography.openEvaluation(query)
+    const evaluation = await this.#cryptography.openEvaluation(query, asked.signer)
     try {
-      for (const [index, input] of inputs.entries()) {
-        await evaluation.storeInput(index, input).catch(error => {
-          const about = `query ${query} input ${index}`
-          throw this.#blamed(error, { step: 'queries', offence: 'input', party: asked.signer, about, query })
-        })
+      for (const batch of inputBatches(this.#facts.descriptor.plan)) {
+        for (let index = batch.first; index < batch.first + batch.count; index++) {
+          await evaluation.storeInput(index, inputs[index]!).catch(error => {
+            const about = `query ${query} input ${index}`
+            throw this.#blamed(error, { step: 'queries', offence: 'input', party: asked.signer, about, query })
+          })
+        }
+        if (!provesEncryptions(this.#proofs, asked.signer)) continue
+        await this.#proof('queries', query, batch.number, async proof => await evaluation.verifyInputs(batch.number, proof))
       }
       const callbacks: EvaluationCallbacks = {
         refresh: async request => await run.assist('refresh', request),

@@ -72,7 +72,7 @@ export async function makeRelinearizationKey(lead: Lead): Promise<void> {
     step(holder.peer)
     return entry
   })
-  lead.evidence?.committed('relinearization', entries)
+  lead.evidence?.committed?.('relinearization', entries)
   await together(holders, lead.signal, async (holder, signal) => {
     await holder.request('relinearizationCommitments', { entries }, signal)
     step(holder.peer)
@@ -81,7 +81,7 @@ export async function makeRelinearizationKey(lead: Lead): Promise<void> {
     const part = await revealed(binding, holder, entries[party]!.commitment, record.sizes.relinearizationShare, async () => {
       return await holder.request('relinearizationOne', {}, signal)
     })
-    lead.evidence?.revealed('relinearization', part)
+    lead.evidence?.revealed?.('relinearization', part)
     step(holder.peer)
     // The holder is bound to these bytes: to ask again would bring the same.
     await sum.collect(

@@ -197,7 +197,7 @@ export class Coordinator {
       signer,
       cryptography: party.evidence === undefined ? cryptography : recording(cryptography, party.evidence),
       shareChecks: this.#options.shareChecks ?? shareChecksOf(signer),
-      evidence: party.evidence,
+      evidence: this.#options.evidence ?? party.evidence,
       resultKeys: new Map(),
       proofCheckers: new Set(),
       connections,

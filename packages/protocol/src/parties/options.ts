@@ -2,6 +2,7 @@
 import type { EvidenceStore } from '../audit/source.js'
 import type { Planner, SessionLimits } from '../cohort/planning.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
+import type { Evidence } from '../session/evidence.js'
 import type { ShareChecks } from '../session/share-checks.js'
 import type { DecryptionsEvent, ProgressEvent, WaitingEvent } from '../terms/phases.js'
 import type { Plan, StepReport } from '../terms/plan.js'
@@ -20,8 +21,10 @@ export interface PartyOptions {
   policy?: AcceptancePolicy
   /** Other than the real checks where an attack shows what they keep out; nothing that a user can configure reaches this. */
   shareChecks?: ShareChecks
-  /** Where what is signed is kept, for an audit; nothing is when not given. */
-  evidence?: EvidenceStore
+  /** Is handed every statement that is signed or received here while a session lives; what `evidenceStore` keeps, when not given. */
+  evidence?: Evidence
+  /** Where what is signed is kept, and what a replay needs, for an audit; nothing is when not given. */
+  evidenceStore?: EvidenceStore
   deadlines?: Partial<Deadlines>
   onProgress?(event: ProgressEvent): void
   /** Told of every wait that takes longer than usual, again and again until it ends. */

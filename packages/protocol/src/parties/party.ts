@@ -80,13 +80,13 @@ export class Party {
     this.#hooks = hooks
     const self = options.transport.self
     const roles = rolesOf(options.roster, self) ?? []
-    this.evidence = options.evidence === undefined ? undefined : new Gathering(options.evidence, { self, roles })
+    this.evidence = options.evidenceStore === undefined ? undefined : new Gathering(options.evidenceStore, { self, roles })
     const components: PartyComponents = {
       self,
       signer: options.signer,
       cryptography: options.cryptography,
       shareChecks: options.shareChecks ?? shareChecksOf(options.signer),
-      evidence: this.evidence,
+      evidence: options.evidence ?? this.evidence,
       roster: options.roster,
       roles,
       policy: options.policy ?? {},

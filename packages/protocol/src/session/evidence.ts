@@ -6,7 +6,7 @@ export interface Evidence {
   /** Told of every statement once its signature is made or has been verified. Must not throw. */
   keep(signed: SignedStatement): void
   /** Every key holder's commitment to a share, checked. */
-  committed(protocol: 'public key' | 'relinearization', entries: Bodies['publicKeyCommitments']['entries']): void
+  committed?(protocol: 'public key' | 'relinearization', entries: Bodies['publicKeyCommitments']['entries']): void
   /** A share that opens its holder's commitment. */
-  revealed(protocol: 'public key' | 'relinearization', part: Bodies['publicKeyPart']): void
+  revealed?(protocol: 'public key' | 'relinearization', part: Bodies['publicKeyPart']): void
 }

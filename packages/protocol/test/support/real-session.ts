@@ -96,7 +96,7 @@ export async function realSession({
     roster,
     policy: { data: planning.data, weights: planning.weights },
     onRefused: error => refused.push(error),
-    ...(evidence[peer] === undefined ? {} : { evidence: evidence[peer] }),
+    ...(evidence[peer] === undefined ? {} : { evidenceStore: evidence[peer] }),
     cryptography: await LocalCryptography.create({
       evaluator,
       ...(list.includes('key-holder')

@@ -24,6 +24,7 @@ import { digest, hash, toHex } from '../../src/base/digest.js'
 import { acceptanceDigest, commitmentTo, sessionIdOf } from '../../src/cohort/digests.js'
 import { type CommittedProtocol, commitmentDigest, confirmationDigest, shareCommitment, shareDigest } from '../../src/keys/digests.js'
 import { createDescriptor } from '../../src/terms/descriptor.js'
+import { inputBatches, modelBatches, proofTerms } from '../../src/terms/proof-batches.js'
 import { type Assisted, componentsHash, type Statement, statementDigest } from '../../src/terms/statements.js'
 import { realSamples } from './real-session.js'
 
@@ -130,14 +131,19 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
     nonces.map((entry, k) => ({ ...entry, resultKeyHash: entries[k]!.resultKeyHash }))
   )
   everywhere(evidence => {
-    evidence.handled('propose', { descriptor: proposal }, { commitment: new Uint8Array(0), signature: new Uint8Array(0), resultKey })
+    evidence.handled(
+      'propose',
+      { descriptor: proposal },
+      { commitment: new Uint8Array(0), signature: new Uint8Array(0), resultKey, checksProofs: false }
+    )
     evidence.handled('commitments', { entries }, { nonce: new Uint8Array(0) })
     evidence.handled('open', { nonces, resultKeys: [] }, { signature: new Uint8Array(0) })
   })
   for (const party of PLAYED) {
     const { floodingBits, maximumDecryptions, maximumRefreshes } = descriptor
     const roles = [...ROLES_PLAYED[party]] as Role[]
-    await of(party).open({ sessionId, plan: agreed, parties: 2, floodingBits, maximumDecryptions, maximumRefreshes, roles })
+    const proofs = proofTerms(descriptor, peer(party))
+    await of(party).open({ sessionId, plan: agreed, parties: 2, floodingBits, maximumDecryptions, maximumRefreshes, proofs, roles })
   }
   const sign = async (party: Played, truth: Statement) => {
     const statement = options.falsely?.(party, truth) ?? truth
@@ -225,10 +231,13 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
 
   // Model.
   const parts = []
-  for (let index = 0; index < agreed.weights.count; index++) {
-    const part = await of('owner').modelPart(index)
-    parts.push(await hash(part))
-    await evaluator.storeModelPart(index, part)
+  for (const { first, count, number } of modelBatches(agreed)) {
+    for (let index = first; index < first + count; index++) {
+      const part = await of('owner').modelPart(index)
+      parts.push(await hash(part))
+      await evaluator.storeModelPart(index, part)
+    }
+    await evaluator.verifyModel(number, await of('owner').proveModel(number))
   }
   await state('owner', { kind: 'model', parts: parts.length, hash: toHex(componentsHash(parts)) })
 
@@ -236,14 +245,17 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
   const predictions: Float64Array[][] = []
   for (let count = 0; count < (options.queries ?? 1); count++) {
     const query = `query-${count}`
-    const asked = await of('querier').openQuery(realSamples(agreed.batch))
-    const evaluation = await evaluator.openEvaluation(query)
+    const asked = await of('querier').openQuery(realSamples(agreed.batch), query)
+    const evaluation = await evaluator.openEvaluation(query, peer('querier'))
     const inputs = []
-    for (let index = 0; index < agreed.inputs.count * agreed.batchBlocks; index++) {
-      const made = await asked.encryptInput(index)
-      const input = options.input?.(index, made) ?? made
-      inputs.push(await hash(input))
-      await evaluation.storeInput(index, input)
+    for (const { first, count, number } of inputBatches(agreed)) {
+      for (let index = first; index < first + count; index++) {
+        const made = await asked.encryptInput(index)
+        const input = options.input?.(index, made) ?? made
+        inputs.push(await hash(input))
+        await evaluation.storeInput(index, input)
+      }
+      await evaluation.verifyInputs(number, await asked.proveInputs(number))
     }
     await state('querier', { kind: 'query', query, querier: peer('querier'), samples: agreed.batch, inputs: toHex(componentsHash(inputs)) })
     const assist = async (
