@@ -45,7 +45,7 @@ export class ProbingQuerier extends LocalCryptography {
 
   override async resultKey(parameters: PlanParameters): Promise<Uint8Array> {
     using context = Context.create(Parameters.fromJSON(parameters), await loadKernel(), { parties: 1 })
-    using secret = SecretKey.fromSeed(context, this.#seed)
+    using secret = this.resultSecret(context)
     using key = new KeyGenerator(context).publicKey(secret)
     return serializePublicKey(key)
   }
@@ -59,9 +59,14 @@ export class ProbingQuerier extends LocalCryptography {
     }
   }
 
+  /** What results are switched to; the caller disposes it. */
+  resultSecret(context: Context): SecretKey {
+    return SecretKey.fromSeed(context, this.#seed)
+  }
+
   override async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
     const { parameters, context } = this.#session!
-    using secret = SecretKey.fromSeed(context, this.#seed)
+    using secret = this.resultSecret(context)
     const decryptor = new Decryptor(context, secret)
     const slots = ciphertexts.map(bytes => {
       using ciphertext = deserializeCiphertext(context, bytes, { level: parameters.plan.output.level })
