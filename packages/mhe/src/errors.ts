@@ -136,6 +136,13 @@ export class RefreshQuotaError extends MultipartyError {
   }
 }
 
+/** A share of a refresh or switch, asked of a party that holds the whole key. It would be the whole secret under noise sized for an honest request. */
+export class SoleKeyShareError extends MultipartyError {
+  constructor(readonly protocol: 'refresh' | 'switch') {
+    super(`${protocol}: who holds the whole key gives no shares; ask it to re-encrypt (${protocol}-whole)`)
+  }
+}
+
 /** A ciphertext has too small a modulus for the masks of a refresh. */
 export class RefreshLevelError extends MultipartyError {
   /** @param minimumLevel the lowest level that works, or -1 when no level of these parameters does */

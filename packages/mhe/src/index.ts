@@ -15,6 +15,7 @@ export {
   RefreshQuotaError,
   ShareAlreadyGivenError,
   ShareMismatchError,
+  SoleKeyShareError,
   UnknownPartyError
 } from './errors.js'
 export {
@@ -88,3 +89,11 @@ export { type AcceptedDealing, checkAnswer, checkShare, completeRound, receiveSh
 export { type DealingKind, DealingRound, type RoundInit } from './threshold/round.js'
 export { ShamirShare, type Sharing } from './threshold/shamir-share.js'
 export { ThresholdShareGiver, type ThresholdShareGiverInit } from './threshold/threshold-share-giver.js'
+export {
+  type RefreshWholeRequest,
+  type SwitchWholeRequest,
+  WholeKeyHolder,
+  type WholeKeyHolderInit
+} from './whole-key/holder.js'
+export { type MaskedComponent, type MaskedRefreshRequest, type Reencryption, WholeKeyRefresh } from './whole-key/refresh.js'
+export { floodResult, WholeKeySwitch } from './whole-key/result.js'

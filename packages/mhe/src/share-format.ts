@@ -34,7 +34,9 @@ const PROTOCOL_CODES = {
   'relinearization-2': 3,
   galois: 4,
   refresh: 5,
-  switch: 6
+  switch: 6,
+  'refresh-whole': 7,
+  'switch-whole': 8
 } as const
 
 export type ShareProtocol = keyof typeof PROTOCOL_CODES

@@ -1,47 +1,36 @@
 /**
- * A key holder's hand: makes its shares, once each, and gives them out as bytes.
+ * A key holder's hand: makes its shares, once each (giving.ts), and gives them out as bytes.
  *
- *   seed = HMAC-SHA-256(share key, session ‖ protocol ‖ instance ‖ input hash)
- *
- * Every random value of a share is derived from its seed, so the same request gives the same bytes again and never a second share; a
- * changed input under the same instance is refused by the ledger, which is asked before anything is computed. Because the input enters the
- * seed, even a ledger that was lost or rolled back cannot lead to two inputs under one randomness.
+ * Where one party holds the whole key it gives shares of keys alone. A share of a refresh or of a switch would be s·c1 under noise sized for an honest c1: one crafted c1, and
+ * it is the whole secret. Such a party decrypts and re-encrypts instead (whole-key/).
  *
  * The secret and the share key live in private fields: no inspection, no JSON, no error carries them, and `dispose` wipes both.
  */
 import type { Context, Flooding, SecretKey } from '@slytherin/ckks'
 import { deserializePublicKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
-import { DecryptionQuotaError, InvalidShareRequestError, RefreshQuotaError } from './errors.js'
+import { DecryptionQuotaError, InvalidShareRequestError, RefreshQuotaError, SoleKeyShareError } from './errors.js'
 import { checkFlooding } from './flooding.js'
 import { GaloisKeyGeneration } from './galois-key.js'
-import { authenticateParts, hashParts, hex } from './hash.js'
-import type { ShareLedger } from './ledger.js'
+import { Giving, type GivingInit } from './giving.js'
 import { COLLECTIVE, PublicKeyGeneration } from './public-key.js'
 import { PublicKeySwitch } from './public-key-switch.js'
-import { checkSessionId } from './reference.js'
 import { Refresh } from './refresh.js'
 import type { RefreshTransform } from './refresh-transform.js'
 import { RelinearizationKeyGeneration } from './relinearization-key.js'
 import { decodeStrictly, type ShareFormat, type ShareIdentity, type ShareProtocol } from './share-format.js'
 
-/** Bytes of the key from which the seeds of shares are derived. */
-export const SHARE_KEY_BYTES = 32
-
-export interface ShareGiverInit {
+export interface ShareGiverInit extends GivingInit {
   /** This party's secret. The giver owns it and wipes it on dispose. */
   readonly secret: SecretKey
-  /** 32 secret bytes; copied. */
-  readonly shareKey: Uint8Array
-  readonly ledger: ShareLedger
-  /** 32 bytes. */
-  readonly sessionId: Uint8Array
   /** Flooding of every switch in this session; its number of decryptions is also the giver's quota. */
   readonly flooding: Flooding
   /** Least noise (log2) that a switch request may claim, from the plan: an evaluator that understates it would get too little flooding. */
   readonly minimumSwitchNoise?: number
   /** Ciphertexts that this session may have refreshed; no bound when left out. */
   readonly maximumRefreshes?: number
+  /** That a party which holds the whole key gives shares of refreshes and switches; only an attack that shows what this would lay open allows it. */
+  readonly allowSoleShares?: boolean
 }
 
 export interface RefreshShareRequest {
@@ -72,12 +61,12 @@ export function encodeComponent(context: Context, component: Polynomial): Uint8A
 }
 
 /** @throws MalformedShareError unless the bytes are exactly a polynomial of that level with residues below their primes */
-export function decodeComponent(context: Context, bytes: Uint8Array, level: number, protocol: ShareProtocol): Polynomial {
+export function decodeComponent(context: Context, bytes: Uint8Array, level: number, protocol: ShareProtocol, field = 'c1'): Polynomial {
   const { maxLevel } = context.parameters
   if (!Number.isInteger(level) || level < 0 || level > maxLevel) {
     throw new InvalidShareRequestError(protocol, 'level', `0 to ${maxLevel}`, level)
   }
-  return decodeStrictly(context, protocol, 'c1', bytes, context.parameters.ciphertextIndices(level))
+  return decodeStrictly(context, protocol, field, bytes, context.parameters.ciphertextIndices(level))
 }
 
 export class ShareGiver implements Disposable {
@@ -86,31 +75,21 @@ export class ShareGiver implements Disposable {
   readonly flooding: Flooding
   readonly minimumSwitchNoise: number
   readonly #secret: SecretKey
-  readonly #shareKey: Uint8Array
-  readonly #ledger: ShareLedger
-  readonly #session: string
-  /** Instances given, as far as there is a quota of them. */
-  readonly #given: Readonly<Record<'switch' | 'refresh', Set<string>>>
+  readonly #giving: Giving
   readonly #maximumRefreshes: number
+  readonly #allowSoleShares: boolean
   #disposed = false
 
   constructor(context: Context, init: ShareGiverInit) {
-    checkSessionId(init.sessionId)
     checkFlooding(init.flooding)
-    if (init.shareKey.length !== SHARE_KEY_BYTES) {
-      throw new InvalidShareRequestError('share giver', 'shareKey', `${SHARE_KEY_BYTES} bytes`, `${init.shareKey.length} bytes`)
-    }
     this.context = context
-    this.sessionId = init.sessionId.slice()
+    this.#giving = new Giving(init)
+    this.sessionId = this.#giving.sessionId
     this.flooding = init.flooding
     this.minimumSwitchNoise = init.minimumSwitchNoise ?? Number.NEGATIVE_INFINITY
     this.#secret = init.secret
-    this.#shareKey = init.shareKey.slice()
-    this.#ledger = init.ledger
-    this.#session = hex(init.sessionId)
     this.#maximumRefreshes = init.maximumRefreshes ?? Number.POSITIVE_INFINITY
-    const recorded = (protocol: string): Set<string> => new Set(init.ledger.instances?.(this.#session, protocol) ?? [])
-    this.#given = { switch: recorded('switch'), refresh: recorded('refresh') }
+    this.#allowSoleShares = init.allowSoleShares === true
   }
 
   publicKeyShare(): Uint8Array {
@@ -150,9 +129,10 @@ export class ShareGiver implements Disposable {
     return this.#give(protocol.format, protocol.identity(element), [`${level}`], seed => protocol.share(this.#secret, element, seed))
   }
 
-  /** @throws RefreshQuotaError once the session's refreshes are used up; MalformedShareError, RefreshLevelError, InvalidShareRequestError, ShareAlreadyGivenError */
+  /** @throws SoleKeyShareError where this party holds the whole key; RefreshQuotaError once the session's refreshes are used up; MalformedShareError, RefreshLevelError, InvalidShareRequestError, ShareAlreadyGivenError */
   refreshShare(request: RefreshShareRequest): Uint8Array {
     this.#checkUsable()
+    this.#checkNotSole('refresh')
     const { instance, level, scale, magnitude } = request
     const c1 = decodeComponent(this.context, request.c1, level, 'refresh')
     try {
@@ -169,11 +149,12 @@ export class ShareGiver implements Disposable {
   }
 
   /**
-   * @throws DecryptionQuotaError once the session's decryptions are used up; MalformedShareError, FloodingHeadroomError,
+   * @throws SoleKeyShareError where this party holds the whole key; DecryptionQuotaError once the session's decryptions are used up; MalformedShareError, FloodingHeadroomError,
    * InvalidShareRequestError, ShareAlreadyGivenError, and what `deserializePublicKey` throws for the target key
    */
   switchShare(request: SwitchShareRequest): Uint8Array {
     this.#checkUsable()
+    this.#checkNotSole('switch')
     const { context, flooding } = this
     const { instance, level, noise, scale, magnitude } = request
     if (!(noise >= this.minimumSwitchNoise)) {
@@ -202,7 +183,7 @@ export class ShareGiver implements Disposable {
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
-    this.#shareKey.fill(0)
+    this.#giving.dispose()
     this.#secret.dispose()
   }
 
@@ -217,41 +198,32 @@ export class ShareGiver implements Disposable {
     make: (seed: Uint8Array) => S
   ): Uint8Array {
     this.#checkUsable()
-    const inputHash = hashParts(...input)
-    const { protocol } = format
-    this.#ledger.claim({ session: this.#session, protocol, instance: identity.instance, inputHash: hex(inputHash) })
-    if (protocol === 'switch' || protocol === 'refresh') this.#given[protocol].add(identity.instance)
-    const seed = authenticateParts(this.#shareKey, this.sessionId, protocol, identity.instance, inputHash)
-    try {
+    return this.#giving.give(format.protocol, identity.instance, input, seed => {
       const share = make(seed)
       try {
         return format.serialize(share, identity)
       } finally {
         format.dispose(share)
       }
-    } finally {
-      seed.fill(0)
-    }
+    })
   }
 
   /** The ephemeral secret of relinearisation: the same in both rounds, for nothing else, wiped after. */
   #withEphemeral<T>(level: number, body: (ephemeralSeed: Uint8Array) => T): T {
-    const seed = authenticateParts(this.#shareKey, this.sessionId, 'relinearization ephemeral', COLLECTIVE, `${level}`)
-    try {
-      return body(seed)
-    } finally {
-      seed.fill(0)
-    }
+    return this.#giving.withSeed(['relinearization ephemeral', COLLECTIVE, `${level}`], body)
+  }
+
+  #checkNotSole(protocol: 'refresh' | 'switch'): void {
+    if (this.context.parties === 1 && !this.#allowSoleShares) throw new SoleKeyShareError(protocol)
   }
 
   #checkRefreshQuota(instance: string): void {
-    if (this.#given.refresh.has(instance) || this.#given.refresh.size < this.#maximumRefreshes) return
-    throw new RefreshQuotaError(instance, this.#maximumRefreshes)
+    if (!this.#giving.hasRoom('refresh', instance, this.#maximumRefreshes)) throw new RefreshQuotaError(instance, this.#maximumRefreshes)
   }
 
   #checkSwitchQuota(instance: string): void {
-    if (this.#given.switch.has(instance) || this.#given.switch.size < this.flooding.maximumDecryptions) return
-    throw new DecryptionQuotaError(instance, this.flooding.maximumDecryptions)
+    const { maximumDecryptions } = this.flooding
+    if (!this.#giving.hasRoom('switch', instance, maximumDecryptions)) throw new DecryptionQuotaError(instance, maximumDecryptions)
   }
 
   #checkUsable(): void {

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MalformedShareError } from '@slytherin/mhe'
 import { CryptographyWorker, type HostedCryptography, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
-import { PartyMissingError, type Plan, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
+import { type EvaluationCallbacks, PartyMissingError, type Plan, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LARGE_BYTES, PART_CRASHES, PART_IS_A_VIEW, PART_IS_LARGE, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
 import { until } from './support/network.js'
@@ -66,18 +66,30 @@ async function waiting(cryptography: HostedCryptography): Promise<QueryEvaluatio
   return evaluation
 }
 
+/** Of a session in which one party holds the whole key. */
+const CALLBACKS: EvaluationCallbacks = {
+  refresh: async () => [],
+  switchShares: async () => [],
+  refreshWhole: async () => [],
+  switchWhole: async () => [],
+  querierHoldsKey: false,
+  resultKey: async () => new Uint8Array(0),
+  progress: () => {}
+}
+
 describe('cryptography worker', () => {
   it('runs in another thread and leaves the caller its arguments', async () => {
     const { cryptography, plan } = await opened()
     expect((await cryptography.modelPart(PART_THREAD))[0]).toBeGreaterThan(0)
     const samples = [Float64Array.of(1, 2, 3)]
     const frame = new Uint8Array(1 << 20)
-    frame.set(new TextEncoder().encode('c1 of some'), 10)
+    frame.set(new TextEncoder().encode('masked it c1 of some'))
     await cryptography.openQuery(samples, 'q')
     expect(samples[0]).toEqual(Float64Array.of(1, 2, 3))
     const { step, level, scale, magnitude } = plan.refreshes[0]!
-    const refresh = { instance: 'i', step, level, scale, magnitude, c1: [frame.subarray(10, 20), frame.subarray(10, 20)] }
-    const [first, second] = await cryptography.refreshShare(refresh)
+    const [masked, c1] = [frame.subarray(0, 9), frame.subarray(10, 20)]
+    const refresh = { instance: 'i', step, level, scale, magnitude, masked: [masked, masked], c1: [c1, c1] }
+    const [first, second] = await cryptography.refreshWhole(refresh)
     expect(first).toEqual(second)
     expect(frame.byteLength).toBe(1 << 20)
     expect(frame.buffer.byteLength).toBe(1 << 20)
@@ -111,8 +123,9 @@ describe('cryptography worker', () => {
     const steps: string[] = []
     const targetKey = await cryptography.resultKey({} as never)
     const [result] = await evaluation.evaluate({
-      refresh: async request => [await cryptography.refreshShare(request)],
-      switchShares: async request => [await cryptography.switchShare({ ...request, targetKey })],
+      ...CALLBACKS,
+      refreshWhole: async request => await cryptography.refreshWhole(request),
+      switchWhole: async request => await cryptography.switchWhole({ ...request, targetKey }),
       resultKey: async () => targetKey,
       progress: ({ step }) => steps.push(step)
     })
@@ -131,13 +144,11 @@ describe('cryptography worker', () => {
     const controller = new AbortController()
     const reason = new PartyMissingError({ peer: '12D3', phase: 'refresh', reason: 'connection lost' })
     const callbacks = {
-      refresh: () => {
+      ...CALLBACKS,
+      refreshWhole: () => {
         controller.abort(reason)
         return new Promise<never>(() => {})
-      },
-      switchShares: async () => [],
-      resultKey: async () => new Uint8Array(0),
-      progress: () => {}
+      }
     }
     expect(await failure(evaluation.evaluate(callbacks, controller.signal))).toBe(reason)
     expect(await failure(evaluation.evaluate(callbacks, controller.signal))).toBe(reason)
@@ -149,12 +160,10 @@ describe('cryptography worker', () => {
     const open = await waiting(cryptography)
     const error = await failure(
       open.evaluate({
-        refresh: async () => {
+        ...CALLBACKS,
+        refreshWhole: async () => {
           throw new PartyMissingError({ peer: '12D3', phase: 'refresh', reason: 'connection lost' })
-        },
-        switchShares: async () => [],
-        resultKey: async () => new Uint8Array(0),
-        progress: () => {}
+        }
       })
     )
     expect(error).toBeInstanceOf(PartyMissingError)
@@ -192,10 +201,8 @@ describe('cryptography worker', () => {
     const open = await waiting(cryptography)
     const evaluation = failure(
       open.evaluate({
-        refresh: () => new Promise(() => {}),
-        switchShares: async () => [],
-        resultKey: async () => new Uint8Array(0),
-        progress: () => {}
+        ...CALLBACKS,
+        refreshWhole: () => new Promise(() => {})
       })
     )
     await worker.dispose()

@@ -15,7 +15,7 @@ const ENCRYPTED_MODEL: Record<string, Role[]> = {
 const kinds = (session: RealSession): Set<string> => new Set(session.wire.seen.map(({ header }) => header.kind))
 
 /** Second components that key holders were sent in requests of a kind, one list per request. */
-function sent(session: RealSession, kind: 'refresh' | 'switch'): string[][] {
+function sent(session: RealSession, kind: 'refreshWhole' | 'switchWhole'): string[][] {
   const sizes = messageSizes(session.plan())
   return session.wire.seen
     .filter(({ header }) => header.kind === kind)
@@ -123,7 +123,7 @@ describe('encrypted model, data clear at the evaluator', () => {
     for (let i = 0; i < 2; i++) expect(relativeError(session, asked, await session.coordinator.query(asked))).toBeLessThan(0.01)
     await session.coordinator.leave()
     await run
-    const [first, second] = sent(session, 'switch')
+    const [first, second] = sent(session, 'switchWhole')
     expect(first!.length).toBeGreaterThan(0)
     for (const [k, c1] of first!.entries()) expect(second![k]).not.toBe(c1)
   })

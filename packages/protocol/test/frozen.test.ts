@@ -1,7 +1,7 @@
 /** The bytes of every kind of message, of every kind of share and of a descriptor stay as they are (support/frozen.ts says how to change them). */
 import { createHash } from 'node:crypto'
 import { Context, Encryptor, KeyGenerator, Parameters, SecretKey, serializePublicKey } from '@slytherin/ckks'
-import { encodeComponent, InMemoryShareLedger, RelinearizationKeyGeneration, ShareGiver } from '@slytherin/mhe'
+import { encodeComponent, InMemoryShareLedger, RelinearizationKeyGeneration, ShareGiver, WholeKeyHolder } from '@slytherin/mhe'
 import {
   type Bodies,
   canonicalRoster,
@@ -75,6 +75,28 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   queryResult: { query: QUERY, owner: 'a', samples: 12, index: 1, total: 3, ciphertext: bytes(8, 17) },
   queryFinished: { query: QUERY },
   queryFailed: { query: QUERY, failure: encodeFailure(new PartyMissingError({ peer: 'c', phase: 'refresh', reason: 'connection lost' })) },
+  refreshWhole: {
+    instance: `${QUERY}/4/0`,
+    level: 2,
+    scale: 2 ** 45,
+    magnitude: 1.5,
+    masked: [bytes(8, 27)],
+    c1: [bytes(8, 18)],
+    query: QUERY,
+    querier: 'b',
+    step: 4,
+    signature: bytes(8, 32)
+  },
+  switchWhole: {
+    query: QUERY,
+    querier: 'b',
+    instance: `${QUERY}/result`,
+    level: 1,
+    noise: 12.25,
+    c1: [bytes(8, 20)],
+    signature: bytes(8, 33)
+  },
+  reencrypted: { ciphertexts: [bytes(8, 28), bytes(8, 29)], signature: bytes(8, 34) },
   refresh: {
     instance: `${QUERY}/4/0`,
     level: 2,
@@ -130,9 +152,18 @@ describe('the bytes of a share', async () => {
   const zeros = context.encoder.encode(new Float64Array(16), { level: 3, scale: 2 ** 45 })
   const c1 = encodeComponent(context, new Encryptor(context, key).encrypt(zeros, seed('encryption')).components[1]!)
 
+  const alone = Context.create(parameters, await loadKernel(), { parties: 1 })
+
   const make = (): Record<string, Uint8Array> => {
     using giver = new ShareGiver(context, {
       secret: SecretKey.fromSeed(context, seed('secret')),
+      shareKey: seed('share key'),
+      ledger: new InMemoryShareLedger(),
+      sessionId,
+      flooding: { securityBits: 30, maximumDecryptions: 4 }
+    })
+    using holder = new WholeKeyHolder(alone, {
+      secret: SecretKey.fromSeed(alone, seed('secret')),
       shareKey: seed('share key'),
       ledger: new InMemoryShareLedger(),
       sessionId,
@@ -148,7 +179,9 @@ describe('the bytes of a share', async () => {
       'relinearisation key, round two': giver.relinearizationShareTwo(2, rounds.serializeOne(aggregation.take(), 'aggregate')),
       'Galois key': giver.galoisShare(25, 2),
       refresh: giver.refreshShare({ instance: 'refresh/0', level: 3, scale: 2 ** 45, magnitude: 1.5, c1 }),
-      switch: giver.switchShare({ instance: 'result/0', level: 3, noise: 12.25, c1, targetKey: serializePublicKey(key) })
+      switch: giver.switchShare({ instance: 'result/0', level: 3, noise: 12.25, c1, targetKey: serializePublicKey(key) }),
+      'refresh of a whole key': holder.refresh({ instance: 'refresh/0', level: 3, scale: 2 ** 45, magnitude: 1.5, masked: c1, c1 }),
+      'switch of a whole key': holder.switch({ instance: 'result/0', level: 3, noise: 12.25, c1, targetKey: serializePublicKey(key) })
     }
   }
   const shares = make()

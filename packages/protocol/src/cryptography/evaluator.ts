@@ -1,6 +1,6 @@
 /** What the flows ask of an evaluator's cryptography: sums of key shares, the model, and queries one by one. */
 import type { StepReport } from '../terms/plan.js'
-import type { RefreshRequest, SwitchRequest } from './key-holder.js'
+import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from './key-holder.js'
 
 export interface EvaluationProgress {
   done: number
@@ -14,6 +14,12 @@ export interface EvaluationCallbacks {
   refresh(request: RefreshRequest): Promise<Uint8Array[][]>
   /** One share per key holder (in party order) and ciphertext, to the querier's registered key. */
   switchShares(request: SwitchRequest): Promise<Uint8Array[][]>
+  /** What the only key holder answers, one for each ciphertext. */
+  refreshWhole(request: RefreshWholeRequest): Promise<Uint8Array[]>
+  /** What the only key holder answers, one for each ciphertext, for the querier's registered key. */
+  switchWhole(request: SwitchRequest): Promise<Uint8Array[]>
+  /** Whether the querier is the only key holder, and decrypts its results itself. */
+  readonly querierHoldsKey: boolean
   /** The querier's registered key, to which an evaluator of a clear model adds flooding of its own. */
   resultKey(): Promise<Uint8Array>
   progress(progress: EvaluationProgress): void

@@ -16,6 +16,12 @@ export interface RefreshRequest {
   c1: Uint8Array[]
 }
 
+/** To a key holder that is the only one. */
+export interface RefreshWholeRequest extends RefreshRequest {
+  /** First component of every ciphertext, under the evaluator's mask. */
+  masked: Uint8Array[]
+}
+
 export interface SwitchRequest {
   instance: string
   level: number
@@ -38,4 +44,8 @@ export interface KeyHolderCryptography {
   refreshShare(request: RefreshRequest): Promise<Uint8Array[]>
   /** One share per ciphertext. @throws ShareAlreadyGivenError for another input of an instance */
   switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]>
+  /** Where this party holds the whole key: a fresh encryption of each masked message. @throws ShareAlreadyGivenError for another input of an instance */
+  refreshWhole(request: RefreshWholeRequest): Promise<Uint8Array[]>
+  /** Where this party holds the whole key of somebody else's results. @throws ShareAlreadyGivenError for another input of an instance */
+  switchWhole(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]>
 }

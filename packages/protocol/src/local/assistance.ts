@@ -1,7 +1,7 @@
 /**
  * The evaluator's half of refresh and switch: what it sends to the key holders, what it adds of its own, and how it puts their shares together.
  *
- * Key holders are sent second components alone. Where an operand is clear here, or one party holds the whole key, each ciphertext is re-randomised before
+ * Key holders are sent second components alone, but for one that holds the whole key, which gives no shares (whole-key-assistance.ts). Where an operand is clear here, or one party holds the whole key, each ciphertext is re-randomised before
  * (`rerandomize` says why). Where the model is clear here, the evaluator adds a share without a secret to both: a mask, so that what a refresh lays open is
  * covered from key holders, too, and flooding, so that a querier who holds the key does not see the exact error of the result.
  */
@@ -14,14 +14,19 @@ import { RejectedShareError } from '../cryptography/rejected-share.js'
 import { refreshInstance, switchInstance } from '../terms/instances.js'
 import { ciphertextInstance } from './instances.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
+import { untilAborted } from './until-aborted.js'
+import { WholeKeyAssistance } from './whole-key-assistance.js'
 
 export class Assistance {
   readonly #session: OpenSession
   readonly #evaluator: Evaluator
+  /** Where one party holds the whole key, which gives no shares. */
+  readonly #whole: WholeKeyAssistance | undefined
 
   constructor(session: OpenSession, evaluator: Evaluator) {
     this.#session = session
     this.#evaluator = evaluator
+    if (session.parties === 1) this.#whole = new WholeKeyAssistance(session, evaluator)
   }
 
   /** Refreshes of one query. */
@@ -63,6 +68,7 @@ export class Assistance {
     callbacks: EvaluationCallbacks,
     signal: AbortSignal
   ): Promise<EvaluatorCiphertext[]> {
+    if (this.#whole !== undefined) return await this.#whole.refresh(instance, step, ciphertexts, callbacks, signal)
     const { context, plan, sessionId, parties } = this.#session
     const protocol = new Refresh(context, sessionId)
     const total = refreshShares(parties, plan.operands)
@@ -103,6 +109,7 @@ export class Assistance {
     callbacks: EvaluationCallbacks,
     signal: AbortSignal
   ): Promise<Uint8Array[]> {
+    if (this.#whole !== undefined) return await this.#whole.result(query, ciphertexts, callbacks, signal)
     const { context, plan, sessionId, parties, floodingBits, maximumDecryptions } = this.#session
     const protocol = new PublicKeySwitch(context, sessionId)
     const flooding = { securityBits: floodingBits, maximumDecryptions }
@@ -155,19 +162,6 @@ export class Assistance {
       for (const share of own) format.dispose(share)
       throw error
     }
-  }
-}
-
-/** Whoever is asked may never answer, and an evaluation that is stopped does not wait for it. @throws the signal's reason */
-async function untilAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([asked, promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

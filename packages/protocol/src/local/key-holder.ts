@@ -10,36 +10,42 @@ import {
   type RelinearizationShareOne,
   type ShareAggregation,
   ShareGiver,
-  type ShareLedger
+  type ShareLedger,
+  WholeKeyHolder
 } from '@slytherin/mhe'
-import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import type { EncryptionCheck } from '../cryptography/proofs.js'
+import { UnforeseenRequestError } from '../errors/unforeseen-request.js'
 import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
 import { ciphertextInstance } from './instances.js'
-import type { OpenSession } from './open-session.js'
+import { type OpenSession, SessionStateError } from './open-session.js'
 import { verifyEncryptions } from './proof-statements.js'
 import type { SessionSecrets } from './session-secrets.js'
 
 export class KeyHolder {
   readonly #giver: ShareGiver
   readonly #session: OpenSession
+  /** Where this party holds the whole key. */
+  readonly #whole: WholeKeyHolder | undefined
   /** This party's own sum of round one of the relinearisation key. */
   #rounds: { readonly protocol: RelinearizationKeyGeneration; readonly sum: ShareAggregation<RelinearizationShareOne> } | undefined
   /** Serialised, once everybody's share is in it. */
   #sumOfOne: Uint8Array | undefined
 
-  /** @param secrets of this session; wiped here */
-  constructor(session: OpenSession, secrets: SessionSecrets, ledger: ShareLedger) {
+  /**
+   * @param secrets         of this session; wiped here
+   * @param allowSoleShares that a holder of the whole key gives shares of refreshes and switches; an attack's alone
+   */
+  constructor(session: OpenSession, secrets: SessionSecrets, ledger: ShareLedger, allowSoleShares = false) {
     this.#session = session
+    const { context, sessionId, floodingBits, maximumDecryptions, maximumRefreshes } = session
+    const { secretSeed, shareKey } = secrets
+    const flooding = { securityBits: floodingBits, maximumDecryptions }
+    const common = { shareKey, ledger, sessionId, flooding, maximumRefreshes }
+    const secret = (): SecretKey => SecretKey.fromSeed(context, secretSeed)
     try {
-      this.#giver = new ShareGiver(session.context, {
-        secret: SecretKey.fromSeed(session.context, secrets.secretSeed),
-        shareKey: secrets.shareKey,
-        ledger,
-        sessionId: session.sessionId,
-        flooding: { securityBits: session.floodingBits, maximumDecryptions: session.maximumDecryptions },
-        maximumRefreshes: session.maximumRefreshes
-      })
+      this.#giver = new ShareGiver(context, { ...common, secret: secret(), allowSoleShares })
+      if (context.parties === 1) this.#whole = new WholeKeyHolder(context, { ...common, secret: secret() })
     } finally {
       secrets.secretSeed.fill(0)
       secrets.shareKey.fill(0)
@@ -101,7 +107,36 @@ export class KeyHolder {
     )
   }
 
+  /** @throws UnforeseenRequestError unless the plan has a refresh of that level, scale and magnitude; SessionStateError where the key is shared */
+  refreshWhole(request: RefreshWholeRequest): Uint8Array[] {
+    const { wholeKey } = this
+    checkRefresh(this.#session.plan, request)
+    const { instance, level, scale, magnitude, masked, c1 } = request
+    if (masked.length !== c1.length) throw new UnforeseenRequestError('refresh', 'masked', `${c1.length}`, `${masked.length}`)
+    return c1.map((component, k) =>
+      wholeKey.refresh({ instance: ciphertextInstance(instance, k), level, scale, magnitude, masked: masked[k]!, c1: component })
+    )
+  }
+
+  /** @throws UnforeseenRequestError when the level is not the plan's, or less noise is claimed than the plan expects; SessionStateError where the key is shared */
+  switchWhole(request: SwitchRequest & { targetKey: Uint8Array }): Uint8Array[] {
+    const { wholeKey } = this
+    checkSwitch(this.#session.plan, request)
+    const { instance, level, noise, c1, targetKey } = request
+    const { scale, magnitude } = this.#session.plan.output
+    return c1.map((component, k) =>
+      wholeKey.switch({ instance: ciphertextInstance(instance, k), level, noise, scale, magnitude, c1: component, targetKey })
+    )
+  }
+
+  /** @throws SessionStateError where the key is shared */
+  get wholeKey(): WholeKeyHolder {
+    if (this.#whole === undefined) throw new SessionStateError('this party does not hold the whole key')
+    return this.#whole
+  }
+
   dispose(): void {
+    this.#whole?.dispose()
     this.#rounds?.sum.dispose()
     this.#giver.dispose()
   }

@@ -8,7 +8,7 @@ import type { ShareLedger } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
 import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
-import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import type { EncryptionCheck } from '../cryptography/proofs.js'
 import type { SessionParameters } from '../cryptography/session.js'
@@ -36,6 +36,8 @@ export interface LocalCryptographyOptions {
   readonly evaluator?: EvaluatorName
   /** Bytes of weights that an evaluator keeps in memory from one query to the next, as far as there is room; 1 GiB when not given. */
   readonly weightCacheBytes?: number
+  /** That a key holder which is the only one gives shares of refreshes and switches; only an attack that shows what this would lay open allows it. */
+  readonly allowSoleShares?: boolean
   readonly kernelVariant?: KernelVariant | 'auto'
   /** Threads that share an operation, this one included; 1 when not given. `dispose` ends them. */
   readonly threads?: number | 'auto'
@@ -111,7 +113,7 @@ export class LocalCryptography implements PartyCryptography {
       const { secrets, ledger } = this.#options
       if (secrets === undefined || ledger === undefined)
         throw new SessionStateError('a key holder needs a store of session secrets and a share ledger')
-      this.#keyHolder = new KeyHolder(opened, await secrets.take(session.sessionId), ledger)
+      this.#keyHolder = new KeyHolder(opened, await secrets.take(session.sessionId), ledger, this.#options.allowSoleShares)
     }
     if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
     if (session.roles.includes('evaluator')) this.#evaluator = await this.#makeEvaluatorRole(opened)
@@ -159,6 +161,14 @@ export class LocalCryptography implements PartyCryptography {
     return this.#asKeyHolder.switchShare(request)
   }
 
+  async refreshWhole(request: RefreshWholeRequest): Promise<Uint8Array[]> {
+    return this.#asKeyHolder.refreshWhole(request)
+  }
+
+  async switchWhole(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]> {
+    return this.#asKeyHolder.switchWhole(request)
+  }
+
   async modelPart(index: number): Promise<Uint8Array> {
     return (await this.#asModelOwner()).part(this.#open, index)
   }
@@ -183,6 +193,9 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
+    if (this.#keyHolder !== undefined && this.#open.parties === 1) {
+      return this.#asQuerier.decryptBy(this.#keyHolder.wholeKey, ciphertexts)
+    }
     if (this.#resultKey === undefined) throw new SessionStateError('no result key was made')
     return this.#asQuerier.decrypt(ciphertexts, this.#resultKey)
   }

@@ -90,11 +90,16 @@ export class Querier {
     return new SampleEncryption(this.session, samples, query)
   }
 
-  /** Logits of a whole batch, padding included. */
+  /** Logits of a whole batch, padding included, from results under this querier's own key. */
   decrypt(ciphertexts: readonly Uint8Array[], key: ResultKey): Float64Array[] {
-    const { plan, context } = this.session
+    const { context } = this.session
     using secret = key.secret(context)
-    const decryptor = new Decryptor(context, secret)
+    return this.decryptBy(new Decryptor(context, secret), ciphertexts)
+  }
+
+  /** The same from results under whatever key `decryptor` has. */
+  decryptBy(decryptor: Pick<Decryptor, 'decrypt'>, ciphertexts: readonly Uint8Array[]): Float64Array[] {
+    const { plan, context } = this.session
     const slots = ciphertexts.map(bytes => {
       using ciphertext = deserializeCiphertext(context, bytes, { level: plan.output.level, degree: 1 })
       return decryptor.decrypt(ciphertext)

@@ -21,6 +21,7 @@ import { modelOwnerHandlers } from '../models/owner.js'
 import { QueryClient } from '../queries/client.js'
 import { KeyHolderDuty } from '../queries/key-holder.js'
 import type { QueryOptions, SampleSource } from '../queries/samples.js'
+import { WholeKeyDuty } from '../queries/whole-key.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { shareChecksOf } from '../session/share-checks.js'
@@ -65,6 +66,7 @@ export class Party {
   readonly #publicKey: PublicKeyDuty
   readonly #evaluationKeys: EvaluationKeyDuty
   readonly #keyHolder: KeyHolderDuty
+  readonly #wholeKey: WholeKeyDuty
   readonly #queries: QueryClient
   readonly #handlers: Handlers
   /** What this party keeps of its sessions. */
@@ -104,6 +106,7 @@ export class Party {
     this.#publicKey = new PublicKeyDuty(components)
     this.#evaluationKeys = new EvaluationKeyDuty(components)
     this.#keyHolder = new KeyHolderDuty(components, this.#joining.resultKeys)
+    this.#wholeKey = new WholeKeyDuty(components, this.#joining.resultKeys, this.#keyHolder.permit)
     const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
     const { onPredictions } = options
     this.#queries = new QueryClient(components, {
@@ -117,6 +120,7 @@ export class Party {
       ...this.#publicKey.handlers,
       ...this.#evaluationKeys.handlers,
       ...this.#keyHolder.handlers,
+      ...this.#wholeKey.handlers,
       ...modelOwnerHandlers(components),
       ...this.#queries.handlers,
       ...this.#closingHandlers()
@@ -208,6 +212,7 @@ export class Party {
     this.#publicKey.reset()
     this.#evaluationKeys.reset()
     this.#keyHolder.reset()
+    this.#wholeKey.reset()
     this.#session = session
     this.#reported = false
     this.#hooks.begun?.(session)

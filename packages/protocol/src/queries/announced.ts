@@ -96,9 +96,9 @@ function checkAsking({ descriptor, plan }: PartySession, owner: string, querier:
 export function checkRefreshInstance(
   { plan }: PartySession,
   { query, step, instance }: { query: string; step: number; instance: string },
-  { peer }: HandlerContext
+  { peer }: HandlerContext,
+  kind: Kind = 'refresh'
 ): void {
-  const kind = 'refresh'
   if (!plan.refreshes.some(refresh => refresh.step === step)) {
     const expected = plan.refreshes.map(refresh => refresh.step).join(' or ') || 'none'
     throw new MalformedMessageError({ peer, kind, field: 'step', expected, actual: String(step) })
@@ -111,8 +111,12 @@ export function checkRefreshInstance(
 }
 
 /** @throws MalformedMessageError unless the instance is the one of the query's result */
-export function checkSwitchInstance({ query, instance }: { query: string; instance: string }, { peer }: HandlerContext): void {
+export function checkSwitchInstance(
+  { query, instance }: { query: string; instance: string },
+  { peer }: HandlerContext,
+  kind: Kind = 'switch'
+): void {
   const expected = switchInstance(query)
   if (instance === expected) return
-  throw new MalformedMessageError({ peer, kind: 'switch', field: 'instance', expected, actual: instance.slice(0, 120) })
+  throw new MalformedMessageError({ peer, kind, field: 'instance', expected, actual: instance.slice(0, 120) })
 }

@@ -19,7 +19,7 @@ import { inputBatches, modelBatches, type ProofBatch, proofTerms, provesEncrypti
 import { hasRole } from '../terms/roster.js'
 import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
-import type { Bodies } from '../wire/kinds.js'
+import type { Bodies, Kind } from '../wire/kinds.js'
 
 /** Queries that are remembered; the oldest is forgotten, and may be proved again. */
 const MAXIMUM_QUERIES = 65_536
@@ -97,7 +97,7 @@ export class CheckedProofs {
    * @param query as its owner has signed it
    * @throws ProofMissingError while model or inputs of a query have not been seen to be encryptions
    */
-  require(query: string, owner: string, kind: 'refresh' | 'switch', { peer }: HandlerContext): void {
+  require(query: string, owner: string, kind: Kind, { peer }: HandlerContext): void {
     const { self, policy } = this.#party
     const session = this.#party.session()
     const { descriptor, plan } = session

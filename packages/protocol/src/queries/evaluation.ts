@@ -14,6 +14,7 @@ import type { Assisted } from '../terms/statements.js'
 import { checkList } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
+import { holdsWholeKey, refreshWhole, switchWhole } from './whole-key-requests.js'
 
 export interface Query {
   readonly id: string
@@ -31,7 +32,7 @@ export interface Query {
   /** What its owner has signed of it, once it is to be evaluated. */
   announcement: Bodies['queryAnnounce'] | undefined
   state: 'open' | 'evaluating' | 'done' | 'failed'
-  /** Whether key holders have given shares for its result, which count against the quota. */
+  /** Whether its result can be decrypted, and so counts against the quota: key holders have given shares for it, or re-encrypted it, or its querier holds the key. */
   switched: boolean
 }
 
@@ -59,6 +60,12 @@ export class Evaluations {
       const callbacks: EvaluationCallbacks = {
         refresh: async request => await this.#refresh(query, request),
         switchShares: async request => await this.#switch(query, request),
+        refreshWhole: async request => await refreshWhole(this.#lead, query, request),
+        switchWhole: async request => {
+          query.switched = true
+          return await switchWhole(this.#lead, query, request)
+        },
+        querierHoldsKey: holdsWholeKey(this.#lead, query.querier),
         resultKey: async () => this.#lead.resultKeys.get(query.querier)!,
         progress: progress => {
           latest = progress
@@ -68,6 +75,8 @@ export class Evaluations {
         layers: steps => this.#lead.layers(query.id, steps)
       }
       const result = await evaluation.evaluate(callbacks, this.#lead.signal)
+      // What is on its way to who holds the key is as good as decrypted.
+      if (callbacks.querierHoldsKey) query.switched = true
       const total = outputCount(this.#lead.session().plan)
       if (result.length !== total) {
         throw new MalformedMessageError({

@@ -7,23 +7,21 @@
  * - a switch goes to the result key that the querier's acceptance bound, and counts against that querier's quota.
  */
 
-import { digest, hash } from '../base/digest.js'
 import type { KeyHolderCryptography } from '../cryptography/key-holder.js'
-import { UnknownMemberError } from '../errors/errors.js'
-import { translateError } from '../errors/translate.js'
 import { Given } from '../session/given.js'
 import { Once } from '../session/once.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { SwitchQuota } from '../session/quota.js'
-import { checkStatement, hashOfAll, signStatement } from '../session/statements.js'
 import { switchStep } from '../terms/instances.js'
 import type { Assisted } from '../terms/statements.js'
 import { checkList, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 import { AnnouncedQueries, checkRefreshInstance, checkSwitchInstance } from './announced.js'
+import { checkAsked, inputHash, type Permit, resultKeyOf, signGiven, switchTo } from './asked.js'
 import { CheckedProofs } from './checked-proofs.js'
+import { demandSharedKey } from './key-mode.js'
 
 export class KeyHolderDuty {
   readonly #party: PartyComponents<KeyHolderCryptography>
@@ -54,6 +52,12 @@ export class KeyHolderDuty {
     this.#proofs.reset()
   }
 
+  /** Whether a query is one that its owner has signed, and its inputs and the model are proved where that is asked for. @throws typed errors of both */
+  readonly permit: Permit = ({ query, querier }, kind, context) => {
+    const owner = this.#announced.require(query, querier, kind, context)
+    this.#proofs.require(query, owner, kind, context)
+  }
+
   readonly #assistance: Handlers = {
     queryAnnounce: async (body, context) => {
       await this.#announced.take(this.#session('queryAnnounce', context), body, context)
@@ -63,12 +67,13 @@ export class KeyHolderDuty {
     refresh: async (body, context) => {
       const kind = 'refresh'
       const session = this.#session(kind, context)
+      demandSharedKey(this.#party, session, kind, context)
       const { record } = session
       checkText(body.instance, 'instance', kind, context.peer)
       checkList(body.c1, record.sizes.refreshCount, record.sizes.refreshC1, 'c1', kind, context.peer)
       const owner = this.#announced.require(body.query, body.querier, kind, context)
       checkRefreshInstance(session, body, context)
-      const assisted = await this.#asked(session, kind, body, body.step, context)
+      const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: body.step }, context)
       this.#proofs.require(body.query, owner, kind, context)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once.answer(
@@ -85,54 +90,30 @@ export class KeyHolderDuty {
     switch: async (body, context) => {
       const kind = 'switch'
       const session = this.#session(kind, context)
+      demandSharedKey(this.#party, session, kind, context)
       const { record, descriptor } = session
       checkText(body.instance, 'instance', kind, context.peer)
       checkText(body.query, 'query', kind, context.peer)
       checkList(body.c1, record.sizes.switchCount, record.sizes.switchC1, 'c1', kind, context.peer)
-      const targetKey = this.#resultKeys.get(body.querier)
-      if (targetKey === undefined) {
-        throw new UnknownMemberError({
-          peer: context.peer,
-          kind,
-          field: 'querier',
-          expected: 'a querier with a registered result key',
-          actual: body.querier.slice(0, 120)
-        })
-      }
+      const targetKey = resultKeyOf(this.#resultKeys, body.querier, kind, context)
       const owner = this.#announced.require(body.query, body.querier, kind, context)
       checkSwitchInstance(body, context)
-      const assisted = await this.#asked(session, kind, body, switchStep(session.plan), context)
+      const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: switchStep(session.plan) }, context)
       this.#proofs.require(body.query, owner, kind, context)
       const input = await inputHash([body.query, body.querier, body.level, body.noise], body.c1)
       const { instance, level, noise, c1 } = body
       const shares = await this.#once.answer(kind, instance, input, context, async again => {
         const give = async (): Promise<Uint8Array[]> =>
-          await this.#party.cryptography.switchShare({ instance, level, noise, c1, targetKey }).catch(error => {
-            throw isKeyFault(error) ? translateError(error, { peer: context.peer, kind, culprit: body.querier }) : error
-          })
-        return again ? await give() : await this.#withinQuota(body.querier, c1.length, descriptor.switchesPerQuerier, context, give)
+          await this.#party.cryptography.switchShare({ instance, level, noise, c1, targetKey })
+        const quota = { querier: body.querier, count: c1.length, allowed: descriptor.switchesPerQuerier }
+        return await switchTo(again ? undefined : this.#quota, quota, kind, context, give)
       })
       return await this.#signed(session, assisted, shares, context)
     }
   }
 
-  /** What is asked, with the evaluator's signature. @throws SignatureError */
-  async #asked(
-    session: PartySession,
-    kind: Assisted['assist'],
-    { query, querier, instance, c1, signature }: Pick<Bodies['refresh'], 'query' | 'querier' | 'instance' | 'c1' | 'signature'>,
-    step: number,
-    { peer }: HandlerContext
-  ): Promise<Assisted> {
-    const assisted: Assisted = { assist: kind, query, querier, step, instance, c1: await hashOfAll(c1) }
-    const signed = { signer: session.descriptor.coordinator, statement: { kind: 'request', ...assisted } as const, signature }
-    await checkStatement(this.#party, session, signed, { peer, kind, field: 'signature' })
-    return assisted
-  }
-
   async #signed(session: PartySession, assisted: Assisted, shares: Uint8Array[], context: HandlerContext): Promise<Bodies['shares']> {
-    const statement = { kind: 'shares', ...assisted, shares: await hashOfAll(shares) } as const
-    const signature = await signStatement(this.#party, session, statement)
+    const signature = await signGiven(this.#party, session, assisted, shares)
     return { ...this.#given.reply(assisted.assist, 0, context, shares), signature }
   }
 
@@ -141,25 +122,4 @@ export class KeyHolderDuty {
     session.require('keyed', kind, context)
     return session
   }
-
-  /** Counts a switch against the querier's quota; one that fails is not counted, one given before is not counted again (see session/once.ts). */
-  async #withinQuota<T>(querier: string, count: number, quota: number, context: HandlerContext, give: () => Promise<T>): Promise<T> {
-    this.#quota.take(querier, count, quota, 'switch', context)
-    try {
-      return await give()
-    } catch (error) {
-      this.#quota.giveBack(querier, count)
-      throw error
-    }
-  }
-}
-
-async function inputHash(head: readonly (string | number)[], ciphertexts: readonly Uint8Array[]): Promise<Uint8Array> {
-  const hashes = await Promise.all(ciphertexts.map(hash))
-  return digest('slytherin input', JSON.stringify(head), ...hashes)
-}
-
-/** The result key is what its querier bound, whoever handed it on. By its name: an error that comes out of a worker may have lost its class. */
-function isKeyFault(error: unknown): boolean {
-  return error instanceof Error && error.name === 'MalformedPublicKeyError'
 }

@@ -30,6 +30,8 @@ export interface AcceptancePolicy {
   assist?: AssistancePolicy
   /** That encryptions are not proved; only an attack that shows what this would lay open allows it. */
   allowUnproved?: boolean
+  /** That a key holder which is the only one gives shares; only an attack that shows what this would lay open allows it. */
+  allowSoleShares?: boolean
   /** Rings below the security table; unit tests only. */
   allowInsecure?: boolean
   /** Further checks of the plan (e.g. the model owner's: is this my model?). Throws to refuse. */

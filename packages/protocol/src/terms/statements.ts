@@ -18,7 +18,7 @@ export interface Assisted {
   readonly step: number
   /** Unique in the session. */
   readonly instance: string
-  /** Over the second components, in order: `componentsHash`. */
+  /** Over the second components, in order: `componentsHash`. Where one party holds the whole key, a refresh has the masked first ones behind them. */
   readonly c1: string
 }
 
@@ -57,7 +57,7 @@ export interface EndorsementStatement extends Assisted {
   readonly kind: 'endorsement'
 }
 
-/** Signed by a key holder: the shares that it gave, `componentsHash` of them in order. */
+/** Signed by a key holder: the shares that it gave, or what it re-encrypted, `componentsHash` of them in order. */
 export interface SharesStatement extends Assisted {
   readonly kind: 'shares'
   readonly shares: string

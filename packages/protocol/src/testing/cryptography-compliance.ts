@@ -12,21 +12,8 @@ import { PartyMissingError } from '../errors/errors.js'
 import { galoisElements, outputCount, type Plan } from '../terms/plan.js'
 import { inputBatches, modelBatches, type ProofBatch } from '../terms/proof-batches.js'
 import type { Role } from '../terms/roster.js'
-
-/** An implementation under test. */
-export interface CryptographyHarness {
-  /** A plan for so many key holders, all operands encrypted, with a refresh, for two samples or more. */
-  plan(parties: number): Promise<Plan>
-  /** Cryptography that may play every role: with secrets, a ledger and the model. */
-  create(): Promise<PartyCryptography>
-  /** At the end: everything that was created. */
-  dispose(): Promise<void>
-  /** Two samples, and what the model answers to a sample in the clear. */
-  readonly samples: readonly [Float64Array, Float64Array]
-  answer(sample: Float64Array): ArrayLike<number>
-  /** Largest error of an answer. */
-  readonly tolerance: number
-}
+import type { CryptographyHarness } from './cryptography-harness.js'
+import { wholeKeyCompliance } from './whole-key-compliance.js'
 
 const PARTIES = { first: ['key-holder', 'model-owner'], second: ['key-holder', 'querier', 'data-owner'], clinic: ['evaluator'] } as const
 type Name = keyof typeof PARTIES
@@ -35,6 +22,9 @@ const nothing = async (): Promise<never[]> => []
 const NO_CALLBACKS: EvaluationCallbacks = {
   refresh: nothing,
   switchShares: nothing,
+  refreshWhole: nothing,
+  switchWhole: nothing,
+  querierHoldsKey: false,
   resultKey: async () => new Uint8Array(0),
   progress: () => {}
 }
@@ -174,6 +164,9 @@ class Parties {
         const { targetKey } = this
         return await Promise.all(this.holders.map(async holder => await holder.switchShare({ ...request, targetKey })))
       },
+      refreshWhole: nothing,
+      switchWhole: nothing,
+      querierHoldsKey: false,
       resultKey: async () => this.targetKey,
       progress: () => {},
       ...more
@@ -212,6 +205,9 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         galoisShare: async (party, plan) => await party.galoisShare(galoisElements(plan)[0]!),
         refreshShare: async party => await party.refreshShare({ instance: 'i', step: 0, level: 0, scale: 1, magnitude: 1, c1: [] }),
         switchShare: async party => await party.switchShare({ instance: 'i', level: 0, noise: 1, c1: [], targetKey: new Uint8Array(8) }),
+        refreshWhole: async party =>
+          await party.refreshWhole({ instance: 'i', step: 0, level: 0, scale: 1, magnitude: 1, masked: [], c1: [] }),
+        switchWhole: async party => await party.switchWhole({ instance: 'i', level: 0, noise: 1, c1: [], targetKey: new Uint8Array(8) }),
         modelPart: async party => await party.modelPart(0),
         openQuery: async party => await party.openQuery([harness.samples[0]], 'q'),
         decryptResults: async party => await party.decryptResults([]),
@@ -527,4 +523,5 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
       })
     })
   })
+  wholeKeyCompliance(name, harness)
 }

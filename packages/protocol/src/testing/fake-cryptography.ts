@@ -8,7 +8,7 @@ import { bytesToHex } from '@noble/hashes/utils.js'
 import { ARCHITECTURE_VERSION, parseArchitecture } from '@slytherin/engine'
 import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { EvaluationCallbacks, QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
-import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
+import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import type { PartyCryptography } from '../cryptography/party-cryptography.js'
 import type { EncryptionCheck, Provenance } from '../cryptography/proofs.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
@@ -16,7 +16,7 @@ import type { SessionParameters } from '../cryptography/session.js'
 import { refreshInstance, switchInstance } from '../terms/instances.js'
 import type { Architecture } from '../terms/plan.js'
 import { inputBatches, modelBatches, type ProofBatch, provesEncryptions } from '../terms/proof-batches.js'
-import { checkRefresh, checkSwitch, galoisLevelOf, relinearizationLevelOf } from '../terms/share-requests.js'
+import { checkRefresh, checkSwitch, galoisLevelOf, isWholeKey, relinearizationLevelOf } from '../terms/share-requests.js'
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -185,6 +185,7 @@ export class FakeCryptography implements PartyCryptography {
 
   async refreshShare(request: RefreshRequest): Promise<Uint8Array[]> {
     const session = await this.enter('refreshShare')
+    this.#demandShared('refresh')
     checkRefresh(this.session!.plan, request)
     if (request.c1.some(c1 => !text(c1).startsWith('c1 '))) throw named('ResidueRangeError', 'residue 7 of row 1 is not below 97')
     this.#once(`refresh ${request.instance}`, digestOf(request.c1.map(text).join()))
@@ -193,9 +194,39 @@ export class FakeCryptography implements PartyCryptography {
 
   async switchShare(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]> {
     const session = await this.enter('switchShare')
+    this.#demandShared('switch')
     checkSwitch(this.session!.plan, request)
     this.#once(`switch ${request.instance}`, digestOf([...request.c1.map(text), text(request.targetKey)].join()))
     return request.c1.map(c1 => bytes(`switch ${session} ${request.instance} ${digestOf(c1)} ${digestOf(request.targetKey)} ${this.self}`))
+  }
+
+  #demandShared(protocol: string): void {
+    if (isWholeKey(this.session!.plan)) throw named('SoleKeyShareError', `${protocol}: who holds the whole key gives no shares`)
+  }
+
+  #demandWhole(): void {
+    if (!isWholeKey(this.session!.plan)) throw named('SessionStateError', 'this party does not hold the whole key')
+  }
+
+  async refreshWhole(request: RefreshWholeRequest): Promise<Uint8Array[]> {
+    const session = await this.enter('refreshWhole')
+    this.#demandWhole()
+    checkRefresh(this.session!.plan, request)
+    const { instance, masked, c1 } = request
+    if ([...masked, ...c1].some((component, i) => !text(component).startsWith(i < masked.length ? 'masked ' : 'c1 '))) {
+      throw named('ResidueRangeError', 'residue 7 of row 1 is not below 97')
+    }
+    this.#once(`refreshWhole ${instance}`, digestOf([...masked, ...c1].map(text).join()))
+    return masked.map(component => bytes(`refreshWhole ${session} ${instance} ${digestOf(component)} ${this.self}`))
+  }
+
+  async switchWhole(request: SwitchRequest & { targetKey: Uint8Array }): Promise<Uint8Array[]> {
+    const session = await this.enter('switchWhole')
+    this.#demandWhole()
+    checkSwitch(this.session!.plan, request)
+    const { instance, c1, targetKey } = request
+    this.#once(`switchWhole ${instance}`, digestOf([...c1.map(text), text(targetKey)].join()))
+    return c1.map(component => bytes(`switchWhole ${session} ${instance} ${digestOf(component)} ${digestOf(targetKey)} ${this.self}`))
   }
 
   async modelPart(index: number): Promise<Uint8Array> {
@@ -240,11 +271,13 @@ export class FakeCryptography implements PartyCryptography {
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
     await this.enter('decryptResults')
-    if (this.#resultKey === '') throw named('SessionStateError', 'no result key was made')
+    const whole = isWholeKey(this.session!.plan) && this.session!.roles.includes('key-holder')
+    if (!whole && this.#resultKey === '') throw named('SessionStateError', 'no result key was made')
+    const own = whole ? this.publicKey : digestOf(this.#resultKey)
     const logits: Float64Array[] = []
     for (const ciphertext of ciphertexts) {
       const { key, values } = JSON.parse(text(ciphertext)) as { key: string; values: number[][] }
-      if (key !== digestOf(this.#resultKey)) throw named('MalformedCiphertextError', 'encrypted under another key')
+      if (key !== own) throw named('MalformedCiphertextError', 'encrypted under another key')
       logits.push(...values.map(value => Float64Array.from(value)))
     }
     while (logits.length < this.session!.plan.batch) logits.push(new Float64Array(2))
@@ -421,22 +454,38 @@ class FakeEvaluation implements QueryEvaluation {
     for (const [step, refresh] of plan.refreshes.entries()) {
       callbacks.progress({ done: step, total: steps, step: `layer ${step}` })
       const c1 = Array.from({ length: refresh.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} ${step} ${k}`))
-      const { level, scale, magnitude } = refresh
-      const instance = refreshInstance(query, refresh.step, 0)
-      const shares = await callbacks.refresh({ instance, step: refresh.step, level, scale, magnitude, c1 })
-      stop.throwIfAborted()
-      this.#check(shares, c1, 'refresh', `${session} ${instance}`)
+      const { step: of, level, scale, magnitude } = refresh
+      const instance = refreshInstance(query, of, 0)
+      const request = { instance, step: of, level, scale, magnitude, c1 }
+      if (isWholeKey(plan)) {
+        const masked = c1.map((_, k) => bytes(`masked ${query} ${step} ${k}`))
+        const answers = await callbacks.refreshWhole({ ...request, masked })
+        stop.throwIfAborted()
+        this.#check([answers], masked, 'refreshWhole', `${session} ${instance}`)
+      } else {
+        const shares = await callbacks.refresh(request)
+        stop.throwIfAborted()
+        this.#check(shares, c1, 'refresh', `${session} ${instance}`)
+      }
       await this.#enter('evaluating')
       stop.throwIfAborted()
     }
     const c1 = Array.from({ length: plan.output.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} output ${k}`))
     const instance = switchInstance(query)
-    const shares = await callbacks.switchShares({ instance, level: plan.output.level, noise: plan.output.noise, c1 })
-    stop.throwIfAborted()
-    this.#check(shares, c1, 'switch', `${session} ${instance}`)
+    const request = { instance, level: plan.output.level, noise: plan.output.noise, c1 }
+    let shares: Uint8Array[][] = []
+    if (!isWholeKey(plan)) {
+      shares = await callbacks.switchShares(request)
+      stop.throwIfAborted()
+      this.#check(shares, c1, 'switch', `${session} ${instance}`)
+    } else if (!callbacks.querierHoldsKey) {
+      shares = [await callbacks.switchWhole(request)]
+      stop.throwIfAborted()
+      this.#check(shares, c1, 'switchWhole', `${session} ${instance}`)
+    }
     callbacks.progress({ done: steps, total: steps, step: 'done' })
     // The key that the holders switched to is in every share.
-    const keys = new Set(shares.flat().map(share => text(share).split(' ')[4]!))
+    const keys = new Set(shares.length === 0 ? [this.#party.demandPublicKey()] : shares.flat().map(share => text(share).split(' ')[4]!))
     if (keys.size !== 1) throw new Error('shares for different keys')
     return c1.map((_, k) =>
       bytes(JSON.stringify({ key: [...keys][0], values: k === 0 ? samples.map(sample => logitsOf(Float64Array.from(sample))) : [] }))
@@ -452,8 +501,11 @@ class FakeEvaluation implements QueryEvaluation {
 
   #check(shares: Uint8Array[][], c1: Uint8Array[], protocol: string, instance: string): void {
     if (shares.length !== this.#party.session!.parties) throw named('MissingShareError', `${shares.length} parties`)
-    if (new Set(shares.map(list => text(list[0]!).split(' ').at(-1))).size !== shares.length) throw new Error('a party twice')
+    if (new Set(shares.map(([first]) => (first === undefined ? '' : text(first).split(' ').at(-1)))).size !== shares.length)
+      throw new Error('a party twice')
     for (const [party, list] of shares.entries()) {
+      if (list.length !== c1.length)
+        throw new RejectedShareError(party, protocol, instance, named('MalformedShareError', 'a share is missing'))
       for (const [k, share] of list.entries()) {
         if (text(share).startsWith(`${protocol} ${instance} ${digestOf(c1[k]!)} `)) continue
         throw new RejectedShareError(party, protocol, instance, named('MalformedShareError', `${protocol} share ${k}`))

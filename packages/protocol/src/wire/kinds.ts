@@ -161,7 +161,25 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   modelProofReply: { field: 71, codec: messages.ModelProofReply, bound: planned(sizes => sizes.proof) },
   queryProof: { field: 72, codec: messages.QueryProof, bound: planned(sizes => sizes.proof) },
   proofPart: { field: 73, codec: messages.ProofPart, bound: planned(sizes => sizes.undivided) },
-  proofCopy: { field: 74, codec: messages.ProofCopy, bound: planned(sizes => sizes.proof) }
+  proofCopy: { field: 74, codec: messages.ProofCopy, bound: planned(sizes => sizes.proof) },
+  refreshWhole: {
+    field: 64,
+    codec: messages.RefreshWhole,
+    bound: planned(sizes => list(2 * sizes.refreshCount, sizes.refreshC1)),
+    limits: sizes => ({ masked: sizes?.refreshCount ?? 0, c1: sizes?.refreshCount ?? 0 })
+  },
+  switchWhole: {
+    field: 65,
+    codec: messages.SwitchWhole,
+    bound: planned(sizes => list(sizes.switchCount, sizes.switchC1)),
+    limits: sizes => ({ c1: sizes?.switchCount ?? 0 })
+  },
+  reencrypted: {
+    field: 66,
+    codec: messages.Reencrypted,
+    bound: planned(sizes => Math.max(list(sizes.refreshCount, sizes.refreshed), list(sizes.switchCount, sizes.switchShare))),
+    limits: sizes => ({ ciphertexts: sizes === undefined ? 0 : Math.max(1, sizes.refreshCount, sizes.switchCount) })
+  }
 }
 
 export const KIND_OF_FIELD: ReadonlyMap<number, Kind> = new Map(Object.entries(KINDS).map(([kind, entry]) => [entry.field, kind as Kind]))
@@ -230,6 +248,8 @@ export const RULES = asRules({
   queryAnnounce: { reply: 'acknowledged', scope: 'session', phase: 'evaluation', from: 'coordinator' },
   refresh: { reply: 'shares', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'key-holder' },
   switch: { reply: 'shares', scope: 'session', phase: 'switch', from: 'coordinator', to: 'key-holder' },
+  refreshWhole: { reply: 'reencrypted', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'key-holder' },
+  switchWhole: { reply: 'reencrypted', scope: 'session', phase: 'switch', from: 'coordinator', to: 'key-holder' },
   ping: { reply: 'pong', scope: 'none', phase: 'ready', from: 'anyone' },
   leave: { reply: 'acknowledged', scope: 'session', phase: 'close', from: ['querier', 'data-owner'], to: 'evaluator' },
   close: { reply: 'acknowledged', scope: 'session', phase: 'close', from: 'coordinator' },

@@ -37,6 +37,8 @@ export interface MessageSizes {
   readonly result: number
   readonly refreshC1: number
   readonly refreshShare: number
+  /** What a key holder that is the only one answers to a refresh: a first component at the top level, and a seed. */
+  readonly refreshed: number
   readonly switchC1: number
   readonly switchShare: number
   /** Most ciphertexts in one refresh and in one switch. */
@@ -68,6 +70,7 @@ export function messageSizes(plan: Plan): MessageSizes {
     result: rows(2 * (plan.output.level + 1)),
     refreshC1: rows(refreshLevel + 1),
     refreshShare: rows(refreshLevel + 1 + primes.length),
+    refreshed: rows(primes.length),
     switchC1: rows(plan.output.level + 1),
     switchShare: rows(2 * (plan.output.level + 1)),
     refreshCount: Math.max(0, ...plan.refreshes.map(refresh => refresh.ciphertextsPerBlock)) * plan.batchBlocks,
