@@ -11,6 +11,7 @@ import { InternalError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { galoisElements, inputCount } from '../terms/plan.js'
 import { inputBatches, modelBatches, type ProofTerms, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
+import { isWholeKey } from '../terms/share-requests.js'
 import { type Assisted, componentsHash, type ModelStatement, type QueryStatement } from '../terms/statements.js'
 import { proofKey, type SessionFacts } from './facts.js'
 import type { Accusation, AuditStep, Finding, Offence } from './findings.js'
@@ -37,11 +38,13 @@ class Stopped extends Error {
   }
 }
 
+const WHOLE_KEY = 'one party holds the whole key, and what it is sent is re-randomised'
+
 /** Why a session cannot be evaluated again by anybody, undefined when it can. */
 export function unreplayable({ descriptor: { plan } }: SessionFacts): string | undefined {
   const clear = (['data', 'weights'] as const).filter(operand => plan.operands[operand] === 'clear')
   if (clear.length > 0) return `${clear.join(' and ')} are clear at the evaluator, which re-randomises what it sends`
-  if (plan.parties < 2) return 'one party holds the whole key, and what it is sent is re-randomised'
+  if (isWholeKey(plan)) return WHOLE_KEY
   return undefined
 }
 
@@ -222,6 +225,14 @@ export class Replay {
       const callbacks: EvaluationCallbacks = {
         refresh: async request => await run.assist('refresh', request),
         switchShares: async request => await run.assist('switch', request),
+        // Where one party holds the whole key nothing is run again (unreplayable).
+        refreshWhole: async () => {
+          throw new Stopped(gap('evaluation', WHOLE_KEY))
+        },
+        switchWhole: async () => {
+          throw new Stopped(gap('evaluation', WHOLE_KEY))
+        },
+        querierHoldsKey: false,
         resultKey: async () => {
           throw new Stopped(gap('evaluation', 'the model is clear at the evaluator'))
         },

@@ -281,6 +281,9 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
       refresh: async request => await assist('refresh', request, async (holder, c1) => await of(holder).refreshShare({ ...request, c1 })),
       switchShares: async request =>
         await assist('switch', request, async (holder, c1) => await of(holder).switchShare({ ...request, c1, targetKey: resultKey })),
+      refreshWhole: async () => await Promise.reject(new Error('the key is shared')),
+      switchWhole: async () => await Promise.reject(new Error('the key is shared')),
+      querierHoldsKey: false,
       resultKey: async () => resultKey,
       progress: () => undefined
     })
