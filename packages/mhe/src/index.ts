@@ -67,7 +67,7 @@ export { type AccessStructure, firstHolders } from './threshold/access-structure
 export { ActiveSet } from './threshold/active-set.js'
 export { Attempt, type AttemptInit } from './threshold/attempt.js'
 export { type Complaint, type Evidence, judge, type Verdict } from './threshold/complaint.js'
-export { CONSISTENCY_BITS, Fingerprints } from './threshold/consistency.js'
+export { Fingerprints } from './threshold/consistency.js'
 export { Dealer, type Dealing } from './threshold/dealer.js'
 export { type DealtShare, envelopeLength } from './threshold/dealing-format.js'
 export { envelopePublicKey } from './threshold/envelope.js'
@@ -82,13 +82,17 @@ export {
   NotZeroError,
   SecondCoinError,
   SharingMismatchError,
+  SpareMasksUsedError,
   TooManyOpeningsError,
+  TooManyWrongSharesError,
   UnreadableEnvelopeError
 } from './threshold/errors.js'
 export { type AcceptedDealing, checkAnswer, checkShare, completeRound, receiveShare } from './threshold/receiver.js'
+export { CONSISTENCY_BITS } from './threshold/residues.js'
 export { type DealingKind, DealingRound, type RoundInit } from './threshold/round.js'
 export { ShamirShare, type Sharing } from './threshold/shamir-share.js'
 export { ThresholdShareGiver, type ThresholdShareGiverInit } from './threshold/threshold-share-giver.js'
+export { findWrongDealers, vouch } from './threshold/vouching.js'
 export {
   type RefreshWholeRequest,
   type SwitchWholeRequest,

@@ -11,6 +11,7 @@ import {
   envelopePublicKey,
   Fingerprints,
   firstHolders,
+  InMemoryShareLedger,
   type RoundInit,
   receiveShare,
   type ShamirShare,
@@ -39,7 +40,7 @@ export async function roundOf(cohort: Cohort, init: Omit<RoundInit, 'epoch' | 'r
 export async function runRound(
   cohort: Cohort,
   round: DealingRound,
-  constants: readonly (Polynomial | null)[],
+  constants: readonly (Polynomial | ShamirShare | null)[],
   label = 'dealing'
 ): Promise<RoundTranscript> {
   const dealers = round.dealers.map((point, i) => new Dealer(round, point, constants[i]!, cohort.seed(label, round.generation, point)))
@@ -50,7 +51,7 @@ export async function runRound(
     announcements,
     round.access.points.map(point => cohort.seed('contribution', round.generation, point))
   )
-  const answers = dealers.map(dealer => dealer.answer(coin))
+  const answers = dealers.map(dealer => dealer.answer(coin, new InMemoryShareLedger()))
   for (const dealer of dealers) dealer.dispose()
   return { round, coin, announcements, envelopes: dealings.map(({ envelopes }) => envelopes), answers }
 }
@@ -107,7 +108,7 @@ export async function nextShares(
   const transcript = await runRound(
     cohort,
     round,
-    dealers.map(point => (kind === 'zero' ? null : of(point).polynomial))
+    dealers.map(point => (kind === 'zero' ? null : of(point)))
   )
   const shares = []
   for (const point of access.points)

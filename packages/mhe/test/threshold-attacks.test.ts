@@ -196,7 +196,7 @@ describe('an active set changed after the share was renewed', () => {
     const subject = ciphertext('generations')
     const c1 = encodeComponent(context, subject.components[1]!)
     const later = { ...sharing, generation: sharing.generation + 1, lineage: cohort.seed('later') }
-    const renewed = new ShamirShare(context, later, VICTIM, share.polynomial.clone())
+    const renewed = new ShamirShare(context, later, VICTIM, share.polynomial.clone(), share.spare)
     const [now, then] = [share, renewed].map(of => {
       const giver = new ThresholdShareGiver({
         share: of,

@@ -10,23 +10,37 @@ import {
   envelopeLength,
   envelopePublicKey,
   Fingerprints,
+  findWrongDealers,
   firstHolders,
   InconsistentShareError,
+  InMemoryShareLedger,
   InvalidSharingError,
   judge,
   MalformedDealingError,
   NotZeroError,
   receiveShare,
   SecondCoinError,
+  ShamirShare,
+  SpareMasksUsedError,
   TooManyOpeningsError,
-  UnreadableEnvelopeError
+  TooManyWrongSharesError,
+  UnreadableEnvelopeError,
+  vouch
 } from '@slytherin/mhe'
-import { fingerprintCount, readAnswer, sealEnvelope, writeAnnouncement, writeAnswer, writeDealtShare } from '@slytherin/mhe/testing'
+import {
+  errorPositions,
+  fingerprintCount,
+  readAnswer,
+  sealEnvelope,
+  writeAnnouncement,
+  writeAnswer,
+  writeDealtShare
+} from '@slytherin/mhe/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'
 import { makeCohort } from './cohort.js'
-import { privateKey, roundOf, runRound, shareSecrets, sharingOf } from './sharing.js'
+import { nextShares, privateKey, roundOf, runRound, shareSecrets, sharingOf } from './sharing.js'
 
 const cohort = makeCohort({ parties: 5, logN: 5, levels: 2, label: 'dealing' })
 const { context, ring } = cohort
@@ -67,21 +81,27 @@ const complaintOf = (round: DealingRound, receiver: number, reason: 'unreadable'
 })
 
 /** Adds one to a residue of the polynomial: modulo one prime, in one place. */
-function shiftOneResidue({ polynomial, masks }: DealtShare): Uint8Array {
+function shiftOneResidue(share: DealtShare): Uint8Array {
+  const { polynomial } = share
   polynomial.row(1)[3]! += polynomial.row(1)[3]! > 0 ? -1 : 1
-  return writeDealtShare(context, polynomial, masks)
+  return writeDealtShare(context, share)
 }
 
-function shiftOneMask({ polynomial, masks }: DealtShare): Uint8Array {
-  const changed = masks.map(mask => [...mask])
-  changed[1]![2] = (changed[1]![2]! + 1n) % ring.moduli[2]!.value
-  return writeDealtShare(context, polynomial, changed)
-}
+const shiftOne =
+  (of: 'masks' | 'spare' | 'spareMasks') =>
+  (share: DealtShare): Uint8Array => {
+    const { polynomial, masks, spare, spareMasks } = share
+    const changed = share[of].map(mask => [...mask])
+    changed[1]![2] = (changed[1]![2]! + 1n) % ring.moduli[2]!.value
+    return writeDealtShare(context, { polynomial, masks, spare, spareMasks, [of]: changed })
+  }
 
 describe('a dealer whose shares lie on no polynomial of degree t - 1', () => {
   it.each([
     ['one residue modulo one prime', shiftOneResidue],
-    ['one mask modulo one prime', shiftOneMask]
+    ['one mask modulo one prime', shiftOne('masks')],
+    ['one spare mask modulo one prime', shiftOne('spare')],
+    ['one mask of a spare mask modulo one prime', shiftOne('spareMasks')]
   ])('is caught by the receiver that has %s too many, named and convicted', async (_, tamper) => {
     const round = await firstRound()
     const { announcement, envelopes, coin, answer, ephemeral } = await tampered(round, 4, tamper)
@@ -159,16 +179,17 @@ describe('a dealer whose shares lie on no polynomial of degree t - 1', () => {
         return (value + before[k]![row]! - after[k]![row]! + q) % q
       })
     )
-    checkShare(round, { dealer: DEALER, receiver: 1, polynomial: share.polynomial, masks } as unknown as DealtShare, fingerprints, answer)
+    const passing = { dealer: DEALER, receiver: 1, polynomial: share.polynomial, masks, spare: share.spare, spareMasks: share.spareMasks }
+    checkShare(round, passing as unknown as DealtShare, fingerprints, answer)
   })
 })
 
 describe('an envelope that cannot be read', () => {
   it.each([
     ['contents of another length', () => new Uint8Array(100)],
-    ['a residue above its prime', (share: DealtShare) => writeDealtShare(context, share.polynomial, share.masks).fill(0xff, -6)],
-    ['a mask above its prime', (share: DealtShare) => writeDealtShare(context, share.polynomial, share.masks).fill(0xff, 8, 16)],
-    ['another header', (share: DealtShare) => writeDealtShare(context, share.polynomial, share.masks).fill(9, 4, 5)]
+    ['a residue above its prime', (share: DealtShare) => writeDealtShare(context, share).fill(0xff, -6)],
+    ['a mask above its prime', (share: DealtShare) => writeDealtShare(context, share).fill(0xff, 8, 16)],
+    ['another header', (share: DealtShare) => writeDealtShare(context, share).fill(9, 4, 5)]
   ])('%s: the receiver says so, and the opening convicts the dealer', async (_, tamper) => {
     const round = await firstRound()
     const { announcement, envelopes, ephemeral } = await tampered(round, 5, tamper)
@@ -285,6 +306,96 @@ describe('a dealer of zero', () => {
     const bytes = writeAnswer(zero, 1, good.coin, changed)
     expect(() => checkAnswer(zero, 1, good.coin, bytes)).toThrow(NotZeroError)
     expect(() => checkAnswer(zero, 1, good.coin, bytes)).toThrow(expect.objectContaining({ dealer: 1 }))
+  })
+})
+
+describe('shares that are dealt on', () => {
+  const later = { threshold: 2, points: [1, 2, 6] }
+
+  async function resharing(dealers: readonly number[]) {
+    const shares = await shareSecrets(cohort, 2)
+    const round = await roundOf(cohort, { kind: 'reshare', before: sharingOf(shares), dealers, access: later })
+    const coin = cohort.seed('coin of the resharing')
+    const dealerOf = (share: ShamirShare) => new Dealer(round, share.point, share, cohort.seed('on', share.point))
+    /** A share that its holder has changed. */
+    const wrong = (point: number): ShamirShare => {
+      const { polynomial, spare, sharing } = shares[point - 1]!
+      const other = polynomial.clone()
+      other.row(2)[5]! += other.row(2)[5]! > 0 ? -1 : 1
+      return new ShamirShare(context, sharing, point, other, spare)
+    }
+    const answer = (share: ShamirShare) => dealerOf(share).answer(coin, new InMemoryShareLedger())
+    const voucher = (share: ShamirShare) => vouch(round, share, coin, new InMemoryShareLedger())
+    return { shares, round, coin, wrong, answer, voucher, dealerOf }
+  }
+
+  it('who deals on, or vouches for, another value than its share is named as long as those who do are fewer than half of the surplus', async () => {
+    const { shares, round, coin, wrong, answer, voucher } = await resharing([1, 2])
+    const answers = new Map([1, 2].map(point => [point, answer(shares[point - 1]!)]))
+    const vouchers = new Map([3, 4, 5].map(point => [point, voucher(shares[point - 1]!)]))
+    expect(findWrongDealers(round, coin, answers, vouchers)).toEqual([])
+    expect(findWrongDealers(round, coin, new Map([...answers, [2, answer(wrong(2))]]), vouchers)).toEqual([2])
+    expect(findWrongDealers(round, coin, answers, new Map([...vouchers, [4, voucher(wrong(4))]]))).toEqual([4])
+    // two of five with t = 2: one more than can be named
+    const two = new Map([...answers, [2, answer(wrong(2))]])
+    expect(() => findWrongDealers(round, coin, two, new Map([...vouchers, [4, voucher(wrong(4))]]))).toThrow(TooManyWrongSharesError)
+    // one more than the threshold: noticed, not named; no more than the threshold: nothing to compare
+    expect(() => findWrongDealers(round, coin, two, new Map([[3, vouchers.get(3)!]]))).toThrow(TooManyWrongSharesError)
+    expect(findWrongDealers(round, coin, two)).toEqual([])
+  })
+
+  it('meet one coin, whoever asks and whether dealt on or vouched for', async () => {
+    const { shares, round, coin, dealerOf } = await resharing([1, 2])
+    const ledger = new InMemoryShareLedger()
+    const [share] = shares
+    expect(vouch(round, share!, coin, ledger)).toEqual(vouch(round, share!, coin, ledger))
+    dealerOf(share!).answer(coin, ledger)
+    expect(() => dealerOf(share!).answer(cohort.seed('another'), ledger)).toThrow(SpareMasksUsedError)
+    expect(() => vouch(round, share!, cohort.seed('another'), ledger)).toThrow(expect.objectContaining({ point: 1, generation: 0 }))
+    expect(() => dealerOf(share!).answer(coin)).toThrow(InvalidSharingError)
+    // renewal brings spare masks of its own
+    const renewed = await nextShares(cohort, 'zero', shares, [1, 2])
+    const again = await roundOf(cohort, { kind: 'reshare', before: sharingOf(renewed), dealers: [1, 2], access: later })
+    expect(vouch(again, renewed[0]!, cohort.seed('another'), ledger)).not.toEqual(vouch(again, renewed[1]!, cohort.seed('another'), ledger))
+    expect(() => vouch(again, shares[1]!, coin, ledger)).toThrow()
+  })
+
+  it('a voucher is read in its one form, from those who hold shares', async () => {
+    const { shares, round, coin, answer, voucher } = await resharing([1, 2])
+    const answers = new Map([1, 2].map(point => [point, answer(shares[point - 1]!)]))
+    const bytes = voucher(shares[2]!)
+    for (const changed of [bytes.slice(1), bytes.slice().fill(0xff, -8)]) {
+      expect(() => findWrongDealers(round, coin, answers, new Map([[3, changed]]))).toThrow(MalformedDealingError)
+    }
+    expect(() => findWrongDealers(round, coin, answers, new Map([[9, bytes]]))).toThrow(InvalidSharingError)
+    expect(() => findWrongDealers(round, coin, new Map([[3, answers.get(1)!]]))).toThrow(InvalidSharingError)
+  })
+
+  it('errors of a word of the code are found wherever they are, up to half of the surplus', () => {
+    const q = ring.moduli[0]!.value
+    const cases = fc
+      .record({
+        points: fc.uniqueArray(fc.integer({ min: 1, max: 64 }), { minLength: 2, maxLength: 14 }),
+        t: fc.integer({ min: 1, max: 8 })
+      })
+      .filter(({ points, t }) => t < points.length)
+    fc.assert(
+      fc.property(
+        cases,
+        fc.array(fc.bigInt({ min: 0n, max: q - 1n }), { minLength: 8, maxLength: 8 }),
+        fc.nat(),
+        (chosen, coefficients, salt) => {
+          const points = chosen.points.sort((a, b) => a - b)
+          const f = coefficients.slice(0, chosen.t)
+          const word = points.map(x => f.reduceRight((sum, coefficient) => (sum * BigInt(x) + coefficient) % q, 0n))
+          const errors = salt % (Math.floor((points.length - chosen.t) / 2) + 1)
+          const off = points.map((_, i) => i).filter(i => (i + salt) % points.length < errors)
+          for (const i of off) word[i] = (word[i]! + 1n + BigInt(i * salt)) % q
+          expect(errorPositions(points, word, chosen.t, q)).toEqual(off)
+        }
+      ),
+      { numRuns: runs(100) }
+    )
   })
 })
 

@@ -7,14 +7,17 @@
  */
 import { deriveSeed, type Polynomial } from '@slytherin/ring'
 import { equalBytes } from '../hash.js'
+import type { ShareLedger } from '../ledger.js'
 import { expandReference } from '../reference.js'
 import { withScratch } from '../scratch.js'
-import { Fingerprints, fingerprintCount, writeAnswer } from './consistency.js'
+import { type Fingerprinted, Fingerprints, maskedFingerprints, writeAnswer } from './consistency.js'
 import { writeAnnouncement, writeDealtShare } from './dealing-format.js'
 import { sealEnvelope } from './envelope.js'
 import { InvalidSharingError, SecondCoinError, TooManyOpeningsError } from './errors.js'
-import { evaluate, type Residues, uniformResidues } from './residues.js'
+import { addResidues, evaluate, fingerprintCount, type Residues, uniformResidues } from './residues.js'
 import { COIN_BYTES, type DealingRound } from './round.js'
+import { checkHeld, ShamirShare } from './shamir-share.js'
+import { spendSpareMasks } from './vouching.js'
 
 const SEED_BYTES = 32
 
@@ -29,31 +32,36 @@ export interface Dealing {
   readonly envelopes: readonly Uint8Array[]
 }
 
+type Words = Omit<Fingerprinted, 'polynomial'>
+
 export class Dealer implements Disposable {
   readonly #constant: Polynomial | null
+  /** The share dealt on. */
+  readonly #share: ShamirShare | undefined
   readonly #seed: Uint8Array
   readonly #opened: number[] = []
   #coin: Uint8Array | undefined
 
   /**
    * @param point    the dealer's
-   * @param constant S(0) in NTT form over every modulus: the party's secret, its share of the sharing before, or `null` in a round of `zero`. Stays the caller's, who
-   *                 keeps it until the round is over
+   * @param constant S(0): the party's secret in NTT form over every modulus, its share of the sharing before in a round of `reshare`, `null` in one of `zero`. Stays
+   *                 the caller's, who keeps it until the round is over
    * @param seed     32 fresh secret bytes, copied, for this dealing only
-   * @throws InvalidSharingError
+   * @throws InvalidSharingError, SharingMismatchError (a share of another sharing)
    */
   constructor(
     readonly round: DealingRound,
     readonly point: number,
-    constant: Polynomial | null,
+    constant: Polynomial | ShamirShare | null,
     seed: Uint8Array
   ) {
     round.checkDealer(point)
-    if ((constant === null) !== (round.kind === 'zero')) {
-      throw new InvalidSharingError('constant term', round.kind === 'zero' ? 'none' : 'given', constant === null ? 'none' : 'given')
-    }
+    const given = constant === null ? 'zero' : constant instanceof ShamirShare ? 'reshare' : 'secret'
+    if (given !== round.kind) throw new InvalidSharingError('constant term', `that of a ${round.kind} round`, `that of a ${given} round`)
+    if (constant instanceof ShamirShare) checkHeld(round.before!, point, constant)
     if (seed.length !== SEED_BYTES) throw new InvalidSharingError('seed', `${SEED_BYTES} bytes`, seed.length)
-    this.#constant = constant
+    this.#constant = constant instanceof ShamirShare ? constant.polynomial : constant
+    this.#share = constant instanceof ShamirShare ? constant : undefined
     this.#seed = seed.slice()
   }
 
@@ -62,10 +70,10 @@ export class Dealer implements Disposable {
     const { round, point } = this
     const { access } = round
     const envelopes: Uint8Array[] = []
-    const masks = Array.from({ length: access.threshold }, (_, power) => this.#masks(power))
+    const words = Array.from({ length: access.threshold }, (_, power) => this.#words(power))
     for (let first = 0; first < access.points.length; first += RECEIVERS_AT_ONCE) {
       const receivers = access.points.slice(first, first + RECEIVERS_AT_ONCE)
-      const all = this.#contents(receivers, masks)
+      const all = this.#contents(receivers, words)
       try {
         for (const [i, receiver] of receivers.entries()) envelopes.push(await this.#seal(all[i]!, receiver))
       } finally {
@@ -76,26 +84,30 @@ export class Dealer implements Disposable {
   }
 
   /**
-   * W_k as bytes, for everybody. The same coin gives the same answer again.
+   * W_k and V_k as bytes, for everybody. The same coin gives the same answer again.
    *
-   * @param coin 32 bytes, of `round.coin`
-   * @throws SecondCoinError, InvalidSharingError
+   * @param coin   32 bytes, of `round.coin`
+   * @param ledger in a round of `reshare`: where it is written down that the share has met its one coin
+   * @throws SecondCoinError, InvalidSharingError; SpareMasksUsedError when the share was vouched for under another coin
    */
-  answer(coin: Uint8Array): Uint8Array {
+  answer(coin: Uint8Array, ledger?: ShareLedger): Uint8Array {
     const { round, point } = this
     const { context, access } = round
     if (coin.length !== COIN_BYTES) throw new InvalidSharingError('coin', `${COIN_BYTES} bytes`, coin.length)
     if (this.#coin !== undefined && !equalBytes(this.#coin, coin)) throw new SecondCoinError(point)
+    if (this.#share !== undefined) {
+      if (ledger === undefined) throw new InvalidSharingError('ledger', 'given where a share is dealt on', 'none')
+      spendSpareMasks(this.#share, coin, ledger)
+    }
     this.#coin = coin.slice()
-    const { moduli } = context.ring
     using fingerprints = new Fingerprints(context, coin)
     const answer = Array.from({ length: access.threshold }, (_, power) => {
-      const masks = this.#masks(power)
-      return this.#withCoefficient(power, coefficient => {
-        if (coefficient === null) return masks
-        const found = fingerprints.of(coefficient)
-        return masks.map((mask, k) => mask.map((residue, row) => (residue + found[k]![row]!) % moduli[row]!.value))
-      })
+      const words = this.#words(power)
+      return this.#withCoefficient(power, coefficient =>
+        coefficient === null
+          ? [...words.masks, ...addResidues(context.ring.moduli, fingerprints.ofSpare(words.spare), words.spareMasks)]
+          : maskedFingerprints(fingerprints, { ...words, polynomial: coefficient })
+      )
     })
     return writeAnswer(round, point, coin, answer)
   }
@@ -127,8 +139,8 @@ export class Dealer implements Disposable {
     this.dispose()
   }
 
-  /** For each receiver S(j), by Horner's rule, and the masks of j. */
-  #contents(receivers: readonly number[], masks: readonly (readonly Residues[])[]): Uint8Array[] {
+  /** For each receiver S(j), by Horner's rule, and its masks. */
+  #contents(receivers: readonly number[], words: readonly Words[]): Uint8Array[] {
     const { context, access } = this.round
     const { ring, parameters } = context
     return withScratch(ring, scratch => {
@@ -141,15 +153,16 @@ export class Dealer implements Disposable {
           })
         })
       }
-      return sums.map((sum, i) => {
-        const own = masks[0]!.map((_, k) =>
-          evaluate(
-            ring.moduli,
-            masks.map(mask => mask[k]!),
-            receivers[i]!
+      return sums.map((polynomial, i) => {
+        const at = (of: keyof Words): Residues[] =>
+          words[0]![of].map((_, k) =>
+            evaluate(
+              ring.moduli,
+              words.map(coefficients => coefficients[of][k]!),
+              receivers[i]!
+            )
           )
-        )
-        return writeDealtShare(context, sum, own)
+        return writeDealtShare(context, { polynomial, masks: at('masks'), spare: at('spare'), spareMasks: at('spareMasks') })
       })
     })
   }
@@ -182,12 +195,15 @@ export class Dealer implements Disposable {
     }
   }
 
-  /** m_k's coefficients of one power; zero at 0 where the secret is. */
-  #masks(power: number): Residues[] {
+  /** The coefficients of one power of all masks. Those of the constant term: none where it is zero, the spare masks of a share dealt on. */
+  #words(power: number): Words {
     const { moduli } = this.round.context.ring
-    return Array.from({ length: fingerprintCount(moduli) }, (_, k) =>
-      power === 0 && this.round.kind === 'zero' ? moduli.map(() => 0n) : uniformResidues(moduli, this.#seed, 'mask', power, k)
-    )
+    const drawn = (name: string): Residues[] =>
+      Array.from({ length: fingerprintCount(moduli) }, (_, k) => uniformResidues(moduli, this.#seed, name, power, k))
+    const zero = (): Residues[] => Array.from({ length: fingerprintCount(moduli) }, () => moduli.map(() => 0n))
+    const constant = this.#share?.spare ?? (this.round.kind === 'zero' ? zero() : undefined)
+    const masks = power === 0 && constant !== undefined ? constant : drawn('mask')
+    return { masks, spare: drawn('spare mask'), spareMasks: drawn('mask of spare mask') }
   }
 
   #ephemeral(receiver: number): Uint8Array {

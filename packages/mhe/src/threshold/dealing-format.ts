@@ -2,17 +2,18 @@
  * Bytes of a dealing.
  *
  *   announcement, public   magic "SLTA", version 1, dealer, two zeros, hash of the round (32), SHA-256 of every envelope (32 each, in the order of the receivers)
- *   contents of an envelope   magic "SLTD", version 1, three zeros, K masks of a residue (8 bytes, little-endian) per prime, S(j) packed in NTT form
+ *   contents of an envelope   magic "SLTD", version 1, three zeros, K masks, K spare masks and the K masks of these, of a residue (8 bytes, little-endian) per prime
+ *                             each, S(j) packed in NTT form
  *
  * The announcement is what a dealer signs: it fixes every share before the coin is known.
  */
 import type { Context } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
 import { equalBytes, hashParts, hex } from '../hash.js'
-import { fingerprintCount } from './consistency.js'
+import type { Fingerprinted } from './consistency.js'
 import { ENVELOPE_OVERHEAD } from './envelope.js'
 import { MalformedDealingError } from './errors.js'
-import { type Residues, readResidues, residuesLength, writeResidues } from './residues.js'
+import { fingerprintCount, type Residues, readResidues, residuesLength, writeResidues } from './residues.js'
 import type { DealingRound } from './round.js'
 import { decodeShare } from './shamir-share.js'
 
@@ -21,17 +22,19 @@ const SHARE_MAGIC = [0x53, 0x4c, 0x54, 0x44] as const
 const VERSION = 1
 const HEADER_BYTES = 8
 const HASH_BYTES = 32
+/** Masks, spare masks, masks of spare masks. */
+const WORDS = 3
 const HASHES_OFFSET = HEADER_BYTES + HASH_BYTES
 
 /** What one dealer dealt to one receiver, read and of the right form. Secret: wiped on dispose. */
-export class DealtShare implements Disposable {
+export class DealtShare implements Disposable, Fingerprinted {
   constructor(
     readonly dealer: number,
     readonly receiver: number,
-    /** S(j), NTT form over every modulus. */
     readonly polynomial: Polynomial,
-    /** m_1(j) … m_K(j). */
-    readonly masks: readonly Residues[]
+    readonly masks: readonly Residues[],
+    readonly spare: readonly Residues[],
+    readonly spareMasks: readonly Residues[]
   ) {}
 
   /** What `console.log` and `util.inspect` print. */
@@ -75,19 +78,21 @@ export function readAnnouncement(round: DealingRound, dealer: number, bytes: Uin
   const header = announcementHeader(dealer)
   const start = bytes.subarray(0, HEADER_BYTES)
   if (!equalBytes(start, header)) throw new MalformedDealingError(dealer, 'header of the announcement', hex(header), hex(start))
-  const round_ = bytes.subarray(HEADER_BYTES, HASHES_OFFSET)
-  if (!equalBytes(round_, round.hash)) throw new MalformedDealingError(dealer, 'round of the announcement', hex(round.hash), hex(round_))
+  const announced = bytes.subarray(HEADER_BYTES, HASHES_OFFSET)
+  if (!equalBytes(announced, round.hash))
+    throw new MalformedDealingError(dealer, 'round of the announcement', hex(round.hash), hex(announced))
   return Array.from({ length: count }, (_, i) => bytes.slice(HASHES_OFFSET + HASH_BYTES * i, HASHES_OFFSET + HASH_BYTES * (i + 1)))
 }
 
 /** The caller wipes it. */
-export function writeDealtShare(context: Context, polynomial: Polynomial, masks: readonly Residues[]): Uint8Array {
+export function writeDealtShare(context: Context, { polynomial, masks, spare, spareMasks }: Fingerprinted): Uint8Array {
   const { ring } = context
-  const offset = HEADER_BYTES + residuesLength(ring.moduli, masks.length)
+  const words = [...masks, ...spare, ...spareMasks]
+  const offset = HEADER_BYTES + residuesLength(ring.moduli, words.length)
   const packed = ring.encodePacked(polynomial)
   const out = new Uint8Array(offset + packed.length)
   out.set([...SHARE_MAGIC, VERSION])
-  writeResidues(out, HEADER_BYTES, masks)
+  writeResidues(out, HEADER_BYTES, words)
   out.set(packed, offset)
   packed.fill(0)
   return out
@@ -97,22 +102,27 @@ export function writeDealtShare(context: Context, polynomial: Polynomial, masks:
 export function readDealtShare(context: Context, dealer: number, receiver: number, bytes: Uint8Array): DealtShare {
   const { ring, parameters } = context
   const count = fingerprintCount(ring.moduli)
-  const offset = HEADER_BYTES + residuesLength(ring.moduli, count)
+  const offset = HEADER_BYTES + residuesLength(ring.moduli, WORDS * count)
   const length = offset + ring.packedLength(parameters.keyIndices())
   if (bytes.length !== length) throw new MalformedDealingError(dealer, 'length of the share', length, bytes.length)
   const header = Uint8Array.from([...SHARE_MAGIC, VERSION, 0, 0, 0])
   if (!equalBytes(bytes.subarray(0, HEADER_BYTES), header)) {
     throw new MalformedDealingError(dealer, 'header of the share', hex(header), 'another')
   }
-  const masks = readResidues(ring.moduli, bytes, HEADER_BYTES, count, position => {
+  const words = readResidues(ring.moduli, bytes, HEADER_BYTES, WORDS * count, position => {
     throw new MalformedDealingError(dealer, `mask ${position}`, 'below its prime', 'not')
   })
-  return new DealtShare(dealer, receiver, decodeShare(context, dealer, bytes.subarray(offset)), masks)
+  const [masks, spare, spareMasks] = [0, 1, 2].map(part => words.slice(part * count, (part + 1) * count)) as [
+    Residues[],
+    Residues[],
+    Residues[]
+  ]
+  return new DealtShare(dealer, receiver, decodeShare(context, dealer, bytes.subarray(offset)), masks, spare, spareMasks)
 }
 
 /** Exact bytes of one envelope. */
 export function envelopeLength({ ring, parameters }: Context): number {
-  const masks = residuesLength(ring.moduli, fingerprintCount(ring.moduli))
+  const masks = residuesLength(ring.moduli, WORDS * fingerprintCount(ring.moduli))
   return ENVELOPE_OVERHEAD + HEADER_BYTES + masks + ring.packedLength(parameters.keyIndices())
 }
 

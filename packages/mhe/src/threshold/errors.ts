@@ -91,6 +91,32 @@ export class TooManyOpeningsError extends MultipartyError {
   }
 }
 
+/** A share is to be dealt on, or vouched for, under a second coin. The difference of its two fingerprints is a function of the share without a mask. */
+export class SpareMasksUsedError extends MultipartyError {
+  constructor(
+    readonly point: number,
+    readonly generation: number
+  ) {
+    super(
+      `the spare masks of holder ${point}'s share of generation ${generation} have been used under another coin: renew the shares, then deal them on`
+    )
+  }
+}
+
+/** The fingerprints of shares that are dealt on fit no polynomial but for fewer than half of the surplus: who is wrong cannot be told. */
+export class TooManyWrongSharesError extends MultipartyError {
+  constructor(
+    readonly holders: readonly number[],
+    readonly threshold: number
+  ) {
+    super(
+      `the fingerprints of holders ${holders.join(', ')} do not lie on one polynomial of degree ${threshold - 1}, and more than ` +
+        `${Math.floor((holders.length - threshold) / 2)} of them are wrong, so that it cannot be told whose: keep the old shares, renew them, and deal again with more ` +
+        'holders vouching'
+    )
+  }
+}
+
 /** The dealings that are to become shares are not those that the round needs. */
 export class IncompleteRoundError extends MultipartyError {
   constructor(

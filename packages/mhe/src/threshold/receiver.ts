@@ -1,5 +1,5 @@
 /** The receiver's side of a round: opens what was dealt to it, checks it against the dealer's answer, and sums what everybody accepted. */
-import { equalBytes, hashParts, hex } from '../hash.js'
+import { equalBytes, hashParts } from '../hash.js'
 import { overwritable } from '../scratch.js'
 import { ActiveSet } from './active-set.js'
 import { type Fingerprints, liesOn, readAnswer } from './consistency.js'
@@ -12,11 +12,11 @@ import {
   InvalidSharingError,
   MalformedDealingError,
   NotZeroError,
-  SharingMismatchError,
   UnreadableEnvelopeError
 } from './errors.js'
+import { addResidues, fingerprintCount } from './residues.js'
 import type { DealingRound } from './round.js'
-import { ShamirShare } from './shamir-share.js'
+import { checkHeld, ShamirShare } from './shamir-share.js'
 
 const LINEAGE_DOMAIN = 'slytherin threshold lineage'
 
@@ -67,7 +67,9 @@ export function checkEnvelope(round: DealingRound, dealer: number, receiver: num
  */
 export function checkAnswer(round: DealingRound, dealer: number, coin: Uint8Array, answer: Uint8Array): void {
   const coefficients = readAnswer(round, dealer, coin, answer)
-  if (round.kind === 'zero' && coefficients[0]!.some(residues => residues.some(residue => residue !== 0n))) throw new NotZeroError(dealer)
+  const count = fingerprintCount(round.context.ring.moduli)
+  if (round.kind === 'zero' && coefficients[0]!.slice(0, count).some(residues => residues.some(residue => residue !== 0n)))
+    throw new NotZeroError(dealer)
 }
 
 /**
@@ -94,7 +96,7 @@ export interface AcceptedDealing {
 /**
  * Sums the accepted dealings to the receiver's share of the new sharing.
  *
- * All holders must have accepted the same dealings; they enter the lineage, so that shares of holders that did not agree never meet in a protocol.
+ * In a round of `reshare`, leave out first whom `findWrongDealers` names. All holders must have accepted the same dealings; they enter the lineage, so that shares of holders that did not agree never meet in a protocol.
  *
  * @param accepted in a round of `secret` of all dealers; of `zero` of as many as the threshold or more, so that one at least is of an honest holder; of `reshare` of
  *                 exactly the threshold of the sharing before
@@ -120,7 +122,7 @@ export function completeRound(
   if ((round.kind === 'zero') !== (before !== undefined)) {
     throw new InvalidSharingError('share before', round.kind === 'zero' ? 'given' : 'none', before === undefined ? 'none' : 'given')
   }
-  if (before !== undefined) checkBefore(round, receiver, before)
+  if (before !== undefined) checkHeld(round.before!, receiver, before)
   const lineage = hashParts(LINEAGE_DOMAIN, round.hash, dealers.join(), ...dealings.map(({ announcement }) => announcement))
   const sum = ring.allocate(parameters.keyIndices(), 'ntt')
   const weighted = overwritable(ring, parameters.keyIndices(), 'ntt')
@@ -130,7 +132,8 @@ export function completeRound(
       ring.add(sum, sum, weight === undefined ? share.polynomial : ring.multiplyScalar(weighted, share.polynomial, weight))
     }
     if (before !== undefined) ring.add(sum, sum, before.polynomial)
-    const share = new ShamirShare(context, { epoch, generation, lineage, access }, receiver, sum)
+    const spare = dealings.map(({ share }) => share.spare).reduce((total, own) => addResidues(ring.moduli, total, own))
+    const share = new ShamirShare(context, { epoch, generation, lineage, access }, receiver, sum, spare)
     before?.dispose()
     return share
   } catch (error) {
@@ -160,10 +163,4 @@ function weightsOf(round: DealingRound, dealers: readonly number[]): (readonly b
   if (dealers.length !== threshold) throw new IncompleteRoundError(kind, `exactly ${threshold} dealers`, dealers)
   const activeSet = new ActiveSet(before!.access, dealers)
   return dealers.map(dealer => activeSet.weight(round.context.ring.moduli, dealer))
-}
-
-function checkBefore(round: DealingRound, receiver: number, before: ShamirShare): void {
-  if (before.point !== receiver) throw new SharingMismatchError('point', before.point, receiver)
-  const { lineage } = round.before!
-  if (!equalBytes(before.sharing.lineage, lineage)) throw new SharingMismatchError('lineage', hex(before.sharing.lineage), hex(lineage))
 }

@@ -4,12 +4,30 @@ import { deriveSeed, type Modulus, powerModulo } from '@slytherin/ring'
 /** One residue per modulus. */
 export type Residues = readonly bigint[]
 
+/** -log2 of the probability that shares on no polynomial pass (consistency.ts). */
+export const CONSISTENCY_BITS = 128
+
 const WORD_BYTES = 8
+
+/** K: how many uniform residues modulo the smallest prime are foreseen with probability 2^-128 at most. */
+export function fingerprintCount(moduli: readonly Modulus[]): number {
+  return Math.ceil(CONSISTENCY_BITS / Math.min(...moduli.map(({ log2 }) => log2)))
+}
 
 /** Horner's rule. @param coefficients of X^0, X^1, …, one at least */
 export function evaluate(moduli: readonly Modulus[], coefficients: readonly Residues[], point: number): Residues {
   const x = BigInt(point)
   return moduli.map(({ value: q }, row) => coefficients.reduceRight((sum, coefficient) => (sum * x + coefficient[row]!) % q, 0n))
+}
+
+/** Element by element. */
+export function addResidues(moduli: readonly Modulus[], a: readonly Residues[], b: readonly Residues[]): Residues[] {
+  return a.map((residues, k) => moduli.map(({ value: q }, row) => (residues[row]! + b[k]![row]!) % q))
+}
+
+/** Σ_l a_l·b_l. */
+export function sumOfProducts(moduli: readonly Modulus[], a: readonly Residues[], b: readonly Residues[]): Residues {
+  return moduli.map(({ value: q }, row) => a.reduce((sum, residues, l) => (sum + residues[row]! * b[l]![row]!) % q, 0n))
 }
 
 /** numerator / denominator. @param denominator prime to every modulus */

@@ -5,18 +5,21 @@
  *   4  version         1 byte, 1    12  epoch             32 bytes
  *   5  point           1 byte       44  lineage           32 bytes
  *   6  threshold       1 byte       76  points            n bytes
- *   7  n               1 byte           residues          packed, NTT form, standard order
+ *   7  n               1 byte           spare masks       K residues of 8 bytes per prime, little-endian
+ *                                      residues          packed, NTT form, standard order
  *
  * The bytes are as secret as the share: for a file that is sealed.
  */
 import { type Context, SecretKey } from '@slytherin/ckks'
 import type { Polynomial } from '@slytherin/ring'
 import { MalformedShareError } from '../errors.js'
+import { equalBytes, hex } from '../hash.js'
 import { overwritable } from '../scratch.js'
 import { decodeStrictly } from '../share-format.js'
 import { type AccessStructure, checkedAccess } from './access-structure.js'
 import type { ActiveSet } from './active-set.js'
-import { InvalidSharingError, MalformedDealingError } from './errors.js'
+import { InvalidSharingError, MalformedDealingError, SharingMismatchError } from './errors.js'
+import { fingerprintCount, type Residues, readResidues, residuesLength, writeResidues } from './residues.js'
 
 const MAGIC = [0x53, 0x4c, 0x54, 0x53] as const
 const VERSION = 1
@@ -43,20 +46,29 @@ export interface Sharing {
 /** Wiped on dispose; neither JSON nor inspection shows it. */
 export class ShamirShare implements Disposable {
   readonly #polynomial: Polynomial
+  readonly #spare: readonly Residues[]
 
-  /** @param polynomial s̃_j, NTT form over every modulus; moves into the share. @throws InvalidSharingError */
+  /**
+   * @param polynomial s̃_j, NTT form over every modulus; moves into the share
+   * @param spare      its K spare masks, for when it is dealt on (vouching.ts)
+   * @throws InvalidSharingError
+   */
   constructor(
     readonly context: Context,
     readonly sharing: Sharing,
     readonly point: number,
-    polynomial: Polynomial
+    polynomial: Polynomial,
+    spare: readonly Residues[]
   ) {
     const { epoch, lineage, generation, access } = sharing
     if (epoch.length !== EPOCH_BYTES) throw new InvalidSharingError('epoch', `${EPOCH_BYTES} bytes`, epoch.length)
     if (lineage.length !== LINEAGE_BYTES) throw new InvalidSharingError('lineage', `${LINEAGE_BYTES} bytes`, lineage.length)
     checkGeneration(generation)
     if (!access.points.includes(point)) throw new InvalidSharingError('point', `one of ${access.points.join(', ')}`, point)
+    const count = fingerprintCount(context.ring.moduli)
+    if (spare.length !== count) throw new InvalidSharingError('spare masks', `${count}`, spare.length)
     this.#polynomial = polynomial
+    this.#spare = spare
   }
 
   /** What `console.log` and `util.inspect` print, getters included. */
@@ -71,6 +83,11 @@ export class ShamirShare implements Disposable {
   /** s̃_j in the NTT domain over every modulus. Stays the share's. */
   get polynomial(): Polynomial {
     return this.#polynomial
+  }
+
+  /** Residues of uniform polynomials of degree t - 1 at this point. As secret as the share. */
+  get spare(): readonly Residues[] {
+    return this.#spare
   }
 
   /**
@@ -89,7 +106,8 @@ export class ShamirShare implements Disposable {
     const { access, generation, epoch, lineage } = this.sharing
     const { ring } = this.context
     const residues = ring.encodePacked(this.#polynomial)
-    const offset = POINTS_OFFSET + access.points.length
+    const spareOffset = POINTS_OFFSET + access.points.length
+    const offset = spareOffset + residuesLength(ring.moduli, this.#spare.length)
     const out = new Uint8Array(offset + residues.length)
     out.set(MAGIC)
     out.set([VERSION, this.point, access.threshold, access.points.length], MAGIC.length)
@@ -97,6 +115,7 @@ export class ShamirShare implements Disposable {
     out.set(epoch, EPOCH_OFFSET)
     out.set(lineage, LINEAGE_OFFSET)
     out.set(access.points, POINTS_OFFSET)
+    writeResidues(out, spareOffset, this.#spare)
     out.set(residues, offset)
     residues.fill(0)
     return out
@@ -117,15 +136,20 @@ export class ShamirShare implements Disposable {
       number
     ]
     if (version !== VERSION) throw new MalformedDealingError(point, 'version', VERSION, version)
-    const offset = POINTS_OFFSET + holders
+    const count = fingerprintCount(ring.moduli)
+    const spareOffset = POINTS_OFFSET + holders
+    const offset = spareOffset + residuesLength(ring.moduli, count)
     if (bytes.length !== offset + packed) throw new MalformedDealingError(point, 'length', offset + packed, bytes.length)
     const generation = new DataView(bytes.buffer, bytes.byteOffset).getUint32(GENERATION_OFFSET, true)
-    const access = checkedAccess({ threshold, points: [...bytes.subarray(POINTS_OFFSET, offset)] })
+    const access = checkedAccess({ threshold, points: [...bytes.subarray(POINTS_OFFSET, spareOffset)] })
     const epoch = bytes.slice(EPOCH_OFFSET, LINEAGE_OFFSET)
     const lineage = bytes.slice(LINEAGE_OFFSET, POINTS_OFFSET)
+    const spare = readResidues(ring.moduli, bytes, spareOffset, count, position => {
+      throw new MalformedDealingError(point, `spare mask ${position}`, 'below its prime', 'not')
+    })
     const polynomial = decodeShare(context, point, bytes.subarray(offset))
     try {
-      return new ShamirShare(context, { epoch, generation, lineage, access }, point, polynomial)
+      return new ShamirShare(context, { epoch, generation, lineage, access }, point, polynomial, spare)
     } catch (error) {
       polynomial.wipe()
       polynomial.dispose()
@@ -159,4 +183,11 @@ export function checkGeneration(generation: number): void {
   if (!Number.isInteger(generation) || generation < 0 || generation > LARGEST_GENERATION) {
     throw new InvalidSharingError('generation', `0 to ${LARGEST_GENERATION}`, generation)
   }
+}
+
+/** @throws SharingMismatchError unless it is the share of this holder of this sharing */
+export function checkHeld(sharing: Sharing, point: number, share: ShamirShare): void {
+  if (share.point !== point) throw new SharingMismatchError('point', share.point, point)
+  const held = share.sharing.lineage
+  if (!equalBytes(held, sharing.lineage)) throw new SharingMismatchError('lineage', hex(held), hex(sharing.lineage))
 }
