@@ -18,10 +18,10 @@ export function galoisLevelOf({ galoisKeys }: Plan, element: number): number {
   return key.level
 }
 
-/** @throws UnforeseenRequestError unless the plan has a refresh of that level, scale and magnitude, to the last bit */
-export function checkRefresh({ refreshes }: Plan, request: { level: number; scale: number; magnitude: number }): void {
-  let foreseen = refreshes.map(({ level, scale, magnitude }) => ({ level, scale, magnitude }))
-  for (const field of ['level', 'scale', 'magnitude'] as const) {
+/** @throws UnforeseenRequestError unless the plan has a refresh at that step, of that level, scale and magnitude, to the last bit */
+export function checkRefresh({ refreshes }: Plan, request: { step: number; level: number; scale: number; magnitude: number }): void {
+  let foreseen = refreshes.map(({ step, level, scale, magnitude }) => ({ step, level, scale, magnitude }))
+  for (const field of ['step', 'level', 'scale', 'magnitude'] as const) {
     const matching = foreseen.filter(refresh => refresh[field] === request[field])
     if (matching.length === 0) {
       throw new UnforeseenRequestError('refresh', field, among(foreseen.map(refresh => refresh[field])), `${request[field]}`)

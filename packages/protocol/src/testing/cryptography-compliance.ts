@@ -457,6 +457,11 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         expect(same(await first.refreshShare(mine), given[0]![0]!)).toBe(true)
         expect(same(await second.refreshShare(mine), given[0]![1]!)).toBe(true)
         expect(await failure(first.refreshShare({ ...mine, c1: other.c1 }))).toMatchObject({ name: 'ShareAlreadyGivenError' })
+        // What is endorsed names the step: its figures are that step's, not those of any.
+        for (const field of ['step', 'level', 'scale', 'magnitude'] as const) {
+          const unforeseen = { ...mine, instance: 'another/0', [field]: 2 * mine[field] + 1 }
+          expect(await failure(first.refreshShare(unforeseen))).toMatchObject({ name: 'UnforeseenRequestError', request: 'refresh', field })
+        }
         expect(same(await first.refreshShare(mine), given[0]![0]!)).toBe(true)
       })
 
