@@ -23,8 +23,11 @@ function deadlinesFor(processes: number): object {
   return { dial: 2 * down, hello: down, down, idle: 2 * down, stall: 2 * down }
 }
 
-/** @param directory made anew; everything of the scenario lies below it */
-export async function deploy(scenario: Scenario, directory: string): Promise<DeployedParty[]> {
+/**
+ * @param directory made anew; everything of the scenario lies below it
+ * @param evidence where parties keep evidence, each in a directory of its name; with their states when not given
+ */
+export async function deploy(scenario: Scenario, directory: string, evidence?: string): Promise<DeployedParty[]> {
   await rm(directory, { recursive: true, force: true })
   const described = partiesOf(scenario)
   const calibration = await calibrationOf(scenario)
@@ -65,6 +68,7 @@ export async function deploy(scenario: Scenario, directory: string): Promise<Dep
         ...(party.roles.includes('model-owner') ? modelKeys(scenario, choice, calibration) : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),
         evaluator: scenario.evaluator,
+        ...(evidence === undefined ? {} : { evidence: { directory: join(evidence, party.name) } }),
         log: { level: 'silent' }
       }
       await writeFile(file, stringify(configuration), { mode: 0o600 })

@@ -18,6 +18,7 @@ interface CommandLine {
   layout?: 'nhwc'
   report?: string
   keep?: boolean
+  evidence?: string
   simulation?: number | boolean
 }
 
@@ -37,18 +38,25 @@ const program = new Command('scenario')
   .option('--simulation <count>', `samples that are simulated for the report (default: the first ${DEFAULT_SIMULATED_SAMPLES})`, positive)
   .option('--no-simulation', 'leave the simulated run out of the report')
   .option('--keep', 'leave the state directories of the parties in place')
+  .option('--evidence <directory>', 'keep what parties signed, and what a replay needs, for slytherin audit')
   .showHelpAfterError()
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
 
 process.exitCode = await main(program.args[0]!, program.opts<CommandLine>())
 
-async function main(file: string, { report, keep, simulation, task, ...others }: CommandLine): Promise<number> {
+async function main(file: string, { report, keep, evidence, simulation, task, ...others }: CommandLine): Promise<number> {
   try {
     const overrides = task === undefined ? others : { ...others, task: { kind: task } }
     const wanted = typeof simulation === 'number' ? simulation : DEFAULT_SIMULATED_SAMPLES
     const simulatedSamples = simulation === false || report === undefined ? 0 : wanted
-    const { failures } = await perform(await loadScenario(file, overrides), { report, simulatedSamples, keep, signal: stopping() })
+    const { failures } = await perform(await loadScenario(file, overrides), {
+      report,
+      simulatedSamples,
+      keep,
+      evidence,
+      signal: stopping()
+    })
     return failures.length === 0 ? 0 : EXIT_FAILED
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

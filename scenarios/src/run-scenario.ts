@@ -61,6 +61,8 @@ export interface ScenarioRunOptions {
   readonly onNoise?: (party: string, line: string) => void
   /** Leave states and configurations in place. */
   readonly keep?: boolean
+  /** Where parties keep evidence, each in a directory of its name; gone with their states when absent. */
+  readonly evidence?: string | undefined
   /** So many of the first samples are simulated, too, once all parties have ended; none when absent. */
   readonly simulatedSamples?: number
   /** Called as the simulation goes, in samples. */
@@ -76,7 +78,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
   const memory = new MemoryWatch()
   const running: RunningParty[] = []
   try {
-    const parties = await deploy(scenario, directory)
+    const parties = await deploy(scenario, directory, options.evidence)
     const sessions = new Map<string, SessionReport>()
     const errors = new Map<string, ErrorReport>()
     let plan: Plan | undefined

@@ -93,6 +93,11 @@ export async function sessionsIn(directory: string): Promise<KeptSession[]> {
   return kept.sort((a, b) => b.touched - a.touched)
 }
 
+/** Removes all evidence in a directory, and nothing else that may lie there. */
+export async function forgetSessions(directory: string): Promise<void> {
+  for (const session of await sessionsIn(directory)) await rm(session.directory, { recursive: true, force: true })
+}
+
 /** One session as it is written. */
 class FileEvidence implements EvidenceSink {
   readonly #directory: string
@@ -127,12 +132,7 @@ class FileEvidence implements EvidenceSink {
   record(record: EvidenceRecord): void {
     if (this.#ended) return
     const json = canonicalJson(record)
-    this.#chain = chained(this.#chain, json)
-    const line = `${this.#chain} ${Buffer.byteLength(json)} ${json}\n`
-    this.#later(line.length, async () => {
-      await this.#file?.appendFile(line)
-      this.#bytes += line.length
-    })
+    this.#later(json.length, async () => await this.#append(json))
   }
 
   keep(hash: string, bytes: Uint8Array): void {
@@ -170,6 +170,13 @@ class FileEvidence implements EvidenceSink {
     await this.#tail
   }
 
+  async #append(json: string): Promise<void> {
+    this.#chain = chained(this.#chain, json)
+    const line = `${this.#chain} ${Buffer.byteLength(json)} ${json}\n`
+    await this.#file?.appendFile(line)
+    this.#bytes += line.length
+  }
+
   /** Whether there is room for more; otherwise the session's byte strings are let go. */
   async #fits(more: number): Promise<boolean> {
     const total = this.#bytes + more
@@ -181,7 +188,8 @@ class FileEvidence implements EvidenceSink {
     }
     this.#blobs = false
     await rm(join(this.#directory, BLOBS), { recursive: true, force: true })
-    this.record({ record: 'dropped', reason: `more than the ${this.#options.maximumBytes} bytes of evidence.maximumBytes`, bytes: total })
+    const reason = `more than the ${this.#options.maximumBytes} bytes of evidence.maximumBytes`
+    await this.#append(canonicalJson({ record: 'dropped', reason, bytes: total } satisfies EvidenceRecord))
     return false
   }
 
