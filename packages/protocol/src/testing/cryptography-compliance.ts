@@ -459,7 +459,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         expect(await failure(first.refreshShare({ ...mine, c1: other.c1 }))).toMatchObject({ name: 'ShareAlreadyGivenError' })
         // What is endorsed names the step: its figures are that step's, not those of any.
         for (const field of ['step', 'level', 'scale', 'magnitude'] as const) {
-          const unforeseen = { ...mine, instance: 'another/0', [field]: 2 * mine[field] + 1 }
+          const unforeseen = { ...mine, instance: 'another/0', [field]: 1000 * (mine[field] + 1) }
           expect(await failure(first.refreshShare(unforeseen))).toMatchObject({ name: 'UnforeseenRequestError', request: 'refresh', field })
         }
         expect(same(await first.refreshShare(mine), given[0]![0]!)).toBe(true)
