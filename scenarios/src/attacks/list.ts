@@ -1,5 +1,6 @@
 /** Every attack that there is, by layer. */
 import type { Attack } from './attack.js'
+import { craftedRefreshWholeKey } from './crafted-refresh-whole-key.js'
 import { deletedLedger } from './deleted-ledger.js'
 import { forgedRoundOne } from './forged-round-one.js'
 import { probingModelOwner } from './probing-model-owner.js'
@@ -12,6 +13,7 @@ export const ATTACKS: readonly Attack[] = [
   roguePublicKey,
   forgedRoundOne,
   soleKeyEvaluator,
+  craftedRefreshWholeKey,
   probingQuerier,
   probingModelOwner,
   deletedLedger,
