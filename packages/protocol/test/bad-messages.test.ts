@@ -51,7 +51,7 @@ describe('a message that is refused changes nothing', () => {
   const refreshOf = async (c1: Uint8Array[]): Promise<Bodies['refresh']> => {
     await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, 'q'))
     const { level, scale, magnitude, step } = parties.plan.refreshes[0]!
-    const body = { query: 'q', querier: 'querier', step, instance: `q/${step}/0`, level, scale, magnitude, c1 }
+    const body = { query: 'q', querier: 'querier', step, instance: `q/${step}/0`, level, scale, magnitude, c1, endorsements: [] }
     return await asked(wire.session, 'refresh', step, body)
   }
 
@@ -235,7 +235,7 @@ describe('a message that is refused changes nothing', () => {
     const step = parties.plan.steps.length
     const c1 = [bytes('c1 a'), bytes('c1 b')]
     const requestOf = async (session: Uint8Array, query: string): Promise<Bodies['switch']> =>
-      await asked(session, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1 })
+      await asked(session, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1, endorsements: [] })
     const request = await requestOf(wire.session, 'q')
     for (const query of ['q', 'q1']) await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, query))
     const next = await requestOf(wire.session, 'q1')
@@ -342,7 +342,7 @@ describe('a message that is refused changes nothing', () => {
       expect(await refusal(wire.send(EVALUATOR, 'holderA', 'refresh', body))).toMatchObject({ kind: 'refresh', peer: EVALUATOR, ...error })
     }
     const { level, noise } = parties.plan.output
-    const result = { query: 'q', querier: 'querier', instance: 'q/result', level, noise, c1: [bytes('c1 x')] }
+    const result = { query: 'q', querier: 'querier', instance: 'q/result', level, noise, c1: [bytes('c1 x')], endorsements: [] }
     const end = parties.plan.steps.length
     const elsewhere = await asked(wire.session, 'switch', end, { ...result, instance: 'q/2/0' })
     expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', elsewhere))).toMatchObject({ field: 'instance', expected: 'q/result' })

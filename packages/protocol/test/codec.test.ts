@@ -33,7 +33,14 @@ const BODIES = {
   hello: fc.record({ roster: fc.array(text, { maxLength: 8 }) }),
   helloReply: fc.record({ roles: fc.array(text, { maxLength: 8 }) }),
   propose: fc.record({ descriptor: bytes(300) }),
-  acceptance: fc.record({ commitment: bytes(40), signature: bytes(80), resultKey: bytes(300), checksProofs: fc.boolean() }),
+  acceptance: fc.record({
+    commitment: bytes(40),
+    signature: bytes(80),
+    resultKey: bytes(300),
+    checksProofs: fc.boolean(),
+    witnesses: uint32,
+    from: fc.array(text, { maxLength: 3 })
+  }),
   commitments: fc.record({
     entries: fc.array(fc.record({ peer: text, commitment: bytes(40), resultKeyHash: bytes(40), signature: bytes(80) }), { maxLength: 6 })
   }),
@@ -54,7 +61,8 @@ const BODIES = {
     query: text,
     querier: text,
     step: uint32,
-    signature: bytes(80)
+    signature: bytes(80),
+    endorsements: fc.array(fc.record({ peer: text, signature: bytes(80) }), { maxLength: 3 })
   }),
   switch: fc.record({
     query: text,
@@ -63,12 +71,22 @@ const BODIES = {
     level: uint32,
     noise: finite,
     c1: fc.array(bytes(200), { maxLength: 3 }),
+    signature: bytes(80),
+    endorsements: fc.array(fc.record({ peer: text, signature: bytes(80) }), { maxLength: 3 })
+  }),
+  witnessShare: fc.record({ protocol: text, instance: text, peer: text, share: bytes(200), salt: bytes(40), signature: bytes(80) }),
+  witnessRefreshed: fc.record({
+    query: text,
+    instance: text,
+    peer: text,
+    shares: fc.array(bytes(200), { maxLength: 3 }),
     signature: bytes(80)
   }),
   modelProofReply: fc.record({ batch: uint32, proof: bytes(300) }),
   queryProof: fc.record({ query: text, batch: uint32, proof: bytes(300) }),
   proofPart: fc.record({ query: text, owner: text, batch: uint32, index: uint32, undivided: bytes(300) }),
   proofCopy: fc.record({ query: text, owner: text, batch: uint32, proof: bytes(300) }),
+  endorse: fc.record({ assist: text, query: text, querier: text, step: uint32, instance: text, c1: bytes(40), signature: bytes(80) }),
   ping: fc.record({ lane: uint32, sequence: uint32 }),
   pong: fc.record({ working: fc.boolean() })
 } satisfies { [K in Kind]?: fc.Arbitrary<Bodies[K]> }
@@ -123,7 +141,7 @@ describe('messages', () => {
   })
 
   it.each<[string, number[], string, string]>([
-    ['a number in more bytes than it takes', [8, 0x82, 0x00, 0xea, 0x02, 2, 8, 1], 'envelope', 'version'],
+    ['a number in more bytes than it takes', [8, 0x80 + PROTOCOL_VERSION, 0x00, 0xea, 0x02, 2, 8, 1], 'envelope', 'version'],
     ['a zero that is written', [8, PROTOCOL_VERSION, 24, 0, 0xea, 0x02, 2, 8, 1], 'envelope', 'lane'],
     ['a length in more bytes than it takes', [8, PROTOCOL_VERSION, 0xea, 0x02, 0x82, 0x00, 8, 1], 'envelope', 'body'],
     ['a field twice', [8, PROTOCOL_VERSION, 0xea, 0x02, 4, 8, 1, 8, 1], 'ping', 'body'],
@@ -167,9 +185,9 @@ describe('messages', () => {
   })
 
   it('are bounded by what the plan needs', () => {
-    const c1 = [new Uint8Array(3 * SIZES.refreshC1 + 100_000)]
+    const c1 = [new Uint8Array(3 * SIZES.refreshC1 + 400_000)]
     const [query, querier, signature] = ['q', 'b', new Uint8Array(8)]
-    const long = { c1, instance: 'i', level: 1, scale: 1, magnitude: 1, query, querier, step: 1, signature }
+    const long = { c1, instance: 'i', level: 1, scale: 1, magnitude: 1, query, querier, step: 1, signature, endorsements: [] }
     const header = readHeader(encodeMessage({ session: new Uint8Array(0), lane: 0, sequence: 0 }, 'refresh', long), 'peer')
     expect(() => decodeBody('refresh', header.body, SIZES, 'peer')).toThrow('larger than this session allows')
     expect(() => decodeBody('refresh', Uint8Array.of(10, 0), undefined, 'peer')).toThrow('at most 0 bytes')

@@ -26,6 +26,7 @@ function descriptor(changes: Partial<SessionDescriptor> = {}): SessionDescriptor
   const plan = testPlan(2)
   return {
     version: 3,
+    build: 'ab'.repeat(32),
     attempt: '00112233445566778899aabbccddeeff',
     created: 1_700_000_000_000,
     coordinator: 'a',

@@ -31,7 +31,14 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   architecture: {},
   architectureReply: { json: new TextEncoder().encode('{"name":"tiny"}') },
   propose: { descriptor: new TextEncoder().encode('{"version":1}') },
-  acceptance: { commitment: bytes(32, 1), signature: bytes(8, 2), resultKey: bytes(8, 3), checksProofs: true },
+  acceptance: {
+    commitment: bytes(32, 1),
+    signature: bytes(8, 2),
+    resultKey: bytes(8, 3),
+    checksProofs: true,
+    witnesses: 1,
+    from: ['c']
+  },
   commitments: {
     entries: [
       { peer: 'a', commitment: bytes(32, 1), resultKeyHash: new Uint8Array(0), signature: bytes(8, 2) },
@@ -66,6 +73,22 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   queryProof: { query: QUERY, batch: 1, proof: bytes(8, 28) },
   proofPart: { query: QUERY, owner: 'a', batch: 1, index: 65, undivided: bytes(8, 29) },
   proofCopy: { query: QUERY, owner: 'a', batch: 1, proof: bytes(8, 30) },
+  witnessShare: { protocol: 'galois', instance: '25', peer: 'a', share: bytes(8, 10), salt: new Uint8Array(0), signature: bytes(8, 35) },
+  witnessPart: { index: 300, ciphertext: bytes(8, 15) },
+  witnessModel: { hash: bytes(32, 28), signature: bytes(8, 29) },
+  witnessInput: { query: QUERY, index: 2, ciphertext: bytes(8, 16), owner: 'a' },
+  witnessProof: { query: QUERY, batch: 1, proof: bytes(8, 28) },
+  witnessRefreshed: { query: QUERY, instance: `${QUERY}/4/0`, peer: 'a', shares: [bytes(8, 13)], signature: bytes(8, 27) },
+  endorse: {
+    assist: 'refresh',
+    query: QUERY,
+    querier: 'b',
+    step: 4,
+    instance: `${QUERY}/4/0`,
+    c1: bytes(32, 36),
+    signature: bytes(8, 32)
+  },
+  endorsement: { signature: bytes(8, 34) },
   ready: {},
   queryOpen: { query: QUERY, querier: 'b', samples: 12 },
   queryInput: { query: QUERY, index: 2, ciphertext: bytes(8, 16) },
@@ -106,9 +129,19 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
     query: QUERY,
     querier: 'b',
     step: 4,
-    signature: bytes(8, 32)
+    signature: bytes(8, 32),
+    endorsements: [{ peer: 'c', signature: bytes(8, 34) }]
   },
-  switch: { query: QUERY, querier: 'b', instance: `${QUERY}/result`, level: 1, noise: 12.25, c1: [bytes(8, 20)], signature: bytes(8, 33) },
+  switch: {
+    query: QUERY,
+    querier: 'b',
+    instance: `${QUERY}/result`,
+    level: 1,
+    noise: 12.25,
+    c1: [bytes(8, 20)],
+    signature: bytes(8, 33),
+    endorsements: [{ peer: 'c', signature: bytes(8, 34) }]
+  },
   ping: { lane: 3, sequence: 70_000 },
   pong: { working: true },
   alive: {},
@@ -209,6 +242,7 @@ describe('the bytes of a descriptor', async () => {
     const attempt = '00112233445566778899aabbccddeeff'
     return {
       version: 3,
+      build: 'ab'.repeat(32),
       attempt,
       created: 1_700_000_000_000,
       coordinator: 'a',

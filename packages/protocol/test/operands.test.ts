@@ -150,6 +150,7 @@ describe('a plan on clear operands is refused', () => {
       const plan = testPlan(1, 60, operands)
       const forged = encodeDescriptor({
         version: 3,
+        build: 'ab'.repeat(32),
         attempt: '00112233445566778899aabbccddeeff',
         created: 1_700_000_000_000,
         coordinator: 'a',

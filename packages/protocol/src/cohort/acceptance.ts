@@ -1,10 +1,11 @@
 /** What a party checks, against its own configuration, before it puts its name under a descriptor. */
 
 import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
+import { softwareBuild } from '../terms/build.js'
 import { MINIMUM_FLOODING_BITS, readableByEvaluator, type SessionDescriptor } from '../terms/descriptor.js'
 import { checkParameters } from '../terms/plan.js'
 import type { AcceptancePolicy } from '../terms/policy.js'
-import { type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
+import { peersWith, type Role, type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
 
 /** The error of a plan is reckoned by search and by derivation, which round differently. */
 const PRECISION_TOLERANCE = 1.01
@@ -83,6 +84,7 @@ export async function checkAcceptable(
       'Ask for more precision at the coordinator (session.precision), or for less here.'
     )
   }
+  checkWitnesses(descriptor, own, roles, await softwareBuild(), refuse)
   const refreshes = own.policy.maximumRefreshes
   if (refreshes !== undefined && descriptor.maximumRefreshes > refreshes) {
     refuse(
@@ -121,4 +123,27 @@ export async function checkAcceptable(
       { cause: error }
     )
   }
+}
+
+/** A key holder that helps with endorsements alone is in no session without enough witnesses; a witness can only follow its own software. */
+function checkWitnesses(
+  descriptor: SessionDescriptor,
+  { policy }: { policy: AcceptancePolicy },
+  roles: readonly Role[],
+  build: string,
+  refuse: (field: string, expected: string, actual: string, remedy: string) => never
+): void {
+  if (roles.includes('witness') && descriptor.build !== build) {
+    refuse('build', build, descriptor.build, 'A witness runs the very software of the evaluator: install the same release at both.')
+  }
+  const { witnesses = 0, from } = policy.assist ?? {}
+  if (!roles.includes('key-holder') || witnesses === 0) return
+  const counting = peersWith(descriptor.roster, 'witness').filter(peer => from === undefined || from.includes(peer))
+  if (counting.length >= witnesses) return
+  refuse(
+    'roster',
+    `at least ${witnesses} witnesses${from === undefined ? '' : ` of ${from.join(', ')}`}, for assist.witnesses is ${witnesses} here`,
+    `${counting.length}`,
+    'Give the role witness to more parties, in every roster, or lower assist.witnesses at this key holder.'
+  )
 }

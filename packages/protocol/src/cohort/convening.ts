@@ -107,7 +107,12 @@ export async function makePlan(lead: Lead, planner: Planner, limits: Partial<Ses
  * The descriptor for a plan, with the quota asked for or what the number of queries needs, otherwise with an equal share of what the plan allows.
  * @throws DescriptorRejectedError
  */
-export function describeSession(lead: Lead, plan: Plan, limits: Partial<SessionLimits>, proofs = true): SessionDescriptor {
+export function describeSession(
+  lead: Lead,
+  plan: Plan,
+  limits: Partial<SessionLimits>,
+  { build, proofs = true }: { readonly build: string; readonly proofs?: boolean | undefined }
+): SessionDescriptor {
   const queriers = Math.max(1, peersWith(lead.roster, 'querier').length)
   const share = Math.floor(plan.maximumDecryptions / queriers)
   const wanted = limits.queries === undefined ? share : limits.queries * outputCount(plan)
@@ -115,7 +120,7 @@ export function describeSession(lead: Lead, plan: Plan, limits: Partial<SessionL
   // A query that fails half-way has used refreshes, and may be asked again.
   const begun = 2 * Math.ceil((switchesPerQuerier * queriers) / outputCount(plan))
   const maximumRefreshes = limits.maximumRefreshes ?? begun * refreshCount(plan)
-  return createDescriptor({ coordinator: lead.self, roster: lead.roster, plan, switchesPerQuerier, maximumRefreshes, proofs })
+  return createDescriptor({ coordinator: lead.self, roster: lead.roster, plan, switchesPerQuerier, maximumRefreshes, proofs, build })
 }
 
 /** Propose, collect acceptances, collect nonces, open. @throws SignatureError, MalformedMessageError naming the party; RemoteFailureError when one refuses */
@@ -144,6 +149,7 @@ export async function agree(lead: Lead, descriptor: SessionDescriptor): Promise<
       })
     }
     if (acceptance.checksProofs) lead.proofCheckers.add(peer)
+    lead.demands.set(peer, { witnesses: acceptance.witnesses, ...(acceptance.from.length === 0 ? {} : { from: acceptance.from }) })
     step(peer)
     return { peer, commitment: acceptance.commitment, resultKeyHash, signature: acceptance.signature, resultKey: acceptance.resultKey }
   })

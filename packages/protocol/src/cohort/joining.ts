@@ -116,7 +116,8 @@ export class Joining {
     const commitment = commitmentTo(self, nonce)
     const signature = await signer.sign(acceptanceDigest(proposalId, self, commitment, resultKeyHash))
     const checksProofs = roles.includes('key-holder') && checksProofsItself(policy)
-    const acceptance = { commitment, signature, resultKey, checksProofs }
+    const { witnesses = 0, from = [] } = roles.includes('key-holder') ? (policy.assist ?? {}) : {}
+    const acceptance = { commitment, signature, resultKey, checksProofs, witnesses, from: [...from] }
     const forbidden = this.#forbidden.get(toHex(proposalId))
     if (forbidden !== undefined) {
       await this.#hooks.end(session, forbidden)

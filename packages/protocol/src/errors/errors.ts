@@ -180,6 +180,16 @@ export class PublicKeyMismatchError extends ProtocolError {
   static readonly code = 'key-mismatch'
 }
 
+/** A witness has computed other second components than the evaluator asks about: one of the two does not follow the protocol. */
+export class EndorsementRefusedError extends ProtocolError {
+  static readonly code = 'endorsement-refused'
+}
+
+/** A key holder is asked for help that fewer witnesses have endorsed than it demands. */
+export class NotEndorsedError extends ProtocolError {
+  static readonly code = 'not-endorsed'
+}
+
 /** The session has ended before its time; `culprit` is the peer, `reason` the cause. */
 export class SessionAbortedError extends ProtocolError {
   static readonly code = 'session-aborted'

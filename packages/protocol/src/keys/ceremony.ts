@@ -83,6 +83,7 @@ export async function makeRelinearizationKey(lead: Lead): Promise<void> {
     })
     lead.evidence?.revealed?.('relinearization', part)
     step(holder.peer)
+    await toWitnesses(lead, { protocol: 'relinearization-1', instance: RELINEARIZATION_INSTANCE, ...part }, signal)
     // The holder is bound to these bytes: to ask again would bring the same.
     await sum.collect(
       'relinearization-1',
@@ -156,6 +157,15 @@ export async function makeGaloisKeys(lead: Lead): Promise<void> {
   })
 }
 
+const NO_SALT = new Uint8Array(0)
+
+/** Witnesses sum for themselves. */
+async function toWitnesses(lead: Lead, share: Bodies['witnessShare'], signal: AbortSignal): Promise<void> {
+  await together(connectionsWith(lead, 'witness'), signal, async (witness, inner) => {
+    await witness.request('witnessShare', share, inner)
+  })
+}
+
 /** How often a share that does not pass the checks is asked for again before the session is given up. */
 const MAXIMUM_REPETITIONS = 2
 
@@ -181,6 +191,11 @@ class ShareSum {
       const reply = await ask()
       try {
         await this.#take(protocol, instance, party, peer, reply)
+        if (protocol !== 'relinearization-1') {
+          const [share] = reply.shares
+          const { signature } = reply
+          await toWitnesses(this.#lead, { protocol, instance, peer, share: share!, salt: NO_SALT, signature }, this.#lead.signal)
+        }
         return
       } catch (error) {
         const typed = translateError(error, { peer, kind: protocol, field: 'shares[0]', culprit: peer })

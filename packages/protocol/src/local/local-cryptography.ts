@@ -116,7 +116,8 @@ export class LocalCryptography implements PartyCryptography {
       this.#keyHolder = new KeyHolder(opened, await secrets.take(session.sessionId), ledger, this.#options.allowSoleShares)
     }
     if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
-    if (session.roles.includes('evaluator')) this.#evaluator = await this.#makeEvaluatorRole(opened)
+    // A witness computes what the evaluator does.
+    if (session.roles.includes('evaluator') || session.roles.includes('witness')) this.#evaluator = await this.#makeEvaluatorRole(opened)
   }
 
   async close(): Promise<void> {

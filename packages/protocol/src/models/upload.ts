@@ -1,5 +1,5 @@
 /** Pulls the encrypted model from its owner, a few parts at a time, no faster than they are stored; or makes the evaluator's own clear model ready. */
-import { windowed } from '../base/concurrency.js'
+import { together, windowed } from '../base/concurrency.js'
 import { equalBytes, hash, toHex } from '../base/digest.js'
 import { InternalError, MalformedMessageError, type ProtocolError, ShareConflictError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
@@ -10,6 +10,7 @@ import { modelBatches, proofTerms, provesEncryptions } from '../terms/proof-batc
 import { componentsHash } from '../terms/statements.js'
 import { checkBytes, checkHash } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
+import type { Bodies } from '../wire/kinds.js'
 
 export async function uploadModel(lead: Lead): Promise<void> {
   const owner = connectionsWith(lead, 'model-owner')[0]!
@@ -23,6 +24,7 @@ export async function uploadModel(lead: Lead): Promise<void> {
   const total = plan.weights.count
   let done = 0
   const hashes = new Array<Uint8Array>(total)
+  const witnesses = connectionsWith(lead, 'witness')
   const proved = provesEncryptions(proofTerms(descriptor, lead.self), owner.peer)
   const batches = modelBatches(plan)
   const pull = async (index: number, signal: AbortSignal): Promise<void> => {
@@ -41,6 +43,7 @@ export async function uploadModel(lead: Lead): Promise<void> {
       throw blamed(error, owner.peer)
     })
     hashes[index] = await hash(part.ciphertext)
+    await together(witnesses, signal, async (witness, inner) => await witness.request('witnessPart', part, inner))
     lead.progress({ phase: 'model-upload', done: ++done, total, peer: owner.peer })
   }
   const copies = new ProofCopies(lead)
@@ -50,15 +53,21 @@ export async function uploadModel(lead: Lead): Promise<void> {
     await windowed(count, lead.window, lead.signal, async (k, signal) => await pull(first + k, signal))
     await proving
     if (!proved) continue
-    proving = lead.meter.measure('proofs', async () => await takeProof(lead, owner, copies, number))
+    proving = lead.meter.measure('proofs', async () => {
+      const proof = await takeProof(lead, owner, copies, number)
+      await together(witnesses, lead.signal, async (witness, signal) => {
+        await witness.request('witnessProof', { query: '', batch: number, proof }, signal)
+      })
+    })
     proving.catch(() => undefined)
   }
   await proving
-  await takeSignature(lead, owner, hashes)
+  const signed = await takeSignature(lead, owner, hashes)
+  await together(witnesses, lead.signal, async (witness, signal) => await witness.request('witnessModel', signed, signal))
 }
 
 /** Has the owner prove a batch, checks it, and hands it to the key holders that check it, too. */
-async function takeProof(lead: Lead, owner: Connection, copies: ProofCopies, batch: number): Promise<void> {
+async function takeProof(lead: Lead, owner: Connection, copies: ProofCopies, batch: number): Promise<Uint8Array> {
   const { peer } = owner
   const kind = 'modelProofReply'
   const { record, plan } = lead.session()
@@ -72,10 +81,11 @@ async function takeProof(lead: Lead, owner: Connection, copies: ProofCopies, bat
   })
   lead.progress({ phase: 'proofs', done: batch + 1, total: modelBatches(plan).length, peer })
   await copies.send({ sender: peer, query: null, batch, undivided, proof: reply.proof }, lead.signal)
+  return reply.proof
 }
 
 /** The owner has signed the very parts that have come. @throws ShareConflictError, SignatureError naming the owner */
-async function takeSignature(lead: Lead, owner: Connection, hashes: readonly Uint8Array[]): Promise<void> {
+async function takeSignature(lead: Lead, owner: Connection, hashes: readonly Uint8Array[]): Promise<Bodies['modelSigned']> {
   const kind = 'modelSigned'
   const { peer } = owner
   const signed = await owner.request('modelSign', {}, lead.signal)
@@ -87,6 +97,7 @@ async function takeSignature(lead: Lead, owner: Connection, hashes: readonly Uin
   }
   const statement = { kind: 'model', parts: hashes.length, hash: toHex(own) } as const
   await checkStatement(lead, lead.session(), { signer: peer, statement, signature: signed.signature }, { peer, kind, field: 'signature' })
+  return signed
 }
 
 /** A part that is none is its owner's fault; that it cannot be kept is not. */

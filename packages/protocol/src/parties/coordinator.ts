@@ -29,6 +29,7 @@ import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import type { Lead } from '../session/lead.js'
 import { shareChecksOf } from '../session/share-checks.js'
 import type { SessionSummary } from '../session/summary.js'
+import { softwareBuild } from '../terms/build.js'
 import type { Phase } from '../terms/phases.js'
 import type { Plan } from '../terms/plan.js'
 import { canonicalRoster, hasRole, rolesOf } from '../terms/roster.js'
@@ -200,6 +201,7 @@ export class Coordinator {
       evidence: this.#options.evidence ?? party.evidence,
       resultKeys: new Map(),
       proofCheckers: new Set(),
+      demands: new Map(),
       connections,
       meter,
       signal: controller.signal,
@@ -235,7 +237,10 @@ export class Coordinator {
     }
     await phase('roster', async () => await gatherRoster(lead, this.#deadlines.roster))
     const plan = await phase('plan', async () => await makePlan(lead, planner, limits))
-    await phase('session', async () => await agree(lead, describeSession(lead, plan, limits, this.#options.proofs)))
+    const build = await softwareBuild()
+    await phase('session', async () => {
+      await agree(lead, describeSession(lead, plan, limits, { build, proofs: this.#options.proofs }))
+    })
     await phase('public-key', async () => await makePublicKey(lead))
     await phase('relinearization-key', async () => await makeRelinearizationKey(lead))
     await phase('galois-keys', async () => await makeGaloisKeys(lead))
@@ -322,7 +327,10 @@ export class Coordinator {
 function spares({ desk, lead, rollCall }: Run, peer: string): boolean {
   if (desk === undefined || hasRole(lead.roster, peer, 'key-holder')) return false
   const spared = !desk.isServing(peer) || desk.drop(peer)
-  if (spared) rollCall.excuse(peer)
+  if (spared) {
+    rollCall.excuse(peer)
+    desk.lost(peer)
+  }
   return spared
 }
 

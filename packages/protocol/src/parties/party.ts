@@ -17,11 +17,15 @@ import {
 import { translateError } from '../errors/translate.js'
 import { EvaluationKeyDuty } from '../keys/evaluation-keys.js'
 import { PublicKeyDuty } from '../keys/public-key.js'
+import { WitnessKeys } from '../keys/witness.js'
 import { modelOwnerHandlers } from '../models/owner.js'
+import { WitnessModel } from '../models/witness.js'
+import { AnnouncedQueries } from '../queries/announced.js'
 import { QueryClient } from '../queries/client.js'
 import { KeyHolderDuty } from '../queries/key-holder.js'
 import type { QueryOptions, SampleSource } from '../queries/samples.js'
 import { WholeKeyDuty } from '../queries/whole-key.js'
+import { QueryWitness } from '../queries/witness.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { shareChecksOf } from '../session/share-checks.js'
@@ -67,6 +71,10 @@ export class Party {
   readonly #evaluationKeys: EvaluationKeyDuty
   readonly #keyHolder: KeyHolderDuty
   readonly #wholeKey: WholeKeyDuty
+  readonly #announced: AnnouncedQueries
+  readonly #witnessKeys: WitnessKeys
+  readonly #witnessModel: WitnessModel
+  readonly #witness: QueryWitness
   readonly #queries: QueryClient
   readonly #handlers: Handlers
   /** What this party keeps of its sessions. */
@@ -105,7 +113,17 @@ export class Party {
     })
     this.#publicKey = new PublicKeyDuty(components)
     this.#evaluationKeys = new EvaluationKeyDuty(components)
-    this.#keyHolder = new KeyHolderDuty(components, this.#joining.resultKeys)
+    this.#announced = new AnnouncedQueries(components)
+    this.#witnessKeys = new WitnessKeys(components)
+    this.#witnessModel = new WitnessModel(components)
+    this.#witness = new QueryWitness(components, {
+      announced: this.#announced,
+      modelComplete: () => this.#witnessModel.complete,
+      onRefused: (error, peer) => options.onRefused?.(error, peer)
+    })
+    this.#keyHolder = new KeyHolderDuty(components, this.#joining.resultKeys, this.#announced, assisted =>
+      this.#witness.hasEndorsed(assisted)
+    )
     this.#wholeKey = new WholeKeyDuty(components, this.#joining.resultKeys, this.#keyHolder.permit)
     const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
     const { onPredictions } = options
@@ -121,6 +139,17 @@ export class Party {
       ...this.#evaluationKeys.handlers,
       ...this.#keyHolder.handlers,
       ...this.#wholeKey.handlers,
+      ...this.#witnessKeys.handlers,
+      ...this.#witnessModel.handlers,
+      ...this.#witness.handlers,
+      witnessProof: async (body, context) => {
+        const session = this.active()
+        session.require('keyed', 'witnessProof', context)
+        if (body.query === '') await this.#witnessModel.prove(session, body, context)
+        else await this.#witness.prove(session, body, context)
+        return {}
+      },
+      queryAnnounce: async (body, context) => await this.#announce(body, context),
       ...modelOwnerHandlers(components),
       ...this.#queries.handlers,
       ...this.#closingHandlers()
@@ -199,6 +228,15 @@ export class Party {
     }
   }
 
+  /** For key holders, who help with it from here on, and for witnesses, who follow it. */
+  async #announce(body: Bodies['queryAnnounce'], context: HandlerContext): Promise<Bodies['acknowledged']> {
+    const session = this.active()
+    session.require('keyed', 'queryAnnounce', context)
+    await this.#announced.take(session, body, context)
+    if (this.#components.roles.includes('witness')) this.#witness.announced(session, body.query)
+    return {}
+  }
+
   async #begin(session: PartySession): Promise<void> {
     const previous = this.current
     if (previous !== undefined) {
@@ -213,6 +251,9 @@ export class Party {
     this.#evaluationKeys.reset()
     this.#keyHolder.reset()
     this.#wholeKey.reset()
+    this.#announced.reset()
+    this.#witnessKeys.reset()
+    this.#witnessModel.reset()
     this.#session = session
     this.#reported = false
     this.#hooks.begun?.(session)
@@ -225,6 +266,7 @@ export class Party {
     if (session.end(error)) {
       this.#queries.reset(session.signal.reason)
       this.evidence?.ended(error)
+      this.#witness.reset(session.signal.reason)
       this.#hooks.ended?.(session.record)
       this.#closing = this.#components.cryptography
         .close()

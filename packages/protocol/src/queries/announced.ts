@@ -58,6 +58,14 @@ export class AnnouncedQueries {
     this.#queries.set(query, { signer: owner, statement, signature })
   }
 
+  has(query: string): boolean {
+    return this.#queries.has(query)
+  }
+
+  get(query: string): SignedQuery | undefined {
+    return this.#queries.get(query)
+  }
+
   /** @returns the query's owner @throws OutOfOrderMessageError when no such query was announced, MalformedMessageError when it is for another querier */
   require(query: string, querier: string, kind: Kind, { peer }: HandlerContext): string {
     const known = this.#queries.get(query)

@@ -32,6 +32,7 @@ import type { HandlerContext } from '../wire/connection.js'
 import { encodeFailure } from '../wire/failure.js'
 import type { Bodies } from '../wire/kinds.js'
 import { Evaluations, type Query } from './evaluation.js'
+import { Witnesses } from './witnesses.js'
 
 /** Queries that one party may have open (inputs stored, not yet answered). */
 const MAXIMUM_OPEN = 4
@@ -40,6 +41,7 @@ const MAXIMUM_QUERIES = 65_536
 
 export class QueryDesk {
   readonly #lead: Lead
+  readonly #witnesses: Witnesses
   readonly #evaluations: Evaluations
   readonly #copies: ProofCopies
   readonly #queries = new Map<string, Query>()
@@ -56,7 +58,8 @@ export class QueryDesk {
 
   constructor(lead: Lead, options: { heartbeat: number; giveUp(error: ProtocolError): void }) {
     this.#lead = lead
-    this.#evaluations = new Evaluations(lead, options.heartbeat)
+    this.#witnesses = new Witnesses(lead)
+    this.#evaluations = new Evaluations(lead, this.#witnesses, options.heartbeat)
     this.#giveUp = options.giveUp
     this.#copies = new ProofCopies(lead)
     this.#asking = new Set(
@@ -85,6 +88,11 @@ export class QueryDesk {
   isServing(peer: string): boolean {
     if (this.#asking.has(peer)) return true
     return [...this.#queries.values()].some(query => query.state === 'evaluating' && (query.querier === peer || query.owner === peer))
+  }
+
+  /** A party is gone without which the session goes on. */
+  lost(peer: string): void {
+    if (hasRole(this.#lead.roster, peer, 'witness')) this.#witnesses.lose(new PartyMissingError({ peer, phase: 'evaluation' }))
   }
 
   /** A party is gone; false when the session makes no sense without it. */
@@ -255,6 +263,7 @@ export class QueryDesk {
     const evaluation = await query.evaluation!
     await evaluation.storeInput(body.index, body.ciphertext)
     query.inputs[body.index] = bytesHash
+    await this.#witnesses.input({ ...body, owner: peer })
     const done = query.inputs.filter(input => input !== undefined).length
     this.#lead.progress({ phase: 'input', done, total: query.inputs.length, peer, query: query.id })
     return {}
@@ -289,6 +298,7 @@ export class QueryDesk {
     })
     this.#lead.progress({ phase: 'proofs', done: batch + 1, total: query.proofs.length, peer, query: query.id })
     await this.#copies.send({ sender: peer, query: query.id, batch, undivided, proof }, this.#lead.signal)
+    await this.#witnesses.proof({ query: query.id, batch, proof })
   }
 
   async #evaluate(body: Bodies['queryEvaluate'], context: HandlerContext): Promise<Bodies['acknowledged']> {

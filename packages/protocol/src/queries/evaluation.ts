@@ -15,6 +15,7 @@ import { checkList } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 import { holdsWholeKey, refreshWhole, switchWhole } from './whole-key-requests.js'
+import type { Witnesses } from './witnesses.js'
 
 export interface Query {
   readonly id: string
@@ -38,11 +39,13 @@ export interface Query {
 
 export class Evaluations {
   readonly #lead: Lead
+  readonly #witnesses: Witnesses
   readonly #heartbeat: number
 
   /** @param heartbeat milliseconds between two signs of life to owner and querier */
-  constructor(lead: Lead, heartbeat: number) {
+  constructor(lead: Lead, witnesses: Witnesses, heartbeat: number) {
     this.#lead = lead
+    this.#witnesses = witnesses
     this.#heartbeat = heartbeat
   }
 
@@ -119,8 +122,9 @@ export class Evaluations {
     })
   }
 
-  /** Key holders help with what its owner has signed, and with nothing else. */
+  /** Key holders help with what its owner has signed, and with nothing else; witnesses follow it. */
   async #announce(query: Query): Promise<void> {
+    await this.#witnesses.announce(query.announcement!)
     await together(connectionsWith(this.#lead, 'key-holder'), this.#lead.signal, async (holder, signal) => {
       await holder.request('queryAnnounce', query.announcement!, signal)
     })
@@ -131,10 +135,10 @@ export class Evaluations {
     const { instance, step, level, scale, magnitude, c1 } = request
     const { id, querier } = query
     const assisted: Assisted = { assist: 'refresh', query: id, querier, step, instance, c1: await hashOfAll(c1) }
-    const signature = await signStatement(this.#lead, this.#lead.session(), { kind: 'request', ...assisted })
+    const { signature, endorsements } = await this.#signed(assisted)
     const shares = await this.#lead.meter.measure('refresh', async () => {
       return await this.#fromHolders(assisted, c1.length, sizes.refreshShare, async (holder, signal) => {
-        const asked = { instance, level, scale, magnitude, c1, query: id, querier, step, signature }
+        const asked = { instance, level, scale, magnitude, c1, query: id, querier, step, signature, endorsements }
         return await holder.request('refresh', asked, signal)
       })
     })
@@ -148,13 +152,19 @@ export class Evaluations {
     const { id, querier } = query
     const step = switchStep(this.#lead.session().plan)
     const assisted: Assisted = { assist: 'switch', query: id, querier, step, instance, c1: await hashOfAll(c1) }
-    const signature = await signStatement(this.#lead, this.#lead.session(), { kind: 'request', ...assisted })
+    const { signature, endorsements } = await this.#signed(assisted)
     query.switched = true
     return await this.#lead.meter.measure('switch', async () => {
       return await this.#fromHolders(assisted, c1.length, sizes.switchShare, async (holder, signal) => {
-        return await holder.request('switch', { query: id, querier, instance, level, noise, c1, signature }, signal)
+        return await holder.request('switch', { query: id, querier, instance, level, noise, c1, signature, endorsements }, signal)
       })
     })
+  }
+
+  /** What is asked, with this party's signature and those of the witnesses that key holders demand. */
+  async #signed(assisted: Assisted): Promise<Pick<Bodies['refresh'], 'signature' | 'endorsements'>> {
+    const signature = await signStatement(this.#lead, this.#lead.session(), { kind: 'request', ...assisted })
+    return { signature, endorsements: await this.#witnesses.endorsements(assisted, signature) }
   }
 
   async #fromHolders(
@@ -181,6 +191,10 @@ export class Evaluations {
       const statement = { kind: 'shares', ...assisted, shares: await hashOfAll(shares) } as const
       const signed = { signer: holder.peer, statement, signature }
       await checkStatement(this.#lead, this.#lead.session(), signed, { peer: holder.peer, kind, field: 'signature' })
+      if (kind === 'refresh') {
+        const { query, instance } = assisted
+        this.#witnesses.refreshed({ query, instance, peer: holder.peer, shares, signature })
+      }
       this.#lead.progress({ phase: kind, done: ++done, total: holders.length, peer: holder.peer })
       return shares
     })

@@ -18,9 +18,10 @@ import type { Assisted } from '../terms/statements.js'
 import { checkList, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
-import { AnnouncedQueries, checkRefreshInstance, checkSwitchInstance } from './announced.js'
+import { type AnnouncedQueries, checkRefreshInstance, checkSwitchInstance } from './announced.js'
 import { checkAsked, inputHash, type Permit, resultKeyOf, signGiven, switchTo } from './asked.js'
 import { CheckedProofs } from './checked-proofs.js'
+import { checkEndorsements } from './endorsements.js'
 import { demandSharedKey } from './key-mode.js'
 
 export class KeyHolderDuty {
@@ -32,12 +33,22 @@ export class KeyHolderDuty {
   readonly #quota = new SwitchQuota()
   readonly #announced: AnnouncedQueries
   readonly #proofs: CheckedProofs
+  readonly #hasEndorsed: (assisted: Assisted) => boolean
 
-  /** @param resultKeys by querier, as they were bound when the session opened */
-  constructor(party: PartyComponents<KeyHolderCryptography>, resultKeys: ReadonlyMap<string, Uint8Array>) {
+  /**
+   * @param resultKeys by querier, as they were bound when the session opened
+   * @param hasEndorsed whether this process, as a witness, has come to the same
+   */
+  constructor(
+    party: PartyComponents<KeyHolderCryptography>,
+    resultKeys: ReadonlyMap<string, Uint8Array>,
+    announced: AnnouncedQueries,
+    hasEndorsed: (assisted: Assisted) => boolean
+  ) {
     this.#party = party
     this.#given = new Given(party)
-    this.#announced = new AnnouncedQueries(party)
+    this.#announced = announced
+    this.#hasEndorsed = hasEndorsed
     this.#resultKeys = resultKeys
     this.#proofs = new CheckedProofs(party)
     this.handlers = { ...this.#proofs.handlers, ...this.#assistance }
@@ -48,7 +59,6 @@ export class KeyHolderDuty {
     this.#once.reset()
     this.#quota.reset()
     this.#given.reset()
-    this.#announced.reset()
     this.#proofs.reset()
   }
 
@@ -59,11 +69,6 @@ export class KeyHolderDuty {
   }
 
   readonly #assistance: Handlers = {
-    queryAnnounce: async (body, context) => {
-      await this.#announced.take(this.#session('queryAnnounce', context), body, context)
-      return {}
-    },
-
     refresh: async (body, context) => {
       const kind = 'refresh'
       const session = this.#session(kind, context)
@@ -75,6 +80,7 @@ export class KeyHolderDuty {
       checkRefreshInstance(session, body, context)
       const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: body.step }, context)
       this.#proofs.require(body.query, owner, kind, context)
+      await this.#endorsed(session, assisted, body, context)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once.answer(
         kind,
@@ -100,6 +106,7 @@ export class KeyHolderDuty {
       checkSwitchInstance(body, context)
       const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: switchStep(session.plan) }, context)
       this.#proofs.require(body.query, owner, kind, context)
+      await this.#endorsed(session, assisted, body, context)
       const input = await inputHash([body.query, body.querier, body.level, body.noise], body.c1)
       const { instance, level, noise, c1 } = body
       const shares = await this.#once.answer(kind, instance, input, context, async again => {
@@ -110,6 +117,16 @@ export class KeyHolderDuty {
       })
       return await this.#signed(session, assisted, shares, context)
     }
+  }
+
+  /** @throws NotEndorsedError unless as many witnesses have come to the same as this party demands */
+  async #endorsed(
+    session: PartySession,
+    assisted: Assisted,
+    { endorsements }: Pick<Bodies['switch'], 'endorsements'>,
+    { peer }: HandlerContext
+  ): Promise<void> {
+    await checkEndorsements(this.#party, session, assisted, endorsements, this.#hasEndorsed(assisted), peer)
   }
 
   async #signed(session: PartySession, assisted: Assisted, shares: Uint8Array[], context: HandlerContext): Promise<Bodies['shares']> {

@@ -3,6 +3,7 @@
 import type { EvaluatorCryptography } from '../cryptography/evaluator.js'
 import type { DecryptionsEvent, Phase, ProgressEvent, WaitingEvent } from '../terms/phases.js'
 import type { StepReport } from '../terms/plan.js'
+import type { EndorsementDemand } from '../terms/policy.js'
 import { peersWith, type Role, type RosterEntry } from '../terms/roster.js'
 import type { Signer } from '../terms/signer.js'
 import type { Connection } from '../wire/connection.js'
@@ -23,6 +24,8 @@ export interface Lead {
   readonly resultKeys: Map<string, Uint8Array>
   /** Key holders that check proofs themselves, as their acceptances say; filled by the agreement. */
   readonly proofCheckers: Set<string>
+  /** Endorsements that parties demand before they help, as they say with their acceptances; filled by the agreement. */
+  readonly demands: Map<string, EndorsementDemand>
   /** In canonical order; this party's own is local. */
   readonly connections: ReadonlyMap<string, Connection>
   readonly meter: PhaseMeter

@@ -5,6 +5,7 @@ import { OutOfOrderMessageError } from '../errors/errors.js'
 import type { SessionDescriptor } from '../terms/descriptor.js'
 import type { Phase } from '../terms/phases.js'
 import type { Plan } from '../terms/plan.js'
+import { peersWith } from '../terms/roster.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { SessionRecord } from '../wire/session-record.js'
 import type { SessionSummary } from './summary.js'
@@ -26,6 +27,8 @@ export class PartySession {
   readonly queries = new Set<string>()
   /** Instances of refreshes made or answered here. */
   readonly refreshes = new Set<string>()
+  /** Endorsements gathered (coordinator), given (witness) or held against a request (key holder). */
+  endorsements = 0
   #error: Error | undefined
 
   constructor(readonly record: SessionRecord) {
@@ -115,6 +118,8 @@ export class PartySession {
       phases: record.meter.figures(),
       queries: this.queries.size,
       refreshes: this.refreshes.size,
+      witnesses: peersWith(roster, 'witness').length,
+      endorsements: this.endorsements,
       transcript: await record.transcript.export()
     }
   }

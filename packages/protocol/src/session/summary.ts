@@ -20,5 +20,9 @@ export interface SessionSummary {
   queries: number
   /** Refresh requests made (coordinator) or answered (key holder). */
   refreshes: number
+  /** Parties with the role witness. */
+  witnesses: number
+  /** Endorsements gathered (coordinator), given (witness) or held against requests (key holder). */
+  endorsements: number
   transcript: TranscriptExport
 }

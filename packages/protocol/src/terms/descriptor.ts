@@ -17,6 +17,8 @@ const MAXIMUM_COUNT = 2 ** 40
 
 export interface SessionDescriptor {
   readonly version: 3
+  /** Hash of the coordinator's software (build.ts): a witness computes the same bytes with the same software alone. */
+  readonly build: string
   /** 16 random bytes of the coordinator, hexadecimal: no two descriptors are the same. */
   readonly attempt: string
   /** When it was made, milliseconds since 1970. */
@@ -45,6 +47,7 @@ const countSchema = z.number().int().min(1).max(MAXIMUM_COUNT)
 
 const schema = z.strictObject({
   version: z.literal(3),
+  build: z.string().regex(/^[0-9a-f]{64}$/),
   attempt: z.string().regex(/^[0-9a-f]{32}$/),
   created: z.number().int().min(0),
   coordinator: peerSchema,
@@ -70,12 +73,14 @@ interface DescriptorInit {
   maximumRefreshes: number
   /** True by default. */
   proofs?: boolean
+  build: string
 }
 
 /** @throws DescriptorRejectedError when the parts contradict each other */
 export function createDescriptor(init: DescriptorInit): SessionDescriptor {
   const descriptor: SessionDescriptor = {
     version: 3,
+    build: init.build,
     attempt: toHex(randomBytes(16)),
     created: Date.now(),
     coordinator: init.coordinator,
@@ -202,6 +207,31 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
     plan.parties,
     'Plan for as many parties as the roster has key holders.'
   )
+  const witnesses = peersWith(roster, 'witness')
+  if (witnesses.length > 0) {
+    const { data, weights } = plan.operands
+    demand(
+      !witnesses.includes(descriptor.coordinator),
+      'roster',
+      'witnesses other than the evaluator',
+      `${descriptor.coordinator} as both`,
+      'Give the role witness to a party that would notice what the evaluator does.'
+    )
+    demand(
+      data === 'encrypted' && weights === 'encrypted',
+      'plan.operands',
+      'data and weights encrypted, for the evaluator adds randomness of its own where an operand is clear, and no witness can follow',
+      `clear ${data === 'clear' ? 'data' : 'weights'}, and witnesses`,
+      'Take the role witness out of the roster, or plan for encrypted data and weights.'
+    )
+    demand(
+      holders >= 2,
+      'roster',
+      'two key holders or more, for a ciphertext is re-randomised before the only one sees it, and no witness can follow',
+      `${holders} and witnesses`,
+      'Take the role witness out of the roster, or give the role key-holder to more parties.'
+    )
+  }
   if (plan.operands.data === 'clear') {
     const asking = ['data-owner', 'querier'] as const
     const elsewhere = peersWith(roster, 'data-owner').filter(peer => peer !== descriptor.coordinator)

@@ -4,8 +4,15 @@ import type { Plan } from './plan.js'
 /** Who checks, for a key holder, the proofs that what it helps to refresh and decrypt was encrypted by the rules: itself, or somebody it relies on. */
 export type ProofReliance = 'own' | 'evaluator'
 
+/** How many witnesses must have come to the same second components. */
+export interface EndorsementDemand {
+  readonly witnesses: number
+  /** Witnesses that count; all of the roster when not given. */
+  readonly from?: readonly string[]
+}
+
 /** What a key holder wants to see before it gives shares of refreshes and switches. */
-export interface AssistancePolicy {
+export interface AssistancePolicy extends Partial<EndorsementDemand> {
   /** Default `own`. */
   readonly proofs?: ProofReliance
 }

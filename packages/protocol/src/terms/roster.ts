@@ -1,13 +1,14 @@
 /** Who takes part in a session and what each party may do. */
 
-export const ROLES = ['key-holder', 'model-owner', 'data-owner', 'querier', 'evaluator'] as const
+export const ROLES = ['key-holder', 'model-owner', 'data-owner', 'querier', 'evaluator', 'witness'] as const
 
 /**
  * - `key-holder` keeps a share of the collective secret, helps in ceremony, refresh and switch;
  * - `model-owner` encrypts the network's weights;
  * - `data-owner` encrypts samples and sends them in a query;
  * - `querier` registers the key that results are switched to, and reads them;
- * - `evaluator` computes on ciphertexts and coordinates the session.
+ * - `evaluator` computes on ciphertexts and coordinates the session;
+ * - `witness` computes the same from the same signed messages, and signs what key holders may be asked.
  */
 export type Role = (typeof ROLES)[number]
 

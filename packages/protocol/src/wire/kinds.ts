@@ -7,13 +7,7 @@ import * as messages from '../generated/messages.js'
 import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from '../terms/limits.js'
 import type { Phase } from '../terms/phases.js'
 import type { Role } from '../terms/roster.js'
-import {
-  DIGEST_LIST_BYTES,
-  MAXIMUM_ARCHITECTURE_BYTES,
-  MAXIMUM_FAILURE_BYTES,
-  MAXIMUM_SIGNATURE_BYTES,
-  type MessageSizes
-} from './sizes.js'
+import { DIGEST_LIST_BYTES, MAXIMUM_ARCHITECTURE_BYTES, MAXIMUM_FAILURE_BYTES, type MessageSizes } from './sizes.js'
 
 type Loose<T> = T extends Uint8Array
   ? Uint8Array
@@ -63,7 +57,12 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   architecture: { field: 18, codec: messages.Architecture, bound: small },
   architectureReply: { field: 19, codec: messages.ArchitectureReply, bound: () => MAXIMUM_ARCHITECTURE_BYTES },
   propose: { field: 20, codec: messages.Propose, bound: () => MAXIMUM_DESCRIPTOR_BYTES },
-  acceptance: { field: 21, codec: messages.Acceptance, bound: planned(sizes => sizes.resultKey + MAXIMUM_SIGNATURE_BYTES) },
+  acceptance: {
+    field: 21,
+    codec: messages.Acceptance,
+    bound: planned(sizes => sizes.resultKey + list(MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES)),
+    limits: parties('from')
+  },
   commitments: {
     field: 22,
     codec: messages.Commitments,
@@ -114,14 +113,14 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   refresh: {
     field: 43,
     codec: messages.Refresh,
-    bound: planned(sizes => list(sizes.refreshCount, sizes.refreshC1)),
-    limits: sizes => ({ c1: sizes?.refreshCount ?? 0 })
+    bound: planned(sizes => list(sizes.refreshCount, sizes.refreshC1) + list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES)),
+    limits: sizes => ({ c1: sizes?.refreshCount ?? 0, endorsements: MAXIMUM_PARTIES })
   },
   switch: {
     field: 44,
     codec: messages.Switch,
-    bound: planned(sizes => list(sizes.switchCount, sizes.switchC1)),
-    limits: sizes => ({ c1: sizes?.switchCount ?? 0 })
+    bound: planned(sizes => list(sizes.switchCount, sizes.switchC1) + list(MAXIMUM_PARTIES, DIGEST_LIST_BYTES)),
+    limits: sizes => ({ c1: sizes?.switchCount ?? 0, endorsements: MAXIMUM_PARTIES })
   },
   ping: { field: 45, codec: messages.Ping, bound: small },
   pong: { field: 46, codec: messages.Pong, bound: small },
@@ -179,7 +178,24 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
     codec: messages.Reencrypted,
     bound: planned(sizes => Math.max(list(sizes.refreshCount, sizes.refreshed), list(sizes.switchCount, sizes.switchShare))),
     limits: sizes => ({ ciphertexts: sizes === undefined ? 0 : Math.max(1, sizes.refreshCount, sizes.switchCount) })
-  }
+  },
+  witnessShare: {
+    field: 78,
+    codec: messages.WitnessShare,
+    bound: planned(sizes => Math.max(sizes.galoisShare, sizes.relinearizationShare))
+  },
+  witnessPart: { field: 79, codec: messages.WitnessPart, bound: planned(sizes => sizes.modelPart) },
+  witnessModel: { field: 80, codec: messages.WitnessModel, bound: small },
+  witnessInput: { field: 81, codec: messages.WitnessInput, bound: planned(sizes => sizes.input) },
+  witnessRefreshed: {
+    field: 82,
+    codec: messages.WitnessRefreshed,
+    bound: planned(sizes => list(sizes.refreshCount, sizes.refreshShare)),
+    limits: sizes => ({ shares: sizes?.refreshCount ?? 0 })
+  },
+  endorse: { field: 83, codec: messages.Endorse, bound: small },
+  endorsement: { field: 84, codec: messages.Endorsement, bound: small },
+  witnessProof: { field: 85, codec: messages.WitnessProof, bound: planned(sizes => sizes.proof) }
 }
 
 export const KIND_OF_FIELD: ReadonlyMap<number, Kind> = new Map(Object.entries(KINDS).map(([kind, entry]) => [entry.field, kind as Kind]))
@@ -246,6 +262,13 @@ export const RULES = asRules({
   queryFinished: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator', to: 'data-owner' },
   queryFailed: { reply: 'acknowledged', scope: 'session', phase: 'result', from: 'coordinator' },
   queryAnnounce: { reply: 'acknowledged', scope: 'session', phase: 'evaluation', from: 'coordinator' },
+  witnessShare: { reply: 'acknowledged', scope: 'session', phase: 'galois-keys', from: 'coordinator', to: 'witness' },
+  witnessPart: { reply: 'acknowledged', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'witness' },
+  witnessModel: { reply: 'acknowledged', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'witness' },
+  witnessInput: { reply: 'acknowledged', scope: 'session', phase: 'input', from: 'coordinator', to: 'witness' },
+  witnessProof: { reply: 'acknowledged', scope: 'session', phase: 'proofs', from: 'coordinator', to: 'witness' },
+  witnessRefreshed: { reply: 'acknowledged', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'witness' },
+  endorse: { reply: 'endorsement', scope: 'session', phase: 'evaluation', from: 'coordinator', to: 'witness' },
   refresh: { reply: 'shares', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'key-holder' },
   switch: { reply: 'shares', scope: 'session', phase: 'switch', from: 'coordinator', to: 'key-holder' },
   refreshWhole: { reply: 'reencrypted', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'key-holder' },

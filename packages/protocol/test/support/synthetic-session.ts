@@ -90,7 +90,14 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
   const inOrder = roster.map(entry => named.get(entry.peer)!)
   const holders = inOrder.filter(party => (ROLES_PLAYED[party] as readonly Role[]).includes('key-holder'))
   const descriptor: SessionDescriptor = {
-    ...createDescriptor({ coordinator: peer('evaluator'), roster, plan: agreed, switchesPerQuerier: 64, maximumRefreshes: 1000 }),
+    ...createDescriptor({
+      build: '00'.repeat(32),
+      coordinator: peer('evaluator'),
+      roster,
+      plan: agreed,
+      switchesPerQuerier: 64,
+      maximumRefreshes: 1000
+    }),
     attempt: '0123456789abcdef0123456789abcdef',
     created: 1_700_000_000_000
   }
@@ -134,7 +141,7 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
     evidence.handled(
       'propose',
       { descriptor: proposal },
-      { commitment: new Uint8Array(0), signature: new Uint8Array(0), resultKey, checksProofs: false }
+      { commitment: new Uint8Array(0), signature: new Uint8Array(0), resultKey, checksProofs: false, witnesses: 0, from: [] }
     )
     evidence.handled('commitments', { entries }, { nonce: new Uint8Array(0) })
     evidence.handled('open', { nonces, resultKeys: [] }, { signature: new Uint8Array(0) })

@@ -15,17 +15,31 @@ const FILES: Record<KernelVariant, readonly [ordinary: URL, shared: URL]> = {
   ]
 }
 
+/** The compiled kernels, all variants in one order. @throws KernelUnavailableError */
+export async function kernelBytes(): Promise<Uint8Array[]> {
+  const variants = Object.keys(FILES) as KernelVariant[]
+  return await Promise.all(variants.flatMap(variant => FILES[variant].map(async url => await read(variant, url))))
+}
+
 /** Compiles a variant from its file (Node) or URL (browser). @throws KernelUnavailableError */
 export async function compileKernel(variant: KernelVariant, shared: boolean): Promise<WebAssembly.Module> {
-  const url = FILES[variant][shared ? 1 : 0]
+  const bytes = await read(variant, FILES[variant][shared ? 1 : 0])
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (error) {
+    throw new KernelUnavailableError(variant, error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+async function read(variant: KernelVariant, url: URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
     if (url.protocol === 'file:') {
       const { readFile } = await import('node:fs/promises')
-      return await WebAssembly.compile(await readFile(url))
+      return new Uint8Array(await readFile(url))
     }
     const response = await fetch(url)
     if (!response.ok) throw new Error(`HTTP status ${response.status}`)
-    return await WebAssembly.compile(await response.arrayBuffer())
+    return new Uint8Array(await response.arrayBuffer())
   } catch (error) {
     throw new KernelUnavailableError(variant, error instanceof Error ? error.message : String(error), { cause: error })
   }
