@@ -1,6 +1,6 @@
 /**
- * What t of n costs: a holder's refresh share with t = 3 of 5 against n of n with n = 3, interleaved, best and median; then bytes and seconds of a dealing for n = 3 … 30.
- * Shapes: N = 2^14 with 7 + 1 primes, N = 2^15 with 14 + 2. One thread.
+ * What t of n costs: a holder's refresh share with t = 3 of 5 against n of n with n = 3, in turn, best and median; then bytes and seconds of a dealing for n = 3 … 30.
+ * Shapes: N = 2^14 with 7 + 1 primes, N = 2^15 with 14 + 2. One thread. Arguments: runs, numbers of holders (3,5,10,20,30).
  */
 import { Context, Parameters, SecretKey } from '@slytherin/ckks'
 import {
@@ -24,22 +24,28 @@ const SHAPES = [
   { logN: 14, levels: 6, specialPrimes: 1, firstPrimeBits: 48, primeBits: 45, specialPrimeBits: 48 },
   { logN: 15, levels: 13, specialPrimes: 2, firstPrimeBits: 48, primeBits: 45, specialPrimeBits: 48 }
 ]
-const RUNS = Number(process.argv[2] ?? 15)
+const RUNS = Number(process.argv[2] ?? 40)
 const HOLDERS = (process.argv[3] ?? '3,5,10,20,30').split(',').map(Number)
 const FLOODING = { securityBits: 30, maximumDecryptions: 64 }
 
 const kernel = await loadKernel()
 const seed = (...labels) => deriveSeed(new Uint8Array(32), ...labels)
 
-/** Both in turn, so that whatever else the machine does hits both. @returns per side [best, median], ms */
+/**
+ * Both in turn, who is first changing, in milliseconds of processor time: whatever else the machine does hits both, and counts little.
+ *
+ * @returns per side [best, median]
+ */
 function interleaved(sides) {
   const times = sides.map(() => [])
-  for (let run = -3; run < RUNS; run++) {
-    sides.forEach((side, i) => {
-      const start = performance.now()
-      side()
-      if (run >= 0) times[i].push(performance.now() - start)
-    })
+  for (let run = -4; run < RUNS; run++) {
+    const order = sides.map((_, i) => (i + Math.abs(run)) % sides.length)
+    for (const i of order) {
+      const start = process.cpuUsage()
+      sides[i]()
+      const { user, system } = process.cpuUsage(start)
+      if (run >= 0) times[i].push((user + system) / 1e3)
+    }
   }
   return times.map(all => {
     all.sort((a, b) => a - b)
@@ -79,7 +85,7 @@ for (const shape of SHAPES) {
   const attempt = new Attempt(sharing, { query: 'q', step: 's', number: 0, active: [2, 3, 5] })
   const [n, t] = interleaved([() => whole.refreshShare({ ...request, instance: 'r' }), () => giver.refreshShare(attempt, request)])
   const figures = ([best, median]) => `${best.toFixed(2).padStart(8)} ${median.toFixed(2).padStart(8)}`
-  console.log(`  ${'refresh share as bytes, ms'.padEnd(34)} ${'best'.padStart(8)} ${'median'.padStart(8)}`)
+  console.log(`  ${'refresh share as bytes, ms of CPU'.padEnd(34)} ${'best'.padStart(8)} ${'median'.padStart(8)}`)
   console.log(`  ${`3 of 3 (from level ${level})`.padEnd(34)} ${figures(n)}`)
   console.log(`  ${'3 of 5'.padEnd(34)} ${figures(t)}`)
   console.log(`  ${'ratio'.padEnd(34)} ${figures([t[0] / n[0], t[1] / n[1]])}`)

@@ -6,6 +6,7 @@ import {
   ActiveSet,
   Attempt,
   CiphertextAlreadyAnsweredError,
+  DecryptionQuotaError,
   encodeComponent,
   floodingNoise,
   GaloisKeyGeneration,
@@ -350,7 +351,26 @@ describe('the same ciphertext under many attempts', () => {
         expect.objectContaining({ protocol: 'switch', instance: attempt.instance })
       )
     }
+    expect([...ledger.instances(Buffer.from(sessionId).toString('hex'), 'switch')]).toEqual([first.instance])
     // another claim about the same ciphertext is another request, too
     expect(() => holder(ledger).switchShare(first, { level, noise: noise + 1, c1, targetKey })).toThrow(CiphertextAlreadyAnsweredError)
+  })
+})
+
+describe('the quota of decryptions', () => {
+  it('counts attempts, whatever active sets they are of', () => {
+    const ledger = new InMemoryShareLedger()
+    const flooding: Flooding = { securityBits: 30, maximumDecryptions: 3 }
+    const giver = new ThresholdShareGiver({ share, shareKey: cohort.seed('share key'), ledger, flooding })
+    const ask = (number: number): Uint8Array => {
+      const subject = ciphertext(`quota ${number}`)
+      const c1 = encodeComponent(context, subject.components[1]!)
+      return giver.switchShare(attemptOf(SETS[number % 2]!, number), { level, noise: subject.noise, c1, targetKey })
+    }
+    const given = [0, 1, 2].map(ask)
+    expect(() => ask(3)).toThrow(DecryptionQuotaError)
+    expect(() => ask(4)).toThrow(DecryptionQuotaError)
+    // identical requests are answered as they were
+    expect([0, 1, 2].map(ask)).toEqual(given)
   })
 })

@@ -19,6 +19,7 @@ import {
   rerandomize,
   ShamirShare,
   SharingMismatchError,
+  SoleKeyShareError,
   ThresholdShareGiver
 } from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
@@ -372,6 +373,19 @@ describe('attempts', () => {
     const aggregation = new Refresh(context, sessionId).aggregation(other.instance, level, 2)
     expect(() => aggregation.add(0, givers.get(1)!.refreshShare(attempt, request))).toThrow(MalformedShareError)
     expect(() => givers.get(2)!.refreshShare(attempt, request)).toThrow(NotActiveError)
+  })
+
+  it('where one share is the whole key, none is given of a refresh or switch', async () => {
+    const shares = await shareSecrets(cohort, 1)
+    const init = { shareKey: cohort.seed('share key'), ledger: new InMemoryShareLedger(), flooding: FLOODING }
+    const giver = new ThresholdShareGiver({ ...init, share: shares[0]! })
+    const attempt = new Attempt(sharingOf(shares), { query: 'q', step: 's', number: 0, active: [1] })
+    const { ciphertext } = encrypted(cohort, 'sole')
+    const { level, scale, magnitude, noise } = ciphertext
+    const c1 = encodeComponent(context, ciphertext.components[1]!)
+    const targetKey = serializePublicKey(new KeyGenerator(context).publicKey(cohort.secrets[0]!, cohort.seed('target')))
+    expect(() => giver.refreshShare(attempt, { level, scale, magnitude, c1 })).toThrow(SoleKeyShareError)
+    expect(() => giver.switchShare(attempt, { level, noise, c1, targetKey })).toThrow(SoleKeyShareError)
   })
 
   it('a holder dies in the middle: another active set and the re-randomised ciphertext give the answer', async () => {

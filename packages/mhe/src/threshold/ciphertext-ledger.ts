@@ -10,28 +10,34 @@
 import { ShareAlreadyGivenError } from '../errors.js'
 import { hashParts, hex } from '../hash.js'
 import type { ShareLedger, ShareLedgerEntry } from '../ledger.js'
-import { CiphertextAlreadyAnsweredError } from './errors.js'
+import { CiphertextAlreadyAnsweredError, InvalidSharingError } from './errors.js'
 
-/** The ledger as one request for a share of one ciphertext sees it. */
+/** A ledger as requests for shares of ciphertexts see it. */
 export class CiphertextLedger implements ShareLedger {
-  readonly #component: string
+  #component = ''
 
-  /** @param c1 the ciphertext's second component, as the bytes that travelled */
-  constructor(
-    readonly ledger: ShareLedger,
-    c1: Uint8Array
-  ) {
+  constructor(readonly ledger: ShareLedger) {}
+
+  /** Runs a request: what it claims, it claims for this ciphertext. @param c1 the second component, as the bytes that travelled */
+  about<T>(c1: Uint8Array, request: () => T): T {
     this.#component = hex(hashParts(c1))
+    try {
+      return request()
+    } finally {
+      this.#component = ''
+    }
   }
 
-  /** @throws CiphertextAlreadyAnsweredError, ShareAlreadyGivenError */
+  /** @throws CiphertextAlreadyAnsweredError, ShareAlreadyGivenError; InvalidSharingError outside of `about` */
   claim(entry: ShareLedgerEntry): 'first' | 'again' {
     const { session, protocol, instance, inputHash } = entry
+    const component = this.#component
+    if (component === '') throw new InvalidSharingError('claim', 'about a ciphertext', 'none')
     const request = hex(hashParts(instance, inputHash))
     try {
-      this.ledger.claim({ session, protocol: `${protocol} of`, instance: this.#component, inputHash: request })
+      this.ledger.claim({ session, protocol: `${protocol} of`, instance: component, inputHash: request })
     } catch (error) {
-      if (error instanceof ShareAlreadyGivenError) throw new CiphertextAlreadyAnsweredError(session, protocol, instance, this.#component)
+      if (error instanceof ShareAlreadyGivenError) throw new CiphertextAlreadyAnsweredError(session, protocol, instance, component)
       throw error
     }
     return this.ledger.claim(entry)

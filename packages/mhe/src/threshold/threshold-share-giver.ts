@@ -1,12 +1,12 @@
 /**
  * A key holder's hand where t of n suffice: what `ShareGiver` is for n of n, under attempts.
  *
- * For each request the additive secret λ_j·s̃_j is made, used and wiped. The share's randomness is HMAC(share key, epoch ‖ protocol ‖ instance ‖ input hash) with the
+ * The additive secret λ_j·s̃_j is made for one active set at a time, kept while requests are for that set, and wiped when they are for another. The share's randomness is HMAC(share key, epoch ‖ protocol ‖ instance ‖ input hash) with the
  * attempt in the instance, so neither a lost ledger nor another active set ever meets the same randomness.
  *
- * n of n is the case t = n. A new generation of the share needs no new share key: the generation is in the instance.
+ * n of n is the case t = n. With t = 1 every holder has the whole key, and gives no shares of refreshes and switches, as a sole key holder does not (WholeKeyHolder). A new generation of the share needs no new share key: the generation is in the instance.
  */
-import type { SecretKey } from '@slytherin/ckks'
+import { SoleKeyShareError } from '../errors.js'
 import { equalBytes, hex } from '../hash.js'
 import type { ShareLedger } from '../ledger.js'
 import { type RefreshShareRequest, ShareGiver, type ShareGiverInit, type SwitchShareRequest } from '../share-giver.js'
@@ -24,11 +24,15 @@ export type ThresholdShareGiverInit = Omit<ShareGiverInit, 'secret' | 'sessionId
 export class ThresholdShareGiver implements Disposable {
   readonly #init: ThresholdShareGiverInit
   readonly #shareKey: Uint8Array
+  readonly #ledger: CiphertextLedger
+  /** For the active set asked for last. One at a time: each reads at its making what quotas have been used of, and counts on from there. */
+  #active: { readonly points: string; readonly giver: ShareGiver } | undefined
 
   /** @throws as `ShareGiver` */
   constructor(init: ThresholdShareGiverInit) {
     this.#init = init
     this.#shareKey = init.shareKey.slice()
+    this.#ledger = new CiphertextLedger(init.ledger)
   }
 
   get point(): number {
@@ -55,18 +59,20 @@ export class ThresholdShareGiver implements Disposable {
     return this.#forKey(attempt, giver => giver.galoisShare(element, level))
   }
 
-  /** @throws as `ShareGiver.refreshShare`, CiphertextAlreadyAnsweredError, SharingMismatchError, NotActiveError */
+  /** @throws as `ShareGiver.refreshShare` (SoleKeyShareError where t = 1), CiphertextAlreadyAnsweredError, SharingMismatchError, NotActiveError */
   refreshShare(attempt: Attempt, request: Omit<RefreshShareRequest, 'instance'>): Uint8Array {
-    return this.#forCiphertext(attempt, request.c1, giver => giver.refreshShare({ ...request, instance: attempt.instance }))
+    return this.#forCiphertext(attempt, 'refresh', request.c1, giver => giver.refreshShare({ ...request, instance: attempt.instance }))
   }
 
-  /** @throws as `ShareGiver.switchShare`, CiphertextAlreadyAnsweredError, SharingMismatchError, NotActiveError */
+  /** @throws as `ShareGiver.switchShare` (SoleKeyShareError where t = 1), CiphertextAlreadyAnsweredError, SharingMismatchError, NotActiveError */
   switchShare(attempt: Attempt, request: Omit<SwitchShareRequest, 'instance'>): Uint8Array {
-    return this.#forCiphertext(attempt, request.c1, giver => giver.switchShare({ ...request, instance: attempt.instance }))
+    return this.#forCiphertext(attempt, 'switch', request.c1, giver => giver.switchShare({ ...request, instance: attempt.instance }))
   }
 
-  /** Wipes the share and the share key. */
+  /** Wipes the share, what was made of it, and the share key. */
   dispose(): void {
+    this.#active?.giver.dispose()
+    this.#active = undefined
     this.#shareKey.fill(0)
     this.#init.share.dispose()
   }
@@ -77,28 +83,32 @@ export class ThresholdShareGiver implements Disposable {
 
   #forKey<T>(attempt: Attempt, body: (giver: ShareGiver) => T): T {
     this.#checkSharing(attempt)
-    return this.#withGiver(attempt, attempt.keySession, this.#init.ledger, body)
+    using giver = this.#makeGiver(attempt, attempt.keySession, this.#init.ledger)
+    return body(giver)
   }
 
-  #forCiphertext<T>(attempt: Attempt, c1: Uint8Array, body: (giver: ShareGiver) => T): T {
+  #forCiphertext<T>(attempt: Attempt, protocol: 'refresh' | 'switch', c1: Uint8Array, body: (giver: ShareGiver) => T): T {
     this.#checkSharing(attempt)
-    return this.#withGiver(attempt, attempt.sharing.epoch, new CiphertextLedger(this.#init.ledger, c1), body)
+    if (attempt.activeSet.access.threshold === 1 && this.#init.allowSoleShares !== true) throw new SoleKeyShareError(protocol)
+    const points = attempt.activeSet.points.join()
+    if (this.#active?.points !== points) {
+      const giver = this.#makeGiver(attempt, attempt.sharing.epoch, this.#ledger)
+      this.#active?.giver.dispose()
+      this.#active = { points, giver }
+    }
+    const { giver } = this.#active
+    return this.#ledger.about(c1, () => body(giver))
   }
 
-  #withGiver<T>(attempt: Attempt, sessionId: Uint8Array, ledger: ShareLedger, body: (giver: ShareGiver) => T): T {
+  #makeGiver({ activeSet }: Attempt, sessionId: Uint8Array, ledger: ShareLedger): ShareGiver {
     const { share, ...init } = this.#init
-    const secret: SecretKey = share.additiveSecret(attempt.activeSet)
-    let giver: ShareGiver
+    const secret = share.additiveSecret(activeSet)
     try {
-      giver = new ShareGiver(share.context, { ...init, secret, shareKey: this.#shareKey, sessionId, ledger })
+      // A share giver tells from the number of secrets whether its own is the whole key; here the threshold says it.
+      return new ShareGiver(share.context, { ...init, secret, shareKey: this.#shareKey, sessionId, ledger, allowSoleShares: true })
     } catch (error) {
       secret.dispose()
       throw error
-    }
-    try {
-      return body(giver)
-    } finally {
-      giver.dispose()
     }
   }
 
