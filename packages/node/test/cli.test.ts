@@ -36,7 +36,8 @@ describe('slytherin', () => {
       ['party', '--help'],
       ['roster', '--help'],
       ['roster', 'check', '--help'],
-      ['plan', '--help']
+      ['plan', '--help'],
+      ['audit', '--help']
     ]) {
       const { code, out } = await slytherin(...command)
       expect(code, command.join(' ')).toBe(0)

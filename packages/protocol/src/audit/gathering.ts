@@ -52,7 +52,7 @@ export class Gathering implements Evidence {
 
   /** Whether byte strings are kept, too. */
   get replayable(): boolean {
-    return this.#store.blobs && this.#roles.includes('evaluator')
+    return this.#store.blobs && (this.#roles as readonly string[]).some(role => role === 'evaluator' || role === 'witness')
   }
 
   /** A statement whose signature was made here, or was checked. */

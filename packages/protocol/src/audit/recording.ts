@@ -1,10 +1,15 @@
 /** An evaluator's cryptography that keeps, as evidence, every byte string that it is given: what a replay gives it again. */
 import type { EvaluationCallbacks, EvaluatorCryptography, QueryEvaluation } from '../cryptography/evaluator.js'
+import type { SessionCryptography } from '../cryptography/session.js'
 import type { Gathering } from './gathering.js'
 
-export function recording<C extends EvaluatorCryptography>(cryptography: C, evidence: Gathering): C {
-  const parts = evidence.list()
-  const own: Partial<EvaluatorCryptography> = {
+export function recording<C extends EvaluatorCryptography & Pick<SessionCryptography, 'open'>>(cryptography: C, evidence: Gathering): C {
+  let parts = evidence.list()
+  const own: Partial<EvaluatorCryptography & SessionCryptography> = {
+    open: async session => {
+      parts = evidence.list()
+      await cryptography.open(session)
+    },
     addShare: async (protocol, instance, party, share) => {
       evidence.bytes(share)
       await evidence.room()
