@@ -102,6 +102,11 @@ export interface ScenarioReport {
   secondsByPhase: Record<'ceremony' | 'modelUpload' | 'dataEncryption' | 'evaluation' | 'refresh' | 'result' | 'total', number>
   /** Activations that had to be approximated, in order; the polynomials of a file are none. */
   activations: ActivationReport[]
+  /**
+   * That model and inputs are encryptions: seconds at the evaluator while a proof was being made, checked or handed on, which are part of those above; and bytes of what was sent for
+   * it between all parties. Absent in reports from before there were proofs.
+   */
+  proofs?: { seconds: number; bytes: number }
   /** In the order of the plan. */
   layers: LayerReport[]
   rolesByParty: Record<string, PartyDescription['roles']>
@@ -221,6 +226,10 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       refresh: seconds('refresh'),
       result: seconds('switch', 'result'),
       total: seen.totalSeconds
+    },
+    proofs: {
+      seconds: seconds('proofs'),
+      bytes: [...seen.sessions.values()].reduce((sum, { phases }) => sum + (phases.proofs?.bytesSent ?? 0), 0)
     },
     activations: activationReports(clear),
     layers: layerReports(plan, seen.steps, queries, simulation),

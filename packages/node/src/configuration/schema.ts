@@ -223,6 +223,16 @@ export const configurationSchema = z.strictObject({
       window: count.max(32).default(3)
     })
     .prefault({}),
+  /** What this party wants to see before it helps to refresh and to decrypt; for key holders. */
+  assist: z
+    .strictObject({
+      /**
+       * Who checks that inputs and encrypted weights are encryptions: `own`, this party itself, which is sent what their owners prove; or `evaluator`, on which
+       * it then relies. A session without proofs is refused either way.
+       */
+      proofs: z.enum(['own', 'evaluator']).default('own')
+    })
+    .prefault({}),
   /** ONNX file, with its weights inside or in files beside it; needed by the model owner. */
   model: path.optional(),
   /** Which output of the model is computed, where it has several. */

@@ -309,7 +309,7 @@ export class Party {
   }
 
   private partyOptions(): PartyOptions {
-    const { roster, session, deadlines } = this.configuration
+    const { roster, session, assist, deadlines } = this.configuration
     const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier, maximumRefreshes, precision } = session
     return {
       transport: this.transport,
@@ -321,6 +321,7 @@ export class Party {
         data,
         weights,
         minimumFloodingBits,
+        assist,
         ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }),
         ...(precision === undefined ? {} : { precision }),
         ...(maximumRefreshes === undefined ? {} : { maximumRefreshes })
