@@ -35,9 +35,6 @@ async function refusal(promise: Promise<unknown>): Promise<ProtocolError> {
 /** Of a Galois key that the plan needs: 3^4 mod 64. */
 const ELEMENT = 17
 
-/** Key holders that leave proofs to the evaluator, so that they can be asked about queries without one (proofs.test.ts has those that check). */
-const UNPROVED = () => ({ policy: { allowInsecure: true, assist: { proofs: 'evaluator' } } }) as const
-
 const ABORT = { proposal: new Uint8Array(32), code: 'x', culprit: 'x', phase: 'x', reason: 'x' }
 
 const proposalOf = (wire: Wire): Uint8Array => wire.find('commitments').header.session
@@ -56,7 +53,7 @@ describe('a message that is refused changes nothing', () => {
   }
 
   beforeEach(async () => {
-    parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } }, member: UNPROVED })
+    parties = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 2 } } })
     wire = new Wire(parties.network)
     run = parties.coordinator.run()
     await parties.member('querier').ready()
@@ -249,7 +246,7 @@ describe('a message that is refused changes nothing', () => {
     expect(quiet).toMatchObject({ code: 'malformed-message', field: 'noise' })
     const beyond = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...next, c1: ['c', 'd', 'e', 'f'].map(bytes) }))
     expect(beyond).toBeInstanceOf(OversizedMessageError)
-    const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } }, member: UNPROVED })
+    const another = cohort({ roles: SEPARATE, coordinator: { limits: { queries: 1 } } })
     const other = new Wire(another.network)
     const otherRun = another.coordinator.run()
     await another.member('querier').ready()

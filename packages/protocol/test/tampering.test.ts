@@ -177,6 +177,6 @@ describe('what a member (or the network) cannot do to the coordinator', () => {
     await rejection(parties.member('querier').query(samples(1)))
     const error = await rejection(run)
     expect(error).toBeInstanceOf(PartyMissingError)
-    expect(error).toMatchObject({ peer: 'holderB', phase: 'ready' })
+    expect(error).toMatchObject({ peer: 'holderB', phase: 'evaluation' })
   })
 })

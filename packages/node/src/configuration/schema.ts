@@ -227,10 +227,10 @@ export const configurationSchema = z.strictObject({
   assist: z
     .strictObject({
       /**
-       * Who checks that inputs and encrypted weights are encryptions: `own`, this party itself, which is sent what their owners prove; or `evaluator`, on which
-       * it then relies. A session without proofs is refused either way.
+       * Who checks that inputs and encrypted weights are encryptions: `evaluator`, on which this party then relies, or `own`, this party itself, too, which is sent
+       * all that their owners prove. A session without proofs is refused either way.
        */
-      proofs: z.enum(['own', 'evaluator']).default('own')
+      proofs: z.enum(['own', 'evaluator']).default('evaluator')
     })
     .prefault({}),
   /** ONNX file, with its weights inside or in files beside it; needed by the model owner. */

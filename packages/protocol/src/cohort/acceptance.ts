@@ -50,7 +50,7 @@ export async function checkAcceptable(
     )
   }
   if (!descriptor.proofs && own.policy.allowUnproved !== true) {
-    const asking = `assist.proofs: ${own.policy.assist?.proofs ?? 'own'}`
+    const asking = `assist.proofs: ${own.policy.assist?.proofs ?? 'evaluator'}`
     refuse(
       'proofs',
       `true, as "${asking}" in the configuration of ${own.self} asks`,

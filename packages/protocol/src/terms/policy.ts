@@ -13,7 +13,7 @@ export interface EndorsementDemand {
 
 /** What a key holder wants to see before it gives shares of refreshes and switches. */
 export interface AssistancePolicy extends Partial<EndorsementDemand> {
-  /** Default `own`. */
+  /** Default `evaluator`: a check of its own sends a key holder all that is encrypted, and protects it only where the evaluator is honest (SECURITY.md). */
   readonly proofs?: ProofReliance
 }
 
@@ -47,5 +47,5 @@ export interface AcceptancePolicy {
 
 /** Whether a key holder with this policy is sent what others have proved, and checks it. */
 export function checksProofsItself({ assist }: AcceptancePolicy): boolean {
-  return (assist?.proofs ?? 'own') === 'own'
+  return assist?.proofs === 'own'
 }
