@@ -1,8 +1,17 @@
 /** Parties for an attack: real cryptography with real parameters, real signatures, in one process; what the attacker does is the attack's own. */
 import { readFile } from 'node:fs/promises'
-import { type Ciphertext, Context, Decryptor, deserializeCiphertext, Parameters, type SecretKey } from '@slytherin/ckks'
+import {
+  Ciphertext,
+  Context,
+  Decryptor,
+  deserializeCiphertext,
+  Parameters,
+  type SecretKey,
+  secondComponent,
+  serializedCiphertextLength
+} from '@slytherin/ckks'
 import { calibrate, fuse, importOnnx, type Operands, plan } from '@slytherin/engine'
-import { InMemoryShareLedger } from '@slytherin/mhe'
+import { decodeUndivided, InMemoryShareLedger } from '@slytherin/mhe'
 import {
   type AcceptancePolicy,
   type Bodies,
@@ -190,12 +199,22 @@ export async function cast(options: CastOptions): Promise<Cast> {
 
 /** Whether a secret opens an encrypted sample: every feature is in some slot, and nothing in the slots is larger than features are. */
 export function readsSample(context: Context, secret: SecretKey, plan: Plan, bytes: Uint8Array, sample: Float64Array): boolean {
-  const { level, scale } = plan.inputs
-  const ciphertext: Ciphertext = deserializeCiphertext(context, bytes, { level, scale })
+  const ciphertext = arrivedInput(context, plan, bytes)
   const { real, imaginary } = new Decryptor(context, secret).decrypt(ciphertext)
   ciphertext.dispose()
   const slots = [...real, ...imaginary]
   return slots.every(value => Math.abs(value) < 4) && sample.every(feature => slots.some(value => Math.abs(value - feature) < 1e-4))
+}
+
+/** An input as it travels: proved, its second component is not divided yet. */
+function arrivedInput(context: Context, { inputs: { level, scale } }: Plan, bytes: Uint8Array): Ciphertext {
+  if (bytes.length === serializedCiphertextLength(context.parameters, level)) return deserializeCiphertext(context, bytes, { level, scale })
+  const { ring, parameters, noise } = context
+  const indices = parameters.ciphertextIndices(level)
+  const length = ring.packedLength(indices)
+  using undivided = decodeUndivided(context, bytes.subarray(length), level)
+  const components = [ring.decodePacked(bytes.subarray(0, length), indices, 'ntt'), secondComponent(context, undivided, level)]
+  return new Ciphertext(components, { level, scale, noise: noise.fresh(), magnitude: 1 })
 }
 
 /** What ended an attack, in a sentence. @param names of peers */
