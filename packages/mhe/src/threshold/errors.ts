@@ -37,7 +37,7 @@ export class EnvelopeMismatchError extends MultipartyError {
   }
 }
 
-/** The announced envelope holds no share: its dealer is to blame, or the receiver's key is not the one of the round. Complain. */
+/** The announced envelope holds no share: its dealer is to blame. Complain. */
 export class UnreadableEnvelopeError extends MultipartyError {
   constructor(
     readonly dealer: number,

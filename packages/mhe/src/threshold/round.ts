@@ -35,7 +35,9 @@ export interface RoundInit {
   readonly dealers: readonly number[]
   /** Who is dealt to; for `zero` the holders before, with the same threshold. */
   readonly access: AccessStructure
-  /** X25519 public keys of those dealt to, in the order of their points; 32 bytes each. */
+  /**
+   * X25519 public keys of those dealt to, in the order of their points; 32 bytes each. Made for this round and erased after it: who carries envelopes may keep them.
+   */
   readonly receiverKeys: readonly Uint8Array[]
 }
 

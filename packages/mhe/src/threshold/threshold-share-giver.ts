@@ -1,10 +1,11 @@
 /**
  * A key holder's hand where t of n suffice: what `ShareGiver` is for n of n, under attempts.
  *
- * The additive secret λ_j·s̃_j is made for one active set at a time, kept while requests are for that set, and wiped when they are for another. The share's randomness is HMAC(share key, epoch ‖ protocol ‖ instance ‖ input hash) with the
- * attempt in the instance, so neither a lost ledger nor another active set ever meets the same randomness.
+ * The additive secret λ_j·s̃_j is made for one active set at a time, kept while requests are for that set, and wiped when they are for another. The share's
+ * randomness is HMAC(share key, epoch ‖ protocol ‖ instance ‖ input hash) with the attempt in the instance, so neither a lost ledger nor another active set ever meets
+ * the same randomness. A new generation of the share needs no new share key: the generation is in the instance.
  *
- * n of n is the case t = n. With t = 1 every holder has the whole key, and gives no shares of refreshes and switches, as a sole key holder does not (WholeKeyHolder). A new generation of the share needs no new share key: the generation is in the instance.
+ * n of n is the case t = n. With t = 1 every holder has the whole key, and gives no shares of refreshes and switches, as a sole key holder does not (WholeKeyHolder).
  */
 import { SoleKeyShareError } from '../errors.js'
 import { equalBytes, hex } from '../hash.js'
