@@ -7,12 +7,18 @@ const verify = async (peer: string, bytes: Uint8Array, signature: Uint8Array): P
   await new FakeSigner('auditor').verify(peer, bytes, signature)
 
 it('a session between parties is kept by each of them, and run again from what the evaluator kept', async () => {
-  const stores = { clinic: new MemoryEvidenceStore(), first: new MemoryEvidenceStore(), patient: new MemoryEvidenceStore() }
+  const stores = {
+    clinic: new MemoryEvidenceStore(),
+    first: new MemoryEvidenceStore(),
+    patient: new MemoryEvidenceStore(),
+    other: new MemoryEvidenceStore()
+  }
   const session = await realSession({
     roles: {
       clinic: ['evaluator'],
       first: ['key-holder'],
       second: ['key-holder', 'model-owner'],
+      other: ['witness'],
       patient: ['querier', 'data-owner']
     },
     planning: { batch: 8, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 },
@@ -27,6 +33,11 @@ it('a session between parties is kept by each of them, and run again from what t
   const report = await audit([kept('clinic')], { verify, cryptography: async () => await LocalCryptography.create() })
   expect(report.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
   expect([report.session, report.evaluated, report.queries]).toEqual([id, 1, 1])
+  // The result is nothing to a witness; everything before it is.
+  const witnessed = await audit([kept('other')], { verify, cryptography: async () => await LocalCryptography.create() })
+  expect(witnessed.findings.filter(({ holds }) => holds === 'no')).toEqual([])
+  const missing = witnessed.findings.filter(({ step, holds }) => step === 'evaluation' && holds === 'unknown').map(({ text }) => text)
+  expect(missing).toEqual([expect.stringMatching(/shares? for switch .* was not kept/)])
   for (const party of ['first', 'patient'] as const) {
     const own = await audit([kept(party)], { verify })
     expect(own.findings.filter(({ holds }) => holds === 'no')).toEqual([])

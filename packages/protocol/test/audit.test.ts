@@ -261,6 +261,19 @@ describe('a culprit is named by its own signature', () => {
     expect(verified.source.records.some(record => record.record === 'statement' && record.statement.kind === 'shares')).toBe(false)
   })
 
+  it('but nobody where the session was run by other software, which may come to other bytes', async () => {
+    const { evaluator } = await played({
+      build: '4'.repeat(64),
+      falsely: (_party, made) => (made.kind === 'endorsement' && made.assist === 'switch' ? { ...made, c1: '2'.repeat(64) } : made)
+    })
+    const report = await full(evaluator)
+    expect(report.accusations).toEqual([])
+    expect(report.findings.filter(({ holds }) => holds === 'unknown').map(({ text }) => text)).toEqual([
+      expect.stringContaining('audit with that release'),
+      expect.stringContaining('or the software is another')
+    ])
+  })
+
   it('a witness that endorses what does not follow', async () => {
     const { evaluator } = await played({
       falsely: (_party, made) => (made.kind === 'endorsement' && made.assist === 'switch' ? { ...made, c1: '2'.repeat(64) } : made)

@@ -52,7 +52,7 @@ export class Gathering implements Evidence {
 
   /** Whether byte strings are kept, too. */
   get replayable(): boolean {
-    return this.#store.blobs && (this.#roles as readonly string[]).some(role => role === 'evaluator' || role === 'witness')
+    return this.#store.blobs && this.#roles.some(role => role === 'evaluator' || role === 'witness')
   }
 
   /** A statement whose signature was made here, or was checked. */
@@ -183,6 +183,9 @@ export class Gathering implements Evidence {
     relinearizationCommitments: ({ entries }) => this.committed('relinearization', entries),
     publicKeyPart: body => this.revealed('public key', body),
     relinearizationPart: body => this.revealed('relinearization', body),
+    witnessShare: ({ protocol, peer, share, salt, signature }) => {
+      if (protocol === 'relinearization-1') this.revealed('relinearization', { peer, share, salt, signature })
+    },
     relinearizationOne: (_body, reply) => this.revealed('relinearization', { peer: this.#self, ...reply }),
 
     publicKeyConfirmed: ({ entries }) => {

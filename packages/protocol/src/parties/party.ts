@@ -4,6 +4,7 @@
  */
 
 import { Gathering } from '../audit/gathering.js'
+import { recording } from '../audit/recording.js'
 import { equalBytes } from '../base/digest.js'
 import { Joining } from '../cohort/joining.js'
 import {
@@ -91,10 +92,12 @@ export class Party {
     const self = options.transport.self
     const roles = rolesOf(options.roster, self) ?? []
     this.evidence = options.evidenceStore === undefined ? undefined : new Gathering(options.evidenceStore, { self, roles })
+    const { cryptography } = options
+    const witnesses = roles.includes('witness') && this.evidence !== undefined
     const components: PartyComponents = {
       self,
       signer: options.signer,
-      cryptography: options.cryptography,
+      cryptography: witnesses ? recording(cryptography, this.evidence!) : cryptography,
       shareChecks: options.shareChecks ?? shareChecksOf(options.signer),
       evidence: options.evidence ?? this.evidence,
       roster: options.roster,

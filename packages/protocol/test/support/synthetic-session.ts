@@ -23,6 +23,7 @@ import { fixedSecrets } from '@slytherin/protocol/testing'
 import { digest, hash, toHex } from '../../src/base/digest.js'
 import { acceptanceDigest, commitmentTo, sessionIdOf } from '../../src/cohort/digests.js'
 import { type CommittedProtocol, commitmentDigest, confirmationDigest, shareCommitment, shareDigest } from '../../src/keys/digests.js'
+import { softwareBuild } from '../../src/terms/build.js'
 import { createDescriptor } from '../../src/terms/descriptor.js'
 import { inputBatches, modelBatches, proofTerms } from '../../src/terms/proof-batches.js'
 import { type Assisted, componentsHash, type Statement, statementDigest } from '../../src/terms/statements.js'
@@ -42,6 +43,8 @@ export interface SyntheticOptions {
   readonly peer?: (party: Played) => string
   readonly sign: (peer: string, bytes: Uint8Array) => Promise<Uint8Array>
   readonly queries?: number
+  /** Which software this is said to be; this one when not given. */
+  readonly build?: string
   readonly stores: Partial<Record<Played, EvidenceStore>>
   /** What an evaluator that deviates asks in place of what it came to. */
   readonly deviate?: (assist: Assisted['assist'], c1: Uint8Array[], instance: string) => Uint8Array[]
@@ -91,7 +94,7 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
   const holders = inOrder.filter(party => (ROLES_PLAYED[party] as readonly Role[]).includes('key-holder'))
   const descriptor: SessionDescriptor = {
     ...createDescriptor({
-      build: '00'.repeat(32),
+      build: options.build ?? (await softwareBuild()),
       coordinator: peer('evaluator'),
       roster,
       plan: agreed,
