@@ -114,6 +114,7 @@ function keyError(cohort: Cohort, key: KeySwitchKey, carried: Polynomial): numbe
 describe.each([
   [1, 1],
   [2, 3],
+  [3, 3],
   [3, 5],
   [7, 10]
 ])('%i of %i', (threshold, holders) => {
