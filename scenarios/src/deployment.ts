@@ -67,6 +67,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
         },
         ...(party.roles.includes('model-owner') ? modelKeys(scenario, choice, calibration) : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),
+        ...(party.roles.includes('key-holder') ? { assist: scenario.assist } : {}),
         evaluator: scenario.evaluator,
         ...(evidence === undefined ? {} : { evidence: { directory: join(evidence, party.name) } }),
         log: { level: 'silent' }

@@ -1,13 +1,14 @@
 /** `npm run scenario -- scenarios/<file>.yaml`: runs a scenario, shows progress and a table, writes a report. */
 import { TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, positive, shape, stopping } from './command-line.js'
+import { EXIT_FAILED, EXIT_USAGE, natural, positive, shape, stopping } from './command-line.js'
 import { perform } from './perform.js'
 import { DEFAULT_SIMULATED_SAMPLES } from './run-scenario.js'
 import { loadScenario, ScenarioFileError } from './scenario.js'
 
 interface CommandLine {
   parties?: number
+  witnesses?: number
   images?: number
   batch?: number
   evaluator?: 'kernel' | 'seal'
@@ -33,6 +34,7 @@ const program = new Command('scenario')
   .option('--images <count>', 'number of samples, from the first of the test set', positive)
   .option('--batch <count>', 'samples per query that the plan is made for (default: all, in equal parts when they are very many)', positive)
   .option('--parties <count>', 'number of key holders in all', positive)
+  .option('--witnesses <count>', 'number of witnesses, of which key holders demand one; 0: none, and none demanded', natural)
   .addOption(new Option('--evaluator <name>', 'which evaluator computes').choices(['kernel', 'seal']))
   .option('--report <file>', 'write the report as JSON, and as HTML beside it')
   .option('--simulation <count>', `samples that are simulated for the report (default: the first ${DEFAULT_SIMULATED_SAMPLES})`, positive)

@@ -131,6 +131,9 @@ export interface ScenarioReport {
   queries: number
   /** Ciphertexts refreshed together count once. */
   refreshes: number
+  /** Parties with the role witness, and the endorsements that the evaluator gathered of them. */
+  witnesses: number
+  endorsements: number
   evaluator: string
   model: string
   batch: number
@@ -264,6 +267,8 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     ...confusionOf(meaning, truth, logits.encrypted, plan.output.features),
     queries: session.queries,
     refreshes: session.refreshes,
+    witnesses: session.witnesses,
+    endorsements: session.endorsements,
     evaluator: session.evaluator,
     model: session.model,
     batch: session.batch,
@@ -384,7 +389,7 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
     `Worst logit error ${report.maxLogitError.toExponential(2)}, ${(report.maxLogitError / report.maxLogit).toExponential(2)} of the largest logit.`,
     phases.toString(),
     traffic.toString(),
-    `All processes together at their peak: ${formatBytes(report.peakMemoryBytes)}. Refreshes: ${report.refreshes}. Evaluator: ${report.evaluator}.`,
+    `All processes together at their peak: ${formatBytes(report.peakMemoryBytes)}. Refreshes: ${report.refreshes}. Witnesses: ${report.witnesses}, endorsements: ${report.endorsements}. Evaluator: ${report.evaluator}.`,
     `N = 2^${logN}, log2(QP) = ${logQP.toFixed(1)}: ${securityBits} bits of security. Flooding: ${floodingBits} statistical bits over ${maximumDecryptions} decryptions.`
   ].join('\n')
 }

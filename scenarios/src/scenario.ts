@@ -66,6 +66,8 @@ export const scenarioSchema = z.strictObject({
       precision: configurationSchema.shape.session.unwrap().shape.precision
     })
     .prefault({}),
+  /** What key holders want to see before they help. */
+  assist: z.strictObject({ witnesses: z.number().int().min(0).default(0) }).prefault({}),
   evaluator: z.enum(['kernel', 'seal']).default('kernel'),
   /** What makes the run a failure. */
   expect: z
@@ -97,6 +99,7 @@ export interface PartyDescription {
 /** Options of the command line, which go before the file. */
 export interface ScenarioOverrides {
   readonly parties?: number
+  readonly witnesses?: number
   readonly images?: number
   readonly batch?: number
   readonly evaluator?: 'kernel' | 'seal'
@@ -155,8 +158,16 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   if (overrides.inputShape !== undefined) scenario.inputShape = [...overrides.inputShape]
   if (overrides.batch !== undefined) scenario.batch = overrides.batch
   if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator
+  if (overrides.witnesses !== undefined) setWitnesses(scenario, overrides.witnesses)
   if (overrides.parties !== undefined) setKeyHolders(scenario, overrides.parties, file)
   return scenario
+}
+
+/** As many witnesses as wanted, in processes of their own, and key holders that demand the endorsement of one of them; none of both for 0. */
+function setWitnesses(scenario: Scenario, wanted: number): void {
+  scenario.parties = scenario.parties.filter(({ roles }) => roles.join() !== 'witness')
+  if (wanted > 0) scenario.parties.push({ name: 'witness', roles: ['witness'], ...(wanted === 1 ? {} : { count: wanted }) })
+  scenario.assist = { witnesses: Math.min(1, wanted) }
 }
 
 /** As many key holders as wanted: of the party that comes several times or, where none does, further ones that hold nothing but a share of the key. */

@@ -60,6 +60,8 @@ function session(plan: Plan, roles: SessionReport['roles'], place: number): Sess
     phases: { 'public-key': figures, 'galois-keys': figures, input: figures, evaluation: figures, refresh: figures, switch: figures },
     queries: 1,
     refreshes: plan.refreshes.length,
+    witnesses: 0,
+    endorsements: 0,
     floodingBits: plan.floodingBits,
     maximumDecryptions: plan.maximumDecryptions,
     switchesPerQuerier: 1,

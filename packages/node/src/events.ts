@@ -111,6 +111,10 @@ export interface SessionReport {
   readonly phases: Partial<Record<Phase, PhaseFigures>>
   readonly queries: number
   readonly refreshes: number
+  /** Parties with the role witness. */
+  readonly witnesses: number
+  /** Endorsements gathered (evaluator), given (witness) or held against requests (key holder). */
+  readonly endorsements: number
   readonly floodingBits: number
   readonly maximumDecryptions: number
   readonly switchesPerQuerier: number

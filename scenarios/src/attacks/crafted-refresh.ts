@@ -14,7 +14,7 @@ export const craftedRefresh: Attack = {
   layer: 'witnesses',
   stoppedBy: /endorsement/,
   networked: true,
-  mount: async ({ sockets }) => {
+  mount: async ({ layerOn, sockets }) => {
     let evaluator: CraftingEvaluator | undefined
     const parties = await cast({
       sockets,
@@ -22,8 +22,10 @@ export const craftedRefresh: Attack = {
         clinic: ['evaluator'],
         first: ['key-holder'],
         second: ['key-holder', 'model-owner'],
-        patient: ['data-owner', 'querier']
+        patient: ['data-owner', 'querier'],
+        ...(layerOn ? { onlooker: ['witness' as const] } : {})
       },
+      party: name => (layerOn && ['first', 'second'].includes(name) ? { policy: { assist: { witnesses: 1 } } } : {}),
       operands: { data: 'encrypted', weights: 'encrypted' },
       cryptography: (name, options) => (name === 'clinic' ? CraftingEvaluator.create(options).then(made => (evaluator = made)) : undefined)
     })

@@ -1,5 +1,6 @@
 /** Every attack that there is, by layer. */
 import type { Attack } from './attack.js'
+import { craftedRefresh } from './crafted-refresh.js'
 import { craftedRefreshWholeKey } from './crafted-refresh-whole-key.js'
 import { deletedLedger } from './deleted-ledger.js'
 import { forgedRoundOne } from './forged-round-one.js'
@@ -13,6 +14,7 @@ export const ATTACKS: readonly Attack[] = [
   roguePublicKey,
   forgedRoundOne,
   soleKeyEvaluator,
+  craftedRefresh,
   craftedRefreshWholeKey,
   probingQuerier,
   probingModelOwner,

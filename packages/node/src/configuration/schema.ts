@@ -230,7 +230,11 @@ export const configurationSchema = z.strictObject({
        * Who checks that inputs and encrypted weights are encryptions: `evaluator`, on which this party then relies, or `own`, this party itself, too, which is sent
        * all that their owners prove. A session without proofs is refused either way.
        */
-      proofs: z.enum(['own', 'evaluator']).default('evaluator')
+      proofs: z.enum(['own', 'evaluator']).default('evaluator'),
+      /** Witnesses that must have come to the very same ciphertexts; a session without so many is refused. */
+      witnesses: z.number().int().min(0).max(255).default(0),
+      /** Peer ids of the witnesses that count; all of the roster when absent. */
+      from: z.array(peerId).min(1).optional()
     })
     .prefault({}),
   /** ONNX file, with its weights inside or in files beside it; needed by the model owner. */
@@ -262,7 +266,7 @@ export const configurationSchema = z.strictObject({
   evaluator: z.enum(['seal', 'kernel']).default('kernel'),
   /** What the evaluator prices plans with: the speed of this machine, measured once, or built-in figures that give the same plan everywhere. */
   costs: z.enum(['measured', 'reference']).default('measured'),
-  /** Threads that share an operation, `auto` for one per processor: by default `auto` for the evaluator, 1 for everybody else. */
+  /** Threads that share an operation, `auto` for one per processor: by default `auto` for the evaluator and for witnesses, 1 for everybody else. */
   threads: z.union([count.max(64), z.literal('auto')]).optional(),
   /** How long the protocol waits for answers, the roster, the whole. */
   deadlines: z

@@ -104,7 +104,8 @@ export class Party {
       const options = {
         evaluator,
         costs: configuration.costs,
-        threads: configuration.threads ?? (roles.includes('evaluator') && evaluator === 'kernel' ? 'auto' : 1),
+        threads:
+          configuration.threads ?? (roles.some(role => role === 'evaluator' || role === 'witness') && evaluator === 'kernel' ? 'auto' : 1),
         state: configuration.state,
         keySource,
         keepParts,
@@ -321,10 +322,14 @@ export class Party {
         data,
         weights,
         minimumFloodingBits,
-        assist,
         ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }),
         ...(precision === undefined ? {} : { precision }),
-        ...(maximumRefreshes === undefined ? {} : { maximumRefreshes })
+        ...(maximumRefreshes === undefined ? {} : { maximumRefreshes }),
+        assist: {
+          proofs: assist.proofs,
+          witnesses: assist.witnesses,
+          ...(assist.from === undefined ? {} : { from: assist.from })
+        }
       },
       deadlines,
       signal: this.stopping.signal,

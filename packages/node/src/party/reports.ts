@@ -78,6 +78,8 @@ export function sessionReport(
     phases: summary.phases,
     queries: summary.queries,
     refreshes: summary.refreshes,
+    witnesses: summary.witnesses,
+    endorsements: summary.endorsements,
     floodingBits: summary.floodingBits,
     maximumDecryptions: summary.maximumDecryptions,
     switchesPerQuerier: summary.switchesPerQuerier,

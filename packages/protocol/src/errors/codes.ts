@@ -58,7 +58,7 @@ export const CODES = {
   'proof-missing': { summary: 'proof of encryption is missing' },
   signature: { summary: 'signature or commitment does not verify' },
   'key-mismatch': { summary: 'two parties have summed two different public keys' },
-  'endorsement-refused': { summary: 'a witness came to something else' },
+  'endorsement-refused': { summary: 'no endorsement: a witness came to something else' },
   'not-endorsed': { summary: 'no share without the endorsement of witnesses' },
   'session-aborted': { summary: 'session aborted', required: ['culprit', 'reason'] },
   'remote-failure': { summary: 'peer answered with a failure', required: ['peer', 'reason'] },
