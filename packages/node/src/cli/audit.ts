@@ -11,6 +11,7 @@ import {
   type Finding,
   LocalCryptography,
   type ReplayProgress,
+  type SessionFacts,
   verifyCulprit
 } from '@slytherin/protocol'
 import { Command, InvalidArgumentError } from 'commander'
@@ -71,7 +72,7 @@ async function auditEvidence(options: Options, given: readonly string[], streams
   const replaying = options.signatures === true ? undefined : new Replaying(sources, streams)
   const report = await audit(sources, {
     verify: verifySignature,
-    ...(replaying === undefined ? {} : { cryptography: async () => await replaying.cryptography() }),
+    ...(replaying === undefined ? {} : { cryptography: async facts => await replaying.cryptography(facts) }),
     ...(options.sample === undefined ? {} : { sample: options.sample }),
     seed,
     onFinding: finding => {
@@ -95,7 +96,7 @@ async function verifyFile(options: Options, file: string, streams: Streams): Pro
   const replaying = new Replaying([source], streams)
   const { holds: proven, report } = await verifyCulprit(accusation, source, {
     verify: verifySignature,
-    cryptography: async () => await replaying.cryptography(),
+    cryptography: async facts => await replaying.cryptography(facts),
     onFinding: finding => {
       replaying.clear()
       show(finding, streams)
@@ -121,7 +122,7 @@ class Replaying {
     this.#streams = streams
   }
 
-  async cryptography(): Promise<LocalCryptography> {
+  async cryptography({ descriptor }: SessionFacts): Promise<LocalCryptography> {
     const blob = async (hash: string): Promise<Uint8Array | undefined> => {
       for (const source of this.#sources) {
         const bytes = await source.blob(hash)
@@ -131,7 +132,8 @@ class Replaying {
     }
     this.#cryptography = await LocalCryptography.create({
       store: new EvidencePartStore({ records: [], blob }),
-      threads: 'auto',
+      // In a small ring threads wait for each other longer than they compute.
+      threads: descriptor.parameters.logN < 12 ? 1 : 'auto',
       allowInsecure: true
     })
     return this.#cryptography

@@ -12,7 +12,7 @@ import type { EvidenceSource } from './source.js'
 export interface AuditOptions {
   readonly verify: VerifySignature
   /** What evaluates again; nothing is when not given. The caller disposes it. */
-  readonly cryptography?: (() => Promise<ReplayCryptography>) | undefined
+  readonly cryptography?: ((facts: SessionFacts) => Promise<ReplayCryptography>) | undefined
   /** So many of the queries, by chance; all when not given. */
   readonly sample?: number | undefined
   /** What decides which: the same seed, the same queries. */
@@ -89,7 +89,7 @@ async function evaluate(
     const text = `the session was run by other software (build ${build.slice(0, 16)}): where something else follows here, that may be why`
     tell({ step: 'evaluation', holds: 'unknown', text: `${text}; audit with that release` })
   }
-  const replay = new Replay(facts, sources, await options.cryptography(), options.onProgress)
+  const replay = new Replay(facts, sources, await options.cryptography(facts), options.onProgress)
   let evaluated = 0
   try {
     const { ready, findings } = await replay.prepare()
