@@ -95,6 +95,9 @@ describe('identity', () => {
       await writeFile(path, JSON.stringify({ ...original, [field]: flipped(original[field]!) }))
       expect(await failure(openIdentity(path, key())), field).toBeInstanceOf(WrongPassphraseError)
     }
+    // The same bytes, written otherwise.
+    await writeFile(path, JSON.stringify({ ...original, tag: original['tag']!.replaceAll('=', '') }))
+    expect(await failure(openIdentity(path, key()))).toMatchObject({ name: 'TamperedFileError', field: 'tag' })
     await writeFile(path, JSON.stringify({ ...original, derivation: { name: 'scrypt', cost: 2 ** 40, blockSize: 8, parallelization: 1 } }))
     expect(await failure(openIdentity(path, key()))).toBeInstanceOf(TamperedFileError)
     await writeFile(path, '{"format": "slyth')
