@@ -1,7 +1,5 @@
 /** Attacks among parties that talk over libp2p on loopback, with parameters as they ship: as attacks.test.ts, and the slow ones too. */
 import { describe, expect, it } from 'vitest'
-import { craftedRefresh } from '../src/attacks/crafted-refresh.js'
-import { craftedSwitch } from '../src/attacks/crafted-switch.js'
 import { ATTACKS } from '../src/attacks/list.js'
 import { judge } from '../src/attacks/verdict.js'
 
@@ -9,11 +7,5 @@ describe('over sockets, an attack is stopped by its layer, and by nothing else',
   it.each(ATTACKS.filter(({ networked }) => networked))('$name', { timeout: 480_000 }, async attack => {
     const verdict = await judge(attack, { sockets: true })
     expect(verdict).toMatchObject({ attack: attack.name, network: 'sockets', blocked: true, succeedsWithoutLayer: true })
-  })
-})
-
-describe('over sockets, an attack bites that is not closed yet', () => {
-  it.each([craftedRefresh, craftedSwitch])('$name', { timeout: 480_000 }, async attack => {
-    expect(await attack.mount({ layerOn: false, sockets: true })).toMatchObject({ succeeded: true })
   })
 })

@@ -13,9 +13,9 @@ const HOLDERS = 2
 export const craftedSwitch: Attack = {
   name: 'crafted-switch',
   layer: 'witnesses',
-  stoppedBy: /endorsement/,
+  stoppedBy: /\[endorsement-refused\] .*message endorse, field c1, caused by clinic/,
   networked: true,
-  mount: async ({ sockets }) => {
+  mount: async ({ layerOn, sockets }) => {
     let evaluator: CraftingEvaluator | undefined
     let querier: ProbingQuerier | undefined
     const parties = await cast({
@@ -24,9 +24,11 @@ export const craftedSwitch: Attack = {
         clinic: ['evaluator'],
         first: ['key-holder'],
         second: ['key-holder', 'model-owner'],
-        patient: ['data-owner', 'querier']
+        patient: ['data-owner', 'querier'],
+        ...(layerOn ? { observer: ['witness'] as const } : {})
       },
       operands: { data: 'encrypted', weights: 'encrypted' },
+      policy: layerOn ? { assist: { witnesses: 1 } } : {},
       cryptography: (name, options) => {
         if (name === 'clinic') return CraftingEvaluator.create(options).then(made => (evaluator = made))
         return name === 'patient' ? ProbingQuerier.create(options).then(made => (querier = made)) : undefined

@@ -2,6 +2,7 @@
 import type { Attack } from './attack.js'
 import { craftedRefresh } from './crafted-refresh.js'
 import { craftedRefreshWholeKey } from './crafted-refresh-whole-key.js'
+import { craftedSwitch } from './crafted-switch.js'
 import { deletedLedger } from './deleted-ledger.js'
 import { forgedRoundOne } from './forged-round-one.js'
 import { probingModelOwner } from './probing-model-owner.js'
@@ -16,6 +17,8 @@ export const ATTACKS: readonly Attack[] = [
   soleKeyEvaluator,
   craftedRefresh,
   craftedRefreshWholeKey,
+  craftedRefresh,
+  craftedSwitch,
   probingQuerier,
   probingModelOwner,
   deletedLedger,

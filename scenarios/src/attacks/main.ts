@@ -23,7 +23,7 @@ for (const [index, { attack, over }] of runs.entries()) {
   const verdict = await judge(attack, { sockets: over })
   verdicts.push(verdict)
   const { blocked, succeedsWithoutLayer, details } = verdict
-  process.stdout.write(`  ${blocked ? 'blocked' : 'SUCCEEDS'} by "${attack.layer}" (${details.withLayer})\n`)
+  process.stdout.write(`  ${blocked ? 'blocked' : 'NOT BLOCKED'} by "${attack.layer}" (${details.withLayer})\n`)
   process.stdout.write(`  without it: ${succeedsWithoutLayer ? 'succeeds' : 'DOES NOT BITE'} (${details.withoutLayer})\n`)
 }
 if (json !== undefined) await writeFile(json, `${JSON.stringify(verdicts, null, 2)}\n`)

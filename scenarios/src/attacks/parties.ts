@@ -46,7 +46,7 @@ export const NO_SHARE_CHECKS: NonNullable<PartyOptions['shareChecks']> = { opens
 
 export interface CastOptions {
   /** By name; the first is whom all others dial. */
-  readonly roles: Record<string, Role[]>
+  readonly roles: Record<string, readonly Role[]>
   /** Whether they talk over libp2p on loopback, not by memory. */
   readonly sockets?: boolean
   readonly operands: Operands
@@ -57,6 +57,8 @@ export interface CastOptions {
   readonly queries?: number | undefined
   /** Whether encryptions are proved: true by default. */
   readonly proofs?: boolean
+  /** What key holders demand besides. */
+  readonly policy?: AcceptancePolicy
   /** What a party is given besides the usual. */
   readonly party?: (peer: string) => Partial<PartyOptions>
   /** A party's cryptography where it is not the honest one. */
@@ -101,6 +103,7 @@ export async function cast(options: CastOptions): Promise<Cast> {
     model = 'breast-cancer-wdbc-mlp-square',
     batch = 1,
     proofs = true,
+    policy: demanded = {},
     party,
     cryptography,
     secrets
@@ -112,7 +115,7 @@ export async function cast(options: CastOptions): Promise<Cast> {
   const ranges = calibrate(network, samples)
   const names = Object.keys(roles)
   const wires = sockets ? await socketWires(names) : memoryWires(names)
-  const roster = Object.entries(roles).map(([name, list]) => ({ peer: wires.peerOf(name), roles: list }))
+  const roster = Object.entries(roles).map(([name, list]) => ({ peer: wires.peerOf(name), roles: [...list] }))
   const stopping = new AbortController()
   const members = new Map<string, Member>()
   const hosted: PartyCryptography[] = []
@@ -126,7 +129,12 @@ export async function cast(options: CastOptions): Promise<Cast> {
     }
     const own = await (cryptography?.(name, options) ?? LocalCryptography.create(options))
     hosted.push(own)
-    const policy: AcceptancePolicy = { data: operands.data, weights: operands.weights, ...(proofs ? {} : { allowUnproved: true }) }
+    const policy: AcceptancePolicy = {
+      data: operands.data,
+      weights: operands.weights,
+      ...(proofs ? {} : { allowUnproved: true }),
+      ...(list.includes('key-holder') ? demanded : {})
+    }
     const common: PartyOptions = {
       transport: wires.transport(name),
       signer: wires.signer(name),
