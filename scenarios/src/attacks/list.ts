@@ -15,7 +15,6 @@ export const ATTACKS: readonly Attack[] = [
   roguePublicKey,
   forgedRoundOne,
   soleKeyEvaluator,
-  craftedRefresh,
   craftedRefreshWholeKey,
   craftedRefresh,
   craftedSwitch,
