@@ -231,8 +231,8 @@ export const configurationSchema = z.strictObject({
        * all that their owners prove. A session without proofs is refused either way.
        */
       proofs: z.enum(['own', 'evaluator']).default('evaluator'),
-      /** Witnesses that must have come to the very same ciphertexts; a session without so many is refused. */
-      witnesses: z.number().int().min(0).max(255).default(0),
+      /** Witnesses that must have come to the very same ciphertexts; a session without so many is refused. One when absent, where the roster has any. */
+      witnesses: z.number().int().min(0).max(255).optional(),
       /** Peer ids of the witnesses that count; all of the roster when absent. */
       from: z.array(peerId).min(1).optional()
     })

@@ -327,7 +327,7 @@ export class Party {
         ...(maximumRefreshes === undefined ? {} : { maximumRefreshes }),
         assist: {
           proofs: assist.proofs,
-          witnesses: assist.witnesses,
+          ...(assist.witnesses === undefined ? {} : { witnesses: assist.witnesses }),
           ...(assist.from === undefined ? {} : { from: assist.from })
         }
       },

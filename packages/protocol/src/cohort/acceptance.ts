@@ -4,7 +4,7 @@ import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
 import { softwareBuild } from '../terms/build.js'
 import { MINIMUM_FLOODING_BITS, readableByEvaluator, type SessionDescriptor } from '../terms/descriptor.js'
 import { checkParameters } from '../terms/plan.js'
-import type { AcceptancePolicy } from '../terms/policy.js'
+import { type AcceptancePolicy, endorsementDemand } from '../terms/policy.js'
 import { peersWith, type Role, type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
 
 /** The error of a plan is reckoned by search and by derivation, which round differently. */
@@ -136,7 +136,7 @@ function checkWitnesses(
   if (roles.includes('witness') && descriptor.build !== build) {
     refuse('build', build, descriptor.build, 'A witness runs the very software of the evaluator: install the same release at both.')
   }
-  const { witnesses = 0, from } = policy.assist ?? {}
+  const { witnesses, from } = endorsementDemand(policy, descriptor.roster)
   if (!roles.includes('key-holder') || witnesses === 0) return
   const counting = peersWith(descriptor.roster, 'witness').filter(peer => from === undefined || from.includes(peer))
   if (counting.length >= witnesses) return

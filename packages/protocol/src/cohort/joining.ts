@@ -17,7 +17,7 @@ import {
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import { PartySession } from '../session/party-session.js'
 import { decodeDescriptor, type SessionDescriptor } from '../terms/descriptor.js'
-import { checksProofsItself } from '../terms/policy.js'
+import { checksProofsItself, endorsementDemand } from '../terms/policy.js'
 import { proofTerms } from '../terms/proof-batches.js'
 import { hasRole, peersWith, rosterDifference, rosterLines } from '../terms/roster.js'
 import type { HandlerContext } from '../wire/connection.js'
@@ -116,7 +116,7 @@ export class Joining {
     const commitment = commitmentTo(self, nonce)
     const signature = await signer.sign(acceptanceDigest(proposalId, self, commitment, resultKeyHash))
     const checksProofs = roles.includes('key-holder') && checksProofsItself(policy)
-    const { witnesses = 0, from = [] } = roles.includes('key-holder') ? (policy.assist ?? {}) : {}
+    const { witnesses, from = [] } = roles.includes('key-holder') ? endorsementDemand(policy, descriptor.roster) : { witnesses: 0 }
     const acceptance = { commitment, signature, resultKey, checksProofs, witnesses, from: [...from] }
     const forbidden = this.#forbidden.get(toHex(proposalId))
     if (forbidden !== undefined) {

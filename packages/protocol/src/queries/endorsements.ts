@@ -3,6 +3,7 @@ import { NotEndorsedError, ShareConflictError, UnknownMemberError } from '../err
 import type { PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { checkStatement } from '../session/statements.js'
+import { endorsementDemand } from '../terms/policy.js'
 import { hasRole } from '../terms/roster.js'
 import type { Assisted } from '../terms/statements.js'
 import type { Bodies } from '../wire/kinds.js'
@@ -20,7 +21,7 @@ export async function checkEndorsements(
   peer: string
 ): Promise<void> {
   const kind = assisted.assist
-  const { witnesses = 0, from } = party.policy.assist ?? {}
+  const { witnesses, from } = endorsementDemand(party.policy, session.descriptor.roster)
   const endorsing = new Set<string>()
   const counts = (witness: string): boolean => from === undefined || from.includes(witness)
   if (own && counts(party.self)) endorsing.add(party.self)

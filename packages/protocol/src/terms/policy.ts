@@ -1,5 +1,6 @@
 /** A party's own demands. */
 import type { Plan } from './plan.js'
+import { peersWith, type RosterEntry } from './roster.js'
 
 /** Who checks, for a key holder, the proofs that what it helps to refresh and decrypt was encrypted by the rules: itself, or somebody it relies on. */
 export type ProofReliance = 'own' | 'evaluator'
@@ -11,7 +12,7 @@ export interface EndorsementDemand {
   readonly from?: readonly string[]
 }
 
-/** What a key holder wants to see before it gives shares of refreshes and switches. */
+/** What a key holder wants to see before it gives shares of refreshes and switches. Witnesses: one by default, where the roster has any. */
 export interface AssistancePolicy extends Partial<EndorsementDemand> {
   /** Default `evaluator`: a check of its own sends a key holder all that is encrypted, and protects it only where the evaluator is honest (SECURITY.md). */
   readonly proofs?: ProofReliance
@@ -43,6 +44,13 @@ export interface AcceptancePolicy {
   allowInsecure?: boolean
   /** Further checks of the plan (e.g. the model owner's: is this my model?). Throws to refuse. */
   checkPlan?(plan: Plan): void | Promise<void>
+}
+
+/** What a key holder with this policy demands in a session of this roster. Who puts a witness into its roster wants it heard, unless it says otherwise. */
+export function endorsementDemand({ assist }: AcceptancePolicy, roster: readonly RosterEntry[]): EndorsementDemand {
+  const from = assist?.from
+  const witnesses = assist?.witnesses ?? Math.min(1, peersWith(roster, 'witness').length)
+  return from === undefined ? { witnesses } : { witnesses, from }
 }
 
 /** Whether a key holder with this policy is sent what others have proved, and checks it. */
