@@ -73,13 +73,14 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
 
 /** What the parties of a scenario will plan for, so that the reference has the polynomials that theirs have. */
 function planWishes(scenario: Scenario): PlanOptions {
-  const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes, precision } = scenario.session
+  const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision } = scenario.session
   return {
     ...(precision === undefined ? {} : { precision }),
     batch: batchesOf(scenario).batch,
     data,
     weights,
-    floodingBits,
+    ...(floodingBits === undefined ? {} : { floodingBits }),
+    ...(floodingBounds === undefined ? {} : { floodingBounds }),
     minimumRefreshes,
     parties: partiesOf(scenario).filter(({ roles }) => roles.includes('key-holder')).length,
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })

@@ -46,7 +46,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
   return await Promise.all(
     parties.map(async party => {
       const file = join(party.home, 'party.yaml')
-      const { data, weights, floodingBits, maximumDecryptions, minimumRefreshes, precision } = scenario.session
+      const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision } = scenario.session
       const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
@@ -59,7 +59,8 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
           data,
           weights,
           batch,
-          floodingBits,
+          ...(floodingBits === undefined ? {} : { floodingBits }),
+          ...(floodingBounds === undefined ? {} : { floodingBounds }),
           minimumRefreshes,
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),

@@ -11,7 +11,7 @@ import { html, type Markup } from './html/markup.js'
 import { facts, page, table } from './html/page.js'
 import { type Picture, pictureOf, pngAddress } from './html/png.js'
 import type { LayerReport } from './layer-report.js'
-import { type ScenarioReport, score } from './report.js'
+import { describeDistance, type ScenarioReport, score } from './report.js'
 
 /** Single samples, which the report's data leaves out. */
 export interface SampleAnswers {
@@ -357,14 +357,16 @@ ${chart(
 // --- circumstances ------------------------------------------------------------------------------------------------------------------------------------------------
 
 function parameters(report: ScenarioReport): Markup {
-  const { logN, logQP, securityBits, primeBits, specialPrimeBits, floodingBits, maximumDecryptions } = report.parameters
+  const { logN, logQP, securityBits, primeBits, specialPrimeBits, floodingBits, floodingDistanceBits, maximumDecryptions } =
+    report.parameters
   const bits = (values: readonly number[]): string => [...new Set(values.map(value => value.toFixed(1)))].join(', ')
   return html`<section><h2>Parameters</h2>${facts([
     ['Ring degree N', `${power(2, logN)} (${2 ** (logN - 1)} slots)`],
     ['log2(QP)', logQP.toFixed(1)],
     ['Security', `${securityBits} bits, ternary secret (eprint 2024/463)`],
     ['Primes', `${primeBits.length} of ${bits(primeBits)} bits, special ${bits(specialPrimeBits)} bits`],
-    ['Flooding', `${floodingBits} statistical bits per key holder`],
+    ['Flooding', `${floodingBits} bits of security per key holder`],
+    ['Statistical distance of a session', describeDistance(floodingDistanceBits)],
     ['Decryptions allowed', String(maximumDecryptions)],
     ['Key holders', String(report.parties)],
     ['Refreshes', String(report.refreshes)],

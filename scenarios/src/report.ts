@@ -122,6 +122,8 @@ export interface ScenarioReport {
     primeBits: number[]
     specialPrimeBits: number[]
     floodingBits: number
+    /** Minus log2 of the statistical distance over the session; reports of earlier versions lack it. */
+    floodingDistanceBits?: number
     maximumDecryptions: number
   }
   /** What the plan foretold for all queries together. */
@@ -256,6 +258,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       primeBits: parameters.primes.map(prime => prime.log2),
       specialPrimeBits: parameters.specialPrimes.map(prime => prime.log2),
       floodingBits: session.floodingBits,
+      floodingDistanceBits: plan.floodingDistanceBits,
       maximumDecryptions: session.maximumDecryptions
     },
     planned: {
@@ -371,7 +374,7 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
   for (const [name, bytes] of Object.entries(report.bytesByParty)) {
     traffic.push([name, formatBytes(bytes.sent), formatBytes(bytes.received), formatBytes(report.peakMemoryByParty[name] ?? 0)])
   }
-  const { logN, logQP, securityBits, floodingBits, maximumDecryptions } = report.parameters
+  const { logN, logQP, securityBits, floodingBits, floodingDistanceBits, maximumDecryptions } = report.parameters
   const wrong = predictions.flatMap((prediction, k) =>
     isSame(clear.network, clear.labels[k]!, prediction) ? [] : [`image ${k}: ${shown(prediction)}, is ${shown(clear.labels[k]!)}`]
   )
@@ -390,7 +393,7 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
     phases.toString(),
     traffic.toString(),
     `All processes together at their peak: ${formatBytes(report.peakMemoryBytes)}. Refreshes: ${report.refreshes}. Witnesses: ${report.witnesses}, endorsements: ${report.endorsements}. Evaluator: ${report.evaluator}.`,
-    `N = 2^${logN}, log2(QP) = ${logQP.toFixed(1)}: ${securityBits} bits of security. Flooding: ${floodingBits} statistical bits over ${maximumDecryptions} decryptions.`
+    `N = 2^${logN}, log2(QP) = ${logQP.toFixed(1)}: ${securityBits} bits of security. Flooding: ${floodingBits} bits of security, a statistical distance of ${describeDistance(floodingDistanceBits)} over ${maximumDecryptions} decryptions.`
   ].join('\n')
 }
 
@@ -443,3 +446,6 @@ export function failuresOf(report: ScenarioReport, { expect }: Scenario): string
 function label(phase: string): string {
   return phase.replace(/([A-Z])/g, ' $1').toLowerCase()
 }
+
+/** A distance as reports tell it. */
+export const describeDistance = (bits: number | undefined): string => (bits === undefined ? 'unknown size' : `2^-${bits.toFixed(1)}`)

@@ -59,7 +59,9 @@ export const scenarioSchema = z.strictObject({
       /** Clear data are at the evaluator, which then owns them; clear weights likewise. */
       data: z.enum(['clear', 'encrypted']).default('encrypted'),
       weights: z.enum(['clear', 'encrypted']).default('encrypted'),
-      floodingBits: z.number().int().min(30).default(30),
+      /** As in a party's configuration. */
+      floodingBits: configurationSchema.shape.session.unwrap().shape.floodingBits,
+      floodingBounds: configurationSchema.shape.session.unwrap().shape.floodingBounds,
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0),
       /** How exact logits must be; as in a party's configuration. */

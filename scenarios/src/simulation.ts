@@ -139,7 +139,7 @@ class Simulator {
       ...(signal === undefined ? {} : { signal })
     })
     const { floodingBits: securityBits, maximumDecryptions } = plan
-    const noise = Math.max(plan.output.noise, ...outputs.map(output => output.noise))
+    const noise = plan.output.floodedNoise
     const shares = switchShares(plan.parties, plan.operands)
     const slots = outputs.map(output => simulator.reveal(output, noise, { securityBits, maximumDecryptions }, shares))
     for (const output of outputs) output.dispose()

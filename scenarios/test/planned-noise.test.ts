@@ -1,7 +1,7 @@
 /** What a plan says of flooding and masks is what the multiparty package does, to the last place: both take it from one set of formulas. */
 import { type Context, NoiseModel, Parameters } from '@slytherin/ckks'
 import { type PlanOptions, plan, refreshShares, switchShares } from '@slytherin/engine'
-import { checkHeadroom, noiseAfterFlooding, precisionLeft, Refresh } from '@slytherin/mhe'
+import { checkHeadroom, noiseAfterFlooding, Refresh, slotPrecision } from '@slytherin/mhe'
 import { describe, expect, it } from 'vitest'
 import { recorded } from './observation.js'
 
@@ -27,9 +27,10 @@ describe.each([
     const context = contextOf(small)
     const shares = switchShares(parties, small.operands)
     const flooding = { securityBits, maximumDecryptions }
-    expect(precision.worstError).toBeCloseTo(WORST_CASE_DEVIATIONS * 2 ** -precisionLeft(context, output, flooding, shares), 12)
-    expect(() => checkHeadroom(context, output, flooding, shares)).not.toThrow()
-    expect(noiseAfterFlooding(context, output.noise, flooding, shares)).toBeGreaterThan(output.noise + securityBits / 2)
+    const left = slotPrecision(context, noiseAfterFlooding(context, output.noise, flooding, shares, output.floodedNoise), output.scale)
+    expect(precision.worstError).toBeCloseTo(WORST_CASE_DEVIATIONS * 2 ** -left, 12)
+    expect(() => checkHeadroom(context, { ...output, noise: output.floodedNoise }, flooding, shares)).not.toThrow()
+    expect(noiseAfterFlooding(context, output.floodedNoise, flooding, shares)).toBeGreaterThan(output.floodedNoise + securityBits / 2)
   })
 
   it('refreshes no lower than shares are given', async () => {

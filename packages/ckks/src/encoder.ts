@@ -1,6 +1,6 @@
 /**
  * Slots ↔ polynomials, in SEAL's CKKS slot order (generator 3, conjugate slots at the inverse exponents): a plaintext made here decodes in SEAL and the
- * other way round. Real or complex slots, any level, any scale with coefficients below 2^98 and below Q_l/2.
+ * other way round. Real or complex slots, any level, any scale with coefficients below 2^180 and below Q_l/2.
  */
 import type { Polynomial, Ring } from '@slytherin/ring'
 import { EncodingError, InvalidScaleError } from './errors.js'
@@ -25,7 +25,9 @@ export interface EncodeOptions {
 export const BOUND_TOLERANCE = 1 + 2 ** -40
 
 /** What the ring reduces exactly. */
-const MAXIMUM_COEFFICIENT_BITS = 98
+const EXACT_COEFFICIENT_BITS = 98
+/** Larger ones are made as multiples of a power of two, which is below the last place of the transform in doubles. */
+const MAXIMUM_COEFFICIENT_BITS = 180
 
 export class Encoder {
   private readonly embedding: CanonicalEmbedding
@@ -44,14 +46,17 @@ export class Encoder {
   encode(values: SlotValues, options: EncodeOptions): Plaintext {
     const { level, scale } = options
     this.parameters.checkLevel('encode', level)
-    const { coefficients, magnitude } = this.coefficients(values, level, scale)
+    const { coefficients, magnitude, largest } = this.interpolated(values, level, scale, MAXIMUM_COEFFICIENT_BITS)
     if (options.magnitude !== undefined && !(magnitude <= options.magnitude * BOUND_TOLERANCE)) {
       coefficients.fill(0)
       throw new EncodingError('magnitude', `slots within ±${options.magnitude}`, 'a larger one')
     }
     const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), 'coefficient')
     try {
+      const excess = Math.max(0, Math.ceil(Math.log2(largest)) + 1 - EXACT_COEFFICIENT_BITS)
+      if (excess > 0) for (let j = 0; j < coefficients.length; j++) coefficients[j] = Math.round(coefficients[j]! / 2 ** excess)
       this.ring.fromIntegers(polynomial, coefficients)
+      if (excess > 0) this.ring.multiplyScalar(polynomial, polynomial, 1n << BigInt(excess))
       this.ring.ntt(polynomial)
     } catch (error) {
       polynomial.dispose()
@@ -63,8 +68,17 @@ export class Encoder {
     return new Plaintext(polynomial, level, scale, options.magnitude ?? magnitude)
   }
 
-  /** The N rounded coefficients of the encoding, before reduction, and the largest |slot|. @throws as `encode` */
+  /** The N rounded coefficients of the encoding, before reduction, below 2^98, and the largest |slot|. @throws as `encode` */
   coefficients(values: SlotValues, level: number, scale: number): { coefficients: Float64Array; magnitude: number } {
+    return this.interpolated(values, level, scale, EXACT_COEFFICIENT_BITS)
+  }
+
+  private interpolated(
+    values: SlotValues,
+    level: number,
+    scale: number,
+    limitBits: number
+  ): { coefficients: Float64Array; magnitude: number; largest: number } {
     if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError('encode', scale)
     const real = values instanceof Float64Array ? values : values.real
     const imaginary = values instanceof Float64Array ? undefined : values.imaginary
@@ -73,7 +87,7 @@ export class Encoder {
     if (longest > slots) throw new EncodingError('length', `at most ${slots} slots`, String(longest))
     const magnitude = largestMagnitude(real, imaginary)
     const coefficients = this.embedding.interpolate(real, imaginary, scale)
-    const limit = 2 ** Math.min(MAXIMUM_COEFFICIENT_BITS, this.parameters.logModulus(level) - 1)
+    const limit = 2 ** Math.min(limitBits, this.parameters.logModulus(level) - 1)
     let largest = 0
     for (let j = 0; j < coefficients.length; j++) {
       const rounded = Math.round(coefficients[j]!)
@@ -83,7 +97,7 @@ export class Encoder {
     if (!(largest < limit)) {
       throw new EncodingError('magnitude', `coefficients below 2^${Math.log2(limit).toFixed(1)}`, `2^${Math.log2(largest).toFixed(1)}`)
     }
-    return { coefficients, magnitude }
+    return { coefficients, magnitude, largest }
   }
 
   /** The slots of a plaintext of any level whose coefficients are below Q_l/2. The plaintext stays as it is. */

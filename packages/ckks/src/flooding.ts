@@ -7,6 +7,15 @@
  * shares have sqrt(n)·σ_flood. With them comes the error of each party's encryption of zero under the target key. What shares add carries the margin of every source of
  * noise (`SOURCE_MARGIN_BITS`).
  *
+ * What that gives, said twice, for the two are often taken for each other. The result without noise of its own and the result with it are Gaussians whose centres are
+ * σ_ct apart, so their Kullback–Leibler divergence is σ_ct² / (2·σ_flood²) = 2^-s / (24·τ) a coefficient. Divergences of independent coefficients and decryptions add up:
+ *
+ *   over τ decryptions                      2^-s / 24 a coefficient: s *bits of security*, as 2022/816 counts them for games of search
+ *   over τ decryptions of N coefficients    D = N·2^-s / 24
+ *   statistical distance (Pinsker)          ≤ sqrt(D / 2) = sqrt(N·2^-s / 48) = 2^-(s/2 - log2(N)/2 + log2(48)/2)
+ *
+ * The minus log2 of the last is `floodingDistanceBits`. At N = 2^14, s = 30 is a distance of 2^-10.8 and s = 89 one of 2^-40.
+ *
  * All noises are log2 of standard deviations per coefficient.
  */
 import { combineNoise, type NoiseModel, SOURCE_MARGIN_BITS } from './noise.js'
@@ -21,6 +30,18 @@ export interface Flooding {
 
 /** Standard deviations kept between the flooded noise and Q_l / 2, as log2: 8 of them (probability below 2^-49 per coefficient). */
 const TAIL_BITS = 3
+
+/** log2(48) / 2: what Pinsker's inequality and the factor 12 of σ_flood² leave. */
+const DISTANCE_OFFSET = 0.5 * Math.log2(48)
+
+/**
+ * Minus log2 of the statistical distance over a session: τ ciphertexts, as many as were planned for, of N coefficients.
+ * @param securityBits s
+ */
+export const floodingDistanceBits = (securityBits: number, N: number): number => (securityBits - Math.log2(N)) / 2 + DISTANCE_OFFSET
+
+/** The least whole s whose statistical distance over a session is at most 2^-distanceBits. */
+export const securityBitsFor = (distanceBits: number, N: number): number => Math.ceil(2 * (distanceBits - DISTANCE_OFFSET) + Math.log2(N))
 
 /** log2(σ_flood / σ_ct) of one share. */
 export const floodingFactor = ({ securityBits, maximumDecryptions }: Flooding): number =>
@@ -40,11 +61,15 @@ export const minimumNoise = (model: NoiseModel): number => model.rounding(1)
 export const floodingNoise = (model: NoiseModel, noise: number, flooding: Flooding): number =>
   Math.max(noise, minimumNoise(model)) + floodingFactor(flooding)
 
-/** Tracked noise under the target key, after `shares` shares have been added to a ciphertext of tracked noise `noise`. */
-export function noiseAfterFlooding(model: NoiseModel, noise: number, flooding: Flooding, shares: number): number {
+/**
+ * Tracked noise under the target key, after `shares` shares have been added to a ciphertext of tracked noise `noise`.
+ * @param flooded the noise that the shares' flooding is sized by, where that is another than the tracked one
+ */
+export function noiseAfterFlooding(model: NoiseModel, noise: number, flooding: Flooding, shares: number, flooded: number = noise): number {
   const tracked = Math.max(noise, minimumNoise(model))
+  const flood = Math.max(flooded, minimumNoise(model)) + floodingGrowth(flooding, shares)
   const zeros = 0.5 * Math.log2(shares) + model.zero() + SOURCE_MARGIN_BITS
-  return combineNoise(tracked, tracked + floodingGrowth(flooding, shares), zeros)
+  return combineNoise(tracked, flood, zeros)
 }
 
 /**

@@ -23,11 +23,13 @@ export {
 export {
   type Flooding,
   floodedBits,
+  floodingDistanceBits,
   floodingFactor,
   floodingGrowth,
   floodingNoise,
   minimumNoise,
   noiseAfterFlooding,
+  securityBitsFor,
   slotNoise
 } from './flooding.js'
 export { CanonicalEmbedding, type ComplexVector } from './fourier.js'

@@ -1,6 +1,7 @@
 import {
   combineNoise,
   floodedBits,
+  floodingDistanceBits,
   floodingFactor,
   floodingGrowth,
   floodingNoise,
@@ -15,6 +16,7 @@ import {
   refreshErrorNoise,
   refreshNoise,
   SOURCE_MARGIN_BITS,
+  securityBitsFor,
   slotNoise
 } from '@slytherin/ckks'
 import { describe, expect, it } from 'vitest'
@@ -51,6 +53,34 @@ describe('flooding', () => {
 
   it('shows in a slot by sqrt(N/2) over the scale', () => {
     expect(slotNoise(2 ** 13, 20, 2 ** 40)).toBe(20 + 6 - 40)
+  })
+})
+
+describe('what flooding gives', () => {
+  it('as a statistical distance: Pinsker on the divergence of N coefficients over all decryptions', () => {
+    for (const [s, N] of [
+      [30, 2 ** 14],
+      [89, 2 ** 14],
+      [60, 2 ** 13]
+    ] as const) {
+      const divergence = (N * 2 ** -s) / 24
+      expect(2 ** -floodingDistanceBits(s, N) / Math.sqrt(divergence / 2)).toBeCloseTo(1, 9)
+    }
+    expect(floodingDistanceBits(30, 2 ** 14)).toBeCloseTo(10.79, 2)
+  })
+
+  it('from the least whole number of bits that has it', () => {
+    for (const N of [2 ** 13, 2 ** 14, 2 ** 15, 2 ** 16]) {
+      const bits = securityBitsFor(40, N)
+      expect(floodingDistanceBits(bits, N)).toBeGreaterThanOrEqual(40)
+      expect(floodingDistanceBits(bits - 1, N)).toBeLessThan(40)
+    }
+    expect(securityBitsFor(40, 2 ** 14)).toBe(89)
+  })
+
+  it('is sized by another noise than the tracked one where one is given', () => {
+    expect(noiseAfterFlooding(model, 10, FLOODING, 3, 30)).toBeCloseTo(noiseAfterFlooding(model, 30, FLOODING, 3), 6)
+    expect(noiseAfterFlooding(model, 60, FLOODING, 3, 20)).toBeGreaterThan(60)
   })
 })
 

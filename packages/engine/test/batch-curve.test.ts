@@ -4,9 +4,9 @@ import { SENDING_WEIGHT } from '../src/steps/price.ts'
 import { architectureFor } from './simulate.ts'
 
 const SCENARIOS = [
-  { data: 'encrypted', weights: 'clear', parties: 1 },
-  { data: 'clear', weights: 'encrypted', parties: 1 },
-  { data: 'encrypted', weights: 'encrypted', parties: 3 }
+  { data: 'encrypted', weights: 'clear', parties: 1, floodingBits: 30, floodingBounds: 'norms' },
+  { data: 'clear', weights: 'encrypted', parties: 1, floodingBits: 30, floodingBounds: 'norms' },
+  { data: 'encrypted', weights: 'encrypted', parties: 3, floodingBits: 30, floodingBounds: 'norms' }
 ] as const satisfies Omit<PlanOptions, 'batch'>[]
 
 describe('evaluation, and sending as far as it counts, by batch size', () => {

@@ -40,7 +40,7 @@ function measured(network: Network, samples: readonly Float64Array[], logits: re
 describe('plans', () => {
   test('put two samples in a slot where that is cheaper, never for one', () => {
     const architecture = architectureFor('cryptonet-square')
-    const options = { ...CLEAR_WEIGHTS, parties: 1 }
+    const options = { ...CLEAR_WEIGHTS, parties: 1, floodingBits: 30, floodingBounds: 'norms' } as const
     expect(plan(architecture, { ...options, batch: 1 }).packing).toBe('real')
     const free = plan(architecture, { ...options, batch: 83 })
     const real = plan(architecture, { ...options, batch: 83, packing: 'real' })
@@ -50,19 +50,53 @@ describe('plans', () => {
   })
 
   test('name the key of conjugation for the levels of the squares', () => {
-    const made = plan(architectureFor('cryptonet-square'), { ...CLEAR_WEIGHTS, parties: 1, batch: 83, packing: 'complex' })
+    const made = plan(architectureFor('cryptonet-square'), {
+      ...CLEAR_WEIGHTS,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      batch: 83,
+      packing: 'complex'
+    })
     const squares = made.steps.filter(step => step.kind === 'square').map(step => step.level)
     const element = 2 ** (made.parameters.logN + 1) - 1
     expect(made.galoisKeys.find(key => key.element === element)?.level).toBe(Math.max(...squares))
-    const real = plan(architectureFor('cryptonet-square'), { ...CLEAR_WEIGHTS, parties: 1, batch: 83, packing: 'real' })
+    const real = plan(architectureFor('cryptonet-square'), {
+      ...CLEAR_WEIGHTS,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      batch: 83,
+      packing: 'real'
+    })
     expect(real.galoisKeys.some(key => key.element === element)).toBe(false)
   })
 
   const { architecture } = tiny(6)
-  const made = plan(architecture, { ...BOTH, batch: 6, parties: 1, logN: 11, insecure: true, packing: 'complex' })
+  const made = plan(architecture, {
+    ...BOTH,
+    batch: 6,
+    parties: 1,
+    floodingBits: 30,
+    floodingBounds: 'norms',
+    logN: 11,
+    insecure: true,
+    packing: 'complex'
+  })
 
   test('are the same for the same question, and survive JSON', () => {
-    expect(plan(architecture, { ...BOTH, batch: 6, parties: 1, logN: 11, insecure: true, packing: 'complex' })).toEqual(made)
+    expect(
+      plan(architecture, {
+        ...BOTH,
+        batch: 6,
+        parties: 1,
+        floodingBits: 30,
+        floodingBounds: 'norms',
+        logN: 11,
+        insecure: true,
+        packing: 'complex'
+      })
+    ).toEqual(made)
     expect(parsePlan(JSON.parse(JSON.stringify(made)), { allowInsecure: true })).toEqual(made)
   })
 
@@ -83,7 +117,16 @@ describe('plans', () => {
 
 describe('slots', () => {
   const { architecture, samples } = tiny(7)
-  const made = plan(architecture, { ...BOTH, batch: 7, parties: 1, logN: 10, insecure: true, packing: 'complex' })
+  const made = plan(architecture, {
+    ...BOTH,
+    batch: 7,
+    parties: 1,
+    floodingBits: 30,
+    floodingBounds: 'norms',
+    logN: 10,
+    insecure: true,
+    packing: 'complex'
+  })
 
   test('hold every sample once, the second half of a block in the imaginary parts with alternating signs', () => {
     const half = made.batchBlock / 2
@@ -116,7 +159,17 @@ describe('simulated runs', () => {
     'a small network on %i samples, %o',
     async (batch, kinds) => {
       const { network, samples, architecture } = tiny(batch)
-      const made = plan(architecture, { ...kinds, batch, parties: 1, logN: 10, insecure: true, packing: 'complex', precision: 0.5 })
+      const made = plan(architecture, {
+        ...kinds,
+        batch,
+        parties: 1,
+        floodingBits: 30,
+        floodingBounds: 'norms',
+        logN: 10,
+        insecure: true,
+        packing: 'complex',
+        precision: 0.5
+      })
       const { logits, outputs, evaluator } = await simulate(made, network, samples)
       samples.forEach((sample, row) => {
         expect(largestDifference(logits[row]!, network.forward(sample))).toBeLessThan(1e-9)
@@ -149,7 +202,17 @@ describe('batch in slots', () => {
     const batch = 512
     const { network, samples, architecture } = tiny(40)
     const costModel = { ...KERNEL_COSTS, combining: true }
-    const options = { ...CLEAR_WEIGHTS, batch, parties: 1, logN: 9, insecure: true, packing: 'complex', costModel } as const
+    const options = {
+      ...CLEAR_WEIGHTS,
+      batch,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      logN: 9,
+      insecure: true,
+      packing: 'complex',
+      costModel
+    } as const
     const made = plan(architecture, options)
     expect(made.batchBlock).toBe(512)
     expect(made.inputs.count).toBe(25)
@@ -196,7 +259,15 @@ describe('encrypted runs: claimed noise is more than measured, and not much more
     const network = networkOf(name)
     const samples = testSamples(name, 5)
     const architecture = architectureOf(network, calibrate(network, testSamples(name, 64, 5000)))
-    const made = plan(architecture, { ...CLEAR_WEIGHTS, batch: 5, parties: 1, logN: 14, packing: 'complex' })
+    const made = plan(architecture, {
+      ...CLEAR_WEIGHTS,
+      batch: 5,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      logN: 14,
+      packing: 'complex'
+    })
     const { logits, trackedNoise } = await runEncrypted(made, network, samples, kernel, 'kernel')
     const claimed = 2 ** (trackedNoise + 0.5 * (made.parameters.logN - 1)) / made.output.scale
     expect(measured(network, samples, logits)).toBeLessThan(claimed)

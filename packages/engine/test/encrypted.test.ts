@@ -26,6 +26,8 @@ describe('encrypted runs', () => {
       data: 'encrypted',
       weights: 'encrypted',
       parties: 2,
+      floodingBits: 30,
+      floodingBounds: 'norms',
       minimumRefreshes: 1,
       logN: 11,
       insecure: true
@@ -45,7 +47,14 @@ describe('encrypted runs', () => {
   test('a secure ring: a trained network classifies encrypted patients', async () => {
     const name = 'breast-cancer-wdbc-mlp-square'
     const samples = testSamples(name, 115)
-    const made = plan(architectureFor(name), { batch: 115, data: 'encrypted', weights: 'encrypted', parties: 3 })
+    const made = plan(architectureFor(name), {
+      batch: 115,
+      data: 'encrypted',
+      weights: 'encrypted',
+      parties: 3,
+      floodingBits: 30,
+      floodingBounds: 'norms'
+    })
     const { logits, context } = await runEncrypted(made, networkOf(name), samples, kernel, 'kernel')
     expect(context.parameters.securityBits).toBe(128)
     const network = networkOf(name)

@@ -19,7 +19,7 @@ import { describe, expect, test } from 'vitest'
 import { random } from './random.ts'
 import { simulate } from './simulate.ts'
 
-const BOTH = { data: 'encrypted', weights: 'encrypted', parties: 3, batch: 64 } as const
+const BOTH = { data: 'encrypted', weights: 'encrypted', parties: 3, floodingBits: 30, floodingBounds: 'norms', batch: 64 } as const
 /** A short session, which leaves more room for precision. */
 const SHORT = { ...BOTH, maximumDecryptions: 64 } as const
 
@@ -122,8 +122,8 @@ describe('what has no plan', () => {
   })
 
   test('too much flooding: less of it helps, and only as much less as sessions take', () => {
-    const { message } = refusal({ floodingBits: 90 })
-    const bits = Number(/(\d+) statistical bits of flooding/.exec(message)![1])
+    const { message } = refusal({ floodingBits: 200 })
+    const bits = Number(/(\d+) bits of flooding/.exec(message)![1])
     expect(bits).toBeGreaterThanOrEqual(30)
     expect(obstacleToPlan(architecture, { ...SHORT, floodingBits: bits })).toBeUndefined()
   })

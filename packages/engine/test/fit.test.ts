@@ -68,7 +68,16 @@ describe('activations fitted to samples', () => {
     expect(first?.kind === 'affine' && first.convolution?.geometry.outputChannels).toBe(2)
     for (const sample of samples.slice(0, 5)) expect(largestDifference(fitted.forward(sample), evaluate(graph, sample))).toBeLessThan(1e-9)
     const architecture = architectureOf(fitted, calibrate(fitted, samples))
-    const made = plan(architecture, { batch: 3, data: 'encrypted', weights: 'encrypted', parties: 2, logN: 11, insecure: true })
+    const made = plan(architecture, {
+      batch: 3,
+      data: 'encrypted',
+      weights: 'encrypted',
+      parties: 2,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      logN: 11,
+      insecure: true
+    })
     expect(made.steps[0]!.kind).toBe('taps')
     const { logits } = await simulate(made, fitted, samples.slice(0, 3))
     logits.forEach((row, k) => {

@@ -34,7 +34,15 @@ describe('measured costs', () => {
   })
 
   test('make plans that name them', () => {
-    const request: PlanOptions = { batch: 4, data: 'encrypted', weights: 'clear', parties: 1, costModel: { ...KERNEL_COSTS, name: 'mine' } }
+    const request: PlanOptions = {
+      batch: 4,
+      data: 'encrypted',
+      weights: 'clear',
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      costModel: { ...KERNEL_COSTS, name: 'mine' }
+    }
     const made = plan(architectureFor('cryptonet-square'), request)
     expect(made.costs.model).toBe('mine')
     const slower = { ...request.costModel!, transform: 1, product: 1, keyProduct: 1, rescaling: 1, load: 1, ringTransform: 1 }

@@ -11,7 +11,7 @@ function calibrated(name: string, count = 64) {
   return architectureOf(network, calibrate(network, testSamples(name, count, 5000)))
 }
 
-const common = { data: 'encrypted', weights: 'encrypted', parties: 3 } as const
+const common = { data: 'encrypted', weights: 'encrypted', parties: 3, floodingBits: 30, floodingBounds: 'norms' } as const
 
 describe('norms from calibration', () => {
   test('hold for other images', () => {
@@ -98,7 +98,7 @@ describe('claims against measured noise', () => {
     ['cryptonet-square', { data: 'clear', weights: 'encrypted' }]
   ] as const)('%s, %o: what is claimed is more than what is measured, and not much more', async (name, operands) => {
     const batch = 1
-    const made = plan(calibrated(name), { ...operands, batch, parties: 1, logN: 14 })
+    const made = plan(calibrated(name), { ...operands, batch, parties: 1, floodingBits: 30, floodingBounds: 'norms', logN: 14 })
     const samples = testSamples(name, batch)
     const { logits, trackedNoise } = await runEncrypted(made, networkOf(name), samples, kernel, 'kernel')
     let sum = 0

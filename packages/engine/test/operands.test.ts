@@ -15,7 +15,7 @@ const names = ['cryptonet-square', 'cryptonet-slytherin', 'breast-cancer-wdbc-ml
 
 describe.each(kinds)('$data data, $weights weights', operands => {
   test.each(names.flatMap(name => [1, 20].map(batch => [name, batch] as const)))('%s, batch %i, simulated', async (name, batch) => {
-    const made = plan(architectureFor(name), { ...operands, batch, parties: 1 })
+    const made = plan(architectureFor(name), { ...operands, batch, parties: 1, floodingBits: 30, floodingBounds: 'norms' })
     const samples = testSamples(name, batch)
     const network = networkOf(name)
     const { logits, outputs, evaluator } = await simulate(made, network, samples)
@@ -31,7 +31,7 @@ describe.each(kinds)('$data data, $weights weights', operands => {
 
   test('products of clear and encrypted operands need no relinearisation', async () => {
     const name = 'breast-cancer-wdbc-logreg'
-    const made = plan(architectureFor(name), { ...operands, batch: 4, parties: 1 })
+    const made = plan(architectureFor(name), { ...operands, batch: 4, parties: 1, floodingBits: 30, floodingBounds: 'norms' })
     const { evaluator } = await simulate(made, networkOf(name), testSamples(name, 4))
     expect(evaluator.counts.get('relinearize') ?? 0).toBe(0)
     expect(evaluator.counts.get('multiply') ?? 0).toBe(0)
@@ -47,7 +47,14 @@ describe('encrypted', () => {
 
   test.each(kinds)('a trained network, $data data, $weights weights', async operands => {
     const name = 'breast-cancer-wdbc-mlp-square'
-    const made = plan(architectureFor(name), { ...operands, batch: 16, parties: 1, minimumRefreshes: 1 })
+    const made = plan(architectureFor(name), {
+      ...operands,
+      batch: 16,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      minimumRefreshes: 1
+    })
     const samples = testSamples(name, 16)
     const { logits, trackedNoise } = await runEncrypted(made, networkOf(name), samples, kernel, 'kernel')
     samples.forEach((sample, row) => {
@@ -65,6 +72,8 @@ describe('batch in slots', () => {
     data: 'encrypted',
     weights: 'clear',
     parties: 1,
+    floodingBits: 30,
+    floodingBounds: 'norms',
     batch: 256,
     costModel,
     logN: 9,
@@ -120,7 +129,14 @@ describe('rules', () => {
 
   test('operands of the wrong kind are refused by name', async () => {
     const name = 'breast-cancer-wdbc-logreg'
-    const made = plan(architectureFor(name), { data: 'encrypted', weights: 'clear', batch: 1, parties: 1 })
+    const made = plan(architectureFor(name), {
+      data: 'encrypted',
+      weights: 'clear',
+      batch: 1,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms'
+    })
     const evaluator = simulatorFor(made)
     const weights = async () => evaluator.encrypt(new Float64Array(4), made.inputs)
     await expect(simulate(made, networkOf(name), testSamples(name, 1), { weights })).rejects.toThrow(
@@ -130,7 +146,14 @@ describe('rules', () => {
 
   test('clear weights are encoded once, within their allowance', async () => {
     const name = 'breast-cancer-wdbc-mlp-square'
-    const made = plan(architectureFor(name), { data: 'encrypted', weights: 'clear', batch: 2, parties: 1 })
+    const made = plan(architectureFor(name), {
+      data: 'encrypted',
+      weights: 'clear',
+      batch: 2,
+      parties: 1,
+      floodingBits: 30,
+      floodingBounds: 'norms'
+    })
     const samples = testSamples(name, 2)
     for (const allowance of [2 ** 30, 0]) {
       const evaluator = simulatorFor(made)

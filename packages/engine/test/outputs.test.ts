@@ -19,7 +19,7 @@ describe('every slot of a result is a logit', () => {
   ] as const)('%s on %i samples (%o)', async (name, batch, operands) => {
     const network = networkOf(name)
     const samples = testSamples(name, batch)
-    const made = plan(architectureFor(name), { ...operands, batch, parties: 1 })
+    const made = plan(architectureFor(name), { ...operands, batch, parties: 1, floodingBits: 30, floodingBounds: 'norms' })
     const { slots } = await simulate(made, network, samples)
     const padding = network.forward(new Float64Array(network.inputs))
     const allowed = Float64Array.from([0, ...padding, ...samples.flatMap(sample => [...network.forward(sample)])]).sort()

@@ -23,7 +23,7 @@ import { describe, expect, test } from 'vitest'
 import { modelOf, networkOf, testSamples } from './data.ts'
 import { architectureFor } from './simulate.ts'
 
-const common = { data: 'encrypted', weights: 'encrypted', parties: 3 } as const
+const common = { data: 'encrypted', weights: 'encrypted', parties: 3, floodingBits: 30, floodingBounds: 'norms' } as const
 const demo = (): Plan => plan(architectureFor('cryptonet-square'), { ...common, batch: 64, minimumRefreshes: 1, costModel: SEAL_COSTS })
 const copy = (value: unknown): Plan => JSON.parse(JSON.stringify(value))
 
@@ -73,7 +73,7 @@ describe('plans', () => {
     expect(refreshes.reduce((sum, seconds) => sum + seconds, 0)).toBeCloseTo(costs.seconds.refresh, 9)
   })
 
-  test('more statistical bits cost bits of the chain, and too many are refused with a remedy', () => {
+  test('more bits of flooding cost bits of the chain, and too many are refused with a remedy', () => {
     const architecture = architectureFor('cryptonet-square')
     const options = { ...common, batch: 8, costModel: KERNEL_COSTS, logN: 14, maximumDecryptions: 64 }
     const few = plan(architecture, { ...options, floodingBits: 30 })
@@ -81,7 +81,7 @@ describe('plans', () => {
     expect(many.floodingBits).toBe(40)
     expect(many.precision.relativeError).toBeLessThanOrEqual(0.005)
     expect(many.costs.seconds.evaluation).toBeGreaterThan(few.costs.seconds.evaluation)
-    expect(() => plan(architecture, { ...options, floodingBits: 100 })).toThrow(InfeasiblePlanError)
+    expect(() => plan(architecture, { ...options, floodingBits: 250 })).toThrow(InfeasiblePlanError)
   })
 
   test('options out of range are refused by name', () => {

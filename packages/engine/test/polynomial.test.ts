@@ -40,7 +40,16 @@ function smooth(degrees: readonly [number, number], activation: 'silu' | 'tanh' 
   return approximateActivations(graph, measureActivations(graph, samples), { layers }).network
 }
 
-const options = { batch: 4, data: 'encrypted', weights: 'encrypted', parties: 2, logN: 11, insecure: true } as const
+const options = {
+  batch: 4,
+  data: 'encrypted',
+  weights: 'encrypted',
+  parties: 2,
+  floodingBits: 30,
+  floodingBounds: 'norms',
+  logN: 11,
+  insecure: true
+} as const
 
 describe('polynomial activations', () => {
   let kernel: Kernel
@@ -140,7 +149,7 @@ describe('polynomial activations', () => {
   ] as const)('run with %s data and %s weights', async (data: OperandKind, weights: OperandKind) => {
     const approximated = smooth([5, 3], 'tanh')
     const architecture = architectureOf(approximated, calibrate(approximated, samples))
-    const made = plan(architecture, { ...options, data, weights, parties: 1 })
+    const made = plan(architecture, { ...options, data, weights, parties: 1, floodingBits: 30, floodingBounds: 'norms' })
     const { logits } = await runEncrypted(made, approximated, samples.slice(0, 4), kernel, 'kernel')
     logits.forEach((row, k) => {
       expect(largestDifference(row, approximated.forward(samples[k]!))).toBeLessThan(1e-4)

@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest'
 import { networkOf } from './data.js'
 
 const architecture = architectureOf(networkOf('breast-cancer-wdbc-mlp-square'))
-const options: PlanOptions = { batch: 16, data: 'encrypted', weights: 'encrypted', parties: 2 }
+const options: PlanOptions = { batch: 16, data: 'encrypted', weights: 'encrypted', parties: 2, floodingBits: 30, floodingBounds: 'norms' }
 const { largest } = architecture.output
 /** The error of a plan is reckoned by search and by derivation, which round differently. */
 const TOLERANCE = 1.01

@@ -17,7 +17,15 @@ describe('what stays in the memory of an evaluator', () => {
   })
 
   test('is not read while it evaluates, where the evaluator keeps it', () => {
-    const options = { batch: 8, data: 'encrypted', weights: 'encrypted', parties: 3, logN: 14 } as const
+    const options = {
+      batch: 8,
+      data: 'encrypted',
+      weights: 'encrypted',
+      parties: 3,
+      floodingBits: 30,
+      floodingBounds: 'norms',
+      logN: 14
+    } as const
     const made = plan(architectureFor('cryptonet-square'), { ...options, costModel: KERNEL_COSTS })
     // a model whose loading were ruinous has the same evaluation: nothing is loaded
     const slow = plan(architectureFor('cryptonet-square'), { ...options, costModel: { ...KERNEL_COSTS, load: 1 } })

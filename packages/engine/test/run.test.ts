@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { largestDifference, networkOf, testSamples } from './data.ts'
 import { architectureFor, simulate } from './simulate.ts'
 
-const common = { data: 'encrypted', weights: 'encrypted', parties: 3 } as const
+const common = { data: 'encrypted', weights: 'encrypted', parties: 3, floodingBits: 30, floodingBounds: 'norms' } as const
 
 function agrees(name: string, logits: readonly Float64Array[], samples: readonly Float64Array[], tolerance = 1e-6): void {
   const network = networkOf(name)

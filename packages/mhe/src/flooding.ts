@@ -10,10 +10,8 @@
  * Why: the approximate result of CKKS is m + e. Who learns it exactly learns c0 + c1·s exactly, hence s (eprint 2020/1533). Flooding
  * makes the published value statistically close to one that does not depend on e.
  *
- * What it gives: by the Gaussian mechanism's Kullback-Leibler divergence σ_ct² / (2·σ_flood²), each coefficient costs at most 2^-s / 24
- * over τ decryptions. The divergence of independent coefficients adds up, so for the whole vector of N coefficients the guarantee is
- * s - log2(N) bits; a caller who wants s bits for the vector asks for s + log2(N). The mechanism is stated for a bound of the noise; the
- * tracked σ_ct stands for it through the tracker's margin.
+ * What it gives, s bits of security and, another number, a statistical distance, is derived in the scheme's package (`ckks/flooding`). σ_ct must
+ * be a number that nobody gains from understating; whoever plans provides it, and key holders take it from their own plan, never from a request.
  *
  * Every party adds the full σ_flood, for the others may collude and subtract theirs: the sum of n shares has sqrt(n)·σ_flood.
  */
@@ -94,10 +92,19 @@ export function sampledSigma(log2Sigma: number): number {
 /**
  * log2 of the standard deviation per coefficient under the target key, after the shares of `parties` have been added: the ciphertext's own
  * noise, a flooding noise per party, and the error of each party's encryption of zero under the target key.
+ *
+ * @param flooded log2 of the σ_ct that the shares were flooded by, where it is not the ciphertext's tracked noise
  */
-export function noiseAfterFlooding(context: FloodingContext, noise: number, flooding: Flooding, parties: number = context.parties): number {
+export function noiseAfterFlooding(
+  context: FloodingContext,
+  noise: number,
+  flooding: Flooding,
+  parties: number = context.parties,
+  flooded: number = noise
+): number {
   checkRequest(noise, flooding)
-  return noiseAfterShares(context.noise, noise, flooding, parties)
+  checkRequest(flooded, flooding)
+  return noiseAfterShares(context.noise, noise, flooding, parties, flooded)
 }
 
 /**

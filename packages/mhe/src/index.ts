@@ -26,7 +26,8 @@ export {
   minimumNoise,
   noiseAfterFlooding,
   precisionLeft,
-  roundToPrecision
+  roundToPrecision,
+  slotPrecision
 } from './flooding.js'
 export { GaloisKeyGeneration, type GaloisShare } from './galois-key.js'
 export { InMemoryShareLedger, type ShareLedger, type ShareLedgerEntry } from './ledger.js'

@@ -111,18 +111,25 @@ export class PublicKeySwitch {
    * @param aggregate  sum of the shares; stays as it is
    * @param flooding   what the shares were flooded with, for the noise of the result
    * @param parties    number of shares in the sum, those without a secret included
+   * @param flooded    log2 of the σ_ct that the shares were made for, where it is not the ciphertext's tracked noise
    * @returns a new ciphertext under the target's key, same level, scale and magnitude
    * @throws ShareMismatchError, FloodingHeadroomError
    */
-  finalize(ciphertext: Ciphertext, aggregate: SwitchShare, flooding: Flooding, parties: number = this.context.parties): Ciphertext {
+  finalize(
+    ciphertext: Ciphertext,
+    aggregate: SwitchShare,
+    flooding: Flooding,
+    parties: number = this.context.parties,
+    flooded: number = ciphertext.noise
+  ): Ciphertext {
     const { context } = this
     const { ring, parameters } = context
     const { level, scale, magnitude } = ciphertext
     if (ciphertext.degree !== 1) throw new ShareMismatchError('switch', 'degree of the ciphertext', 1, ciphertext.degree)
     const shareLevel = aggregate.h0.indices.length - 1
     if (shareLevel !== level) throw new ShareMismatchError('switch', 'level of the shares', level, shareLevel)
-    checkHeadroom(context, ciphertext, flooding, parties)
-    const noise = noiseAfterFlooding(context, ciphertext.noise, flooding, parties)
+    checkHeadroom(context, { level, scale, magnitude, noise: flooded }, flooding, parties)
+    const noise = noiseAfterFlooding(context, ciphertext.noise, flooding, parties, flooded)
     return releasingOnError(made => {
       const c0 = overwritable(ring, parameters.ciphertextIndices(level), 'ntt')
       made.push(c0)

@@ -26,6 +26,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly weights?: OperandKind
   readonly minimumRefreshes?: number
   readonly floodingBits?: number
+  readonly floodingDistanceBits?: number
+  readonly floodingBounds?: Plan['floodingBounds']
   readonly maximumDecryptions?: number
   /** How exact logits must be. */
   readonly precision?: Precision

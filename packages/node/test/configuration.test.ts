@@ -43,7 +43,7 @@ describe('party.yaml', () => {
       samples: { idx: '/etc/slytherin/data/images.gz', offset: 0, count: 64 },
       evaluator: 'kernel',
       keepServing: false,
-      session: { batch: 64, floodingBits: 30, minimumRefreshes: 0 },
+      session: { batch: 64, minimumFloodingBits: 30, minimumRefreshes: 0 },
       log: { level: 'info' }
     })
     expect(keySourceOf(configuration)).toEqual({ kind: 'key-file', path: '/etc/secrets/party.key' })

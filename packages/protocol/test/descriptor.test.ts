@@ -148,6 +148,13 @@ describe('a party signs a descriptor only when it fits its own configuration', (
     expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'floodingBits', expected: 'at least 40', actual: '30' })
   })
 
+  it('a larger statistical distance of flooded results than it wants, naming the line of its configuration', async () => {
+    const error = remote(await verdict('holderA', { policy: { allowInsecure: true, minimumFloodingDistanceBits: 40 } }))
+    expect(error).toMatchObject({ code: 'descriptor-rejected', field: 'plan.floodingDistanceBits' })
+    expect(error.expected).toContain('at least 40')
+    expect(error.remedy).toContain('session.minimumFloodingDistanceBits')
+  })
+
   const planned = testPlan(Object.values(SEPARATE).filter(roles => roles.includes('key-holder')).length).precision
 
   it('less precision than it wants, as bits or as an error', async () => {

@@ -10,6 +10,7 @@ import { probingQuerier } from './probing-querier.js'
 import { refreshOverflow } from './refresh-overflow.js'
 import { roguePublicKey } from './rogue-public-key.js'
 import { soleKeyEvaluator } from './sole-key-evaluator.js'
+import { understatedSensitivities } from './understated-sensitivities.js'
 
 export const ATTACKS: readonly Attack[] = [
   roguePublicKey,
@@ -21,5 +22,6 @@ export const ATTACKS: readonly Attack[] = [
   probingQuerier,
   probingModelOwner,
   deletedLedger,
-  refreshOverflow
+  refreshOverflow,
+  understatedSensitivities
 ]

@@ -69,6 +69,7 @@ const costs: readonly Column[] = [
   { head: 'ring', cell: report => `2^${report.parameters.logN}` },
   { head: 'log2(QP)', cell: report => report.parameters.logQP.toFixed(0) },
   { head: 'flooding bits', cell: report => String(report.parameters.floodingBits) },
+  { head: 'distance bits', cell: ({ parameters: { floodingDistanceBits: bits } }) => (bits === undefined ? NONE : bits.toFixed(1)) },
   { head: 'refreshes', cell: report => String(report.refreshes) },
   { head: 'encrypted model', cell: report => (report.planned.bytes.model === 0 ? NONE : formatBytes(report.planned.bytes.model)) },
   { head: 'sent: each key holder', cell: report => sentBy(report, 'key-holder') },

@@ -1,9 +1,10 @@
 /** From the core of a plan to the whole of it, and back: derivation, and strict parsing of plans that others have made. */
-import { noiseAfterFlooding } from '@slytherin/ckks'
+import { floodingDistanceBits, noiseAfterFlooding } from '@slytherin/ckks'
 import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { InvalidPlanError } from '../errors.js'
 import { switchShares } from '../steps/operands.js'
 import { coreOf, keepProgram } from './compiled.js'
+import { floodedNoise } from './flooded-noise.js'
 import { walkNoise } from './noise.js'
 import { PLAN_VERSION, type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { fitsFlooded, floodingOf, worstSlotError } from './precision.js'
@@ -33,10 +34,18 @@ export function parsePlan(json: unknown, options: CompileOptions = {}): Plan {
   for (const field of ['model', 'batchBlocks', 'galoisKeys', 'relinearizationLevel', 'inputs', 'weights', 'refreshes'] as const) {
     if (JSON.stringify(plan[field]) !== JSON.stringify(derived[field])) throw new InvalidPlanError(field, 'is not what the steps imply')
   }
-  const { noise, ...output } = plan.output
-  const { noise: derivedNoise, ...derivedOutput } = derived.output
+  const { noise, floodedNoise: flooded, ...output } = plan.output
+  const { noise: derivedNoise, floodedNoise: derivedFlooded, ...derivedOutput } = derived.output
   if (JSON.stringify(output) !== JSON.stringify(derivedOutput)) throw new InvalidPlanError('output', 'is not what the steps imply')
   if (Math.abs(noise - derivedNoise) > 1e-6) throw new InvalidPlanError('output.noise', `${noise}, tracking gives ${derivedNoise}`)
+  if (Math.abs(flooded - derivedFlooded) > 1e-6)
+    throw new InvalidPlanError('output.floodedNoise', `${flooded}, the steps give ${derivedFlooded}`)
+  if (Math.abs(plan.floodingDistanceBits - derived.floodingDistanceBits) > 1e-6) {
+    throw new InvalidPlanError(
+      'floodingDistanceBits',
+      `${plan.floodingDistanceBits}, ${plan.floodingBits} bits are ${derived.floodingDistanceBits}`
+    )
+  }
   const error = plan.precision.relativeError / derived.precision.relativeError
   if (!(Math.abs(Math.log2(error)) < 1e-6)) throw new InvalidPlanError('precision', 'is not what the steps imply')
   keepProgram(plan, program)
@@ -58,7 +67,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   }
   const result = walkNoise(program, inputs).sent
   const { output } = program
-  const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(parties, core.operands))
+  const sizing = floodedNoise(program, inputs, core.floodingBounds)
+  const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(parties, core.operands), sizing)
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)
   }
@@ -80,6 +90,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     batchBlocks,
     batchBlocksPerPass: core.batchBlocksPerPass,
     floodingBits: core.floodingBits,
+    floodingDistanceBits: floodingDistanceBits(core.floodingBits, parameters.N),
+    floodingBounds: core.floodingBounds,
     maximumDecryptions: core.maximumDecryptions,
     parameters: core.parameters,
     galoisKeys: [...program.galoisKeys],
@@ -94,7 +106,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
       magnitude: output.magnitude,
       ciphertextsPerBlock: output.layout.blocks.length,
       features: architecture.output.features,
-      noise: result.noise
+      noise: result.noise,
+      floodedNoise: sizing
     },
     precision: { worstError, relativeError: worstError / architecture.output.largest },
     costs: costsOf(core, program, costModel, batchBlocks)

@@ -1,9 +1,10 @@
 /** A plan in words and figures, for people. */
+import { securityBitsFor } from '@slytherin/ckks'
 import { describeOutput } from '../architecture/describe-output.js'
 import { formatBytes } from '../costs/byte-size.js'
 import type { CompiledStep } from '../steps/kinds.js'
 import { programOf } from './compiled.js'
-import type { Plan } from './plan.js'
+import { type Plan, WANTED_DISTANCE_BITS } from './plan.js'
 
 /** Decryptions of a short session, against which others are told. */
 const FEW_DECRYPTIONS = 64
@@ -27,8 +28,9 @@ export function describePlan(plan: Plan): string {
   ]
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
   lines.push(
-    `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}`,
-    `flooding   ${plan.floodingBits} statistical bits, ${plan.maximumDecryptions} decryptions${describeDecryptions(plan)}: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toPrecision(2)} % of the largest logit)`,
+    `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}, flooded as 2^${output.floodedNoise.toFixed(1)} (from ${plan.floodingBounds})`,
+    `flooding   ${describeFlooding(plan, parameters.N)}`,
+    `precision  ${plan.maximumDecryptions} decryptions${describeDecryptions(plan)}: worst logit error ${plan.precision.worstError.toExponential(1)} (${(100 * plan.precision.relativeError).toPrecision(2)} % of the largest logit)`,
     `answers    ${describeOutput(architecture)}`,
     `keys       ${describeKeys(plan)}, ${formatBytes(costs.bytes.keysPerParty)} per party`,
     plan.operands.weights === 'clear'
@@ -38,6 +40,17 @@ export function describePlan(plan: Plan): string {
     `seconds    (${costs.model}) evaluation ${seconds(costs.seconds.evaluation)} of which refresh ${seconds(costs.seconds.refresh)}, data ${seconds(costs.seconds.dataEncryption)}, model ${seconds(costs.seconds.modelEncryption)}, keys ${seconds(costs.seconds.keys)}`
   )
   return lines.join('\n')
+}
+
+/** Bits of security and statistical distance, what they cost, and what a distance of 2^-40 would. */
+function describeFlooding({ floodingBits, floodingDistanceBits }: Plan, N: number): string {
+  const wanted = securityBitsFor(WANTED_DISTANCE_BITS, N)
+  const more = wanted - floodingBits
+  const left = more > 0 ? `; 2^-${WANTED_DISTANCE_BITS} would take ${wanted} bits of security and ${(more / 2).toFixed(1)} bits more` : ''
+  return (
+    `${floodingBits} bits of security, a statistical distance of 2^-${floodingDistanceBits.toFixed(1)} over a session; ` +
+    `costs ${(floodingBits / 2).toFixed(1)} bits of precision or modulus${left}`
+  )
 }
 
 /** What so many decryptions cost: flooding grows with the root of their number. */

@@ -23,9 +23,20 @@ const seconds = z.number().min(0)
 const bytes = z.number().min(0)
 
 /**
- * Raised whenever the same plan would be derived otherwise, since a plan is checked by deriving it again. 2: the noise that shares add is counted with its margin.
+ * Raised whenever the same plan would be derived otherwise, since a plan is checked by deriving it again. 2: the noise that shares add is counted with its margin. 3: what
+ * flooding is sized by is a number of its own, and so is the statistical distance.
  */
-export const PLAN_VERSION = 2
+export const PLAN_VERSION = 3
+
+/**
+ * What of the model owner's word the flooding rests on. `magnitudes`: largest values only, which also size scales, so that whoever understates them pays for it;
+ * `norms`: norms and sensitivities, too, which cost nothing to understate.
+ */
+export const FLOODING_BOUNDS = ['magnitudes', 'norms'] as const
+export type FloodingBounds = (typeof FLOODING_BOUNDS)[number]
+
+/** Statistical distance over a session, as minus log2, that flooding is planned for unless another is asked for. */
+export const WANTED_DISTANCE_BITS = 40
 
 export const planSchema = z.strictObject({
   version: z.literal(PLAN_VERSION),
@@ -46,7 +57,11 @@ export const planSchema = z.strictObject({
   batchBlocks: positiveCount,
   /** batch blocks evaluated together; weights are asked for once per pass */
   batchBlocksPerPass: positiveCount,
+  /** s: bits of security of the flooding, in the sense of Kullback–Leibler divergence */
   floodingBits: z.number().min(1).max(256),
+  /** minus log2 of the statistical distance over all decryptions of a session */
+  floodingDistanceBits: z.number(),
+  floodingBounds: z.enum(FLOODING_BOUNDS),
   maximumDecryptions: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
   parameters: parametersSchema,
   /** Galois keys, ascending by element: each for the highest level at which a step uses it, and so for all below */
@@ -62,7 +77,16 @@ export const planSchema = z.strictObject({
   }),
   steps: z.array(stepSchema).min(1).max(4096),
   refreshes: z.array(z.strictObject({ step: count, ciphertextsPerBlock: positiveCount, level, scale, magnitude })).max(1024),
-  output: z.strictObject({ level, scale, magnitude, ciphertextsPerBlock: positiveCount, features: positiveCount, noise: z.number() }),
+  /** noise: what the error of the logits is expected to be; floodedNoise: what their flooding is sized by (log2 σ per coefficient) */
+  output: z.strictObject({
+    level,
+    scale,
+    magnitude,
+    ciphertextsPerBlock: positiveCount,
+    features: positiveCount,
+    noise: z.number(),
+    floodedNoise: z.number()
+  }),
   precision: z.strictObject({
     /** worst absolute logit error expected after flooding */
     worstError: z.number().min(0),
@@ -100,6 +124,7 @@ export type PlanCore = Pick<
   | 'batchBlock'
   | 'batchBlocksPerPass'
   | 'floodingBits'
+  | 'floodingBounds'
   | 'maximumDecryptions'
   | 'parameters'
   | 'steps'

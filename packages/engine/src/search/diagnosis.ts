@@ -4,14 +4,15 @@ import type { Architecture, ArchitectureLayer } from '../architecture/architectu
 import { formatBytes } from '../costs/byte-size.js'
 import { InfeasiblePlanError } from '../errors.js'
 import { PRECISION_TARGET } from '../plan/derive.js'
-import { floodingOf } from '../plan/precision.js'
 import { switchShares } from '../steps/operands.js'
-import { LEAST_FLOODING_BITS, type Settings } from './options.js'
+import { floodingIn, LEAST_FLOODING_BITS, type Settings } from './options.js'
 import type { Blockage } from './placement.js'
 
 /** Whether there is any plan for other wishes. */
 export type Feasible = (architecture: Architecture, settings: Settings) => boolean
 
+/** log2 of the degree that blockages are told for where the ring is free. */
+const LARGEST_RING = 16
 /** Degrees that activations are imagined to have. */
 const LOWER_DEGREES = [31, 15, 7, 3] as const
 /** Decryptions and shares of the flooding bits that are tried when there is too much of either. */
@@ -45,10 +46,11 @@ export function describeBlockage(architecture: Architecture, settings: Settings,
     case 'refreshes':
       return `${needed} refreshes are asked for, and ${available} have a place`
     case 'flooding': {
-      const growth = floodingGrowth(floodingOf(settings), switchShares(settings.parties, settings))
+      const flooding = floodingIn(settings, 2 ** (settings.logN ?? LARGEST_RING))
+      const growth = floodingGrowth(flooding, switchShares(settings.parties, settings))
       return (
         `${where} takes ${bits(needed)} bits once it is flooded, where ${bits(available)} are left: ${bits(growth)} of them are flooding ` +
-        `(${settings.floodingBits} statistical bits, ${settings.maximumDecryptions} decryptions)`
+        `(${flooding.securityBits} bits of security, ${settings.maximumDecryptions} decryptions)`
       )
     }
     case 'memory':
@@ -84,7 +86,7 @@ export function diagnose(
 }
 
 function* remediesFor(architecture: Architecture, settings: Settings, feasible: Feasible): Generator<string> {
-  const { logN, packing, floodingBits, maximumDecryptions, minimumRefreshes, evaluatorMemory, precision } = settings
+  const { logN, packing, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, evaluatorMemory, precision } = settings
   const helps = (change: Partial<Settings>): boolean => feasible(architecture, { ...settings, ...change })
   if (logN !== undefined && helps({ logN: undefined })) yield 'a larger ring (leave its degree free)'
   if (packing !== undefined && helps({ packing: undefined })) yield 'samples packed otherwise (leave the packing free)'
@@ -93,11 +95,14 @@ function* remediesFor(architecture: Architecture, settings: Settings, feasible: 
   const fewer = FEWER_DECRYPTIONS.filter(value => value < maximumDecryptions)
   const decryptions = mildest(fewer, value => helps({ maximumDecryptions: value }))
   if (decryptions !== undefined) yield `at most ${decryptions} decryptions`
-  const lower = [...FEWER_BITS.map(share => Math.floor(share * floodingBits)), LEAST_FLOODING_BITS].filter(
-    value => value < floodingBits && value >= LEAST_FLOODING_BITS
+  const asked = floodingBits ?? LEAST_FLOODING_BITS
+  const lower = [...FEWER_BITS.map(share => Math.floor(share * asked)), LEAST_FLOODING_BITS].filter(
+    value => value < asked && value >= LEAST_FLOODING_BITS
   )
   const bits = mildest(lower, value => helps({ floodingBits: value }))
-  if (bits !== undefined) yield `${bits} statistical bits of flooding`
+  if (bits !== undefined) yield `${bits} bits of flooding`
+  if (floodingBounds === 'magnitudes' && helps({ floodingBounds: 'norms' }))
+    yield 'flooding that rests on the norms that the model owner publishes (floodingBounds: norms, at every key holder)'
   if (minimumRefreshes > 0 && helps({ minimumRefreshes: 0 })) yield 'no least number of refreshes'
   const memory = mildest(
     MORE_MEMORY.map(factor => factor * evaluatorMemory),

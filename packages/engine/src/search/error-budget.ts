@@ -3,14 +3,14 @@
  * or computed, and with the bounds on values the largest.
  */
 import { floodedBits, floodingGrowth, maskedModulusBits, noiseAfterFlooding } from '@slytherin/ckks'
-import { magnitudeBefore, type PolynomialArchitecture } from '../architecture/architecture.js'
+import { type AffineArchitecture, magnitudeBefore, type PolynomialArchitecture } from '../architecture/architecture.js'
 import { samplesPerSlot } from '../packing/slots.js'
-import { fitsFlooded, floodingOf, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
+import { fitsFlooded, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
 import { gainOf } from '../steps/gains.js'
 import { factorsOf, type OperandKind, refreshShares, switchShares } from '../steps/operands.js'
 import { isActivation } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
-import { ENCODABLE_BITS } from '../steps/state.js'
+import { encodableBits } from '../steps/state.js'
 import type { ScheduledOperation, ScheduleProblem } from './placement.js'
 import type { RunningCosts } from './running-costs.js'
 import type { Trial } from './trial.js'
@@ -30,7 +30,19 @@ const PRIME_DEFICIT_BITS = 0.001
 
 /** @param tightening bits by which the error must be smaller than reckoned here */
 export function problemOf(trial: Trial, costs: RunningCosts, tightening: number): ScheduleProblem {
-  const { architecture, settings, noise, magnitudes, values, packings, chain, parameters, slotFactor, squareFactor } = trial
+  const {
+    architecture,
+    flooded: bounds,
+    settings,
+    noise,
+    magnitudes,
+    values,
+    packings,
+    chain,
+    parameters,
+    slotFactor,
+    squareFactor
+  } = trial
   const budget = errorBudget(trial) - tightening - SOURCES_BITS
   const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
   // noise of what enters layer `index`, given the noise of its source
@@ -39,13 +51,15 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     const turned = packing?.kind === 'diagonals' && packing.babySteps > 1 && factorsOf(settings, index).input === 'encrypted'
     return turned ? Math.max(source, rotation) : source
   }
-  const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE)
+  // what is clear is rounded by its encoding, for which there is no flooding
+  const unflooded = floodingGrowth(trial.flooding, switchShares(settings.parties, settings))
+  const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE - unflooded)
   const operations: ScheduledOperation[] = []
   // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before an activation
   let gain = 0
   let argument: number | undefined
   for (let index = architecture.layers.length - 1; index >= 0; index--) {
-    const layer = architecture.layers[index]!
+    const layer = bounds.layers[index]!
     const packing = packings[index]!
     gain = Math.min(gain, Math.log2(layer.sensitivity ?? Number.POSITIVE_INFINITY))
     const minimum = entering(noise.rounding(1), index + 1) + gain - budget
@@ -56,8 +70,11 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
       const steepness = index === 0 ? 0 : 2 ** slope(trial, index - 1)
       const gains = gainOf(layer, packing, values[index]!, steepness, slotFactor)
       weightMinimum = made(settings.weights) + gains.weights + gain - budget
-      weightMaximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.weightMagnitude)
-      maximum = ENCODABLE_BITS - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude * slotFactor)
+      weightMaximum =
+        encodableBits(settings.weights) -
+        SCALE_ROUNDING_BITS -
+        Math.log2((architecture.layers[index] as AffineArchitecture).weightMagnitude)
+      maximum = encodableBits('encrypted') - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude * slotFactor)
       argument = gain + gains.argument
       gain += gains.input
     } else {
@@ -78,17 +95,17 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
       cost: (level, rescalings) => costs.operationCost(index, level, rescalings)
     })
   }
-  gain = Math.min(gain, Math.log2(architecture.input.sensitivity ?? Number.POSITIVE_INFINITY))
+  gain = Math.min(gain, Math.log2(bounds.input.sensitivity ?? Number.POSITIVE_INFINITY))
   const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
   const shares = switchShares(settings.parties, settings)
-  const flooded = (scale: number): number => noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, floodingOf(settings), shares)
+  const flooded = (scale: number): number => noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, trial.flooding, shares)
   const leavingModulus = (level: number): number => (level + 1) * primeBits - 1
   return {
     operations,
     primes: chain.primes,
     primeBits,
     inputMinimum: entering(made(settings.data), 0) + gain - budget,
-    inputMaximum: ENCODABLE_BITS - SCALE_ROUNDING_BITS - magnitudes[0]!,
+    inputMaximum: encodableBits(settings.data) - SCALE_ROUNDING_BITS - magnitudes[0]!,
     inputMagnitude: magnitudes[0]!,
     inputCost: level => costs.inputCost(level),
     minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
@@ -106,8 +123,8 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
 }
 
 /** Largest relative error per coefficient, log2, at the logits. */
-function errorBudget({ settings, architecture, chain }: Trial): number {
-  const flood = floodingGrowth(floodingOf(settings), switchShares(settings.parties, settings))
+function errorBudget({ settings, architecture, chain, flooding }: Trial): number {
+  const flood = floodingGrowth(flooding, switchShares(settings.parties, settings))
   return Math.log2(settings.precision * architecture.output.largest) - Math.log2(WORST_CASE_DEVIATIONS) - 0.5 * (chain.logN - 1) - flood
 }
 

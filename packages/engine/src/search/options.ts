@@ -1,8 +1,10 @@
 /** What a planner may be asked. */
+import { type Flooding, securityBitsFor } from '@slytherin/ckks'
 import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { InvalidInputError } from '../errors.js'
 import type { SlotPacking } from '../packing/slots.js'
 import { PRECISION_TARGET } from '../plan/derive.js'
+import { type FloodingBounds, WANTED_DISTANCE_BITS } from '../plan/plan.js'
 import type { OperandKind } from '../steps/operands.js'
 
 /**
@@ -21,8 +23,15 @@ export interface PlanOptions {
   readonly parties: number
   /** collective refreshes that the program must contain at least, as far as there are places for them, between two operations (default 0) */
   readonly minimumRefreshes?: number
-  /** statistical bits of flooding (default 30) */
-  readonly floodingBits?: number
+  /** s: bits of security of flooding; by default those of `floodingDistanceBits`, at least 30 */
+  readonly floodingBits?: number | undefined
+  /**
+   * minus log2 of the statistical distance over a session that flooding is to have (default 40); where no plan of the precision has it, the most that one has, which the plan
+   * says
+   */
+  readonly floodingDistanceBits?: number
+  /** what flooding rests on (default `magnitudes`; `norms` where the key or the weights are the model owner's alone) */
+  readonly floodingBounds?: FloodingBounds
   /** ciphertexts that the session allows to be decrypted (default 2^20); each doubling costs half a bit of precision or modulus */
   readonly maximumDecryptions?: number
   readonly costModel?: CostModel
@@ -38,7 +47,6 @@ export interface PlanOptions {
   readonly precision?: Precision
 }
 
-const DEFAULT_FLOODING_BITS = 30
 /** Fewer than this no session takes. */
 export const LEAST_FLOODING_BITS = 30
 /** Enough for a party that serves for months; against one decryption it costs ten bits. */
@@ -46,10 +54,11 @@ const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in; precision as a share of the largest logit. */
-export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision'>> & {
+export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits'>> & {
   readonly precision: number
   readonly logN: number | undefined
   readonly packing: SlotPacking | undefined
+  readonly floodingBits: number | undefined
 }
 
 /** @param largestLogit what precision is relative to @throws InvalidInputError for an option out of range */
@@ -59,9 +68,11 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
       throw new InvalidInputError(`plan option ${name}`, `a whole number of at least ${minimum}`, String(value))
     return value
   }
-  const floodingBits = options.floodingBits ?? DEFAULT_FLOODING_BITS
-  if (!(floodingBits >= 1 && floodingBits <= 256))
+  const { floodingBits, floodingDistanceBits = WANTED_DISTANCE_BITS } = options
+  if (floodingBits !== undefined && !(floodingBits >= 1 && floodingBits <= 256))
     throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
+  if (!(floodingDistanceBits >= 1 && floodingDistanceBits <= 100))
+    throw new InvalidInputError('plan option floodingDistanceBits', 'from 1 to 100', String(floodingDistanceBits))
   const precision = relativePrecision(options.precision ?? PRECISION_TARGET, largestLogit)
   if (options.data === 'clear' && options.weights === 'clear')
     throw new InvalidInputError('plan options data and weights', 'one of them encrypted', 'both clear')
@@ -72,6 +83,10 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     parties: whole('parties', options.parties, 1),
     minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
     floodingBits,
+    floodingDistanceBits,
+    floodingBounds:
+      options.floodingBounds ??
+      (options.weights === 'clear' || (options.data === 'clear' && options.parties === 1) ? 'norms' : 'magnitudes'),
     maximumDecryptions: whole('maximumDecryptions', options.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS, 1),
     costModel: options.costModel ?? KERNEL_COSTS,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
@@ -81,6 +96,12 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     precision
   }
 }
+
+/** What results are flooded with in a ring of this degree. */
+export const floodingIn = ({ floodingBits, floodingDistanceBits, maximumDecryptions }: Settings, N: number): Flooding => ({
+  securityBits: floodingBits ?? Math.max(LEAST_FLOODING_BITS, securityBitsFor(floodingDistanceBits, N)),
+  maximumDecryptions
+})
 
 function relativePrecision(precision: Precision, largestLogit: number): number {
   if (typeof precision === 'number') return checkedShare(precision, String(precision))

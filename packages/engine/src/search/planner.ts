@@ -30,6 +30,10 @@ const PATIENCE = 4
 /** How many fewer primes, and how much narrower ones, are tried with the ring and packing found. */
 const FEWER_PRIMES = 3
 const NARROWER_BITS = 14
+/** So little that only the least number of bits counts. */
+const LEAST_DISTANCE_BITS = 8
+/** Bits of distance that are not searched for: that there is no plan takes longest to find. */
+const DISTANCE_STEP_BITS = 3
 /** Costs of the same program with and without primes that it does not use differ by no more. */
 const TRIMMING_TOLERANCE = 1.05
 
@@ -40,10 +44,34 @@ const TRIMMING_TOLERANCE = 1.05
 export function plan(architecture: Architecture, options: PlanOptions): Plan {
   const parsed = parseArchitecture(architecture)
   const settings = checkOptions(options, parsed.output.largest)
-  const planner = new Planner(parsed, settings)
-  const made = planner.run()
+  const made = new Planner(parsed, settings).run()
   if (made) return made
-  throw diagnose(parsed, settings, planner.blockage, (changed, other) => new Planner(changed, other).feasible())
+  const possible = mostFlooding(parsed, settings)
+  const lesser = possible && new Planner(parsed, possible).run()
+  if (lesser) return lesser
+  const least = leastFlooding(settings)
+  const planner = new Planner(parsed, least)
+  planner.feasible()
+  throw diagnose(parsed, least, planner.blockage, (changed, other) => new Planner(changed, other).feasible())
+}
+
+/** What is asked for, with as little flooding as there may be where its amount is free. */
+const leastFlooding = (settings: Settings): Settings =>
+  settings.floodingBits === undefined ? { ...settings, floodingDistanceBits: LEAST_DISTANCE_BITS } : settings
+
+/** The greatest distance below the one wanted that has a plan, to within some bits; undefined where flooding is fixed or nothing helps. */
+function mostFlooding(architecture: Architecture, settings: Settings): Settings | undefined {
+  if (settings.floodingBits !== undefined) return undefined
+  const at = (floodingDistanceBits: number): Settings => ({ ...settings, floodingDistanceBits })
+  const feasible = (distance: number): boolean => new Planner(architecture, at(distance)).feasible()
+  if (!feasible(LEAST_DISTANCE_BITS)) return undefined
+  let [possible, impossible] = [LEAST_DISTANCE_BITS, Math.ceil(settings.floodingDistanceBits)]
+  while (impossible - possible > DISTANCE_STEP_BITS) {
+    const middle = (possible + impossible) >> 1
+    if (feasible(middle)) possible = middle
+    else impossible = middle
+  }
+  return at(possible)
 }
 
 /**
@@ -52,7 +80,7 @@ export function plan(architecture: Architecture, options: PlanOptions): Plan {
  */
 export function obstacleToPlan(architecture: Architecture, options: PlanOptions): string | undefined {
   const parsed = parseArchitecture(architecture)
-  const settings = checkOptions(options, parsed.output.largest)
+  const settings = leastFlooding(checkOptions(options, parsed.output.largest))
   const planner = new Planner(parsed, settings)
   return planner.feasible() ? undefined : describeBlockage(parsed, settings, planner.blockage)
 }

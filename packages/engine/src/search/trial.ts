@@ -1,14 +1,18 @@
 /** One choice of ring, chain, packing and batch block, and what follows from it at once. */
-import { EvaluationRules, NoiseModel, PAIR_SQUARE_SCALE, type Parameters } from '@slytherin/ckks'
+import { EvaluationRules, type Flooding, NoiseModel, PAIR_SQUARE_SCALE, type Parameters } from '@slytherin/ckks'
 import type { Architecture } from '../architecture/architecture.js'
 import { slotFactor } from '../packing/slots.js'
+import { magnitudesOnly } from '../plan/flooded-noise.js'
 import type { LayerPacking } from '../steps/packed.js'
 import { type Chain, parametersFor } from './chain.js'
 import type { PackedLayer } from './choose-packing.js'
-import type { Settings } from './options.js'
+import { floodingIn, type Settings } from './options.js'
 
 export interface Trial {
   readonly architecture: Architecture
+  /** the architecture with those of its bounds that flooding may rest on */
+  readonly flooded: Architecture
+  readonly flooding: Flooding
   readonly settings: Settings
   readonly chain: Chain
   readonly parameters: Parameters
@@ -34,6 +38,8 @@ export function trialOf(architecture: Architecture, settings: Settings, chain: C
   const values = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)]
   return {
     architecture,
+    flooded: settings.floodingBounds === 'norms' ? architecture : magnitudesOnly(architecture),
+    flooding: floodingIn(settings, parameters.N),
     settings,
     chain,
     parameters,

@@ -42,9 +42,10 @@ export function advanceAffine(
   const { operands, slotFactor } = state.setting
   state.checkFits(`${path}.weightScale`, step.level, step.weightScale, layer.weightMagnitude)
   state.advance(path, step, state.scale * step.weightScale)
-  state.checkEncodable(`${path}.weightScale`, step.weightScale, layer.weightMagnitude)
+  state.checkEncodable(`${path}.weightScale`, step.weightScale, layer.weightMagnitude, operands.weights)
   const biasMagnitude = layer.biasMagnitude * slotFactor
-  state.checkEncodable(`${path}.scale`, state.scale, biasMagnitude)
+  // a clear bias is added, not multiplied by
+  state.checkEncodable(`${path}.scale`, state.scale, biasMagnitude, 'encrypted')
   if (bothEncrypted(factorsOf(operands, step.layer))) state.needRelinearization(step.level)
   const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
   const bias = { layer: step.layer, level: state.level, scale: state.scale, magnitude: biasMagnitude }

@@ -2,13 +2,14 @@
 import type { Architecture } from '../architecture/architecture.js'
 import { InvalidPlanError } from '../errors.js'
 import type { Layout } from '../packing/layout.js'
+import type { OperandKind } from './operands.js'
 import type { Setting } from './setting.js'
 import type { GaloisKeyNeed, WeightDescriptor } from './step.js'
 
 /** Bits between message and modulus: the sign. */
 const HEADROOM_BITS = 1
-/** The encoder makes integers below 2^98; scale and bound of what is encoded stay a bit below. */
-export const ENCODABLE_BITS = 97
+/** The encoder makes integers below 2^180, and below 2^98 of clear operands that are mere numbers; scale and bound of what is encoded stay a bit below. */
+export const encodableBits = (kind: OperandKind): number => (kind === 'encrypted' ? 179 : 97)
 
 /** Values as they enter the first step. */
 export interface Entry {
@@ -42,7 +43,7 @@ export class CompilerState {
     const { maxLevel } = setting.parameters
     if (this.level > maxLevel) throw new InvalidPlanError('inputs.level', `${this.level} is above the top level ${maxLevel}`)
     this.checkFits('inputs.scale', this.level, this.scale, this.magnitude)
-    this.checkEncodable('inputs.scale', this.scale, this.magnitude)
+    this.checkEncodable('inputs.scale', this.scale, this.magnitude, setting.operands.data)
   }
 
   /** ascending by element, each with the highest level at which a step has needed it */
@@ -82,10 +83,10 @@ export class CompilerState {
     if (scale !== step.scale) throw new InvalidPlanError(`${path}.scale`, `${step.scale}, rescaling gives ${scale}`)
   }
 
-  checkEncodable(path: string, scale: number, magnitude: number): void {
+  checkEncodable(path: string, scale: number, magnitude: number, kind: OperandKind): void {
     const needed = Math.log2(scale) + Math.log2(magnitude)
-    if (!(needed <= ENCODABLE_BITS))
-      throw new InvalidPlanError(path, `${needed.toFixed(1)} bits cannot be encoded, at most ${ENCODABLE_BITS}`)
+    const most = encodableBits(kind)
+    if (!(needed <= most)) throw new InvalidPlanError(path, `${needed.toFixed(1)} bits cannot be encoded, at most ${most}`)
   }
 
   checkFits(path: string, level: number, scale: number, magnitude: number): void {

@@ -4,6 +4,7 @@ import {
   type CostModel,
   describeApproximation,
   describePlan,
+  type Plan,
   type Precision,
   TASK_KINDS,
   type TaskChoice,
@@ -26,7 +27,9 @@ interface Options {
   scenario: keyof typeof SCENARIOS
   parties?: number
   minimumRefreshes: number
-  floodingBits: number
+  floodingBits?: number
+  floodingDistance?: number
+  floodingBounds?: Plan['floodingBounds']
   maximumDecryptions?: number
   evaluator: 'seal' | 'kernel'
   costs?: string
@@ -72,7 +75,16 @@ export function planCommand(streams: Streams): Command {
     .addOption(new Option('-s, --scenario <name>', 'what is encrypted').choices(Object.keys(SCENARIOS)).default('both'))
     .option('-p, --parties <number>', 'key holders (default: 3 when both are encrypted, otherwise 1)', positive)
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
-    .option('--flooding-bits <bits>', 'statistical security of flooding', positive, 30)
+    .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive)
+    .addOption(
+      new Option(
+        '--flooding-distance <bits>',
+        'statistical distance over a session, as minus log2, where there is a plan with it (default: 40)'
+      )
+        .argParser(finite)
+        .conflicts('floodingBits')
+    )
+    .addOption(new Option('--flooding-bounds <name>', "what of the model owner's word flooding rests on").choices(['magnitudes', 'norms']))
     .option('--maximum-decryptions <number>', 'ciphertexts that a session may decrypt', positive)
     .addOption(new Option('--evaluator <name>', 'whose costs to count with').choices(['seal', 'kernel']).default('kernel'))
     .option('--costs <path>', "costs to count with (default: this machine's, measured once and kept in the user's cache)")
@@ -111,7 +123,7 @@ export function planCommand(streams: Streams): Command {
     .addOption(new Option('--logit-error <number>', 'largest error of a logit').argParser(finite).conflicts('precision'))
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
-      const { batch, scenario, minimumRefreshes, floodingBits, maximumDecryptions, evaluator } = options
+      const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
       const precision = precisionFrom(options)
       const { calibration, task } = await knownOf(model, options)
       const { plan, approximation } = await planModel(model, {
@@ -119,7 +131,9 @@ export function planCommand(streams: Streams): Command {
         parties: options.parties ?? (scenario === 'both' ? 3 : 1),
         ...SCENARIOS[scenario],
         minimumRefreshes,
-        floodingBits,
+        ...(floodingBits === undefined ? {} : { floodingBits }),
+        ...(floodingDistance === undefined ? {} : { floodingDistanceBits: floodingDistance }),
+        ...(floodingBounds === undefined ? {} : { floodingBounds }),
         costModel: await costsFor(evaluator, options),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,

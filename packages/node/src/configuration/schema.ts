@@ -203,8 +203,16 @@ export const configurationSchema = z.strictObject({
       weights: z.enum(['clear', 'encrypted']).default('encrypted'),
       /** Samples per query that the plan is made for. */
       batch: count.default(64),
-      /** Statistical security of flooding; the least that this party accepts, too. */
-      floodingBits: z.number().int().min(30).max(100).default(30),
+      /**
+       * s: bits of security of flooding. When absent, what makes the statistical distance over a session at most 2^-40, or as near to it as the precision allows;
+       * the plan says what that is.
+       */
+      floodingBits: z.number().int().min(30).max(100).optional(),
+      /**
+       * `norms`: flooding rests on norms and sensitivities, too, which the model owner publishes and nobody can check. The evaluator plans for it, and this party accepts
+       * it where it holds a key for a model of others. Deep networks need it.
+       */
+      floodingBounds: z.enum(['magnitudes', 'norms']).optional(),
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0),
       switchesPerQuerier: count.optional(),
@@ -215,6 +223,8 @@ export const configurationSchema = z.strictObject({
       precision: precision.optional(),
       /** Least flooding that this party accepts in a descriptor. */
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
+      /** Least statistical distance of flooded results over a session that this party accepts, as minus log2; any when absent. */
+      minimumFloodingDistanceBits: z.number().min(1).max(100).optional(),
       /** Most switches per querier that this party accepts; any when absent. */
       maximumSwitchesPerQuerier: count.optional(),
       /** Most refreshed ciphertexts of a session that this party accepts; any when absent. */

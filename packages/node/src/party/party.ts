@@ -212,7 +212,7 @@ export class Party {
       window,
       onLayers: (query, steps) => this.emit({ event: 'layers', query, steps }),
       limits: {
-        floodingBits: session.floodingBits,
+        ...(session.floodingBits === undefined ? {} : { floodingBits: session.floodingBits }),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         ...(switchesPerQuerier === undefined ? {} : { switchesPerQuerier }),
         ...(refreshesPerSession === undefined ? {} : { maximumRefreshes: refreshesPerSession }),
@@ -222,7 +222,7 @@ export class Party {
         const plan = await this.worker.cryptography.plan(architecture, {
           ...planRequest(this.configuration),
           parties,
-          floodingBits,
+          ...(floodingBits === undefined ? {} : { floodingBits }),
           ...(decryptions === undefined ? {} : { maximumDecryptions: decryptions })
         })
         this.emit({ event: 'plan', plan })
@@ -311,7 +311,16 @@ export class Party {
 
   private partyOptions(): PartyOptions {
     const { roster, session, assist, deadlines } = this.configuration
-    const { data, weights, minimumFloodingBits, maximumSwitchesPerQuerier, maximumRefreshes, precision } = session
+    const {
+      data,
+      weights,
+      minimumFloodingBits,
+      minimumFloodingDistanceBits,
+      floodingBounds,
+      maximumSwitchesPerQuerier,
+      maximumRefreshes,
+      precision
+    } = session
     return {
       transport: this.transport,
       signer: signerOf(this.identity),
@@ -322,6 +331,8 @@ export class Party {
         data,
         weights,
         minimumFloodingBits,
+        ...(minimumFloodingDistanceBits === undefined ? {} : { minimumFloodingDistanceBits }),
+        ...(floodingBounds === undefined ? {} : { floodingBounds }),
         ...(maximumSwitchesPerQuerier === undefined ? {} : { maximumSwitchesPerQuerier }),
         ...(precision === undefined ? {} : { precision }),
         ...(maximumRefreshes === undefined ? {} : { maximumRefreshes }),

@@ -4,14 +4,15 @@ import type { PlanRequest } from '../worker/cryptography-module.js'
 
 /** The evaluator plans for this; the owner of the model takes it that all configurations say the same. */
 export function planRequest({ session, roster }: Configuration): PlanRequest {
-  const { batch, data, weights, floodingBits, maximumDecryptions, minimumRefreshes, precision } = session
+  const { batch, data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision } = session
   return {
     batch,
     data,
     weights,
-    floodingBits,
     minimumRefreshes,
     parties: roster.filter(({ roles }) => roles.includes('key-holder')).length,
+    ...(floodingBits === undefined ? {} : { floodingBits }),
+    ...(floodingBounds === undefined ? {} : { floodingBounds }),
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
     ...(precision === undefined ? {} : { precision })
   }

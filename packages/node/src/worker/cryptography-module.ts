@@ -36,7 +36,8 @@ export interface PlanRequest {
   readonly batch: number
   readonly parties: number
   readonly minimumRefreshes: number
-  readonly floodingBits: number
+  readonly floodingBits?: number
+  readonly floodingBounds?: Plan['floodingBounds']
   readonly maximumDecryptions?: number
   readonly precision?: Precision
   readonly data: OperandKind

@@ -62,6 +62,31 @@ export async function checkAcceptable(
   if (descriptor.floodingBits < floodingBits) {
     refuse('floodingBits', `at least ${floodingBits}`, String(descriptor.floodingBits), 'Raise floodingBits at the coordinator.')
   }
+  const distance = own.policy.minimumFloodingDistanceBits
+  if (distance !== undefined && descriptor.plan.floodingDistanceBits < distance) {
+    refuse(
+      'plan.floodingDistanceBits',
+      `at least ${distance} (minimumFloodingDistanceBits of this party)`,
+      descriptor.plan.floodingDistanceBits.toFixed(1),
+      'Leave session.floodingBits out at the coordinator or raise it, or lower session.minimumFloodingDistanceBits here.'
+    )
+  }
+  if (
+    descriptor.plan.floodingBounds === 'norms' &&
+    own.policy.floodingBounds !== 'norms' &&
+    operands.weights === 'encrypted' &&
+    // who proposes it has planned for it
+    own.self !== descriptor.coordinator &&
+    roles.includes('key-holder') &&
+    !roles.includes('model-owner')
+  ) {
+    refuse(
+      'plan.floodingBounds',
+      'magnitudes',
+      'norms',
+      'Leave session.floodingBounds out at the coordinator, or set it to norms here to take the model owner’s word for norms and sensitivities.'
+    )
+  }
   const quota = own.policy.maximumSwitchesPerQuerier
   if (quota !== undefined && descriptor.switchesPerQuerier > quota) {
     refuse(

@@ -4,7 +4,7 @@ import { together } from '../base/concurrency.js'
 import { equalBytes, hash } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, SignatureError } from '../errors/errors.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
-import { createDescriptor, encodeDescriptor, MINIMUM_FLOODING_BITS, type SessionDescriptor } from '../terms/descriptor.js'
+import { createDescriptor, encodeDescriptor, type SessionDescriptor } from '../terms/descriptor.js'
 import { type Architecture, outputCount, type Plan, parseArchitecture, refreshCount } from '../terms/plan.js'
 import { hasRole, peersWith, rolesOf, rosterLines } from '../terms/roster.js'
 import type { Connection } from '../wire/connection.js'
@@ -88,7 +88,7 @@ export async function makePlan(lead: Lead, planner: Planner, limits: Partial<Ses
   }
   const context: PlanningContext = {
     parties: peersWith(lead.roster, 'key-holder').length,
-    floodingBits: limits.floodingBits ?? MINIMUM_FLOODING_BITS,
+    ...(limits.floodingBits === undefined ? {} : { floodingBits: limits.floodingBits }),
     ...(limits.maximumDecryptions === undefined ? {} : { maximumDecryptions: limits.maximumDecryptions }),
     signal: lead.signal
   }

@@ -3,7 +3,7 @@ import type { Architecture, Plan } from '../terms/plan.js'
 
 /** Numbers that the coordinator asks of the planner and puts into the descriptor. */
 export interface SessionLimits {
-  /** Security of flooding in the Kullback–Leibler sense, at least 30 bits. Default 30. */
+  /** Security of flooding in the Kullback–Leibler sense, at least 30 bits. Default: what the planner finds. */
   floodingBits: number
   /** Ciphertexts that may be switched in the whole session (τ of the flooding formula). Default: what `queries` need, at least the planner's. */
   maximumDecryptions: number
@@ -18,7 +18,8 @@ export interface SessionLimits {
 export interface PlanningContext {
   /** Number of key holders. */
   parties: number
-  floodingBits: number
+  /** Where the coordinator's limits name it. */
+  floodingBits?: number
   /** Where the coordinator's limits name it. */
   maximumDecryptions?: number
   signal: AbortSignal

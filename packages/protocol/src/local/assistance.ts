@@ -116,7 +116,7 @@ export class Assistance {
     const total = switchShares(parties, plan.operands)
     const instance = switchInstance(query)
     const { level, scale, magnitude } = plan.output
-    const noise = Math.max(plan.output.noise, ...ciphertexts.map(ciphertext => ciphertext.noise))
+    const noise = plan.output.floodedNoise
     const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
     using target = total > parties ? deserializePublicKey(context, await callbacks.resultKey()) : undefined
     const floods =
@@ -133,7 +133,7 @@ export class Assistance {
         const sum = collect('switch', name, protocol.aggregation(name, level, parties), shares, k)
         try {
           if (own[k] !== undefined) protocol.format.addInPlace(sum, own[k])
-          using switched = protocol.finalize(ciphertext, sum, flooding, total)
+          using switched = protocol.finalize(ciphertext, sum, flooding, total, noise)
           return serializeCiphertext(switched)
         } finally {
           protocol.format.dispose(sum)

@@ -22,6 +22,13 @@ export interface AssistancePolicy extends Partial<EndorsementDemand> {
 export interface AcceptancePolicy {
   /** Least bits of security of flooding. Default 30; lower values are refused. */
   minimumFloodingBits?: number
+  /** Least statistical distance of flooded results over a session, as minus log2. Default: no bound of its own. */
+  minimumFloodingDistanceBits?: number
+  /**
+   * What of the model owner's word flooding may rest on where this party is a key holder of an encrypted model that is not its own. Default `magnitudes`: a plan whose
+   * flooding rests on norms and sensitivities, which cost their publisher nothing to understate, is refused.
+   */
+  floodingBounds?: Plan['floodingBounds']
   /** Most ciphertexts switched per querier. Default: no bound of its own. */
   maximumSwitchesPerQuerier?: number
   /** Largest error of a logit that this party accepts, the worst of a batch. Default: no bound of its own. */

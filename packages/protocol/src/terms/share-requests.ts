@@ -33,11 +33,11 @@ export function checkRefresh({ refreshes }: Plan, request: { step: number; level
 /** Whether one party holds the whole key: it is asked to re-encrypt and gives no shares of refreshes and switches. */
 export const isWholeKey = ({ parties }: Pick<Plan, 'parties'>): boolean => parties === 1
 
-/** @throws UnforeseenRequestError when the level is not the plan's, or less noise (log2) is claimed than the plan expects */
+/** @throws UnforeseenRequestError when the level is not the plan's, or less noise (log2) is claimed than the plan floods by */
 export function checkSwitch({ output }: Plan, { level, noise }: { level: number; noise: number }): void {
   if (level !== output.level) throw new UnforeseenRequestError('switch', 'level', `${output.level}`, `${level}`)
-  if (!(noise >= output.noise && noise < Number.POSITIVE_INFINITY)) {
-    throw new UnforeseenRequestError('switch', 'noise', `at least ${output.noise}, finite`, `${noise}`)
+  if (!(noise >= output.floodedNoise && noise < Number.POSITIVE_INFINITY)) {
+    throw new UnforeseenRequestError('switch', 'noise', `at least ${output.floodedNoise}, finite`, `${noise}`)
   }
 }
 

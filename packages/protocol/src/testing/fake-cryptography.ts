@@ -472,7 +472,7 @@ class FakeEvaluation implements QueryEvaluation {
     }
     const c1 = Array.from({ length: plan.output.ciphertextsPerBlock * plan.batchBlocks }, (_, k) => bytes(`c1 ${query} output ${k}`))
     const instance = switchInstance(query)
-    const request = { instance, level: plan.output.level, noise: plan.output.noise, c1 }
+    const request = { instance, level: plan.output.level, noise: plan.output.floodedNoise, c1 }
     let shares: Uint8Array[][] = []
     if (!isWholeKey(plan)) {
       shares = await callbacks.switchShares(request)
