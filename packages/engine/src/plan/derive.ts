@@ -67,7 +67,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   }
   const result = walkNoise(program, inputs).sent
   const { output } = program
-  const sizing = floodedNoise(program, inputs, core.floodingBounds)
+  // whoever holds the whole key is flooded for by the tracked noise
+  const sizing = parties === 1 ? result.noise : floodedNoise(program, inputs, core.floodingBounds)
   const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(parties, core.operands), sizing)
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)

@@ -52,7 +52,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     return turned ? Math.max(source, rotation) : source
   }
   // what is clear is rounded by its encoding, for which there is no flooding
-  const unflooded = floodingGrowth(trial.flooding, switchShares(settings.parties, settings))
+  const unflooded = settings.parties === 1 ? 0 : floodingGrowth(trial.flooding, switchShares(settings.parties, settings))
   const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE - unflooded)
   const operations: ScheduledOperation[] = []
   // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before an activation

@@ -84,9 +84,7 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
     floodingBits,
     floodingDistanceBits,
-    floodingBounds:
-      options.floodingBounds ??
-      (options.weights === 'clear' || (options.data === 'clear' && options.parties === 1) ? 'norms' : 'magnitudes'),
+    floodingBounds: options.floodingBounds ?? (options.weights === 'clear' || options.parties === 1 ? 'norms' : 'magnitudes'),
     maximumDecryptions: whole('maximumDecryptions', options.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS, 1),
     costModel: options.costModel ?? KERNEL_COSTS,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
