@@ -26,7 +26,7 @@ export interface PlanOptions {
   /** s: bits of security of flooding; by default those of `floodingDistanceBits`, at least 30 */
   readonly floodingBits?: number | undefined
   /**
-   * minus log2 of the statistical distance over a session that flooding is to have (default 40); where no plan of the precision has it, the most that one has, which the plan
+   * minus log2 of the statistical distance over a session that flooding is to have (default 40; with one key holder what 30 bits of security give); where no plan of the precision has it, the most that one has, which the plan
    * says
    */
   readonly floodingDistanceBits?: number
@@ -47,6 +47,8 @@ export interface PlanOptions {
   readonly precision?: Precision
 }
 
+/** So little distance that only the least number of bits counts. */
+export const LEAST_DISTANCE_BITS = 8
 /** Fewer than this no session takes. */
 export const LEAST_FLOODING_BITS = 30
 /** Enough for a party that serves for months; against one decryption it costs ten bits. */
@@ -68,7 +70,9 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
       throw new InvalidInputError(`plan option ${name}`, `a whole number of at least ${minimum}`, String(value))
     return value
   }
-  const { floodingBits, floodingDistanceBits = WANTED_DISTANCE_BITS } = options
+  // with the whole key at one party the rounding of encodings is flooded, too, which no plan can afford for so small a distance
+  const usual = options.parties === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
+  const { floodingBits, floodingDistanceBits = usual } = options
   if (floodingBits !== undefined && !(floodingBits >= 1 && floodingBits <= 256))
     throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
   if (!(floodingDistanceBits >= 1 && floodingDistanceBits <= 100))

@@ -16,7 +16,7 @@ import { type Candidate, Search } from './candidate.js'
 import type { Chain } from './chain.js'
 import { type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
 import { describeBlockage, diagnose, isCloser } from './diagnosis.js'
-import { checkOptions, type PlanOptions, type Settings } from './options.js'
+import { checkOptions, LEAST_DISTANCE_BITS, type PlanOptions, type Settings } from './options.js'
 import type { Blockage } from './placement.js'
 
 const RING_DEGREES = [13, 14, 15, 16] as const
@@ -30,8 +30,6 @@ const PATIENCE = 4
 /** How many fewer primes, and how much narrower ones, are tried with the ring and packing found. */
 const FEWER_PRIMES = 3
 const NARROWER_BITS = 14
-/** So little that only the least number of bits counts. */
-const LEAST_DISTANCE_BITS = 8
 /** Bits of distance that are not searched for: that there is no plan takes longest to find. */
 const DISTANCE_STEP_BITS = 3
 /** Costs of the same program with and without primes that it does not use differ by no more. */
@@ -61,7 +59,7 @@ const leastFlooding = (settings: Settings): Settings =>
 
 /** The greatest distance below the one wanted that has a plan, to within some bits; undefined where flooding is fixed or nothing helps. */
 function mostFlooding(architecture: Architecture, settings: Settings): Settings | undefined {
-  if (settings.floodingBits !== undefined) return undefined
+  if (settings.floodingBits !== undefined || settings.floodingDistanceBits <= LEAST_DISTANCE_BITS) return undefined
   const at = (floodingDistanceBits: number): Settings => ({ ...settings, floodingDistanceBits })
   const feasible = (distance: number): boolean => new Planner(architecture, at(distance)).feasible()
   if (!feasible(LEAST_DISTANCE_BITS)) return undefined

@@ -204,7 +204,7 @@ export const configurationSchema = z.strictObject({
       /** Samples per query that the plan is made for. */
       batch: count.default(64),
       /**
-       * s: bits of security of flooding. When absent, what makes the statistical distance over a session at most 2^-40, or as near to it as the precision allows;
+       * s: bits of security of flooding. When absent, 30 with one key holder, otherwise what makes the statistical distance over a session at most 2^-40, or as near to it as the precision allows;
        * the plan says what that is.
        */
       floodingBits: z.number().int().min(30).max(100).optional(),

@@ -73,6 +73,8 @@ export async function checkAcceptable(
   }
   if (
     descriptor.plan.floodingBounds === 'norms' &&
+    // one party with the whole key is flooded for by the tracked noise in any case
+    descriptor.plan.parties > 1 &&
     own.policy.floodingBounds !== 'norms' &&
     operands.weights === 'encrypted' &&
     // who proposes it has planned for it
