@@ -14,9 +14,9 @@
  * - what an owner *encrypts* nobody sees. Weights larger than the largest that it published amplify noise beyond what is counted here; the bound that the modulus sets
  *   (a wrapped result) is hundreds of bits away and cannot be flooded for. A proof of the range of messages would be needed: see SECURITY.md.
  *
- * Without norms, errors grow by the bound of every layer instead of its norm: one or two bits a layer, which is affordable for networks of some ten layers and hopeless for
- * forty. Those are planned with `norms` only where every key holder that is not the owner says so in its configuration. Where one party's key or model is all that there
- * is to protect and it is the model owner's own, its word is as good as it needs.
+ * Without norms, errors grow by the bound of every layer instead of its norm. For some ten layers that costs little; a network of twenty takes nearly three times the
+ * evaluation (a larger ring), one of fifty has no plan. `norms` is for those, and only where every key holder that is not the owner says so in its configuration. Where the
+ * model is clear at its owner it protects nobody else. Where one party holds the whole key this number is not used: the tracked noise is.
  *
  * The rounding of what is encoded is left out: it belongs to the message, and knows of no secret key. In doubles it is what limits precision far below the noise.
  */

@@ -210,7 +210,7 @@ export const configurationSchema = z.strictObject({
       floodingBits: z.number().int().min(30).max(100).optional(),
       /**
        * `norms`: flooding rests on norms and sensitivities, too, which the model owner publishes and nobody can check. The evaluator plans for it, and this party accepts
-       * it where it holds a key for a model of others. Deep networks need it.
+       * it where it holds a key for a model of others. Networks of twenty layers are far quicker with it, of fifty need it.
        */
       floodingBounds: z.enum(['magnitudes', 'norms']).optional(),
       maximumDecryptions: count.optional(),
