@@ -26,7 +26,7 @@ import {
   withResidueAtItsPrime
 } from './support/wired-cohort.js'
 
-/** Bytes before the residues of a serialised ciphertext, and where it says its level. */
+/** Bytes before the residues of a result and of a result key, and where a result says its level. */
 const CIPHERTEXT_HEADER = 48
 const CIPHERTEXT_LEVEL = 8
 /** The same for a share. */
@@ -96,8 +96,8 @@ describe('a party that answers badly', () => {
       residue
     ],
     ['first', 'galoisShare', 'a wrong level', 'galois-keys', 'galois', () => atLevel(SHARE_LEVEL), /level/],
-    ['owner', 'modelPart', 'a residue at its prime', 'model-upload', 'modelPartReply', () => withBadResidue(CIPHERTEXT_HEADER), residue],
-    ['owner', 'modelPart', 'a wrong level', 'model-upload', 'modelPartReply', () => atLevel(CIPHERTEXT_LEVEL), /level/]
+    ['owner', 'modelPart', 'a residue at its prime', 'model-upload', 'modelPartReply', () => withBadResidue(0), residue],
+    ['owner', 'modelPart', 'its end missing', 'model-upload', 'modelPartReply', () => cutShort, /length/]
   ]
 
   it.each(CASES)(

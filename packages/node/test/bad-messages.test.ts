@@ -26,11 +26,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { asked } from './support/asked.js'
 import { until } from './support/network.js'
-import { outcomeOf, type PartyName, WiredCohort, withResidueAtItsPrime } from './support/wired-cohort.js'
-
-/** Bytes before the residues of a serialised ciphertext, and where it says its level. */
-const CIPHERTEXT_HEADER = 48
-const CIPHERTEXT_LEVEL = 8
+import { firstComponentBytes, type Made, outcomeOf, type PartyName, WiredCohort, withResidueAtItsPrime } from './support/wired-cohort.js'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const flipLast = (bytes: Uint8Array): Uint8Array => bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte))
@@ -45,6 +41,10 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
+  // Whatever became of a test, the next one has honest parties.
+  for (const { cryptography } of Object.values(cohort.parties)) {
+    for (const made of Object.keys(cryptography.spoil) as Made[]) delete cryptography.spoil[made]
+  }
   await cohort.expectRightAnswers()
   for (const { notices, transport } of Object.values(cohort.parties)) {
     expect(notices.filter(({ kind }) => kind === 'down')).toEqual([])
@@ -217,15 +217,18 @@ describe('a peer of the roster is told what is wrong with a message', () => {
       peer: patient.peer,
       error: { code: 'malformed-message', peer: patient.peer, kind: 'frame', field: 'payload' }
     })
-    // A ciphertext without its end.
+    // A ciphertext without its end, and one without its second component.
     await openQuery('short')
     const { ciphertext } = bodyOf('patient', 'queryInput')
-    for (const [length, field] of [
-      [ciphertext.length - 1, 'length'],
-      [CIPHERTEXT_HEADER - 1, 'length']
-    ] as const) {
+    for (const length of [ciphertext.length - 1, firstComponentBytes(cohort.plan), 1]) {
       const input = cohort.message('queryInput', { query: 'short', index: 0, ciphertext: ciphertext.subarray(0, length) })
-      expect(await cohort.refusal('patient', 'clinic', input)).toMatchObject({ code: 'malformed-message', kind: 'queryInput', field })
+      expect(await cohort.refusal('patient', 'clinic', input)).toMatchObject({
+        code: 'malformed-message',
+        kind: 'queryInput',
+        field: 'length',
+        expected: String(ciphertext.length),
+        actual: String(length)
+      })
     }
     const refresh = bodyOf('clinic', 'refresh', 'first')
     const component = await asked(cohort, 'first', 'refresh', refresh, 'short', { c1: [refresh.c1[0]!.subarray(1)] })
@@ -298,19 +301,25 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     const { plan } = cohort
     const { patient } = cohort.parties
     const honest = bodyOf('patient', 'queryInput').ciphertext
-    // The patient's own, otherwise honest query: it hears what was wrong with it.
-    patient.cryptography.spoil.encryptInput = bytes => withResidueAtItsPrime(bytes, plan, CIPHERTEXT_HEADER)
-    const refused = (await outcomeOf(cohort.members.patient.query(cohort.model.samples.slice(0, 1)))) as RemoteFailureError
-    delete patient.cryptography.spoil.encryptInput
-    const expected = { code: 'malformed-message', kind: 'queryInput', field: 'payload', expected: 'residues below their primes' }
-    expect(refused.remote).toMatchObject({ ...expected, peer: patient.peer, actual: expect.stringContaining('residue 5 of row 0') })
-    await openQuery('residue')
-    const ciphertext = withResidueAtItsPrime(honest, plan, CIPHERTEXT_HEADER, 16_383)
-    const input = cohort.message('queryInput', { query: 'residue', index: 0, ciphertext })
-    expect(await cohort.refusal('patient', 'clinic', input)).toMatchObject({
-      ...expected,
-      actual: expect.stringContaining('residue 16383 of row 0')
-    })
+    const second = firstComponentBytes(plan)
+    for (const [field, start] of [
+      ['c0', 0],
+      ['C1', second]
+    ] as const) {
+      const expected = { code: 'malformed-message', kind: 'queryInput', field, expected: 'residues below their primes' }
+      // The patient's own, otherwise honest query: it hears what was wrong with it.
+      patient.cryptography.spoil.encryptInput = bytes => withResidueAtItsPrime(bytes, plan, start)
+      const refused = (await outcomeOf(cohort.members.patient.query(cohort.model.samples.slice(0, 1)))) as RemoteFailureError
+      delete patient.cryptography.spoil.encryptInput
+      expect(refused.remote).toMatchObject({ ...expected, peer: patient.peer, actual: expect.stringContaining('residue 5 of row 0') })
+      await openQuery(`residue-${field}`)
+      const ciphertext = withResidueAtItsPrime(honest, plan, start, 16_383)
+      const input = cohort.message('queryInput', { query: `residue-${field}`, index: 0, ciphertext })
+      expect(await cohort.refusal('patient', 'clinic', input)).toMatchObject({
+        ...expected,
+        actual: expect.stringContaining('residue 16383 of row 0')
+      })
+    }
     for (const holder of ['first', 'second'] as const) {
       for (const kind of ['refresh', 'switch'] as const) {
         const body = bodyOf('clinic', kind, holder)
@@ -330,17 +339,30 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     }
   })
 
+  it('that is an encryption, but not the one that is proved', async () => {
+    const { patient } = cohort.parties
+    const second = firstComponentBytes(cohort.plan)
+    patient.cryptography.spoil.encryptInput = bytes => withFirstResidueZero(bytes, second)
+    const refused = (await outcomeOf(cohort.members.patient.query(cohort.model.samples.slice(0, 1)))) as RemoteFailureError
+    delete patient.cryptography.spoil.encryptInput
+    expect(refused.remote).toMatchObject({ code: 'proof-rejected', kind: 'queryProof', peer: patient.peer, culprit: patient.peer })
+  })
+
   it('of a wrong level, or with other figures than the plan’s', async () => {
+    // An input says no level: the plan's is the only one whose length it can have.
     await openQuery('level')
-    const ciphertext = bodyOf('patient', 'queryInput').ciphertext.slice()
-    ciphertext[CIPHERTEXT_LEVEL]!--
+    const honest = bodyOf('patient', 'queryInput').ciphertext
+    const { parameters, inputs } = cohort.plan
+    const row = (2 ** parameters.logN * BigInt(parameters.primes[inputs.level]!).toString(2).length) / 8
+    const second = firstComponentBytes(cohort.plan)
+    const ciphertext = Buffer.concat([honest.subarray(0, second - row), honest.subarray(second)])
     expect(await cohort.refusal('patient', 'clinic', cohort.message('queryInput', { query: 'level', index: 0, ciphertext }))).toMatchObject(
       {
         code: 'malformed-message',
         kind: 'queryInput',
-        field: 'level',
-        expected: String(cohort.plan.inputs.level),
-        actual: String(cohort.plan.inputs.level - 1)
+        field: 'length',
+        expected: String(honest.length),
+        actual: String(honest.length - row)
       }
     )
     const refresh = bodyOf('clinic', 'refresh', 'first')
@@ -423,7 +445,7 @@ describe('a peer of the roster is told what is wrong with a message', () => {
     const input = (bytes: Uint8Array): Uint8Array => cohort.message('queryInput', { query: 'twice', index: 0, ciphertext: bytes })
     await cohort.send('patient', 'clinic', input(ciphertext))
     await cohort.send('patient', 'clinic', input(ciphertext))
-    const changed = await cohort.refusal('patient', 'clinic', input(withFirstResidueZero(ciphertext, CIPHERTEXT_HEADER)))
+    const changed = await cohort.refusal('patient', 'clinic', input(withFirstResidueZero(ciphertext)))
     expect(changed).toBeInstanceOf(ShareConflictError)
     expect(changed).toMatchObject({ kind: 'queryInput', field: 'ciphertext[0]' })
   })

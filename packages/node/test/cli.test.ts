@@ -140,7 +140,7 @@ describe('slytherin plan', () => {
     expect(text).toMatchObject({ code: 0, err: '' })
     expect(text.out).toContain('128-bit security')
     const json = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--parties', '5', '--json')
-    expect(JSON.parse(json.out)).toMatchObject({ version: 2, parties: 5, batch: 64 })
+    expect(JSON.parse(json.out)).toMatchObject({ version: 3, parties: 5, batch: 64 })
   })
 
   it('measures on the data that the manifest names, where they lie beside it, and otherwise takes its ranges', async () => {

@@ -521,3 +521,9 @@ export function withResidueAtItsPrime(bytes: Uint8Array, plan: Plan, start: numb
   }
   return out
 }
+
+/** Bytes of the first component of an input whose encryption is proved; the undivided second one follows. */
+export function firstComponentBytes({ parameters, inputs }: Plan): number {
+  const bits = parameters.primes.slice(0, inputs.level + 1).map(prime => BigInt(prime).toString(2).length)
+  return bits.reduce((sum, width) => sum + (2 ** parameters.logN * width) / 8, 0)
+}

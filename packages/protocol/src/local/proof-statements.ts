@@ -4,6 +4,7 @@ import {
   type Context,
   combineNoise,
   encryptionIndices,
+  MalformedCiphertextError,
   PROVABLE_FACTOR,
   type ProvableEncryption,
   secondComponent
@@ -61,16 +62,16 @@ export function encodePart({ context }: OpenSession, { ciphertext, undivided }: 
   return bytes
 }
 
-/** @returns the bytes of c0 and of C1 @throws MalformedProofError for another length */
+/** @returns the bytes of c0 and of C1 @throws MalformedCiphertextError for another length */
 export function splitPart({ context }: OpenSession, bytes: Uint8Array, level: number, provenLevel: number): [Uint8Array, Uint8Array] {
   const { ring, parameters } = context
   const first = ring.packedLength(parameters.ciphertextIndices(level))
   const length = first + ring.packedLength(encryptionIndices(parameters, provenLevel))
-  if (bytes.length !== length) throw new MalformedProofError('ciphertext length', length, bytes.length)
+  if (bytes.length !== length) throw new MalformedCiphertextError('length', String(length), String(bytes.length))
   return [bytes.subarray(0, first), bytes.subarray(first)]
 }
 
-/** The ciphertext whose C1 has been proved; the caller disposes it. @throws MalformedProofError */
+/** The ciphertext whose C1 has been proved; the caller disposes it. @throws MalformedCiphertextError, MalformedProofError */
 export function provenCiphertext(
   { context }: OpenSession,
   first: Uint8Array,
@@ -95,10 +96,20 @@ export function provenCiphertext(
   }
 }
 
-/** @throws MalformedProofError unless both are polynomials with residues below their primes */
+/**
+ * What is no ciphertext is told apart from what is one and is not proved.
+ * @throws MalformedCiphertextError unless both are polynomials with residues below their primes
+ */
 export function checkPart({ context }: OpenSession, first: Uint8Array, undivided: Uint8Array, level: number, provenLevel: number): void {
   decodeFirst(context, first, level).dispose()
-  decodeUndivided(context, undivided, provenLevel).dispose()
+  try {
+    decodeUndivided(context, undivided, provenLevel).dispose()
+  } catch (error) {
+    if (error instanceof MalformedProofError) {
+      throw new MalformedCiphertextError(error.field, String(error.expected), String(error.actual), { cause: error })
+    }
+    throw error
+  }
 }
 
 function decodeFirst({ ring, parameters }: Context, bytes: Uint8Array, level: number): Polynomial {
@@ -106,7 +117,7 @@ function decodeFirst({ ring, parameters }: Context, bytes: Uint8Array, level: nu
     return ring.decodePacked(bytes, parameters.ciphertextIndices(level), 'ntt')
   } catch (error) {
     if (error instanceof ResidueRangeError || error instanceof LengthMismatchError) {
-      throw new MalformedProofError('c0', 'residues below their primes', error.message)
+      throw new MalformedCiphertextError('c0', 'residues below their primes', error.message, { cause: error })
     }
     throw error
   }

@@ -36,7 +36,7 @@ export class UnprovedParts {
     this.#batches = batchesOf(session, options.provenance)
   }
 
-  /** @throws MalformedProofError for what is no ciphertext; SessionStateError when it is further ahead of the proofs than is kept */
+  /** @throws MalformedCiphertextError for what is none; SessionStateError when it is further ahead of the proofs than is kept */
   put(index: number, bytes: Uint8Array): void {
     const batch = batchOf(this.#batches, index)
     if (batch === undefined) throw new SessionStateError(`ciphertext ${index} is in no batch`)
