@@ -24,6 +24,7 @@ import {
   type LocalCryptographyOptions,
   Member,
   MemorySessionSecrets,
+  MINIMUM_FLOODING_BITS,
   messageSizes,
   type PartyCryptography,
   type PartyOptions,
@@ -155,7 +156,8 @@ export async function cast(options: CastOptions): Promise<Cast> {
             batch,
             minimumRefreshes: model === 'breast-cancer-wdbc-logreg' ? 0 : 1,
             parties,
-            floodingBits,
+            // No defence but the one in question: flooding is as small as it may be.
+            floodingBits: floodingBits ?? MINIMUM_FLOODING_BITS,
             ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
           })
           return made
