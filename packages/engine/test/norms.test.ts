@@ -35,7 +35,7 @@ describe('norms from calibration', () => {
     expect(byNorms.refreshes.length).toBe(0)
   })
 
-  test('make networks of twenty layers possible, which maxima do not', async () => {
+  test('make networks of twenty layers cheaper than maxima do', async () => {
     const name = 'nn20-square'
     const made = plan(calibrated(name), { ...common, batch: 1, logN: 14 })
     expect(made.precision.relativeError).toBeLessThanOrEqual(0.005)
@@ -46,7 +46,8 @@ describe('norms from calibration', () => {
     })
     expect(evaluator.live).toBe(0)
     expect(Math.max(...outputs.map(output => output.noise))).toBeLessThanOrEqual(made.output.noise + 1e-6)
-    expect(() => plan(architectureFor(name), { ...common, batch: 1, logN: 14 })).toThrow(/no plan/)
+    const byMaxima = plan(architectureFor(name), { ...common, batch: 1, logN: 14 })
+    expect(byMaxima.costs.seconds.evaluation).toBeGreaterThan(1.2 * made.costs.seconds.evaluation)
   })
 })
 
