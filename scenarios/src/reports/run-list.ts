@@ -16,6 +16,7 @@ const runSchema = z.strictObject({
   images: count.optional(),
   batch: count.optional(),
   parties: count.optional(),
+  witnesses: z.number().int().min(0).optional(),
   evaluator: z.enum(['kernel', 'seal']).optional(),
   /** Samples that are simulated, at most; false: none. */
   simulation: z.union([count, z.literal(false)]).default(DEFAULT_SIMULATED_SAMPLES),
@@ -65,12 +66,13 @@ export function choose(runs: readonly Run[], names: readonly string[]): Run[] {
 
 /** @throws ScenarioFileError */
 export async function scenarioOf({ scenario: path, expect, ...run }: Run, list: string): Promise<Scenario> {
-  const { model, images, batch, parties, evaluator } = run
+  const { model, images, batch, parties, witnesses, evaluator } = run
   const scenario = await loadScenario(resolve(dirname(list), path), {
     ...(model === undefined ? {} : { model }),
     ...(images === undefined ? {} : { images }),
     ...(batch === undefined ? {} : { batch }),
     ...(parties === undefined ? {} : { parties }),
+    ...(witnesses === undefined ? {} : { witnesses }),
     ...(evaluator === undefined ? {} : { evaluator })
   })
   const { agreement = scenario.expect.agreement, logitError = scenario.expect.logitError } = expect
