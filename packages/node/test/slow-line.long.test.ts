@@ -65,6 +65,8 @@ describe('a whole session with a slow line to one of its parties', () => {
     const cohort = await WiredCohort.start('logreg', {
       slow: { name: 'first', rate },
       deadlines: { idle },
+      // The least: more flooding takes a larger ring, and the line so much longer.
+      limits: { floodingBits: 30 },
       network: { beat: 200, idle: 3000, stall: 3000 }
     })
     cleanups.push(() => cohort.stop())
