@@ -97,7 +97,10 @@ function approximateAndPlan(
       weights: 'encrypted',
       batch,
       parties: PARTIES,
-      costModel: referenceCosts('kernel')
+      costModel: referenceCosts('kernel'),
+      // The least: cases are about files and their answers, and most flooding that has a plan takes long to find.
+      floodingBits: 30,
+      floodingBounds: 'norms'
     })
     const refreshes = steps.filter(({ kind }) => kind === 'refresh').length
     return { reason: null, approximationError, plan: { batch, refreshes, inputBytes: costs.bytes.input } }
