@@ -1,0 +1,69 @@
+/** Calls to other parties. */
+import { DeadlineExceededError } from '../../errors/errors.js'
+import type { Transport } from '../../wire/transport.js'
+import type { CallKind, Message } from './call.js'
+import { checkCall, decodeCall, encodeCall, messageBound } from './codec.js'
+
+/** How long a call may be silent, milliseconds: nothing sent, nothing answered. */
+export const PATIENCE = 60_000
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+  /** Milliseconds without a byte in either direction. */
+  readonly patience?: number
+}
+
+/** What a flow asks others through. */
+export interface Caller {
+  readonly self: string
+  /**
+   * @throws RemoteFailureError what the peer answered; PeerUnreachableError; DeadlineExceededError; MalformedMessageError, OversizedMessageError for a reply that is
+   * not one; the signal's reason
+   */
+  call<Q, R>(peer: string, kind: CallKind<Q, R>, head: Q, blobs?: readonly Uint8Array[], options?: CallOptions): Promise<Message<R>>
+}
+
+export class TransportCaller implements Caller {
+  readonly #transport: Transport
+
+  constructor(transport: Transport) {
+    this.#transport = transport
+  }
+
+  get self(): string {
+    return this.#transport.self
+  }
+
+  async call<Q, R>(
+    peer: string,
+    kind: CallKind<Q, R>,
+    head: Q,
+    blobs: readonly Uint8Array[] = [],
+    { signal, patience = PATIENCE }: CallOptions = {}
+  ): Promise<Message<R>> {
+    signal?.throwIfAborted()
+    const controller = new AbortController()
+    const stop = (): void => controller.abort(signal?.reason)
+    signal?.addEventListener('abort', stop, { once: true })
+    const late = (): void =>
+      controller.abort(new DeadlineExceededError({ peer, kind: kind.kind, expected: `an answer within ${patience} ms` }))
+    let timer = setTimeout(late, patience)
+    try {
+      const bytes = await this.#transport.request(peer, encodeCall(kind.kind, head, blobs), {
+        signal: controller.signal,
+        maximumResponseBytes: messageBound(kind.replyBlobs),
+        onProgress: () => {
+          clearTimeout(timer)
+          timer = setTimeout(late, patience)
+        }
+      })
+      return checkCall(kind, 'reply', decodeCall(bytes, peer), peer)
+    } catch (error) {
+      if (controller.signal.aborted) throw controller.signal.reason
+      throw error
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** What the flows of a service ask of cryptography that belongs to a key epoch. Whoever implements it checks every byte string before arithmetic. */
+import type { PlanParameters } from '../../terms/plan.js'
+
+/** What an epoch's cryptography is opened with; all of it is in the signed proposal. */
+export interface EpochTerms {
+  /** Identifier, 32 bytes in hexadecimal: what reference polynomials, shares and proofs are bound to. */
+  readonly epoch: string
+  readonly parameters: PlanParameters
+  /** n, the number of dealers of the first sharing: the secret is a sum of as many. */
+  readonly dealers: number
+  readonly floodingBits: number
+  readonly maximumDecryptions: number
+  readonly maximumRefreshes: number
+  readonly proofs: boolean
+}
+
+/** A sharing as attempts name it (mhe/threshold). */
+export interface SharingName {
+  readonly generation: number
+  /** Hexadecimal. */
+  readonly lineage: string
+  readonly threshold: number
+  /** Ascending. */
+  readonly points: readonly number[]
+}
+
+/** One try of one step by one active set (mhe/threshold/attempt.ts). */
+export interface AttemptName {
+  readonly sharing: SharingName
+  readonly query: string
+  readonly step: string
+  readonly number: number
+  /** Points of the t holders that are asked, ascending. */
+  readonly active: readonly number[]
+}

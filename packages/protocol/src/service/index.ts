@@ -1,0 +1,12 @@
+/** A standing service: key epochs, model releases, grants and queries with lives of their own. */
+export * from './calls/call.js'
+export * from './calls/caller.js'
+export * from './calls/codec.js'
+export * from './calls/responder.js'
+export type * from './cryptography/epoch.js'
+export * from './objects/epoch.js'
+export * from './objects/grant.js'
+export * from './objects/parts-root.js'
+export * from './objects/query.js'
+export * from './objects/release.js'
+export * from './objects/signed.js'

@@ -1,0 +1,45 @@
+/** A query: what is asked of which release, under which grant, with which inputs and for which key. Signed by whoever sends the inputs. */
+import * as z from 'zod'
+import { countSchema, type DocumentKind, identifierSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
+
+export interface Query {
+  readonly kind: 'query'
+  readonly version: 1
+  readonly epoch: string
+  readonly release: string
+  readonly grant: string
+  /** Chosen by the sender, unique in the epoch: 16 random bytes in hexadecimal. Inputs and proofs are made for it, before there is a signature. */
+  readonly query: string
+  readonly sender: string
+  readonly querier: string
+  readonly samples: number
+  /** `componentsHash` (terms/statements.ts) of the inputs in order, hexadecimal. */
+  readonly inputs: string
+  /** SHA-256 of the serialised public key that results are switched to. */
+  readonly resultKey: string
+  /** The querier's signature over the same key, where somebody else sends the inputs; otherwise empty. */
+  readonly resultKeySignature: string
+  readonly created: number
+  readonly expires: number
+}
+
+export const QUERY: DocumentKind<Query> = {
+  kind: 'query',
+  schema: z.strictObject({
+    kind: z.literal('query'),
+    version: z.literal(1),
+    epoch: identifierSchema,
+    release: identifierSchema,
+    grant: identifierSchema,
+    query: nonceSchema,
+    sender: peerSchema,
+    querier: peerSchema,
+    samples: countSchema,
+    inputs: identifierSchema,
+    resultKey: identifierSchema,
+    resultKeySignature: z.string().regex(/^([0-9a-f]{2}){0,512}$/),
+    created: timeSchema,
+    expires: timeSchema
+  }) as unknown as z.ZodType<Query>,
+  signers: ({ sender }) => [sender]
+}

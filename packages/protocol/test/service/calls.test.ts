@@ -1,0 +1,92 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError } from '../../src/errors/errors.js'
+import { defineCall } from '../../src/service/calls/call.js'
+import { TransportCaller } from '../../src/service/calls/caller.js'
+import { decodeCall, encodeCall } from '../../src/service/calls/codec.js'
+import { Responder } from '../../src/service/calls/responder.js'
+import { MemoryNetwork } from '../../src/testing/memory-network.js'
+
+const ECHO = defineCall({
+  kind: 'echo',
+  request: z.strictObject({ text: z.string().max(100) }),
+  reply: z.strictObject({ text: z.string() }),
+  requestBlobs: { count: 2, bytes: 8 },
+  replyBlobs: { count: 2, bytes: 8 }
+})
+
+function pair(): { caller: TransportCaller; refused: Error[] } {
+  const network = new MemoryNetwork()
+  const refused: Error[] = []
+  const responder = new Responder({ known: peer => peer !== 'stranger', onRefused: error => refused.push(error) })
+  responder.on(
+    ECHO,
+    peer => (peer === 'alice' ? undefined : 'alice'),
+    async ({ head, blobs }) => ({ head: { text: head.text.toUpperCase() }, blobs })
+  )
+  responder.serve(network.transport('bob'))
+  return { caller: new TransportCaller(network.transport('alice')), refused }
+}
+
+describe('calls', () => {
+  test('carry head and blobs there and back', async () => {
+    const { caller } = pair()
+    const { head, blobs } = await caller.call('bob', ECHO, { text: 'hello' }, [Uint8Array.of(1, 2), new Uint8Array(0)])
+    expect(head).toEqual({ text: 'HELLO' })
+    expect(blobs.map(blob => [...blob])).toEqual([[1, 2], []])
+  })
+
+  test('are refused with what is wrong of them, and the sender hears it', async () => {
+    const { caller, refused } = pair()
+    await expect(caller.call('bob', ECHO, { text: 'x'.repeat(101) })).rejects.toMatchObject({ remote: { field: 'text' } })
+    await expect(caller.call('bob', ECHO, { text: '' }, [new Uint8Array(9)])).rejects.toMatchObject({ remote: { field: 'blobs[0]' } })
+    await expect(caller.call('bob', ECHO, { text: '' }, [new Uint8Array(0), new Uint8Array(0), new Uint8Array(0)])).rejects.toMatchObject({
+      remote: { field: 'blobs' }
+    })
+    expect(refused.map(error => error.constructor)).toEqual([MalformedMessageError, OversizedMessageError, MalformedMessageError])
+  })
+
+  test('of strangers, and of members who may not, are refused', async () => {
+    const network = new MemoryNetwork()
+    const responder = new Responder({ known: peer => peer !== 'stranger' })
+    responder.on(
+      ECHO,
+      peer => (peer === 'alice' ? undefined : 'alice'),
+      async ({ head }) => ({ head })
+    )
+    responder.serve(network.transport('bob'))
+    const from = (peer: string): TransportCaller => new TransportCaller(network.transport(peer))
+    await expect(from('stranger').call('bob', ECHO, { text: '' })).rejects.toMatchObject({ remote: expect.any(UnknownMemberError) })
+    await expect(from('carol').call('bob', ECHO, { text: '' })).rejects.toMatchObject({ remote: expect.any(NotPermittedError) })
+  })
+
+  test('have one form: what decodes encodes to the same bytes', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.jsonValue(), fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 5 }), (kind, head, blobs) => {
+        const value = JSON.parse(JSON.stringify(head)) as unknown
+        const bytes = encodeCall(kind, value, blobs)
+        const decoded = decodeCall(bytes, 'peer')
+        expect(encodeCall(decoded.kind, decoded.head, decoded.blobs)).toEqual(bytes)
+      }),
+      { seed: 1, numRuns: 200 }
+    )
+  })
+
+  test('no mutation of the bytes is taken for another message, and every fault is typed', () => {
+    const bytes = encodeCall('echo', { text: 'hello' }, [Uint8Array.of(1, 2, 3)])
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const other = bytes.slice()
+        other[at]! ^= change
+        try {
+          const decoded = decodeCall(other, 'peer')
+          expect(encodeCall(decoded.kind, decoded.head, decoded.blobs)).toEqual(other)
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedMessageError)
+        }
+      }),
+      { seed: 2, numRuns: 500 }
+    )
+  })
+})
