@@ -1,12 +1,9 @@
+import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError } from '@slytherin/protocol'
+import { decodeCall, defineCall, encodeCall, Responder, TransportCaller } from '@slytherin/protocol/service'
+import { MemoryNetwork } from '@slytherin/protocol/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError } from '../../src/errors/errors.js'
-import { defineCall } from '../../src/service/calls/call.js'
-import { TransportCaller } from '../../src/service/calls/caller.js'
-import { decodeCall, encodeCall } from '../../src/service/calls/codec.js'
-import { Responder } from '../../src/service/calls/responder.js'
-import { MemoryNetwork } from '../../src/testing/memory-network.js'
 
 const ECHO = defineCall({
   kind: 'echo',
