@@ -58,6 +58,11 @@ export class Attempt {
     this.instance = [query, step, number, sharing.generation, lineage, this.activeSet.points.join('.')].join('/')
   }
 
+  /** The instance of one of several ciphertexts that the attempt is about. @param ciphertext its number, from 0; the attempt's own where left out */
+  instanceOf(ciphertext?: number): string {
+    return ciphertext === undefined ? this.instance : `${this.instance}/${ciphertext}`
+  }
+
   /** The session identifier of a key's generation under this attempt, 32 bytes. */
   get keySession(): Uint8Array {
     return hashParts(KEY_SESSION_DOMAIN, this.sharing.epoch, this.instance)

@@ -22,6 +22,12 @@ export type ThresholdShareGiverInit = Omit<ShareGiverInit, 'secret' | 'sessionId
   readonly share: ShamirShare
 }
 
+/** Which of the ciphertexts that are asked about under one attempt: each is an instance of its own. */
+interface Numbered {
+  /** From 0; left out where the attempt is about one alone. */
+  readonly ciphertext?: number
+}
+
 export class ThresholdShareGiver implements Disposable {
   readonly #init: ThresholdShareGiverInit
   readonly #shareKey: Uint8Array
@@ -61,13 +67,15 @@ export class ThresholdShareGiver implements Disposable {
   }
 
   /** @throws as `ShareGiver.refreshShare` (SoleKeyShareError where t = 1), CiphertextAlreadyAnsweredError, SharingMismatchError, NotActiveError */
-  refreshShare(attempt: Attempt, request: Omit<RefreshShareRequest, 'instance'>): Uint8Array {
-    return this.#forCiphertext(attempt, 'refresh', request.c1, giver => giver.refreshShare({ ...request, instance: attempt.instance }))
+  refreshShare(attempt: Attempt, { ciphertext, ...request }: Omit<RefreshShareRequest, 'instance'> & Numbered): Uint8Array {
+    const instance = attempt.instanceOf(ciphertext)
+    return this.#forCiphertext(attempt, 'refresh', request.c1, giver => giver.refreshShare({ ...request, instance }))
   }
 
   /** @throws as `ShareGiver.switchShare` (SoleKeyShareError where t = 1), CiphertextAlreadyAnsweredError, SharingMismatchError, NotActiveError */
-  switchShare(attempt: Attempt, request: Omit<SwitchShareRequest, 'instance'>): Uint8Array {
-    return this.#forCiphertext(attempt, 'switch', request.c1, giver => giver.switchShare({ ...request, instance: attempt.instance }))
+  switchShare(attempt: Attempt, { ciphertext, ...request }: Omit<SwitchShareRequest, 'instance'> & Numbered): Uint8Array {
+    const instance = attempt.instanceOf(ciphertext)
+    return this.#forCiphertext(attempt, 'switch', request.c1, giver => giver.switchShare({ ...request, instance }))
   }
 
   /** Wipes the share, what was made of it, and the share key. */

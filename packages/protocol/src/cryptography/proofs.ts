@@ -5,6 +5,8 @@ export interface Provenance {
   readonly sender: string
   /** The query whose inputs these are; null for the encrypted model. */
   readonly query: string | null
+  /** Nonce of the release that they are for; absent in a session, which has one model. */
+  readonly release?: string
 }
 
 export interface EncryptionCheck extends Provenance {

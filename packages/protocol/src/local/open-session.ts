@@ -16,6 +16,12 @@ export class SessionStateError extends Error {
   override name = 'SessionStateError'
 }
 
+/** What an epoch has ready for all that is done in it. */
+export interface EpochScheme {
+  readonly context: Context
+  readonly publicKey: PublicKey
+}
+
 export class OpenSession {
   readonly sessionId: Uint8Array
   readonly plan: Plan
@@ -27,11 +33,14 @@ export class OpenSession {
   /** Undefined where nothing is proved. */
   readonly proofs: ProofTerms | undefined
   readonly context: Context
+  /** Undefined where context and key are an epoch's, which outlives this. */
+  readonly #own: Context | undefined
   #publicKey: PublicKey | undefined
   #encryptor: Encryptor | undefined
   #closed = false
 
-  constructor(kernel: Kernel, session: SessionParameters, options: { allowInsecure?: boolean } = {}) {
+  /** @param scheme a kernel to make a context of; or an epoch's context and public key, which stay the epoch's */
+  constructor(scheme: Kernel | EpochScheme, session: SessionParameters, options: { allowInsecure?: boolean } = {}) {
     this.plan = parsePlan(session.plan, options)
     this.sessionId = session.sessionId
     this.parties = session.parties
@@ -40,7 +49,14 @@ export class OpenSession {
     this.maximumRefreshes = session.maximumRefreshes
     this.roles = session.roles
     this.proofs = session.proofs
-    this.context = Context.create(Parameters.fromJSON(this.plan.parameters, options), kernel, { parties: session.parties })
+    if ('context' in scheme) {
+      this.context = scheme.context
+      this.#publicKey = scheme.publicKey
+      this.#encryptor = new Encryptor(scheme.context, scheme.publicKey)
+    } else {
+      this.context = Context.create(Parameters.fromJSON(this.plan.parameters, options), scheme, { parties: session.parties })
+      this.#own = this.context
+    }
   }
 
   /** Sums the signed shares of all key holders, in party order. @returns the key's SHA-256 @throws RejectedShareError naming whose share is none */
@@ -83,9 +99,9 @@ export class OpenSession {
 
   dispose(): void {
     this.#closed = true
-    this.#publicKey?.dispose()
+    if (this.#own !== undefined) this.#publicKey?.dispose()
     this.#publicKey = undefined
     this.#encryptor = undefined
-    this.context.dispose()
+    this.#own?.dispose()
   }
 }

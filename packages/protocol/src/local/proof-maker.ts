@@ -18,17 +18,21 @@ export class ProofMaker {
   readonly #provenance: Provenance
   readonly #batches: readonly ProofBatch[]
   readonly #encode: (index: number) => Plaintext
-  readonly #seed = randomSeed()
+  readonly #seed: Uint8Array
   /** C1 by index, of each batch that is under way. */
   readonly #kept = new Map<ProofBatch, Map<number, Polynomial>>()
   #disposed = false
 
-  /** @param encode ciphertext `index` before it is one, at its level; disposed here */
-  constructor(session: OpenSession, provenance: Provenance, encode: (index: number) => Plaintext) {
+  /**
+   * @param encode ciphertext `index` before it is one, at its level; disposed here
+   * @param seed   32 secret bytes, for these ciphertexts alone: whoever keeps them makes the same again. Copied
+   */
+  constructor(session: OpenSession, provenance: Provenance, encode: (index: number) => Plaintext, seed: Uint8Array = randomSeed()) {
     this.#session = session
     this.#provenance = provenance
     this.#batches = batchesOf(session, provenance)
     this.#encode = encode
+    this.#seed = seed.slice()
   }
 
   /** Ciphertext `index`, as it travels. */

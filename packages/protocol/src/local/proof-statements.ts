@@ -31,8 +31,9 @@ export function batchesOf({ plan }: OpenSession, { query }: Pick<Provenance, 'qu
  * Session, parameters, key and every C1 are bound by the proof itself. First components are not in it: they move the message by what its sender knows, and are
  * signed with the rest of the message.
  */
-export function statementOf({ sender, query }: Provenance, { first, level }: ProofBatch): ProofStatement {
-  return { sender, purpose: query === null ? 'model' : 'query', first, level, binding: digest('slytherin proof for', query ?? '') }
+export function statementOf({ sender, query, release }: Provenance, { first, level }: ProofBatch): ProofStatement {
+  const names = release === undefined ? [query ?? ''] : [query ?? '', release]
+  return { sender, purpose: query === null ? 'model' : 'query', first, level, binding: digest('slytherin proof for', ...names) }
 }
 
 /** @throws SessionStateError when the plan has no such batch; mhe's typed errors when the proof does not hold */

@@ -49,12 +49,14 @@ class SampleEncryption implements QueryInputs {
   #packer: InputPacker | undefined
 
   /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
-  constructor(session: OpenSession, samples: readonly Float64Array[], query: string) {
+  constructor(session: OpenSession, samples: readonly Float64Array[], query: string, release: string | undefined) {
     this.#session = session
     this.#packer = new InputPacker(session.plan, samples)
     const { proofs } = session
     if (proofs !== undefined && provesEncryptions(proofs, proofs.self)) {
-      this.#maker = new ProofMaker(session, { sender: proofs.self, query }, index => this.#encode(index))
+      this.#maker = new ProofMaker(session, { sender: proofs.self, query, ...(release === undefined ? {} : { release }) }, index =>
+        this.#encode(index)
+      )
     }
   }
 
@@ -86,15 +88,19 @@ class SampleEncryption implements QueryInputs {
 export class Querier {
   constructor(private readonly session: OpenSession) {}
 
-  openQuery(samples: readonly Float64Array[], query: string): QueryInputs {
-    return new SampleEncryption(this.session, samples, query)
+  /** @param release nonce of the release that is asked; in a session there is one model */
+  openQuery(samples: readonly Float64Array[], query: string, release?: string): QueryInputs {
+    return new SampleEncryption(this.session, samples, query, release)
   }
 
   /** Logits of a whole batch, padding included, from results under this querier's own key. */
   decrypt(ciphertexts: readonly Uint8Array[], key: ResultKey): Float64Array[] {
-    const { context } = this.session
-    using secret = key.secret(context)
-    return this.decryptBy(new Decryptor(context, secret), ciphertexts)
+    using secret = key.secret(this.session.context)
+    return this.decryptUnder(secret, ciphertexts)
+  }
+
+  decryptUnder(secret: SecretKey, ciphertexts: readonly Uint8Array[]): Float64Array[] {
+    return this.decryptBy(new Decryptor(this.session.context, secret), ciphertexts)
   }
 
   /** The same from results under whatever key `decryptor` has. */

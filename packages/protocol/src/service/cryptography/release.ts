@@ -1,0 +1,139 @@
+/**
+ * What publishing a model in an epoch, and querying it, ask of cryptography. Everything is a handle: a party may have several releases open, and several queries of
+ * each. Whoever implements it checks every byte string before arithmetic.
+ */
+import type { QueryInputs } from '../../cryptography/data-owner.js'
+import type { EvaluationProgress } from '../../cryptography/evaluator.js'
+import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from '../../cryptography/key-holder.js'
+import type { Architecture, Plan, StepReport } from '../../terms/plan.js'
+import type { AttemptName } from './epoch.js'
+
+/** What a model is encrypted with. */
+export interface PublicationTerms {
+  /** Which of this party's models. */
+  readonly model: string
+  readonly plan: Plan
+  /** This party, as the release names it, and the release's nonce: what proofs are made for. */
+  readonly owner: string
+  readonly nonce: string
+  /** 32 secret bytes, kept with what is published: the same terms and model are encrypted to the same bytes again. */
+  readonly seed: Uint8Array
+}
+
+/** A model while its owner encrypts it. */
+export interface PublicationCryptography {
+  /** Encrypted weight `index` of the plan, as it travels. */
+  part(index: number): Promise<Uint8Array>
+  /** Proof that the weights of a batch are encryptions (terms/proof-batches.ts). */
+  prove(batch: number): Promise<Uint8Array>
+  dispose(): Promise<void>
+}
+
+export interface ReleaseTerms {
+  readonly nonce: string
+  readonly owner: string
+  readonly plan: Plan
+  /** SHA-256 of every part, hexadecimal; none before the release is signed, and where the model is clear at its evaluator. */
+  readonly parts: readonly string[]
+  /** Which of this party's models it is, where the model is clear at this evaluator. */
+  readonly model?: string
+}
+
+/** Parts of one batch and the proof that they are encryptions. */
+export interface BatchCheck {
+  readonly sender: string
+  /** The query whose inputs these are; null for the model. */
+  readonly query: string | null
+  /** Of the sender's batches of this purpose (terms/proof-batches.ts). */
+  readonly batch: number
+  /** In order, as they travelled. */
+  readonly parts: readonly Uint8Array[]
+  readonly proof: Uint8Array
+}
+
+export interface EvaluationTerms {
+  /** Names it among evaluations of this release; attempts are of this query. */
+  readonly query: string
+  readonly sender: string
+  /** Whether inputs travelled as proved parts. */
+  readonly proved: boolean
+  /** SHA-256 of every input, in order, hexadecimal; in which space of the content store they are. */
+  readonly inputs: readonly string[]
+  readonly space: string
+  /** Samples of the evaluator's own, where the plan's data are clear. */
+  readonly samples?: Float64Array[]
+  /** 32 secret bytes of this query alone: all randomness of the evaluator's comes from them, so that a query that is started again asks for the same. */
+  readonly seed: Uint8Array
+  /** Whether the querier is the only key holder, and decrypts its results itself. */
+  readonly querierHoldsKey: boolean
+}
+
+/** A request under an attempt; `instance` is the attempt's. */
+export type Attempted<R> = R & { readonly attempt: AttemptName }
+
+/**
+ * What an evaluation asks for. Answers of a refresh or a switch are those of the active holders in the order of their points, one for each ciphertext; undefined
+ * means that this attempt will not be answered, and that `attempt` names the next.
+ */
+export interface ReleaseCallbacks {
+  /** The attempt to make of a step (`r<step>.<pass>`, or `out`): the one that is not yet known to have failed. */
+  attempt(step: string): Promise<AttemptName>
+  refresh(request: Attempted<RefreshRequest>): Promise<Uint8Array[][] | undefined>
+  switchShares(request: Attempted<SwitchRequest>): Promise<Uint8Array[][] | undefined>
+  refreshWhole(request: Attempted<RefreshWholeRequest>): Promise<Uint8Array[] | undefined>
+  switchWhole(request: Attempted<SwitchRequest>): Promise<Uint8Array[] | undefined>
+  /** A holder's answer was none: the attempt has failed. @param point the holder's */
+  rejected(attempt: AttemptName, point: number, reason: string): Promise<void>
+  /** The querier's key, to which an evaluator of a clear model adds flooding of its own. */
+  resultKey(): Promise<Uint8Array>
+  progress(progress: EvaluationProgress): void
+  /** Told once, when the plan has been run. */
+  layers?(steps: StepReport[]): void
+}
+
+export interface ReleaseEvaluation {
+  /** Result ciphertexts under the querier's key. @throws the signal's reason; what a callback throws */
+  evaluate(callbacks: ReleaseCallbacks, signal?: AbortSignal): Promise<Uint8Array[]>
+  dispose(): Promise<void>
+}
+
+/** A key pair of one query's results. */
+export interface ResultKeyPair {
+  /** 32 secret bytes that the secret key is made from. */
+  readonly seed: Uint8Array
+  /** Serialised. */
+  readonly publicKey: Uint8Array
+}
+
+/** A release as its roles see it; each asks for its own. */
+export interface ReleaseCryptography {
+  /** Whether a part is one, in form and residues. @throws MalformedCiphertextError and the like */
+  checkPart(kind: 'model' | 'input', index: number, bytes: Uint8Array, proved: boolean): Promise<void>
+  /** @throws mhe's typed errors when the proof does not hold */
+  checkBatch(check: BatchCheck): Promise<void>
+
+  /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
+  openQuery(samples: Float64Array[], query: string): Promise<QueryInputs>
+  /** Logits per sample of the batch, padding included. @param seed of the result key; null for the holder of the whole key, whose results are under that */
+  decryptResults(ciphertexts: Uint8Array[], seed: Uint8Array | null): Promise<Float64Array[]>
+
+  openEvaluation(terms: EvaluationTerms): Promise<ReleaseEvaluation>
+
+  /** One share for each ciphertext. @throws UnforeseenRequestError, mhe's typed errors (given before, another sharing, quota) */
+  refreshShare(request: Attempted<RefreshRequest>): Promise<Uint8Array[]>
+  switchShare(request: Attempted<SwitchRequest> & { readonly targetKey: Uint8Array }): Promise<Uint8Array[]>
+  /** By the holder of the whole key: a fresh encryption of each masked message. */
+  refreshWhole(request: Attempted<RefreshWholeRequest>): Promise<Uint8Array[]>
+  switchWhole(request: Attempted<SwitchRequest> & { readonly targetKey: Uint8Array }): Promise<Uint8Array[]>
+
+  dispose(): Promise<void>
+}
+
+/** Releases of one epoch. */
+export interface ReleasesCryptography {
+  /** Public shape of one of this party's models. */
+  architecture(model: string): Promise<Architecture>
+  openPublication(terms: PublicationTerms): Promise<PublicationCryptography>
+  openRelease(terms: ReleaseTerms): Promise<ReleaseCryptography>
+  resultKey(): Promise<ResultKeyPair>
+}

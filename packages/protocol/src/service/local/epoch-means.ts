@@ -1,0 +1,25 @@
+/** What a release's cryptography rests on in its epoch. */
+import type { Context, Evaluator, PublicKey } from '@slytherin/ckks'
+import type { Sharing, ThresholdShareGiver, WholeKeyHolder } from '@slytherin/mhe'
+import type { EpochTerms } from '../cryptography/epoch.js'
+
+/** A holder's hand, for the sharing that is current. */
+export interface EpochHand {
+  readonly sharing: Sharing
+  readonly giver: ThresholdShareGiver
+  /** Where this party holds the whole key. */
+  readonly whole: WholeKeyHolder | undefined
+}
+
+export interface EpochMeans {
+  readonly terms: EpochTerms
+  /** t. */
+  readonly threshold: number
+  readonly context: Context
+  /** @throws SessionStateError before it is known */
+  readonly publicKey: PublicKey
+  /** With the epoch's evaluation keys. @throws SessionStateError where this party does not compute */
+  readonly evaluator: Evaluator
+  /** @throws SessionStateError where this party holds no share */
+  readonly hand: EpochHand
+}

@@ -1,0 +1,63 @@
+/** A release's encrypted weights: in memory as far as there is room, so that the next query need not load them; read one by one otherwise. */
+import { type Evaluator, type EvaluatorCiphertext, polynomialBytes } from '@slytherin/ckks'
+import { hasRoom, WEIGHTS_HELD } from '@slytherin/engine'
+import type { OpenSession } from '../../local/open-session.js'
+import type { ReleaseParts } from './release-parts.js'
+
+export interface ReleaseWeightsOptions {
+  readonly hashes: readonly string[]
+  readonly space: string
+  readonly proved: boolean
+  /** Takes so many bytes of what all releases may keep in memory; false when there is no room. */
+  reserve(bytes: number): boolean
+}
+
+export class ReleaseWeights {
+  readonly #session: OpenSession
+  readonly #evaluator: Evaluator
+  readonly #parts: ReleaseParts
+  readonly #options: ReleaseWeightsOptions
+  readonly #kept = new Map<number, EvaluatorCiphertext>()
+  readonly #lent: EvaluatorCiphertext[] = []
+  #bytes = 0
+
+  constructor(session: OpenSession, evaluator: Evaluator, parts: ReleaseParts, options: ReleaseWeightsOptions) {
+    this.#session = session
+    this.#evaluator = evaluator
+    this.#parts = parts
+    this.#options = options
+  }
+
+  /** Bytes in memory. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Stays here; valid until as many others have been lent as a runner holds. @throws MissingPartError */
+  async lend(index: number): Promise<EvaluatorCiphertext> {
+    const kept = this.#kept.get(index)
+    if (kept !== undefined) return kept
+    const { hashes, space, proved, reserve } = this.#options
+    using ciphertext = await this.#parts.load('model', index, space, hashes[index] ?? '', proved)
+    const size = 2 * polynomialBytes(ciphertext.level, this.#session.context.parameters.N)
+    const evaluatorMemory = this.#session.plan.costs.bytes.evaluatorMemory
+    if (hasRoom(this.#evaluator.bytesFree, size, evaluatorMemory) && reserve(size)) {
+      const loaded = this.#evaluator.load(ciphertext)
+      this.#kept.set(index, loaded)
+      this.#bytes += size
+      return loaded
+    }
+    const loaded = this.#evaluator.load(ciphertext)
+    this.#lent.push(loaded)
+    while (this.#lent.length > WEIGHTS_HELD) this.#lent.shift()!.dispose()
+    return loaded
+  }
+
+  /** What is in memory; it is loaded again when it is needed. */
+  drop(): void {
+    for (const ciphertext of [...this.#kept.values(), ...this.#lent]) ciphertext.dispose()
+    this.#kept.clear()
+    this.#lent.length = 0
+    this.#bytes = 0
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Byte strings by what they are: encrypted parts of releases and queries, shares, results. Each space (a release's, a query's) is erased as a whole; within it a
+ * byte string is found by its SHA-256, and never returned as anything else than it was.
+ */
+import { hash, toHex } from '../../base/digest.js'
+
+export interface ContentStore {
+  /** Durable before it resolves. @returns SHA-256, hexadecimal @throws StorageFullError; what is there stays */
+  put(space: string, bytes: Uint8Array): Promise<string>
+  /** Undefined for what is not there, or is damaged: that is erased, so that it may be put again. */
+  get(space: string, hash: string): Promise<Uint8Array | undefined>
+  has(space: string, hash: string): Promise<boolean>
+  /** Erases a space and everything in it; one that is not there is no fault. */
+  clear(space: string): Promise<void>
+  spaces(): Promise<string[]>
+  /** Bytes that a space takes. */
+  size(space: string): Promise<number>
+}
+
+/** Where a release's parts are. @param nonce of the release: it has one before it is signed */
+export const releaseSpace = (nonce: string): string => `release-${nonce}`
+
+/** Where a query's inputs, answers and results are. */
+export const querySpace = (query: string): string => `query-${query}`
+
+/** Keeps contents in memory: for tests. */
+export class MemoryContentStore implements ContentStore {
+  readonly #spaces = new Map<string, Map<string, Uint8Array>>()
+
+  async put(space: string, bytes: Uint8Array): Promise<string> {
+    const name = toHex(await hash(bytes))
+    const contents = this.#spaces.get(space) ?? new Map<string, Uint8Array>()
+    this.#spaces.set(space, contents.set(name, bytes.slice()))
+    return name
+  }
+
+  async get(space: string, name: string): Promise<Uint8Array | undefined> {
+    return this.#spaces.get(space)?.get(name)?.slice()
+  }
+
+  async has(space: string, name: string): Promise<boolean> {
+    return this.#spaces.get(space)?.has(name) ?? false
+  }
+
+  async clear(space: string): Promise<void> {
+    this.#spaces.delete(space)
+  }
+
+  async spaces(): Promise<string[]> {
+    return [...this.#spaces.keys()]
+  }
+
+  async size(space: string): Promise<number> {
+    let bytes = 0
+    for (const content of this.#spaces.get(space)?.values() ?? []) bytes += content.length
+    return bytes
+  }
+}
