@@ -297,7 +297,7 @@ describe('parts', () => {
   test('damaged in the store are missing, not computed with', async () => {
     const of = await cast(2, 3)
     const holders = await new Holders(of).start()
-    const { contents, terms } = of
+    const { contents } = of
     await contents.clear(`release-${NONCE}`)
     await expect(ask(of, holders)).rejects.toThrow('model part 0')
   })
