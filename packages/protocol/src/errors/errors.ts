@@ -190,6 +190,46 @@ export class NotEndorsedError extends ProtocolError {
   static readonly code = 'not-endorsed'
 }
 
+/** Two parties run software that does not speak with each other; `remedy` says which of the two to update. */
+export class VersionMismatchError extends ProtocolError {
+  static readonly code = 'version-mismatch'
+}
+
+/** A signed document where another one stands that it contradicts: the first is kept. */
+export class DocumentConflictError extends ProtocolError {
+  static readonly code = 'document-conflict'
+}
+
+/** A key epoch that is unknown, expired or spent, or of other parties than those that this one knows. */
+export class EpochRefusedError extends ProtocolError {
+  static readonly code = 'epoch-refused'
+}
+
+/** A model release that is unknown, withdrawn or of another epoch. */
+export class ReleaseRefusedError extends ProtocolError {
+  static readonly code = 'release-refused'
+}
+
+/** A grant that is unknown, spent, expired, revoked, or not for this model or this sender. */
+export class GrantRefusedError extends ProtocolError {
+  static readonly code = 'grant-refused'
+}
+
+/** A share of an old sharing is asked for or given: the holder has left, or works from a restored backup. */
+export class StaleSharingError extends ProtocolError {
+  static readonly code = 'stale-sharing'
+}
+
+/** The evaluator's queue is full; `remedy` says when to try again. */
+export class QueueFullError extends ProtocolError {
+  static readonly code = 'queue-full'
+}
+
+/** What should be kept finds no room; what was kept before is still there. */
+export class StorageFullError extends ProtocolError {
+  static readonly code = 'storage-full'
+}
+
 /** The session has ended before its time; `culprit` is the peer, `reason` the cause. */
 export class SessionAbortedError extends ProtocolError {
   static readonly code = 'session-aborted'
