@@ -12,6 +12,8 @@ export interface BlobBound {
   readonly count: number
   /** Bytes of each at most. */
   readonly bytes: number
+  /** Bytes of all of them at most, where that is less than what follows from the other two. */
+  readonly total?: number
 }
 
 export const NO_BLOBS: BlobBound = { count: 0, bytes: 0 }

@@ -20,8 +20,8 @@ const MAXIMUM_HEAD_BYTES = MAXIMUM_DESCRIPTOR_BYTES
 const MAXIMUM_BLOBS = 4096
 
 /** Most bytes of a message with such blobs. */
-export function messageBound({ count, bytes }: BlobBound): number {
-  return FIXED + MAXIMUM_HEAD_BYTES + count * (bytes + 4)
+export function messageBound({ count, bytes, total = count * bytes }: BlobBound): number {
+  return FIXED + MAXIMUM_HEAD_BYTES + 4 * count + Math.min(total, count * bytes)
 }
 
 export function encodeCall(kind: string, head: unknown, blobs: readonly Uint8Array[]): Uint8Array {
@@ -116,7 +116,7 @@ export function checkCall<Q, R, S extends 'request' | 'reply'>(
       reason: issue?.message ?? 'does not match the schema'
     })
   }
-  const { count, bytes } = side === 'request' ? kind.requestBlobs : kind.replyBlobs
+  const { count, bytes, total = count * bytes } = side === 'request' ? kind.requestBlobs : kind.replyBlobs
   if (raw.blobs.length > count) {
     throw new MalformedMessageError({ peer, kind: name, field: 'blobs', expected: `at most ${count}`, actual: `${raw.blobs.length}` })
   }
@@ -129,6 +129,10 @@ export function checkCall<Q, R, S extends 'request' | 'reply'>(
       expected: `at most ${bytes} bytes`,
       actual: `${raw.blobs[long]!.length} bytes`
     })
+  }
+  const sum = raw.blobs.reduce((all, blob) => all + blob.length, 0)
+  if (sum > total) {
+    throw new OversizedMessageError({ peer, kind: name, field: 'blobs', expected: `at most ${total} bytes in all`, actual: `${sum} bytes` })
   }
   return { head: parsed.data as S extends 'request' ? Q : R, blobs: raw.blobs }
 }

@@ -1,6 +1,7 @@
 /** One query of a release at the evaluator. Its inputs lie in the content store; nothing of it outlives it here. */
 import type { Evaluator } from '@slytherin/ckks'
 import { clearInputs, type InputSource, type RunOptions, run, type StepReport } from '@slytherin/engine'
+import type { EvaluationProgress } from '../../cryptography/evaluator.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import { paced } from '../../local/paced.js'
 import { MissingPartError } from '../../local/part-store.js'
@@ -42,7 +43,7 @@ export class LocalReleaseEvaluation implements ReleaseEvaluation {
     const assistance = new AttemptedAssistance(session, evaluator)
     const query = { callbacks, secret: this.#secret, querierHoldsKey: this.#terms.querierHoldsKey, signal: stop }
     const steps: StepReport[] = []
-    const tell = paced(callbacks.progress, PROGRESS_MILLISECONDS)
+    const tell = paced((progress: EvaluationProgress) => callbacks.progress(progress), PROGRESS_MILLISECONDS)
     const outputs = await run(session.plan, {
       evaluator,
       inputs: this.#inputs(),

@@ -20,8 +20,11 @@ export interface ContentStore {
 /** Where a release's parts are. @param nonce of the release: it has one before it is signed */
 export const releaseSpace = (nonce: string): string => `release-${nonce}`
 
-/** Where a query's inputs, answers and results are. */
+/** Where a query's inputs and the answers of key holders are, until it is over. */
 export const querySpace = (query: string): string => `query-${query}`
+
+/** Where its result waits. */
+export const resultSpace = (query: string): string => `result-${query}`
 
 /** Keeps contents in memory: for tests. */
 export class MemoryContentStore implements ContentStore {

@@ -1,0 +1,35 @@
+/** Asking until somebody is there: for calls that may be repeated, of work that outlives a connection. */
+import { delay } from '../../base/concurrency.js'
+import { DeadlineExceededError, PeerUnreachableError } from '../../errors/errors.js'
+import type { CallKind, Message } from './call.js'
+import type { Caller } from './caller.js'
+
+/** Pause before a peer that was not there is asked again, milliseconds. */
+export const PAUSE = 2_000
+
+export interface PersistentCall<Q, R> {
+  readonly peer: string
+  readonly kind: CallKind<Q, R>
+  readonly head: Q
+  readonly blobs?: readonly Uint8Array[]
+  readonly signal: AbortSignal
+  readonly pause: number
+  /** Nobody answered; it is asked again after the pause. */
+  onAbsent?(error: Error): void
+}
+
+/** @throws what the peer answers; the signal's reason */
+export async function callUntilThere<Q, R>(
+  caller: Caller,
+  { peer, kind, head, blobs = [], signal, pause, onAbsent }: PersistentCall<Q, R>
+): Promise<Message<R>> {
+  for (;;) {
+    try {
+      return await caller.call(peer, kind, head, blobs, { signal })
+    } catch (error) {
+      if (signal.aborted || !(error instanceof PeerUnreachableError || error instanceof DeadlineExceededError)) throw error
+      onAbsent?.(error)
+      await delay(pause, signal)
+    }
+  }
+}

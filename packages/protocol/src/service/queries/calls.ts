@@ -1,0 +1,174 @@
+/**
+ * Calls of queries. Every one may be repeated, after a restart of either side too.
+ *
+ *   sender or querier → evaluator   open · input · proof · submit · status · cancel · result · fetched
+ *   evaluator → key holder          announce · refresh · switch
+ */
+import * as z from 'zod'
+import { defineCall } from '../calls/call.js'
+import type { AttemptName } from '../cryptography/epoch.js'
+import { countSchema, identifierSchema, nonceSchema, peerSchema } from '../objects/signed.js'
+
+/** Of an input, a component, a share or a key: what the largest rings make, with room. */
+const PART_BYTES = 64 << 20
+/** All ciphertexts of one refresh or result together. */
+const REQUEST_BYTES = 2 ** 31
+const CIPHERTEXTS = 2048
+
+const nothing = z.strictObject({})
+const signatureSchema = z.string().regex(/^([0-9a-f]{2}){1,512}$/)
+
+export const QUERY_STATES = ['open', 'queued', 'running', 'done', 'failed', 'cancelled', 'fetched', 'expired'] as const
+
+/**
+ * `open`: inputs are coming; `queued`, `running`; `done`: the result waits, encrypted, for its querier; `fetched`: it was delivered and is erased; `failed`,
+ * `cancelled`, `expired`: there is none, and inputs are erased.
+ */
+export type QueryState = (typeof QUERY_STATES)[number]
+
+const statusSchema = z.strictObject({
+  query: nonceSchema,
+  state: z.enum(QUERY_STATES),
+  /** Grows with every change. */
+  version: countSchema,
+  /** Queries that are served before it, one that is running included. */
+  position: countSchema,
+  /** Until the result, as far as can be told; null when it cannot. */
+  secondsLeft: z.number().min(0).nullable(),
+  done: countSchema,
+  total: countSchema,
+  /** What is being computed or waited for, or why it failed; plain words. */
+  step: z.string().max(1000),
+  /** Code of the error of a query that failed; empty otherwise. */
+  code: z.string().max(80)
+})
+
+export type QueryStatus = z.infer<typeof statusSchema>
+
+/** Asks for a place before there are inputs, or what has come of them. */
+export const OPEN = defineCall({
+  kind: 'query/open',
+  request: z.strictObject({
+    epoch: identifierSchema,
+    release: identifierSchema,
+    grant: identifierSchema,
+    query: nonceSchema,
+    querier: peerSchema,
+    samples: countSchema
+  }),
+  reply: z.strictObject({
+    /** Hashes of the inputs that are there, in order. */
+    inputs: z.array(identifierSchema.nullable()).max(1 << 16),
+    /** Batches whose proof holds. */
+    proved: z.array(countSchema).max(1 << 12),
+    state: z.enum(QUERY_STATES)
+  })
+})
+
+export const INPUT = defineCall({
+  kind: 'query/input',
+  request: z.strictObject({ query: nonceSchema, index: countSchema, hash: identifierSchema }),
+  reply: nothing,
+  requestBlobs: { count: 1, bytes: PART_BYTES }
+})
+
+export const PROVE = defineCall({
+  kind: 'query/proof',
+  request: z.strictObject({ query: nonceSchema, batch: countSchema }),
+  reply: nothing,
+  requestBlobs: { count: 1, bytes: PART_BYTES }
+})
+
+/** The signed query, the key that results are switched to, and the signed grant. */
+export const SUBMIT = defineCall({
+  kind: 'query/submit',
+  request: nothing,
+  reply: statusSchema,
+  requestBlobs: { count: 3, bytes: PART_BYTES }
+})
+
+/** Waits for news. @see QueryStatus */
+export const STATUS = defineCall({
+  kind: 'query/status',
+  request: z.strictObject({
+    query: nonceSchema,
+    /** Answered as soon as the version is another. */
+    version: countSchema,
+    /** Or after so many milliseconds. */
+    wait: z.number().int().min(0).max(30_000)
+  }),
+  reply: statusSchema
+})
+
+export const CANCEL = defineCall({ kind: 'query/cancel', request: z.strictObject({ query: nonceSchema }), reply: statusSchema })
+
+/** The encrypted result, to its querier alone. */
+export const RESULT = defineCall({
+  kind: 'query/result',
+  request: z.strictObject({ query: nonceSchema }),
+  reply: z.strictObject({ samples: countSchema }),
+  replyBlobs: { count: CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES }
+})
+
+/** The querier has read it: it is erased. */
+export const FETCHED = defineCall({ kind: 'query/fetched', request: z.strictObject({ query: nonceSchema }), reply: statusSchema })
+
+/**
+ * To a key holder: what it will be asked for. Blobs: the signed query and grant, the key that results are switched to, and, when the holder says that it lacks it,
+ * the signed release.
+ */
+export const ANNOUNCE = defineCall({
+  kind: 'query/announce',
+  request: nothing,
+  reply: z.strictObject({ needsRelease: z.boolean() }),
+  requestBlobs: { count: 4, bytes: PART_BYTES }
+})
+
+const attemptSchema = z.strictObject({
+  sharing: z.strictObject({
+    generation: z.number().int().min(0),
+    lineage: identifierSchema,
+    threshold: z.number().int().min(1).max(64),
+    points: z.array(z.number().int().min(1).max(64)).min(1).max(64)
+  }),
+  query: z.string().regex(/^[\w.:@-]{1,200}$/),
+  step: z.string().regex(/^[\w.:@-]{1,200}$/),
+  number: z
+    .number()
+    .int()
+    .min(0)
+    .max(1 << 16),
+  active: z.array(z.number().int().min(1).max(64)).min(1).max(64)
+}) as unknown as z.ZodType<AttemptName>
+
+const assisted = {
+  query: nonceSchema,
+  attempt: attemptSchema,
+  instance: z.string().min(1).max(1024),
+  /** The evaluator's, under the request. */
+  signature: signatureSchema
+}
+
+export const REFRESH = defineCall({
+  kind: 'query/refresh',
+  request: z.strictObject({
+    ...assisted,
+    step: countSchema,
+    level: z.number().int().min(0).max(64),
+    scale: z.number().positive(),
+    magnitude: z.number().positive(),
+    /** Ciphertexts; where one party holds the whole key, their masked first components come behind their second ones. */
+    count: z.number().int().min(1).max(CIPHERTEXTS)
+  }),
+  reply: z.strictObject({ signature: signatureSchema }),
+  requestBlobs: { count: 2 * CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES },
+  replyBlobs: { count: CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES }
+})
+
+export const SWITCH = defineCall({
+  kind: 'query/switch',
+  request: z.strictObject({ ...assisted, level: z.number().int().min(0).max(64), noise: z.number() }),
+  reply: z.strictObject({ signature: signatureSchema }),
+  requestBlobs: { count: CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES },
+  replyBlobs: { count: CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES }
+})

@@ -1,0 +1,400 @@
+/**
+ * Asking: encrypts samples, sends them, follows the query, and reads its result, which stays encrypted at the evaluator until then. Whoever asks may lose its
+ * connection, or be killed, once the query is submitted: what the result is read with is kept, sealed, as long as the query lives.
+ */
+import { delay, windowed } from '../../base/concurrency.js'
+import { fromHex, hash, randomBytes, toHex } from '../../base/digest.js'
+import type { QueryInputs } from '../../cryptography/data-owner.js'
+import { build } from '../../errors/build.js'
+import { isErrorCode } from '../../errors/codes.js'
+import { OutOfOrderMessageError, type ProtocolError } from '../../errors/errors.js'
+import { inputBatches } from '../../terms/proof-batches.js'
+import type { Signer } from '../../terms/signer.js'
+import { componentsHash } from '../../terms/statements.js'
+import type { CallKind, Message } from '../calls/call.js'
+import type { Caller } from '../calls/caller.js'
+import { callUntilThere, PAUSE } from '../calls/persistent.js'
+import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
+import type { ReleaseCryptography } from '../cryptography/release.js'
+import { GRANT, type Grant } from '../objects/grant.js'
+import { QUERY, type Query } from '../objects/query.js'
+import { RELEASE, type Release } from '../objects/release.js'
+import { checkRelease, type ReleasePolicy } from '../objects/release-check.js'
+import { resultKeyDigest } from '../objects/result-key.js'
+import { encodeSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
+import type { RecordStore } from '../store/records.js'
+import type { SecretStore } from '../store/secrets.js'
+import type { DocumentShelf } from '../store/shelf.js'
+import { CANCEL, FETCHED, INPUT, OPEN, PROVE, type QueryStatus, RESULT, STATUS, SUBMIT } from './calls.js'
+import type { OpenRequest } from './desk.js'
+
+const ASKED = 'asked'
+/** Inputs on their way at a time. */
+const INPUTS_AT_ONCE = 4
+/** Milliseconds that the evaluator may wait for news before it answers. */
+const WAIT = 20_000
+/** Milliseconds that a query lives unless its sender says otherwise. */
+const LIFE = 7 * 86_400_000
+
+export interface ServiceClientOptions {
+  readonly caller: Caller
+  readonly signer: Signer
+  readonly epochs: OpenEpochs
+  readonly documents: DocumentShelf
+  readonly records: RecordStore
+  readonly secrets: SecretStore
+  readonly policy?: ReleasePolicy
+  readonly now?: () => number
+  /** Before an evaluator that was not there is asked again, milliseconds. */
+  readonly pause?: number
+  readonly wait?: number
+}
+
+/** A result key that a querier has offered to whoever sends inputs for it. */
+export interface OfferedKey {
+  readonly querier: string
+  /** Serialised. */
+  readonly publicKey: Uint8Array
+  /** The querier's, hexadecimal. */
+  readonly signature: string
+}
+
+export type QueryEvent =
+  | { readonly kind: 'inputs'; readonly query: string; readonly done: number; readonly total: number }
+  | { readonly kind: 'status'; readonly status: QueryStatus }
+  | { readonly kind: 'absent'; readonly query: string; readonly reason: string }
+
+export interface AskOptions {
+  /** Identifier of the grant that it is asked under. */
+  readonly grant: string
+  /** Milliseconds that the query, and then its result, may wait. */
+  readonly life?: number
+  /** Somebody else's key, who will read the result. */
+  readonly resultKey?: OfferedKey
+  onEvent?(event: QueryEvent): void
+  readonly signal?: AbortSignal
+}
+
+export interface Answered {
+  readonly query: string
+  /** Per sample. */
+  readonly logits: Float64Array[]
+}
+
+interface Asked {
+  readonly epoch: string
+  readonly release: string
+  readonly samples: number
+  readonly expires: number
+  /** Whether the result is under the whole key, which this party holds. */
+  readonly holdsKey: boolean
+}
+
+export class ServiceClient {
+  readonly #options: ServiceClientOptions
+
+  constructor(options: ServiceClientOptions) {
+    this.#options = options
+  }
+
+  /** Asks and waits for the answer. @throws what the evaluator or the key holders refuse with; the signal's reason, and the query goes on: `answer` takes it up */
+  async ask(release: string, samples: readonly Float64Array[], options: AskOptions): Promise<Answered> {
+    const query = await this.submit(release, samples, options)
+    return { query, logits: await this.answer(query, options) }
+  }
+
+  /** Encrypts, proves, sends and signs. @returns the query's name, once it is queued */
+  async submit(release: string, samples: readonly Float64Array[], options: AskOptions): Promise<string> {
+    const { documents, signer, now = Date.now } = this.#options
+    const { onEvent, life = LIFE, resultKey: offered } = options
+    const [signed, grant] = await Promise.all([documents.get(RELEASE, release), documents.get(GRANT, options.grant)])
+    if (signed === undefined) throw unknown('release', release)
+    if (grant === undefined) throw unknown('grant', options.grant)
+    const { document } = signed
+    const epoch = await this.#options.epochs.epoch(document.epoch)
+    const querier = offered?.querier ?? signer.self
+    const query = toHex(randomBytes(16))
+    const head = { epoch: document.epoch, release, grant: options.grant, query, querier, samples: samples.length }
+    // Whether there is room is known before anything is encrypted.
+    await this.#call(epoch, OPEN, head, [], query, options)
+    return await this.#with(epoch, document, async cryptography => {
+      const inputs = await cryptography.openQuery([...samples], query)
+      try {
+        const hashes = await this.#send(epoch, document, inputs, head, options)
+        const key = offered?.publicKey ?? (await this.#resultKey(epoch, query))
+        const created = now()
+        const asked: Query = {
+          kind: 'query',
+          version: 1,
+          ...head,
+          sender: signer.self,
+          inputs: toHex(componentsHash(hashes.map(fromHex))),
+          resultKey: toHex(await hash(key)),
+          resultKeySignature: offered?.signature ?? '',
+          created,
+          expires: created + life
+        }
+        if (offered === undefined) await this.#remember(query, asked, epoch)
+        const status = await this.#submit(epoch, asked, key, grant, options)
+        onEvent?.({ kind: 'status', status })
+        return query
+      } catch (error) {
+        await this.#forget(query)
+        await this.#cancelQuietly(epoch, query)
+        throw error
+      } finally {
+        await inputs.dispose()
+      }
+    })
+  }
+
+  /** Follows a query of this party's to its end and reads its result, after a restart too. */
+  async answer(query: string, options: Pick<AskOptions, 'onEvent' | 'signal'> = {}): Promise<Float64Array[]> {
+    const status = await this.follow(query, options)
+    if (status.state !== 'done') {
+      await this.#forget(query)
+      throw ended(status)
+    }
+    return await this.fetch(query, options)
+  }
+
+  /** Until it is over, or its result waits. */
+  async follow(query: string, options: Pick<AskOptions, 'onEvent' | 'signal'> = {}): Promise<QueryStatus> {
+    const { epoch } = await this.#asked(query)
+    const { wait = WAIT, pause = PAUSE } = this.#options
+    const { signal = new AbortController().signal } = options
+    // None that there is: the first is answered at once.
+    let version = 2 ** 40
+    for (;;) {
+      const { head: status } = await this.#call(epoch, STATUS, { query, version, wait }, [], query, options)
+      if (status.version !== version) options.onEvent?.({ kind: 'status', status })
+      if (status.state !== 'queued' && status.state !== 'running') return status
+      // An evaluator that does not wait is not asked without pause.
+      if (status.version === version) await delay(Math.min(pause, wait), signal)
+      version = status.version
+    }
+  }
+
+  /** Reads a result that waits, and lets the evaluator erase it. */
+  async fetch(query: string, options: Pick<AskOptions, 'onEvent' | 'signal'> = {}): Promise<Float64Array[]> {
+    const { epoch, asked } = await this.#asked(query)
+    const signed = await this.#options.documents.get(RELEASE, asked.release)
+    if (signed === undefined) throw unknown('release', asked.release)
+    const { blobs } = await this.#call(epoch, RESULT, { query }, [], query, options)
+    const seed = asked.holdsKey ? null : await this.#options.secrets.get(secretName(query))
+    if (seed === undefined) {
+      throw new OutOfOrderMessageError({
+        kind: 'query/result',
+        field: 'resultKey',
+        actual: query,
+        reason: 'the key of this result is lost',
+        remedy: 'Ask the query again.'
+      })
+    }
+    try {
+      const logits = await this.#with(epoch, signed.document, async cryptography => await cryptography.decryptResults([...blobs], seed))
+      await this.#call(epoch, FETCHED, { query }, [], query, options)
+      await this.#forget(query)
+      return logits.slice(0, asked.samples)
+    } finally {
+      seed?.fill(0)
+    }
+  }
+
+  async status(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {
+    const { epoch } = await this.#asked(query)
+    return (await this.#call(epoch, STATUS, { query, version: 0, wait: 0 }, [], query, options)).head
+  }
+
+  async cancel(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {
+    const { epoch } = await this.#asked(query)
+    const { head } = await this.#call(epoch, CANCEL, { query }, [], query, options)
+    await this.#forget(query)
+    return head
+  }
+
+  /** Queries of this party's whose results it has not read. */
+  async pending(): Promise<{ readonly query: string; readonly release: string; readonly samples: number; readonly expires: number }[]> {
+    const { records, now = Date.now } = this.#options
+    const pending = []
+    for (const { key: query, value } of await records.list(ASKED)) {
+      const { release, samples, expires } = value as Asked
+      if (expires > now()) pending.push({ query, release, samples, expires })
+      else await this.#forget(query)
+    }
+    return pending
+  }
+
+  /** A key for a result of a query that `sender` will ask for this party. `expect` says which query that was. */
+  async offerResultKey(epoch: string, sender: string): Promise<OfferedKey> {
+    const { signer, secrets, epochs } = this.#options
+    const { seed, publicKey } = await (await epochs.epoch(epoch)).releases.resultKey()
+    const key = toHex(await hash(publicKey))
+    await secrets.put(secretName(key), seed)
+    seed.fill(0)
+    const signature = toHex(await signer.sign(resultKeyDigest(epoch, signer.self, sender, key)))
+    return { querier: signer.self, publicKey, signature }
+  }
+
+  /** The query that somebody else has asked for this party under a key that it offered: from now on it is followed and read as its own. */
+  async expect(
+    query: string,
+    { release, samples, expires }: Pick<Asked, 'release' | 'samples' | 'expires'>,
+    { publicKey }: OfferedKey
+  ): Promise<void> {
+    const { documents, secrets, records, epochs, signer } = this.#options
+    const signed = await documents.get(RELEASE, release)
+    if (signed === undefined) throw unknown('release', release)
+    const offered = secretName(toHex(await hash(publicKey)))
+    const seed = await secrets.get(offered)
+    if (seed === undefined) throw unknown('result key', query)
+    await secrets.put(secretName(query), seed)
+    seed.fill(0)
+    const epoch = await epochs.epoch(signed.document.epoch)
+    const asked: Asked = { epoch: signed.document.epoch, release, samples, expires, holdsKey: soleHolder(epoch) === signer.self }
+    await records.put(ASKED, query, asked)
+    await secrets.erase(offered)
+  }
+
+  /** Sends what is missing, and again after the evaluator was away. @returns the inputs' hashes */
+  async #send(epoch: OpenEpoch, document: Release, inputs: QueryInputs, head: OpenRequest, options: AskOptions): Promise<string[]> {
+    const { query } = head
+    const { signal = new AbortController().signal, onEvent } = options
+    const { head: known } = await this.#call(epoch, OPEN, head, [], query, options)
+    const total = known.inputs.length
+    const proves = epoch.record.proposal.proofs && soleHolder(epoch) !== this.#options.signer.self
+    const hashes = new Array<string>(total).fill('')
+    let done = 0
+    for (const { number, first, count } of inputBatches(document.plan)) {
+      await windowed(count, INPUTS_AT_ONCE, signal, async k => {
+        const index = first + k
+        const bytes = await inputs.encryptInput(index)
+        const name = toHex(await hash(bytes))
+        hashes[index] = name
+        if (known.inputs[index] !== name) await this.#call(epoch, INPUT, { query, index, hash: name }, [bytes], query, options)
+        onEvent?.({ kind: 'inputs', query, done: ++done, total })
+      })
+      if (proves && !known.proved.includes(number)) {
+        await this.#proof(epoch, inputs, { query, first, count, number }, hashes, options)
+      }
+    }
+    return hashes
+  }
+
+  /** The proof of a batch; where the evaluator was killed before it wrote down all inputs, those are sent again. */
+  async #proof(
+    epoch: OpenEpoch,
+    inputs: QueryInputs,
+    { query, first, count, number }: { readonly query: string; readonly first: number; readonly count: number; readonly number: number },
+    hashes: readonly string[],
+    options: AskOptions
+  ): Promise<void> {
+    const proof = await inputs.proveInputs(number)
+    try {
+      await this.#call(epoch, PROVE, { query, batch: number }, [proof], query, options)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      for (let index = first; index < first + count; index++) {
+        await this.#call(epoch, INPUT, { query, index, hash: hashes[index]! }, [await inputs.encryptInput(index)], query, options)
+      }
+      await this.#call(epoch, PROVE, { query, batch: number }, [proof], query, options)
+    }
+  }
+
+  async #submit(epoch: OpenEpoch, asked: Query, key: Uint8Array, grant: Signed<Grant>, options: AskOptions): Promise<QueryStatus> {
+    const signed = withSignatures(asked, [await sign(QUERY, asked, this.#options.signer)])
+    const blobs = [encodeSigned(signed), key, encodeSigned(grant)]
+    return (await this.#call(epoch, SUBMIT, {}, blobs, asked.query, options)).head
+  }
+
+  /** A new key pair; the seed is durable, sealed, before the key leaves. */
+  async #resultKey(epoch: OpenEpoch, query: string): Promise<Uint8Array> {
+    const { seed, publicKey } = await epoch.releases.resultKey()
+    await this.#options.secrets.put(secretName(query), seed)
+    seed.fill(0)
+    return publicKey
+  }
+
+  async #remember(query: string, { epoch, release, samples, expires }: Query, opened: OpenEpoch): Promise<void> {
+    const asked: Asked = { epoch, release, samples, expires, holdsKey: soleHolder(opened) === this.#options.signer.self }
+    await this.#options.records.put(ASKED, query, asked)
+  }
+
+  async #forget(query: string): Promise<void> {
+    await this.#options.secrets.erase(secretName(query))
+    await this.#options.records.delete(ASKED, query)
+  }
+
+  async #asked(query: string): Promise<{ readonly asked: Asked; readonly epoch: OpenEpoch }> {
+    const asked = (await this.#options.records.get(ASKED, query)) as Asked | undefined
+    if (asked === undefined) throw unknown('query', query)
+    return { asked, epoch: await this.#options.epochs.epoch(asked.epoch) }
+  }
+
+  async #with<T>(epoch: OpenEpoch, document: Release, body: (cryptography: ReleaseCryptography) => Promise<T>): Promise<T> {
+    const { evaluator } = epoch.record.proposal
+    const { nonce, owner, parts } = document
+    const plan = checkRelease(document, epoch.record, evaluator, this.#options.policy ?? {}, true)
+    const cryptography = await epoch.releases.openRelease({ nonce, owner, plan, parts })
+    try {
+      return await body(cryptography)
+    } finally {
+      await cryptography.dispose()
+    }
+  }
+
+  async #cancelQuietly(epoch: OpenEpoch, query: string): Promise<void> {
+    const { caller } = this.#options
+    await caller.call(epoch.record.proposal.evaluator, CANCEL, { query }).catch(() => undefined)
+  }
+
+  async #call<Q, R>(
+    epoch: OpenEpoch,
+    kind: CallKind<Q, R>,
+    head: Q,
+    blobs: readonly Uint8Array[],
+    query: string,
+    { signal = new AbortController().signal, onEvent }: Pick<AskOptions, 'signal' | 'onEvent'>
+  ): Promise<Message<R>> {
+    const { caller, pause = PAUSE } = this.#options
+    const peer = epoch.record.proposal.evaluator
+    return await callUntilThere(caller, {
+      peer,
+      kind,
+      head,
+      blobs,
+      signal,
+      pause,
+      onAbsent: error => onEvent?.({ kind: 'absent', query, reason: error.message })
+    })
+  }
+}
+
+const secretName = (name: string): string => `result-key-${name}`
+
+function soleHolder({ record }: OpenEpoch): string | undefined {
+  const { holders } = record.proposal
+  return holders.length === 1 ? holders[0]!.peer : undefined
+}
+
+function unknown(field: string, actual: string): OutOfOrderMessageError {
+  const remedy = 'See what there is: slytherin status.'
+  return new OutOfOrderMessageError({
+    kind: 'query',
+    field,
+    actual: actual.slice(0, 64),
+    reason: `this ${field} is not known here`,
+    remedy
+  })
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'remote' in error && (error.remote as ProtocolError).code === 'out-of-order-message'
+}
+
+/** Why there is no result. */
+function ended({ query, state, step, code }: QueryStatus): ProtocolError {
+  if (state === 'failed' && isErrorCode(code) && code !== 'remote-failure')
+    return build(code, { kind: 'query', field: 'query', actual: query, reason: step })
+  return new OutOfOrderMessageError({ kind: 'query', field: 'state', expected: 'done', actual: state, reason: step })
+}

@@ -1,0 +1,445 @@
+/**
+ * The evaluator's side of queries: takes inputs, queues what is complete and signed, tells how far it is, hands results out, once, and forgets what nobody needs.
+ * Durable throughout (journal.ts); running them is runner.ts.
+ */
+import { fromHex, hash, toHex } from '../../base/digest.js'
+import {
+  GrantRefusedError,
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  ProofMissingError,
+  QueueFullError,
+  QuotaExceededError
+} from '../../errors/errors.js'
+import { inputCount, type Plan } from '../../terms/plan.js'
+import { batchOf, inputBatches } from '../../terms/proof-batches.js'
+import type { Signer } from '../../terms/signer.js'
+import { componentsHash } from '../../terms/statements.js'
+import { GRANT, grantsModel } from '../objects/grant.js'
+import { QUERY } from '../objects/query.js'
+import { checkQuery } from '../objects/query-check.js'
+import { decodeSigned } from '../objects/signed.js'
+import { type ContentStore, querySpace, resultSpace } from '../store/content-store.js'
+import type { DocumentShelf } from '../store/shelf.js'
+import type { QueryBooks } from './books.js'
+import type { QueryStatus } from './calls.js'
+import type { ReleaseHandles } from './handles.js'
+import { LIVE, type QueryJournal, type QueryRecord } from './journal.js'
+import type { Pace } from './pace.js'
+import type { QueryRunner } from './runner.js'
+
+export interface QueueLimits {
+  /** Queries that are open, wait, run, or whose result waits. */
+  readonly queries: number
+  /** Bytes of all of them. */
+  readonly bytes: number
+  /** Open ones of one sender. */
+  readonly openPerSender: number
+  /** Milliseconds after which a query whose inputs do not come is forgotten. */
+  readonly openFor: number
+  /** Longest time that a query may be asked to wait for its querier, milliseconds. */
+  readonly longest: number
+}
+
+export const DEFAULT_LIMITS: QueueLimits = {
+  queries: 1000,
+  bytes: 16 * 2 ** 30,
+  openPerSender: 16,
+  openFor: 3_600_000,
+  longest: 90 * 86_400_000
+}
+
+/** What clocks may differ by, milliseconds. */
+const TOLERANCE = 5 * 60_000
+/** Inputs that may come between two times that the journal is written. */
+const UNWRITTEN = 16
+
+export interface DeskOptions {
+  readonly journal: QueryJournal
+  readonly runner: QueryRunner
+  readonly handles: ReleaseHandles
+  readonly pace: Pace
+  readonly contents: ContentStore
+  readonly documents: DocumentShelf
+  readonly books: QueryBooks
+  readonly signer: Pick<Signer, 'verify'>
+  readonly limits: QueueLimits
+  readonly now: () => number
+}
+
+export interface OpenRequest {
+  readonly epoch: string
+  readonly release: string
+  readonly grant: string
+  readonly query: string
+  readonly querier: string
+  readonly samples: number
+}
+
+export class QueryDesk {
+  readonly #options: DeskOptions
+  /** Inputs that the journal does not have yet, by query. */
+  readonly #unwritten = new Map<string, number>()
+
+  constructor(options: DeskOptions) {
+    this.#options = options
+  }
+
+  async open(request: OpenRequest, sender: string): Promise<QueryRecord> {
+    const { journal, handles, documents, now } = this.#options
+    const known = journal.get(request.query)
+    if (known !== undefined) {
+      const same =
+        known.sender === sender &&
+        known.release === request.release &&
+        known.querier === request.querier &&
+        known.samples === request.samples
+      if (!same) throw malformed(sender, 'query/open', 'query', 'a name that was never used', request.query)
+      return known
+    }
+    const grant = await documents.get(GRANT, request.grant)
+    // One that has not come yet comes with the signed query.
+    if (grant !== undefined && !(grant.document.senders.includes(sender) && grant.document.querier === request.querier)) {
+      const expected = `senders ${grant.document.senders.join(', ').slice(0, 200)}, querier ${grant.document.querier}`
+      throw new GrantRefusedError({
+        peer: sender,
+        kind: 'query/open',
+        field: 'grant',
+        expected,
+        actual: `${sender}, ${request.querier}`,
+        remedy: `Ask ${grant.document.issuer} for a grant of your own.`
+      })
+    }
+    return await handles.use(request.release, async ({ document, plan }) => {
+      if (document.epoch !== request.epoch) throw malformed(sender, 'query/open', 'epoch', document.epoch, request.epoch)
+      if (grant !== undefined && !grantsModel(grant.document, document.name)) {
+        const expected = grant.document.models.join(', ').slice(0, 200)
+        throw new GrantRefusedError({
+          peer: sender,
+          kind: 'query/open',
+          field: 'models',
+          expected,
+          actual: document.name,
+          remedy: `Ask ${grant.document.issuer} for a grant for this model.`
+        })
+      }
+      if (request.samples < 1 || request.samples > plan.batch)
+        throw malformed(sender, 'query/open', 'samples', `1 to ${plan.batch}`, `${request.samples}`)
+      if (plan.operands.data === 'clear')
+        throw malformed(sender, 'query/open', 'release', 'one that takes encrypted data', 'one whose data are clear at the evaluator')
+      const bytes = inputBytes(plan)
+      this.#checkRoom(sender, bytes)
+      return await journal.put({
+        ...request,
+        sender,
+        state: 'open',
+        created: now(),
+        queued: 0,
+        expires: now() + this.#options.limits.openFor,
+        inputs: new Array<string | null>(inputCount(plan)).fill(null),
+        proved: [],
+        signed: null,
+        resultKey: '',
+        attempts: {},
+        result: [],
+        bytes,
+        code: '',
+        message: ''
+      })
+    })
+  }
+
+  async input(query: string, index: number, name: string, bytes: Uint8Array, sender: string): Promise<void> {
+    const { journal, handles, contents } = this.#options
+    const record = this.#open(query, sender, 'query/input')
+    if (record === undefined) return
+    if (index >= record.inputs.length) throw malformed(sender, 'query/input', 'index', `below ${record.inputs.length}`, `${index}`)
+    const actual = toHex(await hash(bytes))
+    if (actual !== name) throw malformed(sender, 'query/input', 'hash', name, actual)
+    await handles.use(record.release, async ({ cryptography, plan, epoch }) => {
+      const batch = batchOf(inputBatches(plan), index)
+      if (batch !== undefined && record.proved.includes(batch.number) && record.inputs[index] !== name) {
+        throw new OutOfOrderMessageError({ peer: sender, kind: 'query/input', field: 'index', reason: 'proved already' })
+      }
+      await cryptography.checkPart('input', index, bytes, proves(epoch.record.proposal, sender))
+      await contents.put(querySpace(query), bytes)
+    })
+    // Others may have come meanwhile.
+    const now = this.#open(query, sender, 'query/input')
+    if (now === undefined) return
+    journal.note(query, { inputs: now.inputs.with(index, name) })
+    const unwritten = (this.#unwritten.get(query) ?? 0) + 1
+    this.#unwritten.set(query, unwritten % UNWRITTEN)
+    if (unwritten >= UNWRITTEN) await journal.change(query, {})
+  }
+
+  async proof(query: string, batch: number, proof: Uint8Array, sender: string): Promise<void> {
+    const { journal, handles, contents } = this.#options
+    const record = this.#open(query, sender, 'query/proof')
+    if (record === undefined || record.proved.includes(batch)) return
+    await handles.use(record.release, async ({ cryptography, plan }) => {
+      const found = inputBatches(plan)[batch]
+      if (found === undefined) throw malformed(sender, 'query/proof', 'batch', `below ${inputBatches(plan).length}`, `${batch}`)
+      const names = record.inputs.slice(found.first, found.first + found.count)
+      const parts = await Promise.all(
+        names.map(async (name, k) => {
+          const bytes = name === null ? undefined : await contents.get(querySpace(query), name)
+          if (bytes === undefined)
+            throw new OutOfOrderMessageError({
+              peer: sender,
+              kind: 'query/proof',
+              field: `inputs[${found.first + k}]`,
+              reason: 'not there'
+            })
+          return bytes
+        })
+      )
+      await cryptography.checkBatch({ sender, query, batch, parts, proof })
+      const now = this.#open(query, sender, 'query/proof')
+      if (now === undefined) return
+      if (names.some((name, k) => now.inputs[found.first + k] !== name)) {
+        throw new OutOfOrderMessageError({ peer: sender, kind: 'query/proof', field: 'batch', reason: 'inputs were replaced meanwhile' })
+      }
+      await journal.change(query, { proved: [...now.proved, batch] })
+    })
+  }
+
+  /** @param blobs signed query, result key, signed grant */
+  async submit([queryBytes, resultKey, grantBytes]: readonly Uint8Array[], sender: string): Promise<QueryStatus> {
+    const { journal, handles, documents, signer, books, contents, runner, limits } = this.#options
+    if (queryBytes === undefined || resultKey === undefined || grantBytes === undefined) {
+      throw malformed(sender, 'query/submit', 'blobs', 'query, key and grant', 'fewer')
+    }
+    const query = decodeSigned(QUERY, queryBytes, sender)
+    const grant = decodeSigned(GRANT, grantBytes, sender)
+    const asked = query.document
+    const record = this.#of(asked.query, sender, 'query/submit')
+    if (asked.sender !== sender)
+      throw new NotPermittedError({ peer: sender, kind: 'query/submit', field: 'sender', expected: asked.sender, actual: sender })
+    if (record.state !== 'open') return this.status(asked.query, sender)
+    const now = this.#options.now()
+    if (asked.created > now + TOLERANCE) throw malformed(sender, 'query/submit', 'created', `at most ${now}`, `${asked.created}`)
+    if (asked.expires + TOLERANCE < now || asked.expires > now + limits.longest) {
+      throw malformed(sender, 'query/submit', 'expires', `from now until in ${limits.longest / 86_400_000} days`, `${asked.expires}`)
+    }
+    for (const field of ['epoch', 'release', 'querier', 'samples'] as const) {
+      if (asked[field] !== record[field]) throw malformed(sender, 'query/submit', field, `${record[field]}`, `${asked[field]}`)
+    }
+    await handles.use(record.release, async ({ document, plan, epoch }) => {
+      await checkQuery({ query, grant, release: document, releaseName: record.release, plan, resultKey }, signer, sender)
+      const missing = record.inputs.indexOf(null)
+      if (missing >= 0)
+        throw new OutOfOrderMessageError({ peer: sender, kind: 'query/submit', field: `inputs[${missing}]`, reason: 'not there' })
+      const inputs = toHex(componentsHash(record.inputs.map(name => fromHex(name!))))
+      if (inputs !== asked.inputs) throw malformed(sender, 'query/submit', 'inputs', inputs, asked.inputs)
+      if (proves(epoch.record.proposal, sender)) {
+        const unproved = inputBatches(plan).find(({ number }) => !record.proved.includes(number))
+        if (unproved !== undefined)
+          throw new ProofMissingError({
+            peer: sender,
+            kind: 'query/submit',
+            field: `batch ${unproved.number}`,
+            remedy: 'Send the proof of this batch first.'
+          })
+      }
+      await documents.put(GRANT, grant)
+      await books.admit(asked, grant.document, document)
+      const key = await contents.put(querySpace(asked.query), resultKey)
+      const current = this.#of(asked.query, sender, 'query/submit')
+      if (current.state !== 'open') return
+      const size = await contents.size(querySpace(asked.query))
+      await journal.change(asked.query, {
+        state: 'queued',
+        queued: now,
+        expires: asked.expires,
+        grant: asked.grant,
+        signed: query,
+        resultKey: key,
+        bytes: size
+      })
+    })
+    runner.wake()
+    return this.status(asked.query, sender)
+  }
+
+  async follow(query: string, version: number, wait: number, peer: string, signal: AbortSignal): Promise<QueryStatus> {
+    this.#of(query, peer, 'query/status')
+    await this.#options.journal.news(query, version, wait, signal)
+    return this.status(query, peer)
+  }
+
+  status(query: string, peer: string): QueryStatus {
+    const { journal, runner } = this.#options
+    const record = this.#of(query, peer, 'query/status')
+    const order = runner.order()
+    const position = order.findIndex(waiting => waiting.query === query)
+    const progress = runner.progress(query)
+    const waiting = record.state === 'queued' || record.state === 'running'
+    return {
+      query,
+      state: record.state,
+      version: journal.version(query),
+      position: Math.max(0, position),
+      secondsLeft: waiting ? this.#secondsUntil(order.slice(0, position + 1)) : null,
+      done: progress?.done ?? 0,
+      total: progress?.total ?? 0,
+      step: record.state === 'running' ? (progress?.step.slice(0, 1000) ?? '') : record.message,
+      code: record.code
+    }
+  }
+
+  async cancel(query: string, peer: string): Promise<QueryStatus> {
+    const { state } = this.#of(query, peer, 'query/cancel')
+    if (LIVE.has(state)) await this.#end(query, 'cancelled', `by ${peer}`)
+    return this.status(query, peer)
+  }
+
+  /** To the querier alone. */
+  async result(query: string, peer: string): Promise<{ samples: number; results: Uint8Array[] }> {
+    const record = this.#of(query, peer, 'query/result')
+    if (record.querier !== peer)
+      throw new NotPermittedError({ peer, kind: 'query/result', field: 'sender', expected: record.querier, actual: peer })
+    if (record.state !== 'done') {
+      throw new OutOfOrderMessageError({
+        peer,
+        kind: 'query/result',
+        field: 'state',
+        expected: 'done',
+        actual: record.state,
+        reason: record.message
+      })
+    }
+    const results = await Promise.all(record.result.map(async name => await this.#options.contents.get(resultSpace(query), name)))
+    if (results.some(bytes => bytes === undefined)) {
+      await this.#end(query, 'failed', 'the result was lost on the disk of the evaluator', 'internal')
+      throw new OutOfOrderMessageError({ peer, kind: 'query/result', field: 'result', reason: 'lost', remedy: 'Ask the query again.' })
+    }
+    return { samples: record.samples, results: results as Uint8Array[] }
+  }
+
+  async fetched(query: string, peer: string): Promise<QueryStatus> {
+    const record = this.#of(query, peer, 'query/fetched')
+    if (record.querier !== peer)
+      throw new NotPermittedError({ peer, kind: 'query/fetched', field: 'sender', expected: record.querier, actual: peer })
+    if (record.state === 'done') await this.#end(query, 'fetched', '')
+    return this.status(query, peer)
+  }
+
+  /** Ends what has expired, and forgets what is over and could not be asked again. */
+  async sweep(): Promise<void> {
+    const { journal, now } = this.#options
+    for (const { query, state, expires } of journal.list()) {
+      if (expires + TOLERANCE > now()) continue
+      if (LIVE.has(state)) await this.#end(query, 'expired', 'nobody came for it in time')
+      else await journal.delete(query)
+    }
+  }
+
+  /** What a process that was killed has left: contents that no query has. */
+  async tidy(): Promise<void> {
+    const { journal, contents } = this.#options
+    for (const space of await contents.spaces()) {
+      const [kind, query] = space.split('-') as [string, string]
+      const state = journal.get(query)?.state
+      const needed = kind === 'query' ? state === 'open' || state === 'queued' || state === 'running' : state === 'done'
+      if ((kind === 'query' || kind === 'result') && !needed) await contents.clear(space)
+    }
+  }
+
+  /** Releases that a query needs. */
+  uses(release: string): boolean {
+    return this.#options.journal.list('open', 'queued', 'running').some(record => record.release === release)
+  }
+
+  async #end(query: string, state: 'cancelled' | 'expired' | 'fetched' | 'failed', message: string, code = ''): Promise<void> {
+    const { journal, runner, contents } = this.#options
+    await journal.change(query, { state, message, code, attempts: {}, result: [], bytes: 0 })
+    runner.stop(query, new OutOfOrderMessageError({ kind: 'query', field: 'state', actual: state }))
+    this.#unwritten.delete(query)
+    await contents.clear(querySpace(query))
+    await contents.clear(resultSpace(query))
+  }
+
+  #checkRoom(sender: string, bytes: number): void {
+    const { journal, limits, runner } = this.#options
+    const live = journal.list().filter(({ state }) => LIVE.has(state))
+    const own = live.filter(record => record.state === 'open' && record.sender === sender)
+    if (own.length >= limits.openPerSender) {
+      throw new QuotaExceededError({
+        peer: sender,
+        kind: 'query/open',
+        field: 'sender',
+        expected: `at most ${limits.openPerSender} queries whose inputs are coming`,
+        remedy: 'Send the inputs of those that are open, or cancel them.'
+      })
+    }
+    const taken = live.reduce((sum, record) => sum + record.bytes, 0)
+    if (live.length < limits.queries && taken + bytes <= limits.bytes) return
+    const [next] = runner.order()
+    const seconds = next === undefined ? undefined : this.#secondsUntil([next])
+    const remedy =
+      seconds === undefined ? 'Results wait to be fetched: try again later.' : `Try again in about ${Math.max(1, Math.ceil(seconds))} s.`
+    const expected = `at most ${limits.queries} queries of ${limits.bytes} bytes`
+    throw new QueueFullError({
+      peer: sender,
+      kind: 'query/open',
+      field: 'query',
+      expected,
+      actual: `${live.length} of ${taken} bytes, and ${bytes} more`,
+      remedy
+    })
+  }
+
+  /** Until all of these are done. */
+  #secondsUntil(order: readonly QueryRecord[]): number {
+    const { runner, pace, handles } = this.#options
+    return order.reduce((sum, { query, release }) => {
+      const plan = handles.known(release)
+      const expected = plan === undefined ? 0 : pace.of(release, plan)
+      return sum + Math.max(0, expected - (runner.progress(query)?.seconds ?? 0))
+    }, 0)
+  }
+
+  /** @returns undefined when everything has come and it need not be sent again */
+  #open(query: string, sender: string, kind: string): QueryRecord | undefined {
+    const record = this.#of(query, sender, kind)
+    if (record.sender !== sender)
+      throw new NotPermittedError({ peer: sender, kind, field: 'sender', expected: record.sender, actual: sender })
+    if (record.state === 'open') return record
+    if (record.state === 'queued' || record.state === 'running' || record.state === 'done') return undefined
+    throw new OutOfOrderMessageError({ peer: sender, kind, field: 'state', expected: 'open', actual: record.state, reason: record.message })
+  }
+
+  /** A query that the peer may hear of. */
+  #of(query: string, peer: string, kind: string): QueryRecord {
+    const record = this.#options.journal.get(query)
+    if (record === undefined || (record.sender !== peer && record.querier !== peer)) {
+      throw new OutOfOrderMessageError({
+        peer,
+        kind,
+        field: 'query',
+        actual: query,
+        reason: 'no such query of yours',
+        remedy: 'Ask it again.'
+      })
+    }
+    return record
+  }
+}
+
+function proves(
+  { proofs, holders }: { readonly proofs: boolean; readonly holders: readonly { readonly peer: string }[] },
+  sender: string
+): boolean {
+  return proofs && !(holders.length === 1 && holders[0]!.peer === sender)
+}
+
+/** Bytes that a query's inputs take at most: two components and, of those that are proved, one prime more. */
+function inputBytes(plan: Plan): number {
+  return inputCount(plan) * 2 * (plan.inputs.level + 2) * 8 * 2 ** plan.parameters.logN
+}
+
+function malformed(peer: string, kind: string, field: string, expected: string, actual: string): MalformedMessageError {
+  return new MalformedMessageError({ peer, kind, field, expected, actual })
+}

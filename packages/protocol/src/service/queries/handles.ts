@@ -1,0 +1,80 @@
+/** Releases whose cryptography is open, so many at a time: the one that was not used for longest is closed, never one that is in use. */
+import type { Plan } from '../../terms/plan.js'
+import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
+import type { ReleaseCryptography } from '../cryptography/release.js'
+import type { Release } from '../objects/release.js'
+
+/** Their weights have a bound of their own. */
+const RELEASES = 16
+
+export interface ReadyRelease {
+  readonly document: Release
+  readonly plan: Plan
+}
+
+export interface UsedRelease extends ReadyRelease {
+  readonly cryptography: ReleaseCryptography
+  readonly epoch: OpenEpoch
+}
+
+interface Handle {
+  readonly cryptography: Promise<ReleaseCryptography>
+  users: number
+}
+
+export class ReleaseHandles {
+  readonly #epochs: OpenEpochs
+  readonly #ready: (release: string) => ReadyRelease
+  /** Those used last come last. */
+  readonly #handles = new Map<string, Handle>()
+
+  /** @param ready throws ReleaseRefusedError unless a release may be asked */
+  constructor(epochs: OpenEpochs, ready: (release: string) => ReadyRelease) {
+    this.#epochs = epochs
+    this.#ready = ready
+  }
+
+  /** @throws ReleaseRefusedError, EpochRefusedError, what `body` throws */
+  async use<T>(identifier: string, body: (release: UsedRelease) => Promise<T>): Promise<T> {
+    const { document, plan } = this.#ready(identifier)
+    const epoch = await this.#epochs.epoch(document.epoch)
+    const handle = this.#handles.get(identifier) ?? this.#open(identifier, document, plan, epoch)
+    this.#handles.delete(identifier)
+    this.#handles.set(identifier, handle)
+    handle.users++
+    try {
+      return await body({ document, plan, epoch, cryptography: await handle.cryptography })
+    } finally {
+      handle.users--
+      this.#close(RELEASES)
+    }
+  }
+
+  /** The plan of a release, where there is one that may be asked. */
+  known(identifier: string): Plan | undefined {
+    try {
+      return this.#ready(identifier).plan
+    } catch {
+      return undefined
+    }
+  }
+
+  dispose(): void {
+    this.#close(0)
+  }
+
+  #open(identifier: string, { nonce, owner, parts, name }: Release, plan: Plan, { releases }: OpenEpoch): Handle {
+    const cryptography = releases.openRelease({ nonce, owner, plan, parts, model: name })
+    cryptography.catch(() => this.#handles.delete(identifier))
+    return { cryptography, users: 0 }
+  }
+
+  #close(left: number): void {
+    for (const [identifier, { cryptography, users }] of this.#handles) {
+      if (this.#handles.size <= left) return
+      if (users > 0) continue
+      this.#handles.delete(identifier)
+      void cryptography.then(async release => await release.dispose()).catch(() => undefined)
+    }
+  }
+}

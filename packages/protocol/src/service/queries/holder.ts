@@ -1,0 +1,253 @@
+/**
+ * A key holder's side of queries. It helps with what it was told of and has checked in full: a query signed by its sender, under a grant of the model's owner, of a
+ * release that is in the epoch; asked by the epoch's evaluator, under its signature, for the sharing that is current; within what the plan foresees, the grant and the
+ * epoch allow. A request that comes again is answered with the same bytes.
+ */
+import { canonicalJson } from '../../base/canonical.js'
+import {
+  MalformedMessageError,
+  NotPermittedError,
+  OutOfOrderMessageError,
+  QuotaExceededError,
+  StaleSharingError
+} from '../../errors/errors.js'
+import { passCount, switchStep } from '../../terms/instances.js'
+import { outputCount, type Plan } from '../../terms/plan.js'
+import type { Signer } from '../../terms/signer.js'
+import type { CallContext, Responder } from '../calls/responder.js'
+import type { AttemptName } from '../cryptography/epoch.js'
+import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
+import type { ReleaseCryptography } from '../cryptography/release.js'
+import { GRANT, type Grant } from '../objects/grant.js'
+import { QUERY, type Query } from '../objects/query.js'
+import { checkQuery } from '../objects/query-check.js'
+import { RELEASE, type Release } from '../objects/release.js'
+import { checkRelease, type ReleasePolicy } from '../objects/release-check.js'
+import { checkSigned, decodeSigned } from '../objects/signed.js'
+import type { DocumentShelf } from '../store/shelf.js'
+import type { QueryBooks } from './books.js'
+import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
+import { attemptQuery, RESULT_STEP, refreshStep } from './names.js'
+import { checkStatement, hashOf, signStatement } from './statements.js'
+
+/** Queries that a holder remembers, those that were asked for last. It is told again of the others. */
+const REMEMBERED = 256
+/** Releases whose plans are at hand. */
+const RELEASES = 8
+/** Attempts at one step: far above what lost holders cost. */
+const ATTEMPTS = 64
+
+export interface QueryHolderOptions {
+  readonly signer: Signer
+  readonly epochs: OpenEpochs
+  readonly documents: DocumentShelf
+  readonly books: QueryBooks
+  readonly policy?: ReleasePolicy
+}
+
+interface Known {
+  readonly query: Query
+  readonly grant: Grant
+  readonly resultKey: Uint8Array
+  readonly evaluator: string
+}
+
+interface KnownRelease {
+  readonly document: Release
+  readonly plan: Plan
+  readonly cryptography: ReleaseCryptography
+}
+
+export class QueryHolder {
+  readonly #options: QueryHolderOptions
+  /** Those used last come last. */
+  readonly #queries = new Map<string, Known>()
+  readonly #releases = new Map<string, Promise<KnownRelease>>()
+
+  constructor(options: QueryHolderOptions) {
+    this.#options = options
+  }
+
+  register(responder: Responder): void {
+    const anybody = (): undefined => undefined
+    responder.on(ANNOUNCE, anybody, async ({ blobs }, { peer }) => ({ head: { needsRelease: !(await this.#announce(blobs, peer)) } }))
+    responder.on(REFRESH, anybody, async ({ head, blobs }, context) => {
+      const { query, attempt, instance, signature, step, level, scale, magnitude, count } = head
+      const known = this.#known(query, context.peer)
+      const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
+      const pass = attempt.step.slice(`r${step}.`.length)
+      demand(
+        refreshStep(step, Number(pass)) === attempt.step && Number(pass) < passCount(plan),
+        'refresh',
+        'attempt.step',
+        `a pass of step ${step}`,
+        attempt.step,
+        context
+      )
+      const whole = isWhole(epoch)
+      demand(blobs.length === (whole ? 2 : 1) * count, 'refresh', 'blobs', `${(whole ? 2 : 1) * count}`, `${blobs.length}`, context)
+      const assisted = { assist: 'refresh', query, querier: known.query.querier, step, instance, c1: await hashOf(blobs) } as const
+      await checkStatement(known.query.epoch, context.peer, { kind: 'request', ...assisted }, signature, this.#options.signer, 'refresh')
+      await this.#options.books.refresh(known.query, instance, count)
+      const common = { attempt, instance, step, level, scale, magnitude, c1: blobs.slice(0, count) }
+      const shares = whole
+        ? await cryptography.refreshWhole({ ...common, masked: blobs.slice(count) })
+        : await cryptography.refreshShare(common)
+      return { head: { signature: await this.#sign(known, assisted, shares) }, blobs: shares }
+    })
+    responder.on(SWITCH, anybody, async ({ head, blobs }, context) => {
+      const { query, attempt, instance, signature, level, noise } = head
+      const known = this.#known(query, context.peer)
+      const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
+      demand(attempt.step === RESULT_STEP, 'switch', 'attempt.step', RESULT_STEP, attempt.step, context)
+      demand(blobs.length === outputCount(plan), 'switch', 'blobs', `${outputCount(plan)}`, `${blobs.length}`, context)
+      const { querier, epoch: epochName } = known.query
+      const assisted = { assist: 'switch', query, querier, step: switchStep(plan), instance, c1: await hashOf(blobs) } as const
+      await checkStatement(epochName, context.peer, { kind: 'request', ...assisted }, signature, this.#options.signer, 'switch')
+      await this.#options.books.decrypt(known.query, known.grant, instance, blobs.length)
+      const request = { attempt, instance, level, noise, c1: [...blobs], targetKey: known.resultKey }
+      const shares = isWhole(epoch) ? await cryptography.switchWhole(request) : await cryptography.switchShare(request)
+      return { head: { signature: await this.#sign(known, assisted, shares) }, blobs: shares }
+    })
+  }
+
+  async dispose(): Promise<void> {
+    for (const release of this.#releases.values())
+      await release.then(async ({ cryptography }) => await cryptography.dispose()).catch(() => undefined)
+    this.#releases.clear()
+    this.#queries.clear()
+  }
+
+  /** @returns false when the release has to be sent along */
+  async #announce([queryBytes, grantBytes, resultKey, releaseBytes]: readonly Uint8Array[], peer: string): Promise<boolean> {
+    const { signer, epochs, documents, books, policy = {} } = this.#options
+    if (queryBytes === undefined || grantBytes === undefined || resultKey === undefined) {
+      throw new MalformedMessageError({ peer, kind: 'query/announce', field: 'blobs', expected: 'query, grant and key', actual: 'fewer' })
+    }
+    const query = decodeSigned(QUERY, queryBytes, peer)
+    const grant = decodeSigned(GRANT, grantBytes, peer)
+    const { record } = await epochs.epoch(query.document.epoch)
+    const { evaluator } = record.proposal
+    if (peer !== evaluator)
+      throw new NotPermittedError({ peer, kind: 'query/announce', field: 'sender', expected: evaluator, actual: peer })
+    if ((await documents.get(RELEASE, query.document.release)) === undefined) {
+      if (releaseBytes === undefined) return false
+      const release = decodeSigned(RELEASE, releaseBytes, peer)
+      const name = await checkSigned(RELEASE, release, signer, peer)
+      demand(name === query.document.release, 'query/announce', 'release', query.document.release, name, { peer })
+      checkRelease(release.document, record, peer, policy, release.document.owner === signer.self)
+      await documents.put(RELEASE, release)
+    }
+    const { document, plan } = await this.#release(query.document.release)
+    await checkQuery({ query, grant, release: document, releaseName: query.document.release, plan, resultKey }, signer, peer)
+    await books.admit(query.document, grant.document, document)
+    const name = query.document.query
+    this.#queries.delete(name)
+    this.#queries.set(name, { query: query.document, grant: grant.document, resultKey: resultKey.slice(), evaluator })
+    for (const oldest of [...this.#queries.keys()].slice(0, Math.max(0, this.#queries.size - REMEMBERED))) this.#queries.delete(oldest)
+    return true
+  }
+
+  #known(query: string, peer: string): Known {
+    const known = this.#queries.get(query)
+    if (known === undefined) {
+      throw new OutOfOrderMessageError({
+        peer,
+        kind: 'query',
+        field: 'query',
+        actual: query,
+        reason: 'this holder was not told of it',
+        remedy: 'Announce the query first.'
+      })
+    }
+    if (known.evaluator !== peer)
+      throw new NotPermittedError({ peer, kind: 'query', field: 'sender', expected: known.evaluator, actual: peer })
+    this.#queries.delete(query)
+    this.#queries.set(query, known)
+    return known
+  }
+
+  /** Whatever holds of every request. @throws StaleSharingError, MalformedMessageError, QuotaExceededError */
+  async #checked(
+    { query }: Known,
+    attempt: AttemptName,
+    context: Pick<CallContext, 'peer'>
+  ): Promise<KnownRelease & { readonly epoch: OpenEpoch }> {
+    const { epochs, signer } = this.#options
+    const epoch = await epochs.epoch(query.epoch)
+    const { generation, lineage, threshold, holders } = epoch.sharing()
+    const current = { generation, lineage, threshold, points: holders.map(({ point }) => point) }
+    if (canonicalJson(current) !== canonicalJson(attempt.sharing)) {
+      const behind = attempt.sharing.generation < generation ? 'the evaluator' : 'this holder'
+      throw new StaleSharingError({
+        peer: context.peer,
+        kind: 'query',
+        field: 'attempt.sharing',
+        expected: `generation ${generation} of ${threshold} of ${holders.length}`,
+        actual: `generation ${attempt.sharing.generation} of ${attempt.sharing.threshold} of ${attempt.sharing.points.length}`,
+        remedy: `${behind} is behind: it is told of the current sharing when it connects.`
+      })
+    }
+    const own = holders.find(({ peer }) => peer === signer.self)
+    demand(
+      own !== undefined && attempt.active.includes(own.point),
+      'query',
+      'attempt.active',
+      `with point ${own?.point}`,
+      attempt.active.join(', '),
+      context
+    )
+    demand(attempt.query === attemptQuery(query), 'query', 'attempt.query', attemptQuery(query), attempt.query, context)
+    if (attempt.number >= ATTEMPTS) {
+      throw new QuotaExceededError({
+        peer: context.peer,
+        kind: 'query',
+        field: 'attempt.number',
+        expected: `below ${ATTEMPTS}`,
+        actual: `${attempt.number}`,
+        remedy: 'Ask the query again.'
+      })
+    }
+    return { ...(await this.#release(query.release)), epoch }
+  }
+
+  async #release(identifier: string): Promise<KnownRelease> {
+    let known = this.#releases.get(identifier)
+    this.#releases.delete(identifier)
+    known ??= this.#open(identifier)
+    known.catch(() => this.#releases.delete(identifier))
+    this.#releases.set(identifier, known)
+    if (this.#releases.size > RELEASES) {
+      const [oldest] = this.#releases as unknown as Iterable<[string, Promise<KnownRelease>]>
+      this.#releases.delete(oldest![0])
+      void oldest![1].then(async ({ cryptography }) => await cryptography.dispose()).catch(() => undefined)
+    }
+    return await known
+  }
+
+  async #open(identifier: string): Promise<KnownRelease> {
+    const { documents, epochs, policy = {}, signer } = this.#options
+    const signed = await documents.get(RELEASE, identifier)
+    if (signed === undefined)
+      throw new OutOfOrderMessageError({ kind: 'query', field: 'release', actual: identifier, reason: 'not known here' })
+    const { document } = signed
+    const { record, releases } = await epochs.epoch(document.epoch)
+    const plan = checkRelease(document, record, document.owner, policy, document.owner === signer.self)
+    const { nonce, owner, parts } = document
+    return { document, plan, cryptography: await releases.openRelease({ nonce, owner, plan, parts }) }
+  }
+
+  async #sign(
+    { query }: Known,
+    assisted: Omit<Parameters<typeof signStatement>[1] & { kind: 'request' }, 'kind'>,
+    shares: readonly Uint8Array[]
+  ): Promise<string> {
+    return await signStatement(query.epoch, { kind: 'shares', ...assisted, shares: await hashOf(shares) }, this.#options.signer)
+  }
+}
+
+const isWhole = ({ record }: OpenEpoch): boolean => record.proposal.holders.length === 1
+
+function demand(holds: boolean, kind: string, field: string, expected: string, actual: string, { peer }: { readonly peer: string }): void {
+  if (!holds) throw new MalformedMessageError({ peer, kind, field, expected, actual })
+}

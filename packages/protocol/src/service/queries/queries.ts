@@ -1,0 +1,151 @@
+/** An evaluator's queries: desk, queue and runner, put together. */
+
+import type { Signer } from '../../terms/signer.js'
+import type { Transport } from '../../wire/transport.js'
+import { type Caller, PATIENCE } from '../calls/caller.js'
+import type { Responder } from '../calls/responder.js'
+import type { OpenEpochs } from '../cryptography/open-epoch.js'
+import type { ContentStore } from '../store/content-store.js'
+import type { RecordStore } from '../store/records.js'
+import type { DocumentShelf } from '../store/shelf.js'
+import type { QueryBooks } from './books.js'
+import { CANCEL, FETCHED, INPUT, OPEN, PROVE, type QueryState, RESULT, STATUS, SUBMIT } from './calls.js'
+import { DEFAULT_LIMITS, QueryDesk, type QueueLimits } from './desk.js'
+import { type ReadyRelease, ReleaseHandles } from './handles.js'
+import { QueryJournal } from './journal.js'
+import { Pace } from './pace.js'
+import { Presence } from './presence.js'
+import { QueryRunner } from './runner.js'
+
+/** How often what has expired is looked for, milliseconds. */
+const SWEEP = 60_000
+
+export interface EvaluatorQueriesOptions {
+  readonly transport: Pick<Transport, 'onPeerChange'>
+  readonly caller: Caller
+  readonly signer: Signer
+  readonly epochs: OpenEpochs
+  readonly documents: DocumentShelf
+  readonly records: RecordStore
+  readonly contents: ContentStore
+  readonly books: QueryBooks
+  /** 32 secret bytes of this evaluator, always the same. */
+  readonly secret: Uint8Array
+  /** @throws ReleaseRefusedError unless it may be asked */
+  ready(release: string): ReadyRelease
+  /** Whether a release will be ready in a while. */
+  pending(release: string): boolean
+  /** A part of the model is lost. */
+  onDamaged(release: string, reason: string): void
+  onError?(error: Error): void
+  readonly limits?: Partial<QueueLimits>
+  readonly now?: () => number
+  /** Milliseconds without a byte in either direction, after which a holder counts as absent. */
+  readonly patience?: number
+  /** Milliseconds after which a holder that was absent is tried again without news of it. */
+  readonly retry?: number
+  readonly storagePause?: number
+}
+
+export interface QueueReport {
+  readonly states: Readonly<Partial<Record<QueryState, number>>>
+  readonly bytes: number
+  /** In the order in which they will be done. */
+  readonly waiting: readonly { readonly query: string; readonly querier: string; readonly release: string; readonly state: QueryState }[]
+}
+
+export class EvaluatorQueries {
+  readonly #desk: QueryDesk
+  readonly #journal: QueryJournal
+  readonly #runner: QueryRunner
+  readonly #handles: ReleaseHandles
+  readonly #presence: Presence
+  readonly #onError: (error: Error) => void
+  #sweeping: ReturnType<typeof setInterval> | undefined
+
+  private constructor(options: EvaluatorQueriesOptions, journal: QueryJournal, pace: Pace) {
+    const { transport, epochs, ready, retry, patience = PATIENCE, now = Date.now, onError = () => undefined } = options
+    this.#journal = journal
+    this.#onError = onError
+    this.#presence = new Presence(transport, peer => this.#runner.forget(peer), retry)
+    this.#handles = new ReleaseHandles(epochs, ready)
+    const common = { ...options, journal, pace, handles: this.#handles, now }
+    this.#runner = new QueryRunner({ ...common, presence: this.#presence, patience })
+    this.#desk = new QueryDesk({ ...common, runner: this.#runner, limits: { ...DEFAULT_LIMITS, ...options.limits } })
+  }
+
+  /** Reads what is durable; nothing runs before `start`. */
+  static async open(options: EvaluatorQueriesOptions): Promise<EvaluatorQueries> {
+    const [journal, pace] = await Promise.all([QueryJournal.open(options.records), Pace.open(options.records)])
+    const queries = new EvaluatorQueries(options, journal, pace)
+    await queries.#desk.tidy()
+    return queries
+  }
+
+  /** Registers what senders and queriers may ask. */
+  register(responder: Responder): void {
+    const desk = this.#desk
+    const anybody = (): undefined => undefined
+    responder.on(OPEN, anybody, async ({ head }, { peer }) => {
+      const { inputs, proved, state } = await desk.open(head, peer)
+      return { head: { inputs: [...inputs], proved: [...proved], state } }
+    })
+    responder.on(INPUT, anybody, async ({ head, blobs }, { peer }) => {
+      await desk.input(head.query, head.index, head.hash, blobs[0] ?? new Uint8Array(0), peer)
+      return { head: {} }
+    })
+    responder.on(PROVE, anybody, async ({ head, blobs }, { peer }) => {
+      await desk.proof(head.query, head.batch, blobs[0] ?? new Uint8Array(0), peer)
+      return { head: {} }
+    })
+    responder.on(SUBMIT, anybody, async ({ blobs }, { peer }) => ({ head: await desk.submit(blobs, peer) }))
+    responder.on(STATUS, anybody, async ({ head }, { peer, signal }) => ({
+      head: await desk.follow(head.query, head.version, head.wait, peer, signal)
+    }))
+    responder.on(CANCEL, anybody, async ({ head }, { peer }) => ({ head: await desk.cancel(head.query, peer) }))
+    responder.on(RESULT, anybody, async ({ head }, { peer }) => {
+      const { samples, results } = await desk.result(head.query, peer)
+      return { head: { samples }, blobs: results }
+    })
+    responder.on(FETCHED, anybody, async ({ head }, { peer }) => ({ head: await desk.fetched(head.query, peer) }))
+  }
+
+  start(): void {
+    this.#runner.start()
+    this.#sweeping ??= setInterval(() => void this.sweep().catch(this.#onError), SWEEP)
+  }
+
+  /** Ends what has expired; done now and then by itself. */
+  async sweep(): Promise<void> {
+    await this.#desk.sweep()
+  }
+
+  /** A release has become ready, or there is news of an epoch: there may be something to do. */
+  wake(): void {
+    this.#runner.wake()
+  }
+
+  /** Whether a query needs the release. */
+  uses(release: string): boolean {
+    return this.#desk.uses(release)
+  }
+
+  /** What `status` tells. */
+  report(): QueueReport {
+    const states: Partial<Record<QueryState, number>> = {}
+    let bytes = 0
+    for (const record of this.#journal.list()) {
+      states[record.state] = (states[record.state] ?? 0) + 1
+      bytes += record.bytes
+    }
+    const waiting = this.#runner.order().map(({ query, querier, release, state }) => ({ query, querier, release, state }))
+    return { states, bytes, waiting }
+  }
+
+  async dispose(): Promise<void> {
+    clearInterval(this.#sweeping)
+    await this.#runner.dispose()
+    this.#handles.dispose()
+    this.#presence.dispose()
+  }
+}

@@ -1,0 +1,237 @@
+/** Runs queries, one after the other, until there are none; what it finds half done it does again, and comes to the same. */
+import { delay, orStopped } from '../../base/concurrency.js'
+import { digest } from '../../base/digest.js'
+import { InternalError, type ProtocolError, StorageFullError } from '../../errors/errors.js'
+import { translateError } from '../../errors/translate.js'
+import type { Signer } from '../../terms/signer.js'
+import type { Caller } from '../calls/caller.js'
+import { GRANT } from '../objects/grant.js'
+import { QUERY } from '../objects/query.js'
+import { RELEASE } from '../objects/release.js'
+import { identify } from '../objects/signed.js'
+import { type ContentStore, querySpace, resultSpace } from '../store/content-store.js'
+import type { DocumentShelf } from '../store/shelf.js'
+import { ActiveSets } from './active-set.js'
+import { type Announced, Assistants } from './assistants.js'
+import { AssistedQuery } from './assisted.js'
+import type { ReleaseHandles, UsedRelease } from './handles.js'
+import type { QueryJournal, QueryRecord } from './journal.js'
+import { inOrder } from './order.js'
+import type { Pace } from './pace.js'
+import type { Presence } from './presence.js'
+
+/** Pause before a query goes on that found no room on the disk, milliseconds. */
+const STORAGE_PAUSE = 5_000
+/** How often it is looked whether a release has become ready, milliseconds; whoever knows wakes the runner. */
+const PENDING_PAUSE = 1_000
+
+export interface RunnerOptions {
+  readonly journal: QueryJournal
+  readonly pace: Pace
+  readonly presence: Presence
+  readonly caller: Caller
+  readonly signer: Signer
+  readonly handles: ReleaseHandles
+  readonly documents: DocumentShelf
+  readonly contents: ContentStore
+  /** 32 secret bytes of this evaluator: all its randomness in a query comes from them and the signed query. */
+  readonly secret: Uint8Array
+  /** Whether a release will be ready in a while. */
+  pending(release: string): boolean
+  /** A part of the model is lost. */
+  onDamaged(release: string, reason: string): void
+  onError?(error: Error): void
+  readonly patience: number
+  readonly storagePause?: number
+}
+
+interface Progress {
+  readonly done: number
+  readonly total: number
+  readonly step: string
+}
+
+export class QueryRunner {
+  readonly #options: RunnerOptions
+  readonly #assistants: Assistants
+  readonly #sets: ActiveSets
+  readonly #abort = new AbortController()
+  /** Grows with every query that is begun; by querier. */
+  readonly #served = new Map<string, number>()
+  #begun = 0
+  #wake = Promise.withResolvers<void>()
+  #work: Promise<void> | undefined
+  #running: { readonly query: string; readonly since: number; readonly abort: AbortController; progress: Progress } | undefined
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+    const { caller, signer, patience, presence } = options
+    this.#assistants = new Assistants({ caller, signer, patience })
+    this.#sets = new ActiveSets(peer => presence.isUp(peer))
+  }
+
+  start(): void {
+    this.#work ??= this.#loop()
+  }
+
+  /** There may be something to do. */
+  wake(): void {
+    this.#wake.resolve()
+  }
+
+  /** A holder may be another process than before. */
+  forget(peer: string): void {
+    this.#assistants.forget(peer)
+  }
+
+  /** What is being done of a query that runs. */
+  progress(query: string): (Progress & { readonly seconds: number }) | undefined {
+    if (this.#running?.query !== query) return undefined
+    return { ...this.#running.progress, seconds: (performance.now() - this.#running.since) / 1000 }
+  }
+
+  /** Queries in the order in which they will be done, the one that runs first. */
+  order(): QueryRecord[] {
+    const { journal } = this.#options
+    return [...journal.list('running'), ...inOrder(journal.list('queued'), this.#served)]
+  }
+
+  /** Stops a query that runs. */
+  stop(query: string, reason: Error): void {
+    if (this.#running?.query === query) this.#running.abort.abort(reason)
+  }
+
+  /** How often each holder was chosen since the start. */
+  get load(): ReadonlyMap<string, number> {
+    return this.#sets.load
+  }
+
+  async dispose(): Promise<void> {
+    this.#abort.abort(new Error('closed'))
+    this.wake()
+    await this.#work
+  }
+
+  async #loop(): Promise<void> {
+    const { signal } = this.#abort
+    while (!signal.aborted) {
+      this.#wake = Promise.withResolvers<void>()
+      const order = this.order()
+      const next = order.find(({ release }) => !this.#options.pending(release))
+      if (next !== undefined) await this.#run(next)
+      else
+        await orStopped(
+          order.length === 0 ? this.#wake.promise : Promise.race([this.#wake.promise, delay(PENDING_PAUSE, signal)]),
+          signal
+        ).catch(() => undefined)
+    }
+  }
+
+  async #run({ query, querier }: QueryRecord): Promise<void> {
+    const abort = new AbortController()
+    this.#running = { query, since: performance.now(), abort, progress: { done: 0, total: 0, step: 'starting' } }
+    this.#served.set(querier, ++this.#begun)
+    try {
+      const record = await this.#options.journal.change(query, now => (now.state === 'queued' ? { state: 'running' } : undefined))
+      if (record.state !== 'running') return
+      const signal = AbortSignal.any([this.#abort.signal, abort.signal])
+      await this.#options.handles.use(record.release, async release => await this.#evaluate(record, release, signal))
+    } catch (error) {
+      // Closed, or cancelled: what becomes of the query has been said.
+      if (this.#abort.signal.aborted || abort.signal.aborted) return
+      await this.#failed(query, error)
+    } finally {
+      this.#running = undefined
+      this.#assistants.done(query)
+    }
+  }
+
+  async #evaluate(record: QueryRecord, { plan, epoch, cryptography }: UsedRelease, signal: AbortSignal): Promise<void> {
+    const { journal, contents, pace, presence } = this.#options
+    const { query } = record
+    const announced = await this.#announced(record)
+    const { holders, proofs } = epoch.record.proposal
+    const sole = holders.length === 1 ? holders[0]!.peer : undefined
+    const evaluation = await cryptography.openEvaluation({
+      query,
+      sender: record.sender,
+      proved: proofs && record.sender !== sole,
+      inputs: record.inputs as string[],
+      space: querySpace(query),
+      seed: digest('slytherin query secret', this.#options.secret, identify(QUERY, announced.query.document)),
+      querierHoldsKey: record.querier === sole
+    })
+    const started = performance.now()
+    try {
+      const assisted = new AssistedQuery({
+        journal,
+        contents,
+        assistants: this.#assistants,
+        sets: this.#sets,
+        presence,
+        epoch,
+        announced,
+        plan,
+        signal,
+        onProgress: progress => this.#progress(query, progress)
+      })
+      const results = await evaluation.evaluate(assisted, signal)
+      const names: string[] = []
+      for (const result of results) names.push(await contents.put(resultSpace(query), result))
+      const bytes = results.reduce((sum, { length }) => sum + length, 0)
+      const { state } = await journal.change(query, now =>
+        now.state === 'running' ? { state: 'done', result: names, attempts: {}, bytes } : undefined
+      )
+      if (state !== 'done') await contents.clear(resultSpace(query))
+    } finally {
+      await evaluation.dispose()
+    }
+    await contents.clear(querySpace(query))
+    await pace.measured(record.release, (performance.now() - started) / 1000)
+  }
+
+  async #announced({ query, release, grant, signed, resultKey }: QueryRecord): Promise<Announced> {
+    const { documents, contents } = this.#options
+    const [releaseDocument, grantDocument, key] = await Promise.all([
+      documents.get(RELEASE, release),
+      documents.get(GRANT, grant),
+      contents.get(querySpace(query), resultKey)
+    ])
+    if (releaseDocument === undefined || grantDocument === undefined || key === undefined || signed === null) {
+      throw new InternalError({ kind: 'query', field: 'query', reason: 'what it was asked with is lost', remedy: 'Ask the query again.' })
+    }
+    return { query: signed, grant: grantDocument, release: releaseDocument, resultKey: key }
+  }
+
+  #progress(query: string, progress: Progress): void {
+    if (this.#running?.query !== query) return
+    this.#running.progress = progress
+    this.#options.journal.touch(query)
+  }
+
+  async #failed(query: string, cause: unknown): Promise<void> {
+    const { journal, onDamaged, onError, contents, storagePause = STORAGE_PAUSE } = this.#options
+    const error: ProtocolError = translateError(cause, { kind: 'query' })
+    onError?.(error)
+    try {
+      if (error instanceof StorageFullError) {
+        // Nothing is lost: it goes on when there is room.
+        this.#progress(query, { done: 0, total: 0, step: 'waiting for room on the disk of the evaluator' })
+        await delay(storagePause, this.#abort.signal)
+        return
+      }
+      const record = journal.get(query)
+      if (record === undefined) return
+      if (error.reason?.startsWith('model part') === true) onDamaged(record.release, error.reason)
+      const message = error.message.slice(0, 1000)
+      await journal.change(query, ({ state }) =>
+        state === 'running' ? { state: 'failed', code: error.code, message, attempts: {}, bytes: 0 } : undefined
+      )
+      await contents.clear(querySpace(query))
+    } catch (again) {
+      if (this.#abort.signal.aborted) return
+      onError?.(translateError(again, { kind: 'query' }))
+      await delay(storagePause, this.#abort.signal).catch(() => undefined)
+    }
+  }
+}

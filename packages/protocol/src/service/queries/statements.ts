@@ -1,0 +1,29 @@
+/** What evaluator and key holders sign of a query: the statements of a session (terms/statements.ts), with the epoch for a session. */
+import { fromHex, hash, toHex } from '../../base/digest.js'
+import { SignatureError } from '../../errors/errors.js'
+import type { Signer } from '../../terms/signer.js'
+import { type Assisted, componentsHash, type RequestStatement, type SharesStatement, statementDigest } from '../../terms/statements.js'
+
+export type { Assisted }
+
+export async function hashOf(components: readonly Uint8Array[]): Promise<string> {
+  return toHex(componentsHash(await Promise.all(components.map(hash))))
+}
+
+/** This party's signature, hexadecimal. */
+export async function signStatement(epoch: string, statement: RequestStatement | SharesStatement, signer: Signer): Promise<string> {
+  return toHex(await signer.sign(statementDigest(fromHex(epoch), signer.self, statement)))
+}
+
+/** @throws SignatureError */
+export async function checkStatement(
+  epoch: string,
+  by: string,
+  statement: RequestStatement | SharesStatement,
+  signature: string,
+  signer: Pick<Signer, 'verify'>,
+  kind: string
+): Promise<void> {
+  if (await signer.verify(by, statementDigest(fromHex(epoch), by, statement), fromHex(signature))) return
+  throw new SignatureError({ peer: by, kind, field: 'signature', expected: `a signature of ${by} under this ${statement.kind}` })
+}
