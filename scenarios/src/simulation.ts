@@ -130,8 +130,8 @@ class Simulator {
       weights: async index => this.#operand(weights, packWeight(plan, this.#network, index), weightDescriptor(plan, index)),
       refresher: {
         refresh: async ciphertexts => {
-          const shares = refreshShares(plan.parties, plan.operands)
-          const rerandomized = rerandomizes(plan.parties, plan.operands)
+          const shares = refreshShares(plan.threshold, plan.operands)
+          const rerandomized = rerandomizes(plan.threshold, plan.operands)
           return ciphertexts.map(ciphertext => this.#watched.evaluator.refresh(ciphertext, shares, rerandomized))
         }
       },
@@ -140,7 +140,7 @@ class Simulator {
     })
     const { floodingBits: securityBits, maximumDecryptions } = plan
     const noise = plan.output.floodedNoise
-    const shares = switchShares(plan.parties, plan.operands)
+    const shares = switchShares(plan.threshold, plan.operands)
     const slots = outputs.map(output => simulator.reveal(output, noise, { securityBits, maximumDecryptions }, shares))
     for (const output of outputs) output.dispose()
     return unpackOutputs(plan, slots).slice(0, samples.length)

@@ -9,7 +9,9 @@ const WORST_CASE_DEVIATIONS = 5
 
 describe.each([
   ['everything encrypted', { data: 'encrypted', weights: 'encrypted', parties: 3 }],
+  ['everything encrypted and two of five key holders', { data: 'encrypted', weights: 'encrypted', parties: 5, threshold: 2 }],
   ['the model clear at the evaluator', { data: 'encrypted', weights: 'clear', parties: 1 }],
+  ['the model clear at the evaluator and two of three key holders', { data: 'encrypted', weights: 'clear', parties: 3, threshold: 2 }],
   ['the data clear at the evaluator', { data: 'clear', weights: 'encrypted', parties: 2 }]
 ] as const)('a plan with %s', (_, operands) => {
   const made = async (options: Partial<PlanOptions> = {}) => {
@@ -23,9 +25,9 @@ describe.each([
 
   it('ends with the error that its flooding leaves', async () => {
     const small = await made()
-    const { output, floodingBits: securityBits, maximumDecryptions, precision, parties } = small
+    const { output, floodingBits: securityBits, maximumDecryptions, precision, threshold } = small
     const context = contextOf(small)
-    const shares = switchShares(parties, small.operands)
+    const shares = switchShares(threshold, small.operands)
     const flooding = { securityBits, maximumDecryptions }
     const left = slotPrecision(context, noiseAfterFlooding(context, output.noise, flooding, shares, output.floodedNoise), output.scale)
     expect(precision.worstError).toBeCloseTo(WORST_CASE_DEVIATIONS * 2 ** -left, 12)
@@ -38,7 +40,9 @@ describe.each([
     const { parameters } = contextOf(small)
     expect(small.refreshes.length).toBeGreaterThan(0)
     for (const { level, scale, magnitude } of small.refreshes) {
-      expect(level).toBeGreaterThanOrEqual(Refresh.minimumLevel(parameters, refreshShares(small.parties, small.operands), scale, magnitude))
+      expect(level).toBeGreaterThanOrEqual(
+        Refresh.minimumLevel(parameters, refreshShares(small.threshold, small.operands), scale, magnitude)
+      )
     }
   })
 })

@@ -43,9 +43,11 @@ export interface SwitchShare {
 export class PublicKeySwitch {
   readonly format: ShareFormat<SwitchShare>
 
+  /** @param holders key holders whose shares are added, of each one: t where t of n suffice */
   constructor(
     readonly context: Context,
-    readonly sessionId: Uint8Array
+    readonly sessionId: Uint8Array,
+    private readonly holders: number = context.parties
   ) {
     const { parameters } = context
     this.format = new ShareFormat<SwitchShare>(context, sessionId, {
@@ -94,7 +96,7 @@ export class PublicKeySwitch {
       throw new InvalidShareRequestError('switch', 'level', `0 to ${maxLevel}`, level)
     }
     if (c1.indices.length !== level + 1) throw new ShareMismatchError('switch', 'moduli of c1', level + 1, c1.indices.length)
-    checkHeadroom(this.context, request, flooding)
+    checkHeadroom(this.context, request, flooding, this.holders)
   }
 
   aggregate(shares: Iterable<SwitchShare>): SwitchShare {
@@ -102,7 +104,7 @@ export class PublicKeySwitch {
   }
 
   /** Sums serialised shares as they arrive. */
-  aggregation(instance: string, level: number, parties: number = this.context.parties): ShareAggregation<SwitchShare> {
+  aggregation(instance: string, level: number, parties: number = this.holders): ShareAggregation<SwitchShare> {
     return new ShareAggregation(this.format, { instance, level }, parties)
   }
 
@@ -119,7 +121,7 @@ export class PublicKeySwitch {
     ciphertext: Ciphertext,
     aggregate: SwitchShare,
     flooding: Flooding,
-    parties: number = this.context.parties,
+    parties: number = this.holders,
     flooded: number = ciphertext.noise
   ): Ciphertext {
     const { context } = this

@@ -75,11 +75,15 @@ export class Refresh {
   /** Says all of the map. */
   readonly transformName: string
 
-  /** @throws InvalidShareRequestError for a map that is none of this ring's */
+  /**
+   * @param holders key holders whose shares are added, of each one: t where t of n suffice
+   * @throws InvalidShareRequestError for a map that is none of this ring's
+   */
   constructor(
     readonly context: Context,
     readonly sessionId: Uint8Array,
-    readonly transform: RefreshTransform = IDENTITY_TRANSFORM
+    readonly transform: RefreshTransform = IDENTITY_TRANSFORM,
+    private readonly holders: number = context.parties
   ) {
     const { parameters } = context
     checkTransform(transform, parameters.N)
@@ -105,15 +109,14 @@ export class Refresh {
   }
 
   /**
-   * Bits of each mask at a level: coefficients are uniform in [-2^(bits-1), 2^(bits-1)). There is room for the shares of all key holders and
-   * one that only masks.
+   * Bits of each mask at a level: coefficients are uniform in [-2^(bits-1), 2^(bits-1)). There is room for the shares of the key holders
+   * and one that only masks.
    *
    * @throws InvalidShareRequestError
    */
   maskBits(level: number, scale: number, magnitude: number): number {
     Refresh.leastMaskBits(scale, magnitude)
-    const { parameters, parties } = this.context
-    return maskBits(parameters, level, parties + 1, Math.log2(scale) + Math.log2(magnitude))
+    return maskBits(this.context.parameters, level, this.holders + 1, Math.log2(scale) + Math.log2(magnitude))
   }
 
   /**
@@ -146,7 +149,7 @@ export class Refresh {
    * @param secret this party's secret; `null` for a share that only adds a mask. A mask-only share is not hidden by any secret: it must
    *               stay with the evaluator that made it.
    * @param seed   32 secret bytes, used for this share only
-   * @throws RefreshLevelError when the level is too low for the masks of the whole cohort; InvalidShareRequestError
+   * @throws RefreshLevelError when the level is too low for the masks of all these holders; InvalidShareRequestError
    */
   share(secret: SecretKey | null, request: RefreshRequest, seed: Uint8Array): RefreshShare {
     const { context } = this
@@ -191,7 +194,7 @@ export class Refresh {
   /** Refuses what no share may be given for; `share` does the same. @throws as `share` */
   check(request: RefreshRequest): void {
     const { level, scale, magnitude, c1 } = request
-    this.checkLevel(level, this.context.parties, scale, magnitude)
+    this.checkLevel(level, this.holders, scale, magnitude)
     if (c1.indices.length !== level + 1) throw new ShareMismatchError('refresh', 'moduli of c1', level + 1, c1.indices.length)
   }
 
@@ -200,7 +203,7 @@ export class Refresh {
   }
 
   /** Sums serialised shares as they arrive. */
-  aggregation(instance: string, level: number, parties: number = this.context.parties): ShareAggregation<RefreshShare> {
+  aggregation(instance: string, level: number, parties: number = this.holders): ShareAggregation<RefreshShare> {
     return new ShareAggregation(this.format, { instance, level }, parties)
   }
 
@@ -211,14 +214,14 @@ export class Refresh {
    * @returns a new ciphertext of the message's only image at the top level; of the same message and scale for a plain refresh
    * @throws ShareMismatchError (also when the map has several outputs), RefreshLevelError
    */
-  finalize(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.context.parties): Ciphertext {
+  finalize(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.holders): Ciphertext {
     const { outputs } = this.transform
     if (outputs.length !== 1) throw new ShareMismatchError('refresh', 'outputs', 1, outputs.length)
     return this.finalizeAll(ciphertext, aggregate, instance, shares)[0]!
   }
 
   /** As `finalize`, one ciphertext for every output of the map. */
-  finalizeAll(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.context.parties): Ciphertext[] {
+  finalizeAll(ciphertext: Ciphertext, aggregate: RefreshShare, instance: string, shares: number = this.holders): Ciphertext[] {
     const { context, transform } = this
     const { ring, parameters } = context
     const { level, scale, magnitude, noise } = ciphertext

@@ -29,6 +29,8 @@ export interface ShareGiverInit extends GivingInit {
   readonly minimumSwitchNoise?: number
   /** Ciphertexts that this session may have refreshed; no bound when left out. */
   readonly maximumRefreshes?: number
+  /** Key holders whose shares are added in a refresh or switch: t where t of n suffice; all n when left out. */
+  readonly holders?: number
   /** That a party which holds the whole key gives shares of refreshes and switches; only an attack that shows what this would lay open allows it. */
   readonly allowSoleShares?: boolean
 }
@@ -78,6 +80,7 @@ export class ShareGiver implements Disposable {
   readonly #giving: Giving
   readonly #maximumRefreshes: number
   readonly #allowSoleShares: boolean
+  readonly #holders: number
   #disposed = false
 
   constructor(context: Context, init: ShareGiverInit) {
@@ -90,6 +93,7 @@ export class ShareGiver implements Disposable {
     this.#secret = init.secret
     this.#maximumRefreshes = init.maximumRefreshes ?? Number.POSITIVE_INFINITY
     this.#allowSoleShares = init.allowSoleShares === true
+    this.#holders = init.holders ?? context.parties
   }
 
   publicKeyShare(): Uint8Array {
@@ -136,7 +140,7 @@ export class ShareGiver implements Disposable {
     const { instance, level, scale, magnitude } = request
     const c1 = decodeComponent(this.context, request.c1, level, 'refresh')
     try {
-      const protocol = new Refresh(this.context, this.sessionId, request.transform)
+      const protocol = new Refresh(this.context, this.sessionId, request.transform, this.#holders)
       protocol.check({ instance, level, scale, magnitude, c1 })
       this.#checkRefreshQuota(instance)
       const input = [`${level}`, `${scale}`, `${magnitude}`, protocol.transformName, request.c1]
@@ -165,7 +169,7 @@ export class ShareGiver implements Disposable {
       const target = deserializePublicKey(context, request.targetKey)
       try {
         this.#checkSwitchQuota(instance)
-        const protocol = new PublicKeySwitch(context, this.sessionId)
+        const protocol = new PublicKeySwitch(context, this.sessionId, this.#holders)
         protocol.check({ instance, level, noise, scale, magnitude, c1 }, flooding)
         const numbers = [level, noise, scale, magnitude, flooding.securityBits, flooding.maximumDecryptions].map(String)
         return this.#give(protocol.format, { instance, level }, [...numbers, request.c1, request.targetKey], seed =>

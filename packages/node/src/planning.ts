@@ -20,6 +20,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly approximation?: ApproximationConfiguration
   readonly batch: number
   readonly parties: number
+  /** Key holders that suffice; all of them when not given. */
+  readonly threshold?: number
   /** Default `encrypted`. */
   readonly data?: OperandKind
   /** Default `encrypted`. */

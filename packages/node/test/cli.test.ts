@@ -139,8 +139,8 @@ describe('slytherin plan', () => {
     const text = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--minimum-refreshes', '1')
     expect(text).toMatchObject({ code: 0, err: '' })
     expect(text.out).toContain('128-bit security')
-    const json = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--parties', '5', '--json')
-    expect(JSON.parse(json.out)).toMatchObject({ version: 3, parties: 5, batch: 64 })
+    const json = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--parties', '5', '--threshold', '3', '--json')
+    expect(JSON.parse(json.out)).toMatchObject({ version: 4, parties: 5, threshold: 3, batch: 64 })
   })
 
   it('measures on the data that the manifest names, where they lie beside it, and otherwise takes its ranges', async () => {
@@ -259,15 +259,17 @@ describe('slytherin plan', () => {
 
     it('of a probability: its threshold, which can be another', async () => {
       expect((await planned('breast-cancer-sigmoid')).out).toMatch(/^answers {4}binary: 0, or 1 above 0\.5, after sigmoid$/m)
-      expect((await planned('breast-cancer-sigmoid', '--threshold', '0.2')).out).toMatch(/^answers {4}binary: 0, or 1 above 0\.2, after/m)
-      expect(await planned('diabetes-regression', '--threshold', '3')).toMatchObject({
+      expect((await planned('breast-cancer-sigmoid', '--decision-threshold', '0.2')).out).toMatch(
+        /^answers {4}binary: 0, or 1 above 0\.2, after/m
+      )
+      expect(await planned('diabetes-regression', '--decision-threshold', '3')).toMatchObject({
         code: 1,
         err: expect.stringContaining('threshold')
       })
     })
 
     it('as the command says, where the file leaves it open', async () => {
-      const { out } = await planned('diabetes-regression', '--task', 'binary', '--threshold', '100')
+      const { out } = await planned('diabetes-regression', '--task', 'binary', '--decision-threshold', '100')
       expect(out).toMatch(/^answers {4}binary: 0, or 1 above 100$/m)
       expect(out).toMatch(/^agreement .* % of the predictions on 353 samples$/m)
       expect(await planned('diabetes-regression', '--task', 'classification')).toMatchObject({ code: 1 })

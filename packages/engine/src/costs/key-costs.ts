@@ -17,12 +17,13 @@ export class KeyCosts {
   constructor(
     private readonly costs: OperationCosts,
     private readonly sizes: Sizes,
-    private readonly parties: number
+    /** t: key holders that make shares of it */
+    private readonly threshold: number
   ) {}
 
   /** Seconds until a Galois key for this level is made. */
   galois(level: number): number {
-    return this.costs.switchingKey(level, this.parties) + this.costs.transfer(this.parties * this.sizes.keyShare(level))
+    return this.costs.switchingKey(level, this.threshold) + this.costs.transfer(this.threshold * this.sizes.keyShare(level))
   }
 
   relinearization(level: number): number {

@@ -53,7 +53,7 @@ export function parsePlan(json: unknown, options: CompileOptions = {}): Plan {
 }
 
 function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
-  const { architecture, parties, batch, batchBlock } = core
+  const { architecture, parties, threshold, batch, batchBlock } = core
   const { parameters, noise, steps } = program
   const batchBlocks = Math.ceil(batch / batchBlock)
   if (core.batchBlocksPerPass < 1 || core.batchBlocksPerPass > batchBlocks) {
@@ -68,8 +68,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
   const result = walkNoise(program, inputs).sent
   const { output } = program
   // whoever holds the whole key is flooded for by the tracked noise
-  const sizing = parties === 1 ? result.noise : floodedNoise(program, inputs, core.floodingBounds)
-  const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(parties, core.operands), sizing)
+  const sizing = threshold === 1 ? result.noise : floodedNoise(program, inputs, core.floodingBounds)
+  const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(threshold, core.operands), sizing)
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)
   }
@@ -85,6 +85,7 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
     architecture,
     operands: core.operands,
     parties,
+    threshold,
     batch,
     packing: core.packing,
     batchBlock,

@@ -20,7 +20,7 @@ export function describePlan(plan: Plan): string {
   const primeBits = parameters.primes.map(prime => prime.log2.toFixed(1))
   const limit = parameters.securityBits === 0 ? 'INSECURE, for tests only' : `${parameters.securityBits}-bit security`
   const lines = [
-    `plan for ${plan.model}: ${plan.operands.data} data, ${plan.operands.weights} model, ${plan.parties} key holder(s), batch of ${plan.batch}`,
+    `plan for ${plan.model}: ${plan.operands.data} data, ${plan.operands.weights} model, ${describeHolders(plan)}, batch of ${plan.batch}`,
     `ring       N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP.toFixed(1)} (${limit})`,
     `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${parameters.specialPrimes.map(prime => prime.log2.toFixed(1)).join(', ')} bits`,
     `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${plan.packing === 'complex' ? 'two' : 'one'} to a slot, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
@@ -41,6 +41,9 @@ export function describePlan(plan: Plan): string {
   )
   return lines.join('\n')
 }
+
+const describeHolders = ({ parties, threshold }: Plan): string =>
+  threshold === parties ? `${parties} key holder(s)` : `${threshold} of ${parties} key holders`
 
 /** Bits of security and statistical distance, what they cost, and what a distance of 2^-40 would. */
 function describeFlooding({ floodingBits, floodingDistanceBits }: Plan, N: number): string {

@@ -24,9 +24,9 @@ const bytes = z.number().min(0)
 
 /**
  * Raised whenever the same plan would be derived otherwise, since a plan is checked by deriving it again. 2: the noise that shares add is counted with its margin. 3: what
- * flooding is sized by is a number of its own, and so is the statistical distance.
+ * flooding is sized by is a number of its own, and so is the statistical distance. 4: the threshold is a number beside that of the key holders.
  */
-export const PLAN_VERSION = 3
+export const PLAN_VERSION = 4
 
 /**
  * What of the model owner's word the flooding rests on. `magnitudes`: largest values only, which also size scales, so that whoever understates them pays for it;
@@ -43,8 +43,10 @@ export const planSchema = z.strictObject({
   model: z.string().max(512),
   architecture: architectureSchema,
   operands: z.strictObject({ data: operand, weights: operand }),
-  /** key holders */
+  /** n: key holders whose ternary secrets the key sums, and so what its variance is */
   parties: z.int().min(1).max(256),
+  /** t: key holders whose shares every refresh and switch sums, at most n */
+  threshold: z.int().min(1).max(256),
   /** samples */
   batch: z
     .int()
@@ -119,6 +121,7 @@ export type PlanCore = Pick<
   | 'architecture'
   | 'operands'
   | 'parties'
+  | 'threshold'
   | 'batch'
   | 'packing'
   | 'batchBlock'
@@ -132,8 +135,17 @@ export type PlanCore = Pick<
 
 /** @throws InvalidPlanError when the document breaks the schema */
 export function parsePlanDocument(json: unknown): Plan {
+  const version = versionOf(json)
+  if (version !== undefined && version !== PLAN_VERSION) {
+    throw new InvalidPlanError('version', `${version}, where ${PLAN_VERSION} is read here: plan anew with the release that is to read it`)
+  }
   const parsed = planSchema.safeParse(json)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]!
   throw new InvalidPlanError(issue.path.join('.') || 'document', issue.message)
+}
+
+function versionOf(json: unknown): number | undefined {
+  const version = typeof json === 'object' && json !== null && 'version' in json ? json.version : undefined
+  return typeof version === 'number' ? version : undefined
 }

@@ -26,7 +26,7 @@ function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPack
 /** Seconds and bytes of a plan by a cost model. */
 export function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks: number): Plan['costs'] {
   const { parameters, steps } = program
-  const { parties } = core
+  const { threshold } = core
   const costs = new OperationCosts(model, parameters.logN)
   const sizes = new Sizes(
     parameters.logN,
@@ -51,7 +51,7 @@ export function costsOf(core: PlanCore, program: Program, model: CostModel, batc
     if (step.kind === 'refresh') {
       const count = step.step.ciphertextsPerBlock * batchBlocks
       const perParty = count * sizes.refresh(step.step.level, 1)
-      seconds[step.index] = costs.refresh(step.step.level, top, count, parties, perParty * parties)
+      seconds[step.index] = costs.refresh(step.step.level, top, count, threshold, perParty * threshold)
       refresh += seconds[step.index]!
       refreshBytes += perParty
       continue
@@ -73,9 +73,9 @@ export function costsOf(core: PlanCore, program: Program, model: CostModel, batc
   // inputs come after the weights are there
   if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
   else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
-  const keys = new KeyCosts(costs, sizes, parties)
+  const keys = new KeyCosts(costs, sizes, threshold)
   const results = program.output.layout.blocks.length * batchBlocks
-  const switching = costs.switching(program.output.level, results, parties)
+  const switching = costs.switching(program.output.level, results, threshold)
   return {
     model: model.name,
     seconds: {

@@ -54,9 +54,10 @@ export function compile(core: PlanCore, options: CompileOptions = {}): Program {
   }
 }
 
-function settingOf({ batchBlock, operands, packing, parties }: PlanCore, parameters: Parameters): Setting {
+function settingOf({ batchBlock, operands, packing, parties, threshold }: PlanCore, parameters: Parameters): Setting {
   const noise = new NoiseModel(parameters, parties)
   const rules = new EvaluationRules(parameters, noise, 'positive')
+  if (threshold > parties) throw new InvalidPlanError('threshold', `${threshold} of ${parties} key holders`)
   if (operands.data === 'clear' && operands.weights === 'clear') throw new InvalidPlanError('operands', 'nothing is encrypted')
   const [smallest, largest] = [smallestBlock(packing), parameters.slots * samplesPerSlot(packing)]
   if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock < smallest || batchBlock > largest) {
@@ -64,7 +65,7 @@ function settingOf({ batchBlock, operands, packing, parties }: PlanCore, paramet
   }
   const stride = batchBlock / samplesPerSlot(packing)
   const width = parameters.slots / stride
-  return { parameters, rules, noise, operands, parties, packing, slotFactor: slotFactor(packing), stride, width }
+  return { parameters, rules, noise, operands, parties, threshold, packing, slotFactor: slotFactor(packing), stride, width }
 }
 
 /** How many slot vectors a batch block starts from, and what they hold. */

@@ -47,7 +47,7 @@ export function describeBlockage(architecture: Architecture, settings: Settings,
       return `${needed} refreshes are asked for, and ${available} have a place`
     case 'flooding': {
       const flooding = floodingIn(settings, 2 ** (settings.logN ?? LARGEST_RING))
-      const growth = floodingGrowth(flooding, switchShares(settings.parties, settings))
+      const growth = floodingGrowth(flooding, switchShares(settings.threshold, settings))
       return (
         `${where} takes ${bits(needed)} bits once it is flooded, where ${bits(available)} are left: ${bits(growth)} of them are flooding ` +
         `(${flooding.securityBits} bits of security, ${settings.maximumDecryptions} decryptions)`

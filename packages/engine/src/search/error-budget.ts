@@ -52,7 +52,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     return turned ? Math.max(source, rotation) : source
   }
   // what is clear is rounded by its encoding, for which there is no flooding
-  const unflooded = settings.parties === 1 ? 0 : floodingGrowth(trial.flooding, switchShares(settings.parties, settings))
+  const unflooded = settings.threshold === 1 ? 0 : floodingGrowth(trial.flooding, switchShares(settings.threshold, settings))
   const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE - unflooded)
   const operations: ScheduledOperation[] = []
   // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before an activation
@@ -97,7 +97,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
   }
   gain = Math.min(gain, Math.log2(bounds.input.sensitivity ?? Number.POSITIVE_INFINITY))
   const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
-  const shares = switchShares(settings.parties, settings)
+  const shares = switchShares(settings.threshold, settings)
   const flooded = (scale: number): number => noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, trial.flooding, shares)
   const leavingModulus = (level: number): number => (level + 1) * primeBits - 1
   return {
@@ -111,7 +111,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
     refreshable: (boundary, level, scale) => {
       const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!
-      return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.parties, settings)) + MASK_MARGIN_BITS
+      return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.threshold, settings)) + MASK_MARGIN_BITS
     },
     refreshCost: (boundary, level) => costs.refreshCost(boundary, level),
     finishable: (level, scale) => fitsFlooded(leavingModulus(level), flooded(scale), 2 ** scale, 2 ** magnitudes.at(-1)!),
@@ -124,7 +124,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
 
 /** Largest relative error per coefficient, log2, at the logits. */
 function errorBudget({ settings, architecture, chain, flooding }: Trial): number {
-  const flood = floodingGrowth(flooding, switchShares(settings.parties, settings))
+  const flood = floodingGrowth(flooding, switchShares(settings.threshold, settings))
   return Math.log2(settings.precision * architecture.output.largest) - Math.log2(WORST_CASE_DEVIATIONS) - 0.5 * (chain.logN - 1) - flood
 }
 

@@ -62,6 +62,7 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
     architecture,
     operands: { data: settings.data, weights: settings.weights },
     parties: settings.parties,
+    threshold: settings.threshold,
     batch: settings.batch,
     packing: chain.packing,
     batchBlock: chain.batchBlock,

@@ -19,14 +19,16 @@ export interface PlanOptions {
   /** who encrypts what; not both clear */
   readonly data: OperandKind
   readonly weights: OperandKind
-  /** key holders */
+  /** n: key holders, whose secrets the key sums */
   readonly parties: number
+  /** t: key holders that a refresh or a switch takes (default: all of them) */
+  readonly threshold?: number
   /** collective refreshes that the program must contain at least, as far as there are places for them, between two operations (default 0) */
   readonly minimumRefreshes?: number
   /** s: bits of security of flooding; by default those of `floodingDistanceBits`, at least 30 */
   readonly floodingBits?: number | undefined
   /**
-   * minus log2 of the statistical distance over a session that flooding is to have (default 40; with one key holder what 30 bits of security give); where no plan of the precision has it, the most that one has, which the plan
+   * minus log2 of the statistical distance over a session that flooding is to have (default 40; where one key holder has the whole key what 30 bits of security give); where no plan of the precision has it, the most that one has, which the plan
    * says
    */
   readonly floodingDistanceBits?: number
@@ -71,7 +73,10 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     return value
   }
   // with the whole key at one party the rounding of encodings is flooded, too, which no plan can afford for so small a distance
-  const usual = options.parties === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
+  const parties = whole('parties', options.parties, 1)
+  const threshold = whole('threshold', options.threshold ?? parties, 1)
+  if (threshold > parties) throw new InvalidInputError('plan option threshold', `at most the ${parties} key holders`, String(threshold))
+  const usual = threshold === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
   const { floodingBits, floodingDistanceBits = usual } = options
   if (floodingBits !== undefined && !(floodingBits >= 1 && floodingBits <= 256))
     throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
@@ -84,11 +89,12 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     batch: whole('batch', options.batch, 1),
     data: options.data,
     weights: options.weights,
-    parties: whole('parties', options.parties, 1),
+    parties,
+    threshold,
     minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
     floodingBits,
     floodingDistanceBits,
-    floodingBounds: options.floodingBounds ?? (options.weights === 'clear' || options.parties === 1 ? 'norms' : 'magnitudes'),
+    floodingBounds: options.floodingBounds ?? (options.weights === 'clear' || threshold === 1 ? 'norms' : 'magnitudes'),
     maximumDecryptions: whole('maximumDecryptions', options.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS, 1),
     costModel: options.costModel ?? KERNEL_COSTS,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),

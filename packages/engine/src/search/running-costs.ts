@@ -31,7 +31,7 @@ export class RunningCosts {
   ) {
     const { chain, settings, packings, packed, batchBlocks, parameters } = trial
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
-    this.keys = new KeyCosts(costs, this.sizes, settings.parties)
+    this.keys = new KeyCosts(costs, this.sizes, settings.threshold)
     this.keyUses = packings.map((packing, layer) => {
       const factors = factorsOf(trial.settings, layer)
       const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
@@ -77,7 +77,7 @@ export class RunningCosts {
   refreshCost(boundary: number, level: number): number {
     const { packings, batchBlocks, chain, settings } = this.trial
     const count = packings[boundary - 1]!.outputBlocks * batchBlocks
-    return this.costs.refresh(level, chain.primes - 1, count, settings.parties, count * this.sizes.refresh(level, settings.parties))
+    return this.costs.refresh(level, chain.primes - 1, count, settings.threshold, count * this.sizes.refresh(level, settings.threshold))
   }
 
   /** Cost of the keys that layer `index` is the first to need, when it runs at this level. */

@@ -27,9 +27,9 @@ export function made(setting: Setting, kind: OperandKind, metadata: PlaintextMet
   return { kind, flow: { metadata: { ...metadata, degree: 1, noise } } }
 }
 
-/** As key holders are sent it: with a fresh encryption of zero where operands or the number of parties call for it. */
+/** As key holders are sent it: with a fresh encryption of zero where operands or the threshold call for it. */
 export function sent(setting: Setting, flow: Flow): Flow {
-  if (!rerandomizes(setting.parties, setting.operands)) return flow
+  if (!rerandomizes(setting.threshold, setting.operands)) return flow
   return added(flow, setting.noise.fresh(), encodingNoise(setting, { ...flow.metadata, magnitude: 0 }))
 }
 

@@ -28,20 +28,21 @@ export const factorsOf = (operands: Operands, layer: number): Factors => ({
 export const bothEncrypted = (factors: Factors): boolean => factors.input === 'encrypted' && factors.weights === 'encrypted'
 
 /**
- * Shares that are added in one refresh: one of every key holder and, when the model is clear at the evaluator, a mask of the evaluator's own, so that the key holder
+ * Shares that are added in one refresh: one of each of t key holders and, when the model is clear at the evaluator, a mask of the evaluator's own, so that the key holder
  * learns no intermediate value of somebody else's model.
+ * @param threshold t, the key holders that it takes
  */
-export const refreshShares = (parties: number, operands: Operands): number => parties + (operands.weights === 'clear' ? 1 : 0)
+export const refreshShares = (threshold: number, operands: Operands): number => threshold + (operands.weights === 'clear' ? 1 : 0)
 
 /**
- * Shares that are added, each with its flooding, in the switch of a result: one of every key holder and, when the model is clear at the evaluator, one of the
+ * Shares that are added, each with its flooding, in the switch of a result: one of each of t key holders and, when the model is clear at the evaluator, one of the
  * evaluator's, so that a querier who holds the key (and knows its own flooding) does not see the exact error, which depends on the weights.
  */
 export const switchShares = refreshShares
 
 /**
  * Whether the evaluator adds a fresh encryption of zero before it sends second components to key holders: where an operand is clear they are combinations of what others
- * have encrypted, and a sole key holder could take them apart in any case.
+ * have encrypted, and whoever holds the whole key (t = 1) could take them apart in any case.
  */
-export const rerandomizes = (parties: number, operands: Operands): boolean =>
-  parties === 1 || operands.data === 'clear' || operands.weights === 'clear'
+export const rerandomizes = (threshold: number, operands: Operands): boolean =>
+  threshold === 1 || operands.data === 'clear' || operands.weights === 'clear'

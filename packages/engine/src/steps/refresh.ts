@@ -20,14 +20,14 @@ export interface CompiledRefresh extends Common {
 /** @throws InvalidPlanError */
 export function compileRefresh(state: CompilerState, step: RefreshStep, index: number, path: string): CompiledRefresh {
   const { layout } = state
-  const { parameters, parties, operands } = state.setting
+  const { parameters, threshold, operands } = state.setting
   if (!layout) throw new InvalidPlanError(path, 'a refresh of the input')
   const blocks = layout.blocks.length
   const expected = { scale: state.scale, magnitude: state.magnitude, ciphertextsPerBlock: blocks }
   for (const [field, value] of Object.entries(expected)) {
     if (step[field as keyof typeof expected] !== value) throw new InvalidPlanError(`${path}.${field}`, `differs from ${value}`)
   }
-  const minimum = minimumRefreshLevel(parameters, refreshShares(parties, operands), step.scale, step.magnitude)
+  const minimum = minimumRefreshLevel(parameters, refreshShares(threshold, operands), step.scale, step.magnitude)
   if (minimum === undefined || step.level < minimum) {
     throw new InvalidPlanError(`${path}.level`, `${step.level} is too low for the masks, which need ${minimum ?? 'more primes'}`)
   }
@@ -37,7 +37,7 @@ export function compileRefresh(state: CompilerState, step: RefreshStep, index: n
 }
 
 export function refreshFlow(setting: Setting, flow: Flow): Flow {
-  const { parameters, parties, operands } = setting
-  const refreshed = added(sent(setting, flow), refreshNoise(refreshShares(parties, operands)))
+  const { parameters, threshold, operands } = setting
+  const refreshed = added(sent(setting, flow), refreshNoise(refreshShares(threshold, operands)))
   return { ...refreshed, metadata: { ...refreshed.metadata, level: parameters.maxLevel } }
 }

@@ -8,8 +8,10 @@ export interface Setting {
   readonly rules: EvaluationRules
   readonly noise: NoiseModel
   readonly operands: Operands
-  /** key holders */
+  /** n: ternary secrets that the key sums */
   readonly parties: number
+  /** t: key holders whose shares a refresh or a switch sums */
+  readonly threshold: number
   readonly packing: SlotPacking
   /** bound on |slot| relative to the architecture's bounds on values */
   readonly slotFactor: number

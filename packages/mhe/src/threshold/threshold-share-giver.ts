@@ -17,7 +17,7 @@ import { SharingMismatchError } from './errors.js'
 import type { ShamirShare } from './shamir-share.js'
 
 /** As a share giver's; its session is the epoch, its secret the share. */
-export type ThresholdShareGiverInit = Omit<ShareGiverInit, 'secret' | 'sessionId'> & {
+export type ThresholdShareGiverInit = Omit<ShareGiverInit, 'secret' | 'sessionId' | 'holders'> & {
   /** This holder's share. The giver owns it and wipes it on dispose. */
   readonly share: ShamirShare
 }
@@ -113,8 +113,9 @@ export class ThresholdShareGiver implements Disposable {
     const { share, ...init } = this.#init
     const secret = share.additiveSecret(activeSet)
     try {
+      const holders = activeSet.access.threshold
       // A share giver tells from the number of secrets whether its own is the whole key; here the threshold says it.
-      return new ShareGiver(share.context, { ...init, secret, shareKey: this.#shareKey, sessionId, ledger, allowSoleShares: true })
+      return new ShareGiver(share.context, { ...init, secret, shareKey: this.#shareKey, sessionId, ledger, holders, allowSoleShares: true })
     } catch (error) {
       secret.dispose()
       throw error

@@ -26,6 +26,7 @@ interface Options {
   batch: number
   scenario: keyof typeof SCENARIOS
   parties?: number
+  threshold?: number
   minimumRefreshes: number
   floodingBits?: number
   floodingDistance?: number
@@ -50,7 +51,7 @@ interface Options {
   output?: string
   inputShape?: readonly number[]
   task?: TaskKind
-  threshold?: number
+  decisionThreshold?: number
   layout?: 'nhwc'
   precision?: number
   logitError?: number
@@ -74,6 +75,7 @@ export function planCommand(streams: Streams): Command {
     .option('-b, --batch <samples>', 'samples per query', positive, 64)
     .addOption(new Option('-s, --scenario <name>', 'what is encrypted').choices(Object.keys(SCENARIOS)).default('both'))
     .option('-p, --parties <number>', 'key holders (default: 3 when both are encrypted, otherwise 1)', positive)
+    .option('--threshold <number>', 'key holders that suffice for a refresh or a result (default: all of them)', positive)
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
     .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive)
     .addOption(
@@ -113,7 +115,7 @@ export function planCommand(streams: Streams): Command {
     .option('--output <name>', 'which output of the model, where it has several')
     .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
     .addOption(new Option('--task <name>', 'what the outputs mean (default: as the model file or the manifest says)').choices(TASK_KINDS))
-    .option('--threshold <number>', "binary and multi-label tasks: on the scale of the model's output", finite)
+    .option('--decision-threshold <number>', "binary and multi-label tasks: on the scale of the model's output", finite)
     .addOption(
       new Option('--layout <name>', 'samples lie row by row, channels last, and are brought into the order of the network').choices([
         'nhwc'
@@ -123,12 +125,23 @@ export function planCommand(streams: Streams): Command {
     .addOption(new Option('--logit-error <number>', 'largest error of a logit').argParser(finite).conflicts('precision'))
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
-      const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
+      const {
+        batch,
+        scenario,
+        threshold,
+        minimumRefreshes,
+        floodingBits,
+        floodingDistance,
+        floodingBounds,
+        maximumDecryptions,
+        evaluator
+      } = options
       const precision = precisionFrom(options)
       const { calibration, task } = await knownOf(model, options)
       const { plan, approximation } = await planModel(model, {
         batch,
         parties: options.parties ?? (scenario === 'both' ? 3 : 1),
+        ...(threshold === undefined ? {} : { threshold }),
         ...SCENARIOS[scenario],
         minimumRefreshes,
         ...(floodingBits === undefined ? {} : { floodingBits }),
@@ -138,7 +151,7 @@ export function planCommand(streams: Streams): Command {
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,
         inputShape: options.inputShape,
-        task: { kind: options.task ?? task?.kind, threshold: options.threshold },
+        task: { kind: options.task ?? task?.kind, threshold: options.decisionThreshold },
         ...(precision === undefined ? {} : { precision }),
         calibration,
         approximation: approximationFrom(options)

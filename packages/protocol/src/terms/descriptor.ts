@@ -207,6 +207,13 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
     plan.parties,
     'Plan for as many parties as the roster has key holders.'
   )
+  demand(
+    plan.threshold === holders,
+    'plan.threshold',
+    `all ${holders} key holders, whose shares a session adds`,
+    plan.threshold,
+    'Plan without a threshold, or put the model up in a key epoch, where fewer holders may suffice.'
+  )
   const witnesses = peersWith(roster, 'witness')
   if (witnesses.length > 0) {
     const { data, weights } = plan.operands

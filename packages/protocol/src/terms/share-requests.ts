@@ -31,7 +31,7 @@ export function checkRefresh({ refreshes }: Plan, request: { step: number; level
 }
 
 /** Whether one party holds the whole key: it is asked to re-encrypt and gives no shares of refreshes and switches. */
-export const isWholeKey = ({ parties }: Pick<Plan, 'parties'>): boolean => parties === 1
+export const isWholeKey = ({ threshold }: Pick<Plan, 'threshold'>): boolean => threshold === 1
 
 /** @throws UnforeseenRequestError when the level is not the plan's, or less noise (log2) is claimed than the plan floods by */
 export function checkSwitch({ output }: Plan, { level, noise }: { level: number; noise: number }): void {

@@ -1,5 +1,6 @@
 /** Publishing, evaluating under attempts and reading results, with real cryptography and without messages. */
 import { randomBytes } from 'node:crypto'
+import { logitDeviation } from '@slytherin/engine'
 import { inputCount, type Plan } from '@slytherin/protocol'
 import {
   type AttemptName,
@@ -12,7 +13,7 @@ import {
 import { afterEach, describe, expect, test } from 'vitest'
 import { realSamples } from '../support/real-session.js'
 import { DealtEpoch, type DealtMeans } from './support/dealt-epoch.js'
-import { errorOf, modelSource, smallPlan } from './support/small-model.js'
+import { errorOf, modelSource, network, smallPlan } from './support/small-model.js'
 
 const NONCE = 'ab'.repeat(16)
 const SAMPLES = realSamples(2)
@@ -32,7 +33,7 @@ interface Cast {
 }
 
 async function cast(threshold: number, holders: number, planning: Partial<Parameters<typeof smallPlan>[0]> = {}): Promise<Cast> {
-  const plan = smallPlan({ parties: holders, ...planning })
+  const plan = smallPlan({ parties: holders, threshold, ...planning })
   const epoch = new DealtEpoch({ threshold, holders, plans: [plan] })
   const contents = new MemoryContentStore()
   const releases: Cast['releases'] = (self, role, at = new MemoryContentStore()) => {
@@ -117,7 +118,7 @@ class Holders {
   }
 }
 
-async function ask(of: Cast, holders: Holders, query = 'q', querierHoldsKey = false): Promise<Float64Array[]> {
+async function ask(of: Cast, holders: Holders, query = 'q', querierHoldsKey = false, samples = SAMPLES): Promise<Float64Array[]> {
   const { plan, contents, terms, epoch } = of
   const querier = of.releases(querierHoldsKey ? 'holder-1' : 'querier', querierHoldsKey ? { point: 1 } : {})
   const asking = await querier.openRelease(terms)
@@ -125,7 +126,7 @@ async function ask(of: Cast, holders: Holders, query = 'q', querierHoldsKey = fa
   const inputs: string[] = []
   const clear = plan.operands.data === 'clear'
   if (!clear) {
-    const prepared = await asking.openQuery([...SAMPLES], query)
+    const prepared = await asking.openQuery([...samples], query)
     for (let index = 0; index < inputCount(plan); index++)
       inputs.push(await contents.put(`query-${query}`, await prepared.encryptInput(index)))
     await prepared.dispose()
@@ -137,7 +138,7 @@ async function ask(of: Cast, holders: Holders, query = 'q', querierHoldsKey = fa
     proved: epoch.terms.proofs && !querierHoldsKey,
     inputs,
     space: `query-${query}`,
-    ...(clear ? { samples: [...SAMPLES] } : {}),
+    ...(clear ? { samples: [...samples] } : {}),
     seed: SECRET,
     querierHoldsKey
   })
@@ -155,6 +156,17 @@ describe.each([
     const of = await cast(threshold, holders)
     const answers = await ask(of, await new Holders(of).start())
     expect(errorOf(SAMPLES, answers)).toBeLessThan(0.01)
+  })
+
+  test('carry the noise of as many shares as the plan says', async () => {
+    const samples = realSamples(64)
+    const of = await cast(threshold, holders, { batch: samples.length, packing: 'real' })
+    const answers = await ask(of, await new Holders(of).start(), 'q', false, samples)
+    const errors = samples.flatMap((sample, i) => [...network.forward(sample)].map((value, k) => value - answers[i]![k]!))
+    const deviation = Math.sqrt(errors.reduce((sum, error) => sum + error * error, 0) / errors.length)
+    // sources of noise are counted with a margin of 0.15 bits
+    expect(deviation / logitDeviation(of.plan)).toBeGreaterThan(0.7)
+    expect(deviation / logitDeviation(of.plan)).toBeLessThan(1.15)
   })
 
   test('a query that is started again asks for the same, byte for byte, and gets the same', async () => {

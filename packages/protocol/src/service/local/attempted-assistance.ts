@@ -128,7 +128,7 @@ export class AttemptedAssistance {
     { name, attempt, ciphertexts }: Asked
   ): Promise<EvaluatorCiphertext[] | undefined> {
     const { context, plan, sessionId, parties } = this.#session
-    const protocol = new Refresh(context, sessionId)
+    const protocol = new Refresh(context, sessionId, undefined, parties)
     const total = refreshShares(parties, plan.operands)
     const { level, scale, magnitude } = this.#refreshOf(step)
     const { instance } = attempt
@@ -161,7 +161,7 @@ export class AttemptedAssistance {
 
   async #switch({ callbacks, secret, signal }: AssistedQuery, { name, attempt, ciphertexts }: Asked): Promise<Uint8Array[] | undefined> {
     const { context, plan, sessionId, parties } = this.#session
-    const protocol = new PublicKeySwitch(context, sessionId)
+    const protocol = new PublicKeySwitch(context, sessionId, parties)
     const flooding = this.#flooding
     const total = switchShares(parties, plan.operands)
     const { level, scale, magnitude, floodedNoise: noise } = plan.output

@@ -9,6 +9,7 @@ import { ModelOwner, type ModelSource } from '../../local/model-owner.js'
 import { SessionStateError } from '../../local/open-session.js'
 import type { Plan } from '../../terms/plan.js'
 import type { ProofTerms } from '../../terms/proof-batches.js'
+import { isWholeKey } from '../../terms/share-requests.js'
 import type {
   PublicationCryptography,
   PublicationTerms,
@@ -91,9 +92,17 @@ export class LocalReleases implements ReleasesCryptography {
     for (const publication of [...this.#publications]) await publication.dispose()
   }
 
-  /** @throws SessionStateError when the plan is for other parameters than the epoch's */
+  /** @throws SessionStateError when the plan is for other parameters, another number of secrets or fewer shares than the epoch's */
   #checked(plan: Plan): Plan {
-    const { parameters } = this.#epoch.context
+    const { context, terms, threshold } = this.#epoch
+    const { parameters } = context
+    if (plan.parties !== terms.dealers) {
+      throw new SessionStateError(`the release's plan is for a key of ${plan.parties} secrets, its epoch's sums ${terms.dealers}`)
+    }
+    // More shares than planned for would be more flooding and masks than there is room for; one share alone is the whole key, and another protocol.
+    if (plan.threshold < threshold || isWholeKey(plan) !== (threshold === 1)) {
+      throw new SessionStateError(`the release's plan is for ${plan.threshold} shares, its epoch takes ${threshold}: plan it anew`)
+    }
     if (!Parameters.fromJSON(plan.parameters, { allowInsecure: true }).equals(parameters)) {
       throw new SessionStateError("the release's plan has other parameters than its epoch")
     }
