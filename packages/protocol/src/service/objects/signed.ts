@@ -120,6 +120,13 @@ export function decodeSigned<T>(kind: DocumentKind<T>, bytes: Uint8Array, peer: 
   return parseSigned(kind, json, peer)
 }
 
+/** Schema of a signed document within a message; its kind's own check is made by `checkSigned`'s callers through `parseSigned`, or by the flow. */
+export function signedSchema<T>(kind: DocumentKind<T>): z.ZodType<Signed<T>> {
+  return z.strictObject({ document: kind.schema, signatures: z.array(signatureSchema).max(MAXIMUM_PARTIES) }) as unknown as z.ZodType<
+    Signed<T>
+  >
+}
+
 /** As `decodeSigned`, of JSON that has been parsed. */
 export function parseSigned<T>(kind: DocumentKind<T>, json: unknown, peer: string): Signed<T> {
   const parsed = z.strictObject({ document: kind.schema, signatures: z.array(signatureSchema).max(MAXIMUM_PARTIES) }).safeParse(json)

@@ -1,0 +1,302 @@
+/** The epochs that one party knows, opened when they are needed: for releases and queries, whoever the party is. */
+import { fromHex, hash, toHex } from '../../base/digest.js'
+import { EpochRefusedError } from '../../errors/errors.js'
+import type { Signer } from '../../terms/signer.js'
+import type { Caller } from '../calls/caller.js'
+import type { Responder } from '../calls/responder.js'
+import type { EpochKeys, OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
+import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms, ServiceCryptography } from '../cryptography/service.js'
+import type { EpochProposal, EpochRecord } from '../objects/epoch.js'
+import type { Signed } from '../objects/signed.js'
+import type { RecordStore } from '../store/records.js'
+import * as calls from './calls.js'
+import { createEpoch } from './creation.js'
+import { EpochHolder } from './holder.js'
+import { keyName, makeKey } from './key-making.js'
+import type { EpochPolicy } from './policy.js'
+
+/** Where signed records of epochs are, by the epoch's identifier. */
+export interface EpochRecords {
+  /** Durable before it resolves. */
+  put(record: Signed<EpochRecord>): Promise<void>
+  get(epoch: string): Promise<Signed<EpochRecord> | undefined>
+  list(): Promise<Signed<EpochRecord>[]>
+}
+
+export interface EpochsOptions {
+  readonly self: string
+  readonly signer: Signer
+  readonly caller: Caller
+  readonly cryptography: ServiceCryptography
+  readonly records: RecordStore
+  readonly epochs: EpochRecords
+  readonly policy: EpochPolicy
+  /** Whether a peer answers at present. */
+  up(peer: string): boolean
+  onProgress?(event: { epoch: string; step: string; done: number; total: number }): void
+  onRefused?(error: Error, peer: string): void
+  /** A ceremony of which this party was a holder has come to nothing. */
+  onAbandoned?(culprit: string, reason: string): void
+}
+
+interface Known {
+  readonly record: EpochRecord
+  readonly cryptography: EpochCryptography
+  /** Keys that are in use here, by name. */
+  readonly keys: Map<string, EvaluationKeyName>
+  making: Promise<unknown>
+}
+
+const KEY = 'epoch-key'
+
+interface KeyRecord {
+  readonly key: EvaluationKeyName
+  readonly hash: string
+}
+
+export class Epochs implements OpenEpochs {
+  readonly #options: EpochsOptions
+  readonly #holder: EpochHolder
+  readonly #open = new Map<string, Promise<Known>>()
+  /** Of epochs that are being made, until their records come. */
+  readonly #fresh = new Map<string, EpochCryptography>()
+
+  constructor(options: EpochsOptions) {
+    this.#options = options
+    const { self, signer, policy, cryptography, onAbandoned } = options
+    this.#holder = new EpochHolder({
+      self,
+      signer,
+      policy,
+      receiverKey: async () => await cryptography.receiverKey(),
+      openNew: async (proposal, epoch) => {
+        const opened = await cryptography.openEpoch(this.#terms(proposal, epoch))
+        this.#fresh.set(epoch, opened)
+        return opened
+      },
+      keep: async (record, opened) => {
+        await options.epochs.put(record)
+        const { epoch } = record.document.sharing
+        this.#fresh.delete(epoch)
+        this.#open.set(epoch, this.#known(record.document, opened))
+        await this.#open.get(epoch)
+      },
+      known: async epoch => {
+        const { record, cryptography: opened } = await this.#of(epoch)
+        return { record, sharing: record.sharing, cryptography: opened }
+      },
+      abandoned: (culprit, reason) => onAbandoned?.(culprit, reason)
+    })
+  }
+
+  register(responder: Responder): void {
+    this.#holder.register(responder)
+    responder.on(
+      calls.PUBLIC_KEY,
+      () => undefined,
+      async ({ head }) => {
+        const { cryptography } = await this.#of(head.epoch)
+        return { head: {}, blobs: [await cryptography.publicKey()] }
+      }
+    )
+  }
+
+  /** At the evaluator: makes an epoch with its holders, and the evaluation keys that the proposal names. */
+  async create(proposal: EpochProposal, signal: AbortSignal): Promise<Signed<EpochRecord>> {
+    const { signer, caller, epochs, onProgress } = this.#options
+    const record = await createEpoch(
+      proposal,
+      { signer, caller, progress: step => onProgress?.({ epoch: '', step, done: 0, total: 0 }) },
+      signal
+    )
+    await epochs.put(record)
+    const epoch = await this.epoch(record.document.sharing.epoch)
+    const { relinearizationLevel, galois } = proposal
+    await epoch.addKeys({ relinearizationLevel, galois }, signal)
+    return record
+  }
+
+  async list(): Promise<Signed<EpochRecord>[]> {
+    return await this.#options.epochs.list()
+  }
+
+  async epoch(identifier: string): Promise<OpenEpoch> {
+    const known = await this.#of(identifier)
+    const { record, cryptography } = known
+    const releases = await cryptography.releases()
+    return {
+      record,
+      releases,
+      sharing: () => record.sharing,
+      publicKey: async () => await cryptography.publicKey(),
+      keys: async () => keysOf(known),
+      addKeys: async (missing, signal) => {
+        // One after the other: a key that two releases lack is made once.
+        const turn = known.making.then(async () => await this.#addKeys(known, missing, signal))
+        known.making = turn.catch(() => undefined)
+        await turn
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#holder.dispose()
+    for (const known of this.#open.values())
+      await known.then(async ({ cryptography }) => await cryptography.dispose()).catch(() => undefined)
+    this.#open.clear()
+    for (const opened of this.#fresh.values()) await opened.dispose()
+    this.#fresh.clear()
+  }
+
+  async #of(identifier: string): Promise<Known> {
+    let known = this.#open.get(identifier)
+    if (known === undefined) {
+      known = this.#load(identifier)
+      known.catch(() => this.#open.delete(identifier))
+      this.#open.set(identifier, known)
+    }
+    const found = await known
+    const { expires } = found.record.proposal
+    if (Date.now() > expires) {
+      throw new EpochRefusedError({
+        peer: this.#options.self,
+        kind: 'epoch',
+        field: 'expires',
+        actual: new Date(expires).toISOString(),
+        reason: 'the epoch is over',
+        remedy: 'Make the next one: slytherin cohort create.'
+      })
+    }
+    return found
+  }
+
+  async #load(identifier: string): Promise<Known> {
+    const { epochs, cryptography, self } = this.#options
+    const record = await epochs.get(identifier)
+    if (record === undefined) {
+      throw new EpochRefusedError({
+        peer: self,
+        kind: 'epoch',
+        field: 'epoch',
+        actual: identifier.slice(0, 64),
+        reason: 'this party does not know the epoch',
+        remedy: 'See which there are: slytherin cohort status.'
+      })
+    }
+    return await this.#known(record.document, await cryptography.openEpoch(this.#terms(record.document.proposal, identifier)))
+  }
+
+  async #known(record: EpochRecord, cryptography: EpochCryptography): Promise<Known> {
+    await this.#takePublicKey(record, cryptography)
+    const known: Known = { record, cryptography, keys: new Map(), making: Promise.resolve() }
+    if (!this.#computes(record.proposal)) return known
+    const kept = await this.#options.records.list(KEY)
+    for (const { key: place, value } of kept) {
+      if (!place.startsWith(`${record.sharing.epoch}/`)) continue
+      const { key, hash: name } = value as KeyRecord
+      // One that is damaged is made anew when it is needed.
+      if (await cryptography.loadKey(key, name)) known.keys.set(keyName(key), key)
+    }
+    return known
+  }
+
+  /** From what is kept, or from the evaluator; the record says which it is. */
+  async #takePublicKey(record: EpochRecord, cryptography: EpochCryptography): Promise<void> {
+    const { caller, self } = this.#options
+    const { evaluator } = record.proposal
+    const held = await cryptography.publicKey().catch(() => undefined)
+    if (held !== undefined && toHex(await hash(held)) === record.publicKey) return
+    if (await cryptography.loadPublicKey(record.publicKey)) return
+    const sources = [evaluator, ...record.proposal.holders.map(({ peer }) => peer)].filter(peer => peer !== self)
+    let fault: unknown
+    for (const source of sources) {
+      try {
+        const { blobs } = await caller.call(source, calls.PUBLIC_KEY, { epoch: record.sharing.epoch })
+        await cryptography.takePublicKey(blobs[0] ?? fromHex(''), record.publicKey)
+        return
+      } catch (error) {
+        fault = error
+      }
+      // Others than the evaluator are reached by it alone.
+      if (self !== evaluator) break
+    }
+    throw fault
+  }
+
+  async #addKeys(known: Known, missing: EpochKeys, signal: AbortSignal): Promise<void> {
+    const { caller, records, up, onProgress, onRefused } = this.#options
+    const { record, cryptography } = known
+    const { epoch } = record.sharing
+    const names = namesOf(missing).filter(name => !serves(known, name))
+    for (const [done, key] of names.entries()) {
+      const tell = (step: string): void => onProgress?.({ epoch, step, done, total: names.length })
+      tell(keyName(key))
+      const made = await makeKey(
+        epoch,
+        key,
+        {
+          caller,
+          cryptography,
+          records,
+          sharing: () => record.sharing,
+          up,
+          progress: event => onProgress?.({ epoch, ...event }),
+          onRefused: (error, peer) => onRefused?.(error, peer)
+        },
+        signal
+      )
+      await records.put(KEY, `${epoch}/${keyName(key)}`, { key, hash: made } satisfies KeyRecord)
+      known.keys.set(keyName(key), key)
+    }
+    if (names.length > 0) onProgress?.({ epoch, step: 'keys', done: names.length, total: names.length })
+  }
+
+  #computes({ evaluator, witnesses }: EpochProposal): boolean {
+    return this.#options.self === evaluator || witnesses.includes(this.#options.self)
+  }
+
+  #terms(proposal: EpochProposal, epoch: string): OpenEpochTerms {
+    const { parameters, holders, floodingBits, maximumDecryptions, maximumRefreshes, proofs, threshold } = proposal
+    const own = holders.find(({ peer }) => peer === this.#options.self)
+    return {
+      epoch,
+      parameters,
+      dealers: holders.length,
+      floodingBits,
+      maximumDecryptions,
+      maximumRefreshes,
+      proofs,
+      threshold,
+      point: own?.point ?? null,
+      evaluates: this.#computes(proposal),
+      soleHolder: holders.length === 1 ? holders[0]!.peer : null
+    }
+  }
+}
+
+function namesOf({ relinearizationLevel, galois }: EpochKeys): EvaluationKeyName[] {
+  const names: EvaluationKeyName[] = galois.map(({ element, level }) => ({ kind: 'galois', element, level }))
+  return relinearizationLevel === null ? names : [{ kind: 'relinearization', level: relinearizationLevel }, ...names]
+}
+
+/** A key serves its level and those below. */
+function serves({ keys }: Known, name: EvaluationKeyName): boolean {
+  return [...keys.values()].some(
+    key =>
+      key.level >= name.level &&
+      (name.kind === 'galois' ? key.kind === 'galois' && key.element === name.element : key.kind === 'relinearization')
+  )
+}
+
+function keysOf({ keys }: Known): EpochKeys {
+  let relinearizationLevel: number | null = null
+  const galois = new Map<number, number>()
+  for (const key of keys.values()) {
+    if (key.kind === 'relinearization') relinearizationLevel = Math.max(relinearizationLevel ?? 0, key.level)
+    else galois.set(key.element, Math.max(galois.get(key.element) ?? 0, key.level))
+  }
+  return {
+    relinearizationLevel,
+    galois: [...galois].sort(([a], [b]) => a - b).map(([element, level]) => ({ element, level }))
+  }
+}

@@ -1,0 +1,87 @@
+/** Whether a holder agrees to an epoch that is proposed to it. */
+import { DescriptorRejectedError } from '../../errors/errors.js'
+import { checkParameters } from '../../terms/plan.js'
+import type { EpochProposal } from '../objects/epoch.js'
+
+export interface EpochPolicy {
+  /** Peers that may coordinate an epoch. */
+  evaluator(peer: string): boolean
+  /** Peers that may hold shares beside this one. */
+  holder(peer: string): boolean
+  /** s at least; 30 when not given. */
+  readonly minimumFloodingBits?: number
+  /** Decryptions of an epoch at most; no bound when not given. */
+  readonly maximumDecryptions?: number
+  /** Share of the holders that it takes at least, between 0 and 1: more than half when not given. */
+  readonly minimumThreshold?: number
+  /** Milliseconds that an epoch may live at most; two years when not given. */
+  readonly maximumLife?: number
+  readonly allowInsecure?: boolean
+}
+
+const YEARS = 2 * 366 * 24 * 3600 * 1000
+/** How far another party's clock may be off, milliseconds. */
+const CLOCKS = 10 * 60 * 1000
+
+/** @throws DescriptorRejectedError naming the field; InsecureParametersError */
+export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self: string, peer: string): void {
+  const demand = (holds: boolean, field: string, expected: string, actual: unknown, remedy: string): void => {
+    if (!holds) throw new DescriptorRejectedError({ peer, kind: 'epoch/propose', field, expected, actual: String(actual), remedy })
+  }
+  const { evaluator, holders, threshold, floodingBits, maximumDecryptions, created, expires, parameters } = proposal
+  const { minimumFloodingBits = 30, minimumThreshold = 0.5, maximumLife = YEARS, allowInsecure = false } = policy
+  demand(evaluator === peer, 'evaluator', peer, evaluator, 'The evaluator proposes its own epochs.')
+  demand(policy.evaluator(evaluator), 'evaluator', 'an evaluator of the roster', evaluator, 'Add it to the roster with the role evaluator.')
+  demand(
+    holders.some(holder => holder.peer === self),
+    'holders',
+    `${self} among them`,
+    'not',
+    'Propose an epoch to its holders alone.'
+  )
+  const stranger = holders.find(holder => holder.peer !== self && !policy.holder(holder.peer))
+  demand(
+    stranger === undefined,
+    'holders',
+    'key holders of the roster',
+    stranger?.peer,
+    'Add the holder to the roster of every party: slytherin roster add LINE.'
+  )
+  demand(
+    holders.length === 1 || threshold > holders.length * minimumThreshold,
+    'threshold',
+    `more than ${minimumThreshold} of ${holders.length}`,
+    threshold,
+    'Propose a larger threshold, or have this holder allow fewer: policy.minimumThreshold.'
+  )
+  demand(
+    floodingBits >= minimumFloodingBits,
+    'floodingBits',
+    `at least ${minimumFloodingBits}`,
+    floodingBits,
+    'Raise the flooding, or lower policy.minimumFloodingBits.'
+  )
+  demand(
+    policy.maximumDecryptions === undefined || maximumDecryptions <= policy.maximumDecryptions,
+    'maximumDecryptions',
+    `at most ${policy.maximumDecryptions}`,
+    maximumDecryptions,
+    'Propose fewer, or raise policy.maximumDecryptions.'
+  )
+  const now = Date.now()
+  demand(
+    Math.abs(created - now) <= CLOCKS,
+    'created',
+    'now, within ten minutes',
+    new Date(created).toISOString(),
+    'Set the clocks of both.'
+  )
+  demand(
+    expires > now && expires - created <= maximumLife,
+    'expires',
+    `within ${Math.round(maximumLife / 86_400_000)} days`,
+    new Date(expires).toISOString(),
+    'Propose a shorter life.'
+  )
+  checkParameters(parameters, { allowInsecure })
+}

@@ -1,0 +1,409 @@
+/**
+ * One key epoch at one party: its share, sealed, and the hand that gives shares of it; the public key; evaluation keys where it computes.
+ *
+ * Secrets are in the secret store by these names, `EPOCH` being the identifier: `EPOCH/seed` (what it dealt, of the first round), `EPOCH/share-key` (randomness of
+ * its shares), `EPOCH/share` (its share of the current sharing), `EPOCH/next` (of a sharing that is not in force yet). Keys are in the content store, space
+ * `epoch-EPOCH`.
+ */
+import {
+  Context,
+  deserializePublicKey,
+  type Evaluator,
+  KernelEvaluator,
+  Parameters,
+  type PublicKey,
+  SecretKey,
+  serializePublicKey
+} from '@slytherin/ckks'
+import {
+  DealingRound,
+  PublicKeyGeneration,
+  ShamirShare,
+  type ShareLedger,
+  type Sharing,
+  ThresholdShareGiver,
+  WholeKeyHolder
+} from '@slytherin/mhe'
+import { type Kernel, type Polynomial, randomSeed } from '@slytherin/ring'
+import { fromHex, hash, toHex } from '../../base/digest.js'
+import { RejectedShareError } from '../../cryptography/rejected-share.js'
+import { SessionStateError } from '../../local/open-session.js'
+import type { AttemptName, SharingName } from '../cryptography/epoch.js'
+import type { ReleasesCryptography } from '../cryptography/release.js'
+import type { DealingCryptography, DealingTerms, EpochCryptography, EvaluationKeyName, OpenEpochTerms } from '../cryptography/service.js'
+import type { ContentStore } from '../store/content-store.js'
+import type { SecretStore } from '../store/secrets.js'
+import { attemptOf } from './attempts.js'
+import { LocalDealing } from './dealing.js'
+import { EpochKeyRing } from './epoch-keys.js'
+import type { EpochHand, EpochMeans } from './epoch-means.js'
+import { LocalReleases, type LocalReleasesOptions } from './releases.js'
+
+export interface LocalEpochOptions {
+  readonly kernel: Kernel
+  readonly self: string
+  readonly secrets: SecretStore
+  readonly contents: ContentStore
+  readonly ledger: ShareLedger
+  readonly models?: LocalReleasesOptions['models']
+  readonly weightBytes?: number
+  readonly allowInsecure?: boolean
+  /** The private half of a key pair that was made for a round; once. @throws SessionStateError */
+  takeReceiverKey(publicKey: Uint8Array): Uint8Array
+  onDisposed?(): void
+}
+
+/** Where an epoch's keys are. */
+const epochSpace = (epoch: string): string => `epoch-${epoch}`
+
+export class LocalEpoch implements EpochCryptography {
+  readonly context: Context
+  readonly #options: LocalEpochOptions
+  readonly #epoch: Uint8Array
+  readonly #releases: LocalReleases
+  readonly #keys: EpochKeyRing
+  readonly #rounds = new Set<LocalDealing>()
+  #publicKey: PublicKey | undefined
+  #evaluator: Evaluator | undefined
+  #hand: EpochHand | undefined
+
+  private constructor(
+    readonly terms: OpenEpochTerms,
+    options: LocalEpochOptions
+  ) {
+    this.#options = options
+    this.#epoch = fromHex(terms.epoch)
+    const { allowInsecure = false } = options
+    const parameters = Parameters.fromJSON(terms.parameters, { allowInsecure })
+    this.context = Context.create(parameters, options.kernel, { parties: terms.dealers })
+    if (terms.evaluates) this.#evaluator = new KernelEvaluator(this.context)
+    const { self, contents, models, weightBytes } = options
+    this.#keys = new EpochKeyRing(this.context, this.#epoch, contents, epochSpace(terms.epoch), () => this.#computing())
+    this.#releases = new LocalReleases(this.#means(), {
+      self,
+      soleHolder: terms.soleHolder,
+      contents,
+      ...(models === undefined ? {} : { models }),
+      ...(weightBytes === undefined ? {} : { weightBytes })
+    })
+  }
+
+  /** With the share that this party holds, if it holds one. */
+  static async open(terms: OpenEpochTerms, options: LocalEpochOptions): Promise<LocalEpoch> {
+    const epoch = new LocalEpoch(terms, options)
+    try {
+      await epoch.#takeHand()
+      return epoch
+    } catch (error) {
+      await epoch.dispose()
+      throw error
+    }
+  }
+
+  // ---- rounds of dealing
+
+  async openRound(terms: DealingTerms): Promise<DealingCryptography> {
+    const { kind, before, dealers, threshold, points, receiverKeys } = terms
+    const { point } = this.terms
+    const round = new DealingRound(this.context, {
+      kind,
+      epoch: this.#epoch,
+      ...(before === undefined ? {} : { before: sharingOf(this.#epoch, before) }),
+      dealers,
+      access: { threshold, points },
+      receiverKeys
+    })
+    const deals = point !== null && dealers.includes(point)
+    const receives = point !== null && points.includes(point)
+    const privateKey = receives ? this.#options.takeReceiverKey(receiverKeys[points.indexOf(point)]!) : undefined
+    const constant = deals ? await this.#constant(kind) : null
+    const dealing = new LocalDealing({
+      round,
+      receiver: privateKey === undefined ? null : { point: point!, privateKey },
+      dealer: deals ? { point, constant } : null,
+      ledger: this.#options.ledger,
+      before: async () => (kind === 'zero' ? await this.#read('share') : undefined),
+      keep: async share => {
+        const bytes = share.serialize()
+        await this.#options.secrets.put(this.#name('next'), bytes)
+        bytes.fill(0)
+      },
+      disposed: () => {
+        if (constant instanceof ShamirShare) constant.dispose()
+        else if (constant !== null) {
+          constant.wipe()
+          constant.dispose()
+        }
+        this.#rounds.delete(dealing)
+      }
+    })
+    this.#rounds.add(dealing)
+    return dealing
+  }
+
+  async adopt(sharing: SharingName): Promise<void> {
+    const { secrets } = this.#options
+    const current = this.#hand?.sharing
+    if (current !== undefined && toHex(current.lineage) === sharing.lineage && current.generation === sharing.generation) return
+    const next = await this.#read('next')
+    if (next === undefined) throw new SessionStateError(`no share of generation ${sharing.generation}`)
+    try {
+      const { lineage, generation } = next.sharing
+      if (toHex(lineage) !== sharing.lineage || generation !== sharing.generation) {
+        throw new SessionStateError(`no share of generation ${sharing.generation}, lineage ${sharing.lineage.slice(0, 16)}`)
+      }
+      const bytes = next.serialize()
+      await secrets.put(this.#name('share'), bytes)
+      bytes.fill(0)
+    } finally {
+      next.dispose()
+    }
+    await secrets.erase(this.#name('next'))
+    // What was dealt in the first round is in the shares.
+    await secrets.erase(this.#name('seed'))
+    await this.#takeHand()
+  }
+
+  async held(): Promise<SharingName | undefined> {
+    return this.#hand === undefined ? undefined : nameOf(this.#hand.sharing)
+  }
+
+  async erase(): Promise<void> {
+    this.#dropHand()
+    for (const name of ['seed', 'share', 'next', 'share-key']) await this.#options.secrets.erase(this.#name(name))
+  }
+
+  // ---- the public key
+
+  async publicKeyShare(attempt: AttemptName): Promise<Uint8Array> {
+    // Of a sharing that is not in force before the key is there.
+    const name = attemptOf(this.#epoch, attempt)
+    return await this.#withGiver(attempt.sharing, giver => giver.publicKeyShare(name))
+  }
+
+  async sumPublicKey(attempt: AttemptName, shares: Uint8Array[]): Promise<string> {
+    const generation = new PublicKeyGeneration(this.context, attemptOf(this.#epoch, attempt).keySession)
+    if (shares.length !== attempt.active.length) throw new SessionStateError(`${attempt.active.length} shares are needed`)
+    const parsed: Polynomial[] = []
+    try {
+      for (const [position, bytes] of shares.entries()) {
+        try {
+          parsed.push(generation.deserialize(bytes))
+        } catch (cause) {
+          throw new RejectedShareError(position, 'public-key', generation.identity.instance, cause)
+        }
+      }
+      return await this.#setPublicKey(generation.finalize(generation.aggregate(parsed)))
+    } finally {
+      for (const share of parsed) share.dispose()
+    }
+  }
+
+  async takePublicKey(bytes: Uint8Array, name: string): Promise<void> {
+    const actual = toHex(await hash(bytes))
+    if (actual !== name) throw new SessionStateError(`the public key is ${actual}, not ${name}`)
+    await this.#setPublicKey(deserializePublicKey(this.context, bytes))
+  }
+
+  async loadPublicKey(name: string): Promise<boolean> {
+    const bytes = await this.#options.contents.get(epochSpace(this.terms.epoch), name)
+    if (bytes === undefined) return false
+    await this.takePublicKey(bytes, name)
+    return true
+  }
+
+  async publicKey(): Promise<Uint8Array> {
+    return serializePublicKey(this.#key())
+  }
+
+  // ---- evaluation keys
+
+  async relinearizationShareOne(attempt: AttemptName, level: number): Promise<Uint8Array> {
+    const name = attemptOf(this.#epoch, attempt)
+    return await this.#withGiver(attempt.sharing, giver => giver.relinearizationShareOne(name, level))
+  }
+
+  async relinearizationShareTwo(attempt: AttemptName, level: number, ones: Uint8Array[]): Promise<Uint8Array> {
+    const name = attemptOf(this.#epoch, attempt)
+    const sum = this.#keys.sumOfOne(attempt, level, ones)
+    return await this.#withGiver(attempt.sharing, giver => giver.relinearizationShareTwo(name, level, sum))
+  }
+
+  async galoisShare(attempt: AttemptName, element: number, level: number): Promise<Uint8Array> {
+    const name = attemptOf(this.#epoch, attempt)
+    return await this.#withGiver(attempt.sharing, giver => giver.galoisShare(name, element, level))
+  }
+
+  async sumKey(name: EvaluationKeyName, attempt: AttemptName, shares: Uint8Array[], ones?: Uint8Array[]): Promise<string> {
+    return await this.#keys.sum(name, attempt, shares, ones)
+  }
+
+  async loadKey(name: EvaluationKeyName, hashName: string): Promise<boolean> {
+    return await this.#keys.load(name, hashName)
+  }
+
+  async releases(): Promise<ReleasesCryptography> {
+    return this.#releases
+  }
+
+  async dispose(): Promise<void> {
+    await this.#releases.dispose()
+    for (const round of [...this.#rounds]) await round.dispose()
+    this.#dropHand()
+    this.#evaluator?.[Symbol.dispose]()
+    this.#evaluator = undefined
+    this.#publicKey?.dispose()
+    this.#publicKey = undefined
+    this.context.dispose()
+    this.#options.onDisposed?.()
+  }
+
+  /** What releases rest on. */
+  #means(): EpochMeans {
+    const { terms, context } = this
+    const key = (): PublicKey => this.#key()
+    const computing = (): Evaluator => this.#computing()
+    const held = (): EpochHand => this.#held()
+    return {
+      terms,
+      threshold: terms.threshold,
+      context,
+      get publicKey() {
+        return key()
+      },
+      get evaluator() {
+        return computing()
+      },
+      get hand() {
+        return held()
+      }
+    }
+  }
+
+  #key(): PublicKey {
+    if (this.#publicKey === undefined) throw new SessionStateError('the collective public key is not known yet')
+    return this.#publicKey
+  }
+
+  #computing(): Evaluator {
+    if (this.#evaluator === undefined) throw new SessionStateError('this party does not compute')
+    return this.#evaluator
+  }
+
+  #held(): EpochHand {
+    if (this.#hand === undefined) throw new SessionStateError('this party holds no share of the key')
+    return this.#hand
+  }
+
+  async #setPublicKey(key: PublicKey): Promise<string> {
+    this.#publicKey?.dispose()
+    this.#publicKey = key
+    return await this.#options.contents.put(epochSpace(this.terms.epoch), serializePublicKey(key))
+  }
+
+  /** What this party deals; whoever opens the round disposes it. */
+  async #constant(kind: DealingTerms['kind']): Promise<Polynomial | ShamirShare | null> {
+    if (kind === 'zero') return null
+    if (kind === 'reshare') {
+      const share = await this.#read('share')
+      if (share === undefined) throw new SessionStateError('this party holds no share to deal on')
+      return share
+    }
+    const seed = await this.#secret('seed')
+    const secret = SecretKey.fromSeed(this.context, seed)
+    seed.fill(0)
+    return secret.polynomial
+  }
+
+  /** 32 secret bytes by name, made when they are asked for first. */
+  async #secret(name: 'seed' | 'share-key'): Promise<Uint8Array> {
+    const { secrets } = this.#options
+    const known = await secrets.get(this.#name(name))
+    if (known !== undefined) return known
+    const fresh = randomSeed()
+    await secrets.put(this.#name(name), fresh)
+    return fresh
+  }
+
+  async #read(name: 'share' | 'next'): Promise<ShamirShare | undefined> {
+    const bytes = await this.#options.secrets.get(this.#name(name))
+    if (bytes === undefined) return undefined
+    try {
+      return ShamirShare.deserialize(this.context, bytes)
+    } finally {
+      bytes.fill(0)
+    }
+  }
+
+  #name(secret: string): string {
+    return `${this.terms.epoch}/${secret}`
+  }
+
+  async #takeHand(): Promise<void> {
+    this.#dropHand()
+    const share = await this.#read('share')
+    if (share === undefined) return
+    this.#hand = await this.#makeHand(share)
+  }
+
+  async #makeHand(share: ShamirShare): Promise<EpochHand> {
+    const { terms, context } = this
+    const { ledger } = this.#options
+    const { floodingBits: securityBits, maximumDecryptions, maximumRefreshes } = terms
+    const shareKey = await this.#secret('share-key')
+    const common = { shareKey, ledger, flooding: { securityBits, maximumDecryptions }, maximumRefreshes }
+    const { sharing } = share
+    const { threshold, points } = sharing.access
+    // Of one holder the share is the secret.
+    const whole =
+      threshold === 1 && points.length === 1
+        ? new WholeKeyHolder(context, {
+            ...common,
+            sessionId: this.#epoch,
+            secret: SecretKey.fromPolynomial(copyOf(context, share.polynomial))
+          })
+        : undefined
+    const giver = new ThresholdShareGiver({ ...common, share })
+    shareKey.fill(0)
+    return { sharing, giver, whole }
+  }
+
+  #dropHand(): void {
+    this.#hand?.giver.dispose()
+    this.#hand?.whole?.dispose()
+    this.#hand = undefined
+  }
+
+  /** The hand of the sharing that is asked for: the one in force, or the next one, for which there are no keys yet. */
+  async #withGiver<T>({ generation, lineage }: SharingName, body: (giver: ThresholdShareGiver) => T): Promise<T> {
+    const current = this.#hand
+    if (current !== undefined && current.sharing.generation === generation && toHex(current.sharing.lineage) === lineage) {
+      return body(current.giver)
+    }
+    const next = await this.#read('next')
+    if (next === undefined || next.sharing.generation !== generation || toHex(next.sharing.lineage) !== lineage) {
+      next?.dispose()
+      // Its error says which sharing this party holds.
+      return body(this.#held().giver)
+    }
+    const { giver, whole } = await this.#makeHand(next)
+    try {
+      return body(giver)
+    } finally {
+      giver.dispose()
+      whole?.dispose()
+    }
+  }
+}
+
+function copyOf({ ring, parameters }: Context, polynomial: Polynomial): Polynomial {
+  return ring.copy(ring.allocate(parameters.keyIndices(), 'ntt'), polynomial)
+}
+
+function sharingOf(epoch: Uint8Array, { generation, lineage, threshold, points }: SharingName): Sharing {
+  return { epoch, generation, lineage: fromHex(lineage), access: { threshold, points } }
+}
+
+function nameOf({ generation, lineage, access }: Sharing): SharingName {
+  return { generation, lineage: toHex(lineage), threshold: access.threshold, points: [...access.points] }
+}

@@ -1,0 +1,128 @@
+/**
+ * What holders sign while an epoch's keys are made, so that the evaluator, through whose hands everything goes, can swap nothing, and so that a fault has a name
+ * under it.
+ */
+import * as z from 'zod'
+import { canonicalBytes } from '../../base/canonical.js'
+import { digest, toHex } from '../../base/digest.js'
+import { MAXIMUM_PARTIES } from '../../terms/limits.js'
+import { type DocumentKind, identifierSchema, peerSchema } from './signed.js'
+
+/** A holder enters a ceremony: what it commits to, and the key that shares are sealed to. */
+export interface Entry {
+  readonly kind: 'ceremony-entry'
+  readonly version: 1
+  /** What it is about: identifier of the epoch's proposal, or of the round of a renewal. */
+  readonly ceremony: string
+  readonly holder: string
+  /** H of 32 bytes that are revealed later; empty where a ceremony has none. */
+  readonly nonce: string
+  readonly coin: string
+  /** X25519, for this round alone; hexadecimal. */
+  readonly receiverKey: string
+}
+
+/** What a dealer has announced, or answered. */
+export interface Dealt {
+  readonly kind: 'dealt'
+  readonly version: 1
+  /** Hash of the round. */
+  readonly round: string
+  readonly dealer: string
+  readonly what: 'announcement' | 'answer'
+  /** SHA-256. */
+  readonly hash: string
+}
+
+export interface ComplaintDocument {
+  readonly kind: 'complaint'
+  readonly version: 1
+  readonly round: string
+  /** Points. */
+  readonly dealer: number
+  readonly receiver: number
+  readonly reason: 'unreadable' | 'inconsistent'
+  /** Who complains. */
+  readonly holder: string
+}
+
+/** The hash of a share that is shown only when all others of the active set have signed theirs. */
+export interface ShareCommitmentDocument {
+  readonly kind: 'share-commitment'
+  readonly version: 1
+  readonly epoch: string
+  readonly protocol: 'public-key' | 'relinearization-1'
+  /** H of the attempt's name and what is made in it. */
+  readonly instance: string
+  readonly holder: string
+  /** SHA-256 of the share: it has the entropy of its error, and needs no salt. */
+  readonly share: string
+}
+
+const hex64 = identifierSchema
+const pointSchema = z.number().int().min(1).max(MAXIMUM_PARTIES)
+
+export const ENTRY: DocumentKind<Entry> = {
+  kind: 'ceremony-entry',
+  schema: z.strictObject({
+    kind: z.literal('ceremony-entry'),
+    version: z.literal(1),
+    ceremony: hex64,
+    holder: peerSchema,
+    nonce: z.string().regex(/^([0-9a-f]{64})?$/),
+    coin: hex64,
+    receiverKey: hex64
+  }) as unknown as z.ZodType<Entry>,
+  signers: ({ holder }) => [holder]
+}
+
+export const DEALT: DocumentKind<Dealt> = {
+  kind: 'dealt',
+  schema: z.strictObject({
+    kind: z.literal('dealt'),
+    version: z.literal(1),
+    round: hex64,
+    dealer: peerSchema,
+    what: z.enum(['announcement', 'answer']),
+    hash: hex64
+  }) as unknown as z.ZodType<Dealt>,
+  signers: ({ dealer }) => [dealer]
+}
+
+export const COMPLAINT: DocumentKind<ComplaintDocument> = {
+  kind: 'complaint',
+  schema: z.strictObject({
+    kind: z.literal('complaint'),
+    version: z.literal(1),
+    round: hex64,
+    dealer: pointSchema,
+    receiver: pointSchema,
+    reason: z.enum(['unreadable', 'inconsistent']),
+    holder: peerSchema
+  }) as unknown as z.ZodType<ComplaintDocument>,
+  signers: ({ holder }) => [holder]
+}
+
+export const SHARE_COMMITMENT: DocumentKind<ShareCommitmentDocument> = {
+  kind: 'share-commitment',
+  schema: z.strictObject({
+    kind: z.literal('share-commitment'),
+    version: z.literal(1),
+    epoch: hex64,
+    protocol: z.enum(['public-key', 'relinearization-1']),
+    instance: hex64,
+    holder: peerSchema,
+    share: hex64
+  }) as unknown as z.ZodType<ShareCommitmentDocument>,
+  signers: ({ holder }) => [holder]
+}
+
+/** One name for an attempt and what is made in it. */
+export function attemptIdentifier(attempt: unknown, made: unknown): string {
+  return toHex(digest('slytherin key attempt', canonicalBytes(attempt), canonicalBytes(made)))
+}
+
+/** What a nonce, or a contribution to a coin, is committed to by. */
+export function commitmentTo(secret: Uint8Array, holder: string): string {
+  return toHex(digest('slytherin ceremony commitment', secret, holder))
+}
