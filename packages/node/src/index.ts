@@ -3,7 +3,7 @@ export type { Streams } from './cli/console.js'
 export { runProgram } from './cli/program.js'
 export { type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
-export { loadConfiguration, parseConfiguration } from './configuration/load.js'
+export { loadConfiguration, parseConfiguration, parseServiceConfiguration } from './configuration/load.js'
 export {
   type ApproximationConfiguration,
   type CalibrationConfiguration,

@@ -1,14 +1,20 @@
 /** The `slytherin` command: its subcommands, help and exit codes. */
 import { Command, CommanderError } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
+import { CommandFailedError, ControlProtocolError, NoPartyError } from '../control/errors.js'
 import { VERSION } from '../version.js'
 import { auditCommand } from './audit.js'
+import { cohortCommand } from './cohort.js'
 import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.js'
+import { grantCommand } from './grant.js'
 import { initCommand } from './init.js'
+import { modelCommand } from './model.js'
 import { partyCommand } from './party.js'
 import { planCommand } from './plan.js'
+import { queryCommand } from './query.js'
 import { rosterCommand } from './roster.js'
+import { statusCommand } from './status.js'
 
 /**
  * @param parameters without `node` and script name
@@ -21,8 +27,19 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     .showSuggestionAfterError()
     .showHelpAfterError('(run with --help for usage)')
     .addHelpText('after', EXAMPLES)
-  const commands = [initCommand(streams), partyCommand(streams), rosterCommand(streams), planCommand(streams), auditCommand(streams)]
-  for (const command of commands) program.addCommand(command)
+  const commands = [
+    initCommand,
+    partyCommand,
+    rosterCommand,
+    cohortCommand,
+    modelCommand,
+    grantCommand,
+    queryCommand,
+    statusCommand,
+    planCommand,
+    auditCommand
+  ]
+  for (const command of commands) program.addCommand(command(streams))
   configure(program, streams)
   try {
     if (parameters.length === 0) {
@@ -38,9 +55,20 @@ export async function runProgram(parameters: readonly string[], streams: Streams
       streams.err(`${error.message}\n`)
       return EXIT_USAGE
     }
-    streams.err(`${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}\n`)
+    streams.err(`${failure(error, parameters.includes('--json'))}\n`)
     return EXIT_FAILURE
   }
+}
+
+/** What comes from a running party has its code, and what to do, in it: a line of JSON where JSON was asked for. */
+function failure(error: unknown, json: boolean): string {
+  if (!(error instanceof CommandFailedError || error instanceof NoPartyError || error instanceof ControlProtocolError)) {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  }
+  const { code, message } = error
+  const remedy = 'remedy' in error ? error.remedy : undefined
+  if (json) return JSON.stringify({ error: { code, message, ...(remedy === undefined ? {} : { remedy }) } })
+  return `${code}: ${message}${remedy === undefined || message.includes(remedy) ? '' : `\n${remedy}`}`
 }
 
 function configure(command: Command, streams: Streams): void {
@@ -53,6 +81,10 @@ Examples:
   slytherin init --directory ./state --name hospital-a --key-file ./party.key
   slytherin roster check --config party.yaml --connect
   slytherin party --config party.yaml
+  slytherin cohort create hospitals --for lenet.onnx
+  slytherin model publish lenet.onnx
+  slytherin query lenet --samples scans.npy --follow
+  slytherin status
   slytherin plan model.onnx --batch 64 --parties 3
   slytherin audit --evidence ./state/evidence
 

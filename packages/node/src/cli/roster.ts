@@ -1,8 +1,7 @@
-/** `slytherin roster check`: is the configuration usable, is this party in its roster, do the others answer? */
+/** `slytherin roster`: edits (roster-edit.ts), and `check`: is the configuration usable, is this party in its roster, do the others answer? */
 import { Command } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
-import { loadConfiguration } from '../configuration/load.js'
-import type { Configuration } from '../configuration/schema.js'
+import { loadPartyConfiguration, type PartyConfiguration } from '../configuration/load.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport } from '../network/transport.js'
 import { openIdentity, peekPeer } from '../storage/identity.js'
@@ -11,6 +10,7 @@ import { StateLock, statePaths } from '../storage/state-directory.js'
 import { VERSION } from '../version.js'
 import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE } from './exit-codes.js'
+import { rosterEditCommands } from './roster-edit.js'
 
 interface Options {
   config: string
@@ -25,7 +25,7 @@ export function rosterCommand(streams: Streams): Command {
     .option('--connect', 'say hello to every party that has an address')
     .option('--seconds <number>', 'how long to try', Number, 10)
     .action(async (options: Options) => {
-      const configuration = await loadConfiguration(options.config)
+      const { configuration } = await loadPartyConfiguration(options.config)
       const self = await peekPeer(statePaths(configuration.state).identity)
       if (!configuration.roster.some(entry => entry.peerId === self)) {
         const remedy = 'Add the line that "slytherin init" printed.'
@@ -41,11 +41,13 @@ export function rosterCommand(streams: Streams): Command {
       const missing = reached === undefined ? [] : configuration.roster.filter(entry => entry.peerId !== self && !reached.has(entry.peerId))
       if (missing.length > 0) throw new ExitError(EXIT_FAILURE)
     })
-  return new Command('roster').description('The list of parties.').addCommand(check)
+  const command = new Command('roster').description('The list of parties.')
+  for (const inner of [...rosterEditCommands(streams), check]) command.addCommand(inner)
+  return command
 }
 
 /** @returns the peers that said hello */
-async function meet(configuration: Configuration, seconds: number): Promise<Set<string>> {
+async function meet(configuration: PartyConfiguration['configuration'], seconds: number): Promise<Set<string>> {
   const paths = statePaths(configuration.state)
   using _lock = await StateLock.acquire(paths)
   const keySource = keySourceOf(configuration)

@@ -1,54 +1,8 @@
 /** Schema of party.yaml: the single source of its types, its checks and its documentation. Times are milliseconds, sizes bytes. */
-import { isIP } from 'node:net'
-import { peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr } from '@multiformats/multiaddr'
 import { TASK_KINDS } from '@slytherin/engine'
 import { ROLES } from '@slytherin/protocol'
 import { z } from 'zod'
-
-const check = (test: (text: string) => unknown): ((text: string) => boolean) => {
-  return text => {
-    try {
-      return test(text) !== false
-    } catch {
-      return false
-    }
-  }
-}
-
-const path = z.string().min(1)
-const milliseconds = z.number().int().positive()
-const bytes = z.number().int().positive()
-const count = z.number().int().positive()
-
-const address = z
-  .string()
-  .refine(check(multiaddr), { error: 'expected a multiaddr such as /ip4/127.0.0.1/tcp/4001 or /dns4/example.org/tcp/4001' })
-const peerId = z.string().refine(
-  check(text => peerIdFromString(text).type === 'Ed25519'),
-  {
-    error: 'expected an Ed25519 peer id, as "slytherin init" prints it (12D3KooW…)'
-  }
-)
-const addressRange = z.string().refine(
-  check(text => {
-    const [host, prefix, ...rest] = text.split('/')
-    const family = isIP(host!)
-    return (
-      family !== 0 && rest.length === 0 && (prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)))
-    )
-  }),
-  { error: 'expected an IP address or a CIDR range such as 10.0.0.0/8' }
-)
-
-const rosterEntry = z.strictObject({
-  /** What people call the party; for logs and reports. */
-  name: z.string().min(1).max(128),
-  peerId,
-  roles: z.array(z.enum(ROLES)).min(1),
-  /** Where it listens. A party without addresses is never dialled: it dials. */
-  addresses: z.array(address).default([])
-})
+import { bytes, costs, count, evaluator, keystore, log, milliseconds, network, path, peerId, rosterEntry, threads } from './parts.js'
 
 /** x = (raw·scale - mean) / deviation, clamped to ±clip. */
 const normalisation = z.strictObject({
@@ -58,7 +12,7 @@ const normalisation = z.strictObject({
   clip: z.number().positive().optional()
 })
 
-const samples = z
+export const samples = z
   .strictObject({
     /** IDX file (gzip or plain), as MNIST comes. */
     idx: path.optional(),
@@ -101,7 +55,7 @@ const task = z.union([
 ])
 
 /** Where the bounds on the model's values come from. */
-const calibration = z
+export const calibration = z
   .strictObject({
     /** Run the model on these. */
     samples: samples.optional(),
@@ -123,7 +77,7 @@ const calibration = z
   })
 
 /** How activations that are no polynomials become some. */
-const approximation = z.strictObject({
+export const approximation = z.strictObject({
   /**
    * `fit` (default where calibration has samples): best in the mean where inputs really are; `minimax` (default otherwise) and `chebyshev`: uniformly on the interval of
    * the inputs. A `fit` of degree 2 becomes a square, which is by far the cheapest.
@@ -139,55 +93,13 @@ const approximation = z.strictObject({
   margin: z.number().min(0).optional()
 })
 
-const keystore = z
-  .strictObject({
-    /** Name of the environment variable that holds the passphrase. */
-    passphraseEnvironment: z.string().min(1).optional(),
-    passphraseFile: path.optional(),
-    keyFile: path.optional()
-  })
-  .refine(value => Object.values(value).filter(item => item !== undefined).length === 1, {
-    error: 'expected exactly one of "passphraseEnvironment", "passphraseFile" and "keyFile"'
-  })
-
 export const configurationSchema = z.strictObject({
   /** What this party calls itself. */
   name: z.string().min(1).max(128),
   /** Directory with identity, keystore and ledger, made by `slytherin init`. */
   state: path,
   keystore,
-  network: z
-    .strictObject({
-      listen: z.array(address).default([]),
-      announce: z.array(address).default([]),
-      /** Addresses that may connect; all when absent. */
-      allowedAddresses: z.array(addressRange).optional(),
-      deadlines: z
-        .strictObject({
-          dial: milliseconds,
-          hello: milliseconds,
-          beat: milliseconds,
-          down: milliseconds,
-          connect: milliseconds,
-          idle: milliseconds,
-          stall: milliseconds,
-          response: milliseconds
-        })
-        .partial()
-        .prefault({}),
-      limits: z
-        .strictObject({
-          connections: count,
-          streams: count.min(2),
-          streamWindow: bytes.min(262_144),
-          readBuffer: bytes,
-          highWater: bytes,
-          slowestRate: bytes
-        })
-        .partial()
-        .prefault({})
-    })
-    .prefault({}),
+  network,
   /** Everyone, this party included. */
   roster: z.array(rosterEntry).min(1),
   /** Own roles, checked against the roster; those of the roster when absent. */
@@ -273,17 +185,17 @@ export const configurationSchema = z.strictObject({
       blobs: z.boolean().default(true)
     })
     .prefault({}),
-  evaluator: z.enum(['seal', 'kernel']).default('kernel'),
+  evaluator,
   /** What the evaluator prices plans with: the speed of this machine, measured once, or built-in figures that give the same plan everywhere. */
-  costs: z.enum(['measured', 'reference']).default('measured'),
+  costs,
   /** Threads that share an operation, `auto` for one per processor: by default `auto` for the evaluator and for witnesses, 1 for everybody else. */
-  threads: z.union([count.max(64), z.literal('auto')]).optional(),
+  threads,
   /** How long the protocol waits for answers, the roster, the whole. */
   deadlines: z
     .strictObject({ idle: milliseconds, roster: milliseconds, longest: milliseconds, heartbeat: milliseconds })
     .partial()
     .prefault({}),
-  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+  log,
   /** Serve the next session when one has ended. */
   keepServing: z.boolean().default(false),
   /** Leave encrypted model parts on disk when the session ends. */

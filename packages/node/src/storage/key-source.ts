@@ -15,7 +15,7 @@ export type KeySource =
   | { readonly kind: 'key-file'; readonly path: string }
 
 /** Where the configuration says that the passphrase or key comes from. */
-export function keySourceOf({ keystore }: Configuration): KeySource {
+export function keySourceOf({ keystore }: Pick<Configuration, 'keystore'>): KeySource {
   if (keystore.passphraseEnvironment !== undefined) return { kind: 'environment', name: keystore.passphraseEnvironment }
   if (keystore.passphraseFile !== undefined) return { kind: 'passphrase-file', path: keystore.passphraseFile }
   return { kind: 'key-file', path: keystore.keyFile! }

@@ -1,0 +1,55 @@
+/**
+ * Schema of party.yaml for a party of a standing service: cohorts, models, grants and queries come and go by commands, so that only what this party is, whom it
+ * knows and what it puts up with stands in the file. Times are milliseconds, sizes bytes.
+ */
+import { z } from 'zod'
+import { bytes, costs, count, evaluator, keystore, log, milliseconds, network, path, rosterEntry, threads } from './parts.js'
+
+const DAY = 86_400_000
+
+const limits = z
+  .strictObject({
+    /** At the evaluator: queries that wait or run, and bytes of their inputs and answers together; more are refused. */
+    queries: count.default(1000),
+    queueBytes: bytes.default(20e9),
+    /** At the evaluator: how long an answer waits for its querier. */
+    answers: milliseconds.default(7 * DAY),
+    /** Weights of all models that are kept in memory; others are read from disk when they are asked. */
+    weightBytes: bytes.default(2 ** 30)
+  })
+  .prefault({})
+
+/** What this party demands of an epoch before it signs. */
+const policy = z
+  .strictObject({
+    minimumFloodingBits: z.number().int().min(30).max(100).default(30),
+    minimumThreshold: count.max(255).default(2),
+    maximumDecryptions: count.default(1_000_000),
+    maximumAge: milliseconds.default(366 * DAY),
+    /** Refuse an epoch in which whoever encrypts need not prove that it did. */
+    proofs: z.boolean().default(true)
+  })
+  .prefault({})
+
+export const serviceSchema = z.strictObject({
+  /** What this party calls itself. */
+  name: z.string().min(1).max(128),
+  /** Directory with identity, keystore, shares, documents, models; made by `slytherin init`. */
+  state: path,
+  keystore,
+  network,
+  /** Everyone that this party speaks with, itself included; "slytherin roster" edits it while the party runs. */
+  roster: z.array(rosterEntry).min(1),
+  cohort: z.strictObject({
+    /** The party through which all others speak: its name or peer id in the roster. */
+    evaluator: z.string().min(1),
+    limits,
+    policy
+  }),
+  evaluator,
+  costs,
+  threads,
+  log
+})
+
+export type ServiceConfiguration = z.infer<typeof serviceSchema>

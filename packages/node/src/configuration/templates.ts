@@ -1,0 +1,81 @@
+/**
+ * The party.yaml that `slytherin init --cohort` writes: every setting, with its default and why it is there. A line `#key: value` is a default: taking the `#` away
+ * changes nothing. The tests hold it against the schema.
+ */
+import { stringify } from 'yaml'
+
+export interface TemplateOptions {
+  readonly name: string
+  /** As the file says it: relative to itself. */
+  readonly state: string
+  /** One key of `keystore`, and its value. */
+  readonly keystore: readonly [string, string]
+  readonly listen: readonly string[]
+  /** A line as `slytherin init` prints it. */
+  readonly rosterLine: string
+  /** Name or peer id of the evaluator. */
+  readonly evaluator: string
+}
+
+const text = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+
+export function serviceTemplate({ name, state, keystore, listen, rosterLine, evaluator }: TemplateOptions): string {
+  return `# A party of a standing service. Start it with: slytherin party --config THIS FILE
+# "#key: value" is a default; "# text" says why it is there. Times are milliseconds, sizes bytes; paths are relative to this file.
+
+# What this party calls itself, in the hello to others and in logs.
+name: ${text(name)}
+# Identity, keystore, shares, documents, models, queries; mode 0700. Back it up as the documentation says: shares of old backups are refused.
+state: ${text(state)}
+# What opens the keystore, one of: keyFile, passphraseFile, passphraseEnvironment.
+keystore: { ${keystore[0]}: ${text(keystore[1])} }
+
+network:
+  # Addresses to listen on; none for a party that only dials, behind a firewall for example.
+  listen: ${text(listen)}
+  # Addresses told to others instead, where they see this machine under another one.
+  #announce: []
+  # Addresses or ranges (10.0.0.0/8) that may connect; all when absent. Who connects must be in the roster in any case.
+  # allowedAddresses: [10.0.0.0/8]
+  #deadlines: {}
+  #limits: {}
+
+# Everybody that this party speaks with, itself included: edit it with "slytherin roster add LINE" and "slytherin roster remove NAME", also while the party runs.
+roster:
+  ${rosterLine}
+
+cohort:
+  # The party through which all others speak: its name or peer id in the roster.
+  evaluator: ${text(evaluator)}
+  limits:
+    # At the evaluator: queries that wait or run, and bytes of their inputs and answers; more are refused with "queue-full".
+    #queries: 1000
+    #queueBytes: 20000000000
+    # At the evaluator: how long an answer waits for its querier; a week.
+    #answers: 604800000
+    # Weights of all models that are kept in memory; those of others are read from disk when they are asked.
+    #weightBytes: 1073741824
+  # What this party demands of a cohort's keys before it signs for them.
+  policy:
+    # Bits of security of the flooding that hides the secret in what is decrypted.
+    #minimumFloodingBits: 30
+    # So many holders must be needed for every answer: one alone could read everything.
+    #minimumThreshold: 2
+    # Ciphertexts that may be decrypted in all; security is counted for them.
+    #maximumDecryptions: 1000000
+    # How long keys may live; a year and a day.
+    #maximumAge: 31622400000
+    # Whoever encrypts proves that it did: without proofs, crafted inputs can ask holders for more than an answer.
+    #proofs: true
+
+# kernel, or seal where node-seal is installed.
+#evaluator: kernel
+# What plans are priced with: this machine, measured once, or built-in figures that give the same plan everywhere.
+#costs: measured
+# Threads of one operation: a number or auto; by default auto at the evaluator and at witnesses, 1 elsewhere.
+# threads: auto
+log:
+  # trace, debug, info, warn, error, silent; on standard error.
+  #level: info
+`
+}

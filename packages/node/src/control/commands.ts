@@ -1,0 +1,139 @@
+/**
+ * What a running party can be asked over its socket: each command with the schema of its parameters and the type of its result. A party answers what its
+ * roles are for; all paths are absolute, and are read by the party.
+ */
+import { z } from 'zod'
+import type {
+  AnswerReport,
+  CohortReport,
+  EpochReport,
+  GrantReport,
+  ModelReport,
+  QueryReport,
+  RosterReport,
+  StatusReport
+} from './reports.js'
+
+const name = z.string().regex(/^[\w][\w.-]{0,63}$/, { error: 'expected a name of letters, digits, "-", "_" and "." (at most 64)' })
+/** A party by its name in the roster or its peer id. */
+const party = z.string().min(1).max(256)
+const path = z.string().min(1).max(4096)
+const count = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 40)
+const days = z.number().positive().max(3660)
+/** An identifier, or so many of its first characters that it is the only one. */
+const identifier = z.string().regex(/^[0-9a-f]{4,64}$/, { error: 'expected an identifier, or its first characters (at least 4)' })
+
+const scaling = {
+  scale: z.number().optional(),
+  mean: z.number().optional(),
+  deviation: z.number().positive().optional(),
+  layout: z.literal('nhwc').optional(),
+  count: count.optional()
+}
+const dataFile = z.strictObject({ file: path, ...scaling, offset: z.number().int().min(0).optional() })
+
+/** An ONNX file, and where the bounds on its values come from: samples, or a manifest; the manifest beside it when neither is given. */
+const modelFile = z.strictObject({
+  file: path,
+  data: z.strictObject({ file: path, ...scaling }).optional(),
+  manifest: path.optional(),
+  output: z.string().min(1).optional(),
+  task: z.enum(['classification', 'binary', 'multi-label', 'regression']).optional(),
+  degree: count.max(63).optional()
+})
+
+export const PARAMETERS = {
+  status: z.strictObject({}),
+  'roster.reload': z.strictObject({}),
+  'cohort.create': z.strictObject({
+    name,
+    for: z.array(modelFile).max(32),
+    batch: count,
+    threshold: count.max(255).optional(),
+    holders: z.array(party).min(1).max(255).optional(),
+    days,
+    decryptions: count.optional(),
+    floodingBits: z.number().int().min(30).max(100).optional(),
+    allowInsecure: z.boolean()
+  }),
+  'cohort.status': z.strictObject({ name: name.optional() }),
+  'cohort.join': z.strictObject({ name, holder: party }),
+  'cohort.leave': z.strictObject({ name, holder: party }),
+  'cohort.reshare': z.strictObject({
+    name,
+    holders: z.array(party).min(1).max(255).optional(),
+    threshold: count.max(255).optional()
+  }),
+  'cohort.renew': z.strictObject({ name }),
+  'model.publish': modelFile.extend({ name, revision: name.optional(), cohort: name.optional(), batch: count }),
+  'model.list': z.strictObject({}),
+  'model.withdraw': z.strictObject({ name, revision: name.optional() }),
+  'grant.create': z.strictObject({
+    querier: party,
+    senders: z.array(party).max(256),
+    models: z
+      .array(z.string().regex(/^(\*|[\w][\w.-]{0,63})$/))
+      .min(1)
+      .max(256),
+    queries: count,
+    decryptions: count.optional(),
+    days,
+    cohort: name.optional()
+  }),
+  'grant.list': z.strictObject({}),
+  'grant.revoke': z.strictObject({ grant: identifier }),
+  'query.ask': z.strictObject({ model: name, samples: dataFile, follow: z.boolean() }),
+  'query.status': z.strictObject({ query: identifier.optional() }),
+  'query.cancel': z.strictObject({ query: identifier }),
+  'query.fetch': z.strictObject({ query: identifier })
+} as const satisfies Record<string, z.ZodType>
+
+export type CommandName = keyof typeof PARAMETERS
+export type ParametersOf<C extends CommandName> = z.infer<(typeof PARAMETERS)[C]>
+
+export interface Results {
+  status: StatusReport
+  'roster.reload': RosterReport
+  'cohort.create': EpochReport
+  'cohort.status': CohortReport
+  'cohort.join': EpochReport
+  'cohort.leave': EpochReport
+  'cohort.reshare': EpochReport
+  'cohort.renew': EpochReport
+  'model.publish': ModelReport
+  'model.list': readonly ModelReport[]
+  'model.withdraw': ModelReport
+  'grant.create': GrantReport
+  'grant.list': readonly GrantReport[]
+  'grant.revoke': GrantReport
+  /** Its answer where it was followed to its end. */
+  'query.ask': QueryReport & { readonly answer?: AnswerReport }
+  'query.status': readonly QueryReport[]
+  'query.cancel': QueryReport
+  'query.fetch': QueryReport & { readonly answer: AnswerReport }
+}
+
+/** How far a command is, while it runs. */
+export interface Progress {
+  readonly text: string
+  readonly phase?: string
+  readonly done?: number
+  readonly total?: number
+  /** Of a query, as soon as it has one. */
+  readonly query?: string
+}
+
+export interface CommandContext {
+  /** Aborted when whoever gave the command has left. */
+  readonly signal: AbortSignal
+  readonly progress: (progress: Progress) => void
+}
+
+/** What answers commands. */
+export type CommandHandlers = {
+  readonly [C in CommandName]: (parameters: ParametersOf<C>, context: CommandContext) => Promise<Results[C]>
+}

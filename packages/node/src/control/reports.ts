@@ -1,0 +1,121 @@
+/** What a party tells of itself over its socket: plain JSON, parties by their names in the roster beside their peer ids, never a secret. */
+
+export interface Named {
+  readonly peer: string
+  /** What the roster calls it; its peer id where it is not in the roster any more. */
+  readonly name: string
+}
+
+/** How much of a budget is gone. */
+export interface Budget {
+  readonly used: number
+  readonly limit: number
+}
+
+export interface PeerReport extends Named {
+  readonly roles: readonly string[]
+  readonly state: 'this party' | 'up' | 'down'
+  readonly software?: string
+}
+
+export interface HolderReport extends Named {
+  readonly point: number
+  readonly state: 'this party' | 'up' | 'down'
+}
+
+export interface EpochReport {
+  readonly epoch: string
+  readonly cohort: string
+  readonly state: string
+  readonly threshold: number
+  readonly holders: readonly HolderReport[]
+  /** How often the shares were renewed or moved to other holders. */
+  readonly generation: number
+  readonly created: number
+  readonly expires: number
+  /** log2 of the ring's degree, and levels of the chain. */
+  readonly logN: number
+  readonly levels: number
+  readonly floodingBits: number
+  /** Where this party counts them: what is gone and what there is in all. */
+  readonly decryptions?: Budget
+  readonly refreshes?: Budget
+}
+
+export interface CohortReport {
+  readonly epochs: readonly EpochReport[]
+}
+
+export interface ModelReport {
+  readonly release: string
+  readonly epoch: string
+  readonly name: string
+  readonly revision: string
+  readonly owner: Named
+  readonly created: number
+  readonly state: string
+}
+
+export interface GrantReport {
+  readonly grant: string
+  readonly epoch: string
+  readonly issuer: Named
+  readonly querier: Named
+  readonly models: readonly string[]
+  readonly queries: Budget | { readonly limit: number }
+  readonly decryptions: Budget | { readonly limit: number }
+  readonly expires: number
+  readonly state: 'valid' | 'revoked' | 'expired'
+}
+
+export interface QueryReport {
+  readonly query: string
+  readonly model: string
+  readonly querier: Named
+  readonly samples: number
+  readonly state: string
+  readonly created: number
+  /** Queries before it, where it waits. */
+  readonly position?: number
+  /** Estimated, until its answer is there. */
+  readonly secondsLeft?: number
+  /** Why it failed. */
+  readonly reason?: string
+}
+
+/** What a model says of the samples of a query. */
+export interface AnswerReport {
+  readonly task: string
+  readonly predictions: readonly (string | number | readonly (string | number)[])[]
+  readonly logits: readonly (readonly number[])[]
+  /** Samples whose prediction the error of the computation could have turned. */
+  readonly nearTies: readonly number[]
+}
+
+export interface RosterReport {
+  readonly added: readonly Named[]
+  readonly removed: readonly Named[]
+  readonly parties: number
+}
+
+export interface StatusReport {
+  readonly party: Named & {
+    readonly roles: readonly string[]
+    readonly software: string
+    readonly pid: number
+    readonly started: number
+    readonly addresses: readonly string[]
+    readonly bytesSent: number
+    readonly bytesReceived: number
+    readonly memoryBytes: number
+    /** How often the thread of cryptography had to be started again. */
+    readonly crashes: number
+  }
+  readonly peers: readonly PeerReport[]
+  readonly epochs: readonly EpochReport[]
+  readonly models: readonly ModelReport[]
+  readonly grants: readonly GrantReport[]
+  readonly queries: readonly QueryReport[]
+  /** The last few, newest first. */
+  readonly errors: readonly { readonly time: number; readonly code: string; readonly message: string }[]
+}
