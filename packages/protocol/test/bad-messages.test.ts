@@ -49,7 +49,7 @@ describe('a message that is refused changes nothing', () => {
     await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, 'q'))
     const { level, scale, magnitude, step } = parties.plan.refreshes[0]!
     const body = { query: 'q', querier: 'querier', step, instance: `q/${step}/0`, level, scale, magnitude, c1, endorsements: [] }
-    return await asked(wire.session, 'refresh', step, body)
+    return await asked(wire, 'refresh', step, body)
   }
 
   beforeEach(async () => {
@@ -231,11 +231,11 @@ describe('a message that is refused changes nothing', () => {
     const { level, noise } = parties.plan.output
     const step = parties.plan.steps.length
     const c1 = [bytes('c1 a'), bytes('c1 b')]
-    const requestOf = async (session: Uint8Array, query: string): Promise<Bodies['switch']> =>
-      await asked(session, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1, endorsements: [] })
-    const request = await requestOf(wire.session, 'q')
+    const requestOf = async (query: string): Promise<Bodies['switch']> =>
+      await asked(wire, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1, endorsements: [] })
+    const request = await requestOf('q')
     for (const query of ['q', 'q1']) await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, query))
-    const next = await requestOf(wire.session, 'q1')
+    const next = await requestOf('q1')
     const unregistered = await refusal(wire.send(EVALUATOR, 'holderA', 'switch', { ...request, querier: 'owner' }))
     expect(unregistered).toMatchObject({ code: 'unknown-member', field: 'querier', actual: 'owner' })
     // Two queries of three ciphertexts each: six in all, of which the query after every case takes three.
@@ -320,7 +320,7 @@ describe('a message that is refused changes nothing', () => {
     const { step } = request
     const sign = async (body: Partial<Bodies['refresh']>, signer = EVALUATOR): Promise<Bodies['refresh']> => {
       const altered = { ...request, ...body }
-      return await asked(wire.session, 'refresh', altered.step, altered, signer)
+      return await asked(wire, 'refresh', altered.step, altered, signer)
     }
     const wrong: [Bodies['refresh'], object][] = [
       [await sign({ query: 'p', instance: `p/${step}/0` }), { code: 'out-of-order-message', field: 'query', actual: 'p' }],
@@ -341,9 +341,9 @@ describe('a message that is refused changes nothing', () => {
     const { level, noise } = parties.plan.output
     const result = { query: 'q', querier: 'querier', instance: 'q/result', level, noise, c1: [bytes('c1 x')], endorsements: [] }
     const end = parties.plan.steps.length
-    const elsewhere = await asked(wire.session, 'switch', end, { ...result, instance: 'q/2/0' })
+    const elsewhere = await asked(wire, 'switch', end, { ...result, instance: 'q/2/0' })
     expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', elsewhere))).toMatchObject({ field: 'instance', expected: 'q/result' })
-    const unannounced = await asked(wire.session, 'switch', end, { ...result, query: 'p', instance: 'p/result' })
+    const unannounced = await asked(wire, 'switch', end, { ...result, query: 'p', instance: 'p/result' })
     expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', unannounced))).toMatchObject({ field: 'query', actual: 'p' })
     const unsigned = { ...result, signature: bytes('') }
     expect(await refusal(wire.send(EVALUATOR, 'holderA', 'switch', unsigned))).toBeInstanceOf(SignatureError)
@@ -371,7 +371,8 @@ describe('a message that is refused changes nothing', () => {
   })
 
   it('that brings results nobody asked for', async () => {
-    const result = { query: 'q9', owner: 'querier', samples: 1, index: 0, total: 3, ciphertext: bytes('x') }
+    const signed = { inputs: new Uint8Array(32), asked: bytes('a'), signature: bytes('s') }
+    const result = { query: 'q9', owner: 'querier', samples: 1, index: 0, total: 3, ciphertext: bytes('x'), ...signed }
     expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', result))).toBeInstanceOf(OutOfOrderMessageError)
     expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, total: 2 }))).toMatchObject({ field: 'total' })
     expect(await refusal(wire.send(EVALUATOR, 'querier', 'queryResult', { ...result, index: 3 }))).toMatchObject({ field: 'index' })

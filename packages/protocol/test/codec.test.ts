@@ -50,7 +50,17 @@ const BODIES = {
   }),
   galois: fc.record({ element: uint32 }),
   shares: fc.record({ shares: fc.array(bytes(200), { maxLength: 3 }), signature: bytes(80) }),
-  queryResult: fc.record({ query: text, owner: text, samples: uint32, index: uint32, total: uint32, ciphertext: bytes(300) }),
+  queryResult: fc.record({
+    query: text,
+    owner: text,
+    samples: uint32,
+    index: uint32,
+    total: uint32,
+    ciphertext: bytes(300),
+    inputs: bytes(40),
+    asked: bytes(80),
+    signature: bytes(80)
+  }),
   queryAnnounce: fc.record({ query: text, owner: text, querier: text, samples: uint32, inputs: bytes(40), signature: bytes(80) }),
   refresh: fc.record({
     instance: text,

@@ -75,7 +75,7 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   proofCopy: { query: QUERY, owner: 'a', batch: 1, proof: bytes(8, 30) },
   witnessShare: { protocol: 'galois', instance: '25', peer: 'a', share: bytes(8, 10), salt: new Uint8Array(0), signature: bytes(8, 35) },
   witnessPart: { index: 300, ciphertext: bytes(8, 15) },
-  witnessModel: { hash: bytes(32, 28), signature: bytes(8, 29) },
+  modelAnnounce: { hash: bytes(32, 28), signature: bytes(8, 29) },
   witnessInput: { query: QUERY, index: 2, ciphertext: bytes(8, 16), owner: 'a' },
   witnessProof: { query: QUERY, batch: 1, proof: bytes(8, 28) },
   witnessRefreshed: { query: QUERY, instance: `${QUERY}/4/0`, peer: 'a', shares: [bytes(8, 13)], signature: bytes(8, 27) },
@@ -95,7 +95,17 @@ const BODIES: { readonly [K in Kind]: Bodies[K] } = {
   queryEvaluate: { query: QUERY, signature: bytes(8, 30) },
   queryAnnounce: { query: QUERY, owner: 'a', querier: 'b', samples: 12, inputs: bytes(32, 31), signature: bytes(8, 30) },
   queryProgress: { query: QUERY, done: 3, total: 7, step: 'dense 1' },
-  queryResult: { query: QUERY, owner: 'a', samples: 12, index: 1, total: 3, ciphertext: bytes(8, 17) },
+  queryResult: {
+    query: QUERY,
+    owner: 'a',
+    samples: 12,
+    index: 1,
+    total: 3,
+    ciphertext: bytes(8, 17),
+    inputs: bytes(32, 31),
+    asked: bytes(8, 30),
+    signature: bytes(8, 37)
+  },
   queryFinished: { query: QUERY },
   queryFailed: { query: QUERY, failure: encodeFailure(new PartyMissingError({ peer: 'c', phase: 'refresh', reason: 'connection lost' })) },
   refreshWhole: {

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { digest, toHex } from '../src/base/digest.js'
 
 const sessionId = new Uint8Array(32).fill(1)
-const assisted = { query: 'q', querier: 'someone', step: 3, instance: 'q/3/0', c1: '00'.repeat(32) }
+const computed = { query: 'q', querier: 'someone', inputs: '02'.repeat(32), model: '03'.repeat(32) }
+const assisted = { ...computed, step: 3, instance: 'q/3/0', c1: '00'.repeat(32) }
 const request: Statement = { kind: 'request', assist: 'refresh', ...assisted }
 
 describe('what is signed', () => {
@@ -18,7 +19,11 @@ describe('what is signed', () => {
       statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, querier: 'another' }),
       statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, step: 4 }),
       statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, instance: 'q/3/1' }),
-      statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, c1: '01'.repeat(32) })
+      statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, c1: '01'.repeat(32) }),
+      statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, inputs: '01'.repeat(32) }),
+      statementDigest(sessionId, 'a', { kind: 'request', assist: 'refresh', ...assisted, model: '01'.repeat(32) }),
+      statementDigest(sessionId, 'a', { kind: 'result', ...computed, result: '01'.repeat(32) }),
+      statementDigest(sessionId, 'a', { kind: 'result', ...computed, result: '04'.repeat(32) })
     ]
     expect(new Set(digests.map(toHex)).size).toBe(digests.length)
   })

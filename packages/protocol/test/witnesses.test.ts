@@ -1,15 +1,18 @@
 import {
   type AcceptancePolicy,
   type Bodies,
+  decodeBody,
   EndorsementRefusedError,
+  encodeMessage,
   NotEndorsedError,
   type RemoteFailureError,
-  type Role
+  type Role,
+  readHeader
 } from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
 import { type Cohort, cohort, EVALUATOR, rejection, samples } from './support/cohort.js'
 import { rewrite } from './support/rewrite.js'
-import { asked, hashOf, signatureOf } from './support/statements.js'
+import { asked, computed, hashOf, signatureOf } from './support/statements.js'
 import { kindOf, Wire } from './support/wire.js'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -82,8 +85,8 @@ describe('witnesses', () => {
     await distrusting.member('querier').query(samples(1))
     const honest = wire.body('refresh', 'holderA', distrusting.plan)
     const instance = `${honest.query}/${honest.step}/0`
-    const body = await asked(wire.session, 'refresh', honest.step, { ...honest, instance, c1: [bytes('c1 crafted')] })
-    const statement = { query: honest.query, querier: honest.querier, step: honest.step, instance, c1: hex(hashOf(...body.c1)) }
+    const body = await asked(wire, 'refresh', honest.step, { ...honest, instance, c1: [bytes('c1 crafted')] })
+    const statement = { ...computed(wire, honest.query), step: honest.step, instance, c1: hex(hashOf(...body.c1)) }
     const signature = await signatureOf(wire.session, 'holderA', { kind: 'endorsement', assist: 'refresh', ...statement })
     const forged = { ...body, endorsements: [{ peer: 'holderA', signature }] }
     const error = await rejection<RemoteFailureError>(wire.send(EVALUATOR, 'holderA', 'refresh', forged))
@@ -106,34 +109,34 @@ describe('witnesses', () => {
 })
 
 describe('of two witnesses', () => {
-  const lie = (parties: Cohort, peer: string): void =>
-    rewrite(parties, 'endorse', peer, async (body: Bodies['endorse']) => {
-      // What this witness is asked about is not what the others are.
+  /** What this witness is asked about is not what the others are. */
+  const lie = (parties: Cohort, peer: string): void => {
+    const wire = new Wire(parties.network)
+    wire.fault = async message => {
+      if (message.to !== peer || kindOf(message) !== 'endorse') return undefined
+      const header = readHeader(message.bytes, message.from)
+      const body = decodeBody('endorse', header.body, undefined, message.from)
+      const { query, step, instance } = body
       const c1 = new Uint8Array(32).fill(7)
-      const { assist, query, querier, step, instance } = body
-      const session = sessions.get(parties)!
-      const statement = { kind: 'request', assist: assist as 'refresh', query, querier, step, instance, c1: hex(c1) } as const
-      return { ...body, c1, signature: await signatureOf(session, EVALUATOR, statement) }
-    })
-  const sessions = new WeakMap<Cohort, Uint8Array>()
-  /** The open session's id, told by the first request for a share. */
-  const listen = (parties: Cohort): void => {
-    const enter = parties.fake('querier').open.bind(parties.fake('querier'))
-    parties.fake('querier').open = async session => {
-      sessions.set(parties, session.sessionId)
-      await enter(session)
+      const statement = {
+        kind: 'request',
+        assist: body.assist as 'refresh',
+        ...computed(wire, query),
+        step,
+        instance,
+        c1: hex(c1)
+      } as const
+      return encodeMessage(header, 'endorse', { ...body, c1, signature: await signatureOf(wire.session, EVALUATOR, statement) })
     }
   }
 
   it('one that comes to something else refuses and names the evaluator: enough with one demanded, too few with two', async () => {
     const one = witnessed({ witnesses: 1 })
-    listen(one)
     lie(one, 'witnessB')
     expect((await serve(one)).answers[0]).toHaveLength(2)
     expect(one.refused.some(({ error }) => error instanceof EndorsementRefusedError)).toBe(true)
 
     const two = witnessed({ witnesses: 2 })
-    listen(two)
     lie(two, 'witnessB')
     const run = two.coordinator.run()
     const error = await rejection<RemoteFailureError>(two.member('querier').query(samples(1)))
@@ -224,13 +227,29 @@ describe('a key holder that demands an endorsement', () => {
     const { query, querier } = honest
     const other = { query, querier, step: later.step, instance: `${query}/${later.step}/0`, c1: [bytes('c1 crafted')] }
     const { level, scale, magnitude } = later
-    const body = await asked(wire.session, 'refresh', later.step, { ...honest, ...other, level, scale, magnitude })
-    const right = { ...other, assist: 'refresh', kind: 'endorsement', c1: hex(hashOf(...other.c1)) } as const
+    const body = await asked(wire, 'refresh', later.step, { ...honest, ...other, level, scale, magnitude })
+    const { step, instance } = other
+    const right = {
+      ...computed(wire, query),
+      step,
+      instance,
+      assist: 'refresh',
+      kind: 'endorsement',
+      c1: hex(hashOf(...other.c1))
+    } as const
     const wrong: [Bodies['refresh']['endorsements'], object][] = [
       [[], { code: 'not-endorsed', field: 'endorsements', actual: '0', culprit: EVALUATOR }],
       [honest.endorsements, { code: 'signature', field: 'endorsements[0]' }],
       ...(await Promise.all(
-        [{ instance: honest.instance }, { step: honest.step }, { query: 'p' }, { querier: 'owner' }, { assist: 'switch' } as const].map(
+        [
+          { instance: honest.instance },
+          { step: honest.step },
+          { query: 'p' },
+          { querier: 'owner' },
+          { inputs: '00'.repeat(32) },
+          { model: '00'.repeat(32) },
+          { assist: 'switch' } as const
+        ].map(
           async (change): Promise<[Bodies['refresh']['endorsements'], object]> => [
             [{ peer: 'witnessA', signature: await signatureOf(wire.session, 'witnessA', { ...right, ...change }) }],
             { code: 'signature', field: 'endorsements[0]' }
@@ -268,8 +287,8 @@ describe('a witness takes nothing on the evaluator’s word', () => {
     expect(await rejection(roundOne.coordinator.run())).toMatchObject({ cause: { remote: { code: 'signature', kind: 'witnessShare' } } })
 
     const model = witnessed({ witnesses: 1 })
-    rewrite(model, 'witnessModel', 'witnessA', body => ({ ...body, signature: flip(body.signature) }))
-    expect(await rejection(model.coordinator.run())).toMatchObject({ cause: { remote: { code: 'signature', kind: 'witnessModel' } } })
+    rewrite(model, 'modelAnnounce', 'witnessA', body => ({ ...body, signature: flip(body.signature) }))
+    expect(await rejection(model.coordinator.run())).toMatchObject({ cause: { remote: { code: 'signature', kind: 'modelAnnounce' } } })
   })
 
   it('no inputs that their owner has not signed, and no shares of a refresh that their givers have not', async () => {

@@ -1,6 +1,6 @@
 /** What the evaluator of a wired cohort asks of a key holder, for a query that the patient has signed. */
 import { createHash } from 'node:crypto'
-import { type Bodies, componentsHash, type Statement, statementDigest } from '@slytherin/protocol'
+import { type Bodies, componentsHash, decodeBody, type Statement, statementDigest } from '@slytherin/protocol'
 import type { PartyName, WiredCohort } from './wired-cohort.js'
 
 const hashOf = (...strings: Uint8Array[]): Uint8Array =>
@@ -35,6 +35,9 @@ export async function asked<K extends 'refresh' | 'switch'>(
   const instance = kind === 'refresh' ? `${query}/${step}/0` : `${query}/result`
   const body = { ...sent, query, instance, ...alter }
   const { querier, c1 } = body
-  const statement = { kind: 'request', assist: kind, query, querier, step, instance, c1: hex(hashOf(...c1)) } as const
+  const inputs = hex(hashOf(new TextEncoder().encode(query)))
+  const model = hex(decodeBody('modelAnnounce', cohort.sent('clinic', 'modelAnnounce').header.body, undefined, holder).hash)
+  const computed = { query, querier, inputs, model }
+  const statement = { kind: 'request', assist: kind, ...computed, step, instance, c1: hex(hashOf(...c1)) } as const
   return cohort.message(kind, { ...body, signature: await signatureOf(cohort, 'clinic', statement) })
 }

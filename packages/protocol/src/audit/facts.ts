@@ -44,7 +44,8 @@ const SIGNERS: Readonly<Record<Statement['kind'], { step: AuditStep; roles: read
   query: { step: 'queries', roles: ['querier', 'data-owner'] },
   request: { step: 'requests', roles: ['evaluator'] },
   endorsement: { step: 'endorsements', roles: ['witness', 'key-holder'] },
-  shares: { step: 'shares', roles: ['key-holder'] }
+  shares: { step: 'shares', roles: ['key-holder'] },
+  result: { step: 'results', roles: ['evaluator'] }
 }
 
 export async function establish(sources: readonly EvidenceSource[], verify: VerifySignature): Promise<Established> {
@@ -200,7 +201,7 @@ async function signedStatements(
 export function subjectOf(statement: Statement): string {
   if (statement.kind === 'key-share') return `key-share ${statement.protocol} ${statement.instance}`
   if (statement.kind === 'model') return 'model'
-  if (statement.kind === 'query') return `query ${statement.query}`
+  if (statement.kind === 'query' || statement.kind === 'result') return `${statement.kind} ${statement.query}`
   return `${statement.kind} ${statement.assist} ${statement.instance}`
 }
 

@@ -11,6 +11,7 @@ export const AUDIT_STEPS = [
   'requests',
   'endorsements',
   'shares',
+  'results',
   'evaluation'
 ] as const
 export type AuditStep = (typeof AUDIT_STEPS)[number]
@@ -21,7 +22,7 @@ export type AuditStep = (typeof AUDIT_STEPS)[number]
  * - `confirmation`: a public key that is not the sum of the signed shares
  * - `key-share`, `model-part`, `input`, `shares`: signed bytes that are not what they are said to be
  * - `request`: help asked for what the query is not, or not of the plan
- * - `evaluation`: second components that do not follow from the signed inputs, keys and shares
+ * - `evaluation`: second components, or a result, that do not follow from the signed inputs, model, keys and shares
  */
 export const OFFENCES = [
   'equivocation',

@@ -14,7 +14,8 @@ const hash = z.string().regex(new RegExp(`^[0-9a-f]{${2 * DIGEST_BYTES}}$`))
 const signature = z.string().regex(/^(?:[0-9a-f]{2}){1,512}$/)
 const count = z.number().int().min(0)
 const hashes = z.array(hash).max(2 ** 20)
-const assisted = { assist: z.enum(['refresh', 'switch']), query: text, querier: text, step: count, instance: text, c1: hash }
+const computed = { query: text, querier: text, inputs: hash, model: hash }
+const assisted = { ...computed, assist: z.enum(['refresh', 'switch']), step: count, instance: text, c1: hash }
 
 const statement: z.ZodType<Statement> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('key-share'), protocol: z.enum(['relinearization-2', 'galois']), instance: text, share: hash }),
@@ -22,7 +23,8 @@ const statement: z.ZodType<Statement> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('query'), query: text, querier: text, samples: count, inputs: hash }),
   z.strictObject({ kind: z.literal('request'), ...assisted }),
   z.strictObject({ kind: z.literal('endorsement'), ...assisted }),
-  z.strictObject({ kind: z.literal('shares'), ...assisted, shares: hash })
+  z.strictObject({ kind: z.literal('shares'), ...assisted, shares: hash }),
+  z.strictObject({ kind: z.literal('result'), ...computed, result: hash })
 ])
 
 const protocol = z.enum(['public key', 'relinearization'])
@@ -49,7 +51,7 @@ export const recordSchema = z.discriminatedUnion('record', [
   z.strictObject({ record: z.literal('components'), hash, hashes }),
   /** That a batch of inputs, or of weights where no query is named, are encryptions. Nobody signs it: it proves itself. */
   z.strictObject({ record: z.literal('proof'), query: text, batch: count, hash }),
-  /** What the evaluator has handed to the querier. Nobody signs it. */
+  /** What the evaluator has handed to the querier, one by one: what it has signed names one hash for all. */
   z.strictObject({ record: z.literal('result'), query: text, hashes }),
   /** Byte strings that are not kept, and why. */
   z.strictObject({ record: z.literal('dropped'), reason: text, bytes: count }),

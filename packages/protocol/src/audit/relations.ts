@@ -1,7 +1,15 @@
 /** What signed statements say of each other: that help was asked for signed queries, as the plan has them, and that endorsements and shares are for what was asked. */
 import { canonicalJson } from '../base/canonical.js'
 import { passCount, refreshInstance, switchInstance, switchStep } from '../terms/instances.js'
-import type { Assisted, EndorsementStatement, QueryStatement, RequestStatement, SharesStatement, Statement } from '../terms/statements.js'
+import type {
+  Assisted,
+  Computed,
+  EndorsementStatement,
+  QueryStatement,
+  RequestStatement,
+  SharesStatement,
+  Statement
+} from '../terms/statements.js'
 import type { SessionFacts } from './facts.js'
 import type { AuditStep, Finding } from './findings.js'
 
@@ -58,7 +66,7 @@ export function checkRelations(facts: SessionFacts): Finding[] {
   section('requests', `${requests.length} requests of the evaluator, for signed queries and of the plan`, () => {
     for (const { signer, statement } of requests) {
       const about = `request ${statement.assist} ${statement.instance}`
-      const fault = faultOf(statement, queries, plan)
+      const fault = faultOf(statement, queries, plan) ?? otherModel(statement, facts)
       if (fault === undefined) continue
       if (fault === 'unasked') lack('requests', `${about}: nobody's signature for this query was kept`)
       else {
@@ -88,21 +96,50 @@ export function checkRelations(facts: SessionFacts): Finding[] {
   section('shares', `${shares.length} signatures over shares, for what the evaluator asked`, () => {
     for (const share of shares) compare('shares', share)
   })
+
+  const results = statementsOf(facts, 'result')
+  if (results.length > 0) {
+    section('results', `${results.length} results signed by the evaluator, of signed queries`, () => {
+      for (const { statement } of results) {
+        const what = `result ${statement.query}`
+        const reason = unasked(statement, queries)
+        if (reason === 'unasked') lack('results', `${what}: nobody's signature for this query was kept`)
+        else if (reason !== undefined) refuse({ step: 'results', text: `${what}: ${reason}`, disputed: true })
+        const model = otherModel(statement, facts)
+        if (model !== undefined) refuse({ step: 'results', text: `${what}: ${model.reason}`, disputed: true })
+      }
+    })
+  }
   return findings
+}
+
+/** Whether a query was signed as it is named here. Somebody else may have signed another of this name afterwards: no proof against whoever names it. */
+function unasked({ query, querier, inputs }: Computed, queries: readonly Signed<QueryStatement>[]): string | undefined {
+  const asked = queries.filter(({ statement }) => statement.query === query)
+  if (asked.length === 0) return 'unasked'
+  const of = asked.filter(({ statement }) => statement.querier === querier)
+  if (of.length === 0) return `it names the querier ${querier}, and no signed query does`
+  return of.some(({ statement }) => statement.inputs === inputs) ? undefined : 'it names inputs that no signed query has'
+}
+
+/** Whether another model is named than its owner has signed. */
+function otherModel({ model }: Computed, facts: SessionFacts): { reason: string; attributable: false } | undefined {
+  const signed = statementsOf(facts, 'model')
+  if (signed.length === 0 || signed.some(({ statement }) => statement.hash === model)) return undefined
+  return { reason: 'it names a model that its owner has not signed', attributable: false }
 }
 
 /** What is wrong with a request, and whether signatures alone show it. */
 function faultOf(
-  { assist, query, querier, step, instance }: RequestStatement,
+  statement: RequestStatement,
   queries: readonly Signed<QueryStatement>[],
   plan: SessionFacts['descriptor']['plan']
 ): { reason: string; attributable: boolean } | 'unasked' | undefined {
   const fault = (reason: string, attributable = true) => ({ reason, attributable })
-  const asked = queries.filter(({ statement }) => statement.query === query)
-  if (asked.length === 0) return 'unasked'
-  // Somebody else may have signed a query of this name afterwards: no proof against the evaluator.
-  if (!asked.some(({ statement }) => statement.querier === querier))
-    return fault(`it names the querier ${querier}, and no signed query does`, false)
+  const { assist, query, step, instance } = statement
+  const reason = unasked(statement, queries)
+  if (reason === 'unasked') return reason
+  if (reason !== undefined) return fault(reason, false)
   if (assist === 'switch' ? step !== switchStep(plan) : !plan.refreshes.some(refresh => refresh.step === step)) {
     return fault(`step ${step} of the plan is no ${assist}`)
   }
@@ -112,6 +149,6 @@ function faultOf(
 }
 
 /** What request, endorsement and shares must be over alike. */
-function tuple({ assist, query, querier, step, instance, c1 }: Assisted): string {
-  return canonicalJson({ assist, query, querier, step, instance, c1 })
+function tuple({ assist, query, querier, inputs, model, step, instance, c1 }: Assisted): string {
+  return canonicalJson({ assist, query, querier, inputs, model, step, instance, c1 })
 }

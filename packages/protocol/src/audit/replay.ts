@@ -12,7 +12,7 @@ import { translateError } from '../errors/translate.js'
 import { galoisElements, inputCount } from '../terms/plan.js'
 import { inputBatches, modelBatches, type ProofTerms, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { isWholeKey } from '../terms/share-requests.js'
-import { type Assisted, componentsHash, type ModelStatement, type QueryStatement } from '../terms/statements.js'
+import { type Assisted, type Computed, componentsHash, type ModelStatement, type QueryStatement } from '../terms/statements.js'
 import { proofKey, type SessionFacts } from './facts.js'
 import type { Accusation, AuditStep, Finding, Offence } from './findings.js'
 import { type Signed, statementsOf } from './relations.js'
@@ -239,7 +239,7 @@ export class Replay {
         progress: ({ done, total, step }) => this.#onProgress({ step: 'evaluation', done, total, text: `query ${query}: ${step}` })
       }
       const result = await evaluation.evaluate(callbacks)
-      return [...run.findings, await this.#delivered(query, run.count, result)]
+      return [...run.findings, await this.#delivered(asked, run.count, result)]
     } catch (error) {
       if (run.stopped !== undefined) return [...run.findings, run.stopped.finding]
       const holder = holderAtFault(error, this.#facts.holders)
@@ -265,13 +265,22 @@ export class Replay {
     })
   }
 
-  async #delivered(query: string, helped: number, result: readonly Uint8Array[]): Promise<Finding> {
+  async #delivered(asked: Signed<QueryStatement>, helped: number, result: readonly Uint8Array[]): Promise<Finding> {
+    const { query } = asked.statement
     const step = 'evaluation'
-    const known = this.#facts.results.get(query)
     const follows = `query ${query}: all ${helped} refreshes and switches follow from what was signed`
+    const hashes = await Promise.all(result.map(hash))
+    const own = toHex(componentsHash(hashes))
+    const signed = statementsOf(this.#facts, 'result').find(({ statement }) => isOf(this.#facts, asked.statement, statement))
+    if (signed !== undefined && signed.statement.result !== own) {
+      const text = `result ${query}: what ${signed.signer} has signed does not follow from the signed query, model, keys and shares`
+      return { step, holds: 'no', text, accusation: { party: signed.signer, offence: 'evaluation', about: `result ${query}`, query } }
+    }
+    if (signed !== undefined) return { step, holds: 'yes', text: `${follows}, and so does the result that was signed` }
+    const known = this.#facts.results.get(query)
     if (known === undefined) return { step, holds: 'yes', text: `${follows}; what was delivered was not kept` }
-    const hashes = (await Promise.all(result.map(hash))).map(toHex)
-    if (hashes.join() === known.join()) return { step, holds: 'yes', text: `${follows}, and so does the result that was delivered` }
+    if (hashes.map(toHex).join() === known.join())
+      return { step, holds: 'yes', text: `${follows}, and so does the result, which nobody has signed` }
     return { step, holds: 'no', text: `query ${query}: another result was delivered than follows; nobody has signed it` }
   }
 
@@ -346,13 +355,15 @@ class QueryReplay {
   async #assist(assist: Assisted['assist'], instance: string, own: string): Promise<Uint8Array[][]> {
     this.latest = { assist, instance }
     const what = `${assist} ${instance}`
-    const { query, querier } = this.#asked.statement
-    const of = (statement: Assisted): boolean => statement.assist === assist && statement.instance === instance
+    const { query } = this.#asked.statement
+    // What is said of another query of this name, or of another model, is compared where signatures are.
+    const of = (statement: Assisted): boolean =>
+      statement.assist === assist && statement.instance === instance && isOf(this.#facts, this.#asked.statement, statement)
     const claims = [...statementsOf(this.#facts, 'request'), ...statementsOf(this.#facts, 'endorsement')].filter(signed =>
       of(signed.statement)
     )
     const requests = claims.filter(({ statement }) => statement.kind === 'request')
-    const wrong = claims.filter(({ statement }) => statement.c1 !== own || statement.query !== query || statement.querier !== querier)
+    const wrong = claims.filter(({ statement }) => statement.c1 !== own)
     for (const { signer, statement } of wrong) {
       const text = `${statement.kind} ${what}: what ${signer} has signed does not follow from the signed query, keys and shares before it`
       const accusation = { party: signer, offence: 'evaluation', about: `${statement.kind} ${what}`, query } as const
@@ -374,6 +385,12 @@ class QueryReplay {
     }
     return shares
   }
+}
+
+/** Whether a statement is about this very query, on the model that its owner has signed. */
+function isOf(facts: SessionFacts, { query, querier, inputs }: QueryStatement, statement: Computed): boolean {
+  const named = statement.query === query && statement.querier === querier && statement.inputs === inputs
+  return named && statementsOf(facts, 'model').some(({ statement: { hash: model } }) => model === statement.model)
 }
 
 function gap(step: AuditStep, text: string): Finding {

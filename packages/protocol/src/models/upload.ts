@@ -63,7 +63,7 @@ export async function uploadModel(lead: Lead): Promise<void> {
   }
   await proving
   const signed = await takeSignature(lead, owner, hashes)
-  await together(witnesses, lead.signal, async (witness, signal) => await witness.request('witnessModel', signed, signal))
+  await together([...lead.connections.values()], lead.signal, async (party, signal) => await party.request('modelAnnounce', signed, signal))
 }
 
 /** Has the owner prove a batch, checks it, and hands it to the key holders that check it, too. */

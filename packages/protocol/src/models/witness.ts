@@ -5,11 +5,10 @@ import { OutOfOrderMessageError, ProofMissingError, ShareConflictError } from '.
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
-import { checkStatement } from '../session/statements.js'
 import { modelBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { peersWith } from '../terms/roster.js'
 import { componentsHash } from '../terms/statements.js'
-import { checkBytes, checkHash, checkIndex } from '../wire/checks.js'
+import { checkBytes, checkIndex } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 
@@ -69,39 +68,33 @@ export class WitnessModel {
       this.#hashes.set(index, partHash)
       this.#party.progress({ phase: 'model-upload', done: this.#hashes.size, total, peer: context.peer })
       return {}
-    },
-
-    witnessModel: async (body, context) => {
-      const kind = 'witnessModel'
-      const { peer } = context
-      const session = this.#party.session()
-      session.require('keyed', kind, context)
-      const { count } = session.plan.weights
-      checkHash(body.hash, 'hash', kind, peer)
-      if (this.#hashes.size !== count) {
-        const actual = `${this.#hashes.size} of ${count}`
-        throw new OutOfOrderMessageError({ peer, kind, field: 'stage', expected: 'all parts of the model', actual })
-      }
-      const [owner] = peersWith(session.descriptor.roster, 'model-owner')
-      const batches = modelBatches(session.plan).length
-      if (provesEncryptions(proofTerms(session.descriptor, this.#party.self), owner!) && this.#proved.size !== batches) {
-        const [expected, actual] = [`proofs of all ${batches} batches of the model`, String(this.#proved.size)]
-        throw new ProofMissingError({ peer, kind, field: 'stage', expected, actual })
-      }
-      const own = componentsHash(Array.from({ length: count }, (_, index) => this.#hashes.get(index)!))
-      if (!equalBytes(own, body.hash)) {
-        const [expected, actual] = [`${toHex(own)}, of the parts that have come`, toHex(body.hash)]
-        throw new ShareConflictError({ peer, kind, field: 'hash', expected, actual, culprit: peer })
-      }
-      const statement = { kind: 'model', parts: count, hash: toHex(own) } as const
-      await checkStatement(
-        this.#party,
-        session,
-        { signer: owner!, statement, signature: body.signature },
-        { peer, kind, field: 'signature' }
-      )
-      this.#signed = true
-      return {}
     }
+  }
+
+  /**
+   * Holds the announced model against the parts that are here.
+   * @throws OutOfOrderMessageError (parts are missing), ProofMissingError, ShareConflictError (others have come)
+   */
+  check(session: PartySession, announced: Uint8Array, kind: string, { peer }: HandlerContext): void {
+    const { count } = session.plan.weights
+    if (this.#hashes.size !== count) {
+      const actual = `${this.#hashes.size} of ${count}`
+      throw new OutOfOrderMessageError({ peer, kind, field: 'stage', expected: 'all parts of the model', actual })
+    }
+    const [owner] = peersWith(session.descriptor.roster, 'model-owner')
+    const batches = modelBatches(session.plan).length
+    if (provesEncryptions(proofTerms(session.descriptor, this.#party.self), owner!) && this.#proved.size !== batches) {
+      const [expected, actual] = [`proofs of all ${batches} batches of the model`, String(this.#proved.size)]
+      throw new ProofMissingError({ peer, kind, field: 'stage', expected, actual })
+    }
+    const own = componentsHash(Array.from({ length: count }, (_, index) => this.#hashes.get(index)!))
+    if (equalBytes(own, announced)) return
+    const [expected, actual] = [`${toHex(own)}, of the parts that have come`, toHex(announced)]
+    throw new ShareConflictError({ peer, kind, field: 'hash', expected, actual, culprit: peer })
+  }
+
+  /** Its owner's signature over the parts that are here was seen. */
+  confirm(): void {
+    this.#signed = true
   }
 }

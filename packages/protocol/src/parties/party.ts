@@ -19,6 +19,7 @@ import { translateError } from '../errors/translate.js'
 import { EvaluationKeyDuty } from '../keys/evaluation-keys.js'
 import { PublicKeyDuty } from '../keys/public-key.js'
 import { WitnessKeys } from '../keys/witness.js'
+import { announcedModelHandlers } from '../models/announced.js'
 import { modelOwnerHandlers } from '../models/owner.js'
 import { WitnessModel } from '../models/witness.js'
 import { AnnouncedQueries } from '../queries/announced.js'
@@ -144,6 +145,7 @@ export class Party {
       ...this.#wholeKey.handlers,
       ...this.#witnessKeys.handlers,
       ...this.#witnessModel.handlers,
+      ...announcedModelHandlers(components, this.#witnessModel),
       ...this.#witness.handlers,
       witnessProof: async (body, context) => {
         const session = this.active()

@@ -66,8 +66,8 @@ export class AnnouncedQueries {
     return this.#queries.get(query)
   }
 
-  /** @returns the query's owner @throws OutOfOrderMessageError when no such query was announced, MalformedMessageError when it is for another querier */
-  require(query: string, querier: string, kind: Kind, { peer }: HandlerContext): string {
+  /** @returns what its owner has signed @throws OutOfOrderMessageError when no such query was announced, MalformedMessageError when it is for another querier */
+  require(query: string, querier: string, kind: Kind, { peer }: HandlerContext): SignedQuery {
     const known = this.#queries.get(query)
     if (known === undefined) {
       throw new OutOfOrderMessageError({
@@ -78,7 +78,7 @@ export class AnnouncedQueries {
         actual: query.slice(0, 64)
       })
     }
-    if (known.statement.querier === querier) return known.signer
+    if (known.statement.querier === querier) return known
     throw new MalformedMessageError({
       peer,
       kind,

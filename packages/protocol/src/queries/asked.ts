@@ -6,16 +6,30 @@ import type { PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import type { SwitchQuota } from '../session/quota.js'
 import { checkStatement, hashOfAll, signStatement } from '../session/statements.js'
-import type { Assisted } from '../terms/statements.js'
+import type { Assisted, Computed, QueryStatement, SignedStatement } from '../terms/statements.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies, Kind } from '../wire/kinds.js'
 
-/** Whether help with a query may be asked for. */
-export type Permit = (body: { readonly query: string; readonly querier: string }, kind: Kind, context: HandlerContext) => void
+type SignedQuery = SignedStatement<QueryStatement>
+
+/** Whether help with a query may be asked for. @returns what its owner has signed of it */
+export type Permit = (body: { readonly query: string; readonly querier: string }, kind: Kind, context: HandlerContext) => SignedQuery
+
+/** What is said of a signed query, in a session of this model. @throws OutOfOrderMessageError before the model was announced */
+export function computedOf(
+  session: PartySession,
+  { query, querier, inputs }: QueryStatement,
+  kind: string,
+  context: Pick<HandlerContext, 'peer'>
+): Computed {
+  return { query, querier, inputs, model: session.modelHash(kind, context) }
+}
 
 interface Asked {
   readonly kind: 'refresh' | 'switch' | 'refreshWhole' | 'switchWhole'
-  readonly body: Pick<Bodies['switch'], 'query' | 'querier' | 'instance' | 'signature'>
+  readonly body: Pick<Bodies['switch'], 'instance' | 'signature'>
+  /** As its owner has signed it. */
+  readonly of: SignedQuery
   /** Whatever of the ciphertexts was sent: second components and, where one party holds the whole key, masked first ones behind them. */
   readonly components: readonly Uint8Array[]
   readonly step: number
@@ -25,12 +39,14 @@ interface Asked {
 export async function checkAsked(
   party: Pick<PartyComponents, 'shareChecks' | 'evidence'>,
   session: PartySession,
-  { kind, body, components, step }: Asked,
-  { peer }: HandlerContext
+  { kind, body, of, components, step }: Asked,
+  context: HandlerContext
 ): Promise<Assisted> {
-  const { query, querier, instance, signature } = body
+  const { instance, signature } = body
+  const { peer } = context
   const assist = kind === 'refresh' || kind === 'refreshWhole' ? 'refresh' : 'switch'
-  const assisted: Assisted = { assist, query, querier, step, instance, c1: await hashOfAll(components) }
+  const computed = computedOf(session, of.statement, kind, context)
+  const assisted: Assisted = { assist, ...computed, step, instance, c1: await hashOfAll(components) }
   const signed = { signer: session.descriptor.coordinator, statement: { kind: 'request', ...assisted } as const, signature }
   await checkStatement(party, session, signed, { peer, kind, field: 'signature' })
   return assisted

@@ -27,16 +27,17 @@ import { plainText } from '../errors/plain.js'
 import { translateError } from '../errors/translate.js'
 import type { Handlers, PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
-import { signStatement } from '../session/statements.js'
+import { checkStatement, signStatement } from '../session/statements.js'
 import { inputCount, outputCount, type Plan } from '../terms/plan.js'
 import { inputBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { hasRole } from '../terms/roster.js'
 import { componentsHash } from '../terms/statements.js'
-import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
+import { checkBytes, checkHash, checkIndex, checkText } from '../wire/checks.js'
 import type { Connection, HandlerContext } from '../wire/connection.js'
 import type { Deadlines } from '../wire/deadlines.js'
 import { decodeFailure } from '../wire/failure.js'
 import type { Bodies } from '../wire/kinds.js'
+import { computedOf } from './asked.js'
 import { inBatches } from './batches.js'
 import type { QueryOptions, SampleSource } from './samples.js'
 
@@ -56,6 +57,8 @@ interface Asked {
 interface Receiving {
   readonly owner: string
   readonly samples: number
+  /** Hash of the inputs, the owner's signature over the query, and the evaluator's over the result. */
+  readonly signed: Pick<Bodies['queryResult'], 'inputs' | 'asked' | 'signature'>
   readonly ciphertexts: (Uint8Array | undefined)[]
   readonly hashes: (Uint8Array | undefined)[]
   decrypting: Promise<void> | undefined
@@ -291,6 +294,7 @@ export class QueryClient {
       throw new MalformedMessageError({ peer, kind, field: 'total', expected: String(total), actual: String(body.total) })
     checkIndex(body.index, total, 'index', kind, peer)
     checkBytes(body.ciphertext, session.record.sizes.result, 'ciphertext', kind, peer)
+    checkHash(body.inputs, 'inputs', kind, peer)
     if (body.samples < 1 || body.samples > session.plan.batch) {
       throw new MalformedMessageError({
         peer,
@@ -313,7 +317,7 @@ export class QueryClient {
     const done = receiving.ciphertexts.filter(ciphertext => ciphertext !== undefined).length
     this.#party.progress({ phase: 'result', done, total, peer, query: body.query })
     if (done === total) {
-      receiving.decrypting ??= this.#decrypt(session, body.query, receiving)
+      receiving.decrypting ??= this.#decrypt(session, body.query, receiving, context)
       await receiving.decrypting
     }
     return {}
@@ -331,6 +335,10 @@ export class QueryClient {
           expected: `${known.owner}, ${known.samples} samples`,
           actual: `${body.samples} samples`
         })
+      }
+      for (const field of ['inputs', 'asked', 'signature'] as const) {
+        if (equalBytes(known.signed[field], body[field])) continue
+        throw new ShareConflictError({ peer, kind: 'queryResult', field, reason: 'another one came with an earlier part' })
       }
       return known
     }
@@ -350,6 +358,7 @@ export class QueryClient {
     const receiving: Receiving = {
       owner: body.owner,
       samples: body.samples,
+      signed: { inputs: body.inputs, asked: body.asked, signature: body.signature },
       ciphertexts: new Array(body.total).fill(undefined),
       hashes: new Array(body.total).fill(undefined),
       decrypting: undefined
@@ -358,9 +367,31 @@ export class QueryClient {
     return receiving
   }
 
-  async #decrypt(session: PartySession, query: string, receiving: Receiving): Promise<void> {
+  /**
+   * The owner has signed the query, and the evaluator that this is its result: nothing is decrypted that nobody stands for.
+   * @throws SignatureError
+   */
+  async #checkSigned(session: PartySession, query: string, { owner, samples, signed, hashes }: Receiving, context: HandlerContext) {
+    const kind = 'queryResult'
+    const { self } = this.#party
+    const { peer } = context
+    const statement = { kind: 'query', query, querier: self, samples, inputs: toHex(signed.inputs) } as const
+    await checkStatement(this.#party, session, { signer: owner, statement, signature: signed.asked }, { peer, kind, field: 'asked' })
+    const result = toHex(componentsHash(hashes as Uint8Array[]))
+    const given = { kind: 'result', ...computedOf(session, statement, kind, context), result } as const
+    const { coordinator } = session.descriptor
+    await checkStatement(
+      this.#party,
+      session,
+      { signer: coordinator, statement: given, signature: signed.signature },
+      { peer, kind, field: 'signature' }
+    )
+  }
+
+  async #decrypt(session: PartySession, query: string, receiving: Receiving, context: HandlerContext): Promise<void> {
     let wanted: Float64Array[]
     try {
+      await this.#checkSigned(session, query, receiving, context)
       const predictions = await this.#party.cryptography.decryptResults(receiving.ciphertexts as Uint8Array[])
       wanted = predictions.slice(0, receiving.samples)
     } catch (error) {

@@ -3,6 +3,7 @@
  * the result.
  */
 import { together } from '../base/concurrency.js'
+import { toHex } from '../base/digest.js'
 import type { EvaluationCallbacks, EvaluationProgress, QueryEvaluation } from '../cryptography/evaluator.js'
 import type { RefreshRequest, SwitchRequest } from '../cryptography/key-holder.js'
 import { MalformedMessageError } from '../errors/errors.js'
@@ -10,7 +11,7 @@ import { connectionsWith, type Lead } from '../session/lead.js'
 import { checkStatement, hashOfAll, signStatement } from '../session/statements.js'
 import { switchStep } from '../terms/instances.js'
 import { outputCount } from '../terms/plan.js'
-import type { Assisted } from '../terms/statements.js'
+import type { Assisted, Computed } from '../terms/statements.js'
 import { checkList } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
@@ -63,10 +64,10 @@ export class Evaluations {
       const callbacks: EvaluationCallbacks = {
         refresh: async request => await this.#refresh(query, request),
         switchShares: async request => await this.#switch(query, request),
-        refreshWhole: async request => await refreshWhole(this.#lead, query, request),
+        refreshWhole: async request => await refreshWhole(this.#lead, computedBy(this.#lead, query), request),
         switchWhole: async request => {
           query.switched = true
-          return await switchWhole(this.#lead, query, request)
+          return await switchWhole(this.#lead, computedBy(this.#lead, query), request)
         },
         querierHoldsKey: holdsWholeKey(this.#lead, query.querier),
         resultKey: async () => this.#lead.resultKeys.get(query.querier)!,
@@ -134,7 +135,7 @@ export class Evaluations {
     const { sizes } = this.#lead.session().record
     const { instance, step, level, scale, magnitude, c1 } = request
     const { id, querier } = query
-    const assisted: Assisted = { assist: 'refresh', query: id, querier, step, instance, c1: await hashOfAll(c1) }
+    const assisted: Assisted = { assist: 'refresh', ...computedBy(this.#lead, query), step, instance, c1: await hashOfAll(c1) }
     const { signature, endorsements } = await this.#signed(assisted)
     const shares = await this.#lead.meter.measure('refresh', async () => {
       return await this.#fromHolders(assisted, c1.length, sizes.refreshShare, async (holder, signal) => {
@@ -151,7 +152,7 @@ export class Evaluations {
     const { instance, level, noise, c1 } = request
     const { id, querier } = query
     const step = switchStep(this.#lead.session().plan)
-    const assisted: Assisted = { assist: 'switch', query: id, querier, step, instance, c1: await hashOfAll(c1) }
+    const assisted: Assisted = { assist: 'switch', ...computedBy(this.#lead, query), step, instance, c1: await hashOfAll(c1) }
     const { signature, endorsements } = await this.#signed(assisted)
     query.switched = true
     return await this.#lead.meter.measure('switch', async () => {
@@ -200,15 +201,25 @@ export class Evaluations {
     })
   }
 
-  /** Hands the result to the querier, and tells the owner if that is somebody else. */
+  /** Hands the result to the querier, signed, and tells the owner if that is somebody else. */
   async deliver(query: Query, result: readonly Uint8Array[]): Promise<void> {
     const { connections, signal } = this.#lead
     const querier = connections.get(query.querier)!
+    const statement = { kind: 'result', ...computedBy(this.#lead, query), result: await hashOfAll(result) } as const
+    const signature = await signStatement(this.#lead, this.#lead.session(), statement)
+    const { id, owner, samples } = query
+    const { inputs, signature: asked } = query.announcement!
+    const whole = { query: id, owner, samples, inputs, asked, signature, total: result.length }
     for (const [index, ciphertext] of result.entries()) {
-      const { id, owner, samples } = query
-      await querier.request('queryResult', { query: id, owner, samples, index, total: result.length, ciphertext }, signal)
+      await querier.request('queryResult', { ...whole, index, ciphertext }, signal)
       this.#lead.progress({ phase: 'result', done: index + 1, total: result.length, peer: query.querier, query: id })
     }
     if (query.owner !== query.querier) await connections.get(query.owner)!.request('queryFinished', { query: query.id }, signal)
   }
+}
+
+/** What statements say of a query that its owner has signed. */
+function computedBy(lead: Lead, { id, querier, announcement }: Query): Computed {
+  const model = lead.session().modelHash('queryEvaluate', { peer: lead.self })
+  return { query: id, querier, inputs: toHex(announcement!.inputs), model }
 }

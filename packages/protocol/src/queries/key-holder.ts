@@ -64,8 +64,9 @@ export class KeyHolderDuty {
 
   /** Whether a query is one that its owner has signed, and its inputs and the model are proved where that is asked for. @throws typed errors of both */
   readonly permit: Permit = ({ query, querier }, kind, context) => {
-    const owner = this.#announced.require(query, querier, kind, context)
-    this.#proofs.require(query, owner, kind, context)
+    const signed = this.#announced.require(query, querier, kind, context)
+    this.#proofs.require(query, signed.signer, kind, context)
+    return signed
   }
 
   readonly #assistance: Handlers = {
@@ -76,10 +77,10 @@ export class KeyHolderDuty {
       const { record } = session
       checkText(body.instance, 'instance', kind, context.peer)
       checkList(body.c1, record.sizes.refreshCount, record.sizes.refreshC1, 'c1', kind, context.peer)
-      const owner = this.#announced.require(body.query, body.querier, kind, context)
+      const of = this.#announced.require(body.query, body.querier, kind, context)
       checkRefreshInstance(session, body, context)
-      const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: body.step }, context)
-      this.#proofs.require(body.query, owner, kind, context)
+      const assisted = await checkAsked(this.#party, session, { kind, body, of, components: body.c1, step: body.step }, context)
+      this.#proofs.require(body.query, of.signer, kind, context)
       await this.#endorsed(session, assisted, body, context)
       const input = await inputHash([body.level, body.scale, body.magnitude], body.c1)
       const shares = await this.#once.answer(
@@ -102,10 +103,11 @@ export class KeyHolderDuty {
       checkText(body.query, 'query', kind, context.peer)
       checkList(body.c1, record.sizes.switchCount, record.sizes.switchC1, 'c1', kind, context.peer)
       const targetKey = resultKeyOf(this.#resultKeys, body.querier, kind, context)
-      const owner = this.#announced.require(body.query, body.querier, kind, context)
+      const of = this.#announced.require(body.query, body.querier, kind, context)
       checkSwitchInstance(body, context)
-      const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: switchStep(session.plan) }, context)
-      this.#proofs.require(body.query, owner, kind, context)
+      const step = switchStep(session.plan)
+      const assisted = await checkAsked(this.#party, session, { kind, body, of, components: body.c1, step }, context)
+      this.#proofs.require(body.query, of.signer, kind, context)
       await this.#endorsed(session, assisted, body, context)
       const input = await inputHash([body.query, body.querier, body.level, body.noise], body.c1)
       const { instance, level, noise, c1 } = body

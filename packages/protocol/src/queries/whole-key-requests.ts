@@ -5,15 +5,10 @@ import { connectionsWith, type Lead } from '../session/lead.js'
 import { checkStatement, hashOfAll, signStatement } from '../session/statements.js'
 import { switchStep } from '../terms/instances.js'
 import { peersWith } from '../terms/roster.js'
-import type { Assisted } from '../terms/statements.js'
+import type { Assisted, Computed } from '../terms/statements.js'
 import { checkList } from '../wire/checks.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
-
-interface AskedQuery {
-  readonly id: string
-  readonly querier: string
-}
 
 interface Asking {
   readonly kind: 'refreshWhole' | 'switchWhole'
@@ -31,12 +26,13 @@ export function holdsWholeKey({ roster }: Pick<Lead, 'roster'>, querier: string)
 }
 
 /** One re-encryption for each ciphertext. */
-export async function refreshWhole(lead: Lead, { id: query, querier }: AskedQuery, request: RefreshWholeRequest): Promise<Uint8Array[]> {
+export async function refreshWhole(lead: Lead, computed: Computed, request: RefreshWholeRequest): Promise<Uint8Array[]> {
   const { instance, step, level, scale, magnitude, masked, c1 } = request
+  const { query, querier } = computed
   const kind = 'refreshWhole'
   const ciphertexts = await answered(lead, {
     kind,
-    assisted: { assist: 'refresh', query, querier, step, instance, c1: await hashOfAll([...c1, ...masked]) },
+    assisted: { assist: 'refresh', ...computed, step, instance, c1: await hashOfAll([...c1, ...masked]) },
     count: c1.length,
     bound: lead.session().record.sizes.refreshed,
     ask: async (holder, signature) => {
@@ -48,13 +44,14 @@ export async function refreshWhole(lead: Lead, { id: query, querier }: AskedQuer
 }
 
 /** One re-encryption for each ciphertext, for the querier's registered key. */
-export async function switchWhole(lead: Lead, { id: query, querier }: AskedQuery, request: SwitchRequest): Promise<Uint8Array[]> {
+export async function switchWhole(lead: Lead, computed: Computed, request: SwitchRequest): Promise<Uint8Array[]> {
   const { instance, level, noise, c1 } = request
+  const { query, querier } = computed
   const kind = 'switchWhole'
   const step = switchStep(lead.session().plan)
   return await answered(lead, {
     kind,
-    assisted: { assist: 'switch', query, querier, step, instance, c1: await hashOfAll(c1) },
+    assisted: { assist: 'switch', ...computed, step, instance, c1: await hashOfAll(c1) },
     count: c1.length,
     bound: lead.session().record.sizes.switchShare,
     ask: async (holder, signature) => await holder.request(kind, { query, querier, instance, level, noise, c1, signature }, lead.signal)

@@ -59,10 +59,10 @@ export class WholeKeyDuty {
         const [expected, actual] = [body.c1, body.masked].map(list => `${list.length} elements`) as [string, string]
         throw new MalformedMessageError({ peer, kind, field: 'masked', expected, actual })
       }
-      this.#permit(body, kind, context)
+      const of = this.#permit(body, kind, context)
       checkRefreshInstance(session, body, context, kind)
       const components = [...body.c1, ...body.masked]
-      const assisted = await checkAsked(this.#party, session, { kind, body, components, step: body.step }, context)
+      const assisted = await checkAsked(this.#party, session, { kind, body, of, components, step: body.step }, context)
       const input = await inputHash([body.level, body.scale, body.magnitude], components)
       const give = async (): Promise<Uint8Array[]> => await this.#party.cryptography.refreshWhole(body)
       const ciphertexts = await this.#once.answer(kind, body.instance, input, context, give)
@@ -81,9 +81,10 @@ export class WholeKeyDuty {
       checkText(body.query, 'query', kind, peer)
       checkList(body.c1, sizes.switchCount, sizes.switchC1, 'c1', kind, peer)
       const targetKey = resultKeyOf(this.#resultKeys, body.querier, kind, context)
-      this.#permit(body, kind, context)
+      const of = this.#permit(body, kind, context)
       checkSwitchInstance(body, context, kind)
-      const assisted = await checkAsked(this.#party, session, { kind, body, components: body.c1, step: switchStep(session.plan) }, context)
+      const step = switchStep(session.plan)
+      const assisted = await checkAsked(this.#party, session, { kind, body, of, components: body.c1, step }, context)
       const input = await inputHash([body.query, body.querier, body.level, body.noise], body.c1)
       const { querier, instance, level, noise, c1 } = body
       const ciphertexts = await this.#once.answer(kind, instance, input, context, async again => {

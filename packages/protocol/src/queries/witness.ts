@@ -24,11 +24,12 @@ import { switchStep } from '../terms/instances.js'
 import { inputCount } from '../terms/plan.js'
 import { inputBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { hasRole, peersWith, type Role } from '../terms/roster.js'
-import { type Assisted, componentsHash } from '../terms/statements.js'
+import { type Assisted, type Computed, componentsHash } from '../terms/statements.js'
 import { checkBytes, checkHash, checkIndex, checkList, checkText } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
 import { type AnnouncedQueries, checkRefreshInstance, checkSwitchInstance } from './announced.js'
+import { computedOf } from './asked.js'
 import { Followed } from './followed.js'
 
 /** Queries whose inputs may be coming at one time, for each party that may ask. */
@@ -174,14 +175,14 @@ export class QueryWitness {
     const { assist, query, querier, step, instance } = body
     checkText(instance, 'instance', kind, context.peer)
     checkHash(body.c1, 'c1', kind, context.peer)
-    this.#options.announced.require(query, querier, kind, context)
+    const { statement } = this.#options.announced.require(query, querier, kind, context)
     if (assist === 'refresh') checkRefreshInstance(session, body, context)
     else if (assist === 'switch' && step === switchStep(session.plan)) checkSwitchInstance(body, context)
     else {
       const actual = `${assist.slice(0, 20)} at step ${step}`
       throw new MalformedMessageError({ peer: context.peer, kind, field: 'assist', expected: 'refresh, or switch at the end', actual })
     }
-    return { assist, query, querier, step, instance, c1: toHex(body.c1) }
+    return { assist, ...computedOf(session, statement, kind, context), step, instance, c1: toHex(body.c1) }
   }
 
   #known(query: string, kind: string, { peer }: HandlerContext): Followed {
@@ -240,12 +241,13 @@ export class QueryWitness {
       this.#end(followed, new OutOfOrderMessageError({ ...found, field: 'stage', expected, actual }))
     } else {
       followed.state = 'running'
-      void this.#follow(session, query, statement.querier, followed)
+      void this.#follow(session, computedOf(session, statement, 'witnessInput', { peer: coordinator }), followed)
     }
   }
 
   /** Never rejects. */
-  async #follow(session: PartySession, query: string, querier: string, followed: Followed): Promise<void> {
+  async #follow(session: PartySession, computed: Computed, followed: Followed): Promise<void> {
+    const { query } = computed
     const holders = peersWith(session.descriptor.roster, 'key-holder')
     let finished = false
     const unforeseen = async (): Promise<never> => {
@@ -253,11 +255,11 @@ export class QueryWitness {
     }
     const callbacks: EvaluationCallbacks = {
       refresh: async ({ instance, step, c1 }) => {
-        followed.reach({ assist: 'refresh', query, querier, step, instance, c1: await hashOfAll(c1) })
+        followed.reach({ assist: 'refresh', ...computed, step, instance, c1: await hashOfAll(c1) })
         return await followed.shares(instance, holders)
       },
       switchShares: async ({ instance, c1 }) => {
-        followed.reach({ assist: 'switch', query, querier, step: switchStep(session.plan), instance, c1: await hashOfAll(c1) })
+        followed.reach({ assist: 'switch', ...computed, step: switchStep(session.plan), instance, c1: await hashOfAll(c1) })
         finished = true
         // Its result is nothing to a witness.
         throw new Error('everything is endorsed')

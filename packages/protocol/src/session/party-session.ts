@@ -1,11 +1,12 @@
 /** One session as one party lives it: stage by stage from the proposal to the end. */
 
 import { toHex } from '../base/digest.js'
-import { OutOfOrderMessageError } from '../errors/errors.js'
+import { OutOfOrderMessageError, ShareConflictError } from '../errors/errors.js'
 import type { SessionDescriptor } from '../terms/descriptor.js'
 import type { Phase } from '../terms/phases.js'
 import type { Plan } from '../terms/plan.js'
 import { peersWith } from '../terms/roster.js'
+import { componentsHash } from '../terms/statements.js'
 import type { HandlerContext } from '../wire/connection.js'
 import type { SessionRecord } from '../wire/session-record.js'
 import type { SessionSummary } from './summary.js'
@@ -30,6 +31,7 @@ export class PartySession {
   /** Endorsements gathered (coordinator), given (witness) or held against a request (key holder). */
   endorsements = 0
   #error: Error | undefined
+  #model: string | undefined
 
   constructor(readonly record: SessionRecord) {
     // Nobody may be waiting; whoever is, hears it from these promises.
@@ -81,6 +83,22 @@ export class PartySession {
   require(stage: Stage, kind: string, context: HandlerContext): void {
     if (STAGES.indexOf(this.#stage) >= STAGES.indexOf(stage)) return
     throw new OutOfOrderMessageError({ peer: context.peer, kind, field: 'stage', expected: stage, actual: this.#stage })
+  }
+
+  /** The model's hash, which its owner's signature was seen for. @throws ShareConflictError when it is not the one that was announced before */
+  learnModel(hash: string, kind: string, { peer }: HandlerContext): void {
+    if (this.#model !== undefined && this.#model !== hash) {
+      throw new ShareConflictError({ peer, kind, field: 'hash', expected: this.#model, actual: hash, culprit: peer })
+    }
+    this.#model = hash
+  }
+
+  /** The model's hash as statements name it. @throws OutOfOrderMessageError before it was announced */
+  modelHash(kind: string, { peer }: Pick<HandlerContext, 'peer'>): string {
+    if (this.plan.operands.weights === 'clear') return toHex(componentsHash([]))
+    if (this.#model !== undefined) return this.#model
+    const [expected, actual] = ['a model whose owner has signed it, announced before', 'none']
+    throw new OutOfOrderMessageError({ peer, kind, field: 'stage', expected, actual })
   }
 
   /** Ends the session; false when it had ended before. */

@@ -39,7 +39,8 @@ const OBJECTS: Readonly<Record<Statement['kind'], string>> = {
   query: 'its query and the inputs',
   request: 'what it asks',
   endorsement: 'what it came to itself',
-  shares: 'its shares'
+  shares: 'its shares',
+  result: 'the result that it gives'
 }
 
 /** One hash for byte strings in order, as statements name it. */

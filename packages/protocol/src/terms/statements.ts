@@ -9,11 +9,19 @@
 import { canonicalBytes } from '../base/canonical.js'
 import { digest } from '../base/digest.js'
 
-/** The help that is asked of key holders, for one refresh or one switch. */
-export interface Assisted {
-  readonly assist: 'refresh' | 'switch'
+/** One query, by what was signed of it: what is said of it is said of no other one of its name. */
+export interface Computed {
   readonly query: string
   readonly querier: string
+  /** Of the query's statement. */
+  readonly inputs: string
+  /** Of the model's statement; `componentsHash` of nothing where weights are clear. */
+  readonly model: string
+}
+
+/** The help that is asked of key holders, for one refresh or one switch. */
+export interface Assisted extends Computed {
+  readonly assist: 'refresh' | 'switch'
   /** Step of the plan; the number of its steps for the switch of the result. */
   readonly step: number
   /** Unique in the session. */
@@ -63,7 +71,20 @@ export interface SharesStatement extends Assisted {
   readonly shares: string
 }
 
-export type Statement = KeyShareStatement | ModelStatement | QueryStatement | RequestStatement | EndorsementStatement | SharesStatement
+/** Signed by the evaluator: what it hands to the querier, `componentsHash` of the ciphertexts in order. */
+export interface ResultStatement extends Computed {
+  readonly kind: 'result'
+  readonly result: string
+}
+
+export type Statement =
+  | KeyShareStatement
+  | ModelStatement
+  | QueryStatement
+  | RequestStatement
+  | EndorsementStatement
+  | SharesStatement
+  | ResultStatement
 
 export interface SignedStatement<S extends Statement = Statement> {
   readonly signer: string

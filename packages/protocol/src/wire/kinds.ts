@@ -185,7 +185,7 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
     bound: planned(sizes => Math.max(sizes.galoisShare, sizes.relinearizationShare))
   },
   witnessPart: { field: 79, codec: messages.WitnessPart, bound: planned(sizes => sizes.modelPart) },
-  witnessModel: { field: 80, codec: messages.WitnessModel, bound: small },
+  modelAnnounce: { field: 80, codec: messages.ModelAnnounce, bound: small },
   witnessInput: { field: 81, codec: messages.WitnessInput, bound: planned(sizes => sizes.input) },
   witnessRefreshed: {
     field: 82,
@@ -264,7 +264,7 @@ export const RULES = asRules({
   queryAnnounce: { reply: 'acknowledged', scope: 'session', phase: 'evaluation', from: 'coordinator' },
   witnessShare: { reply: 'acknowledged', scope: 'session', phase: 'galois-keys', from: 'coordinator', to: 'witness' },
   witnessPart: { reply: 'acknowledged', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'witness' },
-  witnessModel: { reply: 'acknowledged', scope: 'session', phase: 'model-upload', from: 'coordinator', to: 'witness' },
+  modelAnnounce: { reply: 'acknowledged', scope: 'session', phase: 'model-upload', from: 'coordinator' },
   witnessInput: { reply: 'acknowledged', scope: 'session', phase: 'input', from: 'coordinator', to: 'witness' },
   witnessProof: { reply: 'acknowledged', scope: 'session', phase: 'proofs', from: 'coordinator', to: 'witness' },
   witnessRefreshed: { reply: 'acknowledged', scope: 'session', phase: 'refresh', from: 'coordinator', to: 'witness' },

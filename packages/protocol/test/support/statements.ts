@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { type Bodies, componentsHash, type Statement, statementDigest } from '@slytherin/protocol'
+import { type Bodies, type Computed, componentsHash, decodeBody, type Kind, type Statement, statementDigest } from '@slytherin/protocol'
 import { EVALUATOR } from './cohort.js'
 import { FakeSigner } from './fake-signer.js'
+import type { Wire } from './wire.js'
 
 /** SHA-256 over byte strings in order, as statements name them. */
 export function hashOf(...strings: Uint8Array[]): Uint8Array {
@@ -26,15 +27,23 @@ export async function announced(
   return { query, owner, querier, samples, inputs, signature }
 }
 
+/** What statements say of a query, from what was said of it on the wire: announced for real, or by this file. */
+export function computed(wire: Wire, query: string, querier = 'querier'): Computed {
+  const bodies = <K extends Kind>(kind: K): Bodies[K][] =>
+    wire.seen.filter(({ header }) => header.kind === kind).map(({ header, to }) => decodeBody(kind, header.body, undefined, to))
+  const inputs = bodies('queryAnnounce').find(body => body.query === query)?.inputs ?? hashOf(new TextEncoder().encode(query))
+  return { query, querier, inputs: hex(inputs), model: hex(bodies('modelAnnounce')[0]!.hash) }
+}
+
 /** A request to key holders with the evaluator's signature, right or of somebody else. */
 export async function asked<B extends { query: string; querier: string; instance: string; c1: Uint8Array[] }>(
-  session: Uint8Array,
+  wire: Wire,
   assist: 'refresh' | 'switch',
   step: number,
   body: B,
   signer = EVALUATOR
 ): Promise<B & { signature: Uint8Array }> {
   const { query, querier, instance, c1 } = body
-  const statement = { kind: 'request', assist, query, querier, step, instance, c1: hex(hashOf(...c1)) } as const
-  return { ...body, signature: await signatureOf(session, signer, statement) }
+  const statement = { kind: 'request', assist, ...computed(wire, query, querier), step, instance, c1: hex(hashOf(...c1)) } as const
+  return { ...body, signature: await signatureOf(wire.session, signer, statement) }
 }

@@ -165,9 +165,11 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
     const signed = await sign(party, statement)
     everywhere((evidence, keeper) => {
       const seen =
-        statement.kind === 'query' || statement.kind === 'request'
-          ? keeper !== 'querier' || party === 'querier'
-          : keeper === party || keeper === 'evaluator'
+        statement.kind === 'result'
+          ? keeper === 'querier' || keeper === 'evaluator'
+          : statement.kind === 'query' || statement.kind === 'request'
+            ? keeper !== 'querier' || party === 'querier'
+            : keeper === party || keeper === 'evaluator' || statement.kind === 'model'
       if (seen) evidence.keep(signed)
     })
   }
@@ -249,7 +251,8 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
     }
     await evaluator.verifyModel(number, await of('owner').proveModel(number))
   }
-  await state('owner', { kind: 'model', parts: parts.length, hash: toHex(componentsHash(parts)) })
+  const model = toHex(componentsHash(parts))
+  await state('owner', { kind: 'model', parts: parts.length, hash: model })
 
   // Queries.
   const predictions: Float64Array[][] = []
@@ -267,7 +270,8 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
       }
       await evaluation.verifyInputs(number, await asked.proveInputs(number))
     }
-    await state('querier', { kind: 'query', query, querier: peer('querier'), samples: agreed.batch, inputs: toHex(componentsHash(inputs)) })
+    const computed = { query, querier: peer('querier'), inputs: toHex(componentsHash(inputs)), model }
+    await state('querier', { kind: 'query', query, querier: computed.querier, samples: agreed.batch, inputs: computed.inputs })
     const assist = async (
       kind: Assisted['assist'],
       request: RefreshRequest | SwitchRequest,
@@ -276,7 +280,7 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
       const c1 = options.deviate?.(kind, request.c1, request.instance) ?? request.c1
       const step = kind === 'switch' ? agreed.steps.length : Number(request.instance.split('/')[1])
       const hashed = toHex(componentsHash(await Promise.all(c1.map(hash))))
-      const assisted: Assisted = { assist: kind, query, querier: peer('querier'), step, instance: request.instance, c1: hashed }
+      const assisted: Assisted = { assist: kind, ...computed, step, instance: request.instance, c1: hashed }
       await state('evaluator', { kind: 'request', ...assisted })
       await state('holder', { kind: 'endorsement', ...assisted })
       const given = []
@@ -297,6 +301,7 @@ export async function syntheticSession(options: SyntheticOptions): Promise<Synth
       resultKey: async () => resultKey,
       progress: () => undefined
     })
+    await state('evaluator', { kind: 'result', ...computed, result: toHex(componentsHash(await Promise.all(result.map(hash)))) })
     predictions.push(await of('querier').decryptResults(result))
     await evaluation.dispose()
     await asked.dispose()

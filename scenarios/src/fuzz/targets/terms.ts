@@ -61,14 +61,16 @@ function statementTarget(): Target {
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   const known = createPublicKey(key)
   const hash = 'ab'.repeat(32)
-  const assisted = { query: 'q', querier: 'patient', step: 3, instance: 'q/3/0', c1: hash } as const
+  const computed = { query: 'q', querier: 'patient', inputs: hash, model: 'ef'.repeat(32) } as const
+  const assisted = { ...computed, step: 3, instance: 'q/3/0', c1: hash } as const
   const statements: Statement[] = [
     { kind: 'query', query: 'q', querier: 'patient', samples: 4, inputs: hash },
     { kind: 'model', parts: 3, hash },
     { kind: 'key-share', protocol: 'galois', instance: '5', share: hash },
     { kind: 'request', assist: 'refresh', ...assisted },
     { kind: 'endorsement', assist: 'switch', ...assisted },
-    { kind: 'shares', assist: 'refresh', ...assisted, shares: hash }
+    { kind: 'shares', assist: 'refresh', ...assisted, shares: hash },
+    { kind: 'result', ...computed, result: hash }
   ]
   const session = 'cd'.repeat(32)
   const corpus = statements.map(statement => {
