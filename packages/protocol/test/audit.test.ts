@@ -100,7 +100,7 @@ describe('evidence of an honest session', () => {
     expect(report.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
     expect([report.evaluated, report.queries]).toEqual([2, 2])
     expect(report.session).toBe(honest.session.session)
-    expect(report.findings.some(({ text }) => text.includes('the result that was delivered'))).toBe(true)
+    expect(report.findings.some(({ text }) => text.includes('the result that was signed'))).toBe(true)
   })
 
   it('of a key holder holds as far as signatures tell, and says who can tell more', async () => {
@@ -186,7 +186,7 @@ it('a changed field of any record is found, and nobody is named for what somebod
       kind
     ).toBe(true)
   }
-  for (const kind of ['key-share', 'model', 'query', 'request', 'endorsement', 'shares']) {
+  for (const kind of ['key-share', 'model', 'query', 'request', 'endorsement', 'shares', 'result']) {
     expect(
       [...seen].some(field => field.startsWith(`${kind}.`)),
       kind
@@ -283,6 +283,34 @@ describe('a culprit is named by its own signature', () => {
       { party: 'holder', offence: 'evaluation', about: 'endorsement switch query-0/result', query: 'query-0' }
     ])
     expect((await told(report, evaluator)).holds).toBe(true)
+  })
+
+  it('an evaluator that signs a result that does not follow, or another one for somebody else', async () => {
+    const { evaluator } = await played({
+      falsely: (_party, made) => (made.kind === 'result' ? { ...made, result: '5'.repeat(64) } : made)
+    })
+    const report = await full(evaluator)
+    expect(report.accusations).toEqual([{ party: 'evaluator', offence: 'evaluation', about: 'result query-0', query: 'query-0' }])
+    expect((await told(report, evaluator)).holds).toBe(true)
+
+    const result = statement(honest.evaluator, 'result')
+    const other = await restated(honest.session, result, { ...result.statement, result: '6'.repeat(64) } as Statement)
+    const both = altered(honest.evaluator, record => record, [other])
+    const twice = await signatures(both)
+    expect(twice.accusations).toEqual([{ party: 'evaluator', offence: 'equivocation', about: 'result query-0' }])
+    expect((await told(twice, both)).holds).toBe(true)
+  })
+
+  it('and nobody where a request names inputs, or a model, that nobody is seen to have signed', async () => {
+    for (const field of ['inputs', 'model']) {
+      const request = statement(honest.evaluator, 'request')
+      const other = await restated(honest.session, request, { ...request.statement, [field]: '7'.repeat(64) } as Statement)
+      const evidence = altered(honest.evaluator, record => (JSON.stringify(record) === JSON.stringify(request) ? other : record))
+      const report = await full(evidence)
+      expect(report.accusations).toEqual([])
+      expect(wrong(report).filter(text => text.includes(field === 'inputs' ? 'inputs that no' : 'a model that its owner'))).toHaveLength(1)
+      expect(report.evaluated).toBe(1)
+    }
   })
 
   it.each([

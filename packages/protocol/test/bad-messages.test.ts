@@ -231,8 +231,8 @@ describe('a message that is refused changes nothing', () => {
     const { level, noise } = parties.plan.output
     const step = parties.plan.steps.length
     const c1 = [bytes('c1 a'), bytes('c1 b')]
-    const requestOf = async (query: string): Promise<Bodies['switch']> =>
-      await asked(wire, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1, endorsements: [] })
+    const requestOf = async (query: string, on = wire): Promise<Bodies['switch']> =>
+      await asked(on, 'switch', step, { query, querier: 'querier', instance: `${query}/result`, level, noise, c1, endorsements: [] })
     const request = await requestOf('q')
     for (const query of ['q', 'q1']) await wire.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(wire.session, query))
     const next = await requestOf('q1')
@@ -251,8 +251,8 @@ describe('a message that is refused changes nothing', () => {
     const otherRun = another.coordinator.run()
     await another.member('querier').ready()
     for (const query of ['q', 'q1']) await other.send(EVALUATOR, 'holderA', 'queryAnnounce', await announced(other.session, query))
-    await other.send(EVALUATOR, 'holderA', 'switch', await requestOf(other.session, 'q'))
-    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', await requestOf(other.session, 'q1')))
+    await other.send(EVALUATOR, 'holderA', 'switch', await requestOf('q', other))
+    const quota = await refusal(other.send(EVALUATOR, 'holderA', 'switch', await requestOf('q1', other)))
     expect(quota).toBeInstanceOf(QuotaExceededError)
     expect(quota).toMatchObject({ peer: EVALUATOR, kind: 'switch', field: 'querier', actual: '2 + 2, of which 1 are left' })
     another.coordinator.close()

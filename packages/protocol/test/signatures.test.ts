@@ -58,6 +58,7 @@ describe('what parties sign while a session lives', () => {
     expect(kinds(EVALUATOR, 'holderA')).toEqual({ 'key-share': keys, shares: assists })
     expect(kinds('holderA', 'holderA')).toEqual({ 'key-share': keys, shares: assists })
     expect(kinds('holderA', EVALUATOR)).toEqual({ request: assists })
+    expect(kinds('querier', EVALUATOR)).toEqual({ result: 1 })
     expect(kinds(EVALUATOR, EVALUATOR)).toEqual({ request: assists })
     expect(kinds('holderB', 'querier')).toEqual({ query: 1 })
     expect(kinds(EVALUATOR, 'owner')).toEqual({ model: 1 })

@@ -167,6 +167,20 @@ describe('what a member (or the network) cannot do to the coordinator', () => {
     await run
   })
 
+  it.each(['inputs', 'asked', 'signature', 'ciphertext'] as const)('hand over a result with another %s than was signed', async field => {
+    const parties = cohort({ roles: SEPARATE })
+    const run = parties.coordinator.run()
+    await parties.member('querier').ready()
+    rewrite(parties, 'queryResult', 'querier', body => ({ ...body, [field]: flip(body[field]) }))
+    const error = await rejection<SignatureError>(parties.member('querier').query(samples(1)))
+    expect(error).toBeInstanceOf(SignatureError)
+    const wrong = field === 'inputs' || field === 'asked' ? 'asked' : 'signature'
+    expect(error).toMatchObject({ peer: EVALUATOR, culprit: EVALUATOR, kind: 'queryResult', field: wrong })
+    expect(parties.fake('querier').calls).not.toContain('decryptResults')
+    parties.coordinator.close()
+    await run
+  })
+
   it('restart and go on where it was', async () => {
     const parties = cohort({ roles: SEPARATE })
     const run = parties.coordinator.run()

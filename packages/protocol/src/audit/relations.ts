@@ -1,14 +1,16 @@
 /** What signed statements say of each other: that help was asked for signed queries, as the plan has them, and that endorsements and shares are for what was asked. */
 import { canonicalJson } from '../base/canonical.js'
+import { fromHex, toHex } from '../base/digest.js'
 import { passCount, refreshInstance, switchInstance, switchStep } from '../terms/instances.js'
-import type {
-  Assisted,
-  Computed,
-  EndorsementStatement,
-  QueryStatement,
-  RequestStatement,
-  SharesStatement,
-  Statement
+import {
+  type Assisted,
+  type Computed,
+  componentsHash,
+  type EndorsementStatement,
+  type QueryStatement,
+  type RequestStatement,
+  type SharesStatement,
+  type Statement
 } from '../terms/statements.js'
 import type { SessionFacts } from './facts.js'
 import type { AuditStep, Finding } from './findings.js'
@@ -71,8 +73,8 @@ export function checkRelations(facts: SessionFacts): Finding[] {
       if (fault === 'unasked') lack('requests', `${about}: nobody's signature for this query was kept`)
       else {
         const { attributable, reason } = fault
-        const accusation = attributable ? { accusation: { party: signer, offence: 'request', about } as const } : {}
-        refuse({ step: 'requests', text: `${about}: ${reason}`, ...accusation })
+        const whose = attributable ? { accusation: { party: signer, offence: 'request', about } as const } : { disputed: true as const }
+        refuse({ step: 'requests', text: `${about}: ${reason}`, ...whose })
       }
     }
   })
@@ -106,6 +108,10 @@ export function checkRelations(facts: SessionFacts): Finding[] {
         if (reason === 'unasked') lack('results', `${what}: nobody's signature for this query was kept`)
         else if (reason !== undefined) refuse({ step: 'results', text: `${what}: ${reason}`, disputed: true })
         const model = otherModel(statement, facts)
+        const kept = facts.results.get(statement.query)
+        if (kept !== undefined && toHex(componentsHash(kept.map(fromHex))) !== statement.result) {
+          refuse({ step: 'results', text: `${what}: what is kept as delivered is not what the evaluator has signed`, disputed: true })
+        }
         if (model !== undefined) refuse({ step: 'results', text: `${what}: ${model.reason}`, disputed: true })
       }
     })
