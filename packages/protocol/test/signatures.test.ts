@@ -59,10 +59,11 @@ describe('what parties sign while a session lives', () => {
     expect(kinds('holderA', 'holderA')).toEqual({ 'key-share': keys, shares: assists })
     expect(kinds('holderA', EVALUATOR)).toEqual({ request: assists })
     expect(kinds('querier', EVALUATOR)).toEqual({ result: 1 })
-    expect(kinds(EVALUATOR, EVALUATOR)).toEqual({ request: assists })
+    expect(kinds(EVALUATOR, EVALUATOR)).toEqual({ request: assists, result: 1 })
     expect(kinds('holderB', 'querier')).toEqual({ query: 1 })
     expect(kinds(EVALUATOR, 'owner')).toEqual({ model: 1 })
-    expect(kinds('owner', 'owner')).toEqual({ model: 1 })
+    // once when it signs, once when it hears that it has
+    expect(kinds('owner', 'owner')).toEqual({ model: 2 })
     const requests = kept
       .get('holderC')!
       .map(({ statement }) => statement)

@@ -63,7 +63,10 @@ export async function uploadModel(lead: Lead): Promise<void> {
   }
   await proving
   const signed = await takeSignature(lead, owner, hashes)
-  await together([...lead.connections.values()], lead.signal, async (party, signal) => await party.request('modelAnnounce', signed, signal))
+  const { self } = lead
+  lead.session().learnModel(toHex(signed.hash), 'modelSigned', { peer: owner.peer })
+  const others = [...lead.connections.values()].filter(({ peer }) => peer !== self)
+  await together(others, lead.signal, async (party, signal) => await party.request('modelAnnounce', signed, signal))
 }
 
 /** Has the owner prove a batch, checks it, and hands it to the key holders that check it, too. */

@@ -86,7 +86,7 @@ export class PartySession {
   }
 
   /** The model's hash, which its owner's signature was seen for. @throws ShareConflictError when it is not the one that was announced before */
-  learnModel(hash: string, kind: string, { peer }: HandlerContext): void {
+  learnModel(hash: string, kind: string, { peer }: Pick<HandlerContext, 'peer'>): void {
     if (this.#model !== undefined && this.#model !== hash) {
       throw new ShareConflictError({ peer, kind, field: 'hash', expected: this.#model, actual: hash, culprit: peer })
     }

@@ -15,7 +15,7 @@ export interface Computed {
   readonly querier: string
   /** Of the query's statement. */
   readonly inputs: string
-  /** Of the model's statement; `componentsHash` of nothing where weights are clear. */
+  /** Of the model's statement; `componentsHash` of nothing where weights are clear. In a standing service, the identifier of the release. */
   readonly model: string
 }
 

@@ -20,7 +20,7 @@ import type { Query } from '../objects/query.js'
 import type { Release } from '../objects/release.js'
 import { encodeSigned, type Signed } from '../objects/signed.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
-import { type Assisted, checkStatement, hashOf, signStatement } from './statements.js'
+import { type Assisted, checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 
 /** What holders are told of a query. */
 export interface Announced {
@@ -87,10 +87,10 @@ export class Assistants {
 
   /** Asks all holders of the attempt at once. */
   async ask(of: Announced, holders: readonly Holder[], request: AssistRequest, signal: AbortSignal): Promise<Answer[]> {
-    const { query: name, querier, epoch } = of.query.document
+    const { epoch } = of.query.document
     const { kind: assist, step, instance, c1 } = request
     const blobs = request.kind === 'refresh' ? [...c1, ...(request.masked ?? [])] : c1
-    const assisted: Assisted = { assist, query: name, querier, step, instance, c1: await hashOf(blobs) }
+    const assisted: Assisted = { assist, ...computedOf(of.query.document), step, instance, c1: await hashOf(blobs) }
     const signature = await signStatement(epoch, { kind: 'request', ...assisted }, this.#options.signer)
     return await together(holders, signal, async ({ peer }, inner) => {
       try {

@@ -28,7 +28,7 @@ import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
 import { attemptQuery, RESULT_STEP, refreshStep } from './names.js'
-import { checkStatement, hashOf, signStatement } from './statements.js'
+import { checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 
 /** Queries that a holder remembers, those that were asked for last. It is told again of the others. */
 const REMEMBERED = 256
@@ -86,7 +86,7 @@ export class QueryHolder {
       )
       const whole = isWhole(epoch)
       demand(blobs.length === (whole ? 2 : 1) * count, 'refresh', 'blobs', `${(whole ? 2 : 1) * count}`, `${blobs.length}`, context)
-      const assisted = { assist: 'refresh', query, querier: known.query.querier, step, instance, c1: await hashOf(blobs) } as const
+      const assisted = { assist: 'refresh', ...computedOf(known.query), step, instance, c1: await hashOf(blobs) } as const
       await checkStatement(known.query.epoch, context.peer, { kind: 'request', ...assisted }, signature, this.#options.signer, 'refresh')
       await this.#options.books.refresh(known.query, instance, count)
       const common = { attempt, instance, step, level, scale, magnitude, c1: blobs.slice(0, count) }
@@ -101,8 +101,8 @@ export class QueryHolder {
       const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
       demand(attempt.step === RESULT_STEP, 'switch', 'attempt.step', RESULT_STEP, attempt.step, context)
       demand(blobs.length === outputCount(plan), 'switch', 'blobs', `${outputCount(plan)}`, `${blobs.length}`, context)
-      const { querier, epoch: epochName } = known.query
-      const assisted = { assist: 'switch', query, querier, step: switchStep(plan), instance, c1: await hashOf(blobs) } as const
+      const { epoch: epochName } = known.query
+      const assisted = { assist: 'switch', ...computedOf(known.query), step: switchStep(plan), instance, c1: await hashOf(blobs) } as const
       await checkStatement(epochName, context.peer, { kind: 'request', ...assisted }, signature, this.#options.signer, 'switch')
       await this.#options.books.decrypt(known.query, known.grant, instance, blobs.length)
       const request = { attempt, instance, level, noise, c1: [...blobs], targetKey: known.resultKey }

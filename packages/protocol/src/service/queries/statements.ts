@@ -2,9 +2,22 @@
 import { fromHex, hash, toHex } from '../../base/digest.js'
 import { SignatureError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
-import { type Assisted, componentsHash, type RequestStatement, type SharesStatement, statementDigest } from '../../terms/statements.js'
+import {
+  type Assisted,
+  type Computed,
+  componentsHash,
+  type RequestStatement,
+  type SharesStatement,
+  statementDigest
+} from '../../terms/statements.js'
+import type { Query } from '../objects/query.js'
 
 export type { Assisted }
+
+/** The release stands for the model. */
+export function computedOf({ query, querier, inputs, release }: Query): Computed {
+  return { query, querier, inputs, model: release }
+}
 
 export async function hashOf(components: readonly Uint8Array[]): Promise<string> {
   return toHex(componentsHash(await Promise.all(components.map(hash))))
