@@ -129,6 +129,20 @@ describe('party.yaml', () => {
     expect(issuesOf(limits)[0]).toMatchObject({ key: 'network.limits.streamWindow' })
   })
 
+  it('relies on a witness for proofs only where there is one, and it is asked', () => {
+    const witnessed = GOOD.replace('[key-holder, model-owner]', '[key-holder, model-owner, witness]')
+    expect(parseConfiguration(witnessed, 'party.yaml').assist).toEqual({})
+    const relying = 'assist: { proofs: witness }\n'
+    expect(parseConfiguration(witnessed + relying, 'party.yaml').assist).toEqual({ proofs: 'witness' })
+    expect(issuesOf(GOOD + relying)).toMatchObject([
+      { key: 'roster', expected: expect.stringContaining('assist.proofs: witness'), got: 'none' }
+    ])
+    const unasked = `${witnessed}assist: { proofs: witness, witnesses: 0 }\n`
+    expect(issuesOf(unasked)).toMatchObject([
+      { key: 'assist.witnesses', expected: expect.stringContaining('assist.proofs: witness'), got: '0' }
+    ])
+  })
+
   it('says where YAML is broken and which file is missing', async () => {
     expect(issuesOf('name: [a')[0]!.got).toMatch(/line 1/)
     const error = await loadConfiguration('/no/such/party.yaml').catch((error: unknown) => error)

@@ -106,6 +106,40 @@ describe('witnesses', () => {
       expect(error.message).toContain(`assist.witnesses is ${assist.witnesses}`)
     }
   })
+
+  it('are relied on for proofs where they are asked, and a key holder that says so is in no session without one', async () => {
+    const unwitnessed: Record<string, Role[]> = { ...ROLES }
+    delete unwitnessed['witnessA']
+    delete unwitnessed['witnessB']
+    for (const assist of [{ proofs: 'witness' }, { proofs: 'witness', witnesses: 0 }] as const) {
+      const error = await rejection<RemoteFailureError>(witnessed(assist, unwitnessed).coordinator.run())
+      expect(error.cause).toMatchObject({ remote: { code: 'descriptor-rejected', field: 'roster', actual: '0' } })
+      expect(error.message).toContain('for assist.proofs is witness here')
+    }
+    // What asks for one endorsement gets one, whatever its number says.
+    const parties = witnessed({ proofs: 'witness', witnesses: 0 })
+    const wire = new Wire(parties.network)
+    expect((await serve(parties)).answers[0]).toHaveLength(2)
+    expect(wire.body('refresh', 'holderA', parties.plan).endorsements.length).toBeGreaterThan(0)
+    for (const witness of ['witnessA', 'witnessB']) {
+      expect(parties.fake(witness).calls).toEqual(expect.arrayContaining(['verifyModel', 'verifyInputs']))
+    }
+    // A key holder checks nothing itself then.
+    expect(parties.fake('holderA').calls).not.toContain('verifyEncryptions')
+  })
+
+  it('endorse nothing of inputs that are not proved', async () => {
+    const parties = witnessed({ proofs: 'witness', witnesses: 2 })
+    const run = parties.coordinator.run()
+    await parties.member('querier').ready()
+    rewrite(parties, 'witnessProof', 'witnessB', body => ({ ...body, proof: bytes('no proof') }))
+    const error = await rejection<RemoteFailureError>(parties.member('querier').query(samples(1)))
+    expect(error.remote).toMatchObject({ code: 'proof-missing', kind: 'endorse', field: 'query', peer: EVALUATOR, actual: '0' })
+    expect(error.remote.reason).toContain('refused by witnessB')
+    expect(parties.fake('holderA').calls).not.toContain('refreshShare')
+    await parties.member('querier').leave()
+    await run
+  })
 })
 
 describe('of two witnesses', () => {

@@ -67,7 +67,7 @@ function resolvePaths(configuration: Configuration, base: string): Configuration
 }
 
 /** What a schema cannot say: rules between keys. */
-function rules({ roster, network, model, calibration, output, inputShape, task }: Configuration): ConfigurationIssue[] {
+function rules({ roster, network, model, calibration, output, inputShape, task, assist }: Configuration): ConfigurationIssue[] {
   const issues = [...rosterRules(roster), ...networkRules(network)]
   for (const [role, least, most] of [
     ['evaluator', 1, 1],
@@ -87,6 +87,25 @@ function rules({ roster, network, model, calibration, output, inputShape, task }
   for (const [key, value] of Object.entries({ output, inputShape, task })) {
     if (model === undefined && value !== undefined) {
       issues.push({ key, expected: 'a "model" that it is said of', got: 'no model', remedy: `Add "model", or leave "${key}" out.` })
+    }
+  }
+  if (assist.proofs === 'witness') {
+    const expected = 'a witness, for assist.proofs: witness relies on one'
+    if (assist.witnesses === 0) {
+      issues.push({
+        key: 'assist.witnesses',
+        expected,
+        got: '0',
+        remedy: 'Leave assist.witnesses out, or rely on somebody else in assist.proofs.'
+      })
+    }
+    if (!roster.some(({ roles }) => roles.includes('witness'))) {
+      issues.push({
+        key: 'roster',
+        expected,
+        got: 'none',
+        remedy: 'Give the role witness to a party, in every roster, or set assist.proofs otherwise.'
+      })
     }
   }
   return issues

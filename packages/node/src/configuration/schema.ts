@@ -149,10 +149,11 @@ export const configurationSchema = z.strictObject({
   assist: z
     .strictObject({
       /**
-       * Who checks that inputs and encrypted weights are encryptions: `evaluator`, on which this party then relies, or `own`, this party itself, too, which is sent
-       * all that their owners prove. A session without proofs is refused either way.
+       * Who checks that inputs and encrypted weights are encryptions: `evaluator`, on which this party then relies; `witness`, which endorses nothing before it has
+       * checked them, so that a session without a witness is refused; or `own`, this party itself, too, which is sent all that their owners prove. When absent,
+       * `witness` where endorsements are asked for, `evaluator` otherwise. A session without proofs is refused either way.
        */
-      proofs: z.enum(['own', 'evaluator']).default('evaluator'),
+      proofs: z.enum(['own', 'witness', 'evaluator']).optional(),
       /** Witnesses that must have come to the very same ciphertexts; a session without so many is refused. One when absent, where the roster has any. */
       witnesses: z.number().int().min(0).max(255).optional(),
       /** Peer ids of the witnesses that count; all of the roster when absent. */

@@ -337,7 +337,7 @@ export class Party {
         ...(precision === undefined ? {} : { precision }),
         ...(maximumRefreshes === undefined ? {} : { maximumRefreshes }),
         assist: {
-          proofs: assist.proofs,
+          ...(assist.proofs === undefined ? {} : { proofs: assist.proofs }),
           ...(assist.witnesses === undefined ? {} : { witnesses: assist.witnesses }),
           ...(assist.from === undefined ? {} : { from: assist.from })
         }

@@ -4,7 +4,7 @@ import { DescriptorRejectedError, ProtocolError } from '../errors/errors.js'
 import { softwareBuild } from '../terms/build.js'
 import { MINIMUM_FLOODING_BITS, readableByEvaluator, type SessionDescriptor } from '../terms/descriptor.js'
 import { checkParameters } from '../terms/plan.js'
-import { type AcceptancePolicy, endorsementDemand } from '../terms/policy.js'
+import { type AcceptancePolicy, endorsementDemand, endorsementLine, proofReliance } from '../terms/policy.js'
 import { peersWith, type Role, type RosterEntry, rolesOf, rosterDifference, rosterLines } from '../terms/roster.js'
 
 /** The error of a plan is reckoned by search and by derivation, which round differently. */
@@ -50,7 +50,7 @@ export async function checkAcceptable(
     )
   }
   if (!descriptor.proofs && own.policy.allowUnproved !== true) {
-    const asking = `assist.proofs: ${own.policy.assist?.proofs ?? 'evaluator'}`
+    const asking = `assist.proofs: ${proofReliance(own.policy, descriptor.roster)}`
     refuse(
       'proofs',
       `true, as "${asking}" in the configuration of ${own.self} asks`,
@@ -169,8 +169,8 @@ function checkWitnesses(
   if (counting.length >= witnesses) return
   refuse(
     'roster',
-    `at least ${witnesses} witnesses${from === undefined ? '' : ` of ${from.join(', ')}`}, for assist.witnesses is ${witnesses} here`,
+    `at least ${endorsementLine(policy, descriptor.roster)}`,
     `${counting.length}`,
-    'Give the role witness to more parties, in every roster, or lower assist.witnesses at this key holder.'
+    'Give the role witness to more parties, in every roster, or ask for less under "assist" at this key holder.'
   )
 }

@@ -3,7 +3,7 @@ import { NotEndorsedError, ShareConflictError, UnknownMemberError } from '../err
 import type { PartyComponents } from '../session/party-components.js'
 import type { PartySession } from '../session/party-session.js'
 import { checkStatement } from '../session/statements.js'
-import { endorsementDemand } from '../terms/policy.js'
+import { endorsementDemand, endorsementLine } from '../terms/policy.js'
 import { hasRole } from '../terms/roster.js'
 import type { Assisted } from '../terms/statements.js'
 import type { Bodies } from '../wire/kinds.js'
@@ -44,7 +44,7 @@ export async function checkEndorsements(
     peer,
     kind,
     field: 'endorsements',
-    expected: `${witnesses} of the witnesses${from === undefined ? '' : ` ${from.join(', ')}`}, for assist.witnesses is ${witnesses} here`,
+    expected: endorsementLine(party.policy, session.descriptor.roster),
     actual: String(endorsing.size),
     culprit: peer
   })

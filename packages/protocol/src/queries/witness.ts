@@ -11,6 +11,7 @@ import {
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
+  ProofMissingError,
   QuotaExceededError,
   ShareConflictError,
   SignatureError,
@@ -129,7 +130,9 @@ export class QueryWitness {
         signature: body.signature
       }
       await checkStatement(this.#party, session, signed, { peer: context.peer, kind: 'endorse', field: 'signature' })
-      const own = await this.#known(body.query, 'endorse', context).reached(asked.instance)
+      const followed = this.#known(body.query, 'endorse', context)
+      this.#demandComplete(session, followed, context)
+      const own = await followed.reached(asked.instance)
       if (own.c1 !== asked.c1) {
         throw new EndorsementRefusedError({
           peer: context.peer,
@@ -183,6 +186,19 @@ export class QueryWitness {
       throw new MalformedMessageError({ peer: context.peer, kind, field: 'assist', expected: 'refresh, or switch at the end', actual })
     }
     return { assist, ...computedOf(session, statement, kind, context), step, instance, c1: toHex(body.c1) }
+  }
+
+  /** Nothing is endorsed of a query whose inputs are not all here, and proved. @throws OutOfOrderMessageError, ProofMissingError */
+  #demandComplete(session: PartySession, { state, inputs, proved }: Followed, { peer }: HandlerContext): void {
+    if (state !== 'open') return
+    const found = { peer, kind: 'endorse', field: 'query' }
+    const missing = inputs.indexOf(undefined)
+    if (missing >= 0) {
+      const expected = `all ${inputs.length} inputs, before`
+      throw new OutOfOrderMessageError({ ...found, expected, actual: `input ${missing} is missing` })
+    }
+    const batches = inputBatches(session.plan).length
+    throw new ProofMissingError({ ...found, expected: `proofs of all ${batches} batches of inputs, before`, actual: String(proved.size) })
   }
 
   #known(query: string, kind: string, { peer }: HandlerContext): Followed {

@@ -2,8 +2,11 @@
 import type { Plan } from './plan.js'
 import { peersWith, type RosterEntry } from './roster.js'
 
-/** Who checks, for a key holder, the proofs that what it helps to refresh and decrypt was encrypted by the rules: itself, or somebody it relies on. */
-export type ProofReliance = 'own' | 'evaluator'
+/**
+ * Who checks, for a key holder, the proofs that what it helps to refresh and decrypt was encrypted by the rules: itself, a witness, which endorses nothing before
+ * it has checked them, or the evaluator.
+ */
+export type ProofReliance = 'own' | 'witness' | 'evaluator'
 
 /** How many witnesses must have come to the same second components. */
 export interface EndorsementDemand {
@@ -14,7 +17,10 @@ export interface EndorsementDemand {
 
 /** What a key holder wants to see before it gives shares of refreshes and switches. Witnesses: one by default, where the roster has any. */
 export interface AssistancePolicy extends Partial<EndorsementDemand> {
-  /** Default `evaluator`: a check of its own sends a key holder all that is encrypted, and protects it only where the evaluator is honest (SECURITY.md). */
+  /**
+   * Default `witness` where endorsements are demanded, `evaluator` otherwise: a check of its own sends a key holder all that is encrypted, and protects it only
+   * where the evaluator is honest (SECURITY.md). `witness` demands one endorsement at least, and so a session with a witness.
+   */
   readonly proofs?: ProofReliance
 }
 
@@ -56,8 +62,24 @@ export interface AcceptancePolicy {
 /** What a key holder with this policy demands in a session of this roster. Who puts a witness into its roster wants it heard, unless it says otherwise. */
 export function endorsementDemand({ assist }: AcceptancePolicy, roster: readonly RosterEntry[]): EndorsementDemand {
   const from = assist?.from
-  const witnesses = assist?.witnesses ?? Math.min(1, peersWith(roster, 'witness').length)
+  const wanted = assist?.witnesses ?? Math.min(1, peersWith(roster, 'witness').length)
+  const witnesses = assist?.proofs === 'witness' ? Math.max(1, wanted) : wanted
   return from === undefined ? { witnesses } : { witnesses, from }
+}
+
+/** The line of the configuration that asks for endorsements. */
+export function endorsementLine(policy: AcceptancePolicy, roster: readonly RosterEntry[]): string {
+  const { witnesses, from } = endorsementDemand(policy, roster)
+  const line =
+    (policy.assist?.witnesses ?? 0) < 1 && policy.assist?.proofs === 'witness'
+      ? 'assist.proofs is witness'
+      : `assist.witnesses is ${witnesses}`
+  return `${witnesses} of the witnesses${from === undefined ? '' : ` ${from.join(', ')}`}, for ${line} here`
+}
+
+/** Whom a key holder with this policy relies on for proofs, in a session of this roster. */
+export function proofReliance(policy: AcceptancePolicy, roster: readonly RosterEntry[]): ProofReliance {
+  return policy.assist?.proofs ?? (endorsementDemand(policy, roster).witnesses > 0 ? 'witness' : 'evaluator')
 }
 
 /** Whether a key holder with this policy is sent what others have proved, and checks it. */
