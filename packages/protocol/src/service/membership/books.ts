@@ -1,0 +1,168 @@
+/**
+ * What is counted at every party that gives something: queries and decryptions of a grant, decryptions and refreshes of an epoch. Durable, by item, so that what is
+ * asked again is not counted again. What is revoked, withdrawn, expired or spent is refused with what to do.
+ */
+import { EpochRefusedError, GrantRefusedError, ReleaseRefusedError } from '../../errors/errors.js'
+import { EPOCH, type EpochProposal } from '../objects/epoch.js'
+import type { Grant } from '../objects/grant.js'
+import type { Query } from '../objects/query.js'
+import type { Release } from '../objects/release.js'
+import { hasExpired, timeText } from '../objects/validity.js'
+import type { DocumentStore } from '../store/documents.js'
+import type { Claim, SpendingStore } from '../store/spendings.js'
+
+export interface BooksOptions {
+  readonly documents: DocumentStore
+  readonly spendings: SpendingStore
+  readonly now?: () => number
+}
+
+export interface Budget {
+  readonly used: number
+  readonly limit: number
+}
+
+const grantAccount = (what: 'queries' | 'decryptions', grant: string): string => `grant ${what} ${grant}`
+const epochAccount = (what: 'decryptions' | 'refreshes'): string => `epoch ${what}`
+
+export class Books {
+  readonly #documents: DocumentStore
+  readonly #spendings: SpendingStore
+  readonly #now: () => number
+  readonly #proposals = new Map<string, EpochProposal>()
+
+  constructor({ documents, spendings, now = Date.now }: BooksOptions) {
+    this.#documents = documents
+    this.#spendings = spendings
+    this.#now = now
+  }
+
+  async admit(query: Query, grant: Grant, release: Release): Promise<void> {
+    const { epoch, sender } = query
+    await this.#alive(epoch, sender)
+    await this.#valid(query, grant)
+    const withdrawn = await this.#documents.list({ kind: 'withdrawal', epoch, name: query.release })
+    if (withdrawn.length > 0) {
+      throw new ReleaseRefusedError({
+        peer: sender,
+        kind: 'query',
+        field: 'release',
+        actual: `${release.name} ${release.revision} was withdrawn`,
+        remedy: 'Ask another revision: slytherin model list.'
+      })
+    }
+    const claim: Claim = { epoch, account: grantAccount('queries', query.grant), item: query.query, amount: 1, limit: grant.queries }
+    const spent = await this.#spendings.spend([claim])
+    if (spent.outcome === 'exceeded') throw this.#spentGrant(query, grant, 'queries', spent.used, grant.queries)
+  }
+
+  async decrypt(query: Query, grant: Grant, attempt: string, ciphertexts: number): Promise<void> {
+    const { epoch, sender } = query
+    const { maximumDecryptions } = await this.#alive(epoch, sender)
+    await this.#valid(query, grant)
+    const common = { epoch, item: attempt, amount: ciphertexts }
+    const own = { ...common, account: grantAccount('decryptions', query.grant), limit: grant.decryptions }
+    const spent = await this.#spendings.spend([own, { ...common, account: epochAccount('decryptions'), limit: maximumDecryptions }])
+    if (!('claim' in spent)) return
+    if (spent.claim.account === own.account) throw this.#spentGrant(query, grant, 'decryptions', spent.used, grant.decryptions)
+    throw this.#spentEpoch(sender, 'decryptions', spent.used, maximumDecryptions)
+  }
+
+  async refresh(query: Query, attempt: string, ciphertexts: number): Promise<void> {
+    const { epoch, sender } = query
+    const { maximumRefreshes } = await this.#alive(epoch, sender)
+    const spent = await this.#spendings.spend([
+      { epoch, account: epochAccount('refreshes'), item: attempt, amount: ciphertexts, limit: maximumRefreshes }
+    ])
+    if (spent.outcome === 'exceeded') throw this.#spentEpoch(sender, 'refreshes', spent.used, maximumRefreshes)
+  }
+
+  /** What a grant has been used of here. @param identifier of the grant */
+  async grantUse(identifier: string, { epoch, queries, decryptions }: Grant): Promise<{ queries: Budget; decryptions: Budget }> {
+    return {
+      queries: { used: await this.#spendings.used(epoch, grantAccount('queries', identifier)), limit: queries },
+      decryptions: { used: await this.#spendings.used(epoch, grantAccount('decryptions', identifier)), limit: decryptions }
+    }
+  }
+
+  async epochUse(
+    epoch: string,
+    { maximumDecryptions, maximumRefreshes }: EpochProposal
+  ): Promise<{ decryptions: Budget; refreshes: Budget }> {
+    return {
+      decryptions: { used: await this.#spendings.used(epoch, epochAccount('decryptions')), limit: maximumDecryptions },
+      refreshes: { used: await this.#spendings.used(epoch, epochAccount('refreshes')), limit: maximumRefreshes }
+    }
+  }
+
+  /** Whether its issuer has revoked a grant. */
+  async isRevoked(epoch: string, grant: string): Promise<boolean> {
+    return (await this.#documents.list({ kind: 'revocation', epoch, name: grant })).length > 0
+  }
+
+  async #valid(query: Query, grant: Grant): Promise<void> {
+    const refuse = (actual: string): GrantRefusedError =>
+      new GrantRefusedError({
+        peer: query.sender,
+        kind: 'query',
+        field: 'grant',
+        expected: 'a grant that is in force',
+        actual,
+        remedy: `Ask ${grant.issuer} for another one: slytherin grant create.`
+      })
+    if (await this.isRevoked(query.epoch, query.grant)) throw refuse('revoked')
+    if (hasExpired(grant, this.#now())) throw refuse(`expired at ${timeText(grant.expires)}`)
+  }
+
+  /** @throws EpochRefusedError for one that is unknown or over */
+  async #alive(epoch: string, peer: string): Promise<EpochProposal> {
+    let proposal = this.#proposals.get(epoch)
+    if (proposal === undefined) {
+      const [name] = await this.#documents.list({ kind: EPOCH.kind, epoch })
+      proposal = name === undefined ? undefined : (await this.#documents.get(EPOCH, name.identifier))?.document.proposal
+      if (proposal === undefined) {
+        throw new EpochRefusedError({
+          peer,
+          kind: 'query',
+          field: 'epoch',
+          actual: epoch,
+          reason: 'this party does not know the epoch',
+          remedy: 'See which there are: slytherin cohort status.'
+        })
+      }
+      this.#proposals.set(epoch, proposal)
+    }
+    if (hasExpired(proposal, this.#now())) {
+      throw new EpochRefusedError({
+        peer,
+        kind: 'query',
+        field: 'epoch',
+        actual: `over since ${timeText(proposal.expires)}`,
+        remedy: 'Make the next one: slytherin cohort create.'
+      })
+    }
+    return proposal
+  }
+
+  #spentGrant(query: Query, { issuer }: Grant, what: string, used: number, limit: number): GrantRefusedError {
+    return new GrantRefusedError({
+      peer: query.sender,
+      kind: 'query',
+      field: what,
+      expected: `at most ${limit} ${what}`,
+      actual: `${used} are used`,
+      remedy: `Ask ${issuer} for another grant: slytherin grant create.`
+    })
+  }
+
+  #spentEpoch(peer: string, what: string, used: number, limit: number): EpochRefusedError {
+    return new EpochRefusedError({
+      peer,
+      kind: 'query',
+      field: what,
+      expected: `at most ${limit} ${what} in this epoch`,
+      actual: `${used} are used`,
+      remedy: 'Make the next epoch: slytherin cohort create.'
+    })
+  }
+}
