@@ -72,8 +72,12 @@ export interface AskOptions {
   /** Somebody else's key, who will read the result. */
   readonly resultKey?: OfferedKey
   onEvent?(event: QueryEvent): void
+  /** The answer, before the evaluator may erase it: whoever must not lose it keeps it here. */
+  onAnswer?(query: string, logits: readonly Float64Array[]): void | Promise<void>
   readonly signal?: AbortSignal
 }
+
+type FollowOptions = Pick<AskOptions, 'onEvent' | 'onAnswer' | 'signal'>
 
 export interface Answered {
   readonly query: string
@@ -149,7 +153,7 @@ export class ServiceClient {
   }
 
   /** Follows a query of this party's to its end and reads its result, after a restart too. */
-  async answer(query: string, options: Pick<AskOptions, 'onEvent' | 'signal'> = {}): Promise<Float64Array[]> {
+  async answer(query: string, options: FollowOptions = {}): Promise<Float64Array[]> {
     const status = await this.follow(query, options)
     if (status.state !== 'done') {
       await this.#forget(query)
@@ -159,7 +163,7 @@ export class ServiceClient {
   }
 
   /** Until it is over, or its result waits. */
-  async follow(query: string, options: Pick<AskOptions, 'onEvent' | 'signal'> = {}): Promise<QueryStatus> {
+  async follow(query: string, options: FollowOptions = {}): Promise<QueryStatus> {
     const { epoch } = await this.#asked(query)
     const { wait = WAIT, pause = PAUSE } = this.#options
     const { signal = new AbortController().signal } = options
@@ -176,7 +180,7 @@ export class ServiceClient {
   }
 
   /** Reads a result that waits, and lets the evaluator erase it. */
-  async fetch(query: string, options: Pick<AskOptions, 'onEvent' | 'signal'> = {}): Promise<Float64Array[]> {
+  async fetch(query: string, options: FollowOptions = {}): Promise<Float64Array[]> {
     const { epoch, asked } = await this.#asked(query)
     const signed = await this.#options.documents.get(RELEASE, asked.release)
     if (signed === undefined) throw unknown('release', asked.release)
@@ -193,9 +197,11 @@ export class ServiceClient {
     }
     try {
       const logits = await this.#with(epoch, signed.document, async cryptography => await cryptography.decryptResults([...blobs], seed))
+      const answer = logits.slice(0, asked.samples)
+      await options.onAnswer?.(query, answer)
       await this.#call(epoch, FETCHED, { query }, [], query, options)
       await this.#forget(query)
-      return logits.slice(0, asked.samples)
+      return answer
     } finally {
       seed?.fill(0)
     }

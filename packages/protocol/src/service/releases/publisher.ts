@@ -13,7 +13,7 @@ import type { CallKind, Message } from '../calls/call.js'
 import type { Caller } from '../calls/caller.js'
 import { callUntilThere, PAUSE } from '../calls/persistent.js'
 import type { EpochKeys, OpenEpochs } from '../cryptography/open-epoch.js'
-import type { PublicationCryptography } from '../cryptography/release.js'
+import type { PublicationCryptography, ReleasesCryptography } from '../cryptography/release.js'
 import type { EpochRecord } from '../objects/epoch.js'
 import { partsRoot } from '../objects/parts-root.js'
 import { RELEASE, type Release } from '../objects/release.js'
@@ -89,33 +89,11 @@ export class Publisher {
     let begun = (await records.get(PUBLICATION, key)) as Begun | undefined
     begun ??= await this.#begin(request, record, evaluator, key, signal)
     const { nonce, plan } = begun
-    const seed = await secrets.get(seedName(nonce))
-    if (seed === undefined) {
-      await records.delete(PUBLICATION, key)
-      throw new ReleaseRefusedError({
-        kind: 'release',
-        field: 'seed',
-        reason: 'what this publication was encrypted from is lost',
-        remedy: 'Publish again: it starts anew.'
-      })
-    }
-    try {
-      if (begun.signed === undefined) {
-        const draft = { epoch: request.epoch, name: request.name, revision: request.revision, nonce, plan }
-        await this.#call(evaluator, BEGIN, draft, [], signal)
-        const terms = { model: request.model, plan, owner: this.#options.signer.self, nonce, seed }
-        const publication = await releases.openPublication(terms)
-        try {
-          const parts = await this.#upload(publication, request, evaluator, nonce, plan, signal)
-          begun = { nonce, plan, signed: await this.#sign(request, nonce, plan, parts) }
-        } finally {
-          await publication.dispose()
-        }
-        // From here on the same is sent again, whatever happens.
-        await records.put(PUBLICATION, key, begun)
-      }
-    } finally {
-      seed.fill(0)
+    if (begun.signed === undefined) {
+      const parts = await this.#sendParts(request, evaluator, key, begun, releases, signal)
+      begun = { nonce, plan, signed: await this.#sign(request, nonce, plan, parts) }
+      // From here on the same is sent again, whatever happens.
+      await records.put(PUBLICATION, key, begun)
     }
     const signed = parseSigned(RELEASE, begun.signed, this.#options.signer.self)
     const { head } = await this.#call(evaluator, SIGN, {}, [encodeSigned(signed)], signal)
@@ -149,6 +127,36 @@ export class Publisher {
     seed.fill(0)
     await records.put(PUBLICATION, key, { nonce, plan })
     return { nonce, plan }
+  }
+
+  /** @returns the hash of every part, once all of them are at the evaluator and proved */
+  async #sendParts(
+    request: PublishRequest,
+    evaluator: string,
+    key: string,
+    { nonce, plan }: Begun,
+    releases: ReleasesCryptography,
+    signal: AbortSignal
+  ): Promise<string[]> {
+    const { records, secrets, signer } = this.#options
+    const { epoch, name, revision, model } = request
+    const seed = await secrets.get(seedName(nonce))
+    if (seed === undefined) {
+      await records.delete(PUBLICATION, key)
+      const reason = 'what this publication was encrypted from is lost'
+      throw new ReleaseRefusedError({ kind: 'release', field: 'seed', reason, remedy: 'Publish again: it starts anew.' })
+    }
+    try {
+      await this.#call(evaluator, BEGIN, { epoch, name, revision, nonce, plan }, [], signal)
+      const publication = await releases.openPublication({ model, plan, owner: signer.self, nonce, seed })
+      try {
+        return await this.#upload(publication, request, evaluator, nonce, plan, signal)
+      } finally {
+        await publication.dispose()
+      }
+    } finally {
+      seed.fill(0)
+    }
   }
 
   /** Sends what is missing, batch by batch. @returns the hash of every part */

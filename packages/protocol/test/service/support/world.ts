@@ -348,6 +348,13 @@ export class World {
     return promise
   }
 
+  /** Calls the killing off; where it has begun, waits for the next process. */
+  async spare(self: string, killed: Promise<boolean>): Promise<void> {
+    const { fuse } = this.process(self)
+    fuse.blowAt(Number.POSITIVE_INFINITY, () => undefined)
+    if (fuse.blown) await killed
+  }
+
   async restart(self: string): Promise<Process> {
     if (this.#processes.has(self)) this.kill(self)
     const process = await this.start(self)
