@@ -1,6 +1,7 @@
 /** Every party of a service is killed at every step of its own, and started again: answers come, once, and no holder is asked about one ciphertext twice. */
 import { GRANT, RELEASE } from '@slytherin/protocol/service'
 import { afterEach, describe, expect, test } from 'vitest'
+import { runs } from '../../../../test/runs.js'
 import { realSamples } from '../support/real-session.js'
 import { errorOf, smallPlan } from './support/small-model.js'
 import { type Process, World } from './support/world.js'
@@ -16,7 +17,7 @@ async function world(
   threshold: number,
   holders: number
 ): Promise<{ world: World; publish: (again?: boolean) => Promise<string>; plan: ReturnType<typeof smallPlan> }> {
-  const plan = smallPlan({ parties: holders })
+  const plan = smallPlan({ parties: holders, threshold })
   const made = new World({ threshold, holders, plans: [plan], patience: 1000 })
   worlds.push(made)
   for (const peer of ['evaluator', ...made.holders, 'owner', 'querier']) await made.start(peer)
@@ -71,6 +72,12 @@ function attempts(of: World): Map<string, Set<string>> {
   return found
 }
 
+/** Some of so many operations: more of them in a soak. */
+function spread(count: number): number[] {
+  const kills = Math.min(count, runs(4))
+  return Array.from({ length: kills }, (_, i) => Math.floor(((i + 0.5) * count) / kills))
+}
+
 /** How many operations of its own a party does in a query. */
 async function operationsIn(threshold: number, holders: number, peer: string): Promise<number> {
   const { world: of, publish } = await world(threshold, holders)
@@ -89,8 +96,7 @@ describe.each([
   test.each(['evaluator', 'holder-1', 'querier'])('%s', async peer => {
     const count = await operationsIn(threshold, holders, peer)
     expect(count).toBeGreaterThan(2)
-    const stride = Math.max(1, Math.floor(count / 12))
-    for (let operation = 0; operation <= count; operation += stride) {
+    for (const operation of spread(count)) {
       const { world: of, publish } = await world(threshold, holders)
       const release = await publish()
       const grant = await of.grant('owner', 'querier')
@@ -114,8 +120,7 @@ describe('publishing', () => {
     const before = of.process(peer).fuse.operations
     await publish()
     const count = of.process(peer).fuse.operations - before
-    const stride = Math.max(1, Math.floor(count / 12))
-    for (let operation = 0; operation < count; operation += stride) {
+    for (const operation of spread(count)) {
       const { world: other, publish: again } = await world(2, 3)
       const killed = other.killAt(peer, operation)
       let release: string | undefined

@@ -37,6 +37,9 @@ export function checkDraft(draft: ReleaseDraft, record: EpochRecord, peer: strin
   }
   same('plan.parameters', proposal.parameters, plan.parameters)
   same('plan.parties', proposal.holders.length, plan.parties)
+  if (plan.threshold < proposal.threshold || (plan.threshold === 1) !== (proposal.threshold === 1)) {
+    refuse('plan.threshold', `${proposal.threshold}`, `${plan.threshold}`, again)
+  }
   same('plan.floodingBits', proposal.floodingBits, plan.floodingBits)
   same('plan.maximumDecryptions', proposal.maximumDecryptions, plan.maximumDecryptions)
   try {
