@@ -3,17 +3,15 @@
  * target after all, the error budget is tightened by what is missing.
  */
 import { CkksError } from '@slytherin/ckks'
-import type { Architecture } from '../architecture/architecture.js'
-import type { OperationCosts } from '../costs/operation-costs.js'
 import { InvalidPlanError } from '../errors.js'
 import { derivePlan } from '../plan/derive.js'
 import type { PlanCore } from '../plan/plan.js'
 import type { Chain } from './chain.js'
-import type { PackedLayer } from './choose-packing.js'
 import { problemOf } from './error-budget.js'
 import { exactCore } from './exact-steps.js'
 import type { Settings } from './options.js'
-import { type Blockage, type Schedule, schedule } from './placement.js'
+import { type Blockage, type Schedule, schedule, withoutCosts } from './placement.js'
+import type { Preparation } from './preparation.js'
 import { RunningCosts } from './running-costs.js'
 import { type Trial, trialOf } from './trial.js'
 
@@ -30,15 +28,19 @@ export class Search {
   private readonly trial: Trial
   private readonly costs: RunningCosts
 
-  constructor(architecture: Architecture, settings: Settings, chain: Chain, packed: readonly PackedLayer[], costs: OperationCosts) {
-    this.trial = trialOf(architecture, settings, chain, packed)
-    this.costs = new RunningCosts(this.trial, costs)
+  constructor(preparation: Preparation, settings: Settings, chain: Chain) {
+    const { logN, packing, batchBlock } = chain
+    this.trial = trialOf(preparation.architecture, settings, chain, preparation.packedLayers(logN, packing, batchBlock))
+    this.costs = new RunningCosts(this.trial, preparation.costsOf(logN))
   }
 
   /** @param bound cost that a candidate must stay below */
   run(bound: number): Candidate | 'worse' | Blockage {
     const operation = this.trial.architecture.layers.length
     let tightening = 0
+    // most chains have no schedule, which is found in no time where costs are not kept apart
+    const any = schedule(withoutCosts(problemOf(this.trial, this.costs, tightening)))
+    if (typeof any === 'object' && 'needed' in any) return any
     for (let attempt = 0; attempt < MAXIMUM_TIGHTENINGS; attempt++) {
       const found = schedule(problemOf(this.trial, this.costs, tightening), bound)
       if (found === 'costly') return 'worse'

@@ -11,14 +11,23 @@ export interface Chain {
   readonly batchBlock: number
 }
 
-export function parametersFor(chain: Chain, insecure: boolean): Parameters {
-  return Parameters.generate({
-    logN: chain.logN,
-    firstPrimeBits: chain.primeBits,
-    primeBits: chain.primeBits,
-    levels: chain.primes - 1,
-    specialPrimeBits: chain.specialPrimeBits,
-    scale: 2 ** (chain.primeBits - 1),
-    insecure
-  })
+/** Parameters by what they are generated from: finding primes takes longer than trying a chain, and there are no more than some thousand chains. */
+const generated = new Map<string, Parameters>()
+
+export function parametersFor({ logN, primes, primeBits, specialPrimeBits }: Chain, insecure: boolean): Parameters {
+  const name = [logN, primes, primeBits, specialPrimeBits, insecure].join()
+  let parameters = generated.get(name)
+  if (parameters === undefined) {
+    parameters = Parameters.generate({
+      logN,
+      firstPrimeBits: primeBits,
+      primeBits,
+      levels: primes - 1,
+      specialPrimeBits,
+      scale: 2 ** (primeBits - 1),
+      insecure
+    })
+    generated.set(name, parameters)
+  }
+  return parameters
 }

@@ -170,6 +170,14 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
   return { operation, kind: 'flooding', ...problem.floodedBits(front) }
 }
 
+/** The same question whatever a schedule costs: one state a level and number of refreshes is enough to tell whether there is any. */
+export const withoutCosts = (problem: ScheduleProblem): ScheduleProblem => ({
+  ...problem,
+  inputCost: () => 0,
+  refreshCost: () => 0,
+  operations: problem.operations.map(operation => ({ ...operation, cost: () => 0 }))
+})
+
 /** What the operation misses where it gets closest. */
 function blockageOf(problem: ScheduleProblem, index: number, states: readonly State[], capacity: Capacity): Blockage {
   const operation = problem.operations[index]!

@@ -6,18 +6,16 @@
  */
 import { MAXIMUM_PRIME_BITS, maximumLogQP } from '@slytherin/ckks'
 import { type Architecture, parseArchitecture } from '../architecture/architecture.js'
-import { OperationCosts } from '../costs/operation-costs.js'
-import type { SparseMatrix } from '../numeric/sparse.js'
 import { nextPowerOfTwo } from '../packing/layout.js'
 import { SLOT_PACKINGS, type SlotPacking, samplesPerSlot, smallestBlock } from '../packing/slots.js'
 import { derivePlan } from '../plan/derive.js'
 import type { Plan } from '../plan/plan.js'
 import { type Candidate, Search } from './candidate.js'
 import type { Chain } from './chain.js'
-import { type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
 import { describeBlockage, diagnose, isCloser } from './diagnosis.js'
 import { checkOptions, LEAST_DISTANCE_BITS, type PlanOptions, type Settings } from './options.js'
 import type { Blockage } from './placement.js'
+import { Preparation } from './preparation.js'
 
 const RING_DEGREES = [13, 14, 15, 16] as const
 const MINIMUM_PRIME_BITS = 30
@@ -42,27 +40,30 @@ const TRIMMING_TOLERANCE = 1.05
 export function plan(architecture: Architecture, options: PlanOptions): Plan {
   const parsed = parseArchitecture(architecture)
   const settings = checkOptions(options, parsed.output.largest)
-  const made = new Planner(parsed, settings).run()
+  const preparation = new Preparation(parsed, settings)
+  const possible = mostFlooding(preparation, settings)
+  const made = possible && new Planner(preparation, possible).run()
   if (made) return made
-  const possible = mostFlooding(parsed, settings)
-  const lesser = possible && new Planner(parsed, possible).run()
-  if (lesser) return lesser
   const least = leastFlooding(settings)
-  const planner = new Planner(parsed, least)
+  const planner = new Planner(preparation, least)
   planner.feasible()
-  throw diagnose(parsed, least, planner.blockage, (changed, other) => new Planner(changed, other).feasible())
+  throw diagnose(parsed, least, planner.blockage, (changed, other) => new Planner(preparation.of(changed), other).feasible())
 }
 
 /** What is asked for, with as little flooding as there may be where its amount is free. */
 const leastFlooding = (settings: Settings): Settings =>
   settings.floodingBits === undefined ? { ...settings, floodingDistanceBits: LEAST_DISTANCE_BITS } : settings
 
-/** The greatest distance below the one wanted that has a plan, to within some bits; undefined where flooding is fixed or nothing helps. */
-function mostFlooding(architecture: Architecture, settings: Settings): Settings | undefined {
-  if (settings.floodingBits !== undefined || settings.floodingDistanceBits <= LEAST_DISTANCE_BITS) return undefined
+/**
+ * The settings with the flooding to plan for: as they are where its amount is fixed, otherwise with the distance that is wanted or, where that has no plan, the greatest below
+ * it that has one, to within some bits. Undefined where none has.
+ */
+function mostFlooding(preparation: Preparation, settings: Settings): Settings | undefined {
+  if (settings.floodingBits !== undefined) return settings
   const at = (floodingDistanceBits: number): Settings => ({ ...settings, floodingDistanceBits })
-  const feasible = (distance: number): boolean => new Planner(architecture, at(distance)).feasible()
-  if (!feasible(LEAST_DISTANCE_BITS)) return undefined
+  const feasible = (distance: number): boolean => new Planner(preparation, at(distance)).feasible()
+  if (feasible(settings.floodingDistanceBits)) return settings
+  if (settings.floodingDistanceBits <= LEAST_DISTANCE_BITS || !feasible(LEAST_DISTANCE_BITS)) return undefined
   let [possible, impossible] = [LEAST_DISTANCE_BITS, Math.ceil(settings.floodingDistanceBits)]
   while (impossible - possible > DISTANCE_STEP_BITS) {
     const middle = (possible + impossible) >> 1
@@ -79,23 +80,20 @@ function mostFlooding(architecture: Architecture, settings: Settings): Settings 
 export function obstacleToPlan(architecture: Architecture, options: PlanOptions): string | undefined {
   const parsed = parseArchitecture(architecture)
   const settings = leastFlooding(checkOptions(options, parsed.output.largest))
-  const planner = new Planner(parsed, settings)
+  const planner = new Planner(new Preparation(parsed, settings), settings)
   return planner.feasible() ? undefined : describeBlockage(parsed, settings, planner.blockage)
 }
 
 class Planner {
-  private readonly patterns: readonly (SparseMatrix | undefined)[]
   private best: Candidate | undefined
   private closest: Blockage | undefined
   /** any plan will do */
   private anyPlan = false
 
   constructor(
-    private readonly architecture: Architecture,
+    private readonly preparation: Preparation,
     private readonly settings: Settings
-  ) {
-    this.patterns = patternsOf(architecture)
-  }
+  ) {}
 
   /** What blocks where candidates get furthest; undefined when none was tried. */
   get blockage(): Blockage | undefined {
@@ -155,21 +153,14 @@ class Planner {
     return blocks
   }
 
-  private packed(logN: number, packing: SlotPacking, batchBlock: number, costs: OperationCosts): PackedLayer[] {
-    const width = (2 ** (logN - 1) * samplesPerSlot(packing)) / batchBlock
-    return packLayers(this.architecture, this.patterns, width, costs, this.settings, packing)
-  }
-
   /** @returns the fewest primes that can do it, infinity when none can */
   private searchChains(logN: number, packing: SlotPacking, batchBlock: number, from: number): number {
-    const costs = new OperationCosts(this.settings.costModel, logN)
-    const packed = this.packed(logN, packing, batchBlock, costs)
     let fewest = Number.POSITIVE_INFINITY
     let worse = 0
     for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE && !this.satisfied; primes++) {
       const primeBits = this.widest(logN, primes)
       if (primeBits === undefined) break
-      const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock }, packed, costs)
+      const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock })
       if (outcome === 'impossible') continue
       fewest = Math.min(fewest, primes)
       if (outcome === 'better') worse = 0
@@ -178,8 +169,8 @@ class Planner {
     return fewest
   }
 
-  private consider(chain: Chain, packed: readonly PackedLayer[], costs: OperationCosts): 'better' | 'worse' | 'impossible' {
-    const found = new Search(this.architecture, this.settings, chain, packed, costs).run(this.best?.total ?? Number.POSITIVE_INFINITY)
+  private consider(chain: Chain): 'better' | 'worse' | 'impossible' {
+    const found = this.candidate(chain, this.best?.total ?? Number.POSITIVE_INFINITY)
     if (found === 'worse') return found
     if ('needed' in found) {
       if (!this.closest || isCloser(found, this.closest)) this.closest = found
@@ -189,30 +180,32 @@ class Planner {
     return 'better'
   }
 
+  private candidate(chain: Chain, bound: number): Candidate | 'worse' | Blockage {
+    return new Search(this.preparation, this.settings, chain).run(bound)
+  }
+
   /**
    * Other widths of the primes for the ring, packing and batch block found: narrower ones make smaller ciphertexts, and where a rescaling drops no more than it must,
    * fewer of them do.
    */
   private chooseWidth(): void {
-    const { logN, packing, batchBlock, primes: most } = this.best!.chain
-    const costs = new OperationCosts(this.settings.costModel, logN)
-    const packed = this.packed(logN, packing, batchBlock, costs)
+    const { logN, primes: most } = this.best!.chain
     for (let primes = most; primes >= Math.max(MINIMUM_PRIMES, most - FEWER_PRIMES); primes--) {
       const widest = this.widest(logN, primes)!
       for (let primeBits = widest; primeBits >= Math.max(MINIMUM_PRIME_BITS, widest - NARROWER_BITS); primeBits--) {
-        this.consider({ ...this.best!.chain, primes, primeBits }, packed, costs)
+        this.consider({ ...this.best!.chain, primes, primeBits })
       }
     }
-    this.dropUnused(packed, costs)
+    this.dropUnused()
   }
 
   /** Primes above every level that is used cost nothing in the search, but are carried along in every key and encryption. */
-  private dropUnused(packed: readonly PackedLayer[], costs: OperationCosts): void {
+  private dropUnused(): void {
     const { core, chain, total } = this.best!
     if (core.steps.some(step => step.kind === 'refresh')) return
     const primes = Math.max(core.inputLevel, ...core.steps.map(step => step.level)) + 1
     if (primes === chain.primes) return
-    const trimmed = new Search(this.architecture, this.settings, { ...chain, primes }, packed, costs).run(total * TRIMMING_TOLERANCE)
+    const trimmed = this.candidate({ ...chain, primes }, total * TRIMMING_TOLERANCE)
     if (typeof trimmed === 'object' && 'core' in trimmed) this.best = trimmed
   }
 
