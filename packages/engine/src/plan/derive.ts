@@ -4,7 +4,7 @@ import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { InvalidPlanError } from '../errors.js'
 import { switchShares } from '../steps/operands.js'
 import { coreOf, keepProgram } from './compiled.js'
-import { floodedNoise } from './flooded-noise.js'
+import { floodedNoise as sizingNoise } from './flooded-noise.js'
 import { walkNoise } from './noise.js'
 import { PLAN_VERSION, type Plan, type PlanCore, parsePlanDocument } from './plan.js'
 import { fitsFlooded, floodingOf, worstSlotError } from './precision.js'
@@ -52,28 +52,49 @@ export function parsePlan(json: unknown, options: CompileOptions = {}): Plan {
   return plan
 }
 
-function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
-  const { architecture, parties, threshold, batch, batchBlock } = core
-  const { parameters, noise, steps } = program
-  const batchBlocks = Math.ceil(batch / batchBlock)
-  if (core.batchBlocksPerPass < 1 || core.batchBlocksPerPass > batchBlocks) {
-    throw new InvalidPlanError('batchBlocksPerPass', `${core.batchBlocksPerPass} of ${batchBlocks}`)
-  }
-  const inputs = {
-    count: program.inputsPerBlock,
-    level: core.inputLevel,
-    scale: core.inputScale,
-    magnitude: architecture.input.magnitude * program.slotFactor
-  }
+/**
+ * Worst error of a logit relative to the largest: what of a plan decides whether it is precise enough.
+ * @throws InvalidPlanError when the core breaks a rule
+ */
+export function relativeErrorOf(core: PlanCore, options: CompileOptions = {}): number {
+  const program = compile(core, options)
+  return errorsOf(core, program, inputsOf(core, program)).worstError / core.architecture.output.largest
+}
+
+const inputsOf = (core: PlanCore, program: Program): Plan['inputs'] => ({
+  count: program.inputsPerBlock,
+  level: core.inputLevel,
+  scale: core.inputScale,
+  magnitude: core.architecture.input.magnitude * program.slotFactor
+})
+
+/** Errors of the logits: as tracked, as their flooding is sized by (both log2 per coefficient), and the worst after flooding. */
+function errorsOf(
+  core: PlanCore,
+  program: Program,
+  inputs: Plan['inputs']
+): { readonly noise: number; readonly floodedNoise: number; readonly worstError: number } {
+  const { threshold } = core
+  const { parameters, noise, output } = program
   const result = walkNoise(program, inputs).sent
-  const { output } = program
   // whoever holds the whole key is flooded for by the tracked noise
-  const sizing = threshold === 1 ? result.noise : floodedNoise(program, inputs, core.floodingBounds)
+  const sizing = threshold === 1 ? result.noise : sizingNoise(program, inputs, core.floodingBounds)
   const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(threshold, core.operands), sizing)
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)
   }
-  const worstError = worstSlotError(parameters.N, flooded, output.scale)
+  return { noise: result.noise, floodedNoise: sizing, worstError: worstSlotError(parameters.N, flooded, output.scale) }
+}
+
+function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
+  const { architecture, parties, threshold, batch, batchBlock } = core
+  const { parameters, steps, output } = program
+  const batchBlocks = Math.ceil(batch / batchBlock)
+  if (core.batchBlocksPerPass < 1 || core.batchBlocksPerPass > batchBlocks) {
+    throw new InvalidPlanError('batchBlocksPerPass', `${core.batchBlocksPerPass} of ${batchBlocks}`)
+  }
+  const inputs = inputsOf(core, program)
+  const { noise, floodedNoise, worstError } = errorsOf(core, program, inputs)
   const refreshes = steps.flatMap(step => {
     if (step.kind !== 'refresh') return []
     const { level, scale, magnitude, ciphertextsPerBlock } = step.step
@@ -108,8 +129,8 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
       magnitude: output.magnitude,
       ciphertextsPerBlock: output.layout.blocks.length,
       features: architecture.output.features,
-      noise: result.noise,
-      floodedNoise: sizing
+      noise,
+      floodedNoise
     },
     precision: { worstError, relativeError: worstError / architecture.output.largest },
     costs: costsOf(core, program, costModel, batchBlocks)

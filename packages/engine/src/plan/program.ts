@@ -31,12 +31,15 @@ export interface Program extends Setting {
 export interface CompileOptions {
   /** accept parameters below the security table (unit tests) */
   readonly allowInsecure?: boolean
+  /** what `core.parameters` says, where it has been checked before */
+  readonly parameters?: Parameters
 }
 
 /** @throws InvalidPlanError, InvalidArchitectureError, and the errors of `Parameters.fromJSON` */
 export function compile(core: PlanCore, options: CompileOptions = {}): Program {
   const architecture = parseArchitecture(core.architecture)
-  const setting = settingOf(core, Parameters.fromJSON(core.parameters, { allowInsecure: options.allowInsecure ?? false }))
+  const { allowInsecure = false, parameters = Parameters.fromJSON(core.parameters, { allowInsecure }) } = options
+  const setting = settingOf(core, parameters)
   const state = new CompilerState(setting, architecture, { level: core.inputLevel, scale: core.inputScale })
   const steps = core.steps.map((step, index) => compileStep(state, step, index))
   if (state.nextLayer !== architecture.layers.length) {

@@ -4,18 +4,21 @@
  */
 import { CkksError } from '@slytherin/ckks'
 import { InvalidPlanError } from '../errors.js'
-import { derivePlan } from '../plan/derive.js'
+import { relativeErrorOf } from '../plan/derive.js'
 import type { PlanCore } from '../plan/plan.js'
 import type { Chain } from './chain.js'
 import { problemOf } from './error-budget.js'
 import { exactCore } from './exact-steps.js'
 import type { Settings } from './options.js'
-import { type Blockage, type Schedule, schedule, withoutCosts } from './placement.js'
+import { type Blockage, costOf, type Schedule, type ScheduleProblem, schedule, withoutCosts } from './placement.js'
 import type { Preparation } from './preparation.js'
 import { RunningCosts } from './running-costs.js'
 import { type Trial, trialOf } from './trial.js'
 
 const MAXIMUM_TIGHTENINGS = 6
+/** An error that is nearly what it was before the budget was tightened by more than this will not fall. */
+const WORTHWHILE_TIGHTENING = 1
+const UNCHANGED_BITS = 0.1
 
 export interface Candidate {
   readonly core: PlanCore
@@ -34,29 +37,63 @@ export class Search {
     this.costs = new RunningCosts(this.trial, preparation.costsOf(logN))
   }
 
-  /** @param bound cost that a candidate must stay below */
+  /** The cheapest. @param bound cost that it must stay below */
   run(bound: number): Candidate | 'worse' | Blockage {
+    let scheduled = false
+    const found = this.tightened(bound, problem => {
+      scheduled = true
+      return schedule(problem, bound)
+    })
+    if (found === 'worse' || 'core' in found || !scheduled || found.kind === 'memory') return found
+    // what costs more may be more precise
+    return this.tightened(bound, (_, any) => any, found)
+  }
+
+  /**
+   * Any, in no time; undefined where there are schedules, but the first that comes to hand is not precise enough or takes too much memory, and the cheapest may be better.
+   */
+  any(): Candidate | Blockage | undefined {
+    let scheduled = false
+    const found = this.tightened(Number.POSITIVE_INFINITY, (_, any) => {
+      scheduled = true
+      return any
+    })
+    return found === 'worse' || ('needed' in found && scheduled) ? undefined : found
+  }
+
+  /** @param choose one of a problem's schedules, given any of them */
+  private tightened(
+    bound: number,
+    choose: (problem: ScheduleProblem, any: Schedule) => Schedule | 'costly' | Blockage,
+    otherwise?: Blockage
+  ): Candidate | 'worse' | Blockage {
     const operation = this.trial.architecture.layers.length
     let tightening = 0
-    // most chains have no schedule, which is found in no time where costs are not kept apart
-    const any = schedule(withoutCosts(problemOf(this.trial, this.costs, tightening)))
-    if (typeof any === 'object' && 'needed' in any) return any
+    let before = Number.POSITIVE_INFINITY
     for (let attempt = 0; attempt < MAXIMUM_TIGHTENINGS; attempt++) {
-      const found = schedule(problemOf(this.trial, this.costs, tightening), bound)
+      const problem = problemOf(this.trial, this.costs, tightening)
+      // most chains have no schedule, which is found in no time where costs are not kept apart
+      const any = schedule(withoutCosts(problem))
+      if (any === 'costly') return 'worse'
+      if ('needed' in any) return otherwise ?? any
+      const found = choose(problem, any)
       if (found === 'costly') return 'worse'
       if ('needed' in found) return found
       const bytes = this.costs.passBytes(found)
       const { evaluatorMemory } = this.trial.settings
-      if (bytes > evaluatorMemory) return { operation, kind: 'memory', needed: bytes, available: evaluatorMemory }
-      const total = found.cost + this.costs.raisedKeyCost(found)
+      if (bytes > evaluatorMemory) return otherwise ?? { operation, kind: 'memory', needed: bytes, available: evaluatorMemory }
+      const total = costOf(problem, found) + this.costs.raisedKeyCost(found)
       if (total >= bound) return 'worse'
       const core = this.core(found)
-      if (!core) return { operation, kind: 'precision', needed: tightening, available: 0 }
+      if (!core) return otherwise ?? { operation, kind: 'precision', needed: tightening, available: 0 }
       const missing = this.missingBits(core)
       if (missing <= 0) return { core, chain: this.trial.chain, total }
+      // what a smaller budget does not change comes from elsewhere: doubles, mostly
+      if (tightening > WORTHWHILE_TIGHTENING && Math.abs(missing - before) < UNCHANGED_BITS) break
+      before = missing
       tightening += missing + 0.1
     }
-    return { operation, kind: 'precision', needed: tightening, available: 0 }
+    return otherwise ?? { operation, kind: 'precision', needed: tightening, available: 0 }
   }
 
   /** The plan's core, with exact scales; undefined when a polynomial cannot keep its own. */
@@ -71,10 +108,9 @@ export class Search {
 
   /** Bits by which the tracked precision misses the target; not positive when it is met. */
   private missingBits(core: PlanCore): number {
-    const { settings } = this.trial
+    const { settings, parameters } = this.trial
     try {
-      const made = derivePlan(core, settings.costModel, { allowInsecure: settings.insecure })
-      return Math.log2(made.precision.relativeError / settings.precision)
+      return Math.log2(relativeErrorOf(core, { parameters }) / settings.precision)
     } catch (error) {
       if (error instanceof InvalidPlanError) return 0.5
       throw error

@@ -53,6 +53,8 @@ export interface ScheduleProblem {
   readonly inputMagnitude: number
   inputCost(level: number): number
   readonly minimumRefreshes: number
+  /** whatever a schedule costs: nothing is gained by giving up levels */
+  readonly costless?: true
   /** whether the boundary may be refreshed at this level and log2 scale */
   refreshable(boundary: number, level: number, scale: number): boolean
   refreshCost(boundary: number, level: number): number
@@ -75,7 +77,6 @@ export interface ScheduledStep {
 }
 
 export interface Schedule {
-  readonly cost: number
   readonly inputLevel: number
   readonly steps: readonly ScheduledStep[]
 }
@@ -141,7 +142,8 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
     const states = index === 0 ? front : prune([...front, ...refreshed(problem, front, index, top)])
     const reached: State[] = []
     for (const state of states) {
-      for (let level = state.level; level >= 0; level--) {
+      const lowest = problem.costless ? state.level : 0
+      for (let level = state.level; level >= lowest; level--) {
         const most = mostRescalings(operation, level, state.low / primeBits)
         for (let rescalings = fewestRescalings(operation); rescalings <= most; rescalings++) {
           const cost = state.cost + costs(level, rescalings)
@@ -173,10 +175,20 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
 /** The same question whatever a schedule costs: one state a level and number of refreshes is enough to tell whether there is any. */
 export const withoutCosts = (problem: ScheduleProblem): ScheduleProblem => ({
   ...problem,
+  costless: true,
   inputCost: () => 0,
   refreshCost: () => 0,
   operations: problem.operations.map(operation => ({ ...operation, cost: () => 0 }))
 })
+
+/** What a schedule costs, whatever it was looked for by. */
+export function costOf(problem: ScheduleProblem, { inputLevel, steps }: Schedule): number {
+  const costs = steps.map(({ operation, level, rescalings, refreshedFrom }) => {
+    const refresh = refreshedFrom === undefined ? 0 : problem.refreshCost(operation, refreshedFrom)
+    return refresh + problem.operations[operation]!.cost(level, rescalings)
+  })
+  return costs.reduce((sum, cost) => sum + cost, problem.inputCost(inputLevel))
+}
 
 /** What the operation misses where it gets closest. */
 function blockageOf(problem: ScheduleProblem, index: number, states: readonly State[], capacity: Capacity): Blockage {
@@ -302,20 +314,28 @@ const mostRescalings = ({ polynomial }: ScheduledOperation, level: number, prime
 function prune(states: State[]): State[] {
   const sorted = states.sort((a, b) => a.cost - b.cost || a.low - b.low || b.level - a.level || b.refreshes - a.refreshes)
   const kept: State[] = []
+  // by level, of those kept there or above the one with the lowest scale: it betters nearly whatever any of them does
+  const lowest: State[] = []
   for (const state of sorted) {
-    const bettered = kept.some(
-      other =>
-        other.low <= state.low &&
-        other.level >= state.level &&
-        other.refreshes >= state.refreshes &&
-        other.high >= Math.min(state.high, other.low + RAISE_BITS) &&
-        // a state that has just been refreshed cannot raise its scale at will
-        (other.refreshedFrom === undefined || state.refreshedFrom !== undefined)
-    )
-    if (!bettered) kept.push(state)
+    const likely = lowest[state.level]
+    // none of them has so low a scale
+    const unrivalled = likely === undefined || likely.low > state.low
+    if (!unrivalled && (betters(likely, state) || kept.some(other => betters(other, state)))) continue
+    kept.push(state)
+    if (!unrivalled) continue
+    for (let level = state.level; level >= 0 && (lowest[level]?.low ?? Number.POSITIVE_INFINITY) > state.low; level--) lowest[level] = state
   }
   return kept
 }
+
+/** Whether a state that costs no more makes another one superfluous. */
+const betters = (other: State, state: State): boolean =>
+  other.low <= state.low &&
+  other.level >= state.level &&
+  other.refreshes >= state.refreshes &&
+  other.high >= Math.min(state.high, other.low + RAISE_BITS) &&
+  // a state that has just been refreshed cannot raise its scale at will
+  (other.refreshedFrom === undefined || state.refreshedFrom !== undefined)
 
 /** Fixes the scales backwards: as low as they can be, except that input and first weights share what slack there is. */
 function unwind(problem: ScheduleProblem, last: State): Schedule {
@@ -339,5 +359,5 @@ function unwind(problem: ScheduleProblem, last: State): Schedule {
     state = before.refreshedFrom === undefined ? before : before.previous!
     if (index === 0) inputLevel = level
   }
-  return { cost: last.cost, inputLevel, steps }
+  return { inputLevel, steps }
 }

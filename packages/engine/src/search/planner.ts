@@ -61,7 +61,14 @@ const leastFlooding = (settings: Settings): Settings =>
 function mostFlooding(preparation: Preparation, settings: Settings): Settings | undefined {
   if (settings.floodingBits !== undefined) return settings
   const at = (floodingDistanceBits: number): Settings => ({ ...settings, floodingDistanceBits })
-  const feasible = (distance: number): boolean => new Planner(preparation, at(distance)).feasible()
+  // where there was a plan with less flooding there is likely to be one with more
+  let ring: number | undefined
+  const feasible = (distance: number): boolean => {
+    const planner = new Planner(preparation, at(distance))
+    const found = planner.feasible(ring)
+    if (found) ring = planner.ring
+    return found
+  }
   if (feasible(settings.floodingDistanceBits)) return settings
   if (settings.floodingDistanceBits <= LEAST_DISTANCE_BITS || !feasible(LEAST_DISTANCE_BITS)) return undefined
   let [possible, impossible] = [LEAST_DISTANCE_BITS, Math.ceil(settings.floodingDistanceBits)]
@@ -89,6 +96,8 @@ class Planner {
   private closest: Blockage | undefined
   /** any plan will do */
   private anyPlan = false
+  /** chains whose cheapest plan must be looked for to know whether they have one */
+  private readonly doubtful: Chain[] = []
 
   constructor(
     private readonly preparation: Preparation,
@@ -108,11 +117,21 @@ class Planner {
     return derivePlan(this.best.core, this.settings.costModel, { allowInsecure: this.settings.insecure })
   }
 
-  /** Whether there is a plan at all. */
-  feasible(): boolean {
+  /** log2 of the degree of the ring of the plan that has been found. */
+  get ring(): number | undefined {
+    return this.best?.chain.logN
+  }
+
+  /** Whether there is a plan at all. @param likely log2 of the degree to begin with */
+  feasible(likely?: number): boolean {
     this.anyPlan = true
     // large rings have most levels
-    this.search([...RING_DEGREES].reverse())
+    const rings = [...RING_DEGREES].reverse()
+    this.search(likely === undefined ? rings : [likely, ...rings.filter(logN => logN !== likely)])
+    for (const chain of this.doubtful) {
+      if (this.satisfied) break
+      this.take(new Search(this.preparation, this.settings, chain).run(Number.POSITIVE_INFINITY))
+    }
     return this.best !== undefined
   }
 
@@ -170,7 +189,15 @@ class Planner {
   }
 
   private consider(chain: Chain): 'better' | 'worse' | 'impossible' {
-    const found = this.candidate(chain, this.best?.total ?? Number.POSITIVE_INFINITY)
+    const search = new Search(this.preparation, this.settings, chain)
+    if (!this.anyPlan) return this.take(search.run(this.best?.total ?? Number.POSITIVE_INFINITY))
+    const found = search.any()
+    if (found !== undefined) return this.take(found)
+    this.doubtful.push(chain)
+    return 'impossible'
+  }
+
+  private take(found: Candidate | 'worse' | Blockage): 'better' | 'worse' | 'impossible' {
     if (found === 'worse') return found
     if ('needed' in found) {
       if (!this.closest || isCloser(found, this.closest)) this.closest = found
@@ -178,10 +205,6 @@ class Planner {
     }
     this.best = found
     return 'better'
-  }
-
-  private candidate(chain: Chain, bound: number): Candidate | 'worse' | Blockage {
-    return new Search(this.preparation, this.settings, chain).run(bound)
   }
 
   /**
@@ -205,7 +228,7 @@ class Planner {
     if (core.steps.some(step => step.kind === 'refresh')) return
     const primes = Math.max(core.inputLevel, ...core.steps.map(step => step.level)) + 1
     if (primes === chain.primes) return
-    const trimmed = this.candidate({ ...chain, primes }, total * TRIMMING_TOLERANCE)
+    const trimmed = new Search(this.preparation, this.settings, { ...chain, primes }).run(total * TRIMMING_TOLERANCE)
     if (typeof trimmed === 'object' && 'core' in trimmed) this.best = trimmed
   }
 
