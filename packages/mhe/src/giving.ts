@@ -22,18 +22,22 @@ export interface GivingInit {
   readonly ledger: ShareLedger
   /** 32 bytes. */
   readonly sessionId: Uint8Array
+  /** What has been given in the session, for hands of one session that come one after the other; read from the ledger when left out. */
+  readonly given?: Given
 }
+
+/** Instances given of protocols that have been counted, by protocol. */
+export type Given = Map<ShareProtocol, Set<string>>
 
 export class Giving {
   readonly sessionId: Uint8Array
   readonly #shareKey: Uint8Array
   readonly #ledger: ShareLedger
   readonly #session: string
-  /** Instances given of protocols that have been counted, by protocol. */
-  readonly #given = new Map<ShareProtocol, Set<string>>()
+  readonly #given: Given
 
   /** @throws InvalidShareRequestError for a key or a session identifier of another length */
-  constructor({ shareKey, ledger, sessionId }: GivingInit) {
+  constructor({ shareKey, ledger, sessionId, given = new Map() }: GivingInit) {
     checkSessionId(sessionId)
     if (shareKey.length !== SHARE_KEY_BYTES) {
       throw new InvalidShareRequestError('share giver', 'shareKey', `${SHARE_KEY_BYTES} bytes`, `${shareKey.length} bytes`)
@@ -41,6 +45,7 @@ export class Giving {
     this.sessionId = sessionId.slice()
     this.#shareKey = shareKey.slice()
     this.#ledger = ledger
+    this.#given = given
     this.#session = hex(sessionId)
   }
 

@@ -8,6 +8,7 @@
  * n of n is the case t = n. With t = 1 every holder has the whole key, and gives no shares of refreshes and switches, as a sole key holder does not (WholeKeyHolder).
  */
 import { SoleKeyShareError } from '../errors.js'
+import type { Given } from '../giving.js'
 import { equalBytes, hex } from '../hash.js'
 import type { ShareLedger } from '../ledger.js'
 import { type RefreshShareRequest, ShareGiver, type ShareGiverInit, type SwitchShareRequest } from '../share-giver.js'
@@ -17,7 +18,7 @@ import { SharingMismatchError } from './errors.js'
 import type { ShamirShare } from './shamir-share.js'
 
 /** As a share giver's; its session is the epoch, its secret the share. */
-export type ThresholdShareGiverInit = Omit<ShareGiverInit, 'secret' | 'sessionId' | 'holders'> & {
+export type ThresholdShareGiverInit = Omit<ShareGiverInit, 'secret' | 'sessionId' | 'holders' | 'given'> & {
   /** This holder's share. The giver owns it and wipes it on dispose. */
   readonly share: ShamirShare
 }
@@ -32,7 +33,9 @@ export class ThresholdShareGiver implements Disposable {
   readonly #init: ThresholdShareGiverInit
   readonly #shareKey: Uint8Array
   readonly #ledger: CiphertextLedger
-  /** For the active set asked for last. One at a time: each reads at its making what quotas have been used of, and counts on from there. */
+  /** Of the epoch's quotas; active sets come and go with queries, and the ledger of an epoch grows long. */
+  readonly #given: Given = new Map()
+  /** For the active set asked for last. */
   #active: { readonly points: string; readonly giver: ShareGiver } | undefined
 
   /** @throws as `ShareGiver` */
@@ -101,7 +104,7 @@ export class ThresholdShareGiver implements Disposable {
     if (attempt.activeSet.access.threshold === 1 && this.#init.allowSoleShares !== true) throw new SoleKeyShareError(protocol)
     const points = attempt.activeSet.points.join()
     if (this.#active?.points !== points) {
-      const giver = this.#makeGiver(attempt, attempt.sharing.epoch, this.#ledger)
+      const giver = this.#makeGiver(attempt, attempt.sharing.epoch, this.#ledger, this.#given)
       this.#active?.giver.dispose()
       this.#active = { points, giver }
     }
@@ -109,13 +112,22 @@ export class ThresholdShareGiver implements Disposable {
     return this.#ledger.about(c1, () => body(giver))
   }
 
-  #makeGiver({ activeSet }: Attempt, sessionId: Uint8Array, ledger: ShareLedger): ShareGiver {
+  #makeGiver({ activeSet }: Attempt, sessionId: Uint8Array, ledger: ShareLedger, given: Given = new Map()): ShareGiver {
     const { share, ...init } = this.#init
     const secret = share.additiveSecret(activeSet)
     try {
       const holders = activeSet.access.threshold
       // A share giver tells from the number of secrets whether its own is the whole key; here the threshold says it.
-      return new ShareGiver(share.context, { ...init, secret, shareKey: this.#shareKey, sessionId, ledger, holders, allowSoleShares: true })
+      return new ShareGiver(share.context, {
+        ...init,
+        secret,
+        shareKey: this.#shareKey,
+        sessionId,
+        ledger,
+        given,
+        holders,
+        allowSoleShares: true
+      })
     } catch (error) {
       secret.dispose()
       throw error

@@ -35,7 +35,9 @@ export const CODES = {
       'InvalidPlanError',
       'PlanMismatchError',
       'UnforeseenRequestError',
-      'RejectedShareError'
+      'RejectedShareError',
+      'InvalidSharingError',
+      'NotActiveError'
     ]
   },
   'oversized-message': { summary: 'message larger than this session allows' },
@@ -46,7 +48,7 @@ export const CODES = {
   'not-permitted': { summary: 'role does not permit this message', means: ['FloodingSecurityError', 'SoleKeyShareError'] },
   'share-conflict': {
     summary: 'a share is given once, and this one differs',
-    means: ['ShareAlreadyGivenError', 'DuplicateShareError']
+    means: ['ShareAlreadyGivenError', 'DuplicateShareError', 'CiphertextAlreadyAnsweredError']
   },
   'residue-range': { summary: 'residue is not below its prime', means: ['ResidueRangeError'] },
   'quota-exceeded': { summary: 'quota exceeded', means: ['DecryptionQuotaError', 'RefreshQuotaError'] },
@@ -65,7 +67,7 @@ export const CODES = {
   'epoch-refused': { summary: 'the key epoch does not allow it' },
   'release-refused': { summary: 'the model is not to be had so' },
   'grant-refused': { summary: 'the grant does not allow it' },
-  'stale-sharing': { summary: 'the sharing of the key is not the current one' },
+  'stale-sharing': { summary: 'the sharing of the key is not the current one', means: ['SharingMismatchError'] },
   'queue-full': { summary: 'no room for another query' },
   'storage-full': { summary: 'no room on the disk' },
   'session-aborted': { summary: 'session aborted', required: ['culprit', 'reason'] },

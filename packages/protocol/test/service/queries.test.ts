@@ -317,6 +317,20 @@ describe('what is refused', () => {
     await expect(inject('evaluator', { attempt: stale })).rejects.toMatchObject({ remote: { code: 'stale-sharing' } })
   })
 
+  test('by the querier: a result that the evaluator has not signed as this query’s', async () => {
+    const { world, release, grant } = await served(2, 3)
+    const { client } = world.process('querier')
+    const query = await client.submit(release, SAMPLES, { grant })
+    await client.follow(query)
+    world.network.setFault(({ from, direction, bytes }) => {
+      if (direction !== 'response' || from !== 'evaluator' || decodeCall(bytes, 'x').kind !== 'query/result') return undefined
+      return Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 100 ? byte ^ 1 : byte))
+    })
+    await expect(client.fetch(query)).rejects.toMatchObject({ code: 'signature', peer: 'evaluator' })
+    world.network.setFault(undefined)
+    expect(errorOf(SAMPLES, await client.fetch(query))).toBeLessThan(0.01)
+  })
+
   test('of a release: a plan for other parameters, parts that are not those that came, a withdrawn one', async () => {
     const { world, release, grant, plan } = await served(2, 3)
     const wrong = smallPlan({ parties: 3, threshold: 2, logN: 9 })

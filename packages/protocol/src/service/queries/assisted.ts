@@ -36,6 +36,8 @@ export interface AssistedQueryOptions {
   readonly plan: Plan
   readonly signal: AbortSignal
   onProgress(progress: EvaluationProgress): void
+  /** Whether nothing is done until key holders are back. */
+  onWaiting(waiting: boolean): void
 }
 
 export class AssistedQuery implements ReleaseCallbacks {
@@ -71,8 +73,7 @@ export class AssistedQuery implements ReleaseCallbacks {
         const willing = holders.filter(({ peer }) => !this.#without.has(peer))
         // They will not change their minds.
         if (willing.length < threshold) throw this.#refused()
-        this.#waiting(holders.filter(({ peer }) => !presence.isUp(peer)))
-        await presence.change(signal)
+        await this.#wait(holders.filter(({ peer }) => !presence.isUp(peer)))
         continue
       }
       const sharing = { generation, lineage, threshold, points: holders.map(({ point }) => point) }
@@ -119,7 +120,7 @@ export class AssistedQuery implements ReleaseCallbacks {
 
   /** @returns undefined when the attempt has failed */
   async #answers(request: AssistRequest): Promise<Uint8Array[][] | undefined> {
-    const { assistants, announced, presence, sets, epoch, signal } = this.#options
+    const { assistants, announced, sets, epoch, signal } = this.#options
     const { step, active, sharing } = request.attempt
     const known = await this.#kept(step)
     if (known !== undefined) return known
@@ -137,8 +138,7 @@ export class AssistedQuery implements ReleaseCallbacks {
       if (refusals.some(({ why }) => why !== 'absent')) return await this.#fail(step, reason)
       // Others may do it; where nobody else is there, the same is asked again when they are back.
       if (sets.enough(epoch.sharing(), new Set(this.#without.keys()))) return await this.#fail(step, reason)
-      this.#waiting(holders.filter(({ peer }) => refusals.some(refusal => refusal.peer === peer)))
-      await presence.change(signal)
+      await this.#wait(holders.filter(({ peer }) => refusals.some(refusal => refusal.peer === peer)))
     }
   }
 
@@ -206,8 +206,15 @@ export class AssistedQuery implements ReleaseCallbacks {
     return translateError(error, { peer })
   }
 
-  #waiting(holders: readonly Holder[]): void {
-    const step = `waiting for key holders: ${holders.map(({ peer }) => peer).join(', ')}`
-    this.#options.onProgress({ done: 0, total: 0, step })
+  /** Until there is news of anybody. */
+  async #wait(holders: readonly Holder[]): Promise<void> {
+    const { presence, signal, onProgress, onWaiting } = this.#options
+    onProgress({ done: 0, total: 0, step: `waiting for key holders: ${holders.map(({ peer }) => peer).join(', ')}` })
+    onWaiting(true)
+    try {
+      await presence.change(signal)
+    } finally {
+      onWaiting(false)
+    }
   }
 }

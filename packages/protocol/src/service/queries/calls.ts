@@ -102,12 +102,12 @@ export const STATUS = defineCall({
 
 export const CANCEL = defineCall({ kind: 'query/cancel', request: z.strictObject({ query: nonceSchema }), reply: statusSchema })
 
-/** The encrypted result, to its querier alone. */
+/** To its querier alone: the signed query, then the encrypted result, under the evaluator's signature. */
 export const RESULT = defineCall({
   kind: 'query/result',
   request: z.strictObject({ query: nonceSchema }),
-  reply: z.strictObject({ samples: countSchema }),
-  replyBlobs: { count: CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES }
+  reply: z.strictObject({ signature: signatureSchema }),
+  replyBlobs: { count: CIPHERTEXTS + 1, bytes: PART_BYTES, total: REQUEST_BYTES }
 })
 
 /** The querier has read it: it is erased. */

@@ -2,13 +2,11 @@
  * Asking: encrypts samples, sends them, follows the query, and reads its result, which stays encrypted at the evaluator until then. Whoever asks may lose its
  * connection, or be killed, once the query is submitted: what the result is read with is kept, sealed, as long as the query lives.
  */
-import { delay, windowed } from '../../base/concurrency.js'
+import { delay } from '../../base/concurrency.js'
 import { fromHex, hash, randomBytes, toHex } from '../../base/digest.js'
-import type { QueryInputs } from '../../cryptography/data-owner.js'
 import { build } from '../../errors/build.js'
 import { isErrorCode } from '../../errors/codes.js'
 import { OutOfOrderMessageError, type ProtocolError } from '../../errors/errors.js'
-import { inputBatches } from '../../terms/proof-batches.js'
 import type { Signer } from '../../terms/signer.js'
 import { componentsHash } from '../../terms/statements.js'
 import type { CallKind, Message } from '../calls/call.js'
@@ -25,12 +23,11 @@ import { encodeSigned, type Signed, sign, withSignatures } from '../objects/sign
 import type { RecordStore } from '../store/records.js'
 import type { SecretStore } from '../store/secrets.js'
 import type { DocumentShelf } from '../store/shelf.js'
-import { CANCEL, FETCHED, INPUT, OPEN, PROVE, type QueryStatus, RESULT, STATUS, SUBMIT } from './calls.js'
-import type { OpenRequest } from './desk.js'
+import { CANCEL, FETCHED, OPEN, type QueryStatus, RESULT, STATUS, SUBMIT } from './calls.js'
+import { checkDelivered } from './delivered.js'
+import { type EvaluatorCall, sendInputs } from './upload.js'
 
 const ASKED = 'asked'
-/** Inputs on their way at a time. */
-const INPUTS_AT_ONCE = 4
 /** Milliseconds that the evaluator may wait for news before it answers. */
 const WAIT = 20_000
 /** Milliseconds that a query lives unless its sender says otherwise. */
@@ -124,7 +121,9 @@ export class ServiceClient {
     return await this.#with(epoch, document, async cryptography => {
       const inputs = await cryptography.openQuery([...samples], query)
       try {
-        const hashes = await this.#send(epoch, document, inputs, head, options)
+        const proves = epoch.record.proposal.proofs && soleHolder(epoch) !== signer.self
+        const call: EvaluatorCall = async (kind, body, blobs) => await this.#call(epoch, kind, body, blobs, query, options)
+        const hashes = await sendInputs(call, { head, plan: document.plan, inputs, proves }, options)
         const key = offered?.publicKey ?? (await this.#resultKey(epoch, query))
         const created = now()
         const asked: Query = {
@@ -184,7 +183,10 @@ export class ServiceClient {
     const { epoch, asked } = await this.#asked(query)
     const signed = await this.#options.documents.get(RELEASE, asked.release)
     if (signed === undefined) throw unknown('release', asked.release)
-    const { blobs } = await this.#call(epoch, RESULT, { query }, [], query, options)
+    const { head, blobs } = await this.#call(epoch, RESULT, { query }, [], query, options)
+    const results = blobs.slice(1)
+    const delivered = { signed: blobs[0] ?? new Uint8Array(0), results, signature: head.signature }
+    await checkDelivered(delivered, { query, release: asked.release }, epoch.record.proposal.evaluator, this.#options.signer)
     const seed = asked.holdsKey ? null : await this.#options.secrets.get(secretName(query))
     if (seed === undefined) {
       throw new OutOfOrderMessageError({
@@ -196,7 +198,7 @@ export class ServiceClient {
       })
     }
     try {
-      const logits = await this.#with(epoch, signed.document, async cryptography => await cryptography.decryptResults([...blobs], seed))
+      const logits = await this.#with(epoch, signed.document, async cryptography => await cryptography.decryptResults([...results], seed))
       const answer = logits.slice(0, asked.samples)
       await options.onAnswer?.(query, answer)
       await this.#call(epoch, FETCHED, { query }, [], query, options)
@@ -260,51 +262,6 @@ export class ServiceClient {
     const asked: Asked = { epoch: signed.document.epoch, release, samples, expires, holdsKey: soleHolder(epoch) === signer.self }
     await records.put(ASKED, query, asked)
     await secrets.erase(offered)
-  }
-
-  /** Sends what is missing, and again after the evaluator was away. @returns the inputs' hashes */
-  async #send(epoch: OpenEpoch, document: Release, inputs: QueryInputs, head: OpenRequest, options: AskOptions): Promise<string[]> {
-    const { query } = head
-    const { signal = new AbortController().signal, onEvent } = options
-    const { head: known } = await this.#call(epoch, OPEN, head, [], query, options)
-    const total = known.inputs.length
-    const proves = epoch.record.proposal.proofs && soleHolder(epoch) !== this.#options.signer.self
-    const hashes = new Array<string>(total).fill('')
-    let done = 0
-    for (const { number, first, count } of inputBatches(document.plan)) {
-      await windowed(count, INPUTS_AT_ONCE, signal, async k => {
-        const index = first + k
-        const bytes = await inputs.encryptInput(index)
-        const name = toHex(await hash(bytes))
-        hashes[index] = name
-        if (known.inputs[index] !== name) await this.#call(epoch, INPUT, { query, index, hash: name }, [bytes], query, options)
-        onEvent?.({ kind: 'inputs', query, done: ++done, total })
-      })
-      if (proves && !known.proved.includes(number)) {
-        await this.#proof(epoch, inputs, { query, first, count, number }, hashes, options)
-      }
-    }
-    return hashes
-  }
-
-  /** The proof of a batch; where the evaluator was killed before it wrote down all inputs, those are sent again. */
-  async #proof(
-    epoch: OpenEpoch,
-    inputs: QueryInputs,
-    { query, first, count, number }: { readonly query: string; readonly first: number; readonly count: number; readonly number: number },
-    hashes: readonly string[],
-    options: AskOptions
-  ): Promise<void> {
-    const proof = await inputs.proveInputs(number)
-    try {
-      await this.#call(epoch, PROVE, { query, batch: number }, [proof], query, options)
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      for (let index = first; index < first + count; index++) {
-        await this.#call(epoch, INPUT, { query, index, hash: hashes[index]! }, [await inputs.encryptInput(index)], query, options)
-      }
-      await this.#call(epoch, PROVE, { query, batch: number }, [proof], query, options)
-    }
   }
 
   async #submit(epoch: OpenEpoch, asked: Query, key: Uint8Array, grant: Signed<Grant>, options: AskOptions): Promise<QueryStatus> {
@@ -392,10 +349,6 @@ function unknown(field: string, actual: string): OutOfOrderMessageError {
     reason: `this ${field} is not known here`,
     remedy
   })
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'remote' in error && (error.remote as ProtocolError).code === 'out-of-order-message'
 }
 
 /** Why there is no result. */

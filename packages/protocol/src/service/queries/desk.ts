@@ -8,18 +8,16 @@ import {
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
-  ProofMissingError,
-  QueueFullError,
-  QuotaExceededError
+  ProofMissingError
 } from '../../errors/errors.js'
-import { inputCount, type Plan } from '../../terms/plan.js'
+import { inputCount } from '../../terms/plan.js'
 import { batchOf, inputBatches } from '../../terms/proof-batches.js'
 import type { Signer } from '../../terms/signer.js'
 import { componentsHash } from '../../terms/statements.js'
 import { GRANT, grantsModel } from '../objects/grant.js'
-import { QUERY } from '../objects/query.js'
+import { QUERY, type Query } from '../objects/query.js'
 import { checkQuery } from '../objects/query-check.js'
-import { decodeSigned } from '../objects/signed.js'
+import { decodeSigned, type Signed } from '../objects/signed.js'
 import { type ContentStore, querySpace, resultSpace } from '../store/content-store.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
@@ -27,28 +25,8 @@ import type { QueryStatus } from './calls.js'
 import type { ReleaseHandles } from './handles.js'
 import { LIVE, type QueryJournal, type QueryRecord } from './journal.js'
 import type { Pace } from './pace.js'
+import { inputBytes, type QueueLimits, QueueRoom } from './room.js'
 import type { QueryRunner } from './runner.js'
-
-export interface QueueLimits {
-  /** Queries that are open, wait, run, or whose result waits. */
-  readonly queries: number
-  /** Bytes of all of them. */
-  readonly bytes: number
-  /** Open ones of one sender. */
-  readonly openPerSender: number
-  /** Milliseconds after which a query whose inputs do not come is forgotten. */
-  readonly openFor: number
-  /** Longest time that a query may be asked to wait for its querier, milliseconds. */
-  readonly longest: number
-}
-
-export const DEFAULT_LIMITS: QueueLimits = {
-  queries: 1000,
-  bytes: 16 * 2 ** 30,
-  openPerSender: 16,
-  openFor: 3_600_000,
-  longest: 90 * 86_400_000
-}
 
 /** What clocks may differ by, milliseconds. */
 const TOLERANCE = 5 * 60_000
@@ -79,11 +57,13 @@ export interface OpenRequest {
 
 export class QueryDesk {
   readonly #options: DeskOptions
+  readonly #room: QueueRoom
   /** Inputs that the journal does not have yet, by query. */
   readonly #unwritten = new Map<string, number>()
 
   constructor(options: DeskOptions) {
     this.#options = options
+    this.#room = new QueueRoom(options)
   }
 
   async open(request: OpenRequest, sender: string): Promise<QueryRecord> {
@@ -129,7 +109,7 @@ export class QueryDesk {
       if (plan.operands.data === 'clear')
         throw malformed(sender, 'query/open', 'release', 'one that takes encrypted data', 'one whose data are clear at the evaluator')
       const bytes = inputBytes(plan)
-      this.#checkRoom(sender, bytes)
+      this.#room.check(sender, bytes)
       return await journal.put({
         ...request,
         sender,
@@ -143,6 +123,7 @@ export class QueryDesk {
         resultKey: '',
         attempts: {},
         result: [],
+        signature: '',
         bytes,
         code: '',
         message: ''
@@ -281,7 +262,7 @@ export class QueryDesk {
       state: record.state,
       version: journal.version(query),
       position: Math.max(0, position),
-      secondsLeft: waiting ? this.#secondsUntil(order.slice(0, position + 1)) : null,
+      secondsLeft: waiting ? this.#room.secondsUntil(order.slice(0, position + 1)) : null,
       done: progress?.done ?? 0,
       total: progress?.total ?? 0,
       step: record.state === 'running' ? (progress?.step.slice(0, 1000) ?? '') : record.message,
@@ -296,11 +277,11 @@ export class QueryDesk {
   }
 
   /** To the querier alone. */
-  async result(query: string, peer: string): Promise<{ samples: number; results: Uint8Array[] }> {
+  async result(query: string, peer: string): Promise<{ signature: string; query: Signed<Query>; results: Uint8Array[] }> {
     const record = this.#of(query, peer, 'query/result')
     if (record.querier !== peer)
       throw new NotPermittedError({ peer, kind: 'query/result', field: 'sender', expected: record.querier, actual: peer })
-    if (record.state !== 'done') {
+    if (record.state !== 'done' || record.signed === null) {
       throw new OutOfOrderMessageError({
         peer,
         kind: 'query/result',
@@ -315,7 +296,7 @@ export class QueryDesk {
       await this.#end(query, 'failed', 'the result was lost on the disk of the evaluator', 'internal')
       throw new OutOfOrderMessageError({ peer, kind: 'query/result', field: 'result', reason: 'lost', remedy: 'Ask the query again.' })
     }
-    return { samples: record.samples, results: results as Uint8Array[] }
+    return { signature: record.signature, query: record.signed, results: results as Uint8Array[] }
   }
 
   async fetched(query: string, peer: string): Promise<QueryStatus> {
@@ -361,46 +342,6 @@ export class QueryDesk {
     await contents.clear(resultSpace(query))
   }
 
-  #checkRoom(sender: string, bytes: number): void {
-    const { journal, limits, runner } = this.#options
-    const live = journal.list().filter(({ state }) => LIVE.has(state))
-    const own = live.filter(record => record.state === 'open' && record.sender === sender)
-    if (own.length >= limits.openPerSender) {
-      throw new QuotaExceededError({
-        peer: sender,
-        kind: 'query/open',
-        field: 'sender',
-        expected: `at most ${limits.openPerSender} queries whose inputs are coming`,
-        remedy: 'Send the inputs of those that are open, or cancel them.'
-      })
-    }
-    const taken = live.reduce((sum, record) => sum + record.bytes, 0)
-    if (live.length < limits.queries && taken + bytes <= limits.bytes) return
-    const [next] = runner.order()
-    const seconds = next === undefined ? undefined : this.#secondsUntil([next])
-    const remedy =
-      seconds === undefined ? 'Results wait to be fetched: try again later.' : `Try again in about ${Math.max(1, Math.ceil(seconds))} s.`
-    const expected = `at most ${limits.queries} queries of ${limits.bytes} bytes`
-    throw new QueueFullError({
-      peer: sender,
-      kind: 'query/open',
-      field: 'query',
-      expected,
-      actual: `${live.length} of ${taken} bytes, and ${bytes} more`,
-      remedy
-    })
-  }
-
-  /** Until all of these are done. */
-  #secondsUntil(order: readonly QueryRecord[]): number {
-    const { runner, pace, handles } = this.#options
-    return order.reduce((sum, { query, release }) => {
-      const plan = handles.known(release)
-      const expected = plan === undefined ? 0 : pace.of(release, plan)
-      return sum + Math.max(0, expected - (runner.progress(query)?.seconds ?? 0))
-    }, 0)
-  }
-
   /** @returns undefined when everything has come and it need not be sent again */
   #open(query: string, sender: string, kind: string): QueryRecord | undefined {
     const record = this.#of(query, sender, kind)
@@ -433,11 +374,6 @@ function proves(
   sender: string
 ): boolean {
   return proofs && !(holders.length === 1 && holders[0]!.peer === sender)
-}
-
-/** Bytes that a query's inputs take at most: two components and, of those that are proved, one prime more. */
-function inputBytes(plan: Plan): number {
-  return inputCount(plan) * 2 * (plan.inputs.level + 2) * 8 * 2 ** plan.parameters.logN
 }
 
 function malformed(peer: string, kind: string, field: string, expected: string, actual: string): MalformedMessageError {

@@ -59,6 +59,13 @@ export class ReleaseHandles {
     }
   }
 
+  /** What is open of a release is of no use any more. */
+  forget(identifier: string): void {
+    const handle = this.#handles.get(identifier)
+    this.#handles.delete(identifier)
+    void handle?.cryptography.then(async release => await release.dispose()).catch(() => undefined)
+  }
+
   dispose(): void {
     this.#close(0)
   }

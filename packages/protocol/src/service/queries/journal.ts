@@ -42,6 +42,8 @@ export interface QueryRecord {
   /** By step. */
   readonly attempts: Readonly<Record<string, readonly AttemptRecord[]>>
   readonly result: readonly string[]
+  /** The evaluator's, under the result; hexadecimal. */
+  readonly signature: string
   /** Bytes that it takes in the content store. */
   readonly bytes: number
   readonly code: string

@@ -5,16 +5,18 @@ import type { Transport } from '../../wire/transport.js'
 import { type Caller, PATIENCE } from '../calls/caller.js'
 import type { Responder } from '../calls/responder.js'
 import type { OpenEpochs } from '../cryptography/open-epoch.js'
+import { encodeSigned } from '../objects/signed.js'
 import type { ContentStore } from '../store/content-store.js'
 import type { RecordStore } from '../store/records.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
 import { CANCEL, FETCHED, INPUT, OPEN, PROVE, type QueryState, RESULT, STATUS, SUBMIT } from './calls.js'
-import { DEFAULT_LIMITS, QueryDesk, type QueueLimits } from './desk.js'
+import { QueryDesk } from './desk.js'
 import { type ReadyRelease, ReleaseHandles } from './handles.js'
 import { QueryJournal } from './journal.js'
 import { Pace } from './pace.js'
 import { Presence } from './presence.js'
+import { DEFAULT_LIMITS, type QueueLimits } from './room.js'
 import { QueryRunner } from './runner.js'
 
 /** How often what has expired is looked for, milliseconds. */
@@ -104,8 +106,8 @@ export class EvaluatorQueries {
     }))
     responder.on(CANCEL, anybody, async ({ head }, { peer }) => ({ head: await desk.cancel(head.query, peer) }))
     responder.on(RESULT, anybody, async ({ head }, { peer }) => {
-      const { samples, results } = await desk.result(head.query, peer)
-      return { head: { samples }, blobs: results }
+      const { signature, query, results } = await desk.result(head.query, peer)
+      return { head: { signature }, blobs: [encodeSigned(query), ...results] }
     })
     responder.on(FETCHED, anybody, async ({ head }, { peer }) => ({ head: await desk.fetched(head.query, peer) }))
   }

@@ -1,4 +1,7 @@
-/** Runs queries, one after the other, until there are none; what it finds half done it does again, and comes to the same. */
+/**
+ * Runs queries, one after the other, until there are none; what it finds half done it does again, and comes to the same. A query that waits for key holders holds up
+ * those of its own epoch, and no others.
+ */
 import { delay, orStopped } from '../../base/concurrency.js'
 import { digest } from '../../base/digest.js'
 import { InternalError, type ProtocolError, StorageFullError } from '../../errors/errors.js'
@@ -19,9 +22,12 @@ import type { QueryJournal, QueryRecord } from './journal.js'
 import { inOrder } from './order.js'
 import type { Pace } from './pace.js'
 import type { Presence } from './presence.js'
+import { computedOf, hashOf, signStatement } from './statements.js'
 
 /** Pause before a query goes on that found no room on the disk, milliseconds. */
 const STORAGE_PAUSE = 5_000
+/** How often a query is tried when it fails for no reason of its own. */
+const FAILURES = 3
 /** How often it is looked whether a release has become ready, milliseconds; whoever knows wakes the runner. */
 const PENDING_PAUSE = 1_000
 
@@ -51,6 +57,15 @@ interface Progress {
   readonly step: string
 }
 
+interface Running {
+  readonly epoch: string
+  readonly since: number
+  readonly abort: AbortController
+  progress: Progress
+  /** For key holders. */
+  waiting: boolean
+}
+
 export class QueryRunner {
   readonly #options: RunnerOptions
   readonly #assistants: Assistants
@@ -61,7 +76,10 @@ export class QueryRunner {
   #begun = 0
   #wake = Promise.withResolvers<void>()
   #work: Promise<void> | undefined
-  #running: { readonly query: string; readonly since: number; readonly abort: AbortController; progress: Progress } | undefined
+  readonly #running = new Map<string, Running>()
+  readonly #tasks = new Set<Promise<void>>()
+  /** How often a query has failed for no reason of its own. */
+  readonly #failures = new Map<string, number>()
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -86,8 +104,8 @@ export class QueryRunner {
 
   /** What is being done of a query that runs. */
   progress(query: string): (Progress & { readonly seconds: number }) | undefined {
-    if (this.#running?.query !== query) return undefined
-    return { ...this.#running.progress, seconds: (performance.now() - this.#running.since) / 1000 }
+    const running = this.#running.get(query)
+    return running === undefined ? undefined : { ...running.progress, seconds: (performance.now() - running.since) / 1000 }
   }
 
   /** Queries in the order in which they will be done, the one that runs first. */
@@ -98,7 +116,7 @@ export class QueryRunner {
 
   /** Stops a query that runs. */
   stop(query: string, reason: Error): void {
-    if (this.#running?.query === query) this.#running.abort.abort(reason)
+    this.#running.get(query)?.abort.abort(reason)
   }
 
   /** How often each holder was chosen since the start. */
@@ -110,26 +128,39 @@ export class QueryRunner {
     this.#abort.abort(new Error('closed'))
     this.wake()
     await this.#work
+    await Promise.all(this.#tasks)
   }
 
   async #loop(): Promise<void> {
     const { signal } = this.#abort
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>()
-      const order = this.order()
-      const next = order.find(({ release }) => !this.#options.pending(release))
-      if (next !== undefined) await this.#run(next)
-      else
-        await orStopped(
-          order.length === 0 ? this.#wake.promise : Promise.race([this.#wake.promise, delay(PENDING_PAUSE, signal)]),
-          signal
-        ).catch(() => undefined)
+      const next = this.#next()
+      if (next !== undefined) {
+        const task = this.#run(next).finally(() => {
+          this.#tasks.delete(task)
+          this.wake()
+        })
+        this.#tasks.add(task)
+        continue
+      }
+      const pending = this.order().some(({ release }) => this.#options.pending(release))
+      const news = pending ? Promise.race([this.#wake.promise, delay(PENDING_PAUSE, signal)]) : this.#wake.promise
+      await orStopped(news, signal).catch(() => undefined)
     }
   }
 
-  async #run({ query, querier }: QueryRecord): Promise<void> {
+  #next(): QueryRecord | undefined {
+    const running = [...this.#running.values()]
+    if (running.some(({ waiting }) => !waiting)) return undefined
+    const epochs = new Set(running.map(({ epoch }) => epoch))
+    return this.order().find(({ epoch, release }) => !epochs.has(epoch) && !this.#options.pending(release))
+  }
+
+  async #run({ query, querier, epoch }: QueryRecord): Promise<void> {
     const abort = new AbortController()
-    this.#running = { query, since: performance.now(), abort, progress: { done: 0, total: 0, step: 'starting' } }
+    const progress = { done: 0, total: 0, step: 'starting' }
+    this.#running.set(query, { epoch, since: performance.now(), abort, progress, waiting: false })
     this.#served.set(querier, ++this.#begun)
     try {
       const record = await this.#options.journal.change(query, now => (now.state === 'queued' ? { state: 'running' } : undefined))
@@ -141,7 +172,7 @@ export class QueryRunner {
       if (this.#abort.signal.aborted || abort.signal.aborted) return
       await this.#failed(query, error)
     } finally {
-      this.#running = undefined
+      this.#running.delete(query)
       this.#assistants.done(query)
     }
   }
@@ -173,19 +204,23 @@ export class QueryRunner {
         announced,
         plan,
         signal,
-        onProgress: progress => this.#progress(query, progress)
+        onProgress: progress => this.#progress(query, progress),
+        onWaiting: waiting => this.#waits(query, waiting)
       })
       const results = await evaluation.evaluate(assisted, signal)
       const names: string[] = []
       for (const result of results) names.push(await contents.put(resultSpace(query), result))
       const bytes = results.reduce((sum, { length }) => sum + length, 0)
-      const { state } = await journal.change(query, now =>
-        now.state === 'running' ? { state: 'done', result: names, attempts: {}, bytes } : undefined
-      )
+      const { document } = announced.query
+      const statement = { kind: 'result', ...computedOf(document), result: await hashOf(results) } as const
+      const signature = await signStatement(document.epoch, statement, this.#options.signer)
+      const done = { state: 'done', result: names, signature, attempts: {}, bytes } as const
+      const { state } = await journal.change(query, now => (now.state === 'running' ? done : undefined))
       if (state !== 'done') await contents.clear(resultSpace(query))
     } finally {
       await evaluation.dispose()
     }
+    this.#failures.delete(query)
     await contents.clear(querySpace(query))
     await pace.measured(record.release, (performance.now() - started) / 1000)
   }
@@ -204,9 +239,17 @@ export class QueryRunner {
   }
 
   #progress(query: string, progress: Progress): void {
-    if (this.#running?.query !== query) return
-    this.#running.progress = progress
+    const running = this.#running.get(query)
+    if (running === undefined) return
+    running.progress = progress
     this.#options.journal.touch(query)
+  }
+
+  #waits(query: string, waiting: boolean): void {
+    const running = this.#running.get(query)
+    if (running === undefined) return
+    running.waiting = waiting
+    this.wake()
   }
 
   async #failed(query: string, cause: unknown): Promise<void> {
@@ -223,6 +266,15 @@ export class QueryRunner {
       const record = journal.get(query)
       if (record === undefined) return
       if (error.reason?.startsWith('model part') === true) onDamaged(record.release, error.reason)
+      const failures = (this.#failures.get(query) ?? 0) + 1
+      if (error.code === 'internal' && failures < FAILURES) {
+        // A thread that died, say: what was open in it is opened again.
+        this.#failures.set(query, failures)
+        this.#options.handles.forget(record.release)
+        await delay(storagePause, this.#abort.signal)
+        return
+      }
+      this.#failures.delete(query)
       const message = error.message.slice(0, 1000)
       await journal.change(query, ({ state }) =>
         state === 'running' ? { state: 'failed', code: error.code, message, attempts: {}, bytes: 0 } : undefined

@@ -7,12 +7,15 @@ import {
   type Computed,
   componentsHash,
   type RequestStatement,
+  type ResultStatement,
   type SharesStatement,
   statementDigest
 } from '../../terms/statements.js'
 import type { Query } from '../objects/query.js'
 
 export type { Assisted }
+
+type ServiceStatement = RequestStatement | SharesStatement | ResultStatement
 
 /** The release stands for the model. */
 export function computedOf({ query, querier, inputs, release }: Query): Computed {
@@ -24,7 +27,7 @@ export async function hashOf(components: readonly Uint8Array[]): Promise<string>
 }
 
 /** This party's signature, hexadecimal. */
-export async function signStatement(epoch: string, statement: RequestStatement | SharesStatement, signer: Signer): Promise<string> {
+export async function signStatement(epoch: string, statement: ServiceStatement, signer: Signer): Promise<string> {
   return toHex(await signer.sign(statementDigest(fromHex(epoch), signer.self, statement)))
 }
 
@@ -32,7 +35,7 @@ export async function signStatement(epoch: string, statement: RequestStatement |
 export async function checkStatement(
   epoch: string,
   by: string,
-  statement: RequestStatement | SharesStatement,
+  statement: ServiceStatement,
   signature: string,
   signer: Pick<Signer, 'verify'>,
   kind: string
