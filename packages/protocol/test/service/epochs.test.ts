@@ -184,3 +184,113 @@ describe('a ceremony that somebody spoils', () => {
     await cohort.party('evaluator').epochs.create(proposalFor(smallPlan({ parties: 3 }), 2, 3), AbortSignal.timeout(30_000))
   })
 })
+
+describe('shares made anew', () => {
+  async function contextOf(proposal: EpochProposal): Promise<Context> {
+    const parameters = Parameters.fromJSON(proposal.parameters, { allowInsecure: true })
+    return Context.create(parameters, kernel, { parties: proposal.holders.length })
+  }
+
+  const shareOf = async (cohort: TestCohort, epoch: string, holder: string) => await cohort.party(holder).disk.secrets.get(`${epoch}/share`)
+
+  test('renewal: other shares, the same secret, and the shares before are gone', async () => {
+    const { cohort, record, proposal } = await created(2, 3)
+    const { epoch } = record.document.sharing
+    using context = await contextOf(proposal)
+    using before = await secretOf(cohort, context, epoch, [1, 2])
+    const shareBefore = await shareOf(cohort, epoch, 'holder-1')
+    const renewed = await cohort.party('evaluator').epochs.renew(epoch, AbortSignal.timeout(30_000))
+    expect(renewed.document.generation).toBe(1)
+    using after = await secretOf(cohort, context, epoch, [2, 3])
+    expect(context.ring.encodePacked(after.polynomial)).toEqual(context.ring.encodePacked(before.polynomial))
+    expect(await shareOf(cohort, epoch, 'holder-1')).not.toEqual(shareBefore)
+    expect(await cohort.party('holder-1').disk.secrets.get(`${epoch}/next`)).toBeUndefined()
+  })
+
+  test.each([
+    ['a holder joins', ['holder-1', 'holder-2', 'holder-3', 'holder-4'], 3],
+    ['one leaves', ['holder-1', 'holder-2'], 2],
+    ['all others come', ['holder-4', 'holder-5', 'holder-6'], 2]
+  ] as const)('resharing, %s: the same secret; who has left holds nothing', async (_what, holders, threshold) => {
+    const { cohort, record, proposal } = await created(2, 3)
+    const { epoch } = record.document.sharing
+    for (const self of ['holder-4', 'holder-5', 'holder-6']) {
+      await cohort.start(self)
+      cohort.party(self).disk.epochs.set(epoch, record)
+    }
+    using context = await contextOf(proposal)
+    using before = await secretOf(cohort, context, epoch, [1, 2])
+    const next = await cohort.party('evaluator').epochs.reshare(epoch, holders, threshold, AbortSignal.timeout(30_000))
+    expect(next.document).toMatchObject({ generation: 1, threshold })
+    const active = next.document.holders.slice(-threshold)
+    const shares = await Promise.all(
+      active.map(async ({ peer }) => ShamirShare.deserialize(context, (await shareOf(cohort, epoch, peer))!))
+    )
+    const set = new ActiveSet(
+      shares[0]!.sharing.access,
+      active.map(({ point }) => point)
+    )
+    using after = SecretKey.sum(
+      context,
+      shares.map(share => share.additiveSecret(set))
+    )
+    expect(context.ring.encodePacked(after.polynomial)).toEqual(context.ring.encodePacked(before.polynomial))
+    for (const self of ['holder-1', 'holder-2', 'holder-3']) {
+      if (!(holders as readonly string[]).includes(self)) expect(await shareOf(cohort, epoch, self)).toBeUndefined()
+    }
+    // And keys are made by the new ones.
+    const element = [3, 9, 27, 81].find(e => !proposal.galois.some(key => key.element === e))!
+    const opened = await cohort.party('evaluator').epochs.epoch(epoch)
+    await opened.addKeys({ relinearizationLevel: null, galois: [{ element, level: 1 }] }, AbortSignal.timeout(30_000))
+  })
+
+  test('a holder that lost its disk is dealt to again; one with a restored backup is told that its share is old', async () => {
+    const { cohort, record } = await created(2, 3)
+    const { epoch } = record.document.sharing
+    const backup = (await shareOf(cohort, epoch, 'holder-3'))!
+    await cohort.party('holder-3').disk.secrets.erase(`${epoch}/share`)
+    await cohort.restart('holder-3')
+    await expect(cohort.party('holder-3').epochs.checkShare(epoch)).rejects.toThrow(/no share.*cohort reshare/)
+    const peers = ['holder-1', 'holder-2', 'holder-3']
+    // It deals nothing, for it holds nothing.
+    cohort.down.add('holder-3')
+    await expect(cohort.party('evaluator').epochs.reshare(epoch, peers, 2, AbortSignal.timeout(30_000))).rejects.toThrow(
+      /2 of 3 holders are up/
+    )
+    cohort.down.delete('holder-3')
+    await cohort.party('evaluator').epochs.reshare(epoch, peers, 2, AbortSignal.timeout(30_000), new Set(['holder-3']))
+    await cohort.party('holder-3').epochs.checkShare(epoch)
+    await cohort.party('holder-3').disk.secrets.put(`${epoch}/share`, backup)
+    await cohort.restart('holder-3')
+    await expect(cohort.party('holder-3').epochs.checkShare(epoch)).rejects.toThrow(/expected 1, got 0.*cohort reshare/)
+  })
+
+  test('a round that is broken off at any call changes nothing: the shares before are in force', async () => {
+    const { cohort, record, proposal } = await created(2, 3)
+    const { epoch } = record.document.sharing
+    const before = await shareOf(cohort, epoch, 'holder-1')
+    for (const kind of [
+      'sharing/deal',
+      'sharing/receive',
+      'sharing/answer',
+      'sharing/check',
+      'sharing/complete',
+      'sharing/test',
+      'sharing/sign'
+    ]) {
+      let done = false
+      cohort.network.setFault(({ direction, bytes, from, to }) => {
+        if (done || direction !== 'request' || to !== 'holder-2' || decodeCall(bytes, from).kind !== kind) return undefined
+        done = true
+        return bytes.slice(0, -1)
+      })
+      await expect(cohort.party('evaluator').epochs.renew(epoch, AbortSignal.timeout(30_000))).rejects.toThrow()
+      expect(await shareOf(cohort, epoch, 'holder-1')).toEqual(before)
+    }
+    cohort.network.setFault(undefined)
+    await cohort.party('evaluator').epochs.renew(epoch, AbortSignal.timeout(30_000))
+    using context = await contextOf(proposal)
+    using secret = await secretOf(cohort, context, epoch, [1, 3])
+    expect(secret.polynomial.isDisposed).toBe(false)
+  })
+})

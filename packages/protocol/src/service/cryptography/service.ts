@@ -14,6 +14,8 @@ export interface DealingTerms {
   readonly points: readonly number[]
   /** X25519, in the order of `points`. */
   readonly receiverKeys: readonly Uint8Array[]
+  /** This party's points in the round; null where it does not deal, or is not dealt to. */
+  readonly own: { readonly dealer: number | null; readonly receiver: number | null }
 }
 
 export interface DealingComplaint {
@@ -49,6 +51,8 @@ export interface DealingCryptography {
   open(receiver: number): Promise<Uint8Array>
   /** Who is to blame; everybody comes to the same. */
   judge(complaint: DealingComplaint, evidence: DealingEvidence): Promise<{ guilty: 'dealer' | 'receiver'; point: number; because: string }>
+  /** In a round of `reshare`: who of the dealers dealt on another value than its share, as far as so many answers tell. */
+  wrongDealers(coin: Uint8Array, answers: readonly { readonly dealer: number; readonly answer: Uint8Array }[]): Promise<number[]>
   /** Sums what these dealers dealt to this party's share of the new sharing, and keeps it, sealed, beside the one before until `EpochCryptography.adopt`. */
   complete(dealers: readonly number[]): Promise<SharingName>
   dispose(): Promise<void>
@@ -69,6 +73,14 @@ export interface EpochCryptography {
   held(): Promise<SharingName | undefined>
   /** What this party held is erased: it has left, or the epoch is over. */
   erase(): Promise<void>
+
+  /**
+   * A share of a switch of a known ciphertext, an encryption of zero that everybody computes from the sharing's name: whether a new sharing is one of the same secret,
+   * before the one before it is erased. @param targetKey serialised
+   */
+  testShare(attempt: AttemptName, targetKey: Uint8Array): Promise<Uint8Array>
+  /** Whether these shares of the active holders switch it. @param seed of the secret key of `targetKey`; wiped @throws RejectedShareError */
+  testSharing(attempt: AttemptName, shares: Uint8Array[], seed: Uint8Array): Promise<boolean>
 
   publicKeyShare(attempt: AttemptName): Promise<Uint8Array>
   /** Sums the shares of the active holders, in the order of their points, keeps the key. @returns its SHA-256, hexadecimal @throws RejectedShareError */
@@ -102,8 +114,6 @@ export interface EpochCryptography {
 
 export interface OpenEpochTerms extends EpochTerms {
   readonly threshold: number
-  /** This party's point; null for who holds no share. */
-  readonly point: number | null
   /** Whether this party computes, and so keeps evaluation keys. */
   readonly evaluates: boolean
   /** Who holds the whole key, if one party does. */

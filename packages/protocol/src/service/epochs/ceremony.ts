@@ -136,8 +136,16 @@ export class Ceremony {
       this.#epoch = epochIdentifier(this.proposal, nonces)
       this.#keyHolder = await this.#means.open(this.proposal, this.#epoch)
       const points = holders.map(({ point }) => point)
+      const own = holders.find(({ peer }) => peer === this.#means.self)!.point
       const receiverKeys = this.#entries.map(({ receiverKey }) => fromHex(receiverKey))
-      this.#dealing = await this.#keyHolder.openRound({ kind: 'secret', dealers: points, threshold, points, receiverKeys })
+      this.#dealing = await this.#keyHolder.openRound({
+        kind: 'secret',
+        dealers: points,
+        threshold,
+        points,
+        receiverKeys,
+        own: { dealer: own, receiver: own }
+      })
       this.#round = await this.#dealing.hash()
     }
     const { announcement, envelopes } = await this.#dealing.deal()

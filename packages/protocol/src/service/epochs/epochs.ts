@@ -1,12 +1,13 @@
 /** The epochs that one party knows, opened when they are needed: for releases and queries, whoever the party is. */
 import { fromHex, hash, toHex } from '../../base/digest.js'
-import { EpochRefusedError } from '../../errors/errors.js'
+import { EpochRefusedError, PartyMissingError, StaleSharingError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Caller } from '../calls/caller.js'
 import type { Responder } from '../calls/responder.js'
 import type { EpochKeys, OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
 import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms, ServiceCryptography } from '../cryptography/service.js'
-import type { EpochProposal, EpochRecord } from '../objects/epoch.js'
+import { type EpochProposal, type EpochRecord, type Holder, SHARING, type SharingRecord } from '../objects/epoch.js'
+import { checkSharing } from '../objects/sharing-check.js'
 import type { Signed } from '../objects/signed.js'
 import type { RecordStore } from '../store/records.js'
 import * as calls from './calls.js'
@@ -14,6 +15,8 @@ import { createEpoch } from './creation.js'
 import { EpochHolder } from './holder.js'
 import { keyName, makeKey } from './key-making.js'
 import type { EpochPolicy } from './policy.js'
+import { putInForce, runRound } from './round.js'
+import { RoundHolder } from './round-holder.js'
 
 /** Where signed records of epochs are, by the epoch's identifier. */
 export interface EpochRecords {
@@ -21,6 +24,9 @@ export interface EpochRecords {
   put(record: Signed<EpochRecord>): Promise<void>
   get(epoch: string): Promise<Signed<EpochRecord> | undefined>
   list(): Promise<Signed<EpochRecord>[]>
+  putSharing(record: Signed<SharingRecord>): Promise<void>
+  /** Of one epoch, in any order. */
+  sharings(epoch: string): Promise<Signed<SharingRecord>[]>
 }
 
 export interface EpochsOptions {
@@ -41,6 +47,8 @@ export interface EpochsOptions {
 
 interface Known {
   readonly record: EpochRecord
+  /** How the secret is shared at present. */
+  sharing: SharingRecord
   readonly cryptography: EpochCryptography
   /** Keys that are in use here, by name. */
   readonly keys: Map<string, EvaluationKeyName>
@@ -57,6 +65,7 @@ interface KeyRecord {
 export class Epochs implements OpenEpochs {
   readonly #options: EpochsOptions
   readonly #holder: EpochHolder
+  readonly #rounds: RoundHolder
   readonly #open = new Map<string, Promise<Known>>()
   /** Of epochs that are being made, until their records come. */
   readonly #fresh = new Map<string, EpochCryptography>()
@@ -82,15 +91,34 @@ export class Epochs implements OpenEpochs {
         await this.#open.get(epoch)
       },
       known: async epoch => {
-        const { record, cryptography: opened } = await this.#of(epoch)
-        return { record, sharing: record.sharing, cryptography: opened }
+        const { record, sharing, cryptography: opened } = await this.#of(epoch)
+        return { record, sharing, cryptography: opened }
       },
       abandoned: (culprit, reason) => onAbandoned?.(culprit, reason)
+    })
+    this.#rounds = new RoundHolder({
+      self,
+      signer,
+      policy,
+      receiverKey: async () => await cryptography.receiverKey(),
+      known: async epoch => {
+        const { record, sharing, cryptography: opened } = await this.#of(epoch)
+        return { record, sharing, cryptography: opened }
+      },
+      keep: async (record, peer) => {
+        const known = await this.#of(record.document.epoch)
+        if (record.document.generation > known.sharing.generation) {
+          await checkSharing(record, known.sharing, signer, peer)
+          await options.epochs.putSharing(record)
+        }
+        await this.#follow(known)
+      }
     })
   }
 
   register(responder: Responder): void {
     this.#holder.register(responder)
+    this.#rounds.register(responder)
     responder.on(
       calls.PUBLIC_KEY,
       () => undefined,
@@ -127,7 +155,7 @@ export class Epochs implements OpenEpochs {
     return {
       record,
       releases,
-      sharing: () => record.sharing,
+      sharing: () => known.sharing,
       publicKey: async () => await cryptography.publicKey(),
       keys: async () => keysOf(known),
       addKeys: async (missing, signal) => {
@@ -139,8 +167,62 @@ export class Epochs implements OpenEpochs {
     }
   }
 
+  /** At the evaluator: other shares for the same holders, who must all be up. Shares stolen before and after are of no use together. */
+  async renew(identifier: string, signal: AbortSignal): Promise<Signed<SharingRecord>> {
+    const { holders, threshold } = (await this.#of(identifier)).sharing
+    this.#demandUp(holders, holders.length)
+    return await this.#round(identifier, 'zero', holders, threshold, holders, signal)
+  }
+
+  /**
+   * At the evaluator: shares for these holders, dealt by those of the present ones that are up. Keys and ciphertexts stay.
+   * @param without present holders that cannot deal, though they are up: who has lost its share
+   * @throws PartyMissingError unless t of the present holders and all of those to come are up
+   */
+  async reshare(
+    identifier: string,
+    peers: readonly string[],
+    threshold: number,
+    signal: AbortSignal,
+    without: ReadonlySet<string> = new Set()
+  ): Promise<Signed<SharingRecord>> {
+    const { sharing, record } = await this.#of(identifier)
+    const dealers = sharing.holders.filter(({ peer }) => this.#options.up(peer) && !without.has(peer))
+    if (dealers.length < sharing.threshold) this.#demandUp(sharing.holders, sharing.threshold)
+    const earlier = [record.sharing, ...(await this.#options.epochs.sharings(identifier)).map(({ document }) => document)]
+    let last = Math.max(...earlier.flatMap(({ holders }) => holders.map(({ point }) => point)))
+    const holders = peers
+      .map(peer => ({ peer, point: sharing.holders.find(holder => holder.peer === peer)?.point ?? ++last }))
+      .sort((a, b) => a.point - b.point)
+    this.#demandUp(holders, holders.length)
+    return await this.#round(identifier, 'reshare', dealers, threshold, holders, signal)
+  }
+
+  /** A sharing has come as a document: it is followed when it is the next one. */
+  async refresh(identifier: string): Promise<void> {
+    const known = this.#open.get(identifier)
+    if (known !== undefined) await this.#follow(await known)
+  }
+
+  /** Whether this party holds a share of the sharing in force, where it should. @throws StaleSharingError saying what to do */
+  async checkShare(identifier: string): Promise<void> {
+    const { sharing, cryptography } = await this.#of(identifier)
+    if (!sharing.holders.some(({ peer }) => peer === this.#options.self)) return
+    const held = await cryptography.held()
+    if (held?.lineage === sharing.lineage) return
+    throw new StaleSharingError({
+      peer: this.#options.self,
+      kind: 'sharing',
+      field: 'generation',
+      expected: `${sharing.generation}`,
+      actual: held === undefined ? 'no share' : `${held.generation}`,
+      remedy: 'This holder must be given a new share: slytherin cohort reshare, at the evaluator.'
+    })
+  }
+
   async dispose(): Promise<void> {
     await this.#holder.dispose()
+    await this.#rounds.dispose()
     for (const known of this.#open.values())
       await known.then(async ({ cryptography }) => await cryptography.dispose()).catch(() => undefined)
     this.#open.clear()
@@ -188,7 +270,8 @@ export class Epochs implements OpenEpochs {
 
   async #known(record: EpochRecord, cryptography: EpochCryptography): Promise<Known> {
     await this.#takePublicKey(record, cryptography)
-    const known: Known = { record, cryptography, keys: new Map(), making: Promise.resolve() }
+    const known: Known = { record, sharing: record.sharing, cryptography, keys: new Map(), making: Promise.resolve() }
+    await this.#follow(known)
     if (!this.#computes(record.proposal)) return known
     const kept = await this.#options.records.list(KEY)
     for (const { key: place, value } of kept) {
@@ -198,6 +281,68 @@ export class Epochs implements OpenEpochs {
       if (await cryptography.loadKey(key, name)) known.keys.set(keyName(key), key)
     }
     return known
+  }
+
+  async #round(
+    identifier: string,
+    what: 'zero' | 'reshare',
+    dealers: readonly Holder[],
+    threshold: number,
+    holders: readonly Holder[],
+    signal: AbortSignal
+  ): Promise<Signed<SharingRecord>> {
+    const { signer, caller, epochs, onProgress } = this.#options
+    const known = await this.#of(identifier)
+    const before = known.sharing
+    const progress = (step: string): void => onProgress?.({ epoch: identifier, step, done: 0, total: 0 })
+    const terms = { epoch: identifier, before, what, dealers, threshold, holders }
+    const record = await runRound(terms, { signer, caller, cryptography: known.cryptography, progress }, signal)
+    await epochs.putSharing(record)
+    await this.#follow(known)
+    const everybody = [...new Set([...before.holders, ...holders].map(({ peer }) => peer))]
+    await putInForce(record, everybody, caller, signal)
+    return record
+  }
+
+  /** @throws PartyMissingError unless so many of them are up */
+  #demandUp(holders: readonly Holder[], needed: number): void {
+    const missing = holders.map(({ peer }) => peer).filter(peer => !this.#options.up(peer))
+    if (holders.length - missing.length >= needed) return
+    throw new PartyMissingError({
+      peer: missing[0]!,
+      phase: 'sharing',
+      reason: `${holders.length - missing.length} of ${holders.length} holders are up, ${needed} are needed`,
+      remedy: `Start ${missing.join(', ')}, or reshare without: slytherin cohort leave.`
+    })
+  }
+
+  /** Goes from sharing to sharing as far as the signed records lead; takes the share of the last one, or lets go of what this party holds no more. */
+  async #follow(known: Known): Promise<void> {
+    const { epochs, signer, self, onRefused } = this.#options
+    const { epoch } = known.record.sharing
+    const records = await epochs.sharings(epoch)
+    for (;;) {
+      const next = records.find(({ document }) => document.generation === known.sharing.generation + 1)
+      if (next === undefined) break
+      SHARING.check!(next.document, self)
+      await checkSharing(next, known.sharing, signer, self)
+      known.sharing = next.document
+    }
+    const { generation, lineage, threshold, holders } = known.sharing
+    if (generation === 0) return
+    const { cryptography } = known
+    const held = await cryptography.held()
+    if (!holders.some(({ peer }) => peer === self)) {
+      if (held !== undefined) await cryptography.erase()
+      return
+    }
+    if (held?.lineage === lineage) return
+    try {
+      await cryptography.adopt({ generation, lineage, threshold, points: holders.map(({ point }) => point) })
+    } catch (error) {
+      // It was away when shares were dealt, or works from a backup: it gives none until it is dealt to again.
+      onRefused?.(error instanceof Error ? error : new Error(String(error)), self)
+    }
   }
 
   /** From what is kept, or from the evaluator; the record says which it is. */
@@ -238,7 +383,7 @@ export class Epochs implements OpenEpochs {
           caller,
           cryptography,
           records,
-          sharing: () => record.sharing,
+          sharing: () => known.sharing,
           up,
           progress: event => onProgress?.({ epoch, ...event }),
           onRefused: (error, peer) => onRefused?.(error, peer)
@@ -257,7 +402,6 @@ export class Epochs implements OpenEpochs {
 
   #terms(proposal: EpochProposal, epoch: string): OpenEpochTerms {
     const { parameters, holders, floodingBits, maximumDecryptions, maximumRefreshes, proofs, threshold } = proposal
-    const own = holders.find(({ peer }) => peer === this.#options.self)
     return {
       epoch,
       parameters,
@@ -267,7 +411,6 @@ export class Epochs implements OpenEpochs {
       maximumRefreshes,
       proofs,
       threshold,
-      point: own?.point ?? null,
       evaluates: this.#computes(proposal),
       soleHolder: holders.length === 1 ? holders[0]!.peer : null
     }

@@ -8,6 +8,7 @@ import {
   type DealingRound,
   type DealtShare,
   Fingerprints,
+  findWrongDealers,
   judge,
   receiveShare,
   type ShamirShare,
@@ -111,6 +112,10 @@ export class LocalDealing implements DealingCryptography {
     if (verdict.guilty === 'dealer') return verdict
     verdict.share.dispose()
     return { guilty: 'receiver', point: verdict.point, because: 'it complained of a share that is as it should be' }
+  }
+
+  async wrongDealers(coin: Uint8Array, answers: readonly { dealer: number; answer: Uint8Array }[]): Promise<number[]> {
+    return findWrongDealers(this.#means.round, coin, new Map(answers.map(({ dealer, answer }) => [dealer, answer])))
   }
 
   async complete(dealers: readonly number[]): Promise<SharingName> {

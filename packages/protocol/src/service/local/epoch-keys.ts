@@ -71,7 +71,7 @@ export class EpochKeyRing {
 
   #galois({ element, level }: { element: number; level: number }, attempt: AttemptName, shares: readonly Uint8Array[]): KeySwitchKey {
     const protocol = new GaloisKeyGeneration(this.#context, attemptOf(this.#epoch, attempt).keySession, level)
-    const sum = collect('galois', `${element}`, protocol.aggregation(element, attempt.active.length), shares)
+    const sum = collectShares('galois', `${element}`, protocol.aggregation(element, attempt.active.length), shares)
     return protocol.finalize(sum, element)
   }
 
@@ -80,7 +80,7 @@ export class EpochKeyRing {
     const one = this.#sumOne(protocol, attempt, ones)
     let two: ReturnType<ReturnType<typeof protocol.aggregationTwo>['take']>
     try {
-      two = collect('relinearization-2', 'collective', protocol.aggregationTwo(attempt.active.length), shares)
+      two = collectShares('relinearization-2', 'collective', protocol.aggregationTwo(attempt.active.length), shares)
     } catch (error) {
       protocol.formatOne.dispose(one)
       throw error
@@ -89,12 +89,12 @@ export class EpochKeyRing {
   }
 
   #sumOne(protocol: RelinearizationKeyGeneration, attempt: AttemptName, ones: readonly Uint8Array[]): RelinearizationShareOne {
-    return collect('relinearization-1', 'collective', protocol.aggregationOne(attempt.active.length), ones)
+    return collectShares('relinearization-1', 'collective', protocol.aggregationOne(attempt.active.length), ones)
   }
 }
 
 /** @throws RejectedShareError naming the place of the holder whose share is none */
-function collect<S>(protocol: string, instance: string, aggregation: ShareAggregation<S>, shares: readonly Uint8Array[]): S {
+export function collectShares<S>(protocol: string, instance: string, aggregation: ShareAggregation<S>, shares: readonly Uint8Array[]): S {
   try {
     shares.forEach((share, position) => {
       try {

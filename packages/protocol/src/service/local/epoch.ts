@@ -6,8 +6,11 @@
  * `epoch-EPOCH`.
  */
 import {
+  type Ciphertext,
   Context,
+  Decryptor,
   deserializePublicKey,
+  Encryptor,
   type Evaluator,
   KernelEvaluator,
   Parameters,
@@ -17,7 +20,9 @@ import {
 } from '@slytherin/ckks'
 import {
   DealingRound,
+  encodeComponent,
   PublicKeyGeneration,
+  PublicKeySwitch,
   ShamirShare,
   type ShareLedger,
   type Sharing,
@@ -25,7 +30,7 @@ import {
   WholeKeyHolder
 } from '@slytherin/mhe'
 import { type Kernel, type Polynomial, randomSeed } from '@slytherin/ring'
-import { fromHex, hash, toHex } from '../../base/digest.js'
+import { digest, fromHex, hash, toHex } from '../../base/digest.js'
 import { RejectedShareError } from '../../cryptography/rejected-share.js'
 import { SessionStateError } from '../../local/open-session.js'
 import type { AttemptName, SharingName } from '../cryptography/epoch.js'
@@ -35,7 +40,7 @@ import type { ContentStore } from '../store/content-store.js'
 import type { SecretStore } from '../store/secrets.js'
 import { attemptOf } from './attempts.js'
 import { LocalDealing } from './dealing.js'
-import { EpochKeyRing } from './epoch-keys.js'
+import { collectShares, EpochKeyRing } from './epoch-keys.js'
 import type { EpochHand, EpochMeans } from './epoch-means.js'
 import { LocalReleases, type LocalReleasesOptions } from './releases.js'
 
@@ -52,6 +57,11 @@ export interface LocalEpochOptions {
   takeReceiverKey(publicKey: Uint8Array): Uint8Array
   onDisposed?(): void
 }
+
+/** Of the ciphertext that tests a new sharing. */
+const TEST_SCALE = 2 ** 30
+/** log2 of how far above the noise of a coefficient, times N, a slot may be. */
+const TEST_MARGIN_BITS = 4
 
 /** Where an epoch's keys are. */
 const epochSpace = (epoch: string): string => `epoch-${epoch}`
@@ -103,8 +113,7 @@ export class LocalEpoch implements EpochCryptography {
   // ---- rounds of dealing
 
   async openRound(terms: DealingTerms): Promise<DealingCryptography> {
-    const { kind, before, dealers, threshold, points, receiverKeys } = terms
-    const { point } = this.terms
+    const { kind, before, dealers, threshold, points, receiverKeys, own } = terms
     const round = new DealingRound(this.context, {
       kind,
       epoch: this.#epoch,
@@ -113,14 +122,13 @@ export class LocalEpoch implements EpochCryptography {
       access: { threshold, points },
       receiverKeys
     })
-    const deals = point !== null && dealers.includes(point)
-    const receives = point !== null && points.includes(point)
-    const privateKey = receives ? this.#options.takeReceiverKey(receiverKeys[points.indexOf(point)]!) : undefined
-    const constant = deals ? await this.#constant(kind) : null
+    const place = own.receiver === null ? -1 : points.indexOf(own.receiver)
+    const privateKey = place < 0 ? undefined : this.#options.takeReceiverKey(receiverKeys[place]!)
+    const constant = own.dealer === null ? null : await this.#constant(kind)
     const dealing = new LocalDealing({
       round,
-      receiver: privateKey === undefined ? null : { point: point!, privateKey },
-      dealer: deals ? { point, constant } : null,
+      receiver: privateKey === undefined ? null : { point: own.receiver!, privateKey },
+      dealer: own.dealer === null ? null : { point: own.dealer, constant },
       ledger: this.#options.ledger,
       before: async () => (kind === 'zero' ? await this.#read('share') : undefined),
       keep: async share => {
@@ -171,6 +179,38 @@ export class LocalEpoch implements EpochCryptography {
   async erase(): Promise<void> {
     this.#dropHand()
     for (const name of ['seed', 'share', 'next', 'share-key']) await this.#options.secrets.erase(this.#name(name))
+  }
+
+  async testShare(attempt: AttemptName, targetKey: Uint8Array): Promise<Uint8Array> {
+    const name = attemptOf(this.#epoch, attempt)
+    using ciphertext = this.#known(attempt.sharing)
+    const { level, scale, magnitude, noise } = ciphertext
+    const c1 = encodeComponent(this.context, ciphertext.components[1]!)
+    return await this.#withGiver(attempt.sharing, giver =>
+      giver.switchShare(name, { ciphertext: 0, level, noise, scale, magnitude, c1, targetKey })
+    )
+  }
+
+  async testSharing(attempt: AttemptName, shares: Uint8Array[], seed: Uint8Array): Promise<boolean> {
+    const { context } = this
+    const { floodingBits: securityBits, maximumDecryptions } = this.terms
+    const flooding = { securityBits, maximumDecryptions }
+    const parties = attempt.active.length
+    const protocol = new PublicKeySwitch(context, this.#epoch, parties)
+    using ciphertext = this.#known(attempt.sharing)
+    const instance = attemptOf(this.#epoch, attempt).instanceOf(0)
+    const sum = collectShares('switch', instance, protocol.aggregation(instance, ciphertext.level, parties), shares)
+    try {
+      using switched = protocol.finalize(ciphertext, sum, flooding, parties)
+      using secret = SecretKey.fromSeed(context, seed)
+      seed.fill(0)
+      const { real } = new Decryptor(context, secret).decrypt(switched)
+      const largest = real.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+      // Of another secret, what comes out fills the modulus.
+      return Math.log2(largest * switched.scale) < switched.noise + context.parameters.logN + TEST_MARGIN_BITS
+    } finally {
+      protocol.format.dispose(sum)
+    }
   }
 
   // ---- the public key
@@ -278,6 +318,15 @@ export class LocalEpoch implements EpochCryptography {
         return held()
       }
     }
+  }
+
+  /** An encryption of zero that everybody computes: its randomness comes from the sharing's name, and is nobody's choice. */
+  #known({ generation, lineage }: SharingName): Ciphertext {
+    const { context } = this
+    const { maxLevel } = context.parameters
+    using nothing = context.encoder.encode(new Float64Array(0), { scale: TEST_SCALE, level: maxLevel })
+    const seed = digest('slytherin sharing test', this.#epoch, String(generation), lineage)
+    return new Encryptor(context, this.#key()).encrypt(nothing, seed)
   }
 
   #key(): PublicKey {

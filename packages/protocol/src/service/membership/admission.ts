@@ -2,10 +2,11 @@
 import { EpochRefusedError, GrantRefusedError, MalformedMessageError, NotPermittedError, ReleaseRefusedError } from '../../errors/errors.js'
 import type { Role } from '../../terms/roster.js'
 import type { Signer } from '../../terms/signer.js'
-import { EPOCH, type EpochRecord } from '../objects/epoch.js'
+import { EPOCH, type EpochRecord, SHARING, type SharingRecord } from '../objects/epoch.js'
 import { DOCUMENT_KINDS, filingOf, type ServiceDocument } from '../objects/filing.js'
 import { GRANT } from '../objects/grant.js'
 import { RELEASE } from '../objects/release.js'
+import { checkSharing } from '../objects/sharing-check.js'
 import { checkSigned, type DocumentKind, decodeSigned, type Signed } from '../objects/signed.js'
 import type { DocumentStore } from '../store/documents.js'
 
@@ -37,6 +38,7 @@ export async function admit(
   const signed = decodeSigned(kind, bytes, peer)
   await checkSigned(kind, signed, options.signer, peer)
   await checkAuthor(signed.document, peer, options)
+  if (signed.document.kind === 'sharing') await checkNext(signed as Signed<SharingRecord>, peer, options)
   return { kind, signed, outcome: await options.documents.put(kind, signed) }
 }
 
@@ -104,4 +106,14 @@ async function checkAuthor(document: ServiceDocument, peer: string, options: Adm
 export async function epochOf(documents: DocumentStore, epoch: string): Promise<EpochRecord | undefined> {
   const [name] = await documents.list({ kind: EPOCH.kind, epoch })
   return name === undefined ? undefined : (await documents.get(EPOCH, name.identifier))?.document
+}
+
+/** The sharing that it takes the place of is known here, and its holders agree. */
+async function checkNext(signed: Signed<SharingRecord>, peer: string, { documents, signer }: AdmissionOptions): Promise<void> {
+  const { epoch, generation } = signed.document
+  const record = (await epochOf(documents, epoch))!
+  if (generation === 1) return await checkSharing(signed, record.sharing, signer, peer)
+  const [name] = await documents.list({ kind: SHARING.kind, epoch, name: String(generation - 1) })
+  const before = name === undefined ? undefined : await documents.get(SHARING, name.identifier)
+  await checkSharing(signed, before?.document ?? record.sharing, signer, peer)
 }

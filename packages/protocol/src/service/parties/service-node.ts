@@ -14,7 +14,7 @@ import { Epochs } from '../epochs/epochs.js'
 import type { EpochPolicy } from '../epochs/policy.js'
 import { Books } from '../membership/books.js'
 import { Membership } from '../membership/membership.js'
-import { EPOCH, type EpochProposal, type EpochRecord } from '../objects/epoch.js'
+import { EPOCH, type EpochProposal, type EpochRecord, SHARING, type SharingRecord } from '../objects/epoch.js'
 import type { ServiceDocument } from '../objects/filing.js'
 import { GRANT, type Grant } from '../objects/grant.js'
 import { RELEASE, WITHDRAWAL, type Withdrawal } from '../objects/release.js'
@@ -121,7 +121,9 @@ export class ServiceNode {
           const [name] = await documents.list({ kind: EPOCH.kind, epoch })
           return name === undefined ? undefined : await documents.get(EPOCH, name.identifier)
         },
-        list: async () => await this.#all(EPOCH)
+        list: async () => await this.#all(EPOCH),
+        putSharing: async record => void (await documents.put(SHARING, record)),
+        sharings: async epoch => (await this.#all(SHARING)).filter(({ document }) => document.epoch === epoch)
       },
       policy: {
         ...policy,
@@ -168,6 +170,20 @@ export class ServiceNode {
   async createEpoch(proposal: EpochProposal, signal: AbortSignal): Promise<Signed<EpochRecord>> {
     const record = await this.epochs.create(proposal, signal)
     await this.membership.publish(EPOCH, record)
+    return record
+  }
+
+  /** At the evaluator: other shares for the same holders. @throws PartyMissingError, SessionAbortedError */
+  async renew(epoch: string, signal: AbortSignal): Promise<Signed<SharingRecord>> {
+    const record = await this.epochs.renew(epoch, signal)
+    await this.membership.publish(SHARING, record)
+    return record
+  }
+
+  /** At the evaluator: shares for other holders, or with another threshold. @throws PartyMissingError, SessionAbortedError */
+  async reshare(epoch: string, holders: readonly string[], threshold: number, signal: AbortSignal): Promise<Signed<SharingRecord>> {
+    const record = await this.epochs.reshare(epoch, holders, threshold, signal)
+    await this.membership.publish(SHARING, record)
     return record
   }
 
@@ -283,6 +299,13 @@ export class ServiceNode {
   #arrived(kind: string, { document }: Signed<ServiceDocument>): void {
     this.#options.onDocument?.(kind, document)
     if (document.kind === 'withdrawal') this.#withdrawn(document)
+    if (document.kind === 'sharing') {
+      const work = this.epochs
+        .refresh(document.epoch)
+        .catch(error => this.#options.onError?.(translateError(error, { kind: 'sharing' })))
+        .finally(() => this.#background.delete(work))
+      this.#background.add(work)
+    }
     if (document.kind === 'epoch' || document.kind === 'release') this.#queries?.wake()
   }
 

@@ -11,6 +11,7 @@ import {
   MemoryRecordStore,
   MemorySecretStore,
   Responder,
+  type SharingRecord,
   type Signed,
   TransportCaller
 } from '@slytherin/protocol/service'
@@ -23,6 +24,7 @@ export interface Disk {
   readonly secrets: MemorySecretStore
   readonly ledger: InMemoryShareLedger
   readonly epochs: Map<string, Signed<EpochRecord>>
+  readonly sharings: Signed<SharingRecord>[]
 }
 
 export interface CohortParty {
@@ -45,7 +47,8 @@ export class TestCohort {
       contents: new MemoryContentStore(),
       secrets: new MemorySecretStore(),
       ledger: new InMemoryShareLedger(),
-      epochs: new Map()
+      epochs: new Map(),
+      sharings: []
     }
     this.#disks.set(self, disk)
     const transport = this.network.transport(self)
@@ -60,7 +63,9 @@ export class TestCohort {
       epochs: {
         put: async record => void disk.epochs.set(record.document.sharing.epoch, structuredClone(record)),
         get: async epoch => disk.epochs.get(epoch),
-        list: async () => [...disk.epochs.values()]
+        list: async () => [...disk.epochs.values()],
+        putSharing: async record => void disk.sharings.push(structuredClone(record)),
+        sharings: async epoch => disk.sharings.filter(({ document }) => document.epoch === epoch)
       },
       policy: { evaluator: peer => peer === 'evaluator', holder: peer => peer.startsWith('holder'), allowInsecure: true },
       up: peer => !this.down.has(peer),
