@@ -27,15 +27,8 @@ import {
   UnreadableEnvelopeError,
   vouch
 } from '@slytherin/mhe'
-import {
-  errorPositions,
-  fingerprintCount,
-  readAnswer,
-  sealEnvelope,
-  writeAnnouncement,
-  writeAnswer,
-  writeDealtShare
-} from '@slytherin/mhe/testing'
+import { errorPositions } from '@slytherin/mhe/testing'
+import { fingerprintCount, readAnswer, sealEnvelope, writeAnnouncement, writeAnswer, writeDealtShare } from '@slytherin/mhe/testing/dealing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'
@@ -124,7 +117,7 @@ describe('a dealer whose shares lie on no polynomial of degree t - 1', () => {
       because: expect.stringContaining('does not lie')
     })
     // silence and a wrong opening do not help it
-    for (const opening of [undefined, cohort.seed('wrong'), new Uint8Array(31)]) {
+    for (const opening of [undefined, cohort.seed('wrong'), new Uint8Array(31), Uint8Array.of(...ephemeral, 0)]) {
       expect(await judge(round, complaint, { announcement, envelope, coin, answer, ...(opening && { opening }) })).toMatchObject({
         guilty: 'dealer'
       })

@@ -135,6 +135,18 @@ describe('evidence on disk', () => {
     expect((await stat(join(kept, 'blobs', blob!))).mode & 0o777).toBe(0o600)
   })
 
+  it('with the line breaks of other alphabets in what somebody signed is read as it was written', async () => {
+    const store = new FileEvidenceStore(directory, BOUNDS)
+    const session = 'ab'.repeat(32)
+    const evidence = store.begin(session)
+    evidence.record({ record: 'end', reason: 'one\u2028two\u2029three' })
+    evidence.end()
+    await store.close()
+    const read = await readEvidence(join(directory, session))
+    expect(read).toMatchObject({ records: [{ record: 'end', reason: 'one\u2028two\u2029three' }] })
+    expect([read.damage, read.cut]).toEqual([undefined, undefined])
+  })
+
   it('whose records were cut off is read as far as it goes', async () => {
     const kept = await copy()
     const path = join(kept, 'records.jsonl')

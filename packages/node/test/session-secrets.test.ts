@@ -131,7 +131,7 @@ describe('a share ledger under a living session', () => {
     await livingSession()
     const path = join(sessions(), `${HEX}.mark`)
     const mark = await readFile(path)
-    for (const forged of [undefined, new Uint8Array(80), mark.map(byte => byte ^ 1)]) {
+    for (const forged of [undefined, new Uint8Array(80), new Uint8Array(80).fill(255), mark.map(byte => byte ^ 1)]) {
       if (forged === undefined) await rm(path)
       else await writeFile(path, forged)
       expect(await refusal(start())).toBeInstanceOf(LedgerMismatchError)

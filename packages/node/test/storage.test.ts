@@ -13,6 +13,7 @@ import {
   FilePartStore,
   forgetPassphrase,
   KeyMaterial,
+  LedgerDamagedError,
   loadKeyMaterial,
   MissingFileError,
   openIdentity,
@@ -229,6 +230,35 @@ describe('share ledger', () => {
     )
     expect(ledger.claim(entry)).toBe('again')
     expect(ledger.instances('s', 'switch')).toEqual(['q/0', 'q/1'])
+  })
+
+  it('of which bytes or tables are not its own is refused, and says what to do', async () => {
+    const path = join(directory, 'shares.sqlite')
+    {
+      using ledger = new SqliteShareLedger(path)
+      for (let k = 0; k < 100; k++) ledger.claim({ session: 's', protocol: 'switch', instance: `q/${k}`, inputHash: 'aa'.repeat(32) })
+    }
+    const bytes = await readFile(path)
+    const damaged = [
+      bytes.map((byte, i) => (i < 16 ? byte ^ 1 : byte)),
+      bytes.subarray(0, bytes.length >> 1),
+      // a page that is not where it belongs
+      Buffer.concat([bytes.subarray(0, 8192), bytes.subarray(12288, 16384), bytes.subarray(12288)]),
+      Buffer.from(
+        bytes.toString('latin1').replace('PRIMARY KEY (session, protocol, instance)', 'PRIMARY KEY (session, instance, protocol)'),
+        'latin1'
+      )
+    ]
+    for (const other of damaged) {
+      expect(Buffer.compare(other, bytes)).not.toBe(0)
+      await writeFile(path, other)
+      const error = await Promise.try(() => new SqliteShareLedger(path)).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(LedgerDamagedError)
+      expect(error).toMatchObject({ file: path, remedy: expect.stringContaining('Put the ledger back') })
+    }
+    await writeFile(path, bytes)
+    using ledger = new SqliteShareLedger(path)
+    expect(ledger.count('s')).toBe(100)
   })
 })
 

@@ -66,6 +66,8 @@ export async function openAsDealer(
 ): Promise<Uint8Array> {
   const sender = envelope.slice(0, ENVELOPE_KEY_BYTES)
   return decrypt(envelope, async () => {
+    // The platform takes a longer one, too, and looks at its first bytes alone.
+    if (ephemeral.length !== ENVELOPE_KEY_BYTES) throw new EnvelopeOpeningError()
     const own = await envelopePublicKey(ephemeral)
     if (!own.every((byte, i) => byte === sender[i])) throw new EnvelopeOpeningError()
     return contentKey(ephemeral, receiver, sender, receiver, binding, 'decrypt')

@@ -90,6 +90,19 @@ export class LedgerMovedError extends StorageError {
   }
 }
 
+/** The share ledger is there and cannot be read or written: its bytes are not what SQLite wrote, or the disk refuses. */
+export class LedgerDamagedError extends StorageError {
+  constructor(file: string, options: ErrorOptions) {
+    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause)
+    super(
+      file,
+      `it cannot be used as a ledger (${reason})`,
+      'Put the ledger back as it was; without it this party cannot tell which shares it has given, and gives none.',
+      options
+    )
+  }
+}
+
 /** Another process works with this state directory. */
 export class StateInUseError extends StorageError {
   constructor(file: string, options?: ErrorOptions) {

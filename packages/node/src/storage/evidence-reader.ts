@@ -1,7 +1,5 @@
 /** Reading evidence from disk. Whatever is there is only bytes until its hashes and signatures have been checked. */
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import {
   type Accusation,
   type Culprit,
@@ -21,6 +19,9 @@ import { EvidenceFileError } from './errors.js'
 import { blobFile, recordsFile } from './evidence-format.js'
 
 const HASH = /^[0-9a-f]{64}$/
+/** Most bytes of the first line of a culprit file: all that was signed in a session is a small part of it. */
+const LONGEST_HEAD = 2 ** 28
+const PIECE = 2 ** 16
 
 /** @param directory of one session @throws EvidenceFileError when there are no records */
 export async function readEvidence(directory: string): Promise<EvidenceSource> {
@@ -35,7 +36,7 @@ export async function readEvidence(directory: string): Promise<EvidenceSource> {
   const lines = text.split('\n')
   const rest = lines.pop()!
   for (const [index, line] of lines.entries()) {
-    const json = /^[0-9a-f]{64} \d+ (.*)$/.exec(line)?.[1]
+    const json = /^[0-9a-f]{64} \d+ (.*)$/s.exec(line)?.[1]
     chain = json === undefined ? '' : chained(chain, json)
     const whole = json !== undefined && line === `${chain} ${Buffer.byteLength(json)} ${json}`
     const record = whole ? parsed(json) : undefined
@@ -95,7 +96,8 @@ export async function openCulprit(path: string): Promise<OpenCulprit> {
     throw none('it cannot be read', error)
   })
   try {
-    const head = await firstLine(path)
+    const head = await firstLine(file)
+    if (head === undefined) throw none(`its first line does not end within ${LONGEST_HEAD} bytes`)
     let culprit: Culprit
     try {
       culprit = culpritSchema.parse(JSON.parse(head))
@@ -121,13 +123,18 @@ export async function openCulprit(path: string): Promise<OpenCulprit> {
   }
 }
 
-async function firstLine(path: string): Promise<string> {
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
-  for await (const line of lines) {
-    lines.close()
-    return line
+/** @returns undefined when there is no end to it */
+async function firstLine(file: FileHandle): Promise<string | undefined> {
+  const pieces: Uint8Array[] = []
+  for (let offset = 0; offset < LONGEST_HEAD; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(PIECE), 0, PIECE, offset)
+    const end = buffer.subarray(0, bytesRead).indexOf(10)
+    pieces.push(buffer.subarray(0, end < 0 ? bytesRead : end))
+    if (end >= 0) return Buffer.concat(pieces).toString('utf8')
+    if (bytesRead === 0) return undefined
+    offset += bytesRead
   }
-  return ''
+  return undefined
 }
 
 async function readAt(file: FileHandle, place: { offset: number; bytes: number } | undefined): Promise<Uint8Array | undefined> {

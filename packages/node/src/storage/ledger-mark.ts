@@ -52,7 +52,8 @@ export class LedgerMark implements Disposable {
 
   /** Durable before it returns. */
   advance(counter: number): void {
-    const slot = Buffer.concat([encoded(counter), this.#authenticate(counter)])
+    const bytes = encoded(counter)
+    const slot = Buffer.concat([bytes, this.#authenticate(bytes)])
     writeSync(this.file, slot, 0, SLOT_BYTES, (counter % 2) * SLOT_BYTES)
     fdatasyncSync(this.file)
   }
@@ -68,15 +69,16 @@ export class LedgerMark implements Disposable {
   #read(slot: number): number | undefined {
     const bytes = Buffer.alloc(SLOT_BYTES)
     if (readSync(this.file, bytes, 0, SLOT_BYTES, slot * SLOT_BYTES) !== SLOT_BYTES) return undefined
-    const counter = Number(bytes.readBigUInt64LE(0))
-    return timingSafeEqual(bytes.subarray(COUNTER_BYTES), this.#authenticate(counter)) ? counter : undefined
+    const written = bytes.subarray(0, COUNTER_BYTES)
+    // Over the bytes as they are: what somebody else wrote there may be no number at all.
+    return timingSafeEqual(bytes.subarray(COUNTER_BYTES), this.#authenticate(written)) ? Number(written.readBigUInt64LE(0)) : undefined
   }
 
-  #authenticate(counter: number): Buffer {
+  #authenticate(counter: Buffer): Buffer {
     const { key, session, ledger } = this.owner
     return createHmac('sha256', key)
       .update(JSON.stringify(['slytherin ledger mark', session, ledger]))
-      .update(encoded(counter))
+      .update(counter)
       .digest()
   }
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { ShareAlreadyGivenError, type ShareLedger, type ShareLedgerEntry } from '@slytherin/mhe'
-import { LedgerMovedError } from './errors.js'
+import { LedgerDamagedError, LedgerMovedError } from './errors.js'
 import type { LedgerMark } from './ledger-mark.js'
 
 export class SqliteShareLedger implements ShareLedger, Disposable {
@@ -21,26 +21,29 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
   private readonly inode: number | undefined
   private followed: { readonly session: string; readonly mark: LedgerMark; count: number } | undefined
 
-  /** Opens or makes the ledger. One process at a time. */
+  /** Opens or makes the ledger. One process at a time. @throws LedgerDamagedError */
   constructor(readonly path: string) {
-    this.database = new DatabaseSync(path)
-    this.database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
-    this.database.exec(`CREATE TABLE IF NOT EXISTS share (
-      session TEXT NOT NULL, protocol TEXT NOT NULL, instance TEXT NOT NULL, inputHash TEXT NOT NULL, givenAt TEXT NOT NULL,
-      PRIMARY KEY (session, protocol, instance)) STRICT, WITHOUT ROWID`)
-    this.database.exec('CREATE TABLE IF NOT EXISTS ledger (identity TEXT NOT NULL) STRICT')
-    this.database.prepare('INSERT INTO ledger SELECT ? WHERE NOT EXISTS (SELECT * FROM ledger)').run(randomBytes(16).toString('hex'))
-    this.identity = String(this.database.prepare('SELECT identity FROM ledger').get()?.['identity'])
+    const { database, identity } = this.guarded(() => openDatabase(path))
+    this.database = database
+    this.identity = identity
     this.inode = statSync(path, { throwIfNoEntry: false })?.ino
-    this.insert = this.database.prepare('INSERT INTO share VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
-    this.find = this.database.prepare('SELECT inputHash FROM share WHERE session = ? AND protocol = ? AND instance = ?')
-    this.list = this.database.prepare('SELECT instance FROM share WHERE session = ? AND protocol = ? ORDER BY instance')
-    this.counting = this.database.prepare('SELECT COUNT(*) AS count FROM share WHERE session = ?')
+    try {
+      const prepared = this.guarded(() => [
+        database.prepare('INSERT INTO share VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
+        database.prepare('SELECT inputHash FROM share WHERE session = ? AND protocol = ? AND instance = ?'),
+        database.prepare('SELECT instance FROM share WHERE session = ? AND protocol = ? ORDER BY instance'),
+        database.prepare('SELECT COUNT(*) AS count FROM share WHERE session = ?')
+      ])
+      ;[this.insert, this.find, this.list, this.counting] = prepared as [StatementSync, StatementSync, StatementSync, StatementSync]
+    } catch (error) {
+      database.close()
+      throw error
+    }
   }
 
   /** Shares recorded of a session. */
   count(session: string): number {
-    return Number(this.counting.get(session)?.['count'])
+    return Number(this.guarded(() => this.counting.get(session)?.['count']))
   }
 
   /** From here on a mark is kept of how many shares of a session are recorded; undefined for none. */
@@ -50,21 +53,31 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
     this.followed = session === undefined || mark === undefined ? undefined : { session, mark, count: this.count(session) }
   }
 
+  /** @throws ShareAlreadyGivenError, LedgerMovedError, LedgerDamagedError */
   claim({ session, protocol, instance, inputHash }: ShareLedgerEntry): 'first' | 'again' {
     this.checkInPlace()
-    const { changes } = this.insert.run(session, protocol, instance, inputHash, new Date().toISOString())
+    const { changes } = this.guarded(() => this.insert.run(session, protocol, instance, inputHash, new Date().toISOString()))
     if (Number(changes) === 1) {
       const { followed } = this
       if (followed?.session === session) followed.mark.advance(++followed.count)
       return 'first'
     }
-    const recorded = String(this.find.get(session, protocol, instance)?.['inputHash'])
+    const recorded = String(this.guarded(() => this.find.get(session, protocol, instance)?.['inputHash']))
     if (recorded === inputHash) return 'again'
     throw new ShareAlreadyGivenError(session, protocol, instance, recorded, inputHash)
   }
 
   instances(session: string, protocol: string): string[] {
-    return this.list.all(session, protocol).map(row => String(row['instance']))
+    return this.guarded(() => this.list.all(session, protocol)).map(row => String(row['instance']))
+  }
+
+  /** What SQLite throws says nothing of what to do. */
+  private guarded<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      throw new LedgerDamagedError(this.path, { cause: error })
+    }
   }
 
   /** What is written to a file that was taken away is remembered by nobody. */
@@ -79,5 +92,31 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+}
+
+const TABLES: Readonly<Record<string, string>> = {
+  ledger: 'CREATE TABLE ledger (identity TEXT NOT NULL) STRICT',
+  share: `CREATE TABLE share (
+      session TEXT NOT NULL, protocol TEXT NOT NULL, instance TEXT NOT NULL, inputHash TEXT NOT NULL, givenAt TEXT NOT NULL,
+      PRIMARY KEY (session, protocol, instance)) STRICT, WITHOUT ROWID`
+}
+
+/** A file whose pages do not fit together, or whose tables are others, may have lost rows, and with them shares that were given. */
+function openDatabase(path: string): { readonly database: DatabaseSync; readonly identity: string } {
+  const database = new DatabaseSync(path)
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
+    const [check] = Object.values(database.prepare('PRAGMA integrity_check(1)').get() ?? {})
+    if (check !== 'ok') throw new Error(String(check))
+    for (const sql of Object.values(TABLES)) database.exec(sql.replace('TABLE', 'TABLE IF NOT EXISTS'))
+    for (const { name, sql } of database.prepare('SELECT name, sql FROM sqlite_schema').all()) {
+      if (sql !== TABLES[String(name)]) throw new Error(`${String(name)} is no table of a ledger`)
+    }
+    database.prepare('INSERT INTO ledger SELECT ? WHERE NOT EXISTS (SELECT * FROM ledger)').run(randomBytes(16).toString('hex'))
+    return { database, identity: String(database.prepare('SELECT identity FROM ledger').get()?.['identity']) }
+  } catch (error) {
+    database.close()
+    throw error
   }
 }

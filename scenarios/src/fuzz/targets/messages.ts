@@ -9,6 +9,8 @@ import {
   encodeFailure,
   encodeMessage,
   Member,
+  type MemoryEvidence,
+  MemoryEvidenceStore,
   messageSizes,
   PartyMissingError,
   type Plan,
@@ -36,6 +38,11 @@ export interface RecordedSession {
   readonly plan: Plan
   readonly messages: readonly Uint8Array[]
   readonly descriptor: Uint8Array
+  /** What the evaluator has kept of it. */
+  readonly evidence: MemoryEvidence
+  readonly verify: Signer['verify']
+  /** In anybody's name. */
+  sign(peer: string, bytes: Uint8Array): Uint8Array
 }
 
 /** A whole session among parties whose cryptography does nothing: every kind of message that occurs, once or twice. */
@@ -64,20 +71,20 @@ export async function recordSession(): Promise<RecordedSession> {
     if (known.length < 2 && bytes.length <= LONGEST) seen.set(kind, [...known, bytes.slice()])
     return undefined
   })
+  const signed = (peer: string, bytes: Uint8Array): Uint8Array => Uint8Array.from(sign(null, bytes, pairs.get(peer)!.privateKey))
+  const verified: Signer['verify'] = async (signer, bytes, signature) =>
+    pairs.has(signer) && verify(null, bytes, pairs.get(signer)!.publicKey, signature)
+  const store = new MemoryEvidenceStore()
   const common = (peer: string) => ({
     transport: network.transport(peer),
-    signer: {
-      self: peer,
-      sign: async bytes => Uint8Array.from(sign(null, bytes, pairs.get(peer)!.privateKey)),
-      verify: async (signer, bytes, signature) => pairs.has(signer) && verify(null, bytes, pairs.get(signer)!.publicKey, signature)
-    } satisfies Signer,
+    signer: { self: peer, sign: async bytes => signed(peer, bytes), verify: verified } satisfies Signer,
     roster,
     cryptography: new FakeCryptography(peer),
     policy: { allowInsecure: true, data: 'encrypted', weights: 'encrypted' } as const
   })
   const members = Object.keys(ROLES).flatMap(peer => (peer === 'clinic' ? [] : [new Member(common(peer))]))
   for (const member of members) member.start()
-  const coordinator = new Coordinator({ ...common('clinic'), planner: () => agreed })
+  const coordinator = new Coordinator({ ...common('clinic'), evidenceStore: store, planner: () => agreed })
   const patient = members.at(-1)!
   const run = coordinator.run()
   run.catch(() => undefined)
@@ -85,7 +92,8 @@ export async function recordSession(): Promise<RecordedSession> {
   await patient.leave()
   await run
   for (const member of members) await member.stop()
-  return { plan: agreed, messages: [...seen.values()].flat(), descriptor: descriptor! }
+  const [evidence] = store.sessions.values()
+  return { plan: agreed, messages: [...seen.values()].flat(), descriptor: descriptor!, evidence: evidence!, verify: verified, sign: signed }
 }
 
 /** Kinds that do not occur in a session without a fault, empty: mutations fill them. */
