@@ -53,7 +53,7 @@ const QUERY: QueryReport = {
   querier: owner,
   samples: 2,
   state: 'queued',
-  created: 0,
+  expires: 0,
   position: 4,
   secondsLeft: 12
 }
@@ -96,10 +96,6 @@ function pretend(heard: [string, unknown][], overrides: Partial<CommandHandlers>
       return await says('cohort.create', EPOCH)(parameters)
     },
     'cohort.status': says('cohort.status', { epochs: [EPOCH] }),
-    'cohort.join': says('cohort.join', EPOCH),
-    'cohort.leave': says('cohort.leave', EPOCH),
-    'cohort.reshare': says('cohort.reshare', EPOCH),
-    'cohort.renew': says('cohort.renew', EPOCH),
     'model.publish': says('model.publish', MODEL),
     'model.list': says('model.list', [MODEL]),
     'model.withdraw': says('model.withdraw', { ...MODEL, state: 'withdrawn' }),
@@ -229,7 +225,7 @@ describe('the socket of a party', () => {
   it('ends a command whose caller has hung up, and says so to callers when the party ends', async () => {
     const [started, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<unknown>()]
     await serve({
-      'cohort.renew': async (_, { signal }) => {
+      'model.withdraw': async (_, { signal }) => {
         started.resolve()
         return await new Promise<never>((_resolve, reject) =>
           signal.addEventListener('abort', () => {
@@ -240,12 +236,12 @@ describe('the socket of a party', () => {
       }
     })
     const controller = new AbortController()
-    const hungUp = askParty('cohort.renew', { name: 'x' }, { state, file, signal: controller.signal })
+    const hungUp = askParty('model.withdraw', { name: 'x' }, { state, file, signal: controller.signal })
     await started.promise
     controller.abort(new Error('interrupted'))
     await expect(hungUp).rejects.toThrow('interrupted')
     expect(await ended.promise).toMatchObject({ message: 'whoever gave the command has left' })
-    const lost = askParty('cohort.renew', { name: 'x' }, { state, file })
+    const lost = askParty('model.withdraw', { name: 'x' }, { state, file })
     await new Promise(resolve => setTimeout(resolve, 100))
     await server!.close()
     server = undefined
@@ -258,15 +254,6 @@ describe('commands to a party', () => {
     [['status'], 'status', {}, '1.0 MB'],
     [['cohort', 'status'], 'cohort.status', {}, '2 of 2: a, b (down)'],
     [['cohort', 'status', 'hospitals'], 'cohort.status', { name: 'hospitals' }, '990 of 1000 left'],
-    [['cohort', 'join', 'hospitals', 'd'], 'cohort.join', { name: 'hospitals', holder: 'd' }, 'hospitals'],
-    [['cohort', 'leave', 'hospitals', 'd'], 'cohort.leave', { name: 'hospitals', holder: 'd' }, 'hospitals'],
-    [
-      ['cohort', 'reshare', 'hospitals', '--holders', 'a,b', '-t', '2'],
-      'cohort.reshare',
-      { name: 'hospitals', holders: ['a', 'b'], threshold: 2 },
-      'hospitals'
-    ],
-    [['cohort', 'renew', 'hospitals'], 'cohort.renew', { name: 'hospitals' }, 'hospitals'],
     [['model', 'list'], 'model.list', {}, 'lenet'],
     [['model', 'withdraw', 'lenet'], 'model.withdraw', { name: 'lenet' }, 'withdrawn'],
     [['grant', 'list'], 'grant.list', {}, '99 of 100 left'],
@@ -296,7 +283,7 @@ describe('commands to a party', () => {
     const created = await slytherin('cohort', 'create', 'hospitals', '--for', 'x.onnx', '/y.onnx', '--holders', 'a,b', '--threshold', '2')
     expect(created).toMatchObject({ code: 0, err: '      1/3  dealing shares\n' })
     const models = [{ file: join(process.cwd(), 'x.onnx') }, { file: '/y.onnx' }]
-    const cohort = { name: 'hospitals', for: models, batch: 64, days: 365, threshold: 2, holders: ['a', 'b'], allowInsecure: false }
+    const cohort = { name: 'hospitals', for: models, batch: 64, days: 365, threshold: 2, holders: ['a', 'b'] }
     expect(heard.pop()).toEqual(['cohort.create', cohort])
     await slytherin('model', 'publish', '/m/lenet.onnx', '--data', '/d.npy', '--scale', '0.5', '--mean', '-1', '--batch', '8')
     expect(heard.pop()).toEqual([

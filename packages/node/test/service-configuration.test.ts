@@ -35,7 +35,7 @@ describe('party.yaml of a service', () => {
       name: 'clinic',
       state: '/etc/slytherin/clinic',
       keystore: { keyFile: '/etc/slytherin/clinic.key' },
-      cohort: { evaluator: 'clinic', limits: { queries: 1000 }, policy: { minimumThreshold: 2, proofs: true } }
+      cohort: { evaluator: 'clinic', limits: { queries: 1000 }, policy: { minimumThreshold: 0.5 } }
     })
     // Whatever the schema knows of limits and policy stands in the template.
     for (const key of [...Object.keys(plain.cohort.limits), ...Object.keys(plain.cohort.policy)]) expect(TEMPLATE).toContain(`#${key}: `)

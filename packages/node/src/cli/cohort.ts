@@ -1,6 +1,6 @@
-/** `slytherin cohort`: keys of a cohort, who holds them, and their life. */
+/** `slytherin cohort`: keys of a cohort, and who holds them. */
 import { resolve } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import type { Streams } from './console.js'
 import { ask, finite, list, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { describeEpochs } from './report-lines.js'
@@ -14,12 +14,6 @@ interface CreateOptions extends PartyOptions {
   days: number
   decryptions?: number
   floodingBits?: number
-  allowInsecure?: boolean
-}
-
-interface ReshareOptions extends PartyOptions {
-  holders?: string[]
-  threshold?: number
 }
 
 export function cohortCommand(streams: Streams): Command {
@@ -36,8 +30,7 @@ export function cohortCommand(streams: Streams): Command {
       .option('--holders <parties>', 'who holds the keys (default: every key-holder of the roster)', list)
       .option('--days <number>', 'how long the keys live', finite, 365)
       .option('--decryptions <number>', 'ciphertexts that may be decrypted in all (default: 1000000)', positive)
-      .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive)
-      .addOption(new Option('--allow-insecure', 'rings below 128 bits of security, for tests').hideHelp()),
+      .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive),
     'slytherin cohort create hospitals --for lenet.onnx --holders a,b,c --threshold 2'
   ).action(async (name: string, options: CreateOptions) => {
     const { batch, threshold, holders, days, decryptions, floodingBits, manifest } = options
@@ -50,7 +43,6 @@ export function cohortCommand(streams: Streams): Command {
       for: models,
       batch,
       days,
-      allowInsecure: options.allowInsecure === true,
       ...(threshold === undefined ? {} : { threshold }),
       ...(holders === undefined ? {} : { holders }),
       ...(decryptions === undefined ? {} : { decryptions }),
@@ -66,49 +58,7 @@ export function cohortCommand(streams: Streams): Command {
     const report = await ask('cohort.status', name === undefined ? {} : { name }, options, streams)
     tell(report, options, streams, ({ epochs }) => describeEpochs(epochs) || 'no cohort yet: slytherin cohort create NAME\n')
   })
-  const join = toParty(
-    new Command('join')
-      .description('Give a holder a share: a new one, or one that has lost its disk. Keys and models stay; given to the evaluator.')
-      .argument('<name>', 'cohort')
-      .argument('<holder>', 'its name in the roster'),
-    'slytherin cohort join hospitals d'
-  ).action(async (name: string, holder: string, options: PartyOptions) => {
-    tell(await ask('cohort.join', { name, holder }, options, streams), options, streams, epoch => describeEpochs([epoch]))
-  })
-  const leave = toParty(
-    new Command('leave')
-      .description('Take a holder out: what it has left of its share is of no use any more. Keys and models stay; given to the evaluator.')
-      .argument('<name>', 'cohort')
-      .argument('<holder>', 'its name in the roster'),
-    'slytherin cohort leave hospitals c'
-  ).action(async (name: string, holder: string, options: PartyOptions) => {
-    tell(await ask('cohort.leave', { name, holder }, options, streams), options, streams, epoch => describeEpochs([epoch]))
-  })
-  const reshare = toParty(
-    new Command('reshare')
-      .description('Share the keys anew among other holders or with another threshold. Keys and models stay; given to the evaluator.')
-      .argument('<name>', 'cohort')
-      .option('--holders <parties>', 'who holds them from then on (default: who does now)', list)
-      .option('-t, --threshold <number>', 'so many holders must help from then on (default: as now)', positive),
-    'slytherin cohort reshare hospitals --holders a,b,d,e --threshold 3'
-  ).action(async (name: string, options: ReshareOptions) => {
-    const { holders, threshold } = options
-    const parameters = { name, ...(holders === undefined ? {} : { holders }), ...(threshold === undefined ? {} : { threshold }) }
-    tell(await ask('cohort.reshare', parameters, options, streams), options, streams, epoch => describeEpochs([epoch]))
-  })
-  const renew = toParty(
-    new Command('renew')
-      .description(
-        'Make new shares of the same keys, so that shares stolen before are of no use with those stolen after; given to the evaluator.'
-      )
-      .argument('<name>', 'cohort'),
-    'slytherin cohort renew hospitals'
-  ).action(async (name: string, options: PartyOptions) => {
-    tell(await ask('cohort.renew', { name }, options, streams), options, streams, epoch => describeEpochs([epoch]))
-  })
-  const command = new Command('cohort').description(
-    'Keys of a cohort: make them, see them, move them to other holders, renew their shares.'
-  )
-  for (const inner of [create, status, join, leave, reshare, renew]) command.addCommand(inner)
+  const command = new Command('cohort').description('Keys of a cohort: make them, see them.')
+  for (const inner of [create, status]) command.addCommand(inner)
   return command
 }

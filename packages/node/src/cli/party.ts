@@ -1,10 +1,14 @@
-/** `slytherin party`: runs a party until its session has ended (or for ever with keepServing). */
+/** `slytherin party`: runs a party of a session until that has ended (or for ever with keepServing), or a party of a service until it is stopped. */
+import { plainText } from '@slytherin/protocol'
 import { Command } from 'commander'
 import { readCommands } from '../commands.js'
-import { loadConfiguration } from '../configuration/load.js'
+import { loadPartyConfiguration } from '../configuration/load.js'
+import type { Configuration } from '../configuration/schema.js'
+import type { ServiceConfiguration } from '../configuration/service-schema.js'
 import type { PartyEvent } from '../events.js'
 import { createLogger } from '../logging.js'
 import { Party } from '../party/party.js'
+import { ServiceParty } from '../service/service-party.js'
 import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE, EXIT_OK } from './exit-codes.js'
 import { ProgressLines } from './progress-lines.js'
@@ -18,14 +22,16 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 export function partyCommand(streams: Streams): Command {
   return new Command('party')
-    .description('Run a party: connect to the others of the roster and play its roles in a session.')
+    .description('Run a party: play its roles in a session, or, where its configuration has "cohort", in a service until it is stopped.')
     .requiredOption('-c, --config <path>', 'party.yaml')
     .option(
       '--json-events',
       'one JSON event per line on standard output; a querier without configured samples reads commands from standard input'
     )
     .action(async (options: Options) => {
-      const configuration = await loadConfiguration(options.config)
+      const party = await loadPartyConfiguration(options.config)
+      if (party.kind === 'service') return await serve(options, party.configuration, streams)
+      const { configuration } = party
       const json = options.jsonEvents === true
       const logger = createLogger(configuration.name, { level: configuration.log.level, readable: !json && process.stderr.isTTY })
       const lines = new ProgressLines(configuration, streams)
@@ -39,11 +45,33 @@ export function partyCommand(streams: Streams): Command {
     })
 }
 
+/** Until SIGINT or SIGTERM; the second of them does not wait. */
+async function serve(options: Options, configuration: ServiceConfiguration, streams: Streams): Promise<void> {
+  const logger = createLogger(configuration.name, { level: configuration.log.level, readable: process.stderr.isTTY })
+  const onLine = (text: string): void => streams.out(`${new Date().toISOString().slice(0, 19)}Z  ${plainText(text)}\n`)
+  const stopping = Promise.withResolvers<NodeJS.Signals>()
+  let interrupted = false
+  const interrupt = (signal: NodeJS.Signals): void => {
+    if (interrupted) process.exit(EXIT_FAILURE)
+    interrupted = true
+    stopping.resolve(signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, interrupt)
+  try {
+    const party = await ServiceParty.open(configuration, { file: options.config, logger, onLine })
+    onLine(`ready for commands: slytherin status --config ${options.config}`)
+    await Promise.race([party.run(), stopping.promise])
+    await party.stop(await stopping.promise)
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupt)
+  }
+}
+
 async function runParty(
   options: Options,
   emit: (event: PartyEvent) => void,
   logger: ReturnType<typeof createLogger>,
-  configuration: Awaited<ReturnType<typeof loadConfiguration>>
+  configuration: Configuration
 ): Promise<number> {
   let interrupted: NodeJS.Signals | undefined
   let party: Party | undefined

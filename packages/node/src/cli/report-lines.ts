@@ -74,8 +74,8 @@ export function describeGrants(grants: readonly GrantReport[]): string {
 
 export function describeQueries(queries: readonly QueryReport[]): string {
   return table(
-    ['query', 'model', 'querier', 'samples', 'state', 'position', 'seconds left', 'since'],
-    queries.map(({ query, model, querier, samples, state, position, secondsLeft, created, reason }) => [
+    ['query', 'model', 'querier', 'samples', 'state', 'position', 'seconds left', 'until'],
+    queries.map(({ query, model, querier, samples, state, position, secondsLeft, expires, reason }) => [
       query,
       model,
       querier.name,
@@ -83,7 +83,7 @@ export function describeQueries(queries: readonly QueryReport[]): string {
       reason === undefined ? state : `${state}: ${reason}`,
       position === undefined ? '-' : String(position),
       secondsLeft === undefined ? '-' : secondsLeft.toFixed(0),
-      date(created)
+      date(expires)
     ])
   )
 }

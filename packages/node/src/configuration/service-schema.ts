@@ -3,7 +3,7 @@
  * knows and what it puts up with stands in the file. Times are milliseconds, sizes bytes.
  */
 import { z } from 'zod'
-import { bytes, costs, count, evaluator, keystore, log, milliseconds, network, path, rosterEntry, threads } from './parts.js'
+import { bytes, costs, count, keystore, log, milliseconds, network, path, rosterEntry, threads } from './parts.js'
 
 const DAY = 86_400_000
 
@@ -23,11 +23,13 @@ const limits = z
 const policy = z
   .strictObject({
     minimumFloodingBits: z.number().int().min(30).max(100).default(30),
-    minimumThreshold: count.max(255).default(2),
+    /** Share of the holders of whom more must be needed for every answer. */
+    minimumThreshold: z.number().min(0).lt(1).default(0.5),
     maximumDecryptions: count.default(1_000_000),
+    /** How long keys may live. */
     maximumAge: milliseconds.default(366 * DAY),
-    /** Refuse an epoch in which whoever encrypts need not prove that it did. */
-    proofs: z.boolean().default(true)
+    /** For tests: rings of this degree (log2), whatever the security table says of them; everybody of a cohort must say so. */
+    insecureLogN: z.number().int().min(4).max(17).optional()
   })
   .prefault({})
 
@@ -46,7 +48,7 @@ export const serviceSchema = z.strictObject({
     limits,
     policy
   }),
-  evaluator,
+  /** What plans are priced with. */
   costs,
   threads,
   log

@@ -59,17 +59,13 @@ cohort:
   policy:
     # Bits of security of the flooding that hides the secret in what is decrypted.
     #minimumFloodingBits: 30
-    # So many holders must be needed for every answer: one alone could read everything.
-    #minimumThreshold: 2
+    # More than this share of the holders must be needed for every answer: fewer could read everything.
+    #minimumThreshold: 0.5
     # Ciphertexts that may be decrypted in all; security is counted for them.
     #maximumDecryptions: 1000000
     # How long keys may live; a year and a day.
     #maximumAge: 31622400000
-    # Whoever encrypts proves that it did: without proofs, crafted inputs can ask holders for more than an answer.
-    #proofs: true
 
-# kernel, or seal where node-seal is installed.
-#evaluator: kernel
 # What plans are priced with: this machine, measured once, or built-in figures that give the same plan everywhere.
 #costs: measured
 # Threads of one operation: a number or auto; by default auto at the evaluator and at witnesses, 1 elsewhere.

@@ -14,13 +14,14 @@ export interface Budget {
 
 export interface PeerReport extends Named {
   readonly roles: readonly string[]
-  readonly state: 'this party' | 'up' | 'down'
+  readonly state: 'this party' | 'up' | 'down' | 'unknown'
   readonly software?: string
 }
 
 export interface HolderReport extends Named {
   readonly point: number
-  readonly state: 'this party' | 'up' | 'down'
+  /** `unknown` to who does not speak with it: everybody but the evaluator. */
+  readonly state: 'this party' | 'up' | 'down' | 'unknown'
 }
 
 export interface EpochReport {
@@ -74,7 +75,8 @@ export interface QueryReport {
   readonly querier: Named
   readonly samples: number
   readonly state: string
-  readonly created: number
+  /** Until then it, and then its answer, waits. */
+  readonly expires: number
   /** Queries before it, where it waits. */
   readonly position?: number
   /** Estimated, until its answer is there. */

@@ -83,6 +83,8 @@ export class Libp2pTransport implements Transport {
   }
 
   private readonly links = new Map<string, PeerLink>()
+  /** Peers that are dialled, and how to stop that. */
+  private readonly dialled = new Map<string, { readonly addresses: string; readonly stop: AbortController }>()
   private readonly listeners = new Set<PeerListener>()
   private readonly stopping = new AbortController()
   private readonly hello: Hello
@@ -93,29 +95,29 @@ export class Libp2pTransport implements Transport {
   private constructor(
     readonly host: Libp2p,
     private readonly options: TransportOptions,
+    /** Whom the host lets in: the links' peers and this one. */
+    private readonly allowed: Set<string>,
     private readonly deadlines: NetworkDeadlines,
     private readonly limits: NetworkLimits
   ) {
     this.self = host.peerId.toString()
     this.hello = ownHello(options.name, options.software, options.version)
-    for (const { peer } of options.peers) {
-      if (peer === this.self) continue
-      this.links.set(peer, new PeerLink(peer, deadlines, limits, (state, reason) => this.changed(peer, state, reason)))
-    }
+    for (const { peer } of options.peers) this.admit(peer)
   }
 
   /** Listens, and begins to dial. */
   static async start(options: TransportOptions): Promise<Libp2pTransport> {
     const deadlines = { ...DEFAULT_DEADLINES, ...options.deadlines }
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const allowed = new Set(options.peers.map(({ peer }) => peer))
     const host = await createHost({
       ...options,
-      allowedPeers: new Set(options.peers.map(peer => peer.peer)),
+      allowedPeers: allowed,
       deadlines,
       limits,
       onRefused: error => options.onNotice?.({ kind: 'refused', peer: error.peer ?? 'unknown', error })
     })
-    const transport = new Libp2pTransport(host, options, deadlines, limits)
+    const transport = new Libp2pTransport(host, options, allowed, deadlines, limits)
     await transport.begin()
     return transport
   }
@@ -170,6 +172,25 @@ export class Libp2pTransport implements Transport {
     this.handler = { handle: handler, limits }
   }
 
+  /** Another roster, while it runs: who is new may come and is dialled, who is gone is told nothing and let in no more. */
+  setPeers(peers: readonly TransportPeer[]): void {
+    if (this.stopping.signal.aborted) return
+    const wanted = new Set(peers.map(({ peer }) => peer))
+    for (const [peer, link] of this.links) {
+      if (wanted.has(peer)) continue
+      this.allowed.delete(peer)
+      this.dialled.get(peer)?.stop.abort()
+      this.dialled.delete(peer)
+      const removed = new UnknownPeerError(peer)
+      link.drop(removed)
+      link.refused(removed)
+      if (link.state !== 'down') this.changed(peer, 'down', removed)
+      this.links.delete(peer)
+    }
+    for (const { peer } of peers) this.admit(peer)
+    for (const target of peers) this.dial(target)
+  }
+
   onPeerChange(listener: PeerListener): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
@@ -204,12 +225,29 @@ export class Libp2pTransport implements Transport {
       last = now
       for (const link of this.links.values()) link.beat(now, late > this.deadlines.beat ? late : 0)
     }, this.deadlines.beat)
-    for (const { peer, addresses } of this.options.peers) {
-      if (peer !== this.self && addresses.length > 0) this.loops.push(this.keep(this.link(peer), addresses))
-    }
+    for (const target of this.options.peers) this.dial(target)
   }
 
-  private async keep(link: PeerLink, addresses: readonly string[]): Promise<void> {
+  private admit(peer: string): void {
+    if (peer === this.self) return
+    this.allowed.add(peer)
+    if (this.links.has(peer)) return
+    this.links.set(peer, new PeerLink(peer, this.deadlines, this.limits, (state, reason) => this.changed(peer, state, reason)))
+  }
+
+  /** Keeps the peer connected, at these addresses from now on; one without addresses dials us. */
+  private dial({ peer, addresses }: TransportPeer): void {
+    const known = this.dialled.get(peer)
+    if (peer === this.self || known?.addresses === addresses.join()) return
+    known?.stop.abort()
+    this.dialled.delete(peer)
+    if (addresses.length === 0) return
+    const stop = new AbortController()
+    this.dialled.set(peer, { addresses: addresses.join(), stop })
+    this.loops.push(this.keep(this.link(peer), addresses, AbortSignal.any([stop.signal, this.stopping.signal])))
+  }
+
+  private async keep(link: PeerLink, addresses: readonly string[], stopping: AbortSignal): Promise<void> {
     const id = peerIdFromString(link.peer)
     const targets = addresses.map(address => multiaddr(address))
     await this.host.peerStore.merge(id, { multiaddrs: targets, tags: { [`${KEEP_ALIVE}-slytherin`]: { value: 100 } } })
@@ -224,7 +262,7 @@ export class Libp2pTransport implements Transport {
       disconnected: signal => link.whenDisconnected(signal),
       failed: error => this.options.onNotice?.({ kind: 'dial-failed', peer: link.peer, error })
     }
-    await keepConnected(target, this.stopping.signal)
+    await keepConnected(target, stopping)
   }
 
   /** Our side of the hello on a connection that we (or libp2p's reconnection) opened. */
@@ -347,7 +385,9 @@ export class Libp2pTransport implements Transport {
   }
 
   private changed(peer: string, state: PeerState, reason: Error | undefined): void {
-    const link = this.link(peer)
+    const link = this.links.get(peer)
+    // Of one that was taken out of the roster.
+    if (link === undefined) return
     if (state === 'down') this.options.onNotice?.({ kind: 'down', peer, error: reason })
     else if (state === 'up') this.options.onNotice?.({ kind: 'up', peer, name: link.hello?.name ?? '', encryption: link.encryption ?? '' })
     const why = reason instanceof PeerUnreachableError ? reason.reason : reason?.message

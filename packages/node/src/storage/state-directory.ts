@@ -14,6 +14,10 @@ export interface StatePaths {
   readonly parts: string
   /** what was signed in past sessions, for an audit */
   readonly evidence: string
+  /** of a service: documents and records; byte strings by their hash; sealed secrets */
+  readonly records: string
+  readonly contents: string
+  readonly secrets: string
   /** measured costs of this machine */
   readonly costs: string
   readonly lock: string
@@ -28,6 +32,9 @@ export function statePaths(directory: string): StatePaths {
     sessions: join(directory, 'sessions'),
     parts: join(directory, 'parts'),
     evidence: join(directory, 'evidence'),
+    records: join(directory, 'service.sqlite'),
+    contents: join(directory, 'contents'),
+    secrets: join(directory, 'secrets'),
     costs: join(directory, 'costs.json'),
     lock: join(directory, 'lock.sqlite')
   }

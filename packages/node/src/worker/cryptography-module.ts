@@ -4,6 +4,20 @@ import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
 
+/** A model of this party's. */
+export interface ModelOptions {
+  readonly path: string
+  readonly calibration: CalibrationConfiguration
+  readonly approximation?: ApproximationConfiguration
+  /** Which output of the file is computed, and the shape of one sample, where the file leaves it open. */
+  readonly output?: string
+  readonly inputShape?: readonly number[]
+  /** What the session will be planned for, as far as this party knows: activations get degrees that can be planned. */
+  readonly wishes?: PlanRequest
+  /** What its outputs mean, where it does not follow from the file. */
+  readonly task?: TaskChoice
+}
+
 /** Plain data: it crosses to the worker, which opens keystore and ledger itself. */
 export interface CryptographyOptions {
   readonly evaluator: 'seal' | 'kernel'
@@ -15,18 +29,7 @@ export interface CryptographyOptions {
   readonly state: string
   readonly keySource: KeySource
   /** ONNX file, where the bounds on its values come from and how it is approximated, where this party owns the model. */
-  readonly model?: {
-    readonly path: string
-    readonly calibration: CalibrationConfiguration
-    readonly approximation?: ApproximationConfiguration
-    /** Which output of the file is computed, and the shape of one sample, where the file leaves it open. */
-    readonly output?: string
-    readonly inputShape?: readonly number[]
-    /** What the session will be planned for, as far as this party knows: activations get degrees that can be planned. */
-    readonly wishes?: PlanRequest
-    /** What its outputs mean, where it does not follow from the file. */
-    readonly task?: TaskChoice
-  }
+  readonly model?: ModelOptions
   /** Leave model parts on disk at the end of a session. */
   readonly keepParts: boolean
 }
@@ -35,6 +38,8 @@ export interface CryptographyOptions {
 export interface PlanRequest {
   readonly batch: number
   readonly parties: number
+  /** Key holders that suffice; all of them when not given. */
+  readonly threshold?: number
   readonly minimumRefreshes: number
   readonly floodingBits?: number
   readonly floodingBounds?: Plan['floodingBounds']

@@ -19,6 +19,11 @@ export interface CryptographyWorkerOptions {
   readonly closeMilliseconds?: number
 }
 
+/** Whatever is hosted ends this way. */
+interface Disposed {
+  dispose(): Promise<void>
+}
+
 const DEFAULT_MODULE = new URL('./local-cryptography.js', import.meta.url).href
 const DEFAULT_CLOSE_MILLISECONDS = 3000
 
@@ -65,25 +70,26 @@ class CryptographyThread {
   }
 }
 
-export class CryptographyWorker {
+/** @typeParam H what the hosted module makes */
+export class CryptographyWorker<H extends Disposed = HostedCryptography> {
   private constructor(
     private readonly thread: CryptographyThread,
     /** As the module made it; every method runs in the thread. */
-    readonly cryptography: HostedCryptography,
+    readonly cryptography: H,
     private readonly closeMilliseconds: number
   ) {}
 
   /** @throws what opening the keystore or loading the model throws */
-  static async start(
-    options: CryptographyOptions,
+  static async start<H extends Disposed = HostedCryptography, O = CryptographyOptions>(
+    options: O,
     { module = DEFAULT_MODULE, closeMilliseconds = DEFAULT_CLOSE_MILLISECONDS }: CryptographyWorkerOptions = {}
-  ): Promise<CryptographyWorker> {
+  ): Promise<CryptographyWorker<H>> {
     const worker = new Worker(new URL('./entry.js', import.meta.url), { name: 'cryptography', execArgv: process.execArgv })
     const thread = new CryptographyThread(worker)
     const host = wrap<Service>(nodeEndpoint(worker))
     try {
       const cryptography = await callService(host, 'create', [module, options], pending => thread.guard(pending))
-      return new CryptographyWorker(thread, cryptography as HostedCryptography, closeMilliseconds)
+      return new CryptographyWorker(thread, cryptography as H, closeMilliseconds)
     } catch (error) {
       await worker.terminate()
       throw error

@@ -1,11 +1,7 @@
 /** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
-import { basename } from 'node:path'
-import { type Calibration, type CostModel, inputShape, parseArchitecture, plan } from '@slytherin/engine'
-import { LocalCryptography, type ModelSource } from '@slytherin/protocol'
+import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
+import { LocalCryptography } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
-import { approximationOptions, manifestTask, openCalibration } from '../data/calibration.js'
-import { readModelFile } from '../data/model-file.js'
-import { obstacleOf } from '../data/obstacle.js'
 import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
@@ -14,6 +10,7 @@ import { SqliteShareLedger } from '../storage/share-ledger.js'
 import { statePaths } from '../storage/state-directory.js'
 import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
 import { WorkerClosedError } from './errors.js'
+import { modelSource } from './model-source.js'
 
 /** @throws StorageError when the keystore does not open, DataFileError when the model cannot be read, the engine's errors when it cannot be used */
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
@@ -64,34 +61,5 @@ export async function createCryptography(options: CryptographyOptions): Promise<
   } catch (error) {
     await hosted.dispose()
     throw error
-  }
-}
-
-async function modelSource({
-  path,
-  calibration: source,
-  approximation,
-  wishes,
-  ...choice
-}: NonNullable<CryptographyOptions['model']>): Promise<ModelSource> {
-  const task = choice.task ?? (source.manifest === undefined ? undefined : await manifestTask(source.manifest, path))
-  const { onnx, options } = await readModelFile(path, { ...choice, task })
-  const opened = Promise.withResolvers<Calibration>()
-  const calibrated = async (shape: readonly number[]): Promise<Calibration> => {
-    opened.resolve(await openCalibration(path, source, shape))
-    return await opened.promise
-  }
-  return {
-    name: basename(path, '.onnx'),
-    onnx,
-    options,
-    network: async graph => {
-      const calibration = await calibrated(inputShape(graph))
-      return calibration.approximate(graph, {
-        ...approximationOptions(approximation),
-        ...(wishes === undefined ? {} : { obstacle: obstacleOf(calibration, wishes) })
-      }).network
-    },
-    ranges: async network => (await opened.promise).ranges(network)
   }
 }

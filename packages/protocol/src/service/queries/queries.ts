@@ -13,7 +13,7 @@ import type { QueryBooks } from './books.js'
 import { CANCEL, FETCHED, INPUT, OPEN, PROVE, type QueryState, RESULT, STATUS, SUBMIT } from './calls.js'
 import { QueryDesk } from './desk.js'
 import { type ReadyRelease, ReleaseHandles } from './handles.js'
-import { QueryJournal } from './journal.js'
+import { QueryJournal, type QueryRecord } from './journal.js'
 import { Pace } from './pace.js'
 import { Presence } from './presence.js'
 import { DEFAULT_LIMITS, type QueueLimits } from './room.js'
@@ -53,8 +53,12 @@ export interface QueueReport {
   readonly states: Readonly<Partial<Record<QueryState, number>>>
   readonly bytes: number
   /** In the order in which they will be done. */
-  readonly waiting: readonly { readonly query: string; readonly querier: string; readonly release: string; readonly state: QueryState }[]
+  readonly waiting: readonly QueueEntry[]
+  /** Whose results wait for their queriers. */
+  readonly results: readonly QueueEntry[]
 }
+
+export type QueueEntry = Pick<QueryRecord, 'query' | 'querier' | 'release' | 'samples' | 'state' | 'expires'>
 
 export class EvaluatorQueries {
   readonly #desk: QueryDesk
@@ -140,8 +144,7 @@ export class EvaluatorQueries {
       states[record.state] = (states[record.state] ?? 0) + 1
       bytes += record.bytes
     }
-    const waiting = this.#runner.order().map(({ query, querier, release, state }) => ({ query, querier, release, state }))
-    return { states, bytes, waiting }
+    return { states, bytes, waiting: this.#runner.order().map(entryOf), results: this.#journal.list('done').map(entryOf) }
   }
 
   async dispose(): Promise<void> {
@@ -151,3 +154,12 @@ export class EvaluatorQueries {
     this.#presence.dispose()
   }
 }
+
+const entryOf = ({ query, querier, release, samples, state, expires }: QueryRecord): QueueEntry => ({
+  query,
+  querier,
+  release,
+  samples,
+  state,
+  expires
+})

@@ -1,0 +1,259 @@
+/**
+ * A party of a standing service as a process that runs until it is stopped: state directory, identity, connections, a socket for commands, and the flows of its roles
+ * over durable stores. It may be killed at any instant; started again it goes on.
+ */
+import { type Role, rolesOf } from '@slytherin/protocol'
+import type { Logger } from 'pino'
+import { ConfigurationError } from '../configuration/errors.js'
+import { loadServiceConfiguration } from '../configuration/load.js'
+import type { ServiceConfiguration } from '../configuration/service-schema.js'
+import { controlAddress } from '../control/address.js'
+import { CommandRefusedError } from '../control/errors.js'
+import type { RosterReport } from '../control/reports.js'
+import { ControlServer } from '../control/server.js'
+import { protocolFailures } from '../network/failures.js'
+import { Libp2pTransport, type TransportPeer } from '../network/transport.js'
+import { PeerNames } from '../party/names.js'
+import { ContentDirectory } from '../storage/content-directory.js'
+import { openIdentity, signerOf } from '../storage/identity.js'
+import { forgetPassphrase, keySourceOf, loadKeyMaterial } from '../storage/key-source.js'
+import { ServiceDatabase } from '../storage/service-database.js'
+import { StateLock, statePaths } from '../storage/state-directory.js'
+import { VERSION } from '../version.js'
+import type { CryptographyWorkerOptions } from '../worker/cryptography-worker.js'
+import type { ServiceContext } from './context.js'
+import { RestartingCore } from './core.js'
+import { ErrorLog } from './error-log.js'
+import { consoleHandlers } from './handlers.js'
+import { KeyProgress } from './key-progress.js'
+import { Outlet } from './outlet.js'
+
+export interface ServicePartyInit {
+  /** Its configuration's file: read again when the roster changes. */
+  readonly file: string
+  readonly logger: Logger
+  /** Another module to host in the worker. */
+  readonly worker?: CryptographyWorkerOptions
+  /** What is worth a line to whoever watches. */
+  readonly onLine?: (text: string) => void
+}
+
+export class ServiceParty implements ServiceContext {
+  readonly started = Date.now()
+  readonly errors = new ErrorLog()
+  readonly keyProgress = new KeyProgress()
+  #names: PeerNames
+  #configuration: ServiceConfiguration
+  #stopping: Promise<void> | undefined
+  readonly #ended = Promise.withResolvers<void>()
+
+  private constructor(
+    configuration: ServiceConfiguration,
+    readonly init: ServicePartyInit,
+    private readonly lock: StateLock,
+    readonly transport: Libp2pTransport,
+    readonly database: ServiceDatabase,
+    readonly core: RestartingCore,
+    names: PeerNames
+  ) {
+    this.#configuration = configuration
+    this.#names = names
+  }
+
+  /**
+   * @throws ConfigurationError when the roster does not fit the identity
+   * @throws StorageError for what is wrong with the state directory
+   */
+  static async open(configuration: ServiceConfiguration, init: ServicePartyInit): Promise<ServiceParty> {
+    const paths = statePaths(configuration.state)
+    const undo: (() => Promise<void> | void)[] = []
+    try {
+      const lock = await StateLock.acquire(paths)
+      undo.push(() => lock.dispose())
+      const keySource = keySourceOf(configuration)
+      using material = await loadKeyMaterial(keySource)
+      const identity = await openIdentity(paths.identity, material)
+      demandSelf(configuration, identity.peer, init.file)
+      const database = new ServiceDatabase(paths.records)
+      undo.push(() => database.dispose())
+      const contents = new ContentDirectory(paths.contents)
+      // Of the party, once it is there: what happens before has nobody to be told to.
+      let party: ServiceParty | undefined
+      const current = (): ServiceConfiguration => party?.configuration ?? configuration
+      const transport = await Libp2pTransport.start({
+        privateKey: identity.privateKey,
+        name: configuration.name,
+        software: VERSION,
+        listen: configuration.network.listen,
+        announce: configuration.network.announce,
+        ...(configuration.network.allowedAddresses === undefined ? {} : { allowedAddresses: configuration.network.allowedAddresses }),
+        peers: peersToMeet(configuration, identity.peer),
+        failures: protocolFailures,
+        deadlines: configuration.network.deadlines,
+        limits: configuration.network.limits,
+        onNotice: ({ kind, peer, ...notice }) => {
+          const error = 'error' in notice ? notice.error : undefined
+          if (kind === 'up' || kind === 'down') party?.tell(`${party.names.of(peer) ?? peer} is ${kind}`)
+          else if (kind !== 'dial-failed' && error !== undefined) party?.fault(error)
+        }
+      })
+      undo.push(() => transport.stop('could not start'))
+      const { limits, policy } = configuration.cohort
+      const roster = (): { peer: string; roles: readonly Role[] }[] =>
+        current().roster.map(({ peerId, roles }) => ({ peer: peerId, roles }))
+      const roles = (): readonly Role[] => rolesOf(roster(), identity.peer) ?? []
+      const computes = roles().some(role => role === 'evaluator' || role === 'witness')
+      const { insecureLogN, minimumFloodingBits, minimumThreshold, maximumDecryptions, maximumAge } = policy
+      const core = new RestartingCore({
+        outlet: new Outlet(transport),
+        database,
+        contents,
+        cryptography: {
+          self: identity.peer,
+          state: configuration.state,
+          keySource,
+          threads: configuration.threads ?? (computes ? 'auto' : 1),
+          costs: configuration.costs,
+          weightBytes: limits.weightBytes,
+          insecureLogN
+        },
+        worker: init.worker,
+        roles,
+        node: {
+          signer: signerOf(identity),
+          software: VERSION,
+          roster,
+          policy: {
+            minimumFloodingBits,
+            minimumThreshold,
+            maximumDecryptions,
+            maximumLife: maximumAge,
+            allowInsecure: insecureLogN !== undefined
+          },
+          limits: { queries: limits.queries, bytes: limits.queueBytes, longest: limits.answers },
+          onProgress: event => party?.keyProgress.tell(event),
+          onError: error => party?.fault(error)
+        },
+        onCrash: error => party?.fault(error)
+      })
+      await core.start()
+      forgetPassphrase(keySource)
+      undo.push(async () => await core.stop())
+      party = new ServiceParty(configuration, init, lock, transport, database, core, new PeerNames(configuration.roster))
+      const opened = party
+      const server = await ControlServer.listen({
+        address: controlAddress(configuration.state),
+        handlers: consoleHandlers(opened),
+        failure: error => {
+          const { name, code = name, message } = opened.names.report(error)
+          const { remedy } = error as { readonly remedy?: unknown }
+          return { code, message, ...(typeof remedy === 'string' ? { remedy: opened.names.in(remedy) } : {}) }
+        },
+        onFailure: (command, error) => {
+          // What is refused as it was given is told to whoever gave it, and concerns nobody else.
+          const level = error instanceof CommandRefusedError ? 'debug' : 'warn'
+          init.logger[level]({ command, error: opened.names.report(error) }, 'a command failed')
+        }
+      })
+      opened.#closeSocket = async () => await server.close()
+      return opened
+    } catch (error) {
+      for (const step of undo.reverse()) await step()
+      throw error
+    }
+  }
+
+  #closeSocket: () => Promise<void> = async () => undefined
+
+  get configuration(): ServiceConfiguration {
+    return this.#configuration
+  }
+
+  get names(): PeerNames {
+    return this.#names
+  }
+
+  get self(): string {
+    return this.transport.self
+  }
+
+  get roles(): readonly Role[] {
+    return this.#configuration.roster.find(({ peerId }) => peerId === this.self)?.roles ?? []
+  }
+
+  /** Peer id of the evaluator through which this party speaks. */
+  get evaluator(): string {
+    return evaluatorOf(this.#configuration)
+  }
+
+  /** Until it has been stopped. */
+  async run(): Promise<void> {
+    this.tell(
+      `${this.#configuration.name} (${this.roles.join(', ')}) listens on ${this.transport.addresses.join(', ') || 'nothing: it dials'}`
+    )
+    await this.#ended.promise
+  }
+
+  /** Reads the roster of its configuration again. @throws ConfigurationError, and nothing changes */
+  async reloadRoster(): Promise<RosterReport> {
+    const next = await loadServiceConfiguration(this.init.file)
+    demandSelf(next, this.self, this.init.file)
+    const before = this.#configuration.roster
+    const without = (one: ServiceConfiguration['roster'], other: ServiceConfiguration['roster']): { peer: string; name: string }[] =>
+      one.filter(({ peerId }) => !other.some(entry => entry.peerId === peerId)).map(({ peerId, name }) => ({ peer: peerId, name }))
+    const report = { added: without(next.roster, before), removed: without(before, next.roster), parties: next.roster.length }
+    this.#configuration = { ...this.#configuration, roster: next.roster }
+    this.#names = new PeerNames(next.roster)
+    this.transport.setPeers(peersToMeet(this.#configuration, this.self))
+    const { node } = await this.core.get()
+    node.reload()
+    this.tell(`roster: ${report.added.length} added, ${report.removed.length} removed`)
+    return report
+  }
+
+  /** Something went wrong that nobody waits for: into the log and the status. */
+  fault(error: Error): void {
+    const report = this.#names.report(error)
+    this.errors.add(report)
+    this.init.logger.warn({ error: { ...report } }, report.message)
+  }
+
+  tell(text: string): void {
+    this.init.onLine?.(text)
+  }
+
+  /** Tells the others, ends what runs, closes everything. Safe to call more than once. */
+  async stop(reason = 'stopped'): Promise<void> {
+    this.#stopping ??= this.#end(reason)
+    await this.#stopping
+  }
+
+  async #end(reason: string): Promise<void> {
+    await this.#closeSocket()
+    await this.core.stop()
+    await this.transport.stop(reason)
+    this.database.dispose()
+    this.lock.dispose()
+    this.#ended.resolve()
+  }
+}
+
+function demandSelf({ roster }: ServiceConfiguration, peer: string, file: string): void {
+  if (roster.some(({ peerId }) => peerId === peer)) return
+  const remedy = 'Add the line that "slytherin init" printed, or use the state directory of a party of the roster.'
+  throw new ConfigurationError(file, [{ key: 'roster', expected: `this party's own peer id ${peer}`, got: 'a roster without it', remedy }])
+}
+
+function evaluatorOf({ roster, cohort }: ServiceConfiguration): string {
+  return roster.find(({ name, peerId }) => name === cohort.evaluator || peerId === cohort.evaluator)!.peerId
+}
+
+/** All of the roster may connect; dialled are those with whom this party speaks: everybody by the evaluator, the evaluator by everybody. */
+function peersToMeet(configuration: ServiceConfiguration, self: string): TransportPeer[] {
+  const evaluator = evaluatorOf(configuration)
+  const { roster } = configuration
+  return roster.map(({ peerId, addresses }) => ({
+    peer: peerId,
+    addresses: self === evaluator || peerId === evaluator ? addresses : []
+  }))
+}

@@ -1,0 +1,121 @@
+/** What `status` and the lists show: documents of this party with what is counted and who is there. */
+import { GRANT, type Grant, identify, type ServiceNode } from '@slytherin/protocol/service'
+import type { EpochReport, GrantReport, HolderReport, ModelReport, PeerReport, StatusReport } from '../control/reports.js'
+import { VERSION } from '../version.js'
+import type { ServiceContext } from './context.js'
+import { epochsOf, type KnownEpoch, type KnownRelease, releasesOf } from './lookup.js'
+import { queryReports } from './query-commands.js'
+
+export async function statusReport(party: ServiceContext): Promise<StatusReport> {
+  const { node } = await party.core.get()
+  const { self, names, configuration, transport } = party
+  const [epochs, models, grants, queries] = await Promise.all([
+    epochsOf(node).then(async known => await Promise.all(known.map(async epoch => await epochReport(party, node, epoch)))),
+    modelReports(party, node),
+    grantReports(party, node),
+    queryReports(party, node)
+  ])
+  return {
+    party: {
+      peer: self,
+      name: configuration.name,
+      roles: party.roles,
+      software: VERSION,
+      pid: process.pid,
+      started: party.started,
+      addresses: transport.addresses,
+      bytesSent: transport.bytes.sent(),
+      bytesReceived: transport.bytes.received(),
+      memoryBytes: process.memoryUsage.rss(),
+      crashes: party.core.crashes
+    },
+    peers: configuration.roster.map(({ peerId, roles }): PeerReport => {
+      const software = node.membership.softwareOf(peerId)
+      return {
+        peer: peerId,
+        name: names.of(peerId) ?? peerId,
+        roles,
+        state: presence(party, peerId),
+        ...(software === undefined ? {} : { software })
+      }
+    }),
+    epochs,
+    models,
+    grants,
+    queries,
+    errors: party.errors.list()
+  }
+}
+
+export async function epochReport(party: ServiceContext, node: ServiceNode, { epoch, record, sharing }: KnownEpoch): Promise<EpochReport> {
+  const { proposal } = record
+  const holders = sharing.holders.map(
+    ({ peer, point }): HolderReport => ({ peer, name: party.names.of(peer) ?? peer, point, state: presence(party, peer) })
+  )
+  const counts = party.self === proposal.evaluator || sharing.holders.some(({ peer }) => peer === party.self)
+  const { parameters } = proposal
+  return {
+    epoch,
+    cohort: proposal.cohort,
+    state: stateOf(proposal.expires, sharing.threshold, holders),
+    threshold: sharing.threshold,
+    holders,
+    generation: sharing.generation,
+    created: proposal.created,
+    expires: proposal.expires,
+    logN: parameters.logN,
+    levels: parameters.primes.length - 1,
+    floodingBits: proposal.floodingBits,
+    ...(counts ? await node.books.epochUse(epoch, proposal) : {})
+  }
+}
+
+function stateOf(expires: number, threshold: number, holders: readonly HolderReport[]): string {
+  if (expires < Date.now()) return 'over'
+  if (holders.some(({ state }) => state === 'unknown')) return 'in force'
+  const there = holders.filter(({ state }) => state !== 'down').length
+  return there >= threshold ? 'ready' : `${threshold - there} holder${threshold - there === 1 ? '' : 's'} too few`
+}
+
+export async function modelReports(party: ServiceContext, node: ServiceNode): Promise<ModelReport[]> {
+  return (await releasesOf(node)).map(known => modelReport(party, node, known))
+}
+
+export function modelReport(party: ServiceContext, node: ServiceNode, { release, document, withdrawn }: KnownRelease): ModelReport {
+  const { epoch, name, revision, owner, created } = document
+  const served = node.releases?.list().find(one => one.release === release)
+  const reason = served === undefined || served.reason === '' ? '' : `: ${served.reason}`
+  const state = withdrawn ? 'withdrawn' : served === undefined ? 'published' : `${served.state}${reason}`
+  return { release, epoch, name, revision, owner: { peer: owner, name: party.names.of(owner) ?? owner }, created, state }
+}
+
+export async function grantReports(party: ServiceContext, node: ServiceNode): Promise<GrantReport[]> {
+  const grants = (await node.all(GRANT)).map(({ document }) => document).sort((a, b) => b.created - a.created)
+  return await Promise.all(grants.map(async grant => await grantReport(party, node, identify(GRANT, grant), grant)))
+}
+
+export async function grantReport(party: ServiceContext, node: ServiceNode, identifier: string, grant: Grant): Promise<GrantReport> {
+  const { epoch, issuer, querier, models, queries, decryptions, expires } = grant
+  const named = (peer: string): GrantReport['issuer'] => ({ peer, name: party.names.of(peer) ?? peer })
+  const revoked = await node.books.isRevoked(epoch, identifier)
+  // Others give nothing under it, and count nothing.
+  const counts = node.isEvaluator || party.roles.includes('key-holder')
+  const use = counts ? await node.books.grantUse(identifier, grant) : { queries: { limit: queries }, decryptions: { limit: decryptions } }
+  return {
+    grant: identifier,
+    epoch,
+    issuer: named(issuer),
+    querier: named(querier),
+    models,
+    ...use,
+    expires,
+    state: revoked ? 'revoked' : expires < Date.now() ? 'expired' : 'valid'
+  }
+}
+
+function presence(party: ServiceContext, peer: string): PeerReport['state'] {
+  if (peer === party.self) return 'this party'
+  if (party.transport.connectedPeers.includes(peer)) return 'up'
+  // Everybody speaks with the evaluator, and it with everybody; of others this party hears nothing.
+  return party.self === party.evaluator || peer === party.evaluator ? 'down' : 'unknown'
+}

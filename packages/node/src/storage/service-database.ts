@@ -1,0 +1,214 @@
+/**
+ * A service's durable state of one party in one SQLite database: records, signed documents, what was spent. Synchronous to the platter before a call returns; a full
+ * disk refuses what is new and keeps what is there. One process at a time.
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import {
+  type Claim,
+  type DocumentFilter,
+  type DocumentKind,
+  type DocumentStore,
+  decodeSigned,
+  encodeSigned,
+  filingOf,
+  identify,
+  type RecordStore,
+  type ServiceDocument,
+  type Signed,
+  type SpendingStore,
+  type Spent,
+  type StoredName
+} from '@slytherin/protocol/service'
+import { storageFull } from './storage-full.js'
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS record (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS document (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, identifier TEXT NOT NULL, epoch TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL,
+    UNIQUE (kind, identifier)) STRICT;
+  CREATE INDEX IF NOT EXISTS document_place ON document (kind, epoch, name);
+  CREATE TABLE IF NOT EXISTS spending (
+    epoch TEXT NOT NULL, account TEXT NOT NULL, item TEXT NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY (epoch, account, item)) STRICT, WITHOUT ROWID;
+`
+
+export class ServiceDatabase implements Disposable {
+  readonly records: RecordStore
+  readonly documents: DocumentStore
+  readonly spendings: SpendingStore
+  readonly #database: DatabaseSync
+
+  /** Opens or makes the database. @throws where it is of a later version of the software */
+  constructor(path: string) {
+    this.#database = new DatabaseSync(path)
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
+    this.#database.exec(SCHEMA)
+    const guarded = <T>(write: () => T): T => {
+      try {
+        return write()
+      } catch (error) {
+        throw storageFull(error, path)
+      }
+    }
+    this.records = new Records(this.#database, guarded)
+    this.documents = new Documents(this.#database, guarded)
+    this.spendings = new Spendings(this.#database, guarded)
+  }
+
+  dispose(): void {
+    this.#database.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+type Guarded = <T>(write: () => T) => T
+
+class Records implements RecordStore {
+  readonly #guarded: Guarded
+  readonly #put: StatementSync
+  readonly #get: StatementSync
+  readonly #list: StatementSync
+  readonly #delete: StatementSync
+
+  constructor(database: DatabaseSync, guarded: Guarded) {
+    this.#guarded = guarded
+    this.#put = database.prepare('INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
+    this.#get = database.prepare('SELECT value FROM record WHERE kind = ? AND key = ?')
+    this.#list = database.prepare('SELECT key, value FROM record WHERE kind = ? ORDER BY key')
+    this.#delete = database.prepare('DELETE FROM record WHERE kind = ? AND key = ?')
+  }
+
+  async put(kind: string, key: string, value: unknown): Promise<void> {
+    this.#guarded(() => this.#put.run(kind, key, JSON.stringify(value)))
+  }
+
+  async get(kind: string, key: string): Promise<unknown> {
+    const row = this.#get.get(kind, key)
+    return row === undefined ? undefined : JSON.parse(String(row['value']))
+  }
+
+  async list(kind: string): Promise<{ readonly key: string; readonly value: unknown }[]> {
+    return this.#list.all(kind).map(row => ({ key: String(row['key']), value: JSON.parse(String(row['value'])) }))
+  }
+
+  async delete(kind: string, key: string): Promise<void> {
+    this.#guarded(() => this.#delete.run(kind, key))
+  }
+}
+
+class Documents implements DocumentStore {
+  readonly #guarded: Guarded
+  readonly #put: StatementSync
+  readonly #get: StatementSync
+  readonly #list: StatementSync
+  readonly #remove: StatementSync
+
+  constructor(database: DatabaseSync, guarded: Guarded) {
+    this.#guarded = guarded
+    this.#put = database.prepare(
+      'INSERT INTO document (kind, identifier, epoch, name, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'
+    )
+    this.#get = database.prepare('SELECT bytes FROM document WHERE kind = ? AND identifier = ?')
+    this.#list = database.prepare(`SELECT kind, identifier, epoch, name FROM document
+      WHERE (:kind IS NULL OR kind = :kind) AND (:epoch IS NULL OR epoch = :epoch) AND (:name IS NULL OR name = :name) ORDER BY kind, number`)
+    this.#remove = database.prepare('DELETE FROM document WHERE kind = ? AND identifier = ?')
+  }
+
+  async put<T extends ServiceDocument>(kind: DocumentKind<T>, signed: Signed<T>): Promise<'new' | 'known'> {
+    const { epoch, name } = filingOf(signed.document)
+    const identifier = identify(kind, signed.document)
+    const { changes } = this.#guarded(() => this.#put.run(kind.kind, identifier, epoch, name, encodeSigned(signed)))
+    return Number(changes) === 1 ? 'new' : 'known'
+  }
+
+  async get<T extends ServiceDocument>(kind: DocumentKind<T>, identifier: string): Promise<Signed<T> | undefined> {
+    const row = this.#get.get(kind.kind, identifier)
+    return row === undefined ? undefined : decodeSigned(kind, Uint8Array.from(row['bytes'] as Uint8Array), 'store')
+  }
+
+  async list({ kind, epoch, name }: DocumentFilter): Promise<StoredName[]> {
+    const rows = this.#list.all({ kind: kind ?? null, epoch: epoch ?? null, name: name ?? null })
+    return rows.map(row => ({
+      kind: String(row['kind']),
+      identifier: String(row['identifier']),
+      epoch: String(row['epoch']),
+      name: String(row['name'])
+    }))
+  }
+
+  async remove(kind: string, identifier: string): Promise<void> {
+    this.#guarded(() => this.#remove.run(kind, identifier))
+  }
+}
+
+class Spendings implements SpendingStore {
+  readonly #database: DatabaseSync
+  readonly #guarded: Guarded
+  readonly #insert: StatementSync
+  readonly #find: StatementSync
+  readonly #sum: StatementSync
+  readonly #remove: StatementSync
+  readonly #forget: StatementSync
+
+  constructor(database: DatabaseSync, guarded: Guarded) {
+    this.#database = database
+    this.#guarded = guarded
+    this.#insert = database.prepare('INSERT INTO spending VALUES (?, ?, ?, ?)')
+    this.#find = database.prepare('SELECT amount FROM spending WHERE epoch = ? AND account = ? AND item = ?')
+    this.#sum = database.prepare('SELECT COALESCE(SUM(amount), 0) AS sum FROM spending WHERE epoch = ? AND account = ?')
+    this.#remove = database.prepare('DELETE FROM spending WHERE epoch = ? AND account = ? AND item = ?')
+    this.#forget = database.prepare('DELETE FROM spending WHERE epoch = ?')
+  }
+
+  async spend(claims: readonly Claim[]): Promise<Spent> {
+    return this.#guarded(() => {
+      try {
+        this.#database.exec('BEGIN IMMEDIATE')
+        const spent = this.#claim(claims)
+        this.#database.exec('claim' in spent ? 'ROLLBACK' : 'COMMIT')
+        return spent
+      } catch (error) {
+        // One that found no room may have been rolled back already.
+        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+        throw error
+      }
+    })
+  }
+
+  async giveBack(epoch: string, account: string, item: string): Promise<void> {
+    this.#guarded(() => this.#remove.run(epoch, account, item))
+  }
+
+  async used(epoch: string, account: string): Promise<number> {
+    return this.#used(epoch, account)
+  }
+
+  async has(epoch: string, account: string, item: string): Promise<boolean> {
+    return this.#find.get(epoch, account, item) !== undefined
+  }
+
+  async forget(epoch: string): Promise<void> {
+    this.#guarded(() => this.#forget.run(epoch))
+  }
+
+  #claim(claims: readonly Claim[]): Spent {
+    let added = 0
+    for (const claim of claims) {
+      const { epoch, account, item, amount, limit } = claim
+      const known = this.#find.get(epoch, account, item)?.['amount']
+      if (known !== undefined && Number(known) !== amount) return { outcome: 'differs', claim, used: Number(known) }
+      if (known !== undefined) continue
+      const used = this.#used(epoch, account)
+      if (used + amount > limit) return { outcome: 'exceeded', claim, used }
+      this.#insert.run(epoch, account, item, amount)
+      added++
+    }
+    return { outcome: added === 0 ? 'again' : 'first' }
+  }
+
+  #used(epoch: string, account: string): number {
+    return Number(this.#sum.get(epoch, account)?.['sum'])
+  }
+}
