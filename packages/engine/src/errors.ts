@@ -159,6 +159,47 @@ export class InfeasiblePlanError extends EngineError {
   }
 }
 
+/** What of a key epoch a model asks more of than there is: as what blocks a plan, or its whole ring. */
+export type EpochShortage = 'levels' | 'scale' | 'flooding' | 'refreshes' | 'memory' | 'precision' | 'ring'
+
+/** Ring, chain and flooding that a plan of its own has. */
+export interface FreshParameters {
+  readonly logN: number
+  readonly primes: number
+  readonly primeBits: number
+  readonly floodingBits: number
+}
+
+/** A model cannot be planned into a key epoch: it takes another one. */
+export class EpochPlanError extends EngineError {
+  constructor(
+    readonly model: string,
+    readonly shortage: EpochShortage,
+    /** what blocks, and what it needs against what the epoch has */
+    readonly reason: string,
+    /** what a plan of its own takes; undefined where there is none either */
+    readonly fresh: FreshParameters | undefined,
+    readonly remedy: string,
+    /** name of the layer that blocks; absent where no single one does */
+    readonly layer?: string
+  ) {
+    super(`no plan for '${model}' in this key epoch: ${reason}; ${remedy}`)
+  }
+}
+
+/** Each of these models has a plan, but not all of them on one chain. */
+export class InfeasibleEpochError extends EngineError {
+  constructor(
+    readonly models: readonly string[],
+    /** which model is blocked on the chain that most of them can be planned on, and by what */
+    readonly reason: string
+  ) {
+    super(
+      `no key epoch serves all of ${models.map(model => `'${model}'`).join(', ')}: ${reason}; make an epoch for some of them and another for the rest, or ask for less precision or flooding`
+    )
+  }
+}
+
 /** The planner does not (yet) evaluate this kind of layer under encryption. */
 export class UnsupportedLayerError extends EngineError {
   constructor(

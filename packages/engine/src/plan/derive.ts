@@ -4,6 +4,7 @@ import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { InvalidPlanError } from '../errors.js'
 import { switchShares } from '../steps/operands.js'
 import { coreOf, keepProgram } from './compiled.js'
+import type { EvaluationKeyNames } from './epoch-keys.js'
 import { floodedNoise as sizingNoise } from './flooded-noise.js'
 import { walkNoise } from './noise.js'
 import { PLAN_VERSION, type Plan, type PlanCore, parsePlanDocument } from './plan.js'
@@ -14,10 +15,15 @@ import { type CompileOptions, compile, type Program } from './program.js'
 /** Worst logit error that a plan aims at, relative to the largest logit. */
 export const PRECISION_TARGET = 0.005
 
+export interface DeriveOptions extends CompileOptions {
+  /** evaluation keys that there are: they cost nothing */
+  readonly held?: EvaluationKeyNames
+}
+
 /** @throws InvalidPlanError when the core breaks a rule */
-export function derivePlan(core: PlanCore, costModel: CostModel = KERNEL_COSTS, options: CompileOptions = {}): Plan {
+export function derivePlan(core: PlanCore, costModel: CostModel = KERNEL_COSTS, options: DeriveOptions = {}): Plan {
   const program = compile(core, options)
-  const plan = derive(core, program, costModel)
+  const plan = derive(core, program, costModel, options.held)
   keepProgram(plan, program)
   return plan
 }
@@ -86,7 +92,7 @@ function errorsOf(
   return { noise: result.noise, floodedNoise: sizing, worstError: worstSlotError(parameters.N, flooded, output.scale) }
 }
 
-function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
+function derive(core: PlanCore, program: Program, costModel: CostModel, held?: EvaluationKeyNames): Plan {
   const { architecture, parties, threshold, batch, batchBlock } = core
   const { parameters, steps, output } = program
   const batchBlocks = Math.ceil(batch / batchBlock)
@@ -133,6 +139,6 @@ function derive(core: PlanCore, program: Program, costModel: CostModel): Plan {
       floodedNoise
     },
     precision: { worstError, relativeError: worstError / architecture.output.largest },
-    costs: costsOf(core, program, costModel, batchBlocks)
+    costs: costsOf(core, program, costModel, batchBlocks, held)
   }
 }

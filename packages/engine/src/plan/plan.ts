@@ -11,7 +11,7 @@ import { count, galoisKeyNeedSchema, level, magnitude, positiveCount, scale, wei
 
 const operand = z.enum(['clear', 'encrypted'])
 
-const parametersSchema: z.ZodType<ParametersJson> = z.strictObject({
+export const parametersSchema: z.ZodType<ParametersJson> = z.strictObject({
   logN: z.int().min(4).max(17),
   primes: z.array(z.string().max(20)).min(1).max(63),
   specialPrimes: z.array(z.string().max(20)).min(1).max(16),

@@ -12,6 +12,7 @@ import { heldVectors, type LayerPacking, vectorBytes, weightCount } from '../ste
 import { profileOf } from '../steps/polynomial-profile.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
 import type { CompiledRefresh } from '../steps/refresh.js'
+import { type EvaluationKeyNames, missingKeys, NO_KEYS } from './epoch-keys.js'
 import type { Plan, PlanCore } from './plan.js'
 import type { Program } from './program.js'
 
@@ -23,8 +24,14 @@ function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPack
   return { kind: 'polynomial', outputBlocks, slots, operations }
 }
 
-/** Seconds and bytes of a plan by a cost model. */
-export function costsOf(core: PlanCore, program: Program, model: CostModel, batchBlocks: number): Plan['costs'] {
+/** Seconds and bytes of a plan by a cost model. @param held keys that there are and that cost nothing */
+export function costsOf(
+  core: PlanCore,
+  program: Program,
+  model: CostModel,
+  batchBlocks: number,
+  held: EvaluationKeyNames = NO_KEYS
+): Plan['costs'] {
   const { parameters, steps } = program
   const { threshold } = core
   const costs = new OperationCosts(model, parameters.logN)
@@ -74,6 +81,7 @@ export function costsOf(core: PlanCore, program: Program, model: CostModel, batc
   if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
   else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
   const keys = new KeyCosts(costs, sizes, threshold)
+  const made = missingKeys(program, held)
   const results = program.output.layout.blocks.length * batchBlocks
   const switching = costs.switching(program.output.level, results, threshold)
   return {
@@ -85,12 +93,12 @@ export function costsOf(core: PlanCore, program: Program, model: CostModel, batc
       steps: seconds,
       dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
       modelEncryption: encryption,
-      keys: keys.seconds(program.galoisKeys, program.relinearizationLevel)
+      keys: keys.seconds(made.galois, made.relinearizationLevel)
     },
     bytes: {
       input: clearData ? 0 : inputs * sizes.ciphertext(core.inputLevel),
       model: modelBytes,
-      keysPerParty: keys.bytesPerParty(program.galoisKeys, program.relinearizationLevel),
+      keysPerParty: keys.bytesPerParty(made.galois, made.relinearizationLevel),
       refreshesPerParty: refreshBytes,
       evaluatorMemory: memory
     }

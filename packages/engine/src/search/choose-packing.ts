@@ -24,6 +24,14 @@ export interface PackedLayer {
   readonly held: number
 }
 
+/** What keys cost that a packing needs and that there are not. */
+export interface KeyPrices {
+  /** Seconds that the keys for these rotations, in positions, add to every batch block. */
+  seconds(rotations: readonly number[], level: number): number
+  /** There will be keys for these. */
+  add(rotations: readonly number[]): void
+}
+
 /** Structural patterns of the affine layers; undefined for dense ones. */
 export const patternsOf = (architecture: Architecture): (SparseMatrix | undefined)[] =>
   architecture.layers.map(layer => (layer.kind === 'affine' ? patternOnce(layer.operations) : undefined))
@@ -40,7 +48,8 @@ export function packLayers(
   width: number,
   costs: OperationCosts,
   operands: Operands,
-  slots: SlotPacking
+  slots: SlotPacking,
+  keys?: KeyPrices
 ): PackedLayer[] {
   let layout: Layout | undefined
   let chunk: number | undefined
@@ -68,7 +77,8 @@ export function packLayers(
     const chunked = index === 0 && chunk !== undefined
     const diagonals = chunk ?? fullDiagonals(layer.outputs, layout)
     chunk = undefined
-    const packing = cheapestSteps(layer, layout, diagonals, patterns[index], costs, factors)
+    const packing = cheapestSteps(layer, layout, diagonals, patterns[index], costs, factors, keys)
+    keys?.add(packing.rotations(factors.input))
     layout = packing.output
     return { packing, chunked }
   })
@@ -123,7 +133,8 @@ function cheapestSteps(
   diagonals: number,
   pattern: SparseMatrix | undefined,
   costs: OperationCosts,
-  factors: Factors
+  factors: Factors,
+  keys?: KeyPrices
 ): DiagonalsPacking {
   const present = pattern && presentOnce(pattern, input, diagonals)
   let best: DiagonalsPacking | undefined
@@ -131,7 +142,8 @@ function cheapestSteps(
   for (let babySteps = 1; babySteps <= diagonals; babySteps *= 2) {
     const packing = new DiagonalsPacking({ outputs: layer.outputs, input, diagonals, babySteps, present })
     const encodings = factors.input === 'clear' ? inputCount(packing, 'clear') * costs.encoding(TYPICAL_LEVEL) : 0
-    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors) + encodings
+    const making = keys?.seconds(packing.rotations(factors.input), TYPICAL_LEVEL) ?? 0
+    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors) + encodings + making
     if (seconds < lowest) {
       lowest = seconds
       best = packing

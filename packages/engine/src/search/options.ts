@@ -4,8 +4,10 @@ import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
 import { InvalidInputError } from '../errors.js'
 import type { SlotPacking } from '../packing/slots.js'
 import { PRECISION_TARGET } from '../plan/derive.js'
+import type { EpochKeys } from '../plan/epoch-keys.js'
 import { type FloodingBounds, WANTED_DISTANCE_BITS } from '../plan/plan.js'
 import type { OperandKind } from '../steps/operands.js'
+import { type PlannedInto, plannedInto } from './planned-into.js'
 
 /**
  * How exact logits are asked to be, the worst of a batch: their error as a share of the largest logit, the bits of it that are right (2^-bits of the largest logit), or
@@ -47,6 +49,8 @@ export interface PlanOptions {
   readonly insecure?: boolean
   /** how exact the logits must be (default: an error of 0.005 of the largest) */
   readonly precision?: Precision
+  /** plans into this key epoch: on its ring and chain, with its flooding, and with the keys that it has where they are about as good as others */
+  readonly epoch?: EpochKeys
 }
 
 /** So little distance that only the least number of bits counts. */
@@ -58,11 +62,12 @@ const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in; precision as a share of the largest logit. */
-export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits'>> & {
+export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch'>> & {
   readonly precision: number
   readonly logN: number | undefined
   readonly packing: SlotPacking | undefined
   readonly floodingBits: number | undefined
+  readonly epoch: PlannedInto | undefined
 }
 
 /** @param largestLogit what precision is relative to @throws InvalidInputError for an option out of range */
@@ -77,7 +82,8 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
   const threshold = whole('threshold', options.threshold ?? parties, 1)
   if (threshold > parties) throw new InvalidInputError('plan option threshold', `at most the ${parties} key holders`, String(threshold))
   const usual = threshold === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
-  const { floodingBits, floodingDistanceBits = usual } = options
+  const epoch = options.epoch && plannedInto(options, options.epoch)
+  const { floodingBits = epoch?.keys.floodingBits, floodingDistanceBits = usual } = options
   if (floodingBits !== undefined && !(floodingBits >= 1 && floodingBits <= 256))
     throw new InvalidInputError('plan option floodingBits', 'from 1 to 256', String(floodingBits))
   if (!(floodingDistanceBits >= 1 && floodingDistanceBits <= 100))
@@ -95,13 +101,18 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     floodingBits,
     floodingDistanceBits,
     floodingBounds: options.floodingBounds ?? (options.weights === 'clear' || threshold === 1 ? 'norms' : 'magnitudes'),
-    maximumDecryptions: whole('maximumDecryptions', options.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS, 1),
+    maximumDecryptions: whole(
+      'maximumDecryptions',
+      options.maximumDecryptions ?? epoch?.keys.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS,
+      1
+    ),
     costModel: options.costModel ?? KERNEL_COSTS,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
-    logN: options.logN,
+    logN: options.logN ?? epoch?.parameters.logN,
     packing: options.packing,
     insecure: options.insecure ?? false,
-    precision
+    precision,
+    epoch
   }
 }
 

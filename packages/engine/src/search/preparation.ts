@@ -1,9 +1,12 @@
 /** What planners of one network share whatever flooding, precision or ring is asked for: packings, and costs by ring. */
+import { galoisElementOf } from '@slytherin/ckks'
 import type { Architecture } from '../architecture/architecture.js'
+import { KeyCosts } from '../costs/key-costs.js'
 import { OperationCosts } from '../costs/operation-costs.js'
+import { Sizes } from '../costs/sizes.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
 import { type SlotPacking, samplesPerSlot } from '../packing/slots.js'
-import { type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
+import { type KeyPrices, type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
 import type { Settings } from './options.js'
 
 export class Preparation {
@@ -11,10 +14,10 @@ export class Preparation {
   private readonly costs = new Map<number, OperationCosts>()
   private readonly packed = new Map<string, readonly PackedLayer[]>()
 
-  /** @param settings of which who encrypts what and the cost model are read: every planner of this preparation has the same */
+  /** @param settings of which what packings depend on is read: every planner of this preparation has the same */
   constructor(
     readonly architecture: Architecture,
-    private readonly settings: Pick<Settings, 'data' | 'weights' | 'costModel'>
+    private readonly settings: Pick<Settings, 'data' | 'weights' | 'costModel' | 'batch' | 'threshold' | 'epoch'>
   ) {
     this.patterns = patternsOf(architecture)
   }
@@ -29,10 +32,44 @@ export class Preparation {
   }
 
   packedLayers(logN: number, packing: SlotPacking, batchBlock: number): readonly PackedLayer[] {
-    const width = (2 ** (logN - 1) * samplesPerSlot(packing)) / batchBlock
+    const { architecture, patterns, settings } = this
+    const stride = batchBlock / samplesPerSlot(packing)
+    const width = 2 ** (logN - 1) / stride
+    const costs = this.costsOf(logN)
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () =>
-      packLayers(this.architecture, this.patterns, width, this.costsOf(logN), this.settings, packing)
+      packLayers(
+        architecture,
+        patterns,
+        width,
+        costs,
+        settings,
+        packing,
+        this.keyPrices(costs, stride, Math.ceil(settings.batch / batchBlock))
+      )
     )
+  }
+
+  /** Undefined outside epochs: how many baby steps there are is then decided by evaluations alone. */
+  private keyPrices(costs: OperationCosts, stride: number, batchBlocks: number): KeyPrices | undefined {
+    const { epoch, threshold, costModel } = this.settings
+    if (!epoch) return undefined
+    const { N } = epoch.parameters
+    const keys = new KeyCosts(
+      costs,
+      new Sizes(epoch.chain.logN, new Array(epoch.chain.primes).fill(epoch.chain.primeBits), epoch.chain.specialPrimeBits),
+      threshold
+    )
+    const added = new Set<number>()
+    const elements = (rotations: readonly number[]): number[] => rotations.map(rotation => galoisElementOf(rotation * stride, N))
+    return {
+      seconds: (rotations, level) => {
+        const making = elements(rotations).filter(element => !added.has(element) && epoch.galoisLevel(element) < level)
+        return (costModel.preparation * making.length * keys.galois(Math.min(level, epoch.parameters.maxLevel))) / batchBlocks
+      },
+      add: rotations => {
+        for (const element of elements(rotations)) added.add(element)
+      }
+    }
   }
 }
 

@@ -1,7 +1,9 @@
 /** What the steps of a trial cost, key by key and level by level, and what they hold in memory. */
+import { conjugationElement, galoisElementOf } from '@slytherin/ckks'
 import { KeyCosts } from '../costs/key-costs.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
+import { samplesPerSlot } from '../packing/slots.js'
 import { bothEncrypted, factorsOf } from '../steps/operands.js'
 import { inputCount, isActivation, vectorBytes, weightCount } from '../steps/packed.js'
 import { SENDING_WEIGHT, stepSeconds, weightSeconds } from '../steps/price.js'
@@ -11,8 +13,8 @@ import type { Trial } from './trial.js'
 
 /** Keys that a layer needs. */
 interface KeyUse {
-  /** rotations in positions */
-  readonly galois: readonly (number | 'conjugation')[]
+  /** elements */
+  readonly galois: readonly number[]
   readonly relinearization: boolean
 }
 
@@ -32,12 +34,14 @@ export class RunningCosts {
     const { chain, settings, packings, packed, batchBlocks, parameters } = trial
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
     this.keys = new KeyCosts(costs, this.sizes, settings.threshold)
+    const { N } = parameters
+    const stride = chain.batchBlock / samplesPerSlot(chain.packing)
     this.keyUses = packings.map((packing, layer) => {
       const factors = factorsOf(trial.settings, layer)
       const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
       const conjugated = isActivation(packing) && packing.slots === 'complex'
       return {
-        galois: conjugated ? ['conjugation' as const] : rotations,
+        galois: conjugated ? [conjugationElement(N)] : rotations.map(rotation => galoisElementOf(rotation * stride, N)),
         relinearization: isActivation(packing) || bothEncrypted(factors)
       }
     })
@@ -83,22 +87,34 @@ export class RunningCosts {
   /** Cost of the keys that layer `index` is the first to need, when it runs at this level. */
   private keyCost(index: number, level: number): number {
     const { galois, relinearization } = this.firstKeyUses[index]!
-    const { keys } = this
-    return (
-      this.trial.settings.costModel.preparation * (galois.length * keys.galois(level) + (relinearization ? keys.relinearization(level) : 0))
-    )
+    const rotating = galois.reduce((sum, element) => sum + this.galoisKey(element, level), 0)
+    return this.trial.settings.costModel.preparation * (rotating + (relinearization ? this.relinearizationKey(level) : 0))
+  }
+
+  /** Seconds until there is a key; none where the epoch has one. */
+  private galoisKey(element: number, level: number): number {
+    return level <= (this.trial.settings.epoch?.galoisLevel(element) ?? -1) ? 0 : this.keys.galois(level)
+  }
+
+  private relinearizationKey(level: number): number {
+    return level <= (this.trial.settings.epoch?.relinearizationLevel ?? -1) ? 0 : this.keys.relinearization(level)
   }
 
   /** What keys cost beyond `keyCost`: after a refresh a layer may run at a higher level than the first one that needs the same key. */
   raisedKeyCost({ steps }: Schedule): number {
-    const { keys, keyUses, firstKeyUses } = this
+    const { keyUses, firstKeyUses } = this
     let sum = 0
     for (const [layer, first] of firstKeyUses.entries()) {
       const { level } = steps[layer]!
       const highest = (uses: (use: KeyUse) => boolean): number =>
         Math.max(...steps.filter((_, index) => uses(keyUses[index]!)).map(step => step.level))
-      for (const key of first.galois) sum += keys.galois(highest(use => use.galois.includes(key))) - keys.galois(level)
-      if (first.relinearization) sum += keys.relinearization(highest(use => use.relinearization)) - keys.relinearization(level)
+      for (const key of first.galois)
+        sum +=
+          this.galoisKey(
+            key,
+            highest(use => use.galois.includes(key))
+          ) - this.galoisKey(key, level)
+      if (first.relinearization) sum += this.relinearizationKey(highest(use => use.relinearization)) - this.relinearizationKey(level)
     }
     return this.trial.settings.costModel.preparation * sum
   }

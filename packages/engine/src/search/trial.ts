@@ -32,7 +32,7 @@ export interface Trial {
 }
 
 export function trialOf(architecture: Architecture, settings: Settings, chain: Chain, packed: readonly PackedLayer[]): Trial {
-  const parameters = parametersFor(chain, settings.insecure)
+  const parameters = settings.epoch?.parameters ?? parametersFor(chain, settings.insecure)
   const noise = new NoiseModel(parameters, settings.parties)
   const factor = slotFactor(chain.packing)
   const values = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)]
