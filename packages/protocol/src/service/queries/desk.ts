@@ -2,13 +2,14 @@
  * The evaluator's side of queries: takes inputs, queues what is complete and signed, tells how far it is, hands results out, once, and forgets what nobody needs.
  * Durable throughout (journal.ts); running them is runner.ts.
  */
-import { fromHex, hash, toHex } from '../../base/digest.js'
+import { fromHex, toHex } from '../../base/digest.js'
 import {
   GrantRefusedError,
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
-  ProofMissingError
+  ProofMissingError,
+  QuotaExceededError
 } from '../../errors/errors.js'
 import { inputCount } from '../../terms/plan.js'
 import { batchOf, inputBatches } from '../../terms/proof-batches.js'
@@ -32,6 +33,8 @@ import type { QueryRunner } from './runner.js'
 const TOLERANCE = 5 * 60_000
 /** Inputs that may come between two times that the journal is written. */
 const UNWRITTEN = 16
+/** How often each input may come. */
+const TRIES = 3
 
 export interface DeskOptions {
   readonly journal: QueryJournal
@@ -58,8 +61,8 @@ export interface OpenRequest {
 export class QueryDesk {
   readonly #options: DeskOptions
   readonly #room: QueueRoom
-  /** Inputs that the journal does not have yet, by query. */
-  readonly #unwritten = new Map<string, number>()
+  /** Inputs that have been taken, replaced ones too, by query. */
+  readonly #taken = new Map<string, number>()
 
   constructor(options: DeskOptions) {
     this.#options = options
@@ -136,23 +139,29 @@ export class QueryDesk {
     const record = this.#open(query, sender, 'query/input')
     if (record === undefined) return
     if (index >= record.inputs.length) throw malformed(sender, 'query/input', 'index', `below ${record.inputs.length}`, `${index}`)
-    const actual = toHex(await hash(bytes))
-    if (actual !== name) throw malformed(sender, 'query/input', 'hash', name, actual)
+    const space = querySpace(query)
+    if (record.inputs[index] === name && (await contents.has(space, name))) return
+    // What is replaced stays on the disk until the query is over.
+    const taken = (this.#taken.get(query) ?? 0) + 1
+    if (taken > TRIES * record.inputs.length) {
+      const expected = `at most ${TRIES} for each that the plan has`
+      throw new QuotaExceededError({ peer: sender, kind: 'query/input', field: 'index', expected, remedy: 'Ask the query anew.' })
+    }
+    this.#taken.set(query, taken)
     await handles.use(record.release, async ({ cryptography, plan, epoch }) => {
       const batch = batchOf(inputBatches(plan), index)
       if (batch !== undefined && record.proved.includes(batch.number) && record.inputs[index] !== name) {
         throw new OutOfOrderMessageError({ peer: sender, kind: 'query/input', field: 'index', reason: 'proved already' })
       }
       await cryptography.checkPart('input', index, bytes, proves(epoch.record.proposal, sender))
-      await contents.put(querySpace(query), bytes)
+      const actual = await contents.put(space, bytes)
+      if (actual !== name) throw malformed(sender, 'query/input', 'hash', name, actual)
     })
     // Others may have come meanwhile.
     const now = this.#open(query, sender, 'query/input')
     if (now === undefined) return
     journal.note(query, { inputs: now.inputs.with(index, name) })
-    const unwritten = (this.#unwritten.get(query) ?? 0) + 1
-    this.#unwritten.set(query, unwritten % UNWRITTEN)
-    if (unwritten >= UNWRITTEN) await journal.change(query, {})
+    if (taken % UNWRITTEN === 0) await journal.change(query, {})
   }
 
   async proof(query: string, batch: number, proof: Uint8Array, sender: string): Promise<void> {
@@ -240,6 +249,7 @@ export class QueryDesk {
         bytes: size
       })
     })
+    this.#taken.delete(asked.query)
     runner.wake()
     return this.status(asked.query, sender)
   }
@@ -337,7 +347,7 @@ export class QueryDesk {
     const { journal, runner, contents } = this.#options
     await journal.change(query, { state, message, code, attempts: {}, result: [], bytes: 0 })
     runner.stop(query, new OutOfOrderMessageError({ kind: 'query', field: 'state', actual: state }))
-    this.#unwritten.delete(query)
+    this.#taken.delete(query)
     await contents.clear(querySpace(query))
     await contents.clear(resultSpace(query))
   }

@@ -83,7 +83,7 @@ export class QueryJournal {
     return this.#versions.get(query) ?? 0
   }
 
-  /** @throws StorageFullError; what was there stays */
+  /** A new query. @throws StorageFullError; what was there stays */
   async put(record: QueryRecord): Promise<QueryRecord> {
     await this.#records.put(QUERY, record.query, record)
     this.#queries.set(record.query, record)
@@ -106,7 +106,10 @@ export class QueryJournal {
       .then(async () => {
         const record = this.#queries.get(query)!
         const news = typeof change === 'function' ? change(record) : change
-        return news === undefined ? record : await this.put({ ...record, ...news })
+        if (news === undefined) return record
+        await this.#records.put(QUERY, query, { ...record, ...news })
+        // What was noted meanwhile stays.
+        return this.note(query, news)
       })
     this.#changing.set(query, changed)
     try {
@@ -120,6 +123,7 @@ export class QueryJournal {
   note(query: string, change: Partial<QueryRecord>): QueryRecord {
     const record = { ...this.#queries.get(query)!, ...change }
     this.#queries.set(query, record)
+    this.touch(query)
     return record
   }
 

@@ -3,7 +3,6 @@
  * came. Drafts are durable: an upload goes on after either side was killed.
  */
 import { canonicalJson } from '../../base/canonical.js'
-import { hash, toHex } from '../../base/digest.js'
 import {
   MalformedMessageError,
   OutOfOrderMessageError,
@@ -105,13 +104,12 @@ export class ReleaseIntake {
     const { batches, held, cryptography, proved } = await this.#draft(nonce, owner)
     const batch = batchOf(batches, index)
     if (batch === undefined) throw malformed(owner, 'release/part', 'index', 'of the plan', `${index}`)
-    const actual = toHex(await hash(bytes))
-    if (actual !== name) throw malformed(owner, 'release/part', 'hash', name, actual)
     const record = held[batch.number]!
-    if (record.parts[index - batch.first] === name) return
+    if (record.parts[index - batch.first] === name && (await this.#options.contents.has(releaseSpace(nonce), name))) return
     if (record.proved) throw new OutOfOrderMessageError({ peer: owner, kind: 'release/part', field: 'index', reason: 'proved already' })
     await cryptography.checkPart('model', index, bytes, proved)
-    await this.#options.contents.put(releaseSpace(nonce), bytes)
+    const actual = await this.#options.contents.put(releaseSpace(nonce), bytes)
+    if (actual !== name) throw malformed(owner, 'release/part', 'hash', name, actual)
     record.parts[index - batch.first] = name
     if (!proved && record.parts.every(part => part !== null)) record.proved = true
     await this.#keep(nonce, batch.number, record)
