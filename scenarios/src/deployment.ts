@@ -18,7 +18,7 @@ export interface DeployedParty extends PartyDescription {
 /**
  * All processes share the processors of one machine, which can silence one of many for a while: longer deadlines, in milliseconds, the more there are.
  */
-function deadlinesFor(processes: number): object {
+export function deadlinesFor(processes: number): object {
   const down = Math.max(8_000, 2_500 * processes)
   return { dial: 2 * down, hello: down, down, idle: 2 * down, stall: 2 * down }
 }
@@ -90,7 +90,7 @@ function modelKeys({ model, approximation }: Scenario, { output, inputShape, tas
   }
 }
 
-async function makeState(state: string, keyFile: string): Promise<string> {
+export async function makeState(state: string, keyFile: string): Promise<string> {
   await mkdir(state, { recursive: true, mode: 0o700 })
   await createKeyFile(keyFile)
   using material = await loadKeyMaterial({ kind: 'key-file', path: keyFile })
@@ -106,7 +106,7 @@ function samplesOf(scenario: Scenario): object {
 }
 
 /** A port of loopback that nobody listens on now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

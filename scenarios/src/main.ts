@@ -5,6 +5,8 @@ import { EXIT_FAILED, EXIT_USAGE, natural, positive, shape, stopping } from './c
 import { perform } from './perform.js'
 import { DEFAULT_SIMULATED_SAMPLES } from './run-scenario.js'
 import { loadScenario, ScenarioFileError } from './scenario.js'
+import { isService, loadServiceScenario } from './service/description.js'
+import { performService } from './service/perform.js'
 
 interface CommandLine {
   parties?: number
@@ -21,6 +23,8 @@ interface CommandLine {
   keep?: boolean
   evidence?: string
   simulation?: number | boolean
+  minutes?: number
+  seed?: number
 }
 
 const program = new Command('scenario')
@@ -41,14 +45,21 @@ const program = new Command('scenario')
   .option('--no-simulation', 'leave the simulated run out of the report')
   .option('--keep', 'leave the state directories of the parties in place')
   .option('--evidence <directory>', 'keep what parties signed, and what a replay needs, for slytherin audit')
+  .option('--minutes <count>', 'of a service: how long queries are asked', positive)
+  .option('--seed <number>', 'of a service: of the kills; a fresh one when not given, and told', natural)
   .showHelpAfterError()
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
 
 process.exitCode = await main(program.args[0]!, program.opts<CommandLine>())
 
-async function main(file: string, { report, keep, evidence, simulation, task, ...others }: CommandLine): Promise<number> {
+async function main(file: string, { report, keep, evidence, simulation, task, minutes, seed, ...others }: CommandLine): Promise<number> {
   try {
+    if (await isService(file)) {
+      const scenario = await loadServiceScenario(file, { ...(minutes === undefined ? {} : { minutes }) })
+      const unexplained = await performService(scenario, { seed, report, keep, signal: stopping() })
+      return unexplained.length === 0 ? 0 : EXIT_FAILED
+    }
     const overrides = task === undefined ? others : { ...others, task: { kind: task } }
     const wanted = typeof simulation === 'number' ? simulation : DEFAULT_SIMULATED_SAMPLES
     const simulatedSamples = simulation === false || report === undefined ? 0 : wanted

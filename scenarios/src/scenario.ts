@@ -195,7 +195,7 @@ const manifestSchema = z.object({
 })
 
 /** The models of a manifest with the data they are tested on. @throws ScenarioFileError */
-async function modelsOf(manifest: string): Promise<{ name: string; model: string; data: ScenarioData }[]> {
+export async function modelsOf(manifest: string): Promise<{ name: string; model: string; data: ScenarioData }[]> {
   const parsed = await readFile(manifest, 'utf8')
     .then(text => manifestSchema.parse(JSON.parse(text)))
     .catch((error: unknown) => {

@@ -13,6 +13,8 @@ export {
   type SamplesConfiguration
 } from './configuration/schema.js'
 export { suggest } from './configuration/suggest.js'
+export { askParty } from './control/client.js'
+export type { CommandName, ParametersOf, Progress, Results } from './control/commands.js'
 export { type Measurable, referenceCosts } from './costs.js'
 export type { SampleArray } from './data/array.js'
 export { approximationOptions, manifestTask, openCalibration } from './data/calibration.js'

@@ -1,0 +1,47 @@
+/** What the models of a service say in the clear, to hold answers against. */
+import { readFile } from 'node:fs/promises'
+import { fuse, importOnnx, type Network } from '@slytherin/engine'
+import { SampleFile, sourceOf } from '@slytherin/node'
+import type { ServiceModel } from './description.js'
+
+export interface Judged {
+  readonly right: boolean
+  /** Largest error of a logit, as a share of the largest logit of these samples. */
+  readonly error: number
+}
+
+export class ClearAnswers {
+  readonly #network: Network
+  readonly #samples: readonly Float64Array[]
+
+  private constructor(network: Network, samples: readonly Float64Array[]) {
+    this.#network = network
+    this.#samples = samples
+  }
+
+  static async of({ file, data }: ServiceModel): Promise<ClearAnswers> {
+    const network = fuse(importOnnx(await readFile(file)))
+    const { samples, normalisation, layout } = data
+    const read = await SampleFile.open({ ...sourceOf(samples), offset: 0, normalisation, ...(layout === undefined ? {} : { layout }) })
+    return new ClearAnswers(network, [...read])
+  }
+
+  get count(): number {
+    return this.#samples.length
+  }
+
+  /** @param logits of samples from `offset` on */
+  judge(offset: number, logits: readonly (readonly number[])[], tolerance: number): Judged {
+    let worst = 0
+    let largest = 0
+    for (const [i, row] of logits.entries()) {
+      const clear = this.#network.forward(this.#samples[offset + i]!)
+      for (const [k, value] of clear.entries()) {
+        largest = Math.max(largest, Math.abs(value))
+        worst = Math.max(worst, Math.abs(value - (row[k] ?? Number.POSITIVE_INFINITY)))
+      }
+    }
+    const error = largest === 0 ? worst : worst / largest
+    return { right: error <= tolerance, error }
+  }
+}

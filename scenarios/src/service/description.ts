@@ -1,0 +1,90 @@
+/** A service scenario: who there is, which models, how long. Paths are relative to the file. */
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { modelsOf, type ScenarioData, ScenarioFileError } from '../scenario.js'
+
+const count = z.number().int().positive()
+
+const schema = z.strictObject({
+  kind: z.literal('service'),
+  name: z.string().min(1),
+  description: z.string().default(''),
+  manifest: z.string().min(1),
+  holders: count.max(64),
+  threshold: count.max(64),
+  queriers: count.max(64),
+  models: z.array(z.strictObject({ name: z.string().min(1), model: z.string().min(1), batch: count })).min(1),
+  floodingBits: z.number().int().min(30).max(100).optional(),
+  decryptions: count.optional(),
+  /** For tests alone: rings of this degree (log2), whatever the security table says. */
+  insecureLogN: z.number().int().min(4).max(17).optional(),
+  /** How long queries are asked. */
+  minutes: z.number().positive().default(3),
+  /** Queries after which it ends, if that comes first. */
+  queries: count.optional(),
+  /** Kills after which it ends, if that comes first. */
+  kills: z.number().int().min(0).optional(),
+  /** Seconds between two kills on average; 0 for none. */
+  killsEvery: z.number().min(0).default(15)
+})
+
+type File = z.infer<typeof schema>
+
+export interface ServiceModel {
+  readonly name: string
+  /** ONNX file. */
+  readonly file: string
+  readonly data: ScenarioData
+  readonly batch: number
+}
+
+export interface ServiceScenario extends Omit<File, 'models' | 'kind'> {
+  readonly models: readonly ServiceModel[]
+}
+
+export type ServiceOverrides = Partial<
+  Pick<ServiceScenario, 'minutes' | 'queries' | 'kills' | 'killsEvery' | 'holders' | 'threshold' | 'queriers' | 'insecureLogN'>
+>
+
+/** Whether a file describes a service rather than one run. */
+export async function isService(file: string): Promise<boolean> {
+  const text = await readFile(file, 'utf8').catch(() => '')
+  return /^kind: *service *$/m.test(text)
+}
+
+/** @throws ScenarioFileError naming file, key, what was expected */
+export async function loadServiceScenario(file: string, overrides: ServiceOverrides = {}): Promise<ServiceScenario> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new ScenarioFileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`, { cause: error })
+  })
+  let content: unknown
+  try {
+    content = parse(text)
+  } catch (error) {
+    throw new ScenarioFileError(`${file}: not YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+  const checked = schema.safeParse(content)
+  if (!checked.success) {
+    const lines = checked.error.issues.map(issue => `  ${issue.path.join('.') || 'file'}: ${issue.message}`)
+    throw new ScenarioFileError(`${file}:\n${lines.join('\n')}`)
+  }
+  const { kind: _kind, models, ...others } = checked.data
+  const manifest = resolve(dirname(resolve(file)), checked.data.manifest)
+  const listed = await modelsOf(manifest)
+  const scenario = { ...others, ...overrides, manifest }
+  if (scenario.threshold > scenario.holders) {
+    throw new ScenarioFileError(`${file}: threshold: at most ${scenario.holders}, the number of holders`)
+  }
+  return {
+    ...scenario,
+    models: models.map(({ name, model, batch }) => {
+      const found = listed.find(entry => entry.name === model)
+      if (found === undefined) {
+        throw new ScenarioFileError(`${file}: models: ${model} is none of ${listed.map(entry => entry.name).join(', ')}`)
+      }
+      return { name, batch, file: found.model, data: found.data }
+    })
+  }
+}

@@ -1,0 +1,161 @@
+/** The processes of a service on this machine: laid out, started, killed, started again. */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { askParty, type CommandName, type ParametersOf, type Progress, type Results } from '@slytherin/node'
+import type { Role } from '@slytherin/protocol'
+import { execa, type ResultPromise } from 'execa'
+import { stringify } from 'yaml'
+import { deadlinesFor, freePort, makeState } from '../deployment.js'
+import type { ServiceScenario } from './description.js'
+
+export const EVALUATOR = 'evaluator'
+export const OWNER = 'model-owner'
+
+/** How long a party may take until it answers its socket. */
+const START_PATIENCE = 60_000
+
+export interface ServiceParty {
+  readonly name: string
+  readonly roles: readonly Role[]
+  readonly peer: string
+  readonly state: string
+  readonly configuration: string
+  readonly log: string
+  /** How often it was started. */
+  starts: number
+}
+
+/** Names of all parties with their roles, holders first. */
+export function rolesOfService({ holders, queriers }: ServiceScenario): { name: string; roles: readonly Role[] }[] {
+  const many = (name: string, count: number, roles: readonly Role[]): { name: string; roles: readonly Role[] }[] =>
+    Array.from({ length: count }, (_, k) => ({ name: `${name}-${k + 1}`, roles }))
+  return [
+    ...many('holder', holders, ['key-holder']),
+    { name: EVALUATOR, roles: ['evaluator'] },
+    { name: OWNER, roles: ['model-owner'] },
+    ...many('querier', queriers, ['querier', 'data-owner'])
+  ]
+}
+
+export class ServiceProcesses {
+  readonly parties: readonly ServiceParty[]
+  readonly #command: string
+  readonly #running = new Map<string, ResultPromise>()
+
+  private constructor(parties: readonly ServiceParty[], command: string) {
+    this.parties = parties
+    this.#command = command
+  }
+
+  /** @param directory made anew @param command the program of a party */
+  static async lay(scenario: ServiceScenario, directory: string, command: string): Promise<ServiceProcesses> {
+    await rm(directory, { recursive: true, force: true })
+    const described = rolesOfService(scenario)
+    const made = await Promise.all(
+      described.map(async ({ name, roles }) => {
+        const home = join(directory, name)
+        const state = join(home, 'state')
+        const keyFile = join(home, 'key')
+        const peer = await makeState(state, keyFile)
+        const addresses = name === EVALUATOR ? [`/ip4/127.0.0.1/tcp/${await freePort()}`] : []
+        return { name, roles, home, state, keyFile, peer, addresses }
+      })
+    )
+    const roster = made.map(({ name, peer, roles, addresses }) => ({ name, peerId: peer, roles: [...roles], addresses }))
+    const { insecureLogN } = scenario
+    const parties = await Promise.all(
+      made.map(async ({ name, roles, home, state, keyFile, peer, addresses }) => {
+        const configuration = join(home, 'party.yaml')
+        await mkdir(home, { recursive: true })
+        const content = {
+          name,
+          state,
+          keystore: { keyFile },
+          network: { listen: addresses, deadlines: deadlinesFor(made.length) },
+          roster,
+          cohort: { evaluator: EVALUATOR, ...(insecureLogN === undefined ? {} : { policy: { insecureLogN } }) },
+          costs: 'reference',
+          ...(name === EVALUATOR ? {} : { threads: 1 }),
+          log: { level: 'warn' }
+        }
+        await writeFile(configuration, stringify(content), { mode: 0o600 })
+        return { name, roles, peer, state, configuration, log: join(home, 'log'), starts: 0 }
+      })
+    )
+    return new ServiceProcesses(parties, command)
+  }
+
+  party(name: string): ServiceParty {
+    const party = this.parties.find(one => one.name === name)
+    if (party === undefined) throw new Error(`no party ${name}`)
+    return party
+  }
+
+  isRunning(name: string): boolean {
+    return this.#running.has(name)
+  }
+
+  processId(name: string): number | undefined {
+    return this.#running.get(name)?.pid
+  }
+
+  /** Starts a party and waits until it answers commands. @returns seconds that took */
+  async start(name: string, signal: AbortSignal): Promise<number> {
+    const party = this.party(name)
+    const begun = performance.now()
+    const child = execa(process.execPath, [this.#command, 'party', '--config', party.configuration], {
+      reject: false,
+      buffer: false,
+      stdin: 'ignore',
+      stdout: { file: party.log, append: true },
+      stderr: { file: party.log, append: true },
+      cleanup: true
+    })
+    party.starts++
+    this.#running.set(name, child)
+    void child.then(() => {
+      if (this.#running.get(name) === child) this.#running.delete(name)
+    })
+    for (;;) {
+      signal.throwIfAborted()
+      if (!this.#running.has(name)) throw new Error(`${name} has ended by itself: see ${party.log}`)
+      try {
+        await this.ask(name, 'status', {}, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
+        return (performance.now() - begun) / 1000
+      } catch (error) {
+        if (performance.now() - begun > START_PATIENCE) throw new Error(`${name} does not answer: see ${party.log}`, { cause: error })
+        await new Promise(resolve => setTimeout(resolve, 50))
+      }
+    }
+  }
+
+  /** kill -9. Resolves when the process is gone. */
+  async kill(name: string): Promise<void> {
+    const child = this.#running.get(name)
+    if (child === undefined) return
+    child.kill('SIGKILL')
+    await child
+  }
+
+  /** Gives a party a command over its socket. */
+  async ask<C extends CommandName>(
+    name: string,
+    command: C,
+    parameters: ParametersOf<C>,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: Progress) => void } = {}
+  ): Promise<Results[C]> {
+    const { state, configuration } = this.party(name)
+    return await askParty(command, parameters, { state, file: configuration, ...options })
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      [...this.#running.values()].map(async child => {
+        child.kill('SIGTERM')
+        const late = setTimeout(() => void child.kill('SIGKILL'), 10_000)
+        await child
+        clearTimeout(late)
+      })
+    )
+  }
+}

@@ -1,0 +1,21 @@
+/** A service among real processes, some of which are killed: nothing is wrong, nothing is lost, nobody gives a second share. */
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { loadServiceScenario } from '../src/service/description.js'
+import { failuresOfService, runService } from '../src/service/run.js'
+
+const FILE = fileURLToPath(new URL('../small-service.yaml', import.meta.url))
+
+test('queries are answered right while parties are killed and come back', async () => {
+  const scenario = await loadServiceScenario(FILE, { kills: 6, minutes: 10 })
+  const report = await runService(scenario, { seed: 20261129, signal: AbortSignal.timeout(220_000), onLine: () => undefined })
+  expect(failuresOfService(report)).toEqual([])
+  expect(report.kills).toBe(6)
+  expect(report.restarts).toBe(6)
+  expect(report.answered).toBeGreaterThan(0)
+  expect(report.shares).toBeGreaterThan(0)
+})
+
+test('a file that says what it must not is refused by its key', async () => {
+  await expect(loadServiceScenario(FILE, { threshold: 4 })).rejects.toThrow(/threshold: at most 3/)
+})
