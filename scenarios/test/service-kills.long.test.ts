@@ -1,8 +1,7 @@
 /** A service among real processes, some of which are killed: nothing is wrong, nothing is lost, nobody gives a second share. */
 import { fileURLToPath } from 'node:url'
+import { failuresOfService, loadServiceScenario, runService } from '@slytherin/scenarios'
 import { expect, test } from 'vitest'
-import { loadServiceScenario } from '../src/service/description.js'
-import { failuresOfService, runService } from '../src/service/run.js'
 
 const FILE = fileURLToPath(new URL('../small-service.yaml', import.meta.url))
 
