@@ -92,7 +92,7 @@ export {
 export { type SlotPacking, samplesPerSlot } from './packing/slots.js'
 export { TapsPacking } from './packing/taps.js'
 export { PRECISION_TARGET, parsePlan } from './plan/derive.js'
-export { describePlan } from './plan/describe.js'
+export { describeMissingKeys, describePlan } from './plan/describe.js'
 export { type EpochKeys, type EvaluationKeyNames, joinKeys, missingKeys, parseEpochKeys } from './plan/epoch-keys.js'
 export { type Plan, planSchema } from './plan/plan.js'
 export { logitDeviation } from './plan/precision.js'

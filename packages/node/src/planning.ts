@@ -3,6 +3,7 @@ import {
   type ApproximationReport,
   architectureOf,
   type CostModel,
+  type EpochKeys,
   inputShape as inputShapeOf,
   type OperandKind,
   type Plan,
@@ -33,6 +34,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly maximumDecryptions?: number
   /** How exact logits must be. */
   readonly precision?: Precision
+  /** A key epoch to plan into. */
+  readonly epoch?: EpochKeys
   /** What operations cost; built-in figures of the kernel when not given. */
   readonly costModel?: CostModel
 }

@@ -143,6 +143,45 @@ describe('slytherin plan', () => {
     expect(JSON.parse(json.out)).toMatchObject({ version: 4, parties: 5, threshold: 3, batch: 64 })
   })
 
+  it('plans into a key epoch, says which keys it lacks, and where it does not do', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'slytherin-epoch-'))
+    try {
+      const planned = ['plan', model, '--reference-costs', '--batch', '16']
+      const alone = JSON.parse((await slytherin(...planned, '--parties', '3', '--threshold', '2', '--json')).out)
+      const { parameters, floodingBits, maximumDecryptions, relinearizationLevel, galoisKeys: galois } = alone
+      const terms = { parameters, floodingBits, maximumDecryptions, relinearizationLevel, galois }
+      const file = async (name: string, content: unknown): Promise<string> => {
+        await writeFile(join(directory, name), JSON.stringify(content))
+        return join(directory, name)
+      }
+      const whole = await file('whole.json', terms)
+      const again = await slytherin(...planned, '--parties', '3', '--threshold', '2', '--epoch', whole)
+      expect(again).toMatchObject({ code: 0, err: '' })
+      expect(again.out).toContain('2 of 3 key holders')
+      expect(again.out).toMatch(/^epoch {6}has every key$/m)
+      const proposal = { ...terms, galois: galois.slice(1), threshold: 2, holders: [{}, {}, {}, {}] }
+      const fewer = await slytherin(...planned, '--epoch', await file('record.json', { kind: 'epoch', proposal }))
+      expect(fewer.out).toContain('2 of 4 key holders')
+      expect(fewer.out).toMatch(new RegExp(`^epoch {6}lacks .*element ${galois[0].element} at level`, 'm'))
+      const short = {
+        ...terms,
+        parameters: { ...parameters, primes: parameters.primes.slice(0, 3) },
+        relinearizationLevel: null,
+        galois: []
+      }
+      expect(await slytherin(...planned, '--epoch', await file('short.json', short))).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/in this key epoch: .*plan it into an epoch of/)
+      })
+      expect(await slytherin(...planned, '--epoch', await file('none.json', { parameters }))).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('none.json')
+      })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
   it('measures on the data that the manifest names, where they lie beside it, and otherwise takes its ranges', async () => {
     const deep = join(MODELS, 'onnx', 'nn20-square.onnx')
     const options = ['--reference-costs', '--batch', '64', '--json']

@@ -4,6 +4,7 @@ import { describeOutput } from '../architecture/describe-output.js'
 import { formatBytes } from '../costs/byte-size.js'
 import type { CompiledStep } from '../steps/kinds.js'
 import { programOf } from './compiled.js'
+import type { EvaluationKeyNames } from './epoch-keys.js'
 import { type Plan, WANTED_DISTANCE_BITS } from './plan.js'
 
 /** Decryptions of a short session, against which others are told. */
@@ -70,6 +71,15 @@ function describeKeys({ galoisKeys, relinearizationLevel }: Plan): string {
   const levels = [...counts].sort(([a], [b]) => b - a).map(([level, count]) => `${count} at level ${level}`)
   const galois = `${galoisKeys.length} Galois keys${levels.length > 0 ? ` (${levels.join(', ')})` : ''}`
   return `${galois}, ${relinearizationLevel === null ? 'no relinearisation' : `relinearisation at level ${relinearizationLevel}`}`
+}
+
+/** What a key epoch must still make for a plan, in words; a line like those of `describePlan`. */
+export function describeMissingKeys({ galois, relinearizationLevel }: EvaluationKeyNames): string {
+  const names = [
+    ...(relinearizationLevel === null ? [] : [`relinearisation at level ${relinearizationLevel}`]),
+    ...galois.map(({ element, level }) => `element ${element} at level ${level}`)
+  ]
+  return `epoch      ${names.length === 0 ? 'has every key' : `lacks ${names.length} key(s): ${names.join(', ')}`}`
 }
 
 function describeStep(step: CompiledStep): string {

@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path'
 import {
   type CostModel,
   describeApproximation,
+  describeMissingKeys,
   describePlan,
+  missingKeys,
   type Plan,
   type Precision,
   TASK_KINDS,
@@ -15,6 +17,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { machineCosts, referenceCosts } from '../costs.js'
 import { manifestCalibration, manifestTask } from '../data/calibration.js'
+import { readEpochFile } from '../data/epoch-file.js'
 import { DataFileError } from '../data/errors.js'
 import { exists } from '../data/read.js'
 import { readArray, sourceOf } from '../data/read-array.js'
@@ -27,6 +30,7 @@ interface Options {
   scenario: keyof typeof SCENARIOS
   parties?: number
   threshold?: number
+  epoch?: string
   minimumRefreshes: number
   floodingBits?: number
   floodingDistance?: number
@@ -76,6 +80,10 @@ export function planCommand(streams: Streams): Command {
     .addOption(new Option('-s, --scenario <name>', 'what is encrypted').choices(Object.keys(SCENARIOS)).default('both'))
     .option('-p, --parties <number>', 'key holders (default: 3 when both are encrypted, otherwise 1)', positive)
     .option('--threshold <number>', 'key holders that suffice for a refresh or a result (default: all of them)', positive)
+    .option(
+      '--epoch <path>',
+      "plan into this key epoch: JSON of its key terms or its record, whose holders and threshold are then the defaults (flooding is the epoch's)"
+    )
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
     .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive)
     .addOption(
@@ -125,23 +133,16 @@ export function planCommand(streams: Streams): Command {
     .addOption(new Option('--logit-error <number>', 'largest error of a logit').argParser(finite).conflicts('precision'))
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
-      const {
-        batch,
-        scenario,
-        threshold,
-        minimumRefreshes,
-        floodingBits,
-        floodingDistance,
-        floodingBounds,
-        maximumDecryptions,
-        evaluator
-      } = options
+      const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
       const precision = precisionFrom(options)
+      const epoch = options.epoch === undefined ? undefined : await readEpochFile(options.epoch)
+      const threshold = options.threshold ?? epoch?.threshold
       const { calibration, task } = await knownOf(model, options)
       const { plan, approximation } = await planModel(model, {
         batch,
-        parties: options.parties ?? (scenario === 'both' ? 3 : 1),
+        parties: options.parties ?? epoch?.parties ?? (scenario === 'both' ? 3 : 1),
         ...(threshold === undefined ? {} : { threshold }),
+        ...(epoch === undefined ? {} : { epoch: epoch.keys }),
         ...SCENARIOS[scenario],
         minimumRefreshes,
         ...(floodingBits === undefined ? {} : { floodingBits }),
@@ -156,7 +157,8 @@ export function planCommand(streams: Streams): Command {
         calibration,
         approximation: approximationFrom(options)
       })
-      const text = [describePlan(plan), ...describeApproximation(approximation)].join('\n')
+      const lacking = epoch === undefined ? [] : [describeMissingKeys(missingKeys(plan, epoch.keys))]
+      const text = [describePlan(plan), ...lacking, ...describeApproximation(approximation)].join('\n')
       streams.out(`${options.json === true ? JSON.stringify(plan, null, 2) : text}\n`)
     })
 }
