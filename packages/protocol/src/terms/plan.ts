@@ -38,3 +38,9 @@ export function refreshCount(plan: Plan): number {
 export function outputCount(plan: Plan): number {
   return plan.output.ciphertextsPerBlock * plan.batchBlocks
 }
+
+/** Ciphertexts that are refreshed together: those of one pass (of the batch blocks that are evaluated together, from 0) at a step. */
+export function refreshedCount({ refreshes, batchBlocks, batchBlocksPerPass }: Plan, step: number, pass: number): number {
+  const blocks = Math.min(batchBlocksPerPass, batchBlocks - pass * batchBlocksPerPass)
+  return blocks * (refreshes.find(refresh => refresh.step === step)?.ciphertextsPerBlock ?? 0)
+}

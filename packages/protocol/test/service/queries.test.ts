@@ -289,6 +289,10 @@ describe('what is refused', () => {
     await expect(inject('querier', {})).rejects.toMatchObject({ remote: { code: 'not-permitted' } })
     await expect(inject('evaluator', { query: '0'.repeat(32) })).rejects.toMatchObject({ remote: { code: 'out-of-order-message' } })
     await expect(inject('evaluator', { magnitude: 1e-3 })).rejects.toMatchObject({ remote: { code: 'malformed-message' } })
+    const doubled = [...blobs, ...blobs]
+    await expect(inject('evaluator', { count: 2 * (head['count'] as number) }, doubled)).rejects.toMatchObject({
+      remote: { field: 'count' }
+    })
     const changed = [Uint8Array.from(blobs[0]!, (byte, i) => (i === 7 ? byte ^ 1 : byte)), ...blobs.slice(1)]
     await expect(inject('evaluator', {}, changed)).rejects.toMatchObject({ remote: { code: 'signature' } })
     const next = { ...head.attempt, number: 1 }

@@ -12,7 +12,7 @@ import {
   StaleSharingError
 } from '../../errors/errors.js'
 import { passCount, switchStep } from '../../terms/instances.js'
-import { outputCount, type Plan } from '../../terms/plan.js'
+import { outputCount, type Plan, refreshedCount } from '../../terms/plan.js'
 import type { Signer } from '../../terms/signer.js'
 import type { CallContext, Responder } from '../calls/responder.js'
 import type { AttemptName } from '../cryptography/epoch.js'
@@ -84,6 +84,8 @@ export class QueryHolder {
         attempt.step,
         context
       )
+      const expected = refreshedCount(plan, step, Number(pass))
+      demand(count === expected, 'refresh', 'count', `${expected}`, `${count}`, context)
       const whole = isWhole(epoch)
       demand(blobs.length === (whole ? 2 : 1) * count, 'refresh', 'blobs', `${(whole ? 2 : 1) * count}`, `${blobs.length}`, context)
       const assisted = { assist: 'refresh', ...computedOf(known.query), step, instance, c1: await hashOf(blobs) } as const
