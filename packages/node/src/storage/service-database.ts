@@ -54,6 +54,11 @@ export class ServiceDatabase implements Disposable {
     this.spendings = new Spendings(this.#database, guarded)
   }
 
+  /** The database takes no more pages of 4096 bytes than so many: what a full disk does. */
+  limitPages(pages: number): void {
+    this.#database.exec(`PRAGMA max_page_count = ${Math.floor(pages)}`)
+  }
+
   dispose(): void {
     this.#database.close()
   }

@@ -22,10 +22,7 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
   using material = await loadKeyMaterial(options.keySource)
   forgetPassphrase(options.keySource)
   using keystore = await openKeystore(paths.keystore, material)
-  const derived = (label: string): Uint8Array =>
-    new Uint8Array(hkdfSync('sha256', keystore.get('sessionKey'), new Uint8Array(0), `slytherin service ${label}`, 32))
-  const sealing = derived('secrets')
-  const root = derived('own secrets')
+  const sealing = new Uint8Array(hkdfSync('sha256', keystore.get('sessionKey'), new Uint8Array(0), 'slytherin service secrets', 32))
   const secrets = await SecretDirectory.open(paths.secrets, sealing)
   sealing.fill(0)
   const ledger = new SqliteShareLedger(paths.ledger)
@@ -52,14 +49,12 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
     putSecret: async (name, secret) => await secrets.put(name, secret),
     getSecret: async name => await secrets.get(name),
     eraseSecret: async name => await secrets.erase(name),
-    ownSecret: async purpose => new Uint8Array(hkdfSync('sha256', root, new Uint8Array(0), purpose, 32)),
     setModel: async (name, model) => void models.set(name, model),
     planInto: async (architecture, request, proposal) => await planner.into(parseArchitecture(architecture), request, proposal),
     keyTerms: async wanted => await planner.keyTerms(wanted),
     dispose: async () => {
       await cryptography.dispose()
       secrets.dispose()
-      root.fill(0)
       ledger.dispose()
     }
   }

@@ -26,8 +26,6 @@ export interface HostedService extends ServiceCryptography {
   putSecret: SecretStore['put']
   getSecret: SecretStore['get']
   eraseSecret: SecretStore['erase']
-  /** 32 secret bytes of this party for one purpose, always the same. */
-  ownSecret(purpose: string): Promise<Uint8Array>
   /** Makes a model known by a name; nothing is read yet. */
   setModel(name: string, model: ModelOptions): Promise<void>
   /** Plans a model of this party's into an epoch. @throws the engine's errors, ReleaseRefusedError where it does not fit */
