@@ -4,7 +4,7 @@
  */
 import * as z from 'zod'
 import type { Plan } from '../../terms/plan.js'
-import { countSchema, type DocumentKind, identifierSchema, nameSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
+import { type DocumentKind, identifierSchema, nameSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
 
 export interface Release {
   readonly kind: 'release'
@@ -62,7 +62,7 @@ export const WITHDRAWAL: DocumentKind<Withdrawal> = {
     epoch: identifierSchema,
     release: identifierSchema,
     owner: peerSchema,
-    created: countSchema
+    created: timeSchema
   }) as unknown as z.ZodType<Withdrawal>,
   signers: ({ owner }) => [owner]
 }
