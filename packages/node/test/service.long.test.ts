@@ -154,7 +154,7 @@ describe('a service among processes', () => {
       async () => ((await cohort.ask<ModelReport[]>('clinic', 'model', 'list'))[0]?.state === 'withdrawn' ? true : undefined),
       'the clinic knows of the withdrawal'
     )
-    await expect(ask(0)).rejects.toThrow(/no model "cancer"/)
+    await expect(ask(0)).rejects.toThrow(/is known here/)
     expect(await Promise.all(cohort.names.map(async name => await cohort.stop(name)))).toEqual(cohort.names.map(() => 0))
   })
 })

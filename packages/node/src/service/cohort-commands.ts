@@ -82,7 +82,6 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
         threshold,
         witnesses: [],
         proofs: true,
-        maximumDecryptions,
         maximumRefreshes: DEFAULT_REFRESHES,
         ...terms
       }

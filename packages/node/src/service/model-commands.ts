@@ -15,7 +15,7 @@ export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'mod
       const { node, cryptography } = await party.core.get()
       const { records } = party.database
       const { epoch, record } = await epochInForce(node, cohort)
-      const { holders, threshold, floodingBits, maximumDecryptions } = record.proposal
+      const { holders, threshold, parameters, floodingBits, maximumDecryptions } = record.proposal
       const place = `${epoch} ${name}`
       const revision = given ?? ((await records.get(BEGUN, place)) as string | undefined) ?? (await nextRevision(party, name))
       const model = `${name} ${revision}`
@@ -37,7 +37,8 @@ export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'mod
         model,
         name,
         revision,
-        planner: async architecture => await cryptography.planInto(architecture, wishes, record.proposal),
+        planner: async (architecture, { keys }) =>
+          await cryptography.planInto(architecture, wishes, { parameters, floodingBits, maximumDecryptions, ...keys }),
         onProgress: ({ done, total, what }) =>
           progress({ text: what === 'parts' ? 'encrypted parts' : 'evaluation keys', phase: what, done, total }),
         signal

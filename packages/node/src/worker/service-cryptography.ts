@@ -1,7 +1,6 @@
 /** What the worker hosts in a service: epochs over the party's sealed secrets, its ledger and its disk, and planning of its models. */
 import { hkdfSync } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
-import { type CostModel, type PlanOptions, parseArchitecture, plan } from '@slytherin/engine'
+import { type CostModel, type EpochKeys, type EpochModel, parseArchitecture, plan, planEpoch } from '@slytherin/engine'
 import { type Architecture, LocalCryptography, ModelOwner, type Plan, ReleaseRefusedError } from '@slytherin/protocol'
 import { LocalServiceCryptography } from '@slytherin/protocol/service'
 import { machineCosts, referenceCosts } from '../costs.js'
@@ -13,7 +12,7 @@ import { SqliteShareLedger } from '../storage/share-ledger.js'
 import { statePaths } from '../storage/state-directory.js'
 import type { ModelOptions, PlanRequest } from './cryptography-module.js'
 import { modelSource } from './model-source.js'
-import type { HostedService, KeyTerms, ServiceCryptographyOptions } from './service-module.js'
+import type { HostedService, ServiceCryptographyOptions, WishedModel } from './service-module.js'
 
 /** @throws StorageError when the keystore does not open */
 export async function createCryptography(options: ServiceCryptographyOptions): Promise<HostedService> {
@@ -50,7 +49,7 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
     getSecret: async name => await secrets.get(name),
     eraseSecret: async name => await secrets.erase(name),
     setModel: async (name, model) => void models.set(name, model),
-    planInto: async (architecture, request, proposal) => await planner.into(parseArchitecture(architecture), request, proposal),
+    planInto: async (architecture, request, epoch) => await planner.into(parseArchitecture(architecture), request, epoch),
     keyTerms: async wanted => await planner.keyTerms(wanted),
     dispose: async () => {
       await cryptography.dispose()
@@ -63,52 +62,50 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
 class Planner {
   readonly #options: ServiceCryptographyOptions
   readonly #costFile: string
-  #costs: Promise<CostModel> | undefined
+  #known: Promise<CostModel> | undefined
 
   constructor(options: ServiceCryptographyOptions, costFile: string) {
     this.#options = options
     this.#costFile = costFile
   }
 
-  async into(architecture: Architecture, request: PlanRequest, proposal: Parameters<HostedService['planInto']>[2]): Promise<Plan> {
-    const { holders, threshold, floodingBits, maximumDecryptions, parameters } = proposal
-    const wishes = { ...request, parties: holders.length, threshold, floodingBits, maximumDecryptions }
-    const planned = await this.#plan(architecture, wishes)
-    if (isDeepStrictEqual(planned.parameters, parameters)) return planned
-    throw new ReleaseRefusedError({
-      kind: 'release',
-      field: 'plan.parameters',
-      expected: `the epoch's: ring of degree 2^${ringOf(parameters)}`,
-      actual: `2^${ringOf(planned.parameters)}, with another chain`,
-      remedy: 'Make an epoch for this model: slytherin cohort create NAME --for MODEL.onnx.'
-    })
+  async into(architecture: Architecture, request: PlanRequest, epoch: EpochKeys): Promise<Plan> {
+    const insecure = this.#options.insecureLogN !== undefined
+    return plan(architecture, { ...request, epoch, insecure, costModel: await this.#costs() })
   }
 
-  async keyTerms(models: Parameters<HostedService['keyTerms']>[0]): Promise<KeyTerms> {
-    const plans: Plan[] = []
-    for (const model of models) {
-      const owner = await ModelOwner.create(await modelSource(model))
-      plans.push(await this.#plan(owner.architecture, model.wishes))
-    }
-    // The longest chain of the largest ring is what the others have to fit into.
-    const [largest] = [...plans].sort((a, b) => sizeOf(b) - sizeOf(a))
-    const levels = new Map<number, number>()
-    for (const { galoisKeys } of plans)
-      for (const { element, level } of galoisKeys) levels.set(element, Math.max(level, levels.get(element) ?? 0))
-    const linear = plans.flatMap(({ relinearizationLevel }) => relinearizationLevel ?? [])
-    return {
-      parameters: largest!.parameters,
-      floodingBits: largest!.floodingBits,
-      relinearizationLevel: linear.length === 0 ? null : Math.max(...linear),
-      galois: [...levels].sort(([a], [b]) => a - b).map(([element, level]) => ({ element, level }))
-    }
-  }
-
-  async #plan(architecture: Architecture, request: PlanRequest): Promise<Plan> {
+  async keyTerms(models: readonly WishedModel[]): Promise<EpochKeys> {
     const { insecureLogN } = this.#options
-    this.#costs ??= this.#costModel()
-    const options: PlanOptions = { ...request, costModel: await this.#costs }
-    return plan(architecture, insecureLogN === undefined ? options : { ...options, insecure: true, logN: insecureLogN })
+    const wished: EpochModel[] = []
+    for (const model of models) {
+      const { batch, minimumRefreshes, data, weights, floodingBounds, precision } = model.wishes
+      const { architecture } = await ModelOwner.create(await modelSource(model))
+      wished.push({
+        architecture,
+        batch,
+        minimumRefreshes,
+        data,
+        weights,
+        ...(floodingBounds === undefined ? {} : { floodingBounds }),
+        ...(precision === undefined ? {} : { precision })
+      })
+    }
+    const { parties, threshold, floodingBits, maximumDecryptions } = models[0]!.wishes
+    const { epoch } = planEpoch(wished, {
+      parties,
+      costModel: await this.#costs(),
+      ...(threshold === undefined ? {} : { threshold }),
+      ...(floodingBits === undefined ? {} : { floodingBits }),
+      ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
+      ...(insecureLogN === undefined ? {} : { insecure: true, logN: insecureLogN })
+    })
+    return epoch
+  }
+
+  /** Measured once, where that is wanted. */
+  async #costs(): Promise<CostModel> {
+    this.#known ??= this.#costModel()
+    return await this.#known
   }
 
   async #costModel(): Promise<CostModel> {
@@ -124,6 +121,3 @@ class Planner {
     }
   }
 }
-
-const ringOf = (parameters: Plan['parameters']): number => Number((parameters as { readonly logN?: number }).logN)
-const sizeOf = ({ parameters }: Plan): number => ringOf(parameters) * 1000 + JSON.stringify(parameters).length

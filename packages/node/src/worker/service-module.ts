@@ -1,6 +1,7 @@
 /** What a module offers that hosts a party's cryptography in a service (service-cryptography.ts; tests bring their own). */
+import type { EpochKeys } from '@slytherin/engine'
 import type { Architecture, Plan } from '@slytherin/protocol'
-import type { EpochProposal, SecretStore, ServiceCryptography } from '@slytherin/protocol/service'
+import type { SecretStore, ServiceCryptography } from '@slytherin/protocol/service'
 import type { KeySource } from '../storage/key-source.js'
 import type { ModelOptions, PlanRequest } from './cryptography-module.js'
 
@@ -18,8 +19,8 @@ export interface ServiceCryptographyOptions {
   readonly insecureLogN: number | undefined
 }
 
-/** What of a proposal follows from the models that it is for. */
-export type KeyTerms = Pick<EpochProposal, 'parameters' | 'floodingBits' | 'relinearizationLevel' | 'galois'>
+/** A model, and what keys for it are to be good for. */
+export type WishedModel = ModelOptions & { readonly wishes: PlanRequest }
 
 export interface HostedService extends ServiceCryptography {
   /** Secrets of a party's flows, sealed: the rest of `SecretStore`. */
@@ -28,10 +29,10 @@ export interface HostedService extends ServiceCryptography {
   eraseSecret: SecretStore['erase']
   /** Makes a model known by a name; nothing is read yet. */
   setModel(name: string, model: ModelOptions): Promise<void>
-  /** Plans a model of this party's into an epoch. @throws the engine's errors, ReleaseRefusedError where it does not fit */
-  planInto(architecture: Architecture, request: PlanRequest, proposal: EpochProposal): Promise<Plan>
-  /** Ring and keys that all of these models can be planned into; each says what it is wished for. */
-  keyTerms(models: readonly (ModelOptions & { readonly wishes: PlanRequest })[]): Promise<KeyTerms>
+  /** Plans a model of this party's into an epoch. @throws the engine's errors: where it does not fit, they say which epoch it takes */
+  planInto(architecture: Architecture, request: PlanRequest, epoch: EpochKeys): Promise<Plan>
+  /** Ring and keys that all of these models can be planned into; holders, threshold, flooding and decryptions are the first one's. */
+  keyTerms(models: readonly WishedModel[]): Promise<EpochKeys>
   /** Wipes secrets, closes files. */
   dispose(): Promise<void>
 }
