@@ -3,7 +3,7 @@ export type { Streams } from './cli/console.js'
 export { runProgram } from './cli/program.js'
 export { type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
-export { loadConfiguration, parseConfiguration, parseServiceConfiguration } from './configuration/load.js'
+export { loadConfiguration, loadServiceConfiguration, parseConfiguration, parseServiceConfiguration } from './configuration/load.js'
 export {
   type ApproximationConfiguration,
   type CalibrationConfiguration,
@@ -48,6 +48,7 @@ export * from './network/settings.js'
 export { type FailureCodec, Libp2pTransport, type NetworkNotice, type TransportOptions, type TransportPeer } from './network/transport.js'
 export { Party, type PartyInit } from './party/party.js'
 export type { PlanModelOptions } from './planning.js'
+export { ServiceParty, type ServicePartyInit } from './service/service-party.js'
 export { writeAtomically } from './storage/atomic-file.js'
 export { type CostBasis, costBasis, readMeasuredCosts, writeCosts } from './storage/cost-file.js'
 export * from './storage/errors.js'
