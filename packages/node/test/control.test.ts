@@ -96,6 +96,10 @@ function pretend(heard: [string, unknown][], overrides: Partial<CommandHandlers>
       return await says('cohort.create', EPOCH)(parameters)
     },
     'cohort.status': says('cohort.status', { epochs: [EPOCH] }),
+    'cohort.join': says('cohort.join', EPOCH),
+    'cohort.leave': says('cohort.leave', EPOCH),
+    'cohort.reshare': says('cohort.reshare', EPOCH),
+    'cohort.renew': says('cohort.renew', EPOCH),
     'model.publish': says('model.publish', MODEL),
     'model.list': says('model.list', [MODEL]),
     'model.withdraw': says('model.withdraw', { ...MODEL, state: 'withdrawn' }),
@@ -254,6 +258,15 @@ describe('commands to a party', () => {
     [['status'], 'status', {}, '1.0 MB'],
     [['cohort', 'status'], 'cohort.status', {}, '2 of 2: a, b (down)'],
     [['cohort', 'status', 'hospitals'], 'cohort.status', { name: 'hospitals' }, '990 of 1000 left'],
+    [['cohort', 'join', 'hospitals', 'd'], 'cohort.join', { name: 'hospitals', holder: 'd' }, 'hospitals'],
+    [['cohort', 'leave', 'hospitals', 'd', '-t', '2'], 'cohort.leave', { name: 'hospitals', holder: 'd', threshold: 2 }, 'hospitals'],
+    [
+      ['cohort', 'reshare', 'hospitals', '--holders', 'a,b', '--lost', 'b', '-t', '2'],
+      'cohort.reshare',
+      { name: 'hospitals', holders: ['a', 'b'], threshold: 2, lost: ['b'] },
+      'hospitals'
+    ],
+    [['cohort', 'renew', 'hospitals'], 'cohort.renew', { name: 'hospitals' }, 'hospitals'],
     [['model', 'list'], 'model.list', {}, 'lenet'],
     [['model', 'withdraw', 'lenet'], 'model.withdraw', { name: 'lenet' }, 'withdrawn'],
     [['grant', 'list'], 'grant.list', {}, '99 of 100 left'],

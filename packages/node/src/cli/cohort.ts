@@ -1,6 +1,7 @@
 /** `slytherin cohort`: keys of a cohort, and who holds them. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { sharingCommands } from './cohort-sharing.js'
 import type { Streams } from './console.js'
 import { ask, finite, list, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { describeEpochs } from './report-lines.js'
@@ -58,7 +59,9 @@ export function cohortCommand(streams: Streams): Command {
     const report = await ask('cohort.status', name === undefined ? {} : { name }, options, streams)
     tell(report, options, streams, ({ epochs }) => describeEpochs(epochs) || 'no cohort yet: slytherin cohort create NAME\n')
   })
-  const command = new Command('cohort').description('Keys of a cohort: make them, see them.')
-  for (const inner of [create, status]) command.addCommand(inner)
+  const command = new Command('cohort').description(
+    'Keys of a cohort: make them, see them, move them to other holders, renew their shares.'
+  )
+  for (const inner of [create, status, ...sharingCommands(streams)]) command.addCommand(inner)
   return command
 }

@@ -60,6 +60,16 @@ export const PARAMETERS = {
     floodingBits: z.number().int().min(30).max(100).optional()
   }),
   'cohort.status': z.strictObject({ name: name.optional() }),
+  'cohort.join': z.strictObject({ name, holder: party, threshold: count.max(255).optional() }),
+  'cohort.leave': z.strictObject({ name, holder: party, threshold: count.max(255).optional() }),
+  'cohort.reshare': z.strictObject({
+    name,
+    holders: z.array(party).min(1).max(255).optional(),
+    threshold: count.max(255).optional(),
+    /** Holders that are up but have lost their share. */
+    lost: z.array(party).max(255).optional()
+  }),
+  'cohort.renew': z.strictObject({ name }),
   'model.publish': modelFile.extend({ name, revision: name.optional(), cohort: name.optional(), batch: count }),
   'model.list': z.strictObject({}),
   'model.withdraw': z.strictObject({ name, revision: name.optional() }),
@@ -91,6 +101,10 @@ export interface Results {
   'roster.reload': RosterReport
   'cohort.create': EpochReport
   'cohort.status': CohortReport
+  'cohort.join': EpochReport
+  'cohort.leave': EpochReport
+  'cohort.reshare': EpochReport
+  'cohort.renew': EpochReport
   'model.publish': ModelReport
   'model.list': readonly ModelReport[]
   'model.withdraw': ModelReport

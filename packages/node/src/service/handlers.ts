@@ -5,6 +5,7 @@ import type { ServiceContext } from './context.js'
 import { grantCommands } from './grant-commands.js'
 import { modelCommands } from './model-commands.js'
 import { queryCommands } from './query-commands.js'
+import { sharingCommands } from './sharing-commands.js'
 import { statusReport } from './status-report.js'
 
 export function consoleHandlers(party: ServiceContext): CommandHandlers {
@@ -12,6 +13,7 @@ export function consoleHandlers(party: ServiceContext): CommandHandlers {
     status: async () => await statusReport(party),
     'roster.reload': async () => await party.reloadRoster(),
     ...cohortCommands(party),
+    ...sharingCommands(party),
     ...modelCommands(party),
     ...grantCommands(party),
     ...queryCommands(party)

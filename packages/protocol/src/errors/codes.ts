@@ -48,7 +48,7 @@ export const CODES = {
   'not-permitted': { summary: 'role does not permit this message', means: ['FloodingSecurityError', 'SoleKeyShareError'] },
   'share-conflict': {
     summary: 'a share is given once, and this one differs',
-    means: ['ShareAlreadyGivenError', 'DuplicateShareError', 'CiphertextAlreadyAnsweredError']
+    means: ['ShareAlreadyGivenError', 'DuplicateShareError', 'CiphertextAlreadyAnsweredError', 'SpareMasksUsedError']
   },
   'residue-range': { summary: 'residue is not below its prime', means: ['ResidueRangeError'] },
   'quota-exceeded': { summary: 'quota exceeded', means: ['DecryptionQuotaError', 'RefreshQuotaError'] },

@@ -51,7 +51,10 @@ export interface DealingCryptography {
   open(receiver: number): Promise<Uint8Array>
   /** Who is to blame; everybody comes to the same. */
   judge(complaint: DealingComplaint, evidence: DealingEvidence): Promise<{ guilty: 'dealer' | 'receiver'; point: number; because: string }>
-  /** In a round of `reshare`: who of the dealers dealt on another value than its share, as far as so many answers tell. */
+  /**
+   * What everybody sees of the answers: whose is none, or not of zero where it should be; in a round of `reshare` who dealt on another value than its share, as far as
+   * so many answers tell. @returns points, ascending @throws TooManyWrongSharesError when they contradict each other and it cannot be told who is wrong
+   */
   wrongDealers(coin: Uint8Array, answers: readonly { readonly dealer: number; readonly answer: Uint8Array }[]): Promise<number[]>
   /** Sums what these dealers dealt to this party's share of the new sharing, and keeps it, sealed, beside the one before until `EpochCryptography.adopt`. */
   complete(dealers: readonly number[]): Promise<SharingName>

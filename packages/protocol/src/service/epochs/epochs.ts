@@ -1,6 +1,6 @@
 /** The epochs that one party knows, opened when they are needed: for releases and queries, whoever the party is. */
 import { fromHex, hash, toHex } from '../../base/digest.js'
-import { EpochRefusedError, PartyMissingError, StaleSharingError } from '../../errors/errors.js'
+import { EpochRefusedError, PartyMissingError, type SessionAbortedError, StaleSharingError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Caller } from '../calls/caller.js'
 import type { Responder } from '../calls/responder.js'
@@ -291,12 +291,13 @@ export class Epochs implements OpenEpochs {
     holders: readonly Holder[],
     signal: AbortSignal
   ): Promise<Signed<SharingRecord>> {
-    const { signer, caller, epochs, onProgress } = this.#options
+    const { signer, caller, epochs, onProgress, onRefused } = this.#options
     const known = await this.#of(identifier)
     const before = known.sharing
     const progress = (step: string): void => onProgress?.({ epoch: identifier, step, done: 0, total: 0 })
     const terms = { epoch: identifier, before, what, dealers, threshold, holders }
-    const record = await runRound(terms, { signer, caller, cryptography: known.cryptography, progress }, signal)
+    const named = (fault: SessionAbortedError): void => onRefused?.(fault, fault.culprit ?? '')
+    const record = await runRound(terms, { signer, caller, cryptography: known.cryptography, progress, named }, signal)
     await epochs.putSharing(record)
     await this.#follow(known)
     const everybody = [...new Set([...before.holders, ...holders].map(({ peer }) => peer))]

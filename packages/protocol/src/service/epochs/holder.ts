@@ -6,6 +6,7 @@ import type { AttemptName } from '../cryptography/epoch.js'
 import type { EpochCryptography } from '../cryptography/service.js'
 import type { ShareCommitmentDocument } from '../objects/ceremony.js'
 import { EPOCH, EPOCH_PROPOSAL, type EpochProposal, type EpochRecord, type SharingRecord } from '../objects/epoch.js'
+import { checkInForce } from '../objects/sharing-check.js'
 import { checkSigned, parseSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
 import * as calls from './calls.js'
 import { Ceremony, checkCommitments, checkShown, commitToShare } from './ceremony.js'
@@ -198,6 +199,7 @@ export class EpochHolder {
       throw new MalformedMessageError({ peer, kind, field: 'epoch', expected: `the evaluator ${evaluator}`, actual: peer })
     if (attempt.query !== 'keys')
       throw new MalformedMessageError({ peer, kind, field: 'attempt.query', expected: 'keys', actual: attempt.query })
+    checkInForce(attempt, known.sharing, this.#means.self, kind, peer)
     return known
   }
 

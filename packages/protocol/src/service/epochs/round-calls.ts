@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { MAXIMUM_PARTIES } from '../../terms/limits.js'
 import { defineCall } from '../calls/call.js'
-import { DEALT, ENTRY } from '../objects/ceremony.js'
+import { COMPLAINT, DEALT, ENTRY } from '../objects/ceremony.js'
 import { SHARING } from '../objects/epoch.js'
 import { ROUND } from '../objects/round.js'
 import { type DocumentKind, identifierSchema, type Signed, signedSchema } from '../objects/signed.js'
@@ -32,7 +32,7 @@ export const ROUND_DEAL = defineCall({
 export const ROUND_RECEIVE = defineCall({
   kind: 'sharing/receive',
   request: z.strictObject({ round, entries: list(ENTRY), dealt: list(DEALT) }),
-  reply: z.strictObject({ contribution: identifierSchema, bad: points }),
+  reply: z.strictObject({ contribution: identifierSchema }),
   requestBlobs: { count: 2 * MAXIMUM_PARTIES, bytes: MAXIMUM_SHARE_BYTES }
 })
 
@@ -43,12 +43,36 @@ export const ROUND_ANSWER = defineCall({
   replyBlobs: { count: 1, bytes: 1 << 20 }
 })
 
-/** To those dealt to: all answers, in the order of dealers. */
+/** To those dealt to: all answers, in the order of dealers. Reply: complaints, and dealers of whom everybody sees that their dealing is none. */
 export const ROUND_CHECK = defineCall({
   kind: 'sharing/check',
   request: z.strictObject({ round, contributions: z.array(identifierSchema).max(MAXIMUM_PARTIES), dealt: list(DEALT) }),
-  reply: z.strictObject({ bad: points }),
+  reply: z.strictObject({ complaints: list(COMPLAINT), wrong: points }),
   requestBlobs: { count: MAXIMUM_PARTIES, bytes: 1 << 20 }
+})
+
+/** To who complains: the envelope as it came. */
+export const ROUND_ENVELOPE = defineCall({
+  kind: 'sharing/envelope',
+  request: z.strictObject({ round, dealer: z.number().int().min(1).max(MAXIMUM_PARTIES) }),
+  reply: nothing,
+  replyBlobs: { count: 1, bytes: MAXIMUM_SHARE_BYTES }
+})
+
+/** To the dealer that is complained of. */
+export const ROUND_DISPUTE = defineCall({
+  kind: 'sharing/dispute',
+  request: z.strictObject({ round, complaint: signedSchema(COMPLAINT) }),
+  reply: nothing,
+  replyBlobs: { count: 1, bytes: 64 }
+})
+
+/** To those dealt to: the envelope, and what the dealer opened it with, if it did. */
+export const ROUND_JUDGE = defineCall({
+  kind: 'sharing/judge',
+  request: z.strictObject({ round, complaint: signedSchema(COMPLAINT) }),
+  reply: z.strictObject({ guilty: z.enum(['dealer', 'receiver']), point: z.number().int(), because: z.string().max(300) }),
+  requestBlobs: { count: 2, bytes: MAXIMUM_SHARE_BYTES }
 })
 
 export const ROUND_COMPLETE = defineCall({

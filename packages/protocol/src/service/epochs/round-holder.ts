@@ -11,12 +11,13 @@ import {
 import type { Signer } from '../../terms/signer.js'
 import type { Responder } from '../calls/responder.js'
 import type { DealingCryptography, EpochCryptography } from '../cryptography/service.js'
-import { commitmentTo, DEALT, type Dealt, ENTRY, type Entry } from '../objects/ceremony.js'
+import { type ComplaintDocument, commitmentTo, DEALT, type Dealt, ENTRY, type Entry } from '../objects/ceremony.js'
 import { type EpochRecord, SHARING, type SharingRecord } from '../objects/epoch.js'
 import { participants, ROUND, type RoundProposal } from '../objects/round.js'
 import { checkSigned, identify, parseSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
 import type { EpochPolicy } from './policy.js'
 import * as calls from './round-calls.js'
+import { complain, envelopeOf, judgeDisputed, openDisputed } from './round-complaints.js'
 
 export interface RoundMeans {
   readonly self: string
@@ -38,10 +39,13 @@ interface Under {
   entries: readonly Entry[]
   hash: string
   announcements: readonly Uint8Array[]
+  envelopes: readonly Uint8Array[]
+  answers: readonly Uint8Array[]
   coin?: Uint8Array
-  /** Points of dealers whose dealing to this party is none. */
+  /** Points of dealers whose dealing to this party is none: it complains. */
   readonly bad: Set<number>
-  wrong: readonly number[]
+  /** Points of dealers of whom everybody sees that their dealing is none, and of those judged guilty. */
+  readonly wrong: Set<number>
   lineage?: string
 }
 
@@ -78,8 +82,21 @@ export class RoundHolder {
     responder.on(calls.ROUND_CHECK, coordinator, async ({ head, blobs }, { peer }) => {
       const under = this.#of(head.round, peer)
       const coin = await this.#coin(under, head.contributions, peer)
-      await this.#check(under, coin, head.dealt, blobs, peer)
-      return { head: { bad: [...under.bad] } }
+      return { head: await this.#check(under, coin, head.dealt, blobs, peer) }
+    })
+    responder.on(calls.ROUND_ENVELOPE, coordinator, async ({ head }, { peer }) => ({
+      head: {},
+      blobs: [envelopeOf(this.#of(head.round, peer), head.dealer)]
+    }))
+    responder.on(calls.ROUND_DISPUTE, coordinator, async ({ head }, { peer }) => ({
+      head: {},
+      blobs: [await openDisputed(this.#of(head.round, peer), head.complaint, this.#means.signer)]
+    }))
+    responder.on(calls.ROUND_JUDGE, coordinator, async ({ head, blobs }, { peer }) => {
+      const under = this.#of(head.round, peer)
+      const verdict = await judgeDisputed(under, head.complaint, blobs, this.#means.signer)
+      if (verdict.guilty === 'dealer') under.wrong.add(verdict.point)
+      return { head: { ...verdict } }
     })
     responder.on(calls.ROUND_COMPLETE, coordinator, async ({ head }, { peer }) => ({
       head: { lineage: await this.#complete(this.#of(head.round, peer), head.accepted, peer) }
@@ -168,6 +185,15 @@ export class RoundHolder {
       threshold,
       'Propose a larger threshold.'
     )
+    // Plans and proofs know whether one party holds the whole key; a change of that is another key.
+    const whole = record.proposal.holders.length === 1
+    demand(
+      whole ? canonicalJson(holders) === canonicalJson(sharing.holders) : threshold > 1,
+      'holders',
+      whole ? 'the one that there is' : 'two at least, of a threshold above 1',
+      `${threshold} of ${holders.length}`,
+      'Make a new epoch with these holders: slytherin cohort create.'
+    )
     demand(
       what === 'reshare' || (canonicalJson(holders) === canonicalJson(sharing.holders) && threshold === sharing.threshold),
       'holders',
@@ -195,8 +221,10 @@ export class RoundHolder {
       entries: [],
       hash: '',
       announcements: [],
+      envelopes: [],
+      answers: [],
       bad: new Set(),
-      wrong: []
+      wrong: new Set()
     }
     this.#round = { identifier, under }
     return own
@@ -248,7 +276,7 @@ export class RoundHolder {
     dealt: readonly Signed<Dealt>[],
     blobs: readonly Uint8Array[],
     peer: string
-  ): Promise<{ contribution: string; bad: number[] }> {
+  ): Promise<{ contribution: string }> {
     const dealing = await this.#open(under, entries, peer)
     const { dealers } = under.proposal
     const announcements = blobs.slice(0, dealers.length)
@@ -266,7 +294,8 @@ export class RoundHolder {
       }
     }
     under.announcements = announcements.map(bytes => bytes.slice())
-    return { contribution: toHex(under.contribution), bad: [...under.bad] }
+    under.envelopes = envelopes.map(bytes => bytes.slice())
+    return { contribution: toHex(under.contribution) }
   }
 
   async #coin(under: Under, contributions: readonly string[], peer: string): Promise<Uint8Array> {
@@ -284,34 +313,36 @@ export class RoundHolder {
     return under.coin
   }
 
+  /** What everybody sees of the answers, and what this party alone can: of that it complains. */
   async #check(
     under: Under,
     coin: Uint8Array,
     dealt: readonly Signed<Dealt>[],
     answers: readonly Uint8Array[],
     peer: string
-  ): Promise<void> {
-    const { dealers, what } = under.proposal
+  ): Promise<{ complaints: Signed<ComplaintDocument>[]; wrong: number[] }> {
+    const { dealers } = under.proposal
     const dealing = under.dealing!
     await this.#checkDealt(under, 'answer', dealt, answers, peer)
+    under.answers = answers.map(bytes => bytes.slice())
+    const wrong = await dealing.wrongDealers(
+      coin,
+      dealers.map(({ point }, k) => ({ dealer: point, answer: answers[k]! }))
+    )
+    for (const point of wrong) under.wrong.add(point)
+    const complaints: Signed<ComplaintDocument>[] = []
     for (const [k, { point }] of dealers.entries()) {
-      if (under.bad.has(point)) continue
-      try {
-        if ((await dealing.check(point, coin, answers[k]!)) === 'inconsistent') under.bad.add(point)
-      } catch {
-        // No answer, or not of zero where it should be.
-        under.bad.add(point)
-      }
+      if (wrong.includes(point)) continue
+      const unreadable = under.bad.has(point)
+      if (!unreadable && (await dealing.check(point, coin, answers[k]!)) === 'consistent') continue
+      under.bad.add(point)
+      complaints.push(await complain(under, point, unreadable ? 'unreadable' : 'inconsistent', this.#means.signer))
     }
-    if (what === 'reshare')
-      under.wrong = await dealing.wrongDealers(
-        coin,
-        dealers.map(({ point }, k) => ({ dealer: point, answer: answers[k]! }))
-      )
+    return { complaints, wrong }
   }
 
   async #complete(under: Under, accepted: readonly number[], peer: string): Promise<string> {
-    const unacceptable = accepted.find(point => under.bad.has(point) || under.wrong.includes(point))
+    const unacceptable = accepted.find(point => under.bad.has(point) || under.wrong.has(point))
     if (unacceptable !== undefined) {
       throw this.#malformed('sharing/complete', 'accepted', 'dealers whose dealing is as it should be', `${unacceptable}`, peer)
     }

@@ -2,6 +2,7 @@
  * The evaluator's side of making shares anew, for the same holders (renewal) or for others (resharing): dealing, checks, a test with a known ciphertext, and only then
  * the record that puts the new sharing in force and has old shares erased. Whoever fails before that has changed nothing.
  */
+import { canonicalJson } from '../../base/canonical.js'
 import { together } from '../../base/concurrency.js'
 import { randomBytes, toHex } from '../../base/digest.js'
 import { holderAtFault } from '../../cryptography/rejected-share.js'
@@ -23,6 +24,8 @@ export interface RoundRunMeans {
   readonly caller: Caller
   readonly cryptography: EpochCryptography
   progress(step: string): void
+  /** A dealer is left out, and this is why; the round goes on without. */
+  named(fault: SessionAbortedError): void
 }
 
 /** What is to be: the sharing that there is, who deals, who holds shares from then on. */
@@ -38,7 +41,7 @@ export interface RoundTerms {
 /** @returns the record of the new sharing, in force @throws PartyMissingError; SessionAbortedError naming who spoilt it */
 export async function runRound(
   terms: RoundTerms,
-  { signer, caller, cryptography, progress }: RoundRunMeans,
+  { signer, caller, cryptography, progress, named }: RoundRunMeans,
   signal: AbortSignal
 ): Promise<Signed<SharingRecord>> {
   const { epoch, before, what, dealers, threshold, holders } = terms
@@ -107,15 +110,38 @@ export async function runRound(
     { round, contributions, dealt: answered.map(({ head }) => head.dealt) },
     () => answers
   )
-  const bad = new Set([...received, ...checked].flatMap(({ head }) => head.bad))
-  const good = dealers.map(({ point }) => point).filter(point => !bad.has(point))
+  const fault = (peer: string, reason: string): SessionAbortedError => new SessionAbortedError({ culprit: peer, reason, phase: step })
+  const out = new Set(agreedOn(checked.map(({ head }) => head.wrong)))
+  const dissenter = checked.findIndex(({ head }) => head.wrong.length !== out.size || head.wrong.some(point => !out.has(point)))
+  if (dissenter >= 0) throw fault(holders[dissenter]!.peer, 'it judges the answers otherwise than the others')
+  for (const point of out) named(fault(peerAt(dealers, point), 'it dealt on another value than its share, or answered none'))
+  const complaints = checked.flatMap(({ head }, k) => head.complaints.map(complaint => ({ complaint, from: holders[k]! })))
+  for (const { complaint, from } of complaints) {
+    const { dealer, receiver, holder } = complaint.document
+    if (holder !== from.peer || receiver !== from.point || !dealers.some(({ point }) => point === dealer)) {
+      throw fault(from.peer, 'it complains in the name of another, or of nobody')
+    }
+    if (out.has(dealer)) continue
+    const accused = peerAt(dealers, dealer)
+    const [envelope] = await all(calls.ROUND_ENVELOPE, [peerAt(holders, receiver)], { round, dealer })
+    // Silence is an answer: it convicts the dealer.
+    const opening = await all(calls.ROUND_DISPUTE, [accused], { round, complaint }).catch(() => [])
+    const blobs = [...envelope!.blobs.slice(0, 1), ...opening.flatMap(message => message.blobs.slice(0, 1))]
+    const verdicts = (await all(calls.ROUND_JUDGE, peersOf(holders), { round, complaint }, () => blobs)).map(({ head }) => head)
+    const guilty = agreedOn(verdicts.map(verdict => verdict.guilty))
+    const other = verdicts.findIndex(verdict => verdict.guilty !== guilty)
+    if (other >= 0) throw fault(holders[other]!.peer, 'it judges a complaint otherwise than the others')
+    const { because } = verdicts[0]!
+    if (guilty === 'receiver') throw fault(peerAt(holders, receiver), because)
+    out.add(dealer)
+    named(fault(accused, because))
+  }
+  const good = dealers.map(({ point }) => point).filter(point => !out.has(point))
   if (good.length < before.threshold) {
-    const culprit = peersOf(dealers.filter(({ point }) => bad.has(point))).join(', ')
-    throw new SessionAbortedError({
-      culprit,
-      reason: `${good.length} dealings are as they should be, ${before.threshold} are needed`,
-      phase: step
-    })
+    throw fault(
+      peersOf(dealers.filter(({ point }) => out.has(point))).join(', '),
+      `${good.length} dealings are as they should be, ${before.threshold} are needed`
+    )
   }
   const accepted = what === 'zero' ? good : good.slice(0, before.threshold)
   const lineages = (await all(calls.ROUND_COMPLETE, peersOf(holders), { round, accepted })).map(({ head }) => head.lineage)
@@ -159,6 +185,16 @@ export async function runRound(
   )
   await checkSharing(whole, before, signer, signer.self)
   return whole
+}
+
+const peerAt = (list: readonly Holder[], at: number): string => list.find(({ point }) => point === at)?.peer ?? `point ${at}`
+
+/** What most of them say; of as many, what comes first. */
+function agreedOn<T>(said: readonly T[]): T {
+  const counts = new Map<string, number>()
+  for (const what of said) counts.set(canonicalJson(what), (counts.get(canonicalJson(what)) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  return said.find(what => counts.get(canonicalJson(what)) === most)!
 }
 
 /** Tells a holder that the sharing is in force; who is away hears it when it is back. */

@@ -10,6 +10,8 @@ import {
   Fingerprints,
   findWrongDealers,
   judge,
+  MalformedDealingError,
+  NotZeroError,
   receiveShare,
   type ShamirShare,
   type ShareLedger
@@ -115,7 +117,22 @@ export class LocalDealing implements DealingCryptography {
   }
 
   async wrongDealers(coin: Uint8Array, answers: readonly { dealer: number; answer: Uint8Array }[]): Promise<number[]> {
-    return findWrongDealers(this.#means.round, coin, new Map(answers.map(({ dealer, answer }) => [dealer, answer])))
+    const { round } = this.#means
+    const wrong = new Set<number>()
+    for (const { dealer, answer } of answers) {
+      try {
+        checkAnswer(round, dealer, coin, answer)
+      } catch (error) {
+        if (!(error instanceof MalformedDealingError || error instanceof NotZeroError)) throw error
+        wrong.add(dealer)
+      }
+    }
+    if (round.kind === 'reshare') {
+      const readable = answers.filter(({ dealer }) => !wrong.has(dealer))
+      const dealt = findWrongDealers(round, coin, new Map(readable.map(({ dealer, answer }) => [dealer, answer])))
+      for (const dealer of dealt) wrong.add(dealer)
+    }
+    return [...wrong].sort((a, b) => a - b)
   }
 
   async complete(dealers: readonly number[]): Promise<SharingName> {

@@ -32,6 +32,7 @@ import {
 import { type Kernel, type Polynomial, randomSeed } from '@slytherin/ring'
 import { digest, fromHex, hash, toHex } from '../../base/digest.js'
 import { RejectedShareError } from '../../cryptography/rejected-share.js'
+import { StaleSharingError } from '../../errors/errors.js'
 import { SessionStateError } from '../../local/open-session.js'
 import type { AttemptName, SharingName } from '../cryptography/epoch.js'
 import type { ReleasesCryptography } from '../cryptography/release.js'
@@ -340,8 +341,14 @@ export class LocalEpoch implements EpochCryptography {
   }
 
   #held(): EpochHand {
-    if (this.#hand === undefined) throw new SessionStateError('this party holds no share of the key')
-    return this.#hand
+    if (this.#hand !== undefined) return this.#hand
+    throw new StaleSharingError({
+      kind: 'epoch',
+      field: 'share',
+      expected: 'one of the sharing in force',
+      actual: 'none: it was erased, or lost',
+      remedy: 'This holder must be given a new share: slytherin cohort reshare, at the evaluator.'
+    })
   }
 
   async #setPublicKey(key: PublicKey): Promise<string> {

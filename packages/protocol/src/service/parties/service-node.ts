@@ -2,7 +2,9 @@
  * A party of a standing service, whatever its roles: flows, stores and cryptography put together on a transport. It may be stopped, or killed, at any instant; started
  * on the same stores it goes on.
  */
+import { ReleaseRefusedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
+import { parsePlan } from '../../terms/plan.js'
 import { type Role, type RosterEntry, rolesOf } from '../../terms/roster.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Transport } from '../../wire/transport.js'
@@ -180,11 +182,41 @@ export class ServiceNode {
     return record
   }
 
-  /** At the evaluator: shares for other holders, or with another threshold. @throws PartyMissingError, SessionAbortedError */
-  async reshare(epoch: string, holders: readonly string[], threshold: number, signal: AbortSignal): Promise<Signed<SharingRecord>> {
-    const record = await this.epochs.reshare(epoch, holders, threshold, signal)
+  /**
+   * At the evaluator: shares for other holders, or with another threshold.
+   * @param without holders that are up but have lost their share
+   * @throws PartyMissingError, SessionAbortedError; ReleaseRefusedError for a threshold that a model in service is not planned for
+   */
+  async reshare(
+    epoch: string,
+    holders: readonly string[],
+    threshold: number,
+    signal: AbortSignal,
+    without: ReadonlySet<string> = new Set()
+  ): Promise<Signed<SharingRecord>> {
+    await this.#demandRoom(epoch, threshold)
+    const record = await this.epochs.reshare(epoch, holders, threshold, signal, without)
     await this.membership.publish(SHARING, record)
     return record
+  }
+
+  /** A plan has room for the flooding of so many shares, and no more. */
+  async #demandRoom(epoch: string, threshold: number): Promise<void> {
+    const withdrawn = new Set((await this.#all(WITHDRAWAL)).map(({ document }) => document.release))
+    for (const { document } of await this.#all(RELEASE)) {
+      if (document.epoch !== epoch || withdrawn.has(identify(RELEASE, document))) continue
+      const planned = parsePlan(document.plan).threshold
+      if (planned >= threshold) continue
+      throw new ReleaseRefusedError({
+        peer: document.owner,
+        kind: 'release',
+        field: 'plan.threshold',
+        expected: `${threshold} at least`,
+        actual: `${planned}`,
+        reason: `${document.name} is planned for fewer shares than are to be summed`,
+        remedy: `Reshare with a threshold of ${planned} at most, or withdraw the model and publish it anew.`
+      })
+    }
   }
 
   /** Signs a document of this party's own, keeps it and hands it to those whom it concerns. @returns its identifier */

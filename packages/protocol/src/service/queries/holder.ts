@@ -3,13 +3,12 @@
  * release that is in the epoch; asked by the epoch's evaluator, under its signature, for the sharing that is current; within what the plan foresees, the grant and the
  * epoch allow. A request that comes again is answered with the same bytes.
  */
-import { canonicalJson } from '../../base/canonical.js'
 import {
   MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
   QuotaExceededError,
-  StaleSharingError
+  ReleaseRefusedError
 } from '../../errors/errors.js'
 import { passCount, switchStep } from '../../terms/instances.js'
 import { outputCount, type Plan, refreshedCount } from '../../terms/plan.js'
@@ -23,6 +22,7 @@ import { QUERY, type Query } from '../objects/query.js'
 import { checkQuery } from '../objects/query-check.js'
 import { RELEASE, type Release } from '../objects/release.js'
 import { checkRelease, type ReleasePolicy } from '../objects/release-check.js'
+import { checkInForce } from '../objects/sharing-check.js'
 import { checkSigned, decodeSigned } from '../objects/signed.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
@@ -177,28 +177,7 @@ export class QueryHolder {
   ): Promise<KnownRelease & { readonly epoch: OpenEpoch }> {
     const { epochs, signer } = this.#options
     const epoch = await epochs.epoch(query.epoch)
-    const { generation, lineage, threshold, holders } = epoch.sharing()
-    const current = { generation, lineage, threshold, points: holders.map(({ point }) => point) }
-    if (canonicalJson(current) !== canonicalJson(attempt.sharing)) {
-      const behind = attempt.sharing.generation < generation ? 'the evaluator' : 'this holder'
-      throw new StaleSharingError({
-        peer: context.peer,
-        kind: 'query',
-        field: 'attempt.sharing',
-        expected: `generation ${generation} of ${threshold} of ${holders.length}`,
-        actual: `generation ${attempt.sharing.generation} of ${attempt.sharing.threshold} of ${attempt.sharing.points.length}`,
-        remedy: `${behind} is behind: it is told of the current sharing when it connects.`
-      })
-    }
-    const own = holders.find(({ peer }) => peer === signer.self)
-    demand(
-      own !== undefined && attempt.active.includes(own.point),
-      'query',
-      'attempt.active',
-      `with point ${own?.point}`,
-      attempt.active.join(', '),
-      context
-    )
+    checkInForce(attempt, epoch.sharing(), signer.self, 'query', context.peer)
     demand(attempt.query === attemptQuery(query), 'query', 'attempt.query', attemptQuery(query), attempt.query, context)
     if (attempt.number >= ATTEMPTS) {
       throw new QuotaExceededError({
@@ -210,7 +189,20 @@ export class QueryHolder {
         remedy: 'Ask the query again.'
       })
     }
-    return { ...(await this.#release(query.release)), epoch }
+    const known = await this.#release(query.release)
+    const { threshold } = epoch.sharing()
+    if (known.plan.threshold < threshold) {
+      throw new ReleaseRefusedError({
+        peer: context.peer,
+        kind: 'query',
+        field: 'plan.threshold',
+        expected: `${threshold} at least, of the present sharing`,
+        actual: `${known.plan.threshold}`,
+        reason: 'it is planned for fewer shares than are summed now, and has no room for their flooding',
+        remedy: 'Publish the model anew, or reshare with the threshold that it is planned for.'
+      })
+    }
+    return { ...known, epoch }
   }
 
   async #release(identifier: string): Promise<KnownRelease> {
