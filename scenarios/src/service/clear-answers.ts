@@ -4,9 +4,12 @@ import { fuse, importOnnx, type Network } from '@slytherin/engine'
 import { SampleFile, sourceOf } from '@slytherin/node'
 import type { ServiceModel } from './description.js'
 
+/** Of which the largest logit is taken. */
+const SAMPLES_FOR_RANGE = 256
+
 export interface Judged {
   readonly right: boolean
-  /** Largest error of a logit, as a share of the largest logit of these samples. */
+  /** Largest error of a logit, as a share of the largest logit of the model. */
   readonly error: number
 }
 
@@ -14,9 +17,13 @@ export class ClearAnswers {
   readonly #network: Network
   readonly #samples: readonly Float64Array[]
 
+  readonly #largest: number
+
   private constructor(network: Network, samples: readonly Float64Array[]) {
     this.#network = network
     this.#samples = samples
+    const some = samples.slice(0, SAMPLES_FOR_RANGE)
+    this.#largest = Math.max(...some.flatMap(sample => [...network.forward(sample)].map(Math.abs)))
   }
 
   static async of({ file, data }: ServiceModel): Promise<ClearAnswers> {
@@ -33,15 +40,13 @@ export class ClearAnswers {
   /** @param logits of samples from `offset` on */
   judge(offset: number, logits: readonly (readonly number[])[], tolerance: number): Judged {
     let worst = 0
-    let largest = 0
     for (const [i, row] of logits.entries()) {
       const clear = this.#network.forward(this.#samples[offset + i]!)
       for (const [k, value] of clear.entries()) {
-        largest = Math.max(largest, Math.abs(value))
         worst = Math.max(worst, Math.abs(value - (row[k] ?? Number.POSITIVE_INFINITY)))
       }
     }
-    const error = largest === 0 ? worst : worst / largest
+    const error = worst / this.#largest
     return { right: error <= tolerance, error }
   }
 }
