@@ -67,6 +67,8 @@ export interface ScenarioRunOptions {
   readonly simulatedSamples?: number
   /** Called as the simulation goes, in samples. */
   readonly onSimulated?: (done: number, total: number) => void
+  /** Another program than `slytherin` for a party, with the same command line: one that deviates. */
+  readonly commandOf?: (party: string) => string | undefined
   readonly signal?: AbortSignal
 }
 
@@ -88,7 +90,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     for (const party of parties) {
       const child = startParty(
         party,
-        COMMAND,
+        options.commandOf?.(party.name) ?? COMMAND,
         event => {
           options.onEvent?.(party.name, event)
           if (event.event === 'session') sessions.set(party.name, event)

@@ -1,13 +1,10 @@
 /** Processes that come back: started anew before they were missed, or suspended until everybody else had given them up. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import type { PartyEvent } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Cohort } from './support/cohort.js'
 import { until } from './support/network.js'
+import { answers, of, ready, start, startAll } from './support/processes.js'
 
 /** Every role in a process of its own. */
 const ROLES: Record<string, readonly Role[]> = {
@@ -19,34 +16,11 @@ const ROLES: Record<string, readonly Role[]> = {
   patient: ['querier', 'data-owner']
 }
 const MODEL = 'model: none.onnx\ncalibration: { manifest: none.json }'
-const SCRIPT = fileURLToPath(new URL('./support/party-process.ts', import.meta.url))
-
-interface Child {
-  readonly name: string
-  readonly child: ChildProcess
-  readonly events: PartyEvent[]
-  readonly exit: Promise<number | null>
-}
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean()
 })
-
-function start(cohort: Cohort, name: string): Child {
-  const child = spawn(process.execPath, [SCRIPT, cohort.members[name]!.file], { stdio: ['pipe', 'pipe', 'inherit'] })
-  cleanups.push(() => child.kill('SIGKILL'))
-  const events: PartyEvent[] = []
-  createInterface({ input: child.stdout! }).on('line', line => events.push(JSON.parse(line) as PartyEvent))
-  return { name, child, events, exit: new Promise(resolve => child.once('exit', resolve)) }
-}
-
-async function startAll(yaml: string): Promise<{ cohort: Cohort; children: Record<string, Child> }> {
-  const cohort = await Cohort.make({ roles: ROLES, yaml, yamlOf: { owner: MODEL } })
-  cleanups.push(() => cohort.remove())
-  const children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name)]))
-  return { cohort, children }
-}
 
 /** Another roster in one party's configuration: its lines, given back changed. */
 async function rewriteRoster(cohort: Cohort, name: string, change: (lines: string[]) => string[]): Promise<void> {
@@ -57,32 +31,15 @@ async function rewriteRoster(cohort: Cohort, name: string, change: (lines: strin
   await writeFile(file, lines.map(line => (isEntry(line) ? entries.shift()! : line)).join('\n'))
 }
 
-const of = <E extends PartyEvent['event']>(events: readonly PartyEvent[], kind: E): Extract<PartyEvent, { event: E }>[] =>
-  events.filter((event): event is Extract<PartyEvent, { event: E }> => event.event === kind)
-
-/** Everybody has become ready so many times. */
-async function ready(children: Record<string, Child>, times: number): Promise<void> {
-  for (const { name, events } of Object.values(children)) {
-    await until(() => of(events, 'ready').length >= times, 40_000, `${name} ready ${times} times`)
-  }
-}
-
-async function answers({ child, events }: Child, sum: number): Promise<void> {
-  const before = of(events, 'result').length
-  child.stdin!.write(`{"command":"query","samples":[[${sum},0]]}\n`)
-  await until(() => of(events, 'result').length > before, 20_000, 'an answer')
-  expect(of(events, 'result').at(-1)).toMatchObject({ logits: [[sum, -sum]] })
-}
-
 const SERVING = 'session: { batch: 4 }\nkeepServing: true'
 
 describe('a querier that is killed while nothing happens and started again at once', () => {
   it('ends the session of the others by name, and is served in the next one', async () => {
-    const { cohort, children } = await startAll(SERVING)
+    const { cohort, children } = await startAll(ROLES, SERVING, cleanups)
     await ready(children, 1)
     children['patient']!.child.kill('SIGKILL')
     await children['patient']!.exit
-    children['patient'] = start(cohort, 'patient')
+    children['patient'] = start(cohort, 'patient', cleanups)
     const others = Object.values(children).filter(({ name }) => name !== 'patient')
     for (const { name, events } of others) await until(() => of(events, 'ready').length === 2, 40_000, `${name} ready again`)
     for (const { name, events } of others) {
@@ -98,11 +55,11 @@ describe('a querier that is killed while nothing happens and started again at on
 
   it('where nobody serves for ever, ends every process', async () => {
     // Where the others have ended before the new process could meet them, it waits as long as a roster may take.
-    const { cohort, children } = await startAll('session: { batch: 4 }\ndeadlines: { roster: 60000 }')
+    const { cohort, children } = await startAll(ROLES, 'session: { batch: 4 }\ndeadlines: { roster: 60000 }', cleanups)
     await ready(children, 1)
     children['patient']!.child.kill('SIGKILL')
     await children['patient']!.exit
-    const again = start(cohort, 'patient')
+    const again = start(cohort, 'patient', cleanups)
     const others = Object.values(children).filter(({ name }) => name !== 'patient')
     expect(await Promise.all(others.map(({ exit }) => exit))).toEqual([1, 1, 1, 1, 1])
     expect(await again.exit).toBe(1)
@@ -112,7 +69,11 @@ describe('a querier that is killed while nothing happens and started again at on
 
 describe('an evaluator that is suspended until the others have given it up', () => {
   it('ends its session when it comes back, and leads the next one', async () => {
-    const { cohort, children } = await startAll(`${SERVING}\n`.replace('keepServing', 'deadlines: { idle: 6000 }\nkeepServing'))
+    const { cohort, children } = await startAll(
+      ROLES,
+      `${SERVING}\n`.replace('keepServing', 'deadlines: { idle: 6000 }\nkeepServing'),
+      cleanups
+    )
     await ready(children, 1)
     const clinic = children['clinic']!
     clinic.child.kill('SIGSTOP')
@@ -133,7 +94,7 @@ describe('a roster at one holder', () => {
     const cohort = await Cohort.make({ roles: ROLES, yaml: SERVING, yamlOf: { owner: MODEL } })
     cleanups.push(() => cohort.remove())
     await rewriteRoster(cohort, 'second', lines => lines.reverse())
-    const children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name)]))
+    const children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name, cleanups)]))
     await ready(children, 1)
     await answers(children['patient']!, 5)
   })
@@ -145,10 +106,10 @@ describe('a roster at one holder', () => {
     // The others first: who comes after the evaluator has given up waits for it in vain, as long as a roster may take.
     const early = Object.keys(ROLES)
       .filter(name => name !== 'second')
-      .map(name => start(cohort, name))
+      .map(name => start(cohort, name, cleanups))
     const clinic = early.find(({ name }) => name === 'clinic')!
     await until(() => of(clinic.events, 'peer').filter(({ state }) => state === 'up').length === early.length - 1, 60_000, 'all but one')
-    const children = [...early, start(cohort, 'second')]
+    const children = [...early, start(cohort, 'second', cleanups)]
     expect(await Promise.all(children.map(({ exit }) => exit))).toEqual([1, 1, 1, 1, 1, 1])
     const patient = `patient (${cohort.members['patient']!.peer})`
     for (const { name, events } of children.filter(child => child.name === 'clinic' || child.name === 'second')) {
@@ -168,7 +129,7 @@ describe('a wait', () => {
   it('says for whom, for what and since when, and ends', async () => {
     const cohort = await Cohort.make({ roles: ROLES, yaml: 'deadlines: { idle: 1000, roster: 4000 }', yamlOf: { owner: MODEL } })
     cleanups.push(() => cohort.remove())
-    const holder = start(cohort, 'first')
+    const holder = start(cohort, 'first', cleanups)
     expect(await holder.exit).toBe(1)
     const [waiting] = of(holder.events, 'waiting')
     expect(waiting).toMatchObject({ name: 'clinic', peer: cohort.members['clinic']!.peer, phase: 'roster', message: 'propose' })
@@ -181,7 +142,7 @@ describe('a wait', () => {
 
 describe('a serving party whose decryptions run out', () => {
   it('refuses the query by name, says what is left, and goes on', async () => {
-    const { cohort, children } = await startAll('session: { batch: 4, maximumDecryptions: 2 }')
+    const { cohort, children } = await startAll(ROLES, 'session: { batch: 4, maximumDecryptions: 2 }', cleanups)
     await ready(children, 1)
     const patient = children['patient']!
     await answers(patient, 1)

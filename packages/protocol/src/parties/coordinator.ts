@@ -326,11 +326,8 @@ export class Coordinator {
 /** Whether the session goes on without a party: it has done its part, or others are left to ask. */
 function spares({ desk, lead, rollCall }: Run, peer: string): boolean {
   if (desk === undefined || hasRole(lead.roster, peer, 'key-holder')) return false
-  const spared = !desk.isServing(peer) || desk.drop(peer)
-  if (spared) {
-    rollCall.excuse(peer)
-    desk.lost(peer)
-  }
+  const spared = (!desk.isServing(peer) || desk.drop(peer)) && desk.lost(peer)
+  if (spared) rollCall.excuse(peer)
   return spared
 }
 

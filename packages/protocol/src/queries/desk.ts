@@ -90,9 +90,11 @@ export class QueryDesk {
     return [...this.#queries.values()].some(query => query.state === 'evaluating' && (query.querier === peer || query.owner === peer))
   }
 
-  /** A party is gone without which the session goes on. */
-  lost(peer: string): void {
-    if (hasRole(this.#lead.roster, peer, 'witness')) this.#witnesses.lose(new PartyMissingError({ peer, phase: 'evaluation' }))
+  /** A party is gone; false when no query can be answered any more, for key holders demand more witnesses than are left. */
+  lost(peer: string): boolean {
+    if (!hasRole(this.#lead.roster, peer, 'witness')) return true
+    this.#witnesses.lose(new PartyMissingError({ peer, phase: 'evaluation' }))
+    return this.#witnesses.enough
   }
 
   /** A party is gone; false when the session makes no sense without it. */
@@ -394,7 +396,7 @@ export class QueryDesk {
     const typed = translateError(error, { kind: messageOf(error), peer: holderAtFault(error, holders) ?? this.#lead.self })
     if (typed instanceof PartyMissingError || typed instanceof SessionAbortedError) {
       const peer = typed instanceof PartyMissingError ? typed.peer : undefined
-      const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer)
+      const onlyAsks = peer !== undefined && !hasRole(this.#lead.roster, peer, 'key-holder') && this.drop(peer) && this.lost(peer)
       if (!onlyAsks) return this.#giveUp(typed)
     }
     const told = asTold(typed)

@@ -33,6 +33,11 @@ export class Witnesses {
     if (error.peer !== undefined && !this.#lost.has(error.peer)) this.#lost.set(error.peer, error)
   }
 
+  /** Whether those that are left are as many as every key holder demands. */
+  get enough(): boolean {
+    return this.#satisfied(this.#following)
+  }
+
   /** Resolves when every witness has the input. */
   async input(body: Bodies['witnessInput']): Promise<void> {
     await Promise.all(
@@ -120,7 +125,7 @@ export class Witnesses {
     return { peer, signature: reply.signature }
   }
 
-  #satisfied(entries: readonly Entry[]): boolean {
+  #satisfied(entries: readonly { readonly peer: string }[]): boolean {
     return [...this.#lead.demands.values()].every(({ witnesses, from }) => {
       return entries.filter(({ peer }) => from === undefined || from.includes(peer)).length >= witnesses
     })
