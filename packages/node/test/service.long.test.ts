@@ -23,10 +23,13 @@ beforeAll(async () => {
     a: ['key-holder'],
     b: ['key-holder'],
     c: ['key-holder'],
+    d: ['key-holder'],
     owner: ['model-owner'],
     clinic: ['querier', 'data-owner']
   })
-  await Promise.all(cohort.names.map(async name => await cohort.start(name)))
+  // Comes later.
+  await cohort.ask('carol', 'roster', 'remove', 'd')
+  await Promise.all(cohort.names.filter(name => name !== 'd').map(async name => await cohort.start(name)))
 })
 afterAll(async () => {
   await cohort?.remove()
@@ -101,6 +104,8 @@ describe('a service among processes', () => {
     expect(status.epochs).toMatchObject([{ epoch: epoch.epoch, state: 'ready' }])
     expect(status.epochs[0]!.holders.find(({ name }) => name === 'b')).toMatchObject({ state: 'down' })
     expect(status.grants).toMatchObject([{ grant: grant.grant, queries: { used: 1, limit: 4 }, state: 'valid' }])
+    // Who gives no share counts none.
+    expect(status.grants[0]!.decryptions).not.toHaveProperty('used')
     await until(
       async () => ((await cohort.ask<ModelReport[]>('carol', 'model', 'list'))[0]?.state === 'ready' ? true : undefined),
       'the model is ready'
@@ -146,6 +151,23 @@ describe('a service among processes', () => {
     }, 'the clinic is let in no more')
     await cohort.ask('carol', 'roster', 'add', cohort.lines['clinic']!)
     await connected(['a', 'b', 'c', 'owner', 'clinic'])
+  })
+
+  it('gives a share to a holder that comes to the roster while it runs', async () => {
+    await cohort.start('d')
+    await cohort.ask('carol', 'roster', 'add', cohort.lines['d']!)
+    await connected(['a', 'b', 'c', 'd', 'owner', 'clinic'])
+    const joined = await cohort.ask<EpochReport>('carol', 'cohort', 'reshare', 'hospitals', '--holders', 'a,b,d')
+    expect(joined).toMatchObject({ epoch: epoch.epoch, threshold: 2, generation: 1 })
+    expect(joined.holders.map(({ name }) => name).sort()).toEqual(['a', 'b', 'd'])
+    await cohort.stop('a')
+    const more = await cohort.ask<GrantReport>('owner', 'grant', 'create', 'clinic', '--models', 'cancer')
+    await until(
+      async () => (await cohort.ask<GrantReport[]>('clinic', 'grant', 'list')).find(({ grant: known }) => known === more.grant),
+      'the clinic has its third grant'
+    )
+    await expectRight(await ask(8), 8)
+    await cohort.start('a')
   })
 
   it('takes models back, and ends in good order', async () => {

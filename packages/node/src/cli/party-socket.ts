@@ -8,6 +8,8 @@ import type { Streams } from './console.js'
 
 /** Longest line of progress, in characters. */
 const MAXIMUM_LINE = 500
+/** Between two lines of one step, milliseconds. */
+const INTERVAL = 1000
 
 export interface PartyOptions {
   config: string
@@ -33,12 +35,16 @@ export async function ask<C extends CommandName>(
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort(new Error('interrupted'))
   process.once('SIGINT', interrupt)
+  const due = throttle()
   try {
     return await askParty(command, parameters, {
       state,
       file: config,
       signal: interrupted.signal,
-      onProgress: progress => streams.err(json === true ? `${JSON.stringify(progress)}\n` : `${progressLine(progress)}\n`)
+      onProgress: progress => {
+        if (json === true) streams.err(`${JSON.stringify(progress)}\n`)
+        else if (due(progress)) streams.err(`${progressLine(progress)}\n`)
+      }
     })
   } finally {
     process.off('SIGINT', interrupt)
@@ -48,6 +54,23 @@ export async function ask<C extends CommandName>(
 /** The result: as JSON, or as people read it. */
 export function tell<R>(result: R, { json }: PartyOptions, streams: Streams, describe: (result: R) => string): void {
   streams.out(json === true ? `${JSON.stringify(result)}\n` : describe(result))
+}
+
+/** People read a step's first and last line, and one a second in between. */
+function throttle(): (progress: Progress) => boolean {
+  let phase = ''
+  let last = 0
+  let shown = ''
+  return progress => {
+    const now = performance.now()
+    const step = progress.phase ?? progress.text
+    const line = progressLine(progress)
+    if (line === shown || (step === phase && progress.done !== progress.total && now - last < INTERVAL)) return false
+    phase = step
+    last = now
+    shown = line
+    return true
+  }
 }
 
 function progressLine({ text, done, total }: Progress): string {

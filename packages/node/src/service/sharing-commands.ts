@@ -10,7 +10,6 @@ import { epochReport } from './status-report.js'
 type SharingCommand = 'cohort.join' | 'cohort.leave' | 'cohort.reshare' | 'cohort.renew'
 
 export function sharingCommands(party: ServiceContext): Pick<CommandHandlers, SharingCommand> {
-  const { configuration } = party
   const shared = async (
     name: string,
     { signal, progress }: CommandContext,
@@ -37,13 +36,13 @@ export function sharingCommands(party: ServiceContext): Pick<CommandHandlers, Sh
       await shared(name, context, async (node, { epoch }, signal) => await node.renew(epoch, signal)),
     'cohort.reshare': async ({ name, holders, threshold, lost = [] }, context) =>
       await shared(name, context, async (node, known, signal) => {
-        const peers = holders?.map(holder => peerOf(configuration, holder)) ?? peersOf(known)
-        const without = new Set(lost.map(holder => peerOf(configuration, holder)))
+        const peers = holders?.map(holder => peerOf(party.configuration, holder)) ?? peersOf(known)
+        const without = new Set(lost.map(holder => peerOf(party.configuration, holder)))
         await node.reshare(known.epoch, peers, threshold ?? known.sharing.threshold, signal, without)
       }),
     'cohort.join': async ({ name, holder, threshold }, context) =>
       await shared(name, context, async (node, known, signal) => {
-        const peer = peerOf(configuration, holder)
+        const peer = peerOf(party.configuration, holder)
         const peers = peersOf(known)
         // One that is a holder already has lost its share, or it would not be given one.
         const without = new Set(peers.filter(other => other === peer))
@@ -51,7 +50,7 @@ export function sharingCommands(party: ServiceContext): Pick<CommandHandlers, Sh
       }),
     'cohort.leave': async ({ name, holder, threshold }, context) =>
       await shared(name, context, async (node, known, signal) => {
-        const peer = peerOf(configuration, holder)
+        const peer = peerOf(party.configuration, holder)
         const peers = peersOf(known)
         if (!peers.includes(peer)) {
           throw new CommandRefusedError('not-found', `${holder} holds no share of ${name}`, 'See who does: slytherin cohort status.')

@@ -52,7 +52,8 @@ export async function epochReport(party: ServiceContext, node: ServiceNode, { ep
   const holders = sharing.holders.map(
     ({ peer, point }): HolderReport => ({ peer, name: party.names.of(peer) ?? peer, point, state: presence(party, peer) })
   )
-  const counts = party.self === proposal.evaluator || sharing.holders.some(({ peer }) => peer === party.self)
+  // Who gives the shares counts them.
+  const counts = sharing.holders.some(({ peer }) => peer === party.self)
   const { parameters } = proposal
   return {
     epoch,
@@ -98,16 +99,17 @@ export async function grantReport(party: ServiceContext, node: ServiceNode, iden
   const { epoch, issuer, querier, models, queries, decryptions, expires } = grant
   const named = (peer: string): GrantReport['issuer'] => ({ peer, name: party.names.of(peer) ?? peer })
   const revoked = await node.books.isRevoked(epoch, identifier)
-  // Others give nothing under it, and count nothing.
-  const counts = node.isEvaluator || party.roles.includes('key-holder')
-  const use = counts ? await node.books.grantUse(identifier, grant) : { queries: { limit: queries }, decryptions: { limit: decryptions } }
+  // Queries are counted where they are taken and where they are helped with, decryptions where shares are given.
+  const gives = party.roles.includes('key-holder')
+  const use = await node.books.grantUse(identifier, grant)
   return {
     grant: identifier,
     epoch,
     issuer: named(issuer),
     querier: named(querier),
     models,
-    ...use,
+    queries: gives || node.isEvaluator ? use.queries : { limit: queries },
+    decryptions: gives ? use.decryptions : { limit: decryptions },
     expires,
     state: revoked ? 'revoked' : expires < Date.now() ? 'expired' : 'valid'
   }
