@@ -117,8 +117,8 @@ export class ScenarioFileError extends Error {
   override name = 'ScenarioFileError'
 }
 
-/** @throws ScenarioFileError naming file, key, what was expected */
-export async function loadScenario(file: string, overrides: ScenarioOverrides = {}): Promise<Scenario> {
+/** What a scenario's file says. @throws ScenarioFileError naming file, key, what was expected */
+export async function readScenarioFile<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new ScenarioFileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`, { cause: error })
   })
@@ -128,17 +128,23 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   } catch (error) {
     throw new ScenarioFileError(`${file}: not YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
-  const checked = scenarioSchema.safeParse(content)
+  const checked = schema.safeParse(content)
   if (!checked.success) {
     const lines = checked.error.issues.map(issue => `  ${issue.path.join('.') || 'file'}: ${issue.message}`)
     throw new ScenarioFileError(`${file}:\n${lines.join('\n')}`)
   }
+  return checked.data
+}
+
+/** @throws ScenarioFileError naming file, key, what was expected */
+export async function loadScenario(file: string, overrides: ScenarioOverrides = {}): Promise<Scenario> {
+  const content = await readScenarioFile(file, scenarioSchema)
   const here = dirname(resolve(file))
-  const manifest = resolve(here, checked.data.manifest)
+  const manifest = resolve(here, content.manifest)
   const listed = await modelsOf(manifest)
   const named = listed.find(entry => entry.name === overrides.model)
-  const model = named?.model ?? (overrides.model === undefined ? resolve(here, checked.data.model) : resolve(overrides.model))
-  const given = checked.data.data
+  const model = named?.model ?? (overrides.model === undefined ? resolve(here, content.model) : resolve(overrides.model))
+  const given = content.data
   const data =
     given === undefined
       ? listed.find(entry => entry.model === model)?.data
@@ -152,7 +158,7 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
     const names = listed.map(entry => entry.name).join(', ')
     throw new ScenarioFileError(`${file}: no data for ${model}: give the scenario "data", or choose a model of ${manifest}: ${names}`)
   }
-  const scenario: Scenario = { ...checked.data, manifest, model, data }
+  const scenario: Scenario = { ...content, manifest, model, data }
   if (overrides.images !== undefined) scenario.images = overrides.images
   if (overrides.task !== undefined) scenario.task = overrides.task
   if (overrides.layout !== undefined) scenario.data = { ...data, layout: overrides.layout }

@@ -1,5 +1,5 @@
 /** Stores of a service on disk: the same as those in memory, durable, and of no use to who has the disk alone. */
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -20,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ContentDirectory } from '../src/storage/content-directory.js'
 import { SecretDirectory } from '../src/storage/secret-directory.js'
 import { ServiceDatabase } from '../src/storage/service-database.js'
+import { SqliteShareLedger } from '../src/storage/share-ledger.js'
 
 let directory: string
 beforeEach(async () => {
@@ -183,7 +184,8 @@ describe('secrets on disk', () => {
 
   it('are sealed, bound to their name, and gone when erased', async () => {
     const path = join(directory, 'secrets')
-    using secrets = await SecretDirectory.open(path, key)
+    using ledger = new SqliteShareLedger(join(directory, 'shares.sqlite'))
+    using secrets = await SecretDirectory.open(path, key, ledger)
     const secret = new Uint8Array(64).fill(0x41)
     await secrets.put('a/share', secret)
     await secrets.put(
@@ -197,7 +199,7 @@ describe('secrets on disk', () => {
     read!.fill(0)
     expect(cut).toEqual(secret.slice(0, 8))
     expect(await secrets.get('a/share')).toEqual(secret)
-    const [one, two] = (await readdir(path)).map(name => join(path, name))
+    const [one, two] = (await readdir(path)).filter(name => name.endsWith('.json')).map(name => join(path, name))
     for (const file of [one!, two!]) expect(await readFile(file, 'latin1')).not.toContain('A'.repeat(16))
     // One in the place of the other does not open.
     const [first, second] = [await readFile(one!), await readFile(two!)]
@@ -215,12 +217,74 @@ describe('secrets on disk', () => {
 
   it('do not open with another key, and leave nothing half written', async () => {
     const path = join(directory, 'secrets')
-    const secrets = await SecretDirectory.open(path, key)
+    using ledger = new SqliteShareLedger(join(directory, 'shares.sqlite'))
+    const secrets = await SecretDirectory.open(path, key, ledger)
     await secrets.put('x', Uint8Array.of(1))
     secrets.dispose()
     await writeFile(join(path, 'left.json.abc.new'), 'half')
-    using other = await SecretDirectory.open(path, new Uint8Array(32).fill(6))
+    await expect(SecretDirectory.open(path, new Uint8Array(32).fill(6), ledger)).rejects.toThrow(/not the ledger.*Put the ledger back/)
     expect((await readdir(path)).filter(name => name.endsWith('.new'))).toEqual([])
-    await expect(other.get('x')).rejects.toThrow()
+    using again = await SecretDirectory.open(path, key, ledger)
+    expect(await again.get('x')).toEqual(Uint8Array.of(1))
+  })
+
+  describe('are of one ledger', () => {
+    const file = (): string => join(directory, 'shares.sqlite')
+    const path = (): string => join(directory, 'secrets')
+    const give = (ledger: SqliteShareLedger, instance: string): void =>
+      void ledger.claim({ session: 'epoch', protocol: 'switch of', instance, inputHash: 'h' })
+
+    /** One run of a party, which keeps a share and gives two others of it. */
+    async function run(instances: readonly string[] = []): Promise<void> {
+      using ledger = new SqliteShareLedger(file())
+      using secrets = await SecretDirectory.open(path(), key, ledger)
+      await secrets.put('epoch/share', Uint8Array.of(7))
+      for (const instance of instances) give(ledger, instance)
+    }
+    const dropLedger = async (): Promise<void> => {
+      for (const end of ['', '-wal', '-shm']) await rm(file() + end, { force: true })
+    }
+
+    it('a party that is started again goes on, with what it gave meanwhile', async () => {
+      await run(['a', 'b'])
+      await run(['c'])
+      using ledger = new SqliteShareLedger(file())
+      using secrets = await SecretDirectory.open(path(), key, ledger)
+      expect(await secrets.get('epoch/share')).toEqual(Uint8Array.of(7))
+    })
+
+    it.each([
+      ['deleted', dropLedger],
+      [
+        'rolled back',
+        async () => {
+          await dropLedger()
+          await cp(join(directory, 'old'), file())
+        }
+      ],
+      ['without its mark', async () => await rm(join(path(), 'ledger.mark'))]
+    ])('one that was %s: the party is not started, and hears what to do', async (_what, spoil) => {
+      await run(['a'])
+      await cp(file(), join(directory, 'old'))
+      await run(['b'])
+      await spoil()
+      await expect(run()).rejects.toThrow(/Put the ledger back.*cohort reshare/)
+    })
+
+    it('a mark for a new ledger, made while the secrets were elsewhere, opens none of them', async () => {
+      await run(['a'])
+      await cp(path(), join(directory, 'elsewhere'), { recursive: true })
+      await rm(path(), { recursive: true })
+      await dropLedger()
+      {
+        using ledger = new SqliteShareLedger(file())
+        using _fresh = await SecretDirectory.open(path(), key, ledger)
+      }
+      const moved = (await readdir(join(directory, 'elsewhere'))).filter(name => name.endsWith('.json'))
+      for (const name of moved) await cp(join(directory, 'elsewhere', name), join(path(), name))
+      using ledger = new SqliteShareLedger(file())
+      using secrets = await SecretDirectory.open(path(), key, ledger)
+      await expect(secrets.get('epoch/share')).rejects.toThrow('is not what slytherin wrote there')
+    })
   })
 })

@@ -1,9 +1,8 @@
 /** A service scenario: who there is, which models, how long. Paths are relative to the file. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { parse } from 'yaml'
 import { z } from 'zod'
-import { modelsOf, type ScenarioData, ScenarioFileError } from '../scenario.js'
+import { modelsOf, readScenarioFile, type ScenarioData, ScenarioFileError } from '../scenario.js'
 
 const count = z.number().int().positive()
 
@@ -56,22 +55,8 @@ export async function isService(file: string): Promise<boolean> {
 
 /** @throws ScenarioFileError naming file, key, what was expected */
 export async function loadServiceScenario(file: string, overrides: ServiceOverrides = {}): Promise<ServiceScenario> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ScenarioFileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`, { cause: error })
-  })
-  let content: unknown
-  try {
-    content = parse(text)
-  } catch (error) {
-    throw new ScenarioFileError(`${file}: not YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
-  const checked = schema.safeParse(content)
-  if (!checked.success) {
-    const lines = checked.error.issues.map(issue => `  ${issue.path.join('.') || 'file'}: ${issue.message}`)
-    throw new ScenarioFileError(`${file}:\n${lines.join('\n')}`)
-  }
-  const { kind: _kind, models, ...others } = checked.data
-  const manifest = resolve(dirname(resolve(file)), checked.data.manifest)
+  const { kind: _kind, models, ...others } = await readScenarioFile(file, schema)
+  const manifest = resolve(dirname(resolve(file)), others.manifest)
   const listed = await modelsOf(manifest)
   const scenario = { ...others, ...overrides, manifest }
   if (scenario.threshold > scenario.holders) {

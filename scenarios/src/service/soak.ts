@@ -1,35 +1,11 @@
-/** `npm run soak -- --queries N --json FILE`: Asks one query after the other, as many as asked, of a service that nobody disturbs: memory and latency must stay what they are. */
-import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, natural, positive, stopping } from '../command-line.js'
-import { loadServiceScenario } from './description.js'
-import { performService } from './perform.js'
+/** `npm run soak -- --queries N --json FILE`. */
+import { countedService } from './command.js'
 
-const program = new Command('soak')
-  .description(
-    'Asks one query after the other, as many as asked, of a service that nobody disturbs: memory and latency must stay what they are.'
-  )
-  .option('--queries <count>', 'how many', positive, 2000)
-  .option('--seed <number>', 'of its randomness; a fresh one when not given, and told', natural)
-  .option('--scenario <file>', 'another service', fileURLToPath(new URL('../../small-service.yaml', import.meta.url)))
-  .option('--json <file>', 'write the report as JSON')
-  .option('--keep', 'leave the state directories of the parties in place')
-  .showHelpAfterError()
-  .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
-  .parse()
-const {
-  queries: count,
-  seed,
-  scenario: file,
-  json,
-  keep
-} = program.opts<{ queries: number; seed?: number; scenario: string; json?: string; keep?: boolean }>()
-
-try {
-  const scenario = await loadServiceScenario(file, { queries: count, killsEvery: 0, minutes: 600 })
-  const failures = await performService(scenario, { seed, report: json, keep, signal: stopping() })
-  if (failures.length > 0) process.exitCode = EXIT_FAILED
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = EXIT_FAILED
-}
+await countedService({
+  name: 'soak',
+  description:
+    'Asks one query after the other, as many as asked, of a service that nobody disturbs: memory and latency must stay what they are.',
+  unit: 'queries',
+  count: 2000,
+  overrides: queries => ({ queries, killsEvery: 0 })
+})

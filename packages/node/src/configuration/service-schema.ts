@@ -25,6 +25,8 @@ const policy = z
     minimumFloodingBits: z.number().int().min(30).max(100).default(30),
     /** Share of the holders of whom more must be needed for every answer. */
     minimumThreshold: z.number().min(0).lt(1).default(0.5),
+    /** Whether shares may be dealt for a lower threshold than there is: fewer holders could read everything then. */
+    lowerThreshold: z.boolean().default(false),
     maximumDecryptions: count.default(1_000_000),
     /** How long keys may live. */
     maximumAge: milliseconds.default(366 * DAY),

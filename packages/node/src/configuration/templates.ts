@@ -61,6 +61,8 @@ cohort:
     #minimumFloodingBits: 30
     # More than this share of the holders must be needed for every answer: fewer could read everything.
     #minimumThreshold: 0.5
+    # Whether shares may be dealt for a lower threshold than there is.
+    #lowerThreshold: false
     # Ciphertexts that may be decrypted in all; security is counted for them.
     #maximumDecryptions: 1000000
     # How long keys may live; a year and a day.

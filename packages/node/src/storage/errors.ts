@@ -73,13 +73,12 @@ export class PassphraseSourceError extends StorageError {}
 
 /** The share ledger is not the one that remembers what was given in the session that lives. */
 export class LedgerMismatchError extends StorageError {
-  /** @param secrets the sealed secrets that the ledger does not belong to */
-  constructor(file: string, problem: string, secrets: string) {
-    super(
-      file,
-      problem,
-      `Put the ledger back as it was; or, if it is lost, remove ${secrets}: that session is then over for this party, and a new one can begin.`
-    )
+  /**
+   * @param secrets the sealed secrets that the ledger does not belong to
+   * @param then    what follows when they are removed
+   */
+  constructor(file: string, problem: string, secrets: string, then = 'that session is then over for this party, and a new one can begin') {
+    super(file, problem, `Put the ledger back as it was; or, if it is lost, remove ${secrets}: ${then}.`)
   }
 }
 

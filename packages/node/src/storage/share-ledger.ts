@@ -19,7 +19,7 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
   readonly identity: string
   /** Of the file that was opened; none of a ledger in memory. */
   private readonly inode: number | undefined
-  private followed: { readonly session: string; readonly mark: LedgerMark; count: number } | undefined
+  private followed: { readonly session: string | null; readonly mark: LedgerMark; count: number } | undefined
 
   /** Opens or makes the ledger. One process at a time. @throws LedgerDamagedError */
   constructor(readonly path: string) {
@@ -32,7 +32,7 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
         database.prepare('INSERT INTO share VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
         database.prepare('SELECT inputHash FROM share WHERE session = ? AND protocol = ? AND instance = ?'),
         database.prepare('SELECT instance FROM share WHERE session = ? AND protocol = ? ORDER BY instance'),
-        database.prepare('SELECT COUNT(*) AS count FROM share WHERE session = ?')
+        database.prepare('SELECT COUNT(*) AS count FROM share WHERE ? IS NULL OR session = ?')
       ])
       ;[this.insert, this.find, this.list, this.counting] = prepared as [StatementSync, StatementSync, StatementSync, StatementSync]
     } catch (error) {
@@ -41,15 +41,15 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
     }
   }
 
-  /** Shares recorded of a session. */
-  count(session: string): number {
-    return Number(this.guarded(() => this.counting.get(session)?.['count']))
+  /** Shares recorded of a session; of all of them for null. */
+  count(session: string | null): number {
+    return Number(this.guarded(() => this.counting.get(session, session)?.['count']))
   }
 
-  /** From here on a mark is kept of how many shares of a session are recorded; undefined for none. */
-  follow(session: string, mark: LedgerMark): void
+  /** From here on a mark is kept of how many shares of a session, or for null of any, are recorded; undefined for none. */
+  follow(session: string | null, mark: LedgerMark): void
   follow(session: undefined, mark: undefined): void
-  follow(session: string | undefined, mark: LedgerMark | undefined): void {
+  follow(session: string | null | undefined, mark: LedgerMark | undefined): void {
     this.followed = session === undefined || mark === undefined ? undefined : { session, mark, count: this.count(session) }
   }
 
@@ -59,7 +59,7 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
     const { changes } = this.guarded(() => this.insert.run(session, protocol, instance, inputHash, new Date().toISOString()))
     if (Number(changes) === 1) {
       const { followed } = this
-      if (followed?.session === session) followed.mark.advance(++followed.count)
+      if (followed !== undefined && (followed.session ?? session) === session) followed.mark.advance(++followed.count)
       return 'first'
     }
     const recorded = String(this.guarded(() => this.find.get(session, protocol, instance)?.['inputHash']))

@@ -22,9 +22,12 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
   forgetPassphrase(options.keySource)
   using keystore = await openKeystore(paths.keystore, material)
   const sealing = new Uint8Array(hkdfSync('sha256', keystore.get('sessionKey'), new Uint8Array(0), 'slytherin service secrets', 32))
-  const secrets = await SecretDirectory.open(paths.secrets, sealing)
-  sealing.fill(0)
   const ledger = new SqliteShareLedger(paths.ledger)
+  const secrets = await SecretDirectory.open(paths.secrets, sealing, ledger).catch(error => {
+    ledger.dispose()
+    throw error
+  })
+  sealing.fill(0)
   const models = new Map<string, ModelOptions>()
   const cryptography = await LocalServiceCryptography.create({
     self,

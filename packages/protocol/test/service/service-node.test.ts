@@ -4,7 +4,6 @@ import type { RosterEntry } from '@slytherin/protocol'
 import {
   GRANT,
   type Grant,
-  identify,
   LocalServiceCryptography,
   MemoryContentStore,
   MemoryDocumentStore,
@@ -99,6 +98,8 @@ function freshDisk() {
   }
 }
 
+/** Counts grants: no two are the same. */
+let grants = 0
 const services: Service[] = []
 afterEach(async () => {
   for (const service of services.splice(0)) await service.close()
@@ -133,7 +134,7 @@ async function served() {
       querier,
       senders: [querier],
       models: ['model'],
-      nonce: identify(GRANT, { querier, at: Math.random() } as never).slice(0, 32),
+      nonce: (++grants).toString(16).padStart(32, '0'),
       created: Date.now(),
       expires: Date.now() + 86_400_000,
       queries: 10,
@@ -186,6 +187,10 @@ test('who was away is told what it missed; what was revoked, or is spent, is ref
   await expect(ask(once)).rejects.toThrow(/at most 1 queries.*slytherin grant create/)
   const other = await grant('querier-1')
   await known('querier-1', other)
+  // Who may ask what is not told to others who ask.
+  const later = await grant('querier-2')
+  await known('querier-2', later)
+  expect((await service.node('querier-2').all(GRANT)).map(({ document: { querier } }) => querier)).toEqual(['querier-2'])
   const { document } = (await service.node('owner').documents.get(GRANT, other))!
   await service.node('owner').issue(REVOCATION, {
     kind: 'revocation',

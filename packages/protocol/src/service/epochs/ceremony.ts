@@ -1,25 +1,17 @@
 /** A holder's side of making an epoch: one ceremony at a time in memory, nothing of it in force before everybody has signed the record. */
 
 import { canonicalJson } from '../../base/canonical.js'
-import { equalBytes, fromHex, hash, randomBytes, toHex } from '../../base/digest.js'
+import { equalBytes, fromHex, randomBytes, toHex } from '../../base/digest.js'
 import { MalformedMessageError, OutOfOrderMessageError, PublicKeyMismatchError, SignatureError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
 import type { AttemptName, SharingName } from '../cryptography/epoch.js'
 import type { DealingCryptography, EpochCryptography } from '../cryptography/service.js'
-import {
-  attemptIdentifier,
-  COMPLAINT,
-  type ComplaintDocument,
-  commitmentTo,
-  DEALT,
-  type Dealt,
-  ENTRY,
-  type Entry,
-  SHARE_COMMITMENT,
-  type ShareCommitmentDocument
-} from '../objects/ceremony.js'
+import { type ComplaintDocument, commitmentTo, type Dealt, ENTRY, type Entry, type ShareCommitmentDocument } from '../objects/ceremony.js'
 import { EPOCH, EPOCH_PROPOSAL, type EpochProposal, type EpochRecord, epochIdentifier } from '../objects/epoch.js'
 import { checkSigned, identify, type Signed, sign, withSignatures } from '../objects/signed.js'
+import { complain, type Disputed, envelopeOf, judgeDisputed, openDisputed, type Verdict } from './complaints.js'
+import { checkDealt, signDealt } from './dealt.js'
+import { checkCommitments, checkShown, commitToShare } from './share-commitments.js'
 
 export interface CeremonyMeans {
   readonly self: string
@@ -149,7 +141,7 @@ export class Ceremony {
       this.#round = await this.#dealing.hash()
     }
     const { announcement, envelopes } = await this.#dealing.deal()
-    return { dealt: await this.#signDealt('announcement', announcement), announcement, envelopes }
+    return { dealt: await signDealt(this.#means.signer, this.#round, 'announcement', announcement), announcement, envelopes }
   }
 
   async receive(
@@ -166,7 +158,7 @@ export class Ceremony {
     const complaints: Signed<ComplaintDocument>[] = []
     for (const [k, { point }] of this.proposal.holders.entries()) {
       if ((await dealing.receive(point, announcements[k]!, envelopes[k]!)) === 'unreadable')
-        complaints.push(await this.#complain(point, 'unreadable'))
+        complaints.push(await complain(this.#disputed, point, 'unreadable', this.#means.signer))
     }
     this.#announcements = announcements.map(bytes => bytes.slice())
     this.#envelopes = envelopes.map(bytes => bytes.slice())
@@ -193,7 +185,7 @@ export class Ceremony {
     }
     this.#coin = await dealing.coin([...this.#announcements], contributions.map(fromHex))
     const answer = await dealing.answer(this.#coin)
-    return { dealt: await this.#signDealt('answer', answer), answer }
+    return { dealt: await signDealt(this.#means.signer, this.#round, 'answer', answer), answer }
   }
 
   async check(dealt: readonly Signed<Dealt>[], answers: readonly Uint8Array[]): Promise<Signed<ComplaintDocument>[]> {
@@ -204,43 +196,24 @@ export class Ceremony {
     this.#answers = answers.map(bytes => bytes.slice())
     const complaints: Signed<ComplaintDocument>[] = []
     for (const [k, { point }] of this.proposal.holders.entries()) {
-      if ((await dealing.check(point, coin, answers[k]!)) === 'inconsistent') complaints.push(await this.#complain(point, 'inconsistent'))
+      if ((await dealing.check(point, coin, answers[k]!)) === 'inconsistent')
+        complaints.push(await complain(this.#disputed, point, 'inconsistent', this.#means.signer))
     }
     return complaints
   }
 
   /** As the dealer that is complained of: opens that one envelope. */
   async dispute(complaint: Signed<ComplaintDocument>): Promise<Uint8Array> {
-    const dealing = this.#dealing ?? this.#early('epoch/dispute', 'the nonces')
-    await this.#checkComplaint(complaint, 'epoch/dispute')
-    return await dealing.open(complaint.document.receiver)
+    return await openDisputed(this.#disputed, complaint, this.#means.signer)
   }
 
-  async judge(
-    complaint: Signed<ComplaintDocument>,
-    envelope: Uint8Array,
-    opening: Uint8Array | undefined
-  ): Promise<{ guilty: 'dealer' | 'receiver'; point: number; because: string }> {
-    const dealing = this.#dealing ?? this.#early('epoch/judge', 'the nonces')
-    await this.#checkComplaint(complaint, 'epoch/judge')
-    const { dealer, receiver, reason } = complaint.document
-    const place = this.proposal.holders.findIndex(({ point }) => point === dealer)
-    const announcement = this.#announcements[place] ?? this.#early('epoch/judge', 'all announcements')
-    return await dealing.judge(
-      { dealer, receiver, reason },
-      {
-        announcement,
-        envelope,
-        ...(opening === undefined ? {} : { opening }),
-        ...(reason === 'unreadable' ? {} : { coin: this.#coin!, answer: this.#answers[place]! })
-      }
-    )
+  async judge(complaint: Signed<ComplaintDocument>, blobs: readonly Uint8Array[]): Promise<Verdict> {
+    return await judgeDisputed(this.#disputed, complaint, blobs, this.#means.signer)
   }
 
   /** The envelope of a complaint of this party's. */
   envelopeOf(dealer: number): Uint8Array {
-    const place = this.proposal.holders.findIndex(({ point }) => point === dealer)
-    return this.#envelopes[place] ?? this.#early('epoch/judge', 'all envelopes')
+    return envelopeOf(this.#disputed, dealer)
   }
 
   async complete(): Promise<SharingName> {
@@ -320,40 +293,25 @@ export class Ceremony {
     this.#keyHolder = undefined
   }
 
-  async #signDealt(what: Dealt['what'], bytes: Uint8Array): Promise<Signed<Dealt>> {
-    const { self, signer } = this.#means
-    const document: Dealt = { kind: 'dealt', version: 1, round: this.#round, dealer: self, what, hash: toHex(await hash(bytes)) }
-    return withSignatures(document, [await sign(DEALT, document, signer)])
-  }
-
-  async #checkDealt(kind: string, what: Dealt['what'], dealt: readonly Signed<Dealt>[], all: readonly Uint8Array[]): Promise<void> {
+  get #disputed(): Disputed {
     const { holders } = this.proposal
-    if (dealt.length !== holders.length || all.length !== holders.length) {
-      throw this.#malformed(kind, `${what}s`, `${holders.length}`, `${Math.min(dealt.length, all.length)}`)
-    }
-    for (const [k, signed] of dealt.entries()) {
-      const { document } = signed
-      const expected = { round: this.#round, dealer: holders[k]!.peer, what, hash: toHex(await hash(all[k]!)) }
-      for (const field of ['round', 'dealer', 'what', 'hash'] as const) {
-        if (document[field] !== expected[field]) throw this.#malformed(kind, `dealt[${k}].${field}`, expected[field], document[field])
-      }
-      await checkSigned(DEALT, signed, this.#means.signer, this.#evaluator)
+    return {
+      prefix: 'epoch',
+      evaluator: this.#evaluator,
+      dealers: holders,
+      holders,
+      hash: this.#round,
+      dealing: this.#dealing,
+      announcements: this.#announcements,
+      envelopes: this.#envelopes,
+      answers: this.#answers,
+      coin: this.#coin
     }
   }
 
-  async #complain(dealer: number, reason: ComplaintDocument['reason']): Promise<Signed<ComplaintDocument>> {
-    const { self, signer } = this.#means
-    const receiver = this.proposal.holders.find(({ peer }) => peer === self)!.point
-    const document: ComplaintDocument = { kind: 'complaint', version: 1, round: this.#round, dealer, receiver, reason, holder: self }
-    return withSignatures(document, [await sign(COMPLAINT, document, signer)])
-  }
-
-  async #checkComplaint(complaint: Signed<ComplaintDocument>, kind: string): Promise<void> {
-    const { round, receiver, holder } = complaint.document
-    if (round !== this.#round) throw this.#malformed(kind, 'complaint.round', this.#round, round)
-    const peer = this.proposal.holders.find(({ point }) => point === receiver)?.peer
-    if (peer !== holder) throw this.#malformed(kind, 'complaint.holder', peer ?? 'a holder', holder)
-    await checkSigned(COMPLAINT, complaint, this.#means.signer, this.#evaluator)
+  async #checkDealt(kind: string, what: Dealt['what'], dealt: readonly Signed<Dealt>[], bytes: readonly Uint8Array[]): Promise<void> {
+    const { holders: dealers } = this.proposal
+    await checkDealt({ round: this.#round, dealers, what, dealt, bytes }, this.#means.signer, kind, this.#evaluator)
   }
 
   #checkAttempt({ sharing, query, active }: AttemptName, kind: string): void {
@@ -394,91 +352,4 @@ export class Ceremony {
 
 function same(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
   return a.length === b.length && a.every((bytes, k) => equalBytes(bytes, b[k]!))
-}
-
-interface Committed {
-  readonly self: string
-  readonly signer: Signer
-  readonly epoch: string
-  readonly protocol: ShareCommitmentDocument['protocol']
-  readonly attempt: AttemptName
-  readonly made: unknown
-  readonly share: Uint8Array
-}
-
-/** A holder's signature under the hash of its share. */
-export async function commitToShare({
-  self,
-  signer,
-  epoch,
-  protocol,
-  attempt,
-  made,
-  share
-}: Committed): Promise<Signed<ShareCommitmentDocument>> {
-  const document: ShareCommitmentDocument = {
-    kind: 'share-commitment',
-    version: 1,
-    epoch,
-    protocol,
-    instance: attemptIdentifier(attempt, made),
-    holder: self,
-    share: toHex(await hash(share))
-  }
-  return withSignatures(document, [await sign(SHARE_COMMITMENT, document, signer)])
-}
-
-export interface CommitmentCheck {
-  readonly epoch: string
-  readonly protocol: ShareCommitmentDocument['protocol']
-  readonly attempt: AttemptName
-  readonly made: unknown
-  /** The active holders, in the order of their points. */
-  readonly peers: readonly string[]
-  readonly signer: Pick<Signer, 'verify'>
-  /** Who handed them over, in which message. */
-  readonly peer: string
-  readonly kind: string
-}
-
-/** @throws SignatureError, MalformedMessageError unless every active holder has committed to its share in this very attempt */
-export async function checkCommitments(commitments: readonly Signed<ShareCommitmentDocument>[], check: CommitmentCheck): Promise<void> {
-  const { epoch, protocol, attempt, made, peers, signer, peer, kind } = check
-  if (commitments.length !== peers.length) {
-    throw new MalformedMessageError({ peer, kind, field: 'commitments', expected: `${peers.length}`, actual: `${commitments.length}` })
-  }
-  const instance = attemptIdentifier(attempt, made)
-  for (const [k, commitment] of commitments.entries()) {
-    const expected = { epoch, protocol, instance, holder: peers[k]! }
-    for (const field of ['epoch', 'protocol', 'instance', 'holder'] as const) {
-      const actual = commitment.document[field]
-      if (actual !== expected[field]) {
-        throw new MalformedMessageError({ peer, kind, field: `commitments[${k}].${field}`, expected: expected[field], actual })
-      }
-    }
-    await checkSigned(SHARE_COMMITMENT, commitment, signer, peer)
-  }
-}
-
-/** @throws SignatureError naming the holder whose share is not the one that it committed to */
-export async function checkShown(
-  commitments: readonly Signed<ShareCommitmentDocument>[],
-  shares: readonly Uint8Array[],
-  peer: string,
-  kind: string
-): Promise<void> {
-  if (shares.length !== commitments.length) {
-    throw new MalformedMessageError({ peer, kind, field: 'blobs', expected: `${commitments.length} shares`, actual: `${shares.length}` })
-  }
-  for (const [k, { document }] of commitments.entries()) {
-    const actual = toHex(await hash(shares[k]!))
-    if (actual === document.share) continue
-    throw new SignatureError({
-      peer,
-      kind,
-      field: `shares[${k}]`,
-      expected: `the share that ${document.holder} committed to`,
-      culprit: document.holder
-    })
-  }
 }

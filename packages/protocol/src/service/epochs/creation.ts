@@ -31,7 +31,7 @@ function firstAttempt(sharing: SharingName, step: string, number = 0): AttemptNa
 /**
  * Makes the key of an epoch with all of its holders.
  *
- * @returns the record that all have signed and keep
+ * @returns the record that all have signed: whoever keeps it tells the holders (`putEpochInForce`), who give no share of it before
  * @throws PartyMissingError for a holder that does not answer; SessionAbortedError naming who broke the ceremony
  */
 export async function createEpoch(proposal: EpochProposal, means: CreationMeans, signal: AbortSignal): Promise<Signed<EpochRecord>> {
@@ -43,6 +43,25 @@ export async function createEpoch(proposal: EpochProposal, means: CreationMeans,
     await creation.abandon(failure)
     throw failure
   }
+}
+
+/**
+ * Tells the holders that the epoch is in force: from now on nothing takes it back. One that is gone meanwhile has signed, and lost its share: it is dealt to again by a
+ * resharing.
+ */
+export async function putEpochInForce(
+  record: Signed<EpochRecord>,
+  caller: Caller,
+  signal: AbortSignal,
+  onRefused: (error: Error, peer: string) => void
+): Promise<void> {
+  await Promise.all(
+    record.document.proposal.holders.map(async ({ peer }) => {
+      await caller
+        .call(peer, calls.KEEP_RECORD, { record }, [], { signal })
+        .catch(error => onRefused(translateError(error, { peer }), peer))
+    })
+  )
 }
 
 class Creation {
@@ -128,7 +147,6 @@ class Creation {
       ...records.flatMap(({ head }, k) => head.record.signatures.filter(({ peer }) => peer === holders[k]!.peer))
     ])
     await checkSigned(EPOCH, whole, signer, signer.self)
-    await this.#all(calls.KEEP_RECORD, () => ({ record: whole }))
     return whole
   }
 

@@ -1,55 +1,19 @@
 /** The epochs that one party knows, opened when they are needed: for releases and queries, whoever the party is. */
 import { fromHex, hash, toHex } from '../../base/digest.js'
-import { EpochRefusedError, PartyMissingError, type SessionAbortedError, StaleSharingError } from '../../errors/errors.js'
-import type { Signer } from '../../terms/signer.js'
-import type { Caller } from '../calls/caller.js'
+import { EpochRefusedError } from '../../errors/errors.js'
 import type { Responder } from '../calls/responder.js'
 import type { EpochKeys, OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
-import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms, ServiceCryptography } from '../cryptography/service.js'
-import { type EpochProposal, type EpochRecord, type Holder, SHARING, type SharingRecord } from '../objects/epoch.js'
-import { checkSharing } from '../objects/sharing-check.js'
+import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms } from '../cryptography/service.js'
+import type { EpochProposal, EpochRecord, SharingRecord } from '../objects/epoch.js'
 import type { Signed } from '../objects/signed.js'
-import type { RecordStore } from '../store/records.js'
 import * as calls from './calls.js'
-import { createEpoch } from './creation.js'
+import { createEpoch, putEpochInForce } from './creation.js'
 import { EpochHolder } from './holder.js'
 import { keyName, makeKey } from './key-making.js'
-import type { EpochPolicy } from './policy.js'
-import { putInForce, runRound } from './round.js'
-import { RoundHolder } from './round-holder.js'
+import type { EpochsOptions } from './options.js'
+import { type SharedEpoch, Sharings } from './sharings.js'
 
-/** Where signed records of epochs are, by the epoch's identifier. */
-export interface EpochRecords {
-  /** Durable before it resolves. */
-  put(record: Signed<EpochRecord>): Promise<void>
-  get(epoch: string): Promise<Signed<EpochRecord> | undefined>
-  list(): Promise<Signed<EpochRecord>[]>
-  putSharing(record: Signed<SharingRecord>): Promise<void>
-  /** Of one epoch, in any order. */
-  sharings(epoch: string): Promise<Signed<SharingRecord>[]>
-}
-
-export interface EpochsOptions {
-  readonly self: string
-  readonly signer: Signer
-  readonly caller: Caller
-  readonly cryptography: ServiceCryptography
-  readonly records: RecordStore
-  readonly epochs: EpochRecords
-  readonly policy: EpochPolicy
-  /** Whether a peer answers at present. */
-  up(peer: string): boolean
-  onProgress?(event: { epoch: string; step: string; done: number; total: number }): void
-  onRefused?(error: Error, peer: string): void
-  /** A ceremony of which this party was a holder has come to nothing. */
-  onAbandoned?(culprit: string, reason: string): void
-}
-
-interface Known {
-  readonly record: EpochRecord
-  /** How the secret is shared at present. */
-  sharing: SharingRecord
-  readonly cryptography: EpochCryptography
+interface Known extends SharedEpoch {
   /** Keys that are in use here, by name. */
   readonly keys: Map<string, EvaluationKeyName>
   making: Promise<unknown>
@@ -65,7 +29,7 @@ interface KeyRecord {
 export class Epochs implements OpenEpochs {
   readonly #options: EpochsOptions
   readonly #holder: EpochHolder
-  readonly #rounds: RoundHolder
+  readonly #sharings: Sharings
   readonly #open = new Map<string, Promise<Known>>()
   /** Of epochs that are being made, until their records come. */
   readonly #fresh = new Map<string, EpochCryptography>()
@@ -96,29 +60,12 @@ export class Epochs implements OpenEpochs {
       },
       abandoned: (culprit, reason) => onAbandoned?.(culprit, reason)
     })
-    this.#rounds = new RoundHolder({
-      self,
-      signer,
-      policy,
-      receiverKey: async () => await cryptography.receiverKey(),
-      known: async epoch => {
-        const { record, sharing, cryptography: opened } = await this.#of(epoch)
-        return { record, sharing, cryptography: opened }
-      },
-      keep: async (record, peer) => {
-        const known = await this.#of(record.document.epoch)
-        if (record.document.generation > known.sharing.generation) {
-          await checkSharing(record, known.sharing, signer, peer)
-          await options.epochs.putSharing(record)
-        }
-        await this.#follow(known)
-      }
-    })
+    this.#sharings = new Sharings(options, async epoch => await this.#of(epoch))
   }
 
   register(responder: Responder): void {
     this.#holder.register(responder)
-    this.#rounds.register(responder)
+    this.#sharings.register(responder)
     responder.on(
       calls.PUBLIC_KEY,
       () => undefined,
@@ -131,13 +78,14 @@ export class Epochs implements OpenEpochs {
 
   /** At the evaluator: makes an epoch with its holders, and the evaluation keys that the proposal names. */
   async create(proposal: EpochProposal, signal: AbortSignal): Promise<Signed<EpochRecord>> {
-    const { signer, caller, epochs, onProgress } = this.#options
+    const { signer, caller, epochs, onProgress, onRefused } = this.#options
     const record = await createEpoch(
       proposal,
       { signer, caller, progress: step => onProgress?.({ epoch: '', step, done: 0, total: 0 }) },
       signal
     )
     await epochs.put(record)
+    await putEpochInForce(record, caller, signal, (error, peer) => onRefused?.(error, peer))
     const epoch = await this.epoch(record.document.sharing.epoch)
     const { relinearizationLevel, galois } = proposal
     await epoch.addKeys({ relinearizationLevel, galois }, signal)
@@ -167,18 +115,12 @@ export class Epochs implements OpenEpochs {
     }
   }
 
-  /** At the evaluator: other shares for the same holders, who must all be up. Shares stolen before and after are of no use together. */
+  /** @see Sharings.renew */
   async renew(identifier: string, signal: AbortSignal): Promise<Signed<SharingRecord>> {
-    const { holders, threshold } = (await this.#of(identifier)).sharing
-    this.#demandUp(holders, holders.length)
-    return await this.#round(identifier, 'zero', holders, threshold, holders, signal)
+    return await this.#sharings.renew(await this.#of(identifier), signal)
   }
 
-  /**
-   * At the evaluator: shares for these holders, dealt by those of the present ones that are up. Keys and ciphertexts stay.
-   * @param without present holders that cannot deal, though they are up: who has lost its share
-   * @throws PartyMissingError unless t of the present holders and all of those to come are up
-   */
+  /** @see Sharings.reshare */
   async reshare(
     identifier: string,
     peers: readonly string[],
@@ -186,43 +128,23 @@ export class Epochs implements OpenEpochs {
     signal: AbortSignal,
     without: ReadonlySet<string> = new Set()
   ): Promise<Signed<SharingRecord>> {
-    const { sharing, record } = await this.#of(identifier)
-    const dealers = sharing.holders.filter(({ peer }) => this.#options.up(peer) && !without.has(peer))
-    if (dealers.length < sharing.threshold) this.#demandUp(sharing.holders, sharing.threshold)
-    const earlier = [record.sharing, ...(await this.#options.epochs.sharings(identifier)).map(({ document }) => document)]
-    let last = Math.max(...earlier.flatMap(({ holders }) => holders.map(({ point }) => point)))
-    const holders = peers
-      .map(peer => ({ peer, point: sharing.holders.find(holder => holder.peer === peer)?.point ?? ++last }))
-      .sort((a, b) => a.point - b.point)
-    this.#demandUp(holders, holders.length)
-    return await this.#round(identifier, 'reshare', dealers, threshold, holders, signal)
+    return await this.#sharings.reshare(await this.#of(identifier), peers, threshold, signal, without)
   }
 
   /** A sharing has come as a document: it is followed when it is the next one. */
   async refresh(identifier: string): Promise<void> {
     const known = this.#open.get(identifier)
-    if (known !== undefined) await this.#follow(await known)
+    if (known !== undefined) await this.#sharings.follow(await known)
   }
 
   /** Whether this party holds a share of the sharing in force, where it should. @throws StaleSharingError saying what to do */
   async checkShare(identifier: string): Promise<void> {
-    const { sharing, cryptography } = await this.#of(identifier)
-    if (!sharing.holders.some(({ peer }) => peer === this.#options.self)) return
-    const held = await cryptography.held()
-    if (held?.lineage === sharing.lineage) return
-    throw new StaleSharingError({
-      peer: this.#options.self,
-      kind: 'sharing',
-      field: 'generation',
-      expected: `${sharing.generation}`,
-      actual: held === undefined ? 'no share' : `${held.generation}`,
-      remedy: 'This holder must be given a new share: slytherin cohort reshare, at the evaluator.'
-    })
+    await this.#sharings.checkShare(await this.#of(identifier))
   }
 
   async dispose(): Promise<void> {
     await this.#holder.dispose()
-    await this.#rounds.dispose()
+    await this.#sharings.dispose()
     for (const known of this.#open.values())
       await known.then(async ({ cryptography }) => await cryptography.dispose()).catch(() => undefined)
     this.#open.clear()
@@ -271,7 +193,7 @@ export class Epochs implements OpenEpochs {
   async #known(record: EpochRecord, cryptography: EpochCryptography): Promise<Known> {
     await this.#takePublicKey(record, cryptography)
     const known: Known = { record, sharing: record.sharing, cryptography, keys: new Map(), making: Promise.resolve() }
-    await this.#follow(known)
+    await this.#sharings.follow(known)
     if (!this.#computes(record.proposal)) return known
     const kept = await this.#options.records.list(KEY)
     for (const { key: place, value } of kept) {
@@ -281,69 +203,6 @@ export class Epochs implements OpenEpochs {
       if (await cryptography.loadKey(key, name)) known.keys.set(keyName(key), key)
     }
     return known
-  }
-
-  async #round(
-    identifier: string,
-    what: 'zero' | 'reshare',
-    dealers: readonly Holder[],
-    threshold: number,
-    holders: readonly Holder[],
-    signal: AbortSignal
-  ): Promise<Signed<SharingRecord>> {
-    const { signer, caller, epochs, onProgress, onRefused } = this.#options
-    const known = await this.#of(identifier)
-    const before = known.sharing
-    const progress = (step: string): void => onProgress?.({ epoch: identifier, step, done: 0, total: 0 })
-    const terms = { epoch: identifier, before, what, dealers, threshold, holders }
-    const named = (fault: SessionAbortedError): void => onRefused?.(fault, fault.culprit ?? '')
-    const record = await runRound(terms, { signer, caller, cryptography: known.cryptography, progress, named }, signal)
-    await epochs.putSharing(record)
-    await this.#follow(known)
-    const everybody = [...new Set([...before.holders, ...holders].map(({ peer }) => peer))]
-    await putInForce(record, everybody, caller, signal)
-    return record
-  }
-
-  /** @throws PartyMissingError unless so many of them are up */
-  #demandUp(holders: readonly Holder[], needed: number): void {
-    const missing = holders.map(({ peer }) => peer).filter(peer => !this.#options.up(peer))
-    if (holders.length - missing.length >= needed) return
-    throw new PartyMissingError({
-      peer: missing[0]!,
-      phase: 'sharing',
-      reason: `${holders.length - missing.length} of ${holders.length} holders are up, ${needed} are needed`,
-      remedy: `Start ${missing.join(', ')}, or reshare without: slytherin cohort leave.`
-    })
-  }
-
-  /** Goes from sharing to sharing as far as the signed records lead; takes the share of the last one, or lets go of what this party holds no more. */
-  async #follow(known: Known): Promise<void> {
-    const { epochs, signer, self, onRefused } = this.#options
-    const { epoch } = known.record.sharing
-    const records = await epochs.sharings(epoch)
-    for (;;) {
-      const next = records.find(({ document }) => document.generation === known.sharing.generation + 1)
-      if (next === undefined) break
-      SHARING.check!(next.document, self)
-      await checkSharing(next, known.sharing, signer, self)
-      known.sharing = next.document
-    }
-    const { generation, lineage, threshold, holders } = known.sharing
-    if (generation === 0) return
-    const { cryptography } = known
-    const held = await cryptography.held()
-    if (!holders.some(({ peer }) => peer === self)) {
-      if (held !== undefined) await cryptography.erase()
-      return
-    }
-    if (held?.lineage === lineage) return
-    try {
-      await cryptography.adopt({ generation, lineage, threshold, points: holders.map(({ point }) => point) })
-    } catch (error) {
-      // It was away when shares were dealt, or works from a backup: it gives none until it is dealt to again.
-      onRefused?.(error instanceof Error ? error : new Error(String(error)), self)
-    }
   }
 
   /** From what is kept, or from the evaluator; the record says which it is. */

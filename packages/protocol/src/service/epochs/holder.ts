@@ -7,10 +7,11 @@ import type { EpochCryptography } from '../cryptography/service.js'
 import type { ShareCommitmentDocument } from '../objects/ceremony.js'
 import { EPOCH, EPOCH_PROPOSAL, type EpochProposal, type EpochRecord, type SharingRecord } from '../objects/epoch.js'
 import { checkInForce } from '../objects/sharing-check.js'
-import { checkSigned, parseSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
+import { checkSigned, identify, parseSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
 import * as calls from './calls.js'
-import { Ceremony, checkCommitments, checkShown, commitToShare } from './ceremony.js'
+import { Ceremony } from './ceremony.js'
 import { checkProposal, type EpochPolicy } from './policy.js'
+import { checkCommitments, checkShown, commitToShare } from './share-commitments.js'
 
 export interface HolderMeans {
   readonly self: string
@@ -71,11 +72,9 @@ export class EpochHolder {
       head: {},
       blobs: [this.#ceremony(head.ceremony, peer).envelopeOf(head.dealer)]
     }))
-    responder.on(calls.JUDGE, coordinator, async ({ head, blobs }, { peer }) => {
-      const [envelope, opening] = blobs
-      if (envelope === undefined) throw new MalformedMessageError({ peer, kind: 'epoch/judge', field: 'blobs', expected: 'the envelope' })
-      return { head: await this.#ceremony(head.ceremony, peer).judge(head.complaint, envelope, opening) }
-    })
+    responder.on(calls.JUDGE, coordinator, async ({ head, blobs }, { peer }) => ({
+      head: { ...(await this.#ceremony(head.ceremony, peer).judge(head.complaint, blobs)) }
+    }))
     responder.on(calls.COMPLETE, coordinator, async ({ head }, { peer }) => ({
       head: { ...(await this.#ceremony(head.ceremony, peer).complete()) }
     }))
@@ -142,9 +141,7 @@ export class EpochHolder {
     const { self, signer, policy } = this.#means
     const { document, signatures } = parseSigned(EPOCH_PROPOSAL, given, peer)
     checkProposal(document, policy, self, peer)
-    const known = [...this.#ceremonies.values()].find(
-      ceremony => ceremony.identifier === new Ceremony(document, this.#ceremonyMeans()).identifier
-    )
+    const known = this.#ceremonies.get(identify(EPOCH_PROPOSAL, document))
     const ceremony = known ?? new Ceremony(document, this.#ceremonyMeans())
     if (known === undefined) {
       // An evaluator has one ceremony at a time: another one means that it gave the last up.

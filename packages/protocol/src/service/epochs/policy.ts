@@ -14,22 +14,26 @@ export interface EpochPolicy {
   readonly maximumDecryptions?: number
   /** Share of the holders that it takes at least, between 0 and 1: more than half when not given. */
   readonly minimumThreshold?: number
+  /** Whether shares may be dealt for a lower threshold than the present one: it takes fewer holders then to read everything. False when not given. */
+  readonly lowerThreshold?: boolean
   /** Milliseconds that an epoch may live at most; two years when not given. */
   readonly maximumLife?: number
   readonly allowInsecure?: boolean
 }
 
+/** Share of the holders that a threshold must be above, when the policy says nothing. */
+const MAJORITY = 0.5
 const YEARS = 2 * 366 * 24 * 3600 * 1000
 /** How far another party's clock may be off, milliseconds. */
 const CLOCKS = 10 * 60 * 1000
 
 /** @throws DescriptorRejectedError naming the field; InsecureParametersError */
 export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self: string, peer: string): void {
-  const demand = (holds: boolean, field: string, expected: string, actual: unknown, remedy: string): void => {
+  const demand: Demand = (holds, field, expected, actual, remedy) => {
     if (!holds) throw new DescriptorRejectedError({ peer, kind: 'epoch/propose', field, expected, actual: String(actual), remedy })
   }
   const { evaluator, holders, threshold, floodingBits, maximumDecryptions, created, expires, parameters } = proposal
-  const { minimumFloodingBits = 30, minimumThreshold = 0.5, maximumLife = YEARS, allowInsecure = false } = policy
+  const { minimumFloodingBits = 30, maximumLife = YEARS, allowInsecure = false } = policy
   demand(evaluator === peer, 'evaluator', peer, evaluator, 'The evaluator proposes its own epochs.')
   demand(policy.evaluator(evaluator), 'evaluator', 'an evaluator of the roster', evaluator, 'Add it to the roster with the role evaluator.')
   demand(
@@ -39,21 +43,7 @@ export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self
     'not',
     'Propose an epoch to its holders alone.'
   )
-  const stranger = holders.find(holder => holder.peer !== self && !policy.holder(holder.peer))
-  demand(
-    stranger === undefined,
-    'holders',
-    'key holders of the roster',
-    stranger?.peer,
-    'Add the holder to the roster of every party: slytherin roster add LINE.'
-  )
-  demand(
-    holders.length === 1 || threshold > holders.length * minimumThreshold,
-    'threshold',
-    `more than ${minimumThreshold} of ${holders.length}`,
-    threshold,
-    'Propose a larger threshold, or have this holder allow fewer: policy.minimumThreshold.'
-  )
+  checkCompany({ holders, threshold }, policy, self, demand)
   demand(
     floodingBits >= minimumFloodingBits,
     'floodingBits',
@@ -84,4 +74,31 @@ export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self
     'Propose a shorter life.'
   )
   checkParameters(parameters, { allowInsecure })
+}
+
+/** Throws when something does not hold. */
+export type Demand = (holds: boolean, field: string, expected: string, actual: unknown, remedy: string) => void
+
+/** Whom this party shares a key with, and how many of them it takes. */
+export function checkCompany(
+  { holders, threshold }: Pick<EpochProposal, 'holders' | 'threshold'>,
+  { holder, minimumThreshold = MAJORITY }: EpochPolicy,
+  self: string,
+  demand: Demand
+): void {
+  const stranger = holders.find(({ peer }) => peer !== self && !holder(peer))
+  demand(
+    stranger === undefined,
+    'holders',
+    'key holders of the roster',
+    stranger?.peer,
+    'Add the holder to the roster of every party: slytherin roster add LINE.'
+  )
+  demand(
+    holders.length === 1 || threshold > holders.length * minimumThreshold,
+    'threshold',
+    `more than ${minimumThreshold} of ${holders.length}`,
+    threshold,
+    'Propose a larger threshold, or have this holder allow fewer: policy.minimumThreshold.'
+  )
 }

@@ -1,23 +1,19 @@
 /** What a holder, or whoever is to become one, answers of rounds that make shares anew. */
 import { canonicalJson } from '../../base/canonical.js'
-import { fromHex, hash, randomBytes, toHex } from '../../base/digest.js'
-import {
-  DescriptorRejectedError,
-  MalformedMessageError,
-  OutOfOrderMessageError,
-  SignatureError,
-  StaleSharingError
-} from '../../errors/errors.js'
+import { fromHex, randomBytes, toHex } from '../../base/digest.js'
+import { MalformedMessageError, OutOfOrderMessageError, SignatureError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Responder } from '../calls/responder.js'
 import type { DealingCryptography, EpochCryptography } from '../cryptography/service.js'
-import { type ComplaintDocument, commitmentTo, DEALT, type Dealt, ENTRY, type Entry } from '../objects/ceremony.js'
+import { type ComplaintDocument, commitmentTo, type Dealt, ENTRY, type Entry } from '../objects/ceremony.js'
 import { type EpochRecord, SHARING, type SharingRecord } from '../objects/epoch.js'
 import { participants, ROUND, type RoundProposal } from '../objects/round.js'
 import { checkSigned, identify, parseSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
+import { complain, type Disputed, envelopeOf, judgeDisputed, openDisputed } from './complaints.js'
+import { checkDealt, signDealt } from './dealt.js'
 import type { EpochPolicy } from './policy.js'
 import * as calls from './round-calls.js'
-import { complain, envelopeOf, judgeDisputed, openDisputed } from './round-complaints.js'
+import { checkRound } from './round-check.js'
 
 export interface RoundMeans {
   readonly self: string
@@ -29,6 +25,9 @@ export interface RoundMeans {
   /** The sharing is in force: checked, kept, adopted, or what this party held is erased. */
   keep(record: Signed<SharingRecord>, peer: string): Promise<void>
 }
+
+/** Query and step of the attempt that tests a new sharing. */
+export const TEST_STEP = 'sharing/test'
 
 interface Under {
   readonly proposal: RoundProposal
@@ -49,9 +48,6 @@ interface Under {
   lineage?: string
 }
 
-/** Share of the holders that a threshold must be above, when the policy says nothing. */
-const MAJORITY = 0.5
-
 export class RoundHolder {
   readonly #means: RoundMeans
   /** One at a time. */
@@ -69,7 +65,10 @@ export class RoundHolder {
       const under = this.#of(head.round, peer)
       const dealing = await this.#open(under, head.entries, peer)
       const { announcement, envelopes } = await dealing.deal()
-      return { head: { dealt: await this.#dealt(under, 'announcement', announcement) }, blobs: [announcement, ...envelopes] }
+      return {
+        head: { dealt: await signDealt(this.#means.signer, under.hash, 'announcement', announcement) },
+        blobs: [announcement, ...envelopes]
+      }
     })
     responder.on(calls.ROUND_RECEIVE, coordinator, async ({ head, blobs }, { peer }) => ({
       head: await this.#receive(this.#of(head.round, peer), head.entries, head.dealt, blobs, peer)
@@ -77,7 +76,7 @@ export class RoundHolder {
     responder.on(calls.ROUND_ANSWER, coordinator, async ({ head }, { peer }) => {
       const under = this.#of(head.round, peer)
       const answer = await under.dealing!.answer(await this.#coin(under, head.contributions, peer))
-      return { head: { dealt: await this.#dealt(under, 'answer', answer) }, blobs: [answer] }
+      return { head: { dealt: await signDealt(this.#means.signer, under.hash, 'answer', answer) }, blobs: [answer] }
     })
     responder.on(calls.ROUND_CHECK, coordinator, async ({ head, blobs }, { peer }) => {
       const under = this.#of(head.round, peer)
@@ -86,15 +85,15 @@ export class RoundHolder {
     })
     responder.on(calls.ROUND_ENVELOPE, coordinator, async ({ head }, { peer }) => ({
       head: {},
-      blobs: [envelopeOf(this.#of(head.round, peer), head.dealer)]
+      blobs: [envelopeOf(disputedOf(this.#of(head.round, peer)), head.dealer)]
     }))
     responder.on(calls.ROUND_DISPUTE, coordinator, async ({ head }, { peer }) => ({
       head: {},
-      blobs: [await openDisputed(this.#of(head.round, peer), head.complaint, this.#means.signer)]
+      blobs: [await openDisputed(disputedOf(this.#of(head.round, peer)), head.complaint, this.#means.signer)]
     }))
     responder.on(calls.ROUND_JUDGE, coordinator, async ({ head, blobs }, { peer }) => {
       const under = this.#of(head.round, peer)
-      const verdict = await judgeDisputed(under, head.complaint, blobs, this.#means.signer)
+      const verdict = await judgeDisputed(disputedOf(under), head.complaint, blobs, this.#means.signer)
       if (verdict.guilty === 'dealer') under.wrong.add(verdict.point)
       return { head: { ...verdict } }
     })
@@ -103,10 +102,12 @@ export class RoundHolder {
     }))
     responder.on(calls.ROUND_TEST, coordinator, async ({ head, blobs }, { peer }) => {
       const under = this.#of(head.round, peer)
-      const { sharing } = head.attempt
+      const { sharing, query, step } = head.attempt
       if (under.lineage === undefined || sharing.lineage !== under.lineage || sharing.generation !== under.proposal.generation + 1) {
         throw this.#malformed('sharing/test', 'attempt.sharing', 'the sharing of the round', sharing.lineage, peer)
       }
+      // Under no name that a query's share could have.
+      if (`${query}/${step}` !== TEST_STEP) throw this.#malformed('sharing/test', 'attempt.step', TEST_STEP, `${query}/${step}`, peer)
       return { head: {}, blobs: [await under.cryptography.testShare(head.attempt, blobs[0] ?? new Uint8Array(0))] }
     })
     responder.on(calls.ROUND_SIGN, coordinator, async ({ head }, { peer }) => ({
@@ -132,75 +133,7 @@ export class RoundHolder {
     const identifier = await checkSigned(ROUND, signed, signer, peer)
     if (this.#round?.identifier === identifier) return this.#round.under.entry
     const { record, sharing, cryptography } = await this.#means.known(proposal.epoch)
-    const demand = (holds: boolean, field: string, expected: string, actual: unknown, remedy: string): void => {
-      if (!holds) throw new DescriptorRejectedError({ peer, kind: 'sharing/enter', field, expected, actual: String(actual), remedy })
-    }
-    const { evaluator } = record.proposal
-    demand(
-      evaluator === peer && proposal.evaluator === peer,
-      'evaluator',
-      evaluator,
-      peer,
-      'The evaluator of the epoch proposes its rounds.'
-    )
-    if (proposal.generation !== sharing.generation || proposal.lineage !== sharing.lineage) {
-      throw new StaleSharingError({
-        peer,
-        kind: 'sharing/enter',
-        field: 'generation',
-        expected: `${sharing.generation}`,
-        actual: `${proposal.generation}`,
-        remedy: 'See what holds: slytherin cohort status.'
-      })
-    }
-    const { dealers, holders, threshold, what } = proposal
-    const before = new Map(sharing.holders.map(holder => [holder.peer, holder.point]))
-    demand(
-      dealers.every(({ peer: dealer, point }) => before.get(dealer) === point),
-      'dealers',
-      'holders of the sharing that there is',
-      'another',
-      'Propose a round of those who hold shares.'
-    )
-    demand(
-      dealers.length >= sharing.threshold,
-      'dealers',
-      `${sharing.threshold} at least`,
-      dealers.length,
-      'Wait for more holders to be up.'
-    )
-    demand(participants(proposal).includes(self), 'holders', `${self} among them`, 'not', 'Propose a round to those who take part.')
-    const stranger = holders.find(holder => holder.peer !== self && !policy.holder(holder.peer))
-    demand(
-      stranger === undefined,
-      'holders',
-      'key holders of the roster',
-      stranger?.peer,
-      'Add the holder to the roster of every party: slytherin roster add LINE.'
-    )
-    demand(
-      holders.length === 1 || threshold > holders.length * (policy.minimumThreshold ?? MAJORITY),
-      'threshold',
-      `more than ${policy.minimumThreshold ?? MAJORITY} of ${holders.length}`,
-      threshold,
-      'Propose a larger threshold.'
-    )
-    // Plans and proofs know whether one party holds the whole key; a change of that is another key.
-    const whole = record.proposal.holders.length === 1
-    demand(
-      whole ? canonicalJson(holders) === canonicalJson(sharing.holders) : threshold > 1,
-      'holders',
-      whole ? 'the one that there is' : 'two at least, of a threshold above 1',
-      `${threshold} of ${holders.length}`,
-      'Make a new epoch with these holders: slytherin cohort create.'
-    )
-    demand(
-      what === 'reshare' || (canonicalJson(holders) === canonicalJson(sharing.holders) && threshold === sharing.threshold),
-      'holders',
-      'those that there are, where shares are renewed',
-      'others',
-      'Reshare instead: slytherin cohort reshare.'
-    )
+    checkRound(proposal, { record, sharing, policy, self }, peer)
     await this.dispose()
     const contribution = randomBytes(32)
     const entry: Entry = {
@@ -336,7 +269,7 @@ export class RoundHolder {
       const unreadable = under.bad.has(point)
       if (!unreadable && (await dealing.check(point, coin, answers[k]!)) === 'consistent') continue
       under.bad.add(point)
-      complaints.push(await complain(under, point, unreadable ? 'unreadable' : 'inconsistent', this.#means.signer))
+      complaints.push(await complain(disputedOf(under), point, unreadable ? 'unreadable' : 'inconsistent', this.#means.signer))
     }
     return { complaints, wrong }
   }
@@ -371,31 +304,14 @@ export class RoundHolder {
     return proposal.holders.some(({ peer }) => peer === this.#means.self)
   }
 
-  async #dealt(under: Under, what: Dealt['what'], bytes: Uint8Array): Promise<Signed<Dealt>> {
-    const { self, signer } = this.#means
-    const document: Dealt = { kind: 'dealt', version: 1, round: under.hash, dealer: self, what, hash: toHex(await hash(bytes)) }
-    return withSignatures(document, [await sign(DEALT, document, signer)])
-  }
-
   async #checkDealt(
-    under: Under,
+    { proposal: { dealers }, hash: round }: Under,
     what: Dealt['what'],
     dealt: readonly Signed<Dealt>[],
-    all: readonly Uint8Array[],
+    bytes: readonly Uint8Array[],
     peer: string
   ): Promise<void> {
-    const { dealers } = under.proposal
-    if (dealt.length !== dealers.length || all.length !== dealers.length) {
-      throw this.#malformed('sharing', `${what}s`, `${dealers.length}`, `${Math.min(dealt.length, all.length)}`, peer)
-    }
-    for (const [k, signed] of dealt.entries()) {
-      const expected = { round: under.hash, dealer: dealers[k]!.peer, what, hash: toHex(await hash(all[k]!)) }
-      for (const field of ['round', 'dealer', 'what', 'hash'] as const) {
-        const actual = signed.document[field]
-        if (actual !== expected[field]) throw this.#malformed('sharing', `dealt[${k}].${field}`, expected[field], actual, peer)
-      }
-      await checkSigned(DEALT, signed, this.#means.signer, peer)
-    }
+    await checkDealt({ round, dealers, what, dealt, bytes }, this.#means.signer, 'sharing', peer)
   }
 
   #of(identifier: string, peer: string): Under {
@@ -411,6 +327,11 @@ export class RoundHolder {
 
 /** Identifier of a round that is proposed. */
 export const roundIdentifier = (proposal: RoundProposal): string => identify(ROUND, proposal)
+
+function disputedOf(under: Under): Disputed {
+  const { evaluator, dealers, holders } = under.proposal
+  return { ...under, prefix: 'sharing', evaluator, dealers, holders }
+}
 
 function unknownRound(peer: string): OutOfOrderMessageError {
   return new OutOfOrderMessageError({

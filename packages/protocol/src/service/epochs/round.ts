@@ -17,7 +17,7 @@ import { participants, ROUND, type RoundProposal } from '../objects/round.js'
 import { checkSharing } from '../objects/sharing-check.js'
 import { type Signed, sign, withSignatures } from '../objects/signed.js'
 import * as calls from './round-calls.js'
-import { roundIdentifier } from './round-holder.js'
+import { roundIdentifier, TEST_STEP } from './round-holder.js'
 
 export interface RoundRunMeans {
   readonly signer: Signer
@@ -155,7 +155,8 @@ export async function runRound(
     enter('test')
     const sharing = { generation: record.generation, lineage, threshold, points: holders.map(({ point }) => point) }
     const active = holders.slice(0, threshold)
-    const attempt = { sharing, query: 'sharing', step: 'test', number: 0, active: active.map(({ point }) => point) }
+    const [query, name] = TEST_STEP.split('/') as [string, string]
+    const attempt = { sharing, query, step: name, number: 0, active: active.map(({ point }) => point) }
     const { seed, publicKey } = await (await cryptography.releases()).resultKey()
     const shares = (await all(calls.ROUND_TEST, peersOf(active), { round, attempt }, () => [publicKey])).map(
       ({ blobs }) => blobs[0] ?? new Uint8Array(0)

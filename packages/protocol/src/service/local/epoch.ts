@@ -1,8 +1,5 @@
 /**
- * One key epoch at one party: its share, sealed, and the hand that gives shares of it; the public key; evaluation keys where it computes.
- *
- * Secrets are in the secret store by these names, `EPOCH` being the identifier: `EPOCH/seed` (what it dealt, of the first round), `EPOCH/share-key` (randomness of
- * its shares), `EPOCH/share` (its share of the current sharing), `EPOCH/next` (of a sharing that is not in force yet). Keys are in the content store, space
+ * One key epoch at one party: its share (epoch-share.ts), the public key, and evaluation keys where it computes. Keys are in the content store, space
  * `epoch-EPOCH`.
  */
 import {
@@ -25,14 +22,11 @@ import {
   PublicKeySwitch,
   ShamirShare,
   type ShareLedger,
-  type Sharing,
-  ThresholdShareGiver,
-  WholeKeyHolder
+  type Sharing
 } from '@slytherin/mhe'
-import { type Kernel, type Polynomial, randomSeed } from '@slytherin/ring'
+import type { Kernel, Polynomial } from '@slytherin/ring'
 import { digest, fromHex, hash, toHex } from '../../base/digest.js'
 import { RejectedShareError } from '../../cryptography/rejected-share.js'
-import { StaleSharingError } from '../../errors/errors.js'
 import { SessionStateError } from '../../local/open-session.js'
 import type { AttemptName, SharingName } from '../cryptography/epoch.js'
 import type { ReleasesCryptography } from '../cryptography/release.js'
@@ -43,6 +37,7 @@ import { attemptOf } from './attempts.js'
 import { LocalDealing } from './dealing.js'
 import { collectShares, EpochKeyRing } from './epoch-keys.js'
 import type { EpochHand, EpochMeans } from './epoch-means.js'
+import { EpochShare } from './epoch-share.js'
 import { LocalReleases, type LocalReleasesOptions } from './releases.js'
 
 export interface LocalEpochOptions {
@@ -73,10 +68,10 @@ export class LocalEpoch implements EpochCryptography {
   readonly #epoch: Uint8Array
   readonly #releases: LocalReleases
   readonly #keys: EpochKeyRing
+  readonly #share: EpochShare
   readonly #rounds = new Set<LocalDealing>()
   #publicKey: PublicKey | undefined
   #evaluator: Evaluator | undefined
-  #hand: EpochHand | undefined
 
   private constructor(
     readonly terms: OpenEpochTerms,
@@ -89,6 +84,7 @@ export class LocalEpoch implements EpochCryptography {
     this.context = Context.create(parameters, options.kernel, { parties: terms.dealers })
     if (terms.evaluates) this.#evaluator = new KernelEvaluator(this.context)
     const { self, contents, models, weightBytes } = options
+    this.#share = new EpochShare(terms, this.context, options)
     this.#keys = new EpochKeyRing(this.context, this.#epoch, contents, epochSpace(terms.epoch), () => this.#computing())
     this.#releases = new LocalReleases(this.#means(), {
       self,
@@ -103,7 +99,7 @@ export class LocalEpoch implements EpochCryptography {
   static async open(terms: OpenEpochTerms, options: LocalEpochOptions): Promise<LocalEpoch> {
     const epoch = new LocalEpoch(terms, options)
     try {
-      await epoch.#takeHand()
+      await epoch.#share.load()
       return epoch
     } catch (error) {
       await epoch.dispose()
@@ -125,18 +121,14 @@ export class LocalEpoch implements EpochCryptography {
     })
     const place = own.receiver === null ? -1 : points.indexOf(own.receiver)
     const privateKey = place < 0 ? undefined : this.#options.takeReceiverKey(receiverKeys[place]!)
-    const constant = own.dealer === null ? null : await this.#constant(kind)
+    const constant = own.dealer === null ? null : await this.#share.constant(kind)
     const dealing = new LocalDealing({
       round,
       receiver: privateKey === undefined ? null : { point: own.receiver!, privateKey },
       dealer: own.dealer === null ? null : { point: own.dealer, constant },
       ledger: this.#options.ledger,
-      before: async () => (kind === 'zero' ? await this.#read('share') : undefined),
-      keep: async share => {
-        const bytes = share.serialize()
-        await this.#options.secrets.put(this.#name('next'), bytes)
-        bytes.fill(0)
-      },
+      before: async () => (kind === 'zero' ? await this.#share.read('share') : undefined),
+      keep: async share => await this.#share.keepNext(share),
       disposed: () => {
         if (constant instanceof ShamirShare) constant.dispose()
         else if (constant !== null) {
@@ -151,35 +143,15 @@ export class LocalEpoch implements EpochCryptography {
   }
 
   async adopt(sharing: SharingName): Promise<void> {
-    const { secrets } = this.#options
-    const current = this.#hand?.sharing
-    if (current !== undefined && toHex(current.lineage) === sharing.lineage && current.generation === sharing.generation) return
-    const next = await this.#read('next')
-    if (next === undefined) throw new SessionStateError(`no share of generation ${sharing.generation}`)
-    try {
-      const { lineage, generation } = next.sharing
-      if (toHex(lineage) !== sharing.lineage || generation !== sharing.generation) {
-        throw new SessionStateError(`no share of generation ${sharing.generation}, lineage ${sharing.lineage.slice(0, 16)}`)
-      }
-      const bytes = next.serialize()
-      await secrets.put(this.#name('share'), bytes)
-      bytes.fill(0)
-    } finally {
-      next.dispose()
-    }
-    await secrets.erase(this.#name('next'))
-    // What was dealt in the first round is in the shares.
-    await secrets.erase(this.#name('seed'))
-    await this.#takeHand()
+    await this.#share.adopt(sharing)
   }
 
   async held(): Promise<SharingName | undefined> {
-    return this.#hand === undefined ? undefined : nameOf(this.#hand.sharing)
+    return this.#share.held
   }
 
   async erase(): Promise<void> {
-    this.#dropHand()
-    for (const name of ['seed', 'share', 'next', 'share-key']) await this.#options.secrets.erase(this.#name(name))
+    await this.#share.erase()
   }
 
   async testShare(attempt: AttemptName, targetKey: Uint8Array): Promise<Uint8Array> {
@@ -187,7 +159,7 @@ export class LocalEpoch implements EpochCryptography {
     using ciphertext = this.#known(attempt.sharing)
     const { level, scale, magnitude, noise } = ciphertext
     const c1 = encodeComponent(this.context, ciphertext.components[1]!)
-    return await this.#withGiver(attempt.sharing, giver =>
+    return await this.#share.withGiver(attempt.sharing, giver =>
       giver.switchShare(name, { ciphertext: 0, level, noise, scale, magnitude, c1, targetKey })
     )
   }
@@ -219,7 +191,7 @@ export class LocalEpoch implements EpochCryptography {
   async publicKeyShare(attempt: AttemptName): Promise<Uint8Array> {
     // Of a sharing that is not in force before the key is there.
     const name = attemptOf(this.#epoch, attempt)
-    return await this.#withGiver(attempt.sharing, giver => giver.publicKeyShare(name))
+    return await this.#share.withGiver(attempt.sharing, giver => giver.publicKeyShare(name))
   }
 
   async sumPublicKey(attempt: AttemptName, shares: Uint8Array[]): Promise<string> {
@@ -261,18 +233,18 @@ export class LocalEpoch implements EpochCryptography {
 
   async relinearizationShareOne(attempt: AttemptName, level: number): Promise<Uint8Array> {
     const name = attemptOf(this.#epoch, attempt)
-    return await this.#withGiver(attempt.sharing, giver => giver.relinearizationShareOne(name, level))
+    return await this.#share.withGiver(attempt.sharing, giver => giver.relinearizationShareOne(name, level))
   }
 
   async relinearizationShareTwo(attempt: AttemptName, level: number, ones: Uint8Array[]): Promise<Uint8Array> {
     const name = attemptOf(this.#epoch, attempt)
     const sum = this.#keys.sumOfOne(attempt, level, ones)
-    return await this.#withGiver(attempt.sharing, giver => giver.relinearizationShareTwo(name, level, sum))
+    return await this.#share.withGiver(attempt.sharing, giver => giver.relinearizationShareTwo(name, level, sum))
   }
 
   async galoisShare(attempt: AttemptName, element: number, level: number): Promise<Uint8Array> {
     const name = attemptOf(this.#epoch, attempt)
-    return await this.#withGiver(attempt.sharing, giver => giver.galoisShare(name, element, level))
+    return await this.#share.withGiver(attempt.sharing, giver => giver.galoisShare(name, element, level))
   }
 
   async sumKey(name: EvaluationKeyName, attempt: AttemptName, shares: Uint8Array[], ones?: Uint8Array[]): Promise<string> {
@@ -290,7 +262,7 @@ export class LocalEpoch implements EpochCryptography {
   async dispose(): Promise<void> {
     await this.#releases.dispose()
     for (const round of [...this.#rounds]) await round.dispose()
-    this.#dropHand()
+    this.#share.drop()
     this.#evaluator?.[Symbol.dispose]()
     this.#evaluator = undefined
     this.#publicKey?.dispose()
@@ -304,7 +276,7 @@ export class LocalEpoch implements EpochCryptography {
     const { terms, context } = this
     const key = (): PublicKey => this.#key()
     const computing = (): Evaluator => this.#computing()
-    const held = (): EpochHand => this.#held()
+    const held = (): EpochHand => this.#share.hand
     return {
       terms,
       threshold: terms.threshold,
@@ -340,126 +312,13 @@ export class LocalEpoch implements EpochCryptography {
     return this.#evaluator
   }
 
-  #held(): EpochHand {
-    if (this.#hand !== undefined) return this.#hand
-    throw new StaleSharingError({
-      kind: 'epoch',
-      field: 'share',
-      expected: 'one of the sharing in force',
-      actual: 'none: it was erased, or lost',
-      remedy: 'This holder must be given a new share: slytherin cohort reshare, at the evaluator.'
-    })
-  }
-
   async #setPublicKey(key: PublicKey): Promise<string> {
     this.#publicKey?.dispose()
     this.#publicKey = key
     return await this.#options.contents.put(epochSpace(this.terms.epoch), serializePublicKey(key))
   }
-
-  /** What this party deals; whoever opens the round disposes it. */
-  async #constant(kind: DealingTerms['kind']): Promise<Polynomial | ShamirShare | null> {
-    if (kind === 'zero') return null
-    if (kind === 'reshare') {
-      const share = await this.#read('share')
-      if (share === undefined) throw new SessionStateError('this party holds no share to deal on')
-      return share
-    }
-    const seed = await this.#secret('seed')
-    const secret = SecretKey.fromSeed(this.context, seed)
-    seed.fill(0)
-    return secret.polynomial
-  }
-
-  /** 32 secret bytes by name, made when they are asked for first. */
-  async #secret(name: 'seed' | 'share-key'): Promise<Uint8Array> {
-    const { secrets } = this.#options
-    const known = await secrets.get(this.#name(name))
-    if (known !== undefined) return known
-    const fresh = randomSeed()
-    await secrets.put(this.#name(name), fresh)
-    return fresh
-  }
-
-  async #read(name: 'share' | 'next'): Promise<ShamirShare | undefined> {
-    const bytes = await this.#options.secrets.get(this.#name(name))
-    if (bytes === undefined) return undefined
-    try {
-      return ShamirShare.deserialize(this.context, bytes)
-    } finally {
-      bytes.fill(0)
-    }
-  }
-
-  #name(secret: string): string {
-    return `${this.terms.epoch}/${secret}`
-  }
-
-  async #takeHand(): Promise<void> {
-    this.#dropHand()
-    const share = await this.#read('share')
-    if (share === undefined) return
-    this.#hand = await this.#makeHand(share)
-  }
-
-  async #makeHand(share: ShamirShare): Promise<EpochHand> {
-    const { terms, context } = this
-    const { ledger } = this.#options
-    const { floodingBits: securityBits, maximumDecryptions, maximumRefreshes } = terms
-    const shareKey = await this.#secret('share-key')
-    const common = { shareKey, ledger, flooding: { securityBits, maximumDecryptions }, maximumRefreshes }
-    const { sharing } = share
-    const { threshold, points } = sharing.access
-    // Of one holder the share is the secret.
-    const whole =
-      threshold === 1 && points.length === 1
-        ? new WholeKeyHolder(context, {
-            ...common,
-            sessionId: this.#epoch,
-            secret: SecretKey.fromPolynomial(copyOf(context, share.polynomial))
-          })
-        : undefined
-    const giver = new ThresholdShareGiver({ ...common, share })
-    shareKey.fill(0)
-    return { sharing, giver, whole }
-  }
-
-  #dropHand(): void {
-    this.#hand?.giver.dispose()
-    this.#hand?.whole?.dispose()
-    this.#hand = undefined
-  }
-
-  /** The hand of the sharing that is asked for: the one in force, or the next one, for which there are no keys yet. */
-  async #withGiver<T>({ generation, lineage }: SharingName, body: (giver: ThresholdShareGiver) => T): Promise<T> {
-    const current = this.#hand
-    if (current !== undefined && current.sharing.generation === generation && toHex(current.sharing.lineage) === lineage) {
-      return body(current.giver)
-    }
-    const next = await this.#read('next')
-    if (next === undefined || next.sharing.generation !== generation || toHex(next.sharing.lineage) !== lineage) {
-      next?.dispose()
-      // Its error says which sharing this party holds.
-      return body(this.#held().giver)
-    }
-    const { giver, whole } = await this.#makeHand(next)
-    try {
-      return body(giver)
-    } finally {
-      giver.dispose()
-      whole?.dispose()
-    }
-  }
-}
-
-function copyOf({ ring, parameters }: Context, polynomial: Polynomial): Polynomial {
-  return ring.copy(ring.allocate(parameters.keyIndices(), 'ntt'), polynomial)
 }
 
 function sharingOf(epoch: Uint8Array, { generation, lineage, threshold, points }: SharingName): Sharing {
   return { epoch, generation, lineage: fromHex(lineage), access: { threshold, points } }
-}
-
-function nameOf({ generation, lineage, access }: Sharing): SharingName {
-  return { generation, lineage: toHex(lineage), threshold: access.threshold, points: [...access.points] }
 }

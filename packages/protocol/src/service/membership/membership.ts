@@ -1,6 +1,6 @@
 /**
  * Who is there, and that everybody has the documents that concern it. An evaluator greets whoever comes up: it takes what it lacks and gives what the other lacks;
- * what it gets it passes on. A member that has made a document hands it to the evaluator, again and again until it is there.
+ * what it gets it passes on, to those whom it concerns (concern.ts). A member that has made a document hands it to the evaluator, again and again until it is there.
  */
 import { delay } from '../../base/concurrency.js'
 import { VersionMismatchError } from '../../errors/errors.js'
@@ -15,6 +15,7 @@ import { type DocumentKind, encodeSigned, identify, type Signed } from '../objec
 import type { DocumentStore } from '../store/documents.js'
 import { admit, isTold } from './admission.js'
 import { DOCUMENTS_AT_ONCE, type DocumentName, GIVE, GREET, NAMES_AT_ONCE, OFFER } from './calls.js'
+import { concerns } from './concern.js'
 
 /** Raised with every change of calls or documents that an older party would not understand. */
 const SERVICE_VERSION = 1
@@ -60,8 +61,8 @@ export class Membership {
       if (this.#isHub) this.#greet(peer)
       return { head: { software, service: SERVICE_VERSION, held: await this.#held() } }
     })
-    responder.on(GIVE, anybody, async ({ head }) => {
-      const documents = await this.#read(head.names)
+    responder.on(GIVE, anybody, async ({ head }, { peer }) => {
+      const documents = await this.#read(head.names, peer)
       return { head: { kinds: documents.map(({ kind }) => kind) }, blobs: documents.map(({ bytes }) => bytes) }
     })
     responder.on(OFFER, anybody, async ({ head, blobs }, { peer }) => {
@@ -120,7 +121,7 @@ export class Membership {
     const { documents, self, hasRole, peers } = this.#options
     await documents.put(kind, signed)
     const others = hasRole(self, 'evaluator') ? peers() : peers().filter(peer => hasRole(peer, 'evaluator'))
-    this.#spread(kind.kind, encodeSigned(signed), identify(kind, signed.document), others)
+    await this.#spread(kind, signed, others)
   }
 
   async dispose(): Promise<void> {
@@ -129,12 +130,16 @@ export class Membership {
     await Promise.allSettled([...this.#greeting.values(), ...this.#handing.values()])
   }
 
-  #spread(kind: string, bytes: Uint8Array, identifier: string, peers: readonly string[]): void {
-    for (const peer of peers) {
-      const owed = this.#owed.get(peer) ?? new Map<string, Uint8Array>()
-      this.#owed.set(peer, owed.set(`${kind} ${identifier}`, bytes))
-      this.#hand(peer)
-    }
+  async #spread<T extends ServiceDocument>(kind: DocumentKind<T>, signed: Signed<T>, peers: readonly string[]): Promise<void> {
+    const name = `${kind.kind} ${identify(kind, signed.document)}`
+    const bytes = encodeSigned(signed)
+    for (const peer of peers) if (await concerns(signed.document, peer, this.#options)) this.#owe(peer, name, bytes)
+  }
+
+  #owe(peer: string, name: string, bytes: Uint8Array): void {
+    const owed = this.#owed.get(peer) ?? new Map<string, Uint8Array>()
+    this.#owed.set(peer, owed.set(name, bytes))
+    this.#hand(peer)
   }
 
   /** Hands a peer what it is owed, until it has it or is gone; when it comes back, what is left. */
@@ -219,7 +224,7 @@ export class Membership {
       }
     }
     const missing = inOrder((await this.#held()).filter(name => !theirs.has(nameOf(name))))
-    for (const { kind, bytes, identifier } of await this.#read(missing)) this.#spread(kind, bytes, identifier, [peer])
+    for (const { kind, bytes, identifier } of await this.#read(missing, peer)) this.#owe(peer, `${kind} ${identifier}`, bytes)
     this.#hand(peer)
   }
 
@@ -229,11 +234,9 @@ export class Membership {
     if (outcome === 'known') return
     onDocument?.(kind.kind, signed)
     if (!hasRole(self, 'evaluator')) return
-    const identifier = identify(kind, signed.document)
-    this.#spread(
-      kind.kind,
-      encodeSigned(signed),
-      identifier,
+    await this.#spread(
+      kind,
+      signed,
       peers().filter(other => other !== peer && this.isUp(other))
     )
   }
@@ -246,13 +249,15 @@ export class Membership {
       .map(({ kind, identifier }) => ({ kind, identifier }))
   }
 
-  async #read(names: readonly DocumentName[]): Promise<{ kind: string; identifier: string; bytes: Uint8Array }[]> {
+  /** Those of them that are here and concern a peer. */
+  async #read(names: readonly DocumentName[], peer: string): Promise<{ kind: string; identifier: string; bytes: Uint8Array }[]> {
     const found: { kind: string; identifier: string; bytes: Uint8Array }[] = []
     for (const { kind: name, identifier } of names) {
       const kind = DOCUMENT_KINDS.find(({ kind: other }) => other === name)
       if (kind === undefined || !isTold(name)) continue
       const signed = await this.#options.documents.get(kind, identifier)
-      if (signed !== undefined) found.push({ kind: name, identifier, bytes: encodeSigned(signed) })
+      if (signed === undefined || !(await concerns(signed.document, peer, this.#options))) continue
+      found.push({ kind: name, identifier, bytes: encodeSigned(signed) })
     }
     return found
   }

@@ -176,7 +176,8 @@ export function epochIdentifier(proposal: EpochProposal, nonces: readonly string
   return toHex(digest('slytherin epoch identifier', fromHex(identify(EPOCH_PROPOSAL, proposal)), ...nonces.map(fromHex)))
 }
 
-function checkHolders(holders: readonly Holder[], threshold: number, kind: string, peer: string): void {
+/** @throws DescriptorRejectedError unless points ascend, no peer stands twice, and so many are enough */
+export function checkHolders(holders: readonly Holder[], threshold: number, kind: string, peer: string): void {
   demand(
     holders.every(({ point }, k) => k === 0 || point > holders[k - 1]!.point),
     'holders',
@@ -187,6 +188,11 @@ function checkHolders(holders: readonly Holder[], threshold: number, kind: strin
   )
   demand(new Set(peersOf(holders)).size === holders.length, 'holders', 'every peer once', 'a peer twice', kind, peer)
   demand(threshold <= holders.length, 'threshold', `at most ${holders.length}, the number of holders`, `${threshold}`, kind, peer)
+}
+
+/** Whether its evaluator holds the whole key: what others encrypt in such an epoch is encrypted in name only. */
+export function readableByEvaluator({ evaluator, holders }: EpochProposal): boolean {
+  return holders.length === 1 && holders[0]!.peer === evaluator
 }
 
 function demand(holds: boolean, field: string, expected: string, actual: string, kind: string, peer: string): void {

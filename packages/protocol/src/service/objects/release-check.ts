@@ -3,7 +3,7 @@ import { canonicalJson } from '../../base/canonical.js'
 import { ReleaseRefusedError } from '../../errors/errors.js'
 import { checkParameters, type Plan, parsePlan } from '../../terms/plan.js'
 import type { AcceptancePolicy } from '../../terms/policy.js'
-import type { EpochRecord, GaloisKeyName } from './epoch.js'
+import { type EpochRecord, type GaloisKeyName, readableByEvaluator } from './epoch.js'
 import { partsRoot } from './parts-root.js'
 import type { Release } from './release.js'
 
@@ -63,6 +63,14 @@ export function checkDraft(draft: ReleaseDraft, record: EpochRecord, peer: strin
   }
   if (operands.weights === 'clear' && draft.owner !== proposal.evaluator) {
     refuse('plan.operands.weights', 'encrypted', 'clear', `Plan for encrypted weights: the evaluator is ${proposal.evaluator}.`)
+  }
+  if (operands.weights === 'encrypted' && draft.owner !== proposal.evaluator && readableByEvaluator(proposal)) {
+    refuse(
+      'epoch.holders',
+      `a key holder besides the evaluator ${proposal.evaluator}`,
+      'the whole key at the evaluator',
+      'Publish into an epoch whose key others hold, too.'
+    )
   }
   return plan
 }

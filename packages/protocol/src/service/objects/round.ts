@@ -1,7 +1,7 @@
 /** Rounds in which shares of an epoch's secret are made anew: proposed by the evaluator, allowed by every holder that takes part. */
 import * as z from 'zod'
 import { MAXIMUM_PARTIES } from '../../terms/limits.js'
-import type { Holder } from './epoch.js'
+import { checkHolders, type Holder } from './epoch.js'
 import { countSchema, type DocumentKind, identifierSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
 
 export interface RoundProposal {
@@ -23,7 +23,7 @@ export interface RoundProposal {
   readonly created: number
 }
 
-const holders = z
+const holdersSchema = z
   .array(z.strictObject({ peer: peerSchema, point: z.number().int().min(1).max(MAXIMUM_PARTIES) }))
   .min(1)
   .max(MAXIMUM_PARTIES)
@@ -38,13 +38,18 @@ export const ROUND: DocumentKind<RoundProposal> = {
     evaluator: peerSchema,
     generation: countSchema,
     lineage: identifierSchema,
-    dealers: holders,
+    dealers: holdersSchema,
     threshold: z.number().int().min(1).max(MAXIMUM_PARTIES),
-    holders,
+    holders: holdersSchema,
     nonce: nonceSchema,
     created: timeSchema
   }) as unknown as z.ZodType<RoundProposal>,
-  signers: ({ evaluator }) => [evaluator]
+  signers: ({ evaluator }) => [evaluator],
+  // Before anything is dealt: a peer at two points would have two shares.
+  check: ({ dealers, holders, threshold }, peer) => {
+    checkHolders(holders, threshold, 'sharing-round', peer)
+    checkHolders(dealers, 1, 'sharing-round', peer)
+  }
 }
 
 /** Everybody who takes part, in an order that all agree on: a coin is made of what they add in it. */

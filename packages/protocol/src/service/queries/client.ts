@@ -6,7 +6,7 @@ import { delay } from '../../base/concurrency.js'
 import { fromHex, hash, randomBytes, toHex } from '../../base/digest.js'
 import { build } from '../../errors/build.js'
 import { isErrorCode } from '../../errors/codes.js'
-import { OutOfOrderMessageError, type ProtocolError } from '../../errors/errors.js'
+import { EpochRefusedError, OutOfOrderMessageError, type ProtocolError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
 import { componentsHash } from '../../terms/statements.js'
 import type { CallKind, Message } from '../calls/call.js'
@@ -14,6 +14,7 @@ import type { Caller } from '../calls/caller.js'
 import { callUntilThere, PAUSE } from '../calls/persistent.js'
 import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
 import type { ReleaseCryptography } from '../cryptography/release.js'
+import { readableByEvaluator } from '../objects/epoch.js'
 import { GRANT, type Grant } from '../objects/grant.js'
 import { QUERY, type Query } from '../objects/query.js'
 import { RELEASE, type Release } from '../objects/release.js'
@@ -113,6 +114,17 @@ export class ServiceClient {
     if (grant === undefined) throw unknown('grant', options.grant)
     const { document } = signed
     const epoch = await this.#options.epochs.epoch(document.epoch)
+    const { proposal } = epoch.record
+    if (proposal.evaluator !== signer.self && readableByEvaluator(proposal)) {
+      throw new EpochRefusedError({
+        peer: proposal.evaluator,
+        kind: 'query',
+        field: 'holders',
+        expected: `a key holder besides the evaluator ${proposal.evaluator}`,
+        actual: 'the whole key at the evaluator: it could read the samples',
+        remedy: 'Ask in an epoch whose key others hold, too.'
+      })
+    }
     const querier = offered?.querier ?? signer.self
     const query = toHex(randomBytes(16))
     const head = { epoch: document.epoch, release, grant: options.grant, query, querier, samples: samples.length }

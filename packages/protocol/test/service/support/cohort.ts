@@ -1,11 +1,18 @@
 /** Parties that make keys together, in one process: real cryptography on a small ring, stores that outlive a restart. */
-import { randomBytes } from 'node:crypto'
-import { InMemoryShareLedger } from '@slytherin/mhe'
+import { createHash } from 'node:crypto'
+import { Context, Parameters, SecretKey } from '@slytherin/ckks'
+import { ActiveSet, InMemoryShareLedger, ShamirShare } from '@slytherin/mhe'
 import type { Plan } from '@slytherin/protocol'
 import {
+  DEALT,
+  type Dealt,
+  type DocumentKind,
+  decodeCall,
   type EpochProposal,
   type EpochRecord,
   Epochs,
+  encodeCall,
+  identify,
   LocalServiceCryptography,
   MemoryContentStore,
   MemoryRecordStore,
@@ -13,10 +20,20 @@ import {
   Responder,
   type SharingRecord,
   type Signed,
-  TransportCaller
+  signedDigest,
+  TransportCaller,
+  withSignatures
 } from '@slytherin/protocol/service'
 import { MemoryNetwork } from '@slytherin/protocol/testing'
+import { loadKernel } from '@slytherin/ring'
+import { afterEach } from 'vitest'
 import { FakeSigner } from '../../support/fake-signer.js'
+import { smallPlan } from './small-model.js'
+
+export const kernel = await loadKernel()
+
+/** Counts proposals: no two are the same. */
+let proposals = 0
 
 export interface Disk {
   readonly records: MemoryRecordStore
@@ -110,7 +127,7 @@ export function proposalFor(plan: Plan, threshold: number, holders: number): Epo
     kind: 'epoch-proposal',
     version: 1,
     cohort: 'test',
-    nonce: randomBytes(16).toString('hex'),
+    nonce: createHash('sha256').update(`proposal ${proposals++}`).digest('hex').slice(0, 32),
     created,
     expires: created + 86_400_000 * 365,
     evaluator: 'evaluator',
@@ -125,4 +142,91 @@ export function proposalFor(plan: Plan, threshold: number, holders: number): Epo
     relinearizationLevel: plan.relinearizationLevel,
     galois: plan.galoisKeys.slice(0, 2).map(({ element, level }) => ({ element, level }))
   }
+}
+
+const cohorts: TestCohort[] = []
+afterEach(async () => {
+  for (const cohort of cohorts.splice(0)) await cohort.close()
+})
+
+export async function cohortOf(holders: number): Promise<TestCohort> {
+  const cohort = new TestCohort()
+  cohorts.push(cohort)
+  for (const self of ['evaluator', ...Array.from({ length: holders }, (_, i) => `holder-${i + 1}`)]) await cohort.start(self)
+  return cohort
+}
+
+export async function created(
+  threshold: number,
+  holders: number
+): Promise<{ cohort: TestCohort; record: Signed<EpochRecord>; proposal: EpochProposal }> {
+  const cohort = await cohortOf(holders)
+  const proposal = proposalFor(smallPlan({ parties: holders }), threshold, holders)
+  const record = await cohort.party('evaluator').epochs.create(proposal, AbortSignal.timeout(60_000))
+  return { cohort, record, proposal }
+}
+
+/** The secret that these holders make together, from what is on their disks. */
+export async function secretOf(cohort: TestCohort, context: Context, epoch: string, points: readonly number[]): Promise<SecretKey> {
+  const shares: ShamirShare[] = []
+  for (const point of points) {
+    const bytes = await cohort.party(`holder-${point}`).disk.secrets.get(`${epoch}/share`)
+    shares.push(ShamirShare.deserialize(context, bytes!))
+  }
+  const active = new ActiveSet(shares[0]!.sharing.access, points)
+  return SecretKey.sum(
+    context,
+    shares.map(share => share.additiveSecret(active))
+  )
+}
+
+export function contextOf(proposal: EpochProposal): Context {
+  const parameters = Parameters.fromJSON(proposal.parameters, { allowInsecure: true })
+  return Context.create(parameters, kernel, { parties: proposal.holders.length })
+}
+
+/** Signs like `FakeSigner` does, at once. */
+export function signedBy<T>(kind: DocumentKind<T>, document: T, peer: string): Signed<T> {
+  const digest = signedDigest(identify(kind, document), peer)
+  return withSignatures(document, [{ peer, signature: Buffer.from(FakeSigner.signature(peer, digest)).toString('hex') }])
+}
+
+/** Changes what a party answers to a kind of call: a party that deviates. */
+export function rewriteReply(
+  cohort: TestCohort,
+  from: string,
+  kind: string,
+  change: (head: never, blobs: Uint8Array[]) => { head: unknown; blobs: Uint8Array[] }
+): void {
+  cohort.network.setFault(message => {
+    if (message.direction !== 'response' || message.from !== from) return undefined
+    const call = decodeCall(message.bytes, from)
+    if (call.kind !== kind) return undefined
+    const { head, blobs } = change(
+      call.head as never,
+      call.blobs.map(bytes => bytes.slice())
+    )
+    return encodeCall(kind, head, blobs)
+  })
+}
+
+/** Envelope number `which` of what a dealer deals holds no share, and the announcement says so: a dealer that deviates. */
+export function spoilEnvelope(cohort: TestCohort, dealer: string, kind: 'epoch/deal' | 'sharing/deal', which: number): void {
+  rewriteReply(cohort, dealer, kind, ({ dealt }: { dealt: Signed<Dealt> }, [announcement, ...envelopes]) => {
+    const envelope = envelopes[which]!
+    const changed = envelope.slice()
+    changed[changed.length - 1]! ^= 1
+    const at = Buffer.from(announcement!).indexOf(hashOf(envelope))
+    if (at < 0) throw new Error('the announcement does not name the envelope')
+    announcement!.set(hashOf(changed), at)
+    const document = { ...dealt.document, hash: createHash('sha256').update(announcement!).digest('hex') }
+    return { head: { dealt: signedBy(DEALT, document, dealer) }, blobs: [announcement!, ...envelopes.with(which, changed)] }
+  })
+}
+
+/** As announcements name an envelope. */
+function hashOf(envelope: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(envelope.length))
+  return createHash('sha256').update(length).update(envelope).digest()
 }
