@@ -7,6 +7,7 @@ import { ledgerTargets } from './targets/ledger.js'
 import { messageTargets, recordSession } from './targets/messages.js'
 import { proofTargets } from './targets/proofs.js'
 import { schemeTargets } from './targets/schemes.js'
+import { serviceTargets } from './targets/service.js'
 import { storageTargets } from './targets/storage.js'
 import { termsTargets } from './targets/terms.js'
 import { thresholdTargets } from './targets/threshold.js'
@@ -18,6 +19,7 @@ export async function allTargets(kernel: Kernel): Promise<TargetGroup> {
     targets: [
       ...messageTargets(session),
       ...termsTargets(session),
+      ...(await serviceTargets(session)),
       ...schemeTargets(smallCohort(kernel, 4, 3)),
       ...proofTargets(smallCohort(kernel, 5, 1)),
       ...(await thresholdTargets(smallCohort(kernel, 4, 1))),

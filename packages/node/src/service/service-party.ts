@@ -103,7 +103,7 @@ export class ServiceParty implements ServiceContext {
         current().roster.map(({ peerId, roles }) => ({ peer: peerId, roles }))
       const roles = (): readonly Role[] => rolesOf(roster(), identity.peer) ?? []
       const computes = roles().some(role => role === 'evaluator' || role === 'witness')
-      const { insecureLogN, minimumFloodingBits, minimumThreshold, maximumDecryptions, maximumAge } = policy
+      const { insecureLogN, minimumFloodingBits, minimumThreshold, lowerThreshold, maximumDecryptions, maximumAge } = policy
       const core = new RestartingCore({
         outlet: new Outlet(transport),
         database,
@@ -126,6 +126,7 @@ export class ServiceParty implements ServiceContext {
           policy: {
             minimumFloodingBits,
             minimumThreshold,
+            lowerThreshold,
             maximumDecryptions,
             maximumLife: maximumAge,
             allowInsecure: insecureLogN !== undefined

@@ -73,7 +73,10 @@ export function withSignatures<T>(document: T, signatures: readonly Signature[])
   return { document, signatures: [...ofPeer.values()].sort((a, b) => (a.peer < b.peer ? -1 : 1)) }
 }
 
-/** @throws SignatureError unless everybody who must has signed it; `peer` handed it over */
+/**
+ * Others may have signed too, as dealers that leave do under the sharing after them.
+ * @throws SignatureError unless everybody who must has signed it, and every signature is one; `peer` handed it over
+ */
 export async function checkSigned<T>(
   kind: DocumentKind<T>,
   { document, signatures }: Signed<T>,
@@ -81,20 +84,36 @@ export async function checkSigned<T>(
   peer: string
 ): Promise<string> {
   const identifier = identify(kind, document)
+  checkOrder(kind, signatures, peer)
+  const fail = (signer: string, actual: string): SignatureError =>
+    new SignatureError({
+      peer,
+      kind: kind.kind,
+      field: 'signatures',
+      expected: `a signature of ${signer} under ${kind.kind} ${identifier.slice(0, 16)}`,
+      actual
+    })
   for (const required of kind.signers(document)) {
-    const found = signatures.find(signature => signature.peer === required)
-    const holds = found !== undefined && (await signer.verify(required, signedDigest(identifier, required), fromHex(found.signature)))
-    if (!holds) {
-      throw new SignatureError({
-        peer,
-        kind: kind.kind,
-        field: 'signatures',
-        expected: `a signature of ${required} under ${kind.kind} ${identifier.slice(0, 16)}`,
-        actual: found === undefined ? 'none' : 'one that does not verify'
-      })
-    }
+    if (!signatures.some(signature => signature.peer === required)) throw fail(required, 'none')
+  }
+  for (const { peer: signing, signature } of signatures) {
+    if (!(await signer.verify(signing, signedDigest(identifier, signing), fromHex(signature))))
+      throw fail(signing, 'one that does not verify')
   }
   return identifier
+}
+
+/** What is kept and passed on has one form: each signer once, in the order of their peers. @throws MalformedMessageError */
+function checkOrder<T>(kind: DocumentKind<T>, signatures: readonly Signature[], peer: string): void {
+  const wrong = signatures.findIndex((signature, k) => k > 0 && signature.peer <= signatures[k - 1]!.peer)
+  if (wrong < 0) return
+  throw new MalformedMessageError({
+    peer,
+    kind: kind.kind,
+    field: `signatures.${wrong}.peer`,
+    expected: 'peers ascending, each once',
+    actual: signatures[wrong]!.peer.slice(0, 80)
+  })
 }
 
 export function encodeSigned<T>(signed: Signed<T>): Uint8Array {
@@ -139,5 +158,6 @@ export function parseSigned<T>(kind: DocumentKind<T>, json: unknown, peer: strin
   }
   const { document, signatures } = parsed.data
   kind.check?.(document, peer)
-  return withSignatures(document, signatures)
+  checkOrder(kind, signatures, peer)
+  return { document, signatures }
 }
