@@ -1,17 +1,6 @@
 /** The parameter sets of the benchmark, all within the 128-bit table, and everything that is set up once for each. */
-import {
-  Context,
-  Encryptor,
-  galoisElementOf,
-  KernelEvaluator,
-  KeyGenerator,
-  Parameters,
-  SealCodec,
-  SealEvaluator,
-  SealParameters,
-  SealRuntime,
-  SecretKey
-} from '@slytherin/ckks'
+import { Context, Encryptor, galoisElementOf, KernelEvaluator, KeyGenerator, Parameters, SecretKey } from '@slytherin/ckks'
+import { SealCodec, SealEvaluator, SealParameters, SealRuntime } from '@slytherin/ckks/seal'
 import { deriveSeed } from '@slytherin/ring'
 
 /**

@@ -5,7 +5,7 @@ import type { TaskChoice } from '@slytherin/engine'
 import { configurationSchema } from '@slytherin/node'
 import { ROLES } from '@slytherin/protocol'
 import { parse } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const count = z.number().int().positive()
 

@@ -78,11 +78,6 @@ export {
   sampleEphemeral,
   secondComponent
 } from './provable-encryption.js'
-export * from './seal/frame.js'
-export { type SealModule, SealRuntime } from './seal/runtime.js'
-export { SealCodec, type UntrackedState } from './seal/seal-codec.js'
-export { SealEvaluator, type SealEvaluatorOptions } from './seal/seal-evaluator.js'
-export { SealParameters } from './seal/seal-parameters.js'
 export { ERROR_SIGMA, maximumLogQP, SECURITY_TABLE } from './security.js'
 export {
   deserializeCiphertext,

@@ -1,13 +1,5 @@
-import {
-  CanonicalEmbedding,
-  type Context,
-  EncodingError,
-  InvalidLevelError,
-  InvalidScaleError,
-  SealCodec,
-  SealParameters,
-  SealRuntime
-} from '@slytherin/ckks'
+import { CanonicalEmbedding, type Context, EncodingError, InvalidLevelError, InvalidScaleError } from '@slytherin/ckks'
+import { SealCodec, SealParameters, SealRuntime } from '@slytherin/ckks/seal'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'

@@ -5,9 +5,9 @@ import {
   type EvaluatorCiphertext,
   galoisElementOf,
   isCombiner,
-  KernelEvaluator,
-  SealEvaluator
+  KernelEvaluator
 } from '@slytherin/ckks'
+import { SealEvaluator } from '@slytherin/ckks/seal'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'

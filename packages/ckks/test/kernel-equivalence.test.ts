@@ -10,12 +10,9 @@ import {
   galoisElementOf,
   KernelEvaluator,
   KeyGenerator,
-  KeySwitchKey,
-  SealCodec,
-  SealEvaluator,
-  SealParameters,
-  SealRuntime
+  KeySwitchKey
 } from '@slytherin/ckks'
+import { SealCodec, SealEvaluator, SealParameters, SealRuntime } from '@slytherin/ckks/seal'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { complexSlots, conjugated, encrypt, measuredNoise, type Party, party, rotated, SMALL, seedOf, times } from './support.js'
 

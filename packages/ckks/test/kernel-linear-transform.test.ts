@@ -9,9 +9,9 @@ import {
   KernelEvaluator,
   LevelMismatchError,
   LinearTransform,
-  MissingKeyError,
-  SealEvaluator
+  MissingKeyError
 } from '@slytherin/ckks'
+import { SealEvaluator } from '@slytherin/ckks/seal'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { complexSlots, encrypt, measuredNoise, type Party, party, plus, rotated, SMALL, seedOf, times } from './support.js'

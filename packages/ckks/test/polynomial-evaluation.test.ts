@@ -12,10 +12,10 @@ import {
   KernelEvaluator,
   pairSlots,
   polynomialDepth,
-  SealEvaluator,
   tracePolynomial,
   tracePolynomialOfPairs
 } from '@slytherin/ckks'
+import { SealEvaluator } from '@slytherin/ckks/seal'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encrypt, largestDifference, measuredNoise, numbers, type Party, party, realSlots, SMALL, seedOf } from './support.js'

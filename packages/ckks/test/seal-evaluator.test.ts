@@ -1,4 +1,4 @@
-import { SealEvaluator } from '@slytherin/ckks'
+import { SealEvaluator } from '@slytherin/ckks/seal'
 import { bookkeepingCompliance, evaluatorCompliance, REAL_CIPHERTEXTS } from './evaluator-compliance.js'
 import { keyLevelCompliance } from './key-level-compliance.js'
 import { SECURE, SMALL } from './support.js'

@@ -8,13 +8,10 @@ import {
   KeySwitchKey,
   MalformedSealObjectError,
   Parameters,
-  SealCodec,
   SealError,
-  SealEvaluator,
-  SealParameters,
-  SealRuntime,
   UnsupportedParametersError
 } from '@slytherin/ckks'
+import { SealCodec, SealEvaluator, SealParameters, SealRuntime } from '@slytherin/ckks/seal'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'

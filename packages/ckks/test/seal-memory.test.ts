@@ -1,4 +1,5 @@
-import { galoisElementOf, SealEvaluator, SealRuntime } from '@slytherin/ckks'
+import { galoisElementOf } from '@slytherin/ckks'
+import { SealEvaluator, SealRuntime } from '@slytherin/ckks/seal'
 import { describe, expect, it } from 'vitest'
 import { complexSlots, encrypt, party, SMALL, seedOf } from './support.js'
 

@@ -10,10 +10,10 @@ import {
   KeyGenerator,
   type KeySwitchKey,
   Parameters,
-  SealEvaluator,
   SecretKey,
   type SlotValues
 } from '@slytherin/ckks'
+import { SealEvaluator } from '@slytherin/ckks/seal'
 import {
   clearInputs,
   type Network,

@@ -10,9 +10,9 @@ import {
   KeyMismatchError,
   KeySwitchKey,
   Parameters,
-  SealEvaluator,
   SecretKey
 } from '@slytherin/ckks'
+import { SealEvaluator } from '@slytherin/ckks/seal'
 import type { Polynomial } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
 import {

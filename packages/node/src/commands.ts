@@ -6,7 +6,7 @@
  */
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const commandSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('query'), samples: z.array(z.array(z.number()).min(1)).min(1) }),

@@ -10,11 +10,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { withSharedMemory } from '../src/kernel/platform/shared-memory.ts'
 import { generateAccumulate } from './accumulate-generator.mjs'
 import { checkBounds } from './bounds.mjs'
 import { generateBursts } from './burst-generator.mjs'
 import { generateChaCha } from './chacha-generator.mjs'
-import { withSharedMemory } from './shared-memory.mjs'
+import { embed } from './embed.mjs'
 import { generateTransform } from './transform-generator.mjs'
 
 const here = new URL('.', import.meta.url)
@@ -32,6 +33,7 @@ async function contentHash() {
   for (const folder of [here, assembly]) {
     for (const name of (await readdir(folder)).sort()) hash.update(name).update(await readFile(new URL(name, folder)))
   }
+  hash.update(await readFile(new URL('../src/kernel/platform/shared-memory.ts', here)))
   hash.update(await readFile(new URL(import.meta.resolve('assemblyscript/package.json'))))
   return hash.digest('hex')
 }
@@ -92,3 +94,5 @@ if (complete && (await readText(hashFile)) === hash) {
   await replaceFile('kernel.hash', hash)
   console.log(`kernel: built into ${fileURLToPath(build)} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
 }
+
+await embed(build, Object.keys(VARIANTS))

@@ -5,7 +5,7 @@
 
 export type { Domain } from './domain.js'
 export * from './errors.js'
-export { kernelBytes } from './kernel/files.js'
+export { KERNEL_HASHES } from './generated/kernel-hashes.js'
 export { Kernel } from './kernel/kernel.js'
 export type { KernelVariant } from './kernel/variant.js'
 export { balance, MAXIMUM_MODULUS_BITS, Modulus, powerModulo } from './numbers/modulus.js'

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataFileError, npzNames, readNpy, readNpz, type SampleArray } from '@slytherin/node'
-import { z } from 'zod'
+import * as z from 'zod'
 
 export interface CaseFile {
   readonly name: string

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DEFAULT_SIMULATED_SAMPLES } from '../run-scenario.js'
 import { loadScenario, type Scenario } from '../scenario.js'
 

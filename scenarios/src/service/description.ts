@@ -1,7 +1,7 @@
 /** A service scenario: who there is, which models, how long. Paths are relative to the file. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { modelsOf, readScenarioFile, type ScenarioData, ScenarioFileError } from '../scenario.js'
 
 const count = z.number().int().positive()

@@ -137,10 +137,10 @@ type InstantiationHook = (
 
 /** Under Node, instantiates the module itself to get hold of its memory. Elsewhere the bindings load it their own way. */
 async function instantiationHook(capture: { memory?: WebAssembly.Memory }): Promise<InstantiationHook | undefined> {
-  if (typeof process === 'undefined' || process.versions?.node === undefined) return undefined
-  const { readFile } = await import('node:fs/promises')
+  const files = globalThis.process?.getBuiltinModule?.('node:fs/promises')
+  if (files === undefined) return undefined
   const url = new URL('./seal_allows.wasm', import.meta.resolve('node-seal/allows'))
-  const module = await WebAssembly.compile(await readFile(url))
+  const module = await WebAssembly.compile(await files.readFile(url))
   return (imports, receive) => {
     const instance = new WebAssembly.Instance(module, imports)
     for (const value of Object.values(instance.exports)) if (value instanceof WebAssembly.Memory) capture.memory = value

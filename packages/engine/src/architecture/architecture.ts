@@ -3,7 +3,7 @@
  *
  * Bounds serve two ends: sizing scales and masks, and tracking noise. A weight bound is rounded up to a power of two, so that it tells little.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidArchitectureError } from '../errors.js'
 import { finalLength, finalOperatorSchema, MAXIMUM_FINAL_OPERATORS } from '../graph/final.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'

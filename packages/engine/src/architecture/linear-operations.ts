@@ -2,7 +2,7 @@
  * Linear operations as public facts: what is connected to what, without weights. A sequence of them describes one fused affine layer, and gives the pattern of
  * its matrix, so that every party derives the same structural zeros.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   type ConvolutionGeometry,
   outputSize,

@@ -4,7 +4,7 @@
  *
  * The unit is one pass over one residue (N numbers modulo one prime) at N = 2^14.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Longest that one unit may take: keeps absurd files from turning plans into nonsense. */
 const MAXIMUM_UNIT_SECONDS = 10

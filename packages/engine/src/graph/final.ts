@@ -1,5 +1,5 @@
 /** What a model file applies to its logits at the end: done in the clear by the querier, in order. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const finite = z.number()
 

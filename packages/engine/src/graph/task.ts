@@ -6,7 +6,7 @@
  *   multi-label      an output for every label: those that exceed the threshold
  *   regression       numbers in the units of the data
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import { applyFinal, argmax, describeFinal, type FinalOperator, finalLength } from './final.js'
 

@@ -3,7 +3,7 @@
  * levels below it, so that a plan lacks a key where there is none of its element, or one for lower levels only.
  */
 import type { ParametersJson } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import { galoisKeyNeedSchema, level } from '../steps/step.js'
 import { parametersSchema } from './plan.js'

@@ -3,7 +3,7 @@
  * for whoever reads it, and is derived again and compared when a plan from another party is parsed.
  */
 import type { ParametersJson } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import { architectureSchema } from '../architecture/architecture.js'
 import { InvalidPlanError } from '../errors.js'
 import { stepSchema } from '../steps/kinds.js'

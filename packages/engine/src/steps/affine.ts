@@ -1,6 +1,6 @@
 /** What the two kinds of affine steps have in common: the fields of the plan, scales and weights, and how errors of operands and weights reach the result. */
 import { type CiphertextMetadata, combineNoise } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AffineArchitecture } from '../architecture/architecture.js'
 import { added, atLevel, encodingNoise, encrypted, type Factor, type Flow, made, rescaled } from './flow.js'
 import { summedTerms } from './gains.js'

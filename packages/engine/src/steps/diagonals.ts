@@ -1,6 +1,6 @@
 /** A matrix by generalised diagonals (`DiagonalsPacking`): schema, rule, noise and price. */
 import { type CiphertextMetadata, combineNoise, galoisElementOf } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AffineArchitecture } from '../architecture/architecture.js'
 import { patternOnce } from '../architecture/linear-operations.js'
 import type { OperationCosts } from '../costs/operation-costs.js'

@@ -1,5 +1,5 @@
 /** All kinds of steps: the one place that tells them apart. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidPlanError } from '../errors.js'
 import { type CompiledDiagonals, compileDiagonals, diagonalsFlow, diagonalsSchema } from './diagonals.js'
 import { atLevel, encrypted, type Factor, type Flow } from './flow.js'

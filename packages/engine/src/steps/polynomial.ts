@@ -1,6 +1,6 @@
 /** Polynomial activations of degree above two: schema, rule, noise and price. What their evaluation does is asked of the scheme (`polynomial-profile`). */
 import { type CiphertextMetadata, CkksError, combineNoise, conjugationElement } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ArchitectureLayer, PolynomialArchitecture } from '../architecture/architecture.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { InvalidPlanError } from '../errors.js'

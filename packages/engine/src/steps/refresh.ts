@@ -1,6 +1,6 @@
 /** A collective refresh: schema, rule and noise. The multiparty package refuses shares below the level that is the lowest here, too. */
 import { minimumRefreshLevel, refreshNoise } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import { InvalidPlanError } from '../errors.js'
 import { added, type Flow, sent } from './flow.js'
 import { refreshShares } from './operands.js'

@@ -1,6 +1,6 @@
 /** The square activation: schema, rule, noise and price. */
 import { type CiphertextMetadata, conjugationElement, PAIR_SQUARE_SCALE, squarePairsState } from '@slytherin/ckks'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ArchitectureLayer } from '../architecture/architecture.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { InvalidPlanError } from '../errors.js'

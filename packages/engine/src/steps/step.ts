@@ -1,5 +1,5 @@
 /** What steps have in common: the fields of their schemas, what they need of keys and weights, and what is known of each once it is compiled. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const level = z.int().min(0).max(63)
 export const count = z

@@ -1,5 +1,5 @@
 /** The first convolution by kernel taps (`TapsPacking`): schema, rule, noise and price. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AffineArchitecture } from '../architecture/architecture.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { InvalidPlanError } from '../errors.js'

@@ -1,4 +1,5 @@
 /** `slytherin plan`: what a model would cost under encryption, before anyone starts a process. */
+
 import { dirname, join } from 'node:path'
 import {
   type CostModel,
@@ -21,6 +22,7 @@ import { readEpochFile } from '../data/epoch-file.js'
 import { DataFileError } from '../data/errors.js'
 import { exists } from '../data/read.js'
 import { readArray, sourceOf } from '../data/read-array.js'
+import { evaluatorNamed } from '../evaluator.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
 import type { Streams } from './console.js'
@@ -166,7 +168,11 @@ export function planCommand(streams: Streams): Command {
 async function costsFor(evaluator: Options['evaluator'], { costs, calibrate, referenceCosts: reference }: Options): Promise<CostModel> {
   if (reference === true) return referenceCosts(evaluator)
   if (costs !== undefined && calibrate !== true) return await readCosts(costs)
-  const cryptography = await LocalCryptography.create({ evaluator, threads: evaluator === 'kernel' ? 'auto' : 1, warmUp: true })
+  const cryptography = await LocalCryptography.create({
+    ...(await evaluatorNamed(evaluator)),
+    threads: evaluator === 'kernel' ? 'auto' : 1,
+    warmUp: true
+  })
   try {
     const { variant, threads } = cryptography.kernel
     return await machineCosts(

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ROLES } from '@slytherin/protocol'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const check = (test: (text: string) => unknown): ((text: string) => boolean) => {
   return text => {

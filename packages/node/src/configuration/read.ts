@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Document, parseDocument } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigurationError, type ConfigurationIssue } from './errors.js'
 import { suggest } from './suggest.js'
 

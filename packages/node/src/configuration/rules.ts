@@ -1,5 +1,5 @@
 /** Rules between keys that every configuration has. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { ConfigurationIssue } from './errors.js'
 import type { network as networkSchema, rosterEntry } from './parts.js'
 

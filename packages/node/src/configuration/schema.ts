@@ -1,7 +1,7 @@
 /** Schema of party.yaml: the single source of its types, its checks and its documentation. Times are milliseconds, sizes bytes. */
 import { TASK_KINDS } from '@slytherin/engine'
 import { ROLES } from '@slytherin/protocol'
-import { z } from 'zod'
+import * as z from 'zod'
 import { bytes, costs, count, evaluator, keystore, log, milliseconds, network, path, peerId, rosterEntry, threads } from './parts.js'
 
 /** x = (raw·scale - mean) / deviation, clamped to ±clip. */

@@ -2,7 +2,7 @@
  * Schema of party.yaml for a party of a standing service: cohorts, models, grants and queries come and go by commands, so that only what this party is, whom it
  * knows and what it puts up with stands in the file. Times are milliseconds, sizes bytes.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { bytes, costs, count, keystore, log, milliseconds, network, path, rosterEntry, threads } from './parts.js'
 
 const DAY = 86_400_000

@@ -1,6 +1,6 @@
 /** The command's side of a party's socket. */
 import { createConnection, type Socket } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { controlAddress } from './address.js'
 import type { CommandName, ParametersOf, Progress, Results } from './commands.js'
 import { CommandFailedError, ControlProtocolError, NoPartyError } from './errors.js'

@@ -2,7 +2,7 @@
  * What a running party can be asked over its socket: each command with the schema of its parameters and the type of its result. A party answers what its
  * roles are for; all paths are absolute, and are read by the party.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type {
   AnswerReport,
   CohortReport,

@@ -10,7 +10,7 @@
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type CommandHandlers, type CommandName, PARAMETERS, type Progress } from './commands.js'
 import { CommandRefusedError, ControlProtocolError, type Failure } from './errors.js'
 import { readLines, writeLine } from './lines.js'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { type ApproximationOptions, Calibration, type MeasuredValues, TASK_KINDS, type TaskChoice } from '@slytherin/engine'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from './errors.js'
 import { exists } from './read.js'

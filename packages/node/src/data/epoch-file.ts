@@ -3,7 +3,7 @@
  * an epoch, which says its holders and threshold, too.
  */
 import { type EpochKeys, InvalidInputError, parseEpochKeys } from '@slytherin/engine'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DataFileError } from './errors.js'
 import { readDataFile } from './read.js'
 

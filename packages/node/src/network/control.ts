@@ -9,7 +9,7 @@
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import { MalformedMessageError, plainText } from '@slytherin/protocol'
-import { z } from 'zod'
+import * as z from 'zod'
 import { FrameKind } from '../framing/frame.js'
 import { FrameStream, type FrameStreamOptions } from '../framing/frame-stream.js'
 import { HelloMismatchError, HelloMissingError, HelloRefusedError } from './errors.js'

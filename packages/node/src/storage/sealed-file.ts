@@ -11,7 +11,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { writeAtomically } from './atomic-file.js'
 import { FileModeError, MissingFileError, TamperedFileError, WrongPassphraseError } from './errors.js'
 import type { KeyMaterial } from './key-source.js'

@@ -1,7 +1,9 @@
 /** What the worker hosts in a deployment: the protocol's cryptography over the party's keystore, ledger, model and disk. */
+
 import { type CostModel, parseArchitecture, plan } from '@slytherin/engine'
 import { LocalCryptography } from '@slytherin/protocol'
 import { machineCosts, referenceCosts } from '../costs.js'
+import { evaluatorNamed } from '../evaluator.js'
 import { forgetPassphrase, loadKeyMaterial } from '../storage/key-source.js'
 import { openKeystore } from '../storage/keystore.js'
 import { FilePartStore } from '../storage/part-store.js'
@@ -30,9 +32,9 @@ export async function createCryptography(options: CryptographyOptions): Promise<
     secrets,
     ledger,
     store,
-    evaluator,
     threads,
     warmUp: threads !== 1,
+    ...(await evaluatorNamed(evaluator)),
     ...model
   })
   const dispose = cryptography.dispose.bind(cryptography)

@@ -114,7 +114,7 @@ class Planner {
   async #costModel(): Promise<CostModel> {
     const { costs, threads } = this.#options
     if (costs === 'reference') return referenceCosts('kernel')
-    const measuring = await LocalCryptography.create({ evaluator: 'kernel', threads, warmUp: true })
+    const measuring = await LocalCryptography.create({ threads, warmUp: true })
     try {
       const { variant, threads: count } = measuring.kernel
       const measure = async (name: string): Promise<CostModel> => await measuring.measureCosts(name)

@@ -2,7 +2,7 @@
  * All roles' cryptography in this thread: the one implementation of `PartyCryptography`. The node package runs it in a worker, tests run it
  * directly. It is synchronous inside; whoever must stay responsive puts it behind a worker.
  */
-import { type Context, type Evaluator, KernelEvaluator, SealEvaluator } from '@slytherin/ckks'
+import { type Context, type Evaluator, KernelEvaluator } from '@slytherin/ckks'
 import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import type { ShareLedger } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
@@ -21,8 +21,6 @@ import { MemoryPartStore, type PartStore } from './part-store.js'
 import { Querier, ResultKey } from './querier.js'
 import type { SessionSecretStore } from './session-secrets.js'
 
-export type EvaluatorName = 'kernel' | 'seal'
-
 export interface LocalCryptographyOptions {
   /** Needed by key holders. */
   readonly secrets?: SessionSecretStore
@@ -32,8 +30,8 @@ export interface LocalCryptographyOptions {
   readonly model?: ModelSource
   /** Where an evaluator keeps weights and inputs; memory when not given. */
   readonly store?: PartStore
-  /** Which evaluator computes; `kernel` when not given. */
-  readonly evaluator?: EvaluatorName
+  /** Makes an evaluator that computes in place of the kernel's: `SealEvaluator.create` of `@slytherin/ckks/seal`. */
+  readonly evaluator?: (context: Context) => Promise<Evaluator>
   /** Bytes of weights that an evaluator keeps in memory from one query to the next, as far as there is room; 1 GiB when not given. */
   readonly weightCacheBytes?: number
   /** That a key holder which is the only one gives shares of refreshes and switches; only an attack that shows what this would lay open allows it. */
@@ -92,15 +90,15 @@ export class LocalCryptography implements PartyCryptography {
    */
   async measureCosts(name: string, signal?: AbortSignal): Promise<CostModel> {
     const kernel = this.#kernel
-    const evaluator = this.#options.evaluator ?? 'kernel'
+    const ours = this.#options.evaluator === undefined
     await using partyKernel = kernel.threads === 1 ? undefined : await loadKernel({ variant: kernel.variant })
     return await measureCosts({
       name,
       kernel,
       ...(partyKernel === undefined ? {} : { partyKernel }),
       evaluator: context => this.#makeEvaluator(context),
-      hoisting: evaluator === 'kernel',
-      retaining: evaluator === 'kernel',
+      hoisting: ours,
+      retaining: ours,
       ...(signal === undefined ? {} : { signal })
     })
   }
@@ -236,7 +234,7 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   async #makeEvaluator(context: Context): Promise<Evaluator> {
-    return (this.#options.evaluator ?? 'kernel') === 'seal' ? SealEvaluator.create(context) : new KernelEvaluator(context)
+    return (await this.#options.evaluator?.(context)) ?? new KernelEvaluator(context)
   }
 
   async #closeSession(): Promise<void> {

@@ -4,7 +4,6 @@ import { architectureOf, calibrate, fuse, importOnnx, type Network, type PlanOpt
 import { InMemoryShareLedger } from '@slytherin/mhe'
 import {
   Coordinator,
-  type EvaluatorName,
   type EvidenceStore,
   LocalCryptography,
   type LocalCryptographyOptions,
@@ -29,7 +28,7 @@ export interface RealSessionOptions {
   /** A network of the breast cancer data; one with a hidden layer when not given. */
   readonly model?: string
   /** The kernel's when not given. */
-  readonly evaluator?: EvaluatorName
+  readonly evaluator?: LocalCryptographyOptions['evaluator']
   /** Where parties keep evidence. */
   readonly evidence?: Record<string, EvidenceStore>
 }
@@ -80,7 +79,7 @@ export async function realSession({
   planning,
   queries,
   model = DEFAULT_MODEL,
-  evaluator = 'kernel',
+  evaluator,
   evidence = {}
 }: RealSessionOptions): Promise<RealSession> {
   const { onnx, network, ranges } = await load(model)
@@ -98,7 +97,7 @@ export async function realSession({
     onRefused: error => refused.push(error),
     ...(evidence[peer] === undefined ? {} : { evidenceStore: evidence[peer] }),
     cryptography: await LocalCryptography.create({
-      evaluator,
+      ...(evaluator === undefined ? {} : { evaluator }),
       ...(list.includes('key-holder')
         ? {
             ledger: new InMemoryShareLedger(),

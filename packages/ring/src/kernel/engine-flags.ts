@@ -3,6 +3,8 @@
  * only functions called in between are affected. Elsewhere nothing happens.
  */
 
+import { platform } from '#platform'
+
 export interface Flag {
   readonly on: string
   readonly off: string
@@ -14,15 +16,7 @@ export const OPTIMISED: Flag = { on: '--no-liftoff', off: '--liftoff' }
 export const REVECTORISED: Flag = { on: '--experimental-wasm-revectorize', off: '--no-experimental-wasm-revectorize' }
 
 export class EngineFlags {
-  private constructor(private readonly set: ((flag: string) => void) | undefined) {}
-
-  static async find(): Promise<EngineFlags> {
-    if (typeof process === 'undefined' || process.versions?.node === undefined || process.versions['v8'] === undefined) {
-      return new EngineFlags(undefined)
-    }
-    const { setFlagsFromString } = await import('node:v8')
-    return new EngineFlags(setFlagsFromString)
-  }
+  private readonly set = platform.setFlag
 
   /** Whether flags can be set here. */
   get available(): boolean {

@@ -17,6 +17,11 @@ export interface ThreadOptions {
   threadDeadline?: number
   /** Operations estimated below this, nanoseconds on one thread, stay on the caller's. Default 25,000; 0 divides all, also while other threads are slow. */
   parallelThreshold?: number
+  /**
+   * Browsers: makes the worker of a thread. By default its code comes as a `blob:` address, which a strict content security policy refuses; then serve
+   * `@slytherin/ring/worker` as a file: `() => new Worker(new URL('./kernel-worker.js', import.meta.url), { type: 'module' })`, where that file imports it.
+   */
+  createWorker?: () => Worker
 }
 
 /** An operation's temporary memory. */
@@ -88,7 +93,10 @@ export class Kernel {
 
   /** Starts workers. Call it once, on a kernel with shared memory. @throws KernelThreadError */
   async startThreads(threads: number, options: ThreadOptions = {}): Promise<void> {
-    this.#pool = await KernelPool.create(this, threads, { deadlineMilliseconds: options.threadDeadline })
+    this.#pool = await KernelPool.create(this, threads, {
+      ...(options.threadDeadline === undefined ? {} : { deadlineMilliseconds: options.threadDeadline }),
+      ...(options.createWorker === undefined ? {} : { createWorker: options.createWorker })
+    })
     this.#parallelThreshold = options.parallelThreshold ?? PARALLEL_THRESHOLD
   }
 

@@ -61,7 +61,7 @@ async function startVariant<T>(
   trial: (kernel: Kernel) => T
 ): Promise<{ kernel: Kernel; result: T }> {
   const module = await compileKernel(variant, options.shared ?? false)
-  const engine = await EngineFlags.find()
+  const engine = new EngineFlags()
   const { memory, maximumBytes } = createMemory(options)
   let kernel: Kernel
   try {
@@ -113,7 +113,7 @@ async function startFastest(options: KernelOptions, start: (variant: KernelVaria
     if (error instanceof InvalidArgumentError) throw error
   }
   try {
-    if (!(await EngineFlags.find()).available) return await start('simd')
+    if (!new EngineFlags().available) return await start('simd')
     const reference = await startReference()
     try {
       return await startRevectorised(options, reference, WORTH_TAKING * reference.milliseconds)

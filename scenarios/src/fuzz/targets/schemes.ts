@@ -7,17 +7,12 @@ import {
   KeyGenerator,
   type KeySwitchKey,
   type PublicKey,
-  readCiphertext,
-  readKeySwitchKeys,
-  readPlaintext,
   serializeCiphertext,
   serializeKeySwitchKey,
-  serializePublicKey,
-  writeCiphertext,
-  writeKeySwitchKeys,
-  writePlaintext
+  serializePublicKey
 } from '@slytherin/ckks'
 import { CkksError } from '@slytherin/ckks/errors'
+import { readCiphertext, readKeySwitchKeys, readPlaintext, writeCiphertext, writeKeySwitchKeys, writePlaintext } from '@slytherin/ckks/seal'
 import {
   decodeUndivided,
   encodeUndivided,

@@ -4,8 +4,10 @@
  * depend on it, since an item always does the same to the same memory.
  */
 
+import { platform } from '#platform'
 import { DisposedError, KernelThreadError } from '../../errors.js'
 import type { KernelCalls, KernelExports } from '../exports.js'
+import type { Thread } from '../platform/platform.js'
 import {
   CALLER_SLEEPS,
   COMPLETED,
@@ -20,7 +22,7 @@ import {
   TOTAL
 } from './control.js'
 import { executeItems, functionsOf, type KernelFunction } from './execute.js'
-import { mayWait, startThread, type Thread } from './host.js'
+import { mayWait } from './host.js'
 import { Recorder } from './recorder.js'
 
 /** How often the caller looks before it waits in the operating system. */
@@ -40,6 +42,8 @@ export const DEFAULT_DEADLINE_MILLISECONDS = 30_000
 
 export interface PoolOptions {
   readonly deadlineMilliseconds?: number
+  /** Makes a browser's worker, whose code is `@slytherin/ring/worker`. */
+  readonly createWorker?: () => Worker
 }
 
 export class KernelPool {
@@ -79,7 +83,9 @@ export class KernelPool {
       if (!pool.#disposed) pool.#failure ??= error
     }
     const started = await Promise.allSettled(
-      Array.from({ length: threads - 1 }, (_, k) => startThread({ module, memory, control: pool.#area.buffer, thread: k + 1 }, lost))
+      Array.from({ length: threads - 1 }, (_, k) =>
+        platform.startThread({ module, memory, control: pool.#area.buffer, thread: k + 1 }, lost, options.createWorker)
+      )
     )
     pool.#threads = started.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
     const failed = started.find(result => result.status === 'rejected')

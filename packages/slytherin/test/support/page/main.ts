@@ -1,0 +1,3 @@
+import { computeTogether } from './cohort.js'
+
+Object.assign(globalThis, { computeTogether })
