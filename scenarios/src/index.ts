@@ -12,5 +12,6 @@ export { failuresOf, makeReport, type Observations, renderReport, type ScenarioR
 export { PartyFailedError, runScenario, type ScenarioOutcome, type ScenarioRunOptions } from './run-scenario.js'
 export { loadScenario, partiesOf, type Scenario, ScenarioFileError, scenarioSchema } from './scenario.js'
 export { loadServiceScenario, type ServiceScenario } from './service/description.js'
-export { failuresOfService, runService, type ServiceReport } from './service/run.js'
+export { failuresOfService, type ServiceReport } from './service/report.js'
+export { runService } from './service/run.js'
 export { type LayerError, type SimulatedStep, type Simulation, type SimulationOptions, simulate } from './simulation.js'

@@ -133,6 +133,15 @@ describe('request and response', () => {
 })
 
 describe('sizes', () => {
+  it('waits for a connection that was lost no longer than a request says', async () => {
+    const { server, client } = await network.pair({ deadlines: { down: 600_000 } })
+    client.setPeers([])
+    await until(() => server.connectedPeers.length === 0, 5000, 'the connection lost')
+    // The network itself would wait until the peer counts as down.
+    const asked = server.request(client.self, new Uint8Array(1), { maximumResponseBytes: 1, absence: 50 })
+    await expect(asked).rejects.toThrow(/not connected within 50 ms/)
+  })
+
   it('refuses an oversized request before it is read, tells the peer which field, and keeps the connection', async () => {
     const { server, client } = await network.pair()
     let calls = 0

@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { statePaths } from '@slytherin/node'
 import type { ServiceParty } from './parties.js'
 
-export function secondShares(parties: readonly ServiceParty[]): { shares: number; second: number } {
-  let second = 0
+export function secondShares(parties: readonly ServiceParty[]): { shares: number; secondShares: number } {
+  let secondShares = 0
   let shares = 0
   for (const { state, roles } of parties) {
     const file = statePaths(state).ledger
@@ -20,11 +20,11 @@ export function secondShares(parties: readonly ServiceParty[]): { shares: number
           Number(database.prepare('SELECT COUNT(*) AS count FROM share WHERE protocol = ?').get(name)?.['count'] ?? 0)
         const attempts = counted(protocol)
         shares += attempts
-        second += Math.max(0, attempts - counted(`${protocol} of`))
+        secondShares += Math.max(0, attempts - counted(`${protocol} of`))
       }
     } finally {
       database.close()
     }
   }
-  return { shares, second }
+  return { shares, secondShares }
 }

@@ -1,6 +1,7 @@
 /** The processes of a service on this machine: laid out, started, killed, started again. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { askParty, type CommandName, type ParametersOf, type Progress, type Results } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
 import { execa, type ResultPromise } from 'execa'
@@ -8,11 +9,16 @@ import { stringify } from 'yaml'
 import { deadlinesFor, freePort, makeState } from '../deployment.js'
 import type { ServiceScenario } from './description.js'
 
+/** The command that a party is. */
+export const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
+
 export const EVALUATOR = 'evaluator'
 export const OWNER = 'model-owner'
 
 /** How long a party may take until it answers its socket. */
-const START_PATIENCE = 60_000
+const START_PATIENCE = 120_000
+/** How long one may take to end when it is asked to. */
+const STOP_PATIENCE = 60_000
 
 export interface ServiceParty {
   readonly name: string
@@ -41,6 +47,7 @@ export class ServiceProcesses {
   readonly parties: readonly ServiceParty[]
   readonly #command: string
   readonly #running = new Map<string, ResultPromise>()
+  readonly #killed = new WeakSet<ResultPromise>()
 
   private constructor(parties: readonly ServiceParty[], command: string) {
     this.parties = parties
@@ -99,8 +106,8 @@ export class ServiceProcesses {
     return this.#running.get(name)?.pid
   }
 
-  /** Starts a party and waits until it answers commands. @returns seconds that took */
-  async start(name: string, signal: AbortSignal): Promise<number> {
+  /** Starts a party and waits until it answers commands. @returns seconds that took; undefined when it was killed before */
+  async start(name: string, signal: AbortSignal): Promise<number | undefined> {
     const party = this.party(name)
     const begun = performance.now()
     const child = execa(process.execPath, [this.#command, 'party', '--config', party.configuration], {
@@ -118,9 +125,11 @@ export class ServiceProcesses {
     })
     for (;;) {
       signal.throwIfAborted()
-      if (!this.#running.has(name)) throw new Error(`${name} has ended by itself: see ${party.log}`)
+      if (this.#killed.has(child)) return undefined
+      if (this.#running.get(name) !== child) throw new Error(`${name} has ended by itself: see ${party.log}`)
       try {
         await this.ask(name, 'status', {}, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
+        if (this.#killed.has(child)) return undefined
         return (performance.now() - begun) / 1000
       } catch (error) {
         if (performance.now() - begun > START_PATIENCE) throw new Error(`${name} does not answer: see ${party.log}`, { cause: error })
@@ -133,6 +142,7 @@ export class ServiceProcesses {
   async kill(name: string): Promise<void> {
     const child = this.#running.get(name)
     if (child === undefined) return
+    this.#killed.add(child)
     child.kill('SIGKILL')
     await child
   }
@@ -148,14 +158,21 @@ export class ServiceProcesses {
     return await askParty(command, parameters, { state, file: configuration, ...options })
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(
+  /** Asks all to end. @returns how many did not, and were killed */
+  async stop(): Promise<number> {
+    const ends = await Promise.all(
       [...this.#running.values()].map(async child => {
         child.kill('SIGTERM')
-        const late = setTimeout(() => void child.kill('SIGKILL'), 10_000)
+        let stuck = 0
+        const late = setTimeout(() => {
+          stuck = 1
+          child.kill('SIGKILL')
+        }, STOP_PATIENCE)
         await child
         clearTimeout(late)
+        return stuck
       })
     )
+    return ends.reduce((sum, stuck) => sum + stuck, 0)
   }
 }

@@ -2,7 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ServiceScenario } from './description.js'
-import { failuresOfService, runService, type ServiceReport } from './run.js'
+import { failuresOfService, type ServiceReport } from './report.js'
+import { runService } from './run.js'
 import { renderServiceReport } from './show.js'
 
 export interface ServicePerformOptions {

@@ -1,5 +1,5 @@
 /** A service's report as lines for a terminal. */
-import type { ServiceReport } from './run.js'
+import type { ServiceReport } from './report.js'
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 

@@ -151,6 +151,7 @@ export class Libp2pTransport implements Transport {
     options.signal?.throwIfAborted()
     options.signal?.addEventListener('abort', abort, { once: true })
     try {
+      if (options.absence !== undefined) await link.whenConnected(options.absence, cancel.signal)
       return await link.pool.use(cancel.signal, async frames => {
         frames.onProgress = onProgress
         try {

@@ -65,8 +65,9 @@ export function queryCommands(party: ServiceContext): Pick<CommandHandlers, 'que
     },
     'query.fetch': async ({ query: beginning }, context) => {
       const { node } = await party.core.get()
-      const known = [...(await node.client.pending()), ...(await kept(party)).map(({ query }) => ({ query }))]
-      const { query } = onlyOne(known, beginning, one => one.query, 'query', 'slytherin query status')
+      // One that was killed with its answer kept, and before the evaluator was told, has it in both.
+      const known = new Set([...(await node.client.pending()), ...(await kept(party))].map(({ query }) => query))
+      const query = onlyOne([...known], beginning, one => one, 'query', 'slytherin query status')
       return await answered(party, query, context)
     }
   }
@@ -88,9 +89,10 @@ export async function queryReports(party: ServiceContext, node: ServiceNode): Pr
       ...(state === 'queued' || state === 'running' ? { position } : {})
     })
   )
-  const pending = await node.client.pending()
+  const answers = await kept(party)
+  const pending = (await node.client.pending()).filter(({ query }) => !answers.some(one => one.query === query))
   const asked = await Promise.all(pending.map(async ({ query }) => await reportOf(party, node, query)))
-  const fetched = (await kept(party)).map(({ query, model, samples, expires }) => ({
+  const fetched = answers.map(({ query, model, samples, expires }) => ({
     query,
     model,
     querier: named(party.self),
@@ -153,6 +155,7 @@ async function answered(
     if (bytes === undefined) throw new CommandRefusedError('not-found', `the answer of ${query} is not kept any more`, 'Ask again.')
     const answer = JSON.parse(new TextDecoder().decode(bytes)) as AnswerReport
     bytes.fill(0)
+    await acknowledged(party, query, context)
     return { query, querier, ...before, state: 'answered', answer }
   }
   const entry = (await node.client.pending()).find(one => one.query === query)
@@ -173,6 +176,14 @@ async function answered(
     }
   })
   return { query, querier, model: document.name, samples, expires, state: 'answered', answer: answer! }
+}
+
+/** Of an answer that is kept: where this party was killed before it told the evaluator, it is told now, and when it is not there the next time. */
+async function acknowledged(party: ServiceContext, query: string, { signal }: CommandContext): Promise<void> {
+  const { node } = await party.core.get()
+  if (!(await node.client.pending()).some(one => one.query === query)) return
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(STATUS_PATIENCE)])
+  await node.client.acknowledge(query, { signal: soon }).catch((error: unknown) => party.errors.add(party.names.report(error)))
 }
 
 function answerOf(logits: readonly Float64Array[], plan: Plan): AnswerReport {

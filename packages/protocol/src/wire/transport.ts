@@ -8,6 +8,8 @@ export interface RequestOptions {
   signal?: AbortSignal
   /** A longer answer is refused before it is read in full (OversizedMessageError). */
   maximumResponseBytes: number
+  /** Milliseconds that a peer without a connection is waited for; what the network deems right when absent. */
+  absence?: number
   /** Bytes of this request have left, or bytes of its answer have come. */
   onProgress?(): void
 }

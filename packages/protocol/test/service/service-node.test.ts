@@ -166,6 +166,8 @@ test('keys once, then two queriers ask, with a holder gone, parties started agai
   await service.stop('holder-1')
   await ask('querier-2', second)
   await service.restart('evaluator')
+  // Whoever asks as soon as it answers is not told to wait.
+  expect(service.node('evaluator').releases?.list()).toMatchObject([{ release, state: 'ready' }])
   await service.restart('holder-2')
   await ask('querier-1', first)
   const proposal = (await service.node('holder-2').epochs.epoch(epoch)).record.proposal

@@ -11,6 +11,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Milliseconds without a byte in either direction. */
   readonly patience?: number
+  /** Milliseconds that a peer without a connection is waited for; what the network deems right when absent. */
+  readonly absence?: number
 }
 
 /** What a flow asks others through. */
@@ -39,7 +41,7 @@ export class TransportCaller implements Caller {
     kind: CallKind<Q, R>,
     head: Q,
     blobs: readonly Uint8Array[] = [],
-    { signal, patience = PATIENCE }: CallOptions = {}
+    { signal, patience = PATIENCE, absence }: CallOptions = {}
   ): Promise<Message<R>> {
     signal?.throwIfAborted()
     const controller = new AbortController()
@@ -51,6 +53,7 @@ export class TransportCaller implements Caller {
     try {
       const bytes = await this.#transport.request(peer, encodeCall(kind.kind, head, blobs), {
         signal: controller.signal,
+        ...(absence === undefined ? {} : { absence }),
         maximumResponseBytes: messageBound(kind.replyBlobs),
         onProgress: () => {
           clearTimeout(timer)

@@ -296,11 +296,13 @@ export class ServiceNode {
       queries.register(this.#responder)
       this.#queries = queries
     }
+    if (this.#releases !== undefined) {
+      // Whoever asks from now on is not refused for what is only being looked at.
+      for (const signed of await this.#all(RELEASE)) await this.#load(identify(RELEASE, signed.document))
+      for (const { document } of await this.#all(WITHDRAWAL)) this.#withdrawn(document)
+    }
     this.#responder.serve(transport)
     this.membership.start()
-    if (this.#releases === undefined) return
-    for (const signed of await this.#all(RELEASE)) await this.#load(identify(RELEASE, signed.document))
-    for (const { document } of await this.#all(WITHDRAWAL)) this.#withdrawn(document)
     this.#queries?.start()
   }
 

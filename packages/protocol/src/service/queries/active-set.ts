@@ -31,12 +31,21 @@ export class ActiveSets {
 
   /** Whether there are t others, or the same. */
   enough({ holders, threshold }: SharingRecord, without: ReadonlySet<string>): boolean {
-    return holders.filter(({ peer }) => this.#isUp(peer) && !without.has(peer)).length >= threshold
+    return this.#there(holders, without) >= threshold
+  }
+
+  /** Whether there is one more than it takes. */
+  spare({ holders, threshold }: SharingRecord, without: ReadonlySet<string>): boolean {
+    return this.#there(holders, without) > threshold
   }
 
   /** How often each holder was chosen. */
   get load(): ReadonlyMap<string, number> {
     return this.#load
+  }
+
+  #there(holders: SharingRecord['holders'], without: ReadonlySet<string>): number {
+    return holders.filter(({ peer }) => this.#isUp(peer) && !without.has(peer)).length
   }
 
   #of(peer: string): number {

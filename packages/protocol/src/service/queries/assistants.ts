@@ -12,7 +12,7 @@ import {
 } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import type { Signer } from '../../terms/signer.js'
-import type { Caller } from '../calls/caller.js'
+import type { Caller, CallOptions } from '../calls/caller.js'
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { Holder } from '../objects/epoch.js'
 import type { Grant } from '../objects/grant.js'
@@ -69,11 +69,20 @@ export type Answer = { readonly shares: readonly Uint8Array[] } | { readonly ref
 /** A holder that is under way elsewhere, or works from an old sharing, may be asked again under the next attempt. */
 const CONFLICTS: ReadonlySet<string> = new Set(['share-conflict', 'stale-sharing', 'storage-full', 'internal'])
 
+/** How long a holder may be without a connection where others could help in its place, milliseconds: what a connection takes to come back. */
+const ABSENCE = 1_000
+
 export interface AssistantsOptions {
   readonly caller: Caller
   readonly signer: Signer
   /** Milliseconds without a byte in either direction, after which a holder counts as absent. */
   readonly patience: number
+}
+
+export interface AskingHolders {
+  readonly signal: AbortSignal
+  /** Others could help in place of one that is not connected: it is not waited for. */
+  readonly spare: boolean
 }
 
 export class Assistants {
@@ -86,7 +95,7 @@ export class Assistants {
   }
 
   /** Asks all holders of the attempt at once. */
-  async ask(of: Announced, holders: readonly Holder[], request: AssistRequest, signal: AbortSignal): Promise<Answer[]> {
+  async ask(of: Announced, holders: readonly Holder[], request: AssistRequest, { signal, spare }: AskingHolders): Promise<Answer[]> {
     const { epoch } = of.query.document
     const { kind: assist, step, instance, c1 } = request
     const blobs = request.kind === 'refresh' ? [...c1, ...(request.masked ?? [])] : c1
@@ -94,7 +103,7 @@ export class Assistants {
     const signature = await signStatement(epoch, { kind: 'request', ...assisted }, this.#options.signer)
     return await together(holders, signal, async ({ peer }, inner) => {
       try {
-        return { shares: await this.#askOne(of, peer, request, assisted, blobs, signature, inner) }
+        return { shares: await this.#askOne(of, peer, request, assisted, blobs, signature, { signal: inner, spare }) }
       } catch (error) {
         signal.throwIfAborted()
         return { refusal: refusalOf(peer, error) }
@@ -119,11 +128,11 @@ export class Assistants {
     assisted: Assisted,
     blobs: readonly Uint8Array[],
     signature: string,
-    signal: AbortSignal
+    asking: AskingHolders
   ): Promise<readonly Uint8Array[]> {
-    const { caller, signer, patience } = this.#options
+    const { caller, signer } = this.#options
     const { query, epoch } = of.query.document
-    const options = { signal, patience }
+    const options = this.#callOptions(asking)
     const send = async () => {
       const { attempt, instance, level, c1 } = request
       const common = { query, attempt, instance, signature, level }
@@ -131,7 +140,7 @@ export class Assistants {
       const { step, scale, magnitude } = request
       return await caller.call(peer, REFRESH, { ...common, step, scale, magnitude, count: c1.length }, blobs, options)
     }
-    await this.#tell(of, peer, signal)
+    await this.#tell(of, peer, options)
     let reply: Awaited<ReturnType<typeof send>>
     try {
       reply = await send()
@@ -139,7 +148,7 @@ export class Assistants {
       // It may have been restarted, and know nothing of the query.
       if (!(error instanceof RemoteFailureError && error.remote.code === 'out-of-order-message')) throw error
       this.forget(peer)
-      await this.#tell(of, peer, signal)
+      await this.#tell(of, peer, options)
       reply = await send()
     }
     if (reply.blobs.length !== request.c1.length) {
@@ -162,14 +171,18 @@ export class Assistants {
     return reply.blobs
   }
 
-  async #tell(of: Announced, peer: string, signal: AbortSignal): Promise<void> {
-    const { caller, patience } = this.#options
+  #callOptions({ signal, spare }: AskingHolders): CallOptions {
+    return { signal, patience: this.#options.patience, ...(spare ? { absence: ABSENCE } : {}) }
+  }
+
+  async #tell(of: Announced, peer: string, options: CallOptions): Promise<void> {
+    const { caller } = this.#options
     const { query } = of.query.document
     const told = this.#told.get(peer) ?? new Set()
     if (told.has(query)) return
     const blobs = [encodeSigned(of.query), encodeSigned(of.grant), of.resultKey]
-    const { head } = await caller.call(peer, ANNOUNCE, {}, blobs, { signal, patience })
-    if (head.needsRelease) await caller.call(peer, ANNOUNCE, {}, [...blobs, encodeSigned(of.release)], { signal, patience })
+    const { head } = await caller.call(peer, ANNOUNCE, {}, blobs, options)
+    if (head.needsRelease) await caller.call(peer, ANNOUNCE, {}, [...blobs, encodeSigned(of.release)], options)
     this.#told.set(peer, told.add(query))
   }
 }

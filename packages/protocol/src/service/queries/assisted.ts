@@ -127,7 +127,8 @@ export class AssistedQuery implements ReleaseCallbacks {
     const holders = this.#holders(active, sharing.points)
     if (holders.length < active.length) return await this.#fail(step, 'the sharing has changed')
     for (;;) {
-      const answers = await assistants.ask(announced, holders, request, signal)
+      const spare = sets.spare(epoch.sharing(), new Set(this.#without.keys()))
+      const answers = await assistants.ask(announced, holders, request, { signal, spare })
       const refusals = answers.flatMap((answer: Answer) => ('refusal' in answer ? [answer.refusal] : []))
       if (refusals.length === 0) return await this.#keep(step, answers as { shares: readonly Uint8Array[] }[])
       for (const refusal of refusals) this.#note(refusal)

@@ -213,12 +213,18 @@ export class ServiceClient {
       const logits = await this.#with(epoch, signed.document, async cryptography => await cryptography.decryptResults([...results], seed))
       const answer = logits.slice(0, asked.samples)
       await options.onAnswer?.(query, answer)
-      await this.#call(epoch, FETCHED, { query }, [], query, options)
-      await this.#forget(query)
+      await this.acknowledge(query, options)
       return answer
     } finally {
       seed?.fill(0)
     }
+  }
+
+  /** The answer is kept where it was read: the evaluator may erase it, and nothing more is to be followed. May be repeated. */
+  async acknowledge(query: string, options: FollowOptions = {}): Promise<void> {
+    const { epoch } = await this.#asked(query)
+    await this.#call(epoch, FETCHED, { query }, [], query, options)
+    await this.#forget(query)
   }
 
   async status(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {

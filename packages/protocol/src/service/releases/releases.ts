@@ -41,7 +41,7 @@ export class EvaluatorReleases {
 
   constructor(options: EvaluatorReleasesOptions) {
     this.#options = options
-    this.#intake = new ReleaseIntake({ ...options, onKept: (release, document, plan) => this.#keep(release, document, plan) })
+    this.#intake = new ReleaseIntake({ ...options, onKept: (release, document, plan) => void this.#keep(release, document, plan) })
   }
 
   /** Registers what owners and queriers may ask. */
@@ -76,14 +76,14 @@ export class EvaluatorReleases {
     responder.on(STATE, anybody, async ({ head }) => ({ head: await this.#stateOf(head.release) }))
   }
 
-  /** A release that is kept from before, or has come as a document. @throws ReleaseRefusedError when it is not of its epoch */
+  /** A release that is kept from before, or has come as a document; settles when it is known whether it is ready. @throws ReleaseRefusedError when it is not of its epoch */
   async load(identifier: string): Promise<void> {
     if (this.#releases.has(identifier)) return
     const { documents, epochs, policy = {} } = this.#options
     const signed = await documents.get(RELEASE, identifier)
     if (signed === undefined) throw unknownRelease(identifier)
     const { record } = await epochs.epoch(signed.document.epoch)
-    this.#keep(identifier, signed.document, checkRelease(signed.document, record, signed.document.owner, policy, false))
+    await this.#keep(identifier, signed.document, checkRelease(signed.document, record, signed.document.owner, policy, false))
   }
 
   /** @throws ReleaseRefusedError unless it may be asked */
@@ -146,13 +146,20 @@ export class EvaluatorReleases {
     await this.#intake.dispose()
   }
 
-  #keep(identifier: string, document: Release, plan: Plan): void {
+  /** @returns settles when it is ready, or when it is known that it is not yet */
+  #keep(identifier: string, document: Release, plan: Plan): Promise<void> {
     this.#releases.set(identifier, { document, plan, state: 'keys', reason: '' })
-    const work = this.#prepare(identifier).finally(() => this.#work.delete(work))
+    const known = Promise.withResolvers<void>()
+    const work = this.#prepare(identifier, known.resolve).finally(() => {
+      this.#work.delete(work)
+      known.resolve()
+    })
     this.#work.add(work)
+    return known.promise
   }
 
-  async #prepare(identifier: string): Promise<void> {
+  /** @param lacks told when it will take a while */
+  async #prepare(identifier: string, lacks: () => void): Promise<void> {
     const { epochs, contents, keyPause = KEY_PAUSE, onReady, onError } = this.#options
     const kept = this.#releases.get(identifier)!
     const { document, plan } = kept
@@ -166,10 +173,12 @@ export class EvaluatorReleases {
           const epoch = await epochs.epoch(document.epoch)
           const missing = missingKeys(plan, await epoch.keys())
           if (missing.relinearizationLevel === null && missing.galois.length === 0) break
+          lacks()
           await epoch.addKeys(missing, signal)
         } catch (error) {
           if (signal.aborted) return
           const typed = translateError(error, { kind: 'release' })
+          lacks()
           kept.reason = typed.message.slice(0, 1000)
           onError?.(typed)
           await delay(keyPause, signal)
