@@ -27,6 +27,8 @@ beforeAll(async () => {
     owner: ['model-owner'],
     clinic: ['querier', 'data-owner']
   })
+  for (const name of cohort.names)
+    await cohort.configure(name, text => `${text.replace('# file: party.log', `file: ${name}.log`)}metrics: { port: 0 }\n`)
   // Comes later.
   await cohort.ask('carol', 'roster', 'remove', 'd')
   await Promise.all(cohort.names.filter(name => name !== 'd').map(async name => await cohort.start(name)))
@@ -89,6 +91,34 @@ describe('a service among processes', () => {
     expect(again.answer).toEqual(asked.answer)
     const { queries } = await cohort.ask<StatusReport>('carol', 'status')
     expect(queries).toEqual([])
+  })
+
+  it('says what it does: one name of a query in the logs of all, what was given in audit logs, figures without names', async () => {
+    const at = async (name: string, path: string): Promise<Response> => await fetch(`http://127.0.0.1:${cohort.ports.get(name)}${path}`)
+    for (const name of ['carol', 'a', 'clinic', 'owner'])
+      expect(await (await at(name, '/health/ready')).json(), name).toEqual({ ready: true, missing: [] })
+    const { query } = (await cohort.logged('clinic.log')).find(({ msg }) => msg === 'query answered') as { query: string }
+    const states = (await cohort.logged('carol.log')).filter(line => line['query'] === query).map(({ state }) => state)
+    expect(states).toEqual(['open', 'queued', 'running', 'done', 'fetched'])
+    const helping: string[] = []
+    for (const name of ['a', 'b', 'c']) {
+      const audit = (await cohort.logged(`${name}/audit/audit.jsonl`)).filter(line => line['query'] === query)
+      if (audit.length === 0) continue
+      helping.push(name)
+      expect(audit.map(({ event }) => event)).toContain('shares')
+      expect((await cohort.logged(`${name}.log`)).filter(line => line['query'] === query)).not.toEqual([])
+      const figures = await (await at(name, '/metrics')).text()
+      expect(figures).toMatch(/slytherin_shares_total{protocol="switch"} 1\n/)
+      expect(figures).toMatch(/slytherin_epoch_decryptions_left{cohort="hospitals",epoch="[0-9a-f]{12}"} 102[0-3]\n/)
+      expect(figures).not.toContain(query)
+    }
+    expect(helping).toHaveLength(2)
+    const granted = (await cohort.logged('owner/audit/audit.jsonl')).map(({ event }) => event)
+    expect(granted).toEqual(expect.arrayContaining(['keys-made', 'model-published', 'grant-given']))
+    const figures = await (await at('carol', '/metrics')).text()
+    expect(figures).toContain('slytherin_queries_total{outcome="fetched"} 1')
+    expect(figures).toContain('slytherin_query_phase_seconds_count{phase="switch"} 1')
+    expect(figures).not.toContain(query)
   })
 
   it('goes on after every party was killed and started again, with a holder and the owner away', async () => {
@@ -160,6 +190,8 @@ describe('a service among processes', () => {
     const joined = await cohort.ask<EpochReport>('carol', 'cohort', 'reshare', 'hospitals', '--holders', 'a,b,d')
     expect(joined).toMatchObject({ epoch: epoch.epoch, threshold: 2, generation: 1 })
     expect(joined.holders.map(({ name }) => name).sort()).toEqual(['a', 'b', 'd'])
+    const reshared = (await cohort.logged('b/audit/audit.jsonl')).filter(({ event }) => event === 'keys-reshared')
+    expect(reshared).toMatchObject([{ epoch: epoch.epoch, generation: 1, threshold: 2 }])
     await cohort.stop('a')
     const more = await cohort.ask<GrantReport>('owner', 'grant', 'create', 'clinic', '--models', 'cancer')
     await until(

@@ -7,6 +7,7 @@ import type { Configuration } from '../configuration/schema.js'
 import type { ServiceConfiguration } from '../configuration/service-schema.js'
 import type { PartyEvent } from '../events.js'
 import { createLogger } from '../logging.js'
+import { RotatingFile } from '../monitoring/rotating-file.js'
 import { Party } from '../party/party.js'
 import { ServiceParty } from '../service/service-party.js'
 import { ExitError, type Streams } from './console.js'
@@ -47,7 +48,14 @@ export function partyCommand(streams: Streams): Command {
 
 /** Until SIGINT or SIGTERM; the second of them does not wait. */
 async function serve(options: Options, configuration: ServiceConfiguration, streams: Streams): Promise<void> {
-  const logger = createLogger(configuration.name, { level: configuration.log.level, readable: process.stderr.isTTY })
+  const { level, file, fileBytes: bytes, files } = configuration.log
+  const onFailure = (error: Error): void => streams.err(`the log cannot be written: ${plainText(error.message)}\n`)
+  const destination = file === undefined ? undefined : new RotatingFile({ path: file, bytes, files, onFailure })
+  const logger = createLogger(configuration.name, {
+    level,
+    readable: destination === undefined && process.stderr.isTTY,
+    ...(destination === undefined ? {} : { destination })
+  })
   const onLine = (text: string): void => streams.out(`${new Date().toISOString().slice(0, 19)}Z  ${plainText(text)}\n`)
   const stopping = Promise.withResolvers<NodeJS.Signals>()
   let interrupted = false
@@ -64,6 +72,7 @@ async function serve(options: Options, configuration: ServiceConfiguration, stre
     await party.stop(await stopping.promise)
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupt)
+    await destination?.close()
   }
 }
 

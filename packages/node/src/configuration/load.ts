@@ -49,15 +49,18 @@ export function parseServiceConfiguration(text: string, file: string): ServiceCo
     throw new ConfigurationError(file, [{ key: 'cohort', expected: 'the settings of a service', got: 'nothing', remedy }])
   }
   const parsed = parseWith(serviceSchema, document, file)
+  const base = dirname(resolve(file))
   const configuration = {
     ...parsed,
-    ...withAbsolutePaths({ state: parsed.state, keystore: parsed.keystore }, PATH_KEYS, dirname(resolve(file)))
+    ...withAbsolutePaths({ state: parsed.state, keystore: parsed.keystore }, PATH_KEYS, base),
+    log: withAbsolutePaths(parsed.log, LOG_PATHS, base)
   }
   const issues = [...rosterRules(configuration.roster), ...networkRules(configuration.network), ...cohortRules(configuration)]
   if (issues.length > 0) throw new ConfigurationError(file, issues)
   return configuration
 }
 
+const LOG_PATHS: ReadonlySet<string> = new Set(['file'])
 /** Keys whose values are paths, wherever they stand in these parts of the file. */
 const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile', 'directory'])
 

@@ -93,7 +93,8 @@ export const network = z
   })
   .prefault({})
 
-export const log = z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({})
+export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info')
+export const log = z.strictObject({ level: logLevel }).prefault({})
 
 export const evaluator = z.enum(['seal', 'kernel']).default('kernel')
 export const costs = z.enum(['measured', 'reference']).default('measured')

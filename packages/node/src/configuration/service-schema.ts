@@ -3,7 +3,7 @@
  * knows and what it puts up with stands in the file. Times are milliseconds, sizes bytes.
  */
 import * as z from 'zod'
-import { bytes, costs, count, keystore, log, milliseconds, network, path, rosterEntry, threads } from './parts.js'
+import { bytes, costs, count, keystore, logLevel, milliseconds, network, path, rosterEntry, threads } from './parts.js'
 
 const DAY = 86_400_000
 
@@ -35,6 +35,25 @@ const policy = z
   })
   .prefault({})
 
+const turnedOver = {
+  /** Of one file; and how many files, the present one included. */
+  fileBytes: bytes.min(65_536),
+  files: z.number().int().min(2).max(1000)
+}
+
+/** On standard error, or in files that are turned over. */
+const log = z
+  .strictObject({
+    level: logLevel,
+    file: path.optional(),
+    fileBytes: turnedOver.fileBytes.default(10_000_000),
+    files: turnedOver.files.default(5)
+  })
+  .prefault({})
+
+/** Who was allowed what, who asked, what was given: in the state directory, under audit. */
+const auditLog = z.strictObject({ fileBytes: turnedOver.fileBytes.default(10_000_000), files: turnedOver.files.default(10) }).prefault({})
+
 export const serviceSchema = z.strictObject({
   /** What this party calls itself. */
   name: z.string().min(1).max(128),
@@ -53,7 +72,10 @@ export const serviceSchema = z.strictObject({
   /** What plans are priced with. */
   costs,
   threads,
-  log
+  /** Metrics and health over HTTP, on 127.0.0.1 at this port (0: any that is free); none when absent. */
+  metrics: z.strictObject({ port: z.number().int().min(0).max(65_535) }).optional(),
+  log,
+  auditLog
 })
 
 export type ServiceConfiguration = z.infer<typeof serviceSchema>

@@ -72,8 +72,18 @@ cohort:
 #costs: measured
 # Threads of one operation: a number or auto; by default auto at the evaluator and at witnesses, 1 elsewhere.
 # threads: auto
+# Metrics and health over HTTP, for this machine alone: http://127.0.0.1:9464/metrics, /health/live, /health/ready.
+# metrics: { port: 9464 }
 log:
-  # trace, debug, info, warn, error, silent; on standard error.
+  # trace, debug, info, warn, error, silent; on standard error, or appended to a file that is turned over when it has grown to fileBytes.
   #level: info
+  # file: party.log
+  #fileBytes: 10000000
+  # Files that are kept, the present one included.
+  #files: 5
+# Grants, revocations, queries, shares that were given, keys that were made or shared anew: JSON lines in the state directory, under audit.
+auditLog:
+  #fileBytes: 10000000
+  #files: 10
 `
 }

@@ -16,6 +16,8 @@ export interface PeerReport extends Named {
   readonly roles: readonly string[]
   readonly state: 'this party' | 'up' | 'down' | 'unknown'
   readonly software?: string
+  /** By how much its clock was ahead of the one here when it connected. */
+  readonly clockOffsetSeconds?: number
 }
 
 export interface HolderReport extends Named {

@@ -23,6 +23,8 @@ export interface Hello {
   readonly name: string
   /** Drawn when the process starts: another one under the same identity is another process, which knows nothing of the sessions of the last. */
   readonly incarnation: string
+  /** What the peer's clock says, milliseconds since 1970. Older releases do not say. */
+  readonly time?: number | undefined
 }
 
 /** Bytes received so far, a 64-bit float, in every beat: on a slow line they tell the sender that its bytes arrive. */
@@ -42,7 +44,8 @@ const helloSchema = z.object({
     .max(128)
     .transform(text => plainText(text)),
   /** Other versions have none; they are refused for their version. */
-  incarnation: z.string().regex(INCARNATION).default('')
+  incarnation: z.string().regex(INCARNATION).default(''),
+  time: z.number().min(0).max(8.64e15).optional()
 })
 const refusalSchema = z.object({ field: z.string().max(128), reason: z.string().max(1024) })
 
@@ -56,7 +59,9 @@ export class Control {
   private constructor(
     readonly connection: Connection,
     private readonly frames: FrameStream,
-    readonly hello: Hello
+    readonly hello: Hello,
+    /** Seconds by which the peer's clock is ahead of ours, up to the time that its hello took. */
+    readonly clockOffset = hello.time === undefined ? undefined : (hello.time - Date.now()) / 1000
   ) {}
 
   /** Opens the control stream of an outbound connection and exchanges hellos. */
@@ -64,7 +69,7 @@ export class Control {
     const signal = AbortSignal.timeout(deadlines.hello)
     const stream = await connection.newStream(CONTROL_PROTOCOL, { signal })
     return await Control.guard(stream, options, async frames => {
-      await frames.send(FrameKind.hello, encode(own))
+      await frames.send(FrameKind.hello, encode({ ...own, time: Date.now() }))
       return new Control(connection, frames, await receiveHello(frames, own, deadlines))
     })
   }
@@ -88,7 +93,7 @@ export class Control {
         }
         throw error
       }
-      await frames.send(FrameKind.hello, encode(own))
+      await frames.send(FrameKind.hello, encode({ ...own, time: Date.now() }))
       return new Control(connection, frames, hello)
     })
   }

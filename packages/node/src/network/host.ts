@@ -7,7 +7,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { noise } from '@chainsafe/libp2p-noise'
 import { identify } from '@libp2p/identify'
-import type { ConnectionGater, MultiaddrConnection, PeerId, PrivateKey } from '@libp2p/interface'
+import type { ComponentLogger, ConnectionGater, Metrics, MultiaddrConnection, PeerId, PrivateKey } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
@@ -30,6 +30,8 @@ export interface HostOptions {
   readonly limits: NetworkLimits
   /** A peer or address was turned away. */
   readonly onRefused?: (error: UnknownPeerError) => void
+  /** Counts connections, streams and dials. */
+  readonly metrics?: (components: { readonly logger: ComponentLogger }) => Metrics
 }
 
 /** @returns a started libp2p node */
@@ -56,7 +58,8 @@ export async function createHost(options: HostOptions): Promise<Libp2p> {
       outboundStreamProtocolNegotiationTimeout: deadlines.stall
     },
     connectionMonitor: { abortConnectionOnPingFailure: false },
-    services: { identify: identify(), ping: ping() }
+    services: { identify: identify(), ping: ping() },
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics })
   })
 }
 

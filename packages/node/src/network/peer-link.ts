@@ -28,6 +28,7 @@ export class PeerLink {
   private readonly waiting = new Set<{ connected(): void; refused(reason: Error): void }>()
   private readonly leaving = new Set<() => void>()
   private lastHeard = 0
+  private offset: number | undefined
   /** Bytes sent to processes of the peer that are no more. */
   private sentBefore = 0
   /** Of the process that was spoken with last. */
@@ -90,6 +91,11 @@ export class PeerLink {
     return this.controls.values().next().value?.hello
   }
 
+  /** Seconds that its clock was ahead of ours when it said hello last. */
+  get clockOffset(): number | undefined {
+    return this.offset
+  }
+
   get encryption(): string | undefined {
     return this.connection?.encryption
   }
@@ -99,6 +105,7 @@ export class PeerLink {
     const { incarnation } = control.hello
     if (this.incarnation !== undefined && this.incarnation !== incarnation) this.restarted()
     this.incarnation = incarnation
+    this.offset = control.clockOffset
     this.controls.set(control.connection, control)
     this.lastHeard = performance.now()
     this.change('up', undefined)

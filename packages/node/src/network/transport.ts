@@ -59,7 +59,7 @@ export type NetworkNotice =
   | { readonly kind: 'down'; readonly peer: string; readonly error: Error | undefined }
   | { readonly kind: 'fault'; readonly peer: string; readonly error: Error }
 
-export interface TransportOptions extends Pick<HostOptions, 'privateKey' | 'listen' | 'announce' | 'allowedAddresses'> {
+export interface TransportOptions extends Pick<HostOptions, 'privateKey' | 'listen' | 'announce' | 'allowedAddresses' | 'metrics'> {
   /** Everyone that may connect; those with addresses are dialled and kept connected. */
   readonly peers: readonly TransportPeer[]
   /** What this party calls itself in the hello. */
@@ -130,6 +130,11 @@ export class Libp2pTransport implements Transport {
   /** Peers that are connected and have said hello. */
   get connectedPeers(): string[] {
     return [...this.links.values()].filter(link => link.connected).map(link => link.peer)
+  }
+
+  /** By how many seconds a peer's clock was ahead of this one's when it said hello; undefined before, and where it has not said what time it is. */
+  clockOffset(peer: string): number | undefined {
+    return this.links.get(peer)?.clockOffset
   }
 
   async request(peer: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array> {

@@ -16,7 +16,7 @@ export interface ServiceContext {
   /** Peer id of the evaluator through which this party speaks. */
   readonly evaluator: string
   readonly names: PeerNames
-  readonly transport: Pick<Libp2pTransport, 'addresses' | 'bytes' | 'connectedPeers'>
+  readonly transport: Pick<Libp2pTransport, 'addresses' | 'bytes' | 'clockOffset' | 'connectedPeers'>
   readonly database: ServiceDatabase
   readonly core: RestartingCore
   readonly errors: ErrorLog

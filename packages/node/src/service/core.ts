@@ -3,7 +3,7 @@
  * connections to others and the socket for commands stay.
  */
 import type { Role } from '@slytherin/protocol'
-import { type SecretStore, ServiceNode, type ServiceNodeOptions } from '@slytherin/protocol/service'
+import { type DocumentStore, type SecretStore, ServiceNode, type ServiceNodeOptions } from '@slytherin/protocol/service'
 import type { ContentDirectory } from '../storage/content-directory.js'
 import type { ServiceDatabase } from '../storage/service-database.js'
 import type { ModelOptions } from '../worker/cryptography-module.js'
@@ -22,6 +22,8 @@ const MODEL_FILE = 'model-file'
 export interface CoreOptions {
   readonly outlet: Outlet
   readonly database: ServiceDatabase
+  /** The database's documents, or what watches over them. */
+  readonly documents: DocumentStore
   readonly contents: ContentDirectory
   readonly cryptography: ServiceCryptographyOptions
   readonly worker: CryptographyWorkerOptions | undefined
@@ -37,6 +39,8 @@ export interface Core {
 
 export class RestartingCore {
   crashes = 0
+  /** Undefined while it is being started. */
+  current: Core | undefined
   readonly #options: CoreOptions
   #current: Promise<Core> | undefined
   #worker: CryptographyWorker<HostedService> | undefined
@@ -49,7 +53,7 @@ export class RestartingCore {
   /** @throws what the first start throws; later ones are tried again */
   async start(): Promise<void> {
     this.#current = this.#open()
-    await this.#current
+    this.current = await this.#current
     void this.#watch()
   }
 
@@ -73,7 +77,7 @@ export class RestartingCore {
   }
 
   async #open(): Promise<Core> {
-    const { outlet, database, contents, cryptography: options, worker: hosting, node: nodeOptions } = this.#options
+    const { outlet, database, documents, contents, cryptography: options, worker: hosting, node: nodeOptions } = this.#options
     const worker = await CryptographyWorker.start<HostedService, ServiceCryptographyOptions>(options, {
       module: DEFAULT_MODULE,
       ...hosting
@@ -86,7 +90,7 @@ export class RestartingCore {
         get: async name => await cryptography.getSecret(name),
         erase: async name => await cryptography.eraseSecret(name)
       }
-      const { records, documents, spendings } = database
+      const { records, spendings } = database
       const stores = { records, documents, spendings, contents, secrets }
       const node = await ServiceNode.start({ ...nodeOptions, transport: outlet.plug(), cryptography, stores })
       this.#worker = worker
@@ -104,13 +108,14 @@ export class RestartingCore {
       const error = await this.#worker!.whenEnded()
       if (this.#stopped) return
       const { node } = await this.get()
+      this.current = undefined
       this.#options.outlet.unplug()
       this.crashes++
       this.#options.onCrash(error)
       inARow = performance.now() - started > STEADY ? 0 : inARow + 1
       this.#current = this.#again(node, inARow)
       this.#current.catch(() => undefined)
-      await this.#current
+      this.current = await this.#current
     }
   }
 

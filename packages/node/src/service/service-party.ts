@@ -11,6 +11,10 @@ import { controlAddress } from '../control/address.js'
 import { CommandRefusedError } from '../control/errors.js'
 import type { RosterReport } from '../control/reports.js'
 import { ControlServer } from '../control/server.js'
+import { AuditLog } from '../monitoring/audit-log.js'
+import { Chronicle } from '../monitoring/chronicle.js'
+import { PartyMetrics } from '../monitoring/metrics.js'
+import { MonitorServer } from '../monitoring/server.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport, type TransportPeer } from '../network/transport.js'
 import { PeerNames } from '../party/names.js'
@@ -24,6 +28,7 @@ import type { CryptographyWorkerOptions } from '../worker/cryptography-worker.js
 import type { ServiceContext } from './context.js'
 import { RestartingCore } from './core.js'
 import { ErrorLog } from './error-log.js'
+import { figuresOf, missing } from './figures.js'
 import { consoleHandlers } from './handlers.js'
 import { KeyProgress } from './key-progress.js'
 import { Outlet } from './outlet.js'
@@ -54,6 +59,8 @@ export class ServiceParty implements ServiceContext {
     readonly transport: Libp2pTransport,
     readonly database: ServiceDatabase,
     readonly core: RestartingCore,
+    readonly chronicle: Chronicle,
+    private readonly metrics: PartyMetrics | undefined,
     names: PeerNames
   ) {
     this.#configuration = configuration
@@ -80,6 +87,16 @@ export class ServiceParty implements ServiceContext {
       // Of the party, once it is there: what happens before has nobody to be told to.
       let party: ServiceParty | undefined
       const current = (): ServiceConfiguration => party?.configuration ?? configuration
+      const metrics = configuration.metrics === undefined ? undefined : new PartyMetrics()
+      const audit = new AuditLog({
+        directory: paths.auditLog,
+        bytes: configuration.auditLog.fileBytes,
+        files: configuration.auditLog.files,
+        onFailure: error => party?.fault(error)
+      })
+      undo.push(async () => await audit.close())
+      const names = new PeerNames(configuration.roster)
+      const chronicle = new Chronicle({ logger: init.logger, audit, metrics, name: peer => (party?.names ?? names).of(peer) })
       const transport = await Libp2pTransport.start({
         privateKey: identity.privateKey,
         name: configuration.name,
@@ -91,6 +108,7 @@ export class ServiceParty implements ServiceContext {
         failures: protocolFailures,
         deadlines: configuration.network.deadlines,
         limits: configuration.network.limits,
+        ...(metrics === undefined ? {} : { metrics: metrics.libp2p }),
         onNotice: ({ kind, peer, ...notice }) => {
           const error = 'error' in notice ? notice.error : undefined
           if (kind === 'up' || kind === 'down') party?.tell(`${party.names.of(peer) ?? peer} is ${kind}`)
@@ -107,6 +125,7 @@ export class ServiceParty implements ServiceContext {
       const core = new RestartingCore({
         outlet: new Outlet(transport),
         database,
+        documents: chronicle.observed(database.documents),
         contents,
         cryptography: {
           self: identity.peer,
@@ -133,15 +152,18 @@ export class ServiceParty implements ServiceContext {
           },
           limits: { queries: limits.queries, bytes: limits.queueBytes, longest: limits.answers },
           onProgress: event => party?.keyProgress.tell(event),
-          onError: error => party?.fault(error)
+          onError: error => party?.fault(error),
+          onEvent: event => chronicle.event(event)
         },
         onCrash: error => party?.fault(error)
       })
       await core.start()
       forgetPassphrase(keySource)
       undo.push(async () => await core.stop())
-      party = new ServiceParty(configuration, init, lock, transport, database, core, new PeerNames(configuration.roster))
+      party = new ServiceParty(configuration, init, lock, transport, database, core, chronicle, metrics, names)
       const opened = party
+      const monitor = await opened.#monitor()
+      if (monitor !== undefined) undo.push(async () => await monitor.close())
       const server = await ControlServer.listen({
         address: controlAddress(configuration.state),
         handlers: consoleHandlers(opened),
@@ -156,7 +178,12 @@ export class ServiceParty implements ServiceContext {
           init.logger[level]({ command, error: opened.names.report(error) }, 'a command failed')
         }
       })
-      opened.#closeSocket = async () => await server.close()
+      opened.#closeDoors = async () => {
+        await server.close()
+        await monitor?.close()
+      }
+      opened.#closeLog = async () => await audit.close()
+      chronicle.party({ event: 'started', party: configuration.name, peer: identity.peer, software: VERSION })
       return opened
     } catch (error) {
       for (const step of undo.reverse()) await step()
@@ -164,7 +191,30 @@ export class ServiceParty implements ServiceContext {
     }
   }
 
-  #closeSocket: () => Promise<void> = async () => undefined
+  #closeDoors: () => Promise<void> = async () => undefined
+  #closeLog: () => Promise<void> = async () => undefined
+
+  /** Metrics and health, where they are asked for. @throws ConfigurationError for a port that is taken */
+  async #monitor(): Promise<MonitorServer | undefined> {
+    const { metrics } = this
+    const port = this.#configuration.metrics?.port
+    if (metrics === undefined || port === undefined) return undefined
+    metrics.watch(async () => await figuresOf(this))
+    try {
+      const monitor = await MonitorServer.listen({
+        port,
+        metrics: async () => ({ text: await metrics.text(), type: metrics.contentType }),
+        missing: async () => missing(this, await figuresOf(this)),
+        onFailure: error => this.fault(error as Error)
+      })
+      this.tell(`metrics and health on http://127.0.0.1:${monitor.port}`)
+      return monitor
+    } catch (error) {
+      const got = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+      const remedy = 'Choose another one, or leave "metrics" out.'
+      throw new ConfigurationError(this.init.file, [{ key: 'metrics.port', expected: 'a port of this machine that is free', got, remedy }])
+    }
+  }
 
   get configuration(): ServiceConfiguration {
     return this.#configuration
@@ -209,6 +259,7 @@ export class ServiceParty implements ServiceContext {
     const { node } = await this.core.get()
     node.reload()
     this.tell(`roster: ${report.added.length} added, ${report.removed.length} removed`)
+    if (report.added.length + report.removed.length > 0) this.chronicle.party({ event: 'roster-changed', ...report })
     return report
   }
 
@@ -216,6 +267,7 @@ export class ServiceParty implements ServiceContext {
   fault(error: Error): void {
     const report = this.#names.report(error)
     this.errors.add(report)
+    this.metrics?.fault(report.code ?? report.name)
     this.init.logger.warn({ error: { ...report } }, report.message)
   }
 
@@ -230,9 +282,11 @@ export class ServiceParty implements ServiceContext {
   }
 
   async #end(reason: string): Promise<void> {
-    await this.#closeSocket()
+    await this.#closeDoors()
     await this.core.stop()
     await this.transport.stop(reason)
+    this.chronicle.party({ event: 'stopped', reason })
+    await this.#closeLog()
     this.database.dispose()
     this.lock.dispose()
     this.#ended.resolve()

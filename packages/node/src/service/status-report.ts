@@ -31,12 +31,14 @@ export async function statusReport(party: ServiceContext): Promise<StatusReport>
     },
     peers: configuration.roster.map(({ peerId, roles }): PeerReport => {
       const software = node.membership.softwareOf(peerId)
+      const clockOffsetSeconds = transport.clockOffset(peerId)
       return {
         peer: peerId,
         name: names.of(peerId) ?? peerId,
         roles,
         state: presence(party, peerId),
-        ...(software === undefined ? {} : { software })
+        ...(software === undefined ? {} : { software }),
+        ...(clockOffsetSeconds === undefined ? {} : { clockOffsetSeconds })
       }
     }),
     epochs,

@@ -18,6 +18,8 @@ export interface StatePaths {
   readonly records: string
   readonly contents: string
   readonly secrets: string
+  /** who was allowed what, who asked, what was given */
+  readonly auditLog: string
   /** measured costs of this machine */
   readonly costs: string
   readonly lock: string
@@ -35,6 +37,7 @@ export function statePaths(directory: string): StatePaths {
     records: join(directory, 'service.sqlite'),
     contents: join(directory, 'contents'),
     secrets: join(directory, 'secrets'),
+    auditLog: join(directory, 'audit'),
     costs: join(directory, 'costs.json'),
     lock: join(directory, 'lock.sqlite')
   }

@@ -28,6 +28,8 @@ export class ServiceCohort {
   readonly directory: string
   /** Roster lines by name. */
   readonly lines: Record<string, string>
+  /** Ports of metrics and health, of parties that were started with them. */
+  readonly ports = new Map<string, number>()
   readonly #processes = new Map<string, ChildProcess>()
 
   private constructor(directory: string, lines: Record<string, string>) {
@@ -65,6 +67,20 @@ export class ServiceCohort {
     return Object.keys(this.lines)
   }
 
+  /** Lines of a log of JSON in the cohort's directory. */
+  async logged(path: string): Promise<Record<string, unknown>[]> {
+    const text = await readFile(join(this.directory, path), 'utf8')
+    return text
+      .split('\n')
+      .filter(line => line !== '')
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+  }
+
+  /** Changes the configuration of a party that is not running. */
+  async configure(name: string, change: (text: string) => string): Promise<void> {
+    await writeFile(this.file(name), change(await readFile(this.file(name), 'utf8')))
+  }
+
   file(name: string): string {
     return join(this.directory, `${name}.yaml`)
   }
@@ -78,6 +94,8 @@ export class ServiceCohort {
     let told = ''
     child.stdout.on('data', (chunk: Buffer) => {
       told += chunk.toString()
+      const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(told)?.[1]
+      if (port !== undefined) this.ports.set(name, Number(port))
       if (told.includes('ready for commands')) ready.resolve()
     })
     let errors = ''

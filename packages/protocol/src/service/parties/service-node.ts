@@ -23,6 +23,7 @@ import { RELEASE, WITHDRAWAL, type Withdrawal } from '../objects/release.js'
 import type { ReleasePolicy } from '../objects/release-check.js'
 import { type DocumentKind, identify, type Signed, sign, withSignatures } from '../objects/signed.js'
 import { ServiceClient } from '../queries/client.js'
+import type { ServiceListener } from '../queries/events.js'
 import { QueryHolder } from '../queries/holder.js'
 import { EvaluatorQueries } from '../queries/queries.js'
 import type { QueueLimits } from '../queries/room.js'
@@ -60,6 +61,8 @@ export interface ServiceNodeOptions {
   /** A document that was not here before. */
   onDocument?(kind: string, document: ServiceDocument): void
   onError?(error: Error, peer?: string): void
+  /** What happens to queries: to those that this party computes, helps with, or has asked. */
+  onEvent?: ServiceListener
 }
 
 const EVALUATOR_SECRET = 'evaluator/queries'
@@ -138,8 +141,9 @@ export class ServiceNode {
       onAbandoned: (culprit, reason) =>
         options.onError?.(new Error(`the making of keys has ended, because of ${culprit}: ${reason}`), culprit)
     })
-    const common = { caller, signer, epochs: this.epochs, documents, records, secrets, contents, policy, now }
-    this.#holder = new QueryHolder({ signer, epochs: this.epochs, documents, books: this.books, policy })
+    const told = options.onEvent === undefined ? {} : { onEvent: options.onEvent }
+    const common = { caller, signer, epochs: this.epochs, documents, records, secrets, contents, policy, now, ...told }
+    this.#holder = new QueryHolder({ signer, epochs: this.epochs, documents, books: this.books, policy, ...told })
     this.publisher = new Publisher(common)
     this.client = new ServiceClient(common)
   }
@@ -290,6 +294,7 @@ export class ServiceNode {
         pending: release => releases.pending(release),
         onDamaged: (release, reason) => releases.damaged(release, reason),
         onError: error => onError?.(error),
+        ...(this.#options.onEvent === undefined ? {} : { onEvent: this.#options.onEvent }),
         ...(limits === undefined ? {} : { limits }),
         ...(patience === undefined ? {} : { patience })
       })

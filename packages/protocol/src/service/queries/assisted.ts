@@ -16,6 +16,7 @@ import type { Holder } from '../objects/epoch.js'
 import { type ContentStore, querySpace } from '../store/content-store.js'
 import type { ActiveSets } from './active-set.js'
 import type { Announced, Answer, Assistants, AssistRequest, Refusal } from './assistants.js'
+import type { QueryPhase } from './events.js'
 import type { AttemptRecord, QueryJournal } from './journal.js'
 import { attemptQuery } from './names.js'
 import type { Presence } from './presence.js'
@@ -35,6 +36,7 @@ export interface AssistedQueryOptions {
   readonly announced: Announced
   readonly plan: Plan
   readonly signal: AbortSignal
+  onPhase(phase: QueryPhase, seconds: number): void
   onProgress(progress: EvaluationProgress): void
   /** Whether nothing is done until key holders are back. */
   onWaiting(waiting: boolean): void
@@ -120,7 +122,7 @@ export class AssistedQuery implements ReleaseCallbacks {
 
   /** @returns undefined when the attempt has failed */
   async #answers(request: AssistRequest): Promise<Uint8Array[][] | undefined> {
-    const { assistants, announced, sets, epoch, signal } = this.#options
+    const { assistants, announced, sets, epoch, signal, onPhase } = this.#options
     const { step, active, sharing } = request.attempt
     const known = await this.#kept(step)
     if (known !== undefined) return known
@@ -128,7 +130,9 @@ export class AssistedQuery implements ReleaseCallbacks {
     if (holders.length < active.length) return await this.#fail(step, 'the sharing has changed')
     for (;;) {
       const spare = sets.spare(epoch.sharing(), new Set(this.#without.keys()))
+      const asked = performance.now()
       const answers = await assistants.ask(announced, holders, request, { signal, spare })
+      onPhase(request.kind, (performance.now() - asked) / 1000)
       const refusals = answers.flatMap((answer: Answer) => ('refusal' in answer ? [answer.refusal] : []))
       if (refusals.length === 0) return await this.#keep(step, answers as { shares: readonly Uint8Array[] }[])
       for (const refusal of refusals) this.#note(refusal)
@@ -209,13 +213,15 @@ export class AssistedQuery implements ReleaseCallbacks {
 
   /** Until there is news of anybody. */
   async #wait(holders: readonly Holder[]): Promise<void> {
-    const { presence, signal, onProgress, onWaiting } = this.#options
+    const { presence, signal, onProgress, onWaiting, onPhase } = this.#options
+    const since = performance.now()
     onProgress({ done: 0, total: 0, step: `waiting for key holders: ${holders.map(({ peer }) => peer).join(', ')}` })
     onWaiting(true)
     try {
       await presence.change(signal)
     } finally {
       onWaiting(false)
+      onPhase('absence', (performance.now() - since) / 1000)
     }
   }
 }

@@ -26,6 +26,7 @@ import type { SecretStore } from '../store/secrets.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import { CANCEL, FETCHED, OPEN, type QueryStatus, RESULT, STATUS, SUBMIT } from './calls.js'
 import { checkDelivered } from './delivered.js'
+import type { ServiceListener } from './events.js'
 import { type EvaluatorCall, sendInputs } from './upload.js'
 
 const ASKED = 'asked'
@@ -46,6 +47,7 @@ export interface ServiceClientOptions {
   /** Before an evaluator that was not there is asked again, milliseconds. */
   readonly pause?: number
   readonly wait?: number
+  readonly onEvent?: ServiceListener
 }
 
 /** A result key that a querier has offered to whoever sends inputs for it. */
@@ -151,6 +153,7 @@ export class ServiceClient {
         }
         if (offered === undefined) await this.#remember(query, asked, epoch)
         const status = await this.#submit(epoch, asked, key, grant, options)
+        this.#options.onEvent?.({ event: 'sent', query, epoch: head.epoch, release, samples: head.samples })
         onEvent?.({ kind: 'status', status })
         return query
       } catch (error) {
@@ -167,7 +170,9 @@ export class ServiceClient {
   async answer(query: string, options: FollowOptions = {}): Promise<Float64Array[]> {
     const status = await this.follow(query, options)
     if (status.state !== 'done') {
+      const { asked } = await this.#asked(query)
       await this.#forget(query)
+      this.#over('given-up', query, asked)
       throw ended(status)
     }
     return await this.fetch(query, options)
@@ -222,9 +227,10 @@ export class ServiceClient {
 
   /** The answer is kept where it was read: the evaluator may erase it, and nothing more is to be followed. May be repeated. */
   async acknowledge(query: string, options: FollowOptions = {}): Promise<void> {
-    const { epoch } = await this.#asked(query)
+    const { epoch, asked } = await this.#asked(query)
     await this.#call(epoch, FETCHED, { query }, [], query, options)
     await this.#forget(query)
+    this.#over('answered', query, asked)
   }
 
   async status(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {
@@ -233,9 +239,10 @@ export class ServiceClient {
   }
 
   async cancel(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {
-    const { epoch } = await this.#asked(query)
+    const { epoch, asked } = await this.#asked(query)
     const { head } = await this.#call(epoch, CANCEL, { query }, [], query, options)
     await this.#forget(query)
+    this.#over('given-up', query, asked)
     return head
   }
 
@@ -304,6 +311,10 @@ export class ServiceClient {
   async #forget(query: string): Promise<void> {
     await this.#options.secrets.erase(secretName(query))
     await this.#options.records.delete(ASKED, query)
+  }
+
+  #over(event: 'answered' | 'given-up', query: string, { epoch, release, samples }: Asked): void {
+    this.#options.onEvent?.({ event, query, epoch, release, samples })
   }
 
   async #asked(query: string): Promise<{ readonly asked: Asked; readonly epoch: OpenEpoch }> {

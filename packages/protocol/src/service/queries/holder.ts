@@ -27,6 +27,7 @@ import { checkSigned, decodeSigned } from '../objects/signed.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
+import type { ServiceListener } from './events.js'
 import { attemptQuery, RESULT_STEP, refreshStep } from './names.js'
 import { checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 
@@ -43,6 +44,7 @@ export interface QueryHolderOptions {
   readonly documents: DocumentShelf
   readonly books: QueryBooks
   readonly policy?: ReleasePolicy
+  readonly onEvent?: ServiceListener
 }
 
 interface Known {
@@ -72,6 +74,7 @@ export class QueryHolder {
     const anybody = (): undefined => undefined
     responder.on(ANNOUNCE, anybody, async ({ blobs }, { peer }) => ({ head: { needsRelease: !(await this.#announce(blobs, peer)) } }))
     responder.on(REFRESH, anybody, async ({ head, blobs }, context) => {
+      const since = performance.now()
       const { query, attempt, instance, signature, step, level, scale, magnitude, count } = head
       const known = this.#known(query, context.peer)
       const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
@@ -95,9 +98,12 @@ export class QueryHolder {
       const shares = whole
         ? await cryptography.refreshWhole({ ...common, masked: blobs.slice(count) })
         : await cryptography.refreshShare(common)
-      return { head: { signature: await this.#sign(known, assisted, shares) }, blobs: shares }
+      const reply = { head: { signature: await this.#sign(known, assisted, shares) }, blobs: shares }
+      this.#given(known, 'refresh', attempt, count, since)
+      return reply
     })
     responder.on(SWITCH, anybody, async ({ head, blobs }, context) => {
+      const since = performance.now()
       const { query, attempt, instance, signature, level, noise } = head
       const known = this.#known(query, context.peer)
       const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
@@ -109,7 +115,9 @@ export class QueryHolder {
       await this.#options.books.decrypt(known.query, known.grant, instance, blobs.length)
       const request = { attempt, instance, level, noise, c1: [...blobs], targetKey: known.resultKey }
       const shares = isWhole(epoch) ? await cryptography.switchWhole(request) : await cryptography.switchShare(request)
-      return { head: { signature: await this.#sign(known, assisted, shares) }, blobs: shares }
+      const reply = { head: { signature: await this.#sign(known, assisted, shares) }, blobs: shares }
+      this.#given(known, 'switch', attempt, blobs.length, since)
+      return reply
     })
   }
 
@@ -122,7 +130,7 @@ export class QueryHolder {
 
   /** @returns false when the release has to be sent along */
   async #announce([queryBytes, grantBytes, resultKey, releaseBytes]: readonly Uint8Array[], peer: string): Promise<boolean> {
-    const { signer, epochs, documents, books, policy = {} } = this.#options
+    const { signer, epochs, documents, books, onEvent, policy = {} } = this.#options
     if (queryBytes === undefined || grantBytes === undefined || resultKey === undefined) {
       throw new MalformedMessageError({ peer, kind: 'query/announce', field: 'blobs', expected: 'query, grant and key', actual: 'fewer' })
     }
@@ -144,6 +152,10 @@ export class QueryHolder {
     await checkQuery({ query, grant, release: document, releaseName: query.document.release, plan, resultKey }, signer, peer)
     await books.admit(query.document, grant.document, document)
     const name = query.document.query
+    if (!this.#queries.has(name)) {
+      const { epoch, release, grant: given, sender, querier, samples } = query.document
+      onEvent?.({ event: 'admitted', query: name, epoch, release, grant: given, sender, querier, samples })
+    }
     this.#queries.delete(name)
     this.#queries.set(name, { query: query.document, grant: grant.document, resultKey: resultKey.slice(), evaluator })
     for (const oldest of [...this.#queries.keys()].slice(0, Math.max(0, this.#queries.size - REMEMBERED))) this.#queries.delete(oldest)
@@ -229,6 +241,23 @@ export class QueryHolder {
     const plan = checkRelease(document, record, document.owner, policy, document.owner === signer.self)
     const { nonce, owner, parts } = document
     return { document, plan, cryptography: await releases.openRelease({ nonce, owner, plan, parts }) }
+  }
+
+  #given({ query }: Known, protocol: 'refresh' | 'switch', { step, number }: AttemptName, ciphertexts: number, since: number): void {
+    const { query: name, epoch, grant, querier } = query
+    const seconds = (performance.now() - since) / 1000
+    this.#options.onEvent?.({
+      event: 'shares',
+      query: name,
+      protocol,
+      epoch,
+      grant,
+      querier,
+      step,
+      attempt: number,
+      ciphertexts,
+      seconds
+    })
   }
 
   async #sign(

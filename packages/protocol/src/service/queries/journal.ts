@@ -55,17 +55,20 @@ export const LIVE: ReadonlySet<QueryState> = new Set(['open', 'queued', 'running
 
 export class QueryJournal {
   readonly #records: RecordStore
+  readonly #onState: (record: QueryRecord) => void
   readonly #queries = new Map<string, QueryRecord>()
   readonly #versions = new Map<string, number>()
   readonly #waiting = new Map<string, Set<() => void>>()
   readonly #changing = new Map<string, Promise<unknown>>()
 
-  private constructor(records: RecordStore) {
+  private constructor(records: RecordStore, onState: (record: QueryRecord) => void) {
     this.#records = records
+    this.#onState = onState
   }
 
-  static async open(records: RecordStore): Promise<QueryJournal> {
-    const journal = new QueryJournal(records)
+  /** @param onState told of every query that is in another state than before */
+  static async open(records: RecordStore, onState: (record: QueryRecord) => void = () => undefined): Promise<QueryJournal> {
+    const journal = new QueryJournal(records, onState)
     for (const { key, value } of await records.list(QUERY)) journal.#queries.set(key, value as QueryRecord)
     return journal
   }
@@ -88,6 +91,7 @@ export class QueryJournal {
     await this.#records.put(QUERY, record.query, record)
     this.#queries.set(record.query, record)
     this.touch(record.query)
+    this.#onState(record)
     return record
   }
 
@@ -121,9 +125,11 @@ export class QueryJournal {
 
   /** Changes what need not be durable at once: the next `put` writes it. */
   note(query: string, change: Partial<QueryRecord>): QueryRecord {
-    const record = { ...this.#queries.get(query)!, ...change }
+    const before = this.#queries.get(query)!
+    const record = { ...before, ...change }
     this.#queries.set(query, record)
     this.touch(query)
+    if (record.state !== before.state) this.#onState(record)
     return record
   }
 

@@ -12,6 +12,7 @@ import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
 import { CANCEL, FETCHED, INPUT, OPEN, PROVE, type QueryState, RESULT, STATUS, SUBMIT } from './calls.js'
 import { QueryDesk } from './desk.js'
+import type { ServiceEvent, ServiceListener } from './events.js'
 import { type ReadyRelease, ReleaseHandles } from './handles.js'
 import { QueryJournal, type QueryRecord } from './journal.js'
 import { Pace } from './pace.js'
@@ -40,6 +41,7 @@ export interface EvaluatorQueriesOptions {
   /** A part of the model is lost. */
   onDamaged(release: string, reason: string): void
   onError?(error: Error): void
+  onEvent?: ServiceListener
   readonly limits?: Partial<QueueLimits>
   readonly now?: () => number
   /** Milliseconds without a byte in either direction, after which a holder counts as absent. */
@@ -52,6 +54,7 @@ export interface EvaluatorQueriesOptions {
 export interface QueueReport {
   readonly states: Readonly<Partial<Record<QueryState, number>>>
   readonly bytes: number
+  readonly limits: QueueLimits
   /** In the order in which they will be done. */
   readonly waiting: readonly QueueEntry[]
   /** Whose results wait for their queriers. */
@@ -67,22 +70,26 @@ export class EvaluatorQueries {
   readonly #handles: ReleaseHandles
   readonly #presence: Presence
   readonly #onError: (error: Error) => void
+  readonly #limits: QueueLimits
   #sweeping: ReturnType<typeof setInterval> | undefined
 
   private constructor(options: EvaluatorQueriesOptions, journal: QueryJournal, pace: Pace) {
-    const { transport, epochs, ready, retry, patience = PATIENCE, now = Date.now, onError = () => undefined } = options
+    const { transport, epochs, ready, retry, patience = PATIENCE, now = Date.now } = options
+    const { onError = () => undefined, onEvent = () => undefined } = options
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#journal = journal
     this.#onError = onError
     this.#presence = new Presence(transport, peer => this.#runner.forget(peer), retry)
     this.#handles = new ReleaseHandles(epochs, ready)
-    const common = { ...options, journal, pace, handles: this.#handles, now }
+    const common = { ...options, journal, pace, handles: this.#handles, now, onEvent }
     this.#runner = new QueryRunner({ ...common, presence: this.#presence, patience })
-    this.#desk = new QueryDesk({ ...common, runner: this.#runner, limits: { ...DEFAULT_LIMITS, ...options.limits } })
+    this.#desk = new QueryDesk({ ...common, runner: this.#runner, limits: this.#limits })
   }
 
   /** Reads what is durable; nothing runs before `start`. */
   static async open(options: EvaluatorQueriesOptions): Promise<EvaluatorQueries> {
-    const [journal, pace] = await Promise.all([QueryJournal.open(options.records), Pace.open(options.records)])
+    const onState = (record: QueryRecord): void => options.onEvent?.(stateOf(record))
+    const [journal, pace] = await Promise.all([QueryJournal.open(options.records, onState), Pace.open(options.records)])
     const queries = new EvaluatorQueries(options, journal, pace)
     await queries.#desk.tidy()
     return queries
@@ -144,7 +151,13 @@ export class EvaluatorQueries {
       states[record.state] = (states[record.state] ?? 0) + 1
       bytes += record.bytes
     }
-    return { states, bytes, waiting: this.#runner.order().map(entryOf), results: this.#journal.list('done').map(entryOf) }
+    return {
+      states,
+      bytes,
+      limits: this.#limits,
+      waiting: this.#runner.order().map(entryOf),
+      results: this.#journal.list('done').map(entryOf)
+    }
   }
 
   async dispose(): Promise<void> {
@@ -162,4 +175,16 @@ const entryOf = ({ query, querier, release, samples, state, expires }: QueryReco
   samples,
   state,
   expires
+})
+
+const stateOf = ({ query, state, epoch, release, sender, querier, samples, code }: QueryRecord): ServiceEvent => ({
+  event: 'query',
+  query,
+  state,
+  epoch,
+  release,
+  sender,
+  querier,
+  samples,
+  code
 })

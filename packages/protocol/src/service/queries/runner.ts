@@ -17,6 +17,7 @@ import type { DocumentShelf } from '../store/shelf.js'
 import { ActiveSets } from './active-set.js'
 import { type Announced, Assistants } from './assistants.js'
 import { AssistedQuery } from './assisted.js'
+import type { ServiceListener } from './events.js'
 import type { ReleaseHandles, UsedRelease } from './handles.js'
 import type { QueryJournal, QueryRecord } from './journal.js'
 import { inOrder } from './order.js'
@@ -47,6 +48,8 @@ export interface RunnerOptions {
   /** A part of the model is lost. */
   onDamaged(release: string, reason: string): void
   onError?(error: Error): void
+  readonly onEvent: ServiceListener
+  readonly now: () => number
   readonly patience: number
   readonly storagePause?: number
 }
@@ -165,6 +168,8 @@ export class QueryRunner {
     try {
       const record = await this.#options.journal.change(query, now => (now.state === 'queued' ? { state: 'running' } : undefined))
       if (record.state !== 'running') return
+      const waited = Math.max(0, this.#options.now() - record.queued) / 1000
+      this.#options.onEvent({ event: 'phase', query, phase: 'queue', seconds: waited })
       const signal = AbortSignal.any([this.#abort.signal, abort.signal])
       await this.#options.handles.use(record.release, async release => await this.#evaluate(record, release, signal))
     } catch (error) {
@@ -178,7 +183,7 @@ export class QueryRunner {
   }
 
   async #evaluate(record: QueryRecord, { plan, epoch, cryptography }: UsedRelease, signal: AbortSignal): Promise<void> {
-    const { journal, contents, pace, presence } = this.#options
+    const { journal, contents, pace, presence, onEvent } = this.#options
     const { query } = record
     const announced = await this.#announced(record)
     const { holders, proofs } = epoch.record.proposal
@@ -204,6 +209,7 @@ export class QueryRunner {
         announced,
         plan,
         signal,
+        onPhase: (phase, seconds) => onEvent({ event: 'phase', query, phase, seconds }),
         onProgress: progress => this.#progress(query, progress),
         onWaiting: waiting => this.#waits(query, waiting)
       })
@@ -221,8 +227,10 @@ export class QueryRunner {
       await evaluation.dispose()
     }
     this.#failures.delete(query)
+    const seconds = (performance.now() - started) / 1000
+    onEvent({ event: 'phase', query, phase: 'evaluation', seconds })
     await contents.clear(querySpace(query))
-    await pace.measured(record.release, (performance.now() - started) / 1000)
+    await pace.measured(record.release, seconds)
   }
 
   async #announced({ query, release, grant, signed, resultKey }: QueryRecord): Promise<Announced> {
@@ -253,12 +261,13 @@ export class QueryRunner {
   }
 
   async #failed(query: string, cause: unknown): Promise<void> {
-    const { journal, onDamaged, onError, contents, storagePause = STORAGE_PAUSE } = this.#options
+    const { journal, onDamaged, onError, onEvent, contents, storagePause = STORAGE_PAUSE } = this.#options
     const error: ProtocolError = translateError(cause, { kind: 'query' })
     onError?.(error)
     try {
       if (error instanceof StorageFullError) {
         // Nothing is lost: it goes on when there is room.
+        onEvent({ event: 'retry', query, code: error.code })
         this.#progress(query, { done: 0, total: 0, step: 'waiting for room on the disk of the evaluator' })
         await delay(storagePause, this.#abort.signal)
         return
@@ -270,6 +279,7 @@ export class QueryRunner {
       if (error.code === 'internal' && failures < FAILURES) {
         // A thread that died, say: what was open in it is opened again.
         this.#failures.set(query, failures)
+        onEvent({ event: 'retry', query, code: error.code })
         this.#options.handles.forget(record.release)
         await delay(storagePause, this.#abort.signal)
         return

@@ -1,0 +1,71 @@
+/**
+ * What happens to queries at a party, as it happens: for logs, figures and records of whoever runs it. Identifiers, names of peers, counts and seconds; nothing of a
+ * request's data.
+ */
+import type { QueryState } from './calls.js'
+
+/** Where the time of a query goes at an evaluator: in the queue, waiting for key holders, their shares, and all of its evaluation, these two included. */
+export type QueryPhase = 'queue' | 'absence' | 'refresh' | 'switch' | 'evaluation'
+
+export type ServiceEvent =
+  | {
+      /** At the evaluator: it is in another state than before. */
+      readonly event: 'query'
+      readonly query: string
+      readonly state: QueryState
+      readonly epoch: string
+      readonly release: string
+      readonly sender: string
+      readonly querier: string
+      readonly samples: number
+      /** What kind of failure it was; empty otherwise. */
+      readonly code: string
+    }
+  | {
+      /** At the evaluator. */
+      readonly event: 'phase'
+      readonly query: string
+      readonly phase: QueryPhase
+      readonly seconds: number
+    }
+  | {
+      /** At the evaluator: it failed in what may pass, and is tried again. */
+      readonly event: 'retry'
+      readonly query: string
+      readonly code: string
+    }
+  | {
+      /** At a key holder: it was told of a query, has checked it and will help with it. */
+      readonly event: 'admitted'
+      readonly query: string
+      readonly epoch: string
+      readonly release: string
+      readonly grant: string
+      readonly sender: string
+      readonly querier: string
+      readonly samples: number
+    }
+  | {
+      /** At a key holder: its shares are on their way. One that is asked for again is the same again. */
+      readonly event: 'shares'
+      readonly query: string
+      readonly protocol: 'refresh' | 'switch'
+      readonly epoch: string
+      readonly grant: string
+      readonly querier: string
+      /** Step of the plan and number of the attempt. */
+      readonly step: string
+      readonly attempt: number
+      readonly ciphertexts: number
+      readonly seconds: number
+    }
+  | {
+      /** At whoever asks: it was sent, signed; it was answered; it was given up. */
+      readonly event: 'sent' | 'answered' | 'given-up'
+      readonly query: string
+      readonly epoch: string
+      readonly release: string
+      readonly samples: number
+    }
+
+export type ServiceListener = (event: ServiceEvent) => void
