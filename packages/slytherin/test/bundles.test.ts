@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
+import { evaluate } from '@slytherin/engine'
 import { describe, expect, it, vi } from 'vitest'
 import { type Bundle, bundleByEsbuild, bundleByVite } from './support/bundle.js'
 import type { PageReport } from './support/page/cohort.js'
+import type { predict } from './support/page/model.js'
 
-type Page = { computeTogether?: (threads?: number) => Promise<PageReport> }
+type Page = {
+  computeTogether?: (threads?: number) => Promise<PageReport>
+  predict?: typeof predict
+}
 
 /** Of 4096 slots the worst is beyond six standard deviations once in 10^5 runs. */
 const DEVIATIONS = 6.5
@@ -55,6 +60,19 @@ describe('ring, ckks and mhe in a page', () => {
     expect(['simd', 'fallback']).toContain(variant)
     expect(threads).toBe(1)
     expect(bundle.size.raw).toBeLessThan(250_000)
+  })
+
+  it('a model, too: its predictions in a page are those of its file', async () => {
+    await using bundle = await bundleByEsbuild('model.ts')
+    console.log(`a model, by esbuild: ${kilobytes(bundle)}`)
+    expect(bundle.warnings).toEqual([])
+    const page = webPage()
+    runInContext(await readFile(bundle.script, 'utf8'), page)
+    const onnx = await readFile(new URL('../../../models/onnx/breast-cancer-wdbc-mlp-square.onnx', import.meta.url))
+    const rows = Array.from({ length: 3 }, (_, seed) => Array.from({ length: 30 }, (_, k) => Math.sin(seed + k)))
+    const { graph, outputs, deviation } = await page.predict!(onnx, rows)
+    for (const [k, row] of rows.entries()) expect(Math.abs(outputs[k]! - evaluate(graph, row)[0]!)).toBeLessThan(6 * deviation)
+    expect(bundle.size.raw).toBeLessThan(600_000)
   })
 
   it("Vite's defaults bundle them, and the bundle computes", async () => {
