@@ -10,7 +10,8 @@ import { controlAddress } from '../src/control/address.js'
 import { askParty } from '../src/control/client.js'
 import type { CommandHandlers, CommandName } from '../src/control/commands.js'
 import { CommandRefusedError } from '../src/control/errors.js'
-import type { EpochReport, GrantReport, ModelReport, QueryReport, StatusReport } from '../src/control/reports.js'
+import { MAXIMUM_LINE_BYTES } from '../src/control/lines.js'
+import type { AskableReport, EpochReport, GrantReport, ModelReport, QueryReport, StatusReport } from '../src/control/reports.js'
 import { ControlServer } from '../src/control/server.js'
 import { identity } from './support/network.js'
 
@@ -77,6 +78,23 @@ const STATUS: StatusReport = {
   queries: [QUERY],
   errors: [{ time: 0, code: 'queue-full', message: 'the queue is full\u001b[31m' }]
 }
+const ASKABLE: AskableReport = {
+  evaluator: { peer: other, name: 'b', state: 'up' },
+  models: [
+    {
+      release: hex('a'),
+      name: 'lenet',
+      revision: '1',
+      owner,
+      shape: [2],
+      magnitude: 1,
+      batch: 4,
+      features: 1,
+      task: 'classification',
+      grants: [{ grant: hex('b'), expires: 0, queries: 100 }]
+    }
+  ]
+}
 const ANSWER = { task: 'classification', predictions: [7, 2], logits: [[0.5], [0.25]], nearTies: [1] }
 
 /** Remembers what it was told, and says what a party would. */
@@ -106,6 +124,7 @@ function pretend(heard: [string, unknown][], overrides: Partial<CommandHandlers>
     'grant.create': says('grant.create', GRANT),
     'grant.list': says('grant.list', [GRANT]),
     'grant.revoke': says('grant.revoke', { ...GRANT, state: 'revoked' as const }),
+    'query.models': says('query.models', ASKABLE),
     'query.ask': async parameters => {
       heard.push(['query.ask', parameters])
       return parameters.follow ? { ...QUERY, state: 'done', answer: ANSWER } : QUERY
@@ -216,7 +235,9 @@ describe('the socket of a party', () => {
     expect(await send('{"version":1,"command":"status","parameters":{"more":1}}\n')).toMatchObject({
       failure: { code: 'wrong-parameters' }
     })
-    expect(await send(`${'x'.repeat(2 ** 20 + 1)}\n`)).toMatchObject({ failure: { message: expect.stringContaining('more than') } })
+    expect(await send(`${'x'.repeat(MAXIMUM_LINE_BYTES + 1)}\n`)).toMatchObject({
+      failure: { message: expect.stringContaining('more than') }
+    })
     expect(heard).toEqual([])
     const wrong = askParty('grant.revoke', { grant: 'xyz' }, { state, file })
     await expect(wrong).rejects.toMatchObject({

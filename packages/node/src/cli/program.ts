@@ -1,4 +1,5 @@
 /** The `slytherin` command: its subcommands, help and exit codes. */
+import { BindingRefusedError } from '@slytherin/gateway'
 import { Command, CommanderError } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
 import { CommandFailedError, ControlProtocolError, NoPartyError } from '../control/errors.js'
@@ -14,7 +15,9 @@ import { partyCommand } from './party.js'
 import { planCommand } from './plan.js'
 import { queryCommand } from './query.js'
 import { rosterCommand } from './roster.js'
+import { serveCommand } from './serve.js'
 import { statusCommand } from './status.js'
+import { tokenCommand } from './token.js'
 
 /**
  * @param parameters without `node` and script name
@@ -36,6 +39,8 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     grantCommand,
     queryCommand,
     statusCommand,
+    serveCommand,
+    tokenCommand,
     planCommand,
     auditCommand
   ]
@@ -51,7 +56,7 @@ export async function runProgram(parameters: readonly string[], streams: Streams
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
     if (error instanceof ExitError) return error.exitCode
-    if (error instanceof ConfigurationError) {
+    if (error instanceof ConfigurationError || error instanceof BindingRefusedError) {
       streams.err(`${error.message}\n`)
       return EXIT_USAGE
     }
@@ -85,6 +90,7 @@ Examples:
   slytherin model publish lenet.onnx
   slytherin query lenet --samples scans.npy --follow
   slytherin status
+  slytherin serve --config clinic.yaml
   slytherin plan model.onnx --batch 64 --parties 3
   slytherin audit --evidence ./state/evidence
 

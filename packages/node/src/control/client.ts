@@ -9,7 +9,7 @@ import { CONTROL_VERSION } from './server.js'
 
 const replySchema = z.union([
   z.object({ progress: z.object({ text: z.string() }).loose() }),
-  z.object({ failure: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }) }),
+  z.object({ failure: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional(), field: z.string().optional() }) }),
   z.object({ result: z.unknown() })
 ])
 
@@ -38,8 +38,13 @@ export async function askParty<C extends CommandName>(command: C, parameters: Pa
       const { data: reply } = replySchema.safeParse(line)
       if (reply === undefined) throw new ControlProtocolError('the party has sent a line that is no reply')
       if ('failure' in reply) {
-        const { code, message, remedy } = reply.failure
-        throw new CommandFailedError({ code, message, ...(remedy === undefined ? {} : { remedy }) })
+        const { code, message, remedy, field } = reply.failure
+        throw new CommandFailedError({
+          code,
+          message,
+          ...(remedy === undefined ? {} : { remedy }),
+          ...(field === undefined ? {} : { field })
+        })
       }
       if ('progress' in reply) onProgress?.(reply.progress as unknown as Progress)
       else return reply.result as Results[C]

@@ -3,8 +3,10 @@
  * roles are for; all paths are absolute, and are read by the party.
  */
 import * as z from 'zod'
+import { MAXIMUM_LINE_BYTES } from './lines.js'
 import type {
   AnswerReport,
+  AskableReport,
   CohortReport,
   EpochReport,
   GrantReport,
@@ -35,6 +37,9 @@ const scaling = {
   count: count.optional()
 }
 const dataFile = z.strictObject({ file: path, ...scaling, offset: z.number().int().min(0).optional() })
+
+/** Samples themselves, for a program on this machine: little-endian doubles, row-major, in base64. */
+const inlineSamples = z.strictObject({ rows: count, values: z.string().max(MAXIMUM_LINE_BYTES) })
 
 /** An ONNX file, and where the bounds on its values come from: samples, or a manifest; the manifest beside it when neither is given. */
 const modelFile = z.strictObject({
@@ -87,7 +92,17 @@ export const PARAMETERS = {
   }),
   'grant.list': z.strictObject({}),
   'grant.revoke': z.strictObject({ grant: identifier }),
-  'query.ask': z.strictObject({ model: name, samples: dataFile, follow: z.boolean() }),
+  'query.models': z.strictObject({}),
+  'query.ask': z.strictObject({
+    model: name,
+    revision: name.optional(),
+    /** What pays; when absent, the grant that lasts longest. */
+    grant: identifier.optional(),
+    samples: z.union([dataFile, inlineSamples]),
+    follow: z.boolean(),
+    /** For a caller that waits: the answer is not kept here, and a caller that leaves cancels the query. */
+    transient: z.boolean().optional()
+  }),
   'query.status': z.strictObject({ query: identifier.optional() }),
   'query.cancel': z.strictObject({ query: identifier }),
   'query.fetch': z.strictObject({ query: identifier })
@@ -111,6 +126,7 @@ export interface Results {
   'grant.create': GrantReport
   'grant.list': readonly GrantReport[]
   'grant.revoke': GrantReport
+  'query.models': AskableReport
   /** Its answer where it was followed to its end. */
   'query.ask': QueryReport & { readonly answer?: AnswerReport }
   'query.status': readonly QueryReport[]

@@ -6,6 +6,8 @@ export interface Failure {
   readonly code: string
   readonly message: string
   readonly remedy?: string
+  /** What of a message, or of a grant, it is about. */
+  readonly field?: string
 }
 
 /** No party of this state directory is running. */
@@ -30,9 +32,11 @@ export class CommandFailedError extends Error {
   override name = 'CommandFailedError'
   readonly code: string
   readonly remedy: string | undefined
+  readonly field: string | undefined
 
   constructor(failure: Failure) {
     super(failure.message)
+    this.field = failure.field
     this.code = failure.code
     this.remedy = failure.remedy
   }

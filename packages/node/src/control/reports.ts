@@ -71,6 +71,31 @@ export interface GrantReport {
   readonly state: 'valid' | 'revoked' | 'expired'
 }
 
+/** A model that this party may ask, or could with a grant. */
+export interface AskableModel {
+  readonly release: string
+  readonly name: string
+  readonly revision: string
+  readonly owner: Named
+  /** Sizes of one sample's axes, and the bound on its values' magnitude. */
+  readonly shape: readonly number[]
+  readonly magnitude: number
+  /** Samples of one query at most. */
+  readonly batch: number
+  /** Logits of a sample. */
+  readonly features: number
+  readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
+  readonly labels?: readonly (string | number)[]
+  /** In force, those that last longest first. */
+  readonly grants: readonly { readonly grant: string; readonly expires: number; readonly queries: number }[]
+}
+
+export interface AskableReport {
+  readonly evaluator: Named & { readonly state: PeerReport['state'] }
+  /** Newest first. */
+  readonly models: readonly AskableModel[]
+}
+
 export interface QueryReport {
   readonly query: string
   readonly model: string

@@ -16,9 +16,8 @@ import { CommandRefusedError, ControlProtocolError, type Failure } from './error
 import { readLines, writeLine } from './lines.js'
 
 export const CONTROL_VERSION = 1
-const MAXIMUM_REQUEST_BYTES = 2 ** 20
 /** Connections at once: more are closed. */
-const MAXIMUM_CONNECTIONS = 64
+const MAXIMUM_CONNECTIONS = 128
 
 const requestSchema = z.strictObject({ version: z.literal(CONTROL_VERSION), command: z.string().max(64), parameters: z.unknown() })
 
@@ -75,7 +74,7 @@ export class ControlServer {
     })
     let command = 'request'
     try {
-      const lines = readLines(socket, MAXIMUM_REQUEST_BYTES)
+      const lines = readLines(socket)
       const { value } = await lines.next()
       await lines.return(undefined)
       // Read on, to be told when the caller hangs up.

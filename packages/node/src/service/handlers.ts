@@ -1,5 +1,6 @@
 /** What the party answers over its socket. */
 import type { CommandHandlers } from '../control/commands.js'
+import { askCommands } from './ask-commands.js'
 import { cohortCommands } from './cohort-commands.js'
 import type { ServiceContext } from './context.js'
 import { grantCommands } from './grant-commands.js'
@@ -16,6 +17,7 @@ export function consoleHandlers(party: ServiceContext): CommandHandlers {
     ...sharingCommands(party),
     ...modelCommands(party),
     ...grantCommands(party),
+    ...askCommands(party),
     ...queryCommands(party)
   }
 }

@@ -10,7 +10,7 @@ import { SampleFile } from '../data/samples.js'
 import type { ModelOptions, PlanRequest } from '../worker/cryptography-module.js'
 
 type ModelParameters = ParametersOf<'cohort.create'>['for'][number]
-type DataParameters = ParametersOf<'query.ask'>['samples']
+type DataParameters = Extract<ParametersOf<'query.ask'>['samples'], { file: string }>
 
 /** Samples that bounds are measured on, where the command does not say. */
 const DEFAULT_COUNT = 256

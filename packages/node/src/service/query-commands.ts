@@ -1,14 +1,12 @@
-/** Commands about queries: asked, followed, fetched, cancelled. What was answered is kept, sealed, until it was shown. */
+/** Commands about queries that were asked: followed, fetched, cancelled. What was answered is kept, sealed, until it was shown. */
 import { type Plan, parsePlan } from '@slytherin/protocol'
 import type { QueryEvent, QueryStatus, ServiceNode } from '@slytherin/protocol/service'
 import type { CommandContext, CommandHandlers } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
 import type { AnswerReport, QueryReport } from '../control/reports.js'
-import { SampleFile } from '../data/samples.js'
 import { resultOf } from '../party/reports.js'
 import type { ServiceContext } from './context.js'
-import { onlyOne, releaseOf, releasesOf } from './lookup.js'
-import { samplesOf } from './model-files.js'
+import { onlyOne, releasesOf } from './lookup.js'
 
 /** Kind of record: a query whose answer was fetched, and is kept here, sealed, until it is shown again. */
 const ANSWERED = 'answered'
@@ -22,35 +20,8 @@ interface Answered {
   readonly expires: number
 }
 
-export function queryCommands(party: ServiceContext): Pick<CommandHandlers, 'query.ask' | 'query.status' | 'query.cancel' | 'query.fetch'> {
+export function queryCommands(party: ServiceContext): Pick<CommandHandlers, 'query.status' | 'query.cancel' | 'query.fetch'> {
   return {
-    'query.ask': async ({ model, samples: file, follow }, context) => {
-      const { node } = await party.core.get()
-      const { release, document } = await releaseOf(node, model)
-      const { epoch, owner, name } = document
-      const [grant] = await node.grantsFor(epoch, owner, name)
-      if (grant === undefined) {
-        throw new CommandRefusedError(
-          'not-permitted',
-          `this party has no grant for "${name}" that is in force`,
-          `Ask ${party.names.of(owner) ?? owner} for one: slytherin grant create ${party.configuration.name} --models ${name}.`
-        )
-      }
-      const plan = parsePlan(document.plan)
-      const samples = [...(await SampleFile.open(samplesOf(file))).as(plan.architecture.input.shape)]
-      if (samples.length > plan.batch) {
-        throw new CommandRefusedError(
-          'wrong-parameters',
-          `${samples.length} samples, and a query of "${name}" takes ${plan.batch}`,
-          `Ask part by part: --offset 0 --count ${plan.batch}, then --offset ${plan.batch}, and so on.`
-        )
-      }
-      const { signal } = context
-      const onEvent = (event: QueryEvent): void => tell(event, context)
-      const query = await node.client.submit(release, samples, { grant: grant.identifier, onEvent, signal })
-      if (!follow) return await reportOf(party, node, query)
-      return await answered(party, query, context)
-    },
     'query.status': async ({ query }) => {
       const { node } = await party.core.get()
       const all = await queryReports(party, node)
@@ -104,7 +75,7 @@ export async function queryReports(party: ServiceContext, node: ServiceNode): Pr
   return [...own, ...served.filter(({ query }) => !own.some(one => one.query === query))]
 }
 
-async function reportOf(party: ServiceContext, node: ServiceNode, query: string): Promise<QueryReport> {
+export async function reportOf(party: ServiceContext, node: ServiceNode, query: string): Promise<QueryReport> {
   const entry = (await node.client.pending()).find(one => one.query === query)
   if (entry === undefined) throw new CommandRefusedError('not-found', `no query ${query} is open here`, 'See "slytherin query status".')
   const known = await own(party, node, entry)
@@ -141,7 +112,7 @@ function stateOf({ state, position, secondsLeft, step }: QueryStatus): Pick<Quer
 }
 
 /** Follows a query to its answer; what was fetched before is shown again. */
-async function answered(
+export async function answered(
   party: ServiceContext,
   query: string,
   context: CommandContext
@@ -186,7 +157,7 @@ async function acknowledged(party: ServiceContext, query: string, { signal }: Co
   await node.client.acknowledge(query, { signal: soon }).catch((error: unknown) => party.errors.add(party.names.report(error)))
 }
 
-function answerOf(logits: readonly Float64Array[], plan: Plan): AnswerReport {
+export function answerOf(logits: readonly Float64Array[], plan: Plan): AnswerReport {
   const { task, predictions, logits: rows, nearTies } = resultOf(logits, plan)
   return { task, predictions, logits: rows, nearTies }
 }
@@ -206,10 +177,10 @@ async function kept(party: ServiceContext): Promise<(Answered & { readonly query
   return all
 }
 
-function tell(event: QueryEvent, { progress }: CommandContext): void {
+export function tell(event: QueryEvent, { progress }: CommandContext): void {
   const { kind } = event
   if (kind === 'inputs') progress({ text: 'encrypted inputs', phase: 'inputs', query: event.query, done: event.done, total: event.total })
-  else if (kind === 'absent') progress({ text: `the evaluator is not there: ${event.reason}`, query: event.query })
+  else if (kind === 'absent') progress({ text: `the evaluator is not there: ${event.reason}`, phase: 'absent', query: event.query })
   else {
     const { query, state, position, secondsLeft, done, total, step } = event.status
     const left = secondsLeft === null ? '' : `, about ${secondsLeft.toFixed(0)} s left`

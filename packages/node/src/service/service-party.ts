@@ -168,9 +168,14 @@ export class ServiceParty implements ServiceContext {
         address: controlAddress(configuration.state),
         handlers: consoleHandlers(opened),
         failure: error => {
-          const { name, code = name, message } = opened.names.report(error)
+          const { name, code = name, message, field } = opened.names.report(error)
           const { remedy } = error as { readonly remedy?: unknown }
-          return { code, message, ...(typeof remedy === 'string' ? { remedy: opened.names.in(remedy) } : {}) }
+          return {
+            code,
+            message,
+            ...(typeof remedy === 'string' ? { remedy: opened.names.in(remedy) } : {}),
+            ...(field === undefined ? {} : { field })
+          }
         },
         onFailure: (command, error) => {
           // What is refused as it was given is told to whoever gave it, and concerns nobody else.

@@ -117,7 +117,7 @@ export async function grantReport(party: ServiceContext, node: ServiceNode, iden
   }
 }
 
-function presence(party: ServiceContext, peer: string): PeerReport['state'] {
+export function presence(party: ServiceContext, peer: string): PeerReport['state'] {
   if (peer === party.self) return 'this party'
   if (party.transport.connectedPeers.includes(peer)) return 'up'
   // Everybody speaks with the evaluator, and it with everybody; of others this party hears nothing.

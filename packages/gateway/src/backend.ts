@@ -1,0 +1,99 @@
+/** What stands behind a gateway: a querier's party, as far as the gateway needs it. */
+
+/** A model that the party may ask. */
+export interface ServedModel {
+  /** Identifier of its release. */
+  readonly release: string
+  readonly name: string
+  readonly revision: string
+  /** The party that has put it up. */
+  readonly owner: string
+  /** Sizes of one sample's axes. */
+  readonly shape: readonly number[]
+  /** Bound on the magnitude of a sample's values. */
+  readonly magnitude: number
+  /** Samples of one query at most. */
+  readonly batch: number
+  /** Logits of one sample. */
+  readonly features: number
+  readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
+  /** Names of the classes, in order, where it has any. */
+  readonly labels?: readonly (string | number)[]
+  /** Grants in force under which it may be asked, those that last longest first. */
+  readonly grants: readonly ModelGrant[]
+}
+
+export interface ModelGrant {
+  /** Its identifier. */
+  readonly grant: string
+  /** Milliseconds since 1970. */
+  readonly expires: number
+  /** Queries that it is good for in all. */
+  readonly queries: number
+}
+
+export interface Catalogue {
+  /** What the party calls itself. */
+  readonly party: string
+  /** What stands between the party and answers, in plain words; empty when nothing does. */
+  readonly missing: readonly string[]
+  /** Newest first. */
+  readonly models: readonly ServedModel[]
+}
+
+export interface Asked {
+  readonly model: ServedModel
+  /** Identifier of the grant that the query is charged to. */
+  readonly grant: string
+  readonly rows: number
+  /** rows × values of a sample, row-major. */
+  readonly values: Float64Array
+}
+
+export type Prediction = string | number | readonly (string | number)[]
+
+/** What a model says of one sample. */
+export interface SampleAnswer {
+  readonly logits: readonly number[]
+  readonly prediction: Prediction
+  /** The error of the computation could have turned the prediction. */
+  readonly nearTie: boolean
+}
+
+export interface Backend {
+  /** @throws BackendError */
+  catalogue(): Promise<Catalogue>
+  /**
+   * One query. A caller that leaves cancels it.
+   * @returns an answer for every row
+   * @throws BackendError; the signal's reason
+   */
+  predict(asked: Asked, signal: AbortSignal): Promise<readonly SampleAnswer[]>
+}
+
+/**
+ * `party-absent`: no party runs here; `evaluator-absent`: nobody answers the party; `no-answer`: not in time; `quota-spent`: the grant is used up; `grant-refused`:
+ * it does not allow it; `queue-full`: the evaluator takes no more for now; `refused`: the cohort refuses the query as it is; `failed`: something broke.
+ */
+export type BackendCode =
+  | 'party-absent'
+  | 'evaluator-absent'
+  | 'no-answer'
+  | 'quota-spent'
+  | 'grant-refused'
+  | 'queue-full'
+  | 'refused'
+  | 'failed'
+
+/** Why there is no answer. Its message never holds anything of a sample. */
+export class BackendError extends Error {
+  override name = 'BackendError'
+
+  constructor(
+    readonly code: BackendCode,
+    message: string,
+    options?: ErrorOptions
+  ) {
+    super(message, options)
+  }
+}
