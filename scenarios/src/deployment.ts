@@ -46,7 +46,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
   return await Promise.all(
     parties.map(async party => {
       const file = join(party.home, 'party.yaml')
-      const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision } = scenario.session
+      const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link } = scenario.session
       const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
@@ -64,7 +64,8 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
           minimumRefreshes,
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
-          ...(precision === undefined ? {} : { precision })
+          ...(precision === undefined ? {} : { precision }),
+          ...(link === undefined ? {} : { link })
         },
         ...(party.roles.includes('model-owner') ? modelKeys(scenario, choice, calibration) : {}),
         ...(asks ? { samples: samplesOf(scenario) } : {}),

@@ -65,7 +65,8 @@ export const scenarioSchema = z.strictObject({
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0),
       /** How exact logits must be; as in a party's configuration. */
-      precision: configurationSchema.shape.session.unwrap().shape.precision
+      precision: configurationSchema.shape.session.unwrap().shape.precision,
+      link: configurationSchema.shape.session.unwrap().shape.link
     })
     .prefault({}),
   /** What key holders want to see before they help. */

@@ -24,7 +24,8 @@ describe('evaluation, and sending as far as it counts, by batch size', () => {
   })
 
   test('primes that no step uses are left out', () => {
-    const made = plan(architectureFor('cryptonet-square'), { ...SCENARIOS[0], batch: 1 })
+    // so far away that nobody refreshes
+    const made = plan(architectureFor('cryptonet-square'), { ...SCENARIOS[0], batch: 1, link: { bandwidth: 1e8, roundTrip: 1 } })
     expect(made.refreshes).toHaveLength(0)
     expect(made.parameters.primes).toHaveLength(made.inputs.level + 1)
   })

@@ -28,7 +28,13 @@ describe('norms from calibration', () => {
   })
 
   test('make plans cheaper than maxima do', () => {
-    const options = { ...common, batch: 16, minimumRefreshes: 0, costModel: { ...KERNEL_COSTS, roundTrip: 10 } }
+    const options = {
+      ...common,
+      batch: 16,
+      minimumRefreshes: 0,
+      costModel: { ...KERNEL_COSTS, roundTrip: 10 },
+      link: { bandwidth: 1e8, roundTrip: 10 }
+    }
     const [byNorms, byMaxima] = [plan(calibrated('cryptonet-square'), options), plan(architectureFor('cryptonet-square'), options)]
     expect(byNorms.costs.seconds.evaluation).toBeLessThan(byMaxima.costs.seconds.evaluation)
     expect(byNorms.precision.relativeError).toBeLessThanOrEqual(0.005)

@@ -9,7 +9,18 @@ import {
   sequentialLayout,
   TapsPacking
 } from '@slytherin/engine'
-import { diagonalsWeight, fullDiagonals, periodicLayout, presentDiagonals, tapsWeight } from '@slytherin/engine/testing'
+import {
+  diagonalsWeight,
+  featuresByPosition,
+  fullDiagonals,
+  isSound,
+  type MapOrder,
+  orderAfter,
+  orderedLayout,
+  periodicLayout,
+  presentDiagonals,
+  tapsWeight
+} from '@slytherin/engine/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../../../test/runs.ts'
@@ -289,4 +300,93 @@ describe('taps', () => {
   }
 
   const geometryOf = () => new TapsPacking(geometry(1, 4, 2, 1, 0, 1, 1), 16, { kind: 'blocks' }).geometry
+})
+
+describe('orders of maps', () => {
+  const orders = fc
+    .record({
+      channels: fc.integer({ min: 1, max: 9 }),
+      height: fc.integer({ min: 1, max: 6 }),
+      width: fc.integer({ min: 1, max: 6 }),
+      gap: fc.integer({ min: 1, max: 3 }),
+      origin: fc.integer({ min: 0, max: 9 }),
+      spareColumns: fc.integer({ min: 0, max: 3 }),
+      sparePlaces: fc.integer({ min: 0, max: 9 })
+    })
+    .map(({ spareColumns, sparePlaces, ...order }): MapOrder => {
+      const row = order.width * order.gap + spareColumns
+      return { ...order, row, plane: order.origin + order.height * order.gap * row + sparePlaces }
+    })
+
+  test('give every value one place', () => {
+    fc.assert(
+      fc.property(orders, order => {
+        expect(isSound(order)).toBe(true)
+        const features = [...featuresByPosition(order)].filter(feature => feature >= 0)
+        const { channels, height, width } = order
+        expect(features.sort((a, b) => a - b)).toEqual(Array.from({ length: channels * height * width }, (_, feature) => feature))
+      }),
+      { numRuns: runs(100) }
+    )
+  })
+
+  test('are refused when values would share a place', () => {
+    const order: MapOrder = { channels: 5, height: 4, width: 4, row: 8, plane: 64, gap: 2, origin: 0 }
+    expect(isSound(order)).toBe(true)
+    expect(isSound({ ...order, row: 7 })).toBe(false)
+    expect(isSound({ ...order, plane: 63 })).toBe(false)
+    expect(isSound({ ...order, origin: 1 })).toBe(false)
+    expect(isSound({ ...order, plane: 2 ** 23 })).toBe(false)
+  })
+
+  test('of input and result change nothing in the product', () => {
+    fc.assert(
+      fc.property(
+        orders,
+        orders,
+        fc.integer({ min: 2, max: 7 }),
+        fc.integer({ min: 0, max: 7 }),
+        fc.integer(),
+        (from, to, log, logBaby, seed) => {
+          const [columns, rows] = [from, to].map(({ channels, height, width }) => channels * height * width) as [number, number]
+          const input = orderedLayout(featuresByPosition(from), 2 ** log)
+          const order = featuresByPosition(to)
+          const matrix = randomMatrix(rows, columns, seed % 1000, 0.1)
+          const diagonals = fullDiagonals(order.length, input)
+          const present = presentDiagonals(matrix, input, diagonals, order)
+          const packing = new DiagonalsPacking({ outputs: order.length, order, input, diagonals, babySteps: 2 ** logBaby, present })
+          expectProduct(
+            packing,
+            matrix,
+            Float64Array.from({ length: columns }, (_, k) => value(seed % 997, k)),
+            0
+          )
+        }
+      ),
+      { numRuns: runs(60) }
+    )
+  })
+
+  test('leave a strided convolution no more diagonals than its kernel and the gap make', () => {
+    // 5×5 with a stride of 2 over 28×28, padded by one: five channels, four of them in one plane
+    const window = { channels: 1, height: 28, width: 28, kernel: [5, 5], strides: [2, 2], pads: [1, 1, 1, 1], dilations: [1, 1] } as const
+    const geometry = { ...window, outputChannels: 5, groups: 1 }
+    const before: MapOrder = { channels: 1, height: 28, width: 28, row: 32, plane: 1024, gap: 1, origin: 66 }
+    const layer = { operations: [{ kind: 'convolution', geometry }], inputs: 784, outputs: 845 }
+    const after = orderAfter(layer as unknown as Parameters<typeof orderAfter>[0], before)!
+    expect(after).toEqual({ channels: 5, height: 13, width: 13, row: 32, plane: 1024, gap: 2, origin: 0 })
+    const pattern = SparseMatrix.build(845, 784, (row, put) => {
+      const [channel, y, x] = [Math.floor(row / 169), Math.floor(row / 13) % 13, row % 13]
+      for (let u = 0; u < 5; u++) {
+        for (let v = 0; v < 5; v++) {
+          const [inY, inX] = [2 * y + u - 1, 2 * x + v - 1]
+          if (inY >= 0 && inY < 28 && inX >= 0 && inX < 28) put(inY * 28 + inX, 1 + channel)
+        }
+      }
+    })
+    const input = orderedLayout(featuresByPosition(before), 8192)
+    const present = presentDiagonals(pattern, input, 1024, featuresByPosition(after))
+    // (kernel + gap - 1)² for both planes at once: the input is there twice
+    expect(present.size).toBe(36)
+  })
 })

@@ -5,6 +5,7 @@ import {
   type CostModel,
   type EpochKeys,
   inputShape as inputShapeOf,
+  type Link,
   type OperandKind,
   type Plan,
   type Precision,
@@ -36,6 +37,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly precision?: Precision
   /** A key epoch to plan into. */
   readonly epoch?: EpochKeys
+  /** The way between the parties that the plan is made for; 100 Mbit/s and 20 ms when not given. */
+  readonly link?: Link
   /** What operations cost; built-in figures of the kernel when not given. */
   readonly costModel?: CostModel
 }

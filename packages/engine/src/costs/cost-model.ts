@@ -55,6 +55,17 @@ export type CostModel = Readonly<z.infer<typeof costModelSchema>>
  */
 export const ASSUMED_COSTS = { step: 0.012, reading: 1e9, bandwidth: 90e6, roundTrip: 0.02, preparation: 0.25 } as const
 
+/** The way between parties. */
+export interface Link {
+  /** bytes per second */
+  readonly bandwidth: number
+  /** seconds */
+  readonly roundTrip: number
+}
+
+/** What plans are made for unless they are told otherwise: 100 Mbit/s. */
+export const DEFAULT_LINK: Link = { bandwidth: 12.5e6, roundTrip: 0.02 }
+
 /** Stock SEAL on one thread of an AMD Zen 4 under Node 24. */
 export const SEAL_COSTS: CostModel = {
   name: 'seal',

@@ -39,6 +39,7 @@ export class DiagonalMask {
 interface KnownMask {
   readonly input: Layout
   readonly diagonals: number
+  readonly order: Int32Array | undefined
   readonly mask: DiagonalMask
 }
 
@@ -49,31 +50,40 @@ const sameLayout = (a: Layout, b: Layout): boolean =>
   a.blocks.length === b.blocks.length &&
   a.blocks.every((features, block) => features.every((feature, position) => feature === b.blocks[block]![position]))
 
+const sameOrder = (a: Int32Array | undefined, b: Int32Array | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((row, place) => row === b[place]))
+
 /** The same as `presentDiagonals`, found once for every pattern and layout: a planner packs the same layers many times. */
-export function presentOnce(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
+export function presentOnce(pattern: SparseMatrix, input: Layout, diagonals: number, order?: Int32Array): DiagonalMask {
   const known = masks.get(pattern) ?? []
-  const found = known.find(entry => entry.diagonals === diagonals && sameLayout(entry.input, input))
+  const found = known.find(entry => entry.diagonals === diagonals && sameOrder(entry.order, order) && sameLayout(entry.input, input))
   if (found) return found.mask
-  const mask = presentDiagonals(pattern, input, diagonals)
-  masks.set(pattern, [...known, { input, diagonals, mask }])
+  const mask = presentDiagonals(pattern, input, diagonals, order)
+  masks.set(pattern, [...known, { input, diagonals, order, mask }])
   return mask
 }
 
-/** The diagonals that hold at least one entry of the pattern, and one for every output block that would have none. */
-export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number): DiagonalMask {
+/**
+ * The diagonals that hold at least one entry of the pattern, and one for every output block that would have none.
+ * @param order row at every position, where rows do not stand as they come
+ */
+export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals: number, order?: Int32Array): DiagonalMask {
   const { width } = input
-  const rows = rowPeriod(pattern.rows, width)
+  const outputs = order?.length ?? pattern.rows
+  const rows = rowPeriod(outputs, width)
   const places: number[][] = Array.from({ length: pattern.columns }, () => [])
   input.blocks.forEach((features, block) => {
     features.forEach((feature, position) => {
       if (feature >= 0) places[feature]!.push(block * width + position)
     })
   })
-  const outputBlocks = Math.ceil(pattern.rows / width)
+  const outputBlocks = Math.ceil(outputs / width)
   const present = new DiagonalMask(outputBlocks, input.blocks.length, diagonals)
-  for (let row = 0; row < pattern.rows; row++) {
-    const outputBlock = Math.floor(row / width)
-    const shift = row % rows
+  for (let position = 0; position < outputs; position++) {
+    const row = order ? order[position]! : position
+    if (row < 0) continue
+    const outputBlock = Math.floor(position / width)
+    const shift = position % rows
     for (let k = pattern.start[row]!; k < pattern.start[row + 1]!; k++) {
       for (const place of places[pattern.index[k]!]!) {
         // the width is a multiple of the rows, so the block does not matter

@@ -15,9 +15,12 @@
  * so the baby rotations rot_t(x) are shared by all G, by all output blocks, and hoisted from one decomposition; diagonals come rotated already. The outer sum is
  * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0.
  * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
+ *
+ * The rows of A may be in any order, with empty ones among them: which row stands where is then a list of its own (see map-order.ts).
  */
 import type { DiagonalMask } from './diagonal-mask.js'
 import { type Layout, periodicLayout, rowPeriod, sequentialLayout } from './layout.js'
+import { orderedLayout } from './map-order.js'
 
 export interface DiagonalItem {
   readonly kind: 'diagonal'
@@ -30,8 +33,10 @@ export interface DiagonalItem {
 export type DiagonalsItem = DiagonalItem | { readonly kind: 'bias'; readonly outputBlock: number }
 
 export interface DiagonalsShape {
-  /** rows of the matrix */
+  /** rows of the matrix, empty ones among them included */
   readonly outputs: number
+  /** row at every position, -1 for an empty one; as they come when undefined */
+  readonly order?: Int32Array | undefined
   readonly input: Layout
   /** D */
   readonly diagonals: number
@@ -52,10 +57,12 @@ export class DiagonalsPacking {
   readonly input: Layout
   readonly outputBlocks: number
   readonly outputs: number
+  readonly order: Int32Array | undefined
   /** rotations, in positions, of the rotate-and-add folds */
   readonly folds: readonly number[]
   private readonly present: DiagonalMask | undefined
   private readonly babiesOf: (readonly number[])[] = []
+  private readonly giantsOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
   private laidOut: Layout | undefined
 
@@ -68,6 +75,7 @@ export class DiagonalsPacking {
     this.babySteps = Math.min(babySteps, diagonals)
     this.giantSteps = Math.ceil(diagonals / this.babySteps)
     this.outputs = outputs
+    this.order = shape.order
     this.outputBlocks = Math.ceil(outputs / this.width)
     const folds: number[] = []
     for (let step = this.rows; step < input.period; step *= 2) folds.push(step)
@@ -77,11 +85,11 @@ export class DiagonalsPacking {
 
   /** Order in which weights are used: for every output block its giant steps from the last, their input blocks, their baby steps, then the bias. */
   get items(): readonly DiagonalsItem[] {
-    this.ordered ??= this.order()
+    this.ordered ??= this.listItems()
     return this.ordered
   }
 
-  private order(): DiagonalsItem[] {
+  private listItems(): DiagonalsItem[] {
     const items: DiagonalsItem[] = []
     for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
       for (let giant = this.giantSteps - 1; giant >= 0; giant--) {
@@ -104,6 +112,30 @@ export class DiagonalsPacking {
   /** Number of diagonals that are multiplied. */
   get products(): number {
     return this.present ? this.present.size : this.outputBlocks * this.inputBlocks * this.diagonals
+  }
+
+  /** By output block: the giant steps at which anything is multiplied, ascending. */
+  giants(outputBlock: number): readonly number[] {
+    if (!this.present) return Array.from({ length: this.giantSteps }, (_, giant) => giant)
+    const known = this.giantsOf[outputBlock]
+    if (known) return known
+    const used = new Set<number>()
+    for (let diagonal = 0; diagonal < this.diagonals; diagonal++) {
+      const giant = Math.floor(diagonal / this.babySteps)
+      if (used.has(giant)) continue
+      for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++)
+        if (this.holds(outputBlock, inputBlock, diagonal)) used.add(giant)
+    }
+    const giants = [...used].sort((a, b) => a - b)
+    this.giantsOf[outputBlock] = giants
+    return giants
+  }
+
+  /** Giant rotations of one output block at most: from the last giant step that it has down to the first. */
+  get mostGiantRotations(): number {
+    let most = 0
+    for (let block = 0; block < this.outputBlocks; block++) most = Math.max(most, this.giants(block).at(-1) ?? 0)
+    return most
   }
 
   /** For every input block the index of the last item that uses it, -1 when none does. */
@@ -136,9 +168,21 @@ export class DiagonalsPacking {
   }
 
   get output(): Layout {
-    this.laidOut ??=
-      this.outputs <= this.width ? periodicLayout(this.outputs, this.width, this.rows) : sequentialLayout(this.outputs, this.width)
+    this.laidOut ??= this.layOut()
     return this.laidOut
+  }
+
+  private layOut(): Layout {
+    const { outputs, order, width, rows } = this
+    if (order) return orderedLayout(order, width)
+    return outputs <= width ? periodicLayout(outputs, width, rows) : sequentialLayout(outputs, width)
+  }
+
+  /** Row of the matrix that stands at a position of an output block; -1 for none. */
+  rowAt(outputBlock: number, position: number): number {
+    const place = outputBlock * this.width + (position % this.rows)
+    if (place >= this.outputs) return -1
+    return this.order ? this.order[place]! : place
   }
 
   get inputBlocks(): number {
@@ -173,7 +217,7 @@ export class DiagonalsPacking {
    */
   rotations(input: 'clear' | 'encrypted' = 'encrypted'): number[] {
     const needed = new Set<number>(this.folds)
-    if (this.giantSteps > 1) needed.add(this.babySteps)
+    if (this.mostGiantRotations > 0) needed.add(this.babySteps)
     if (input === 'clear') return [...needed].sort((a, b) => a - b)
     for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
       for (const baby of this.babies(inputBlock)) if (baby > 0) needed.add(baby)

@@ -91,7 +91,8 @@ function describeStep(step: CompiledStep): string {
       return `convolution '${step.name}' by ${step.packing.taps} taps into ${step.blocksOut} block(s), ${step.packing.items.length} weights of scale 2^${bits(step.step.weightScale)}; ${tail}`
     case 'diagonals': {
       const { packing } = step
-      return `dense '${step.name}' ${step.layer.outputs}×${step.layer.inputs}: ${packing.diagonals} diagonals = ${packing.babySteps} × ${packing.giantSteps}, ${packing.folds.length} folds, ${step.blocksIn} → ${step.blocksOut} block(s), ${packing.items.length} weights of scale 2^${bits(step.step.weightScale)}; ${tail}`
+      const kind = step.step.order ? 'convolution' : 'dense'
+      return `${kind} '${step.name}' ${step.layer.outputs}×${step.layer.inputs}: ${packing.diagonals} diagonals = ${packing.babySteps} × ${packing.giantSteps}, ${packing.folds.length} folds, ${step.blocksIn} → ${step.blocksOut} block(s), ${packing.items.length} weights of scale 2^${bits(step.step.weightScale)}; ${tail}`
     }
     case 'square':
       return `square '${step.name}' of ${step.blocksIn} block(s); ${tail}`

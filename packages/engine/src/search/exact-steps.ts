@@ -55,7 +55,18 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
       steps.push({ kind: 'taps', ...common, weightScale, scale, arrangement: packing.arrangement })
     } else {
       const { diagonals, babySteps } = packing
-      steps.push({ kind: 'diagonals', ...common, weightScale, scale, diagonals, babySteps, chunked: packed[index]!.chunked })
+      const { chunked, input, order } = packed[index]!
+      steps.push({
+        kind: 'diagonals',
+        ...common,
+        weightScale,
+        scale,
+        diagonals,
+        babySteps,
+        chunked,
+        ...(input ? { input } : {}),
+        ...(order ? { order } : {})
+      })
     }
   })
   return {

@@ -1,6 +1,6 @@
 /** What a planner may be asked. */
 import { type Flooding, securityBitsFor } from '@slytherin/ckks'
-import { type CostModel, KERNEL_COSTS } from '../costs/cost-model.js'
+import { type CostModel, DEFAULT_LINK, KERNEL_COSTS, type Link } from '../costs/cost-model.js'
 import { InvalidInputError } from '../errors.js'
 import type { SlotPacking } from '../packing/slots.js'
 import { PRECISION_TARGET } from '../plan/derive.js'
@@ -39,6 +39,8 @@ export interface PlanOptions {
   /** ciphertexts that the session allows to be decrypted (default 2^20); each doubling costs half a bit of precision or modulus */
   readonly maximumDecryptions?: number
   readonly costModel?: CostModel
+  /** way between the parties that the cheapest plan is looked for with (default: 100 Mbit/s and 20 ms); what a plan says that it costs is by the cost model's own */
+  readonly link?: Link
   /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */
   readonly evaluatorMemory?: number
   /** fixes the ring degree instead of searching it */
@@ -62,7 +64,9 @@ const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in; precision as a share of the largest logit. */
-export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch'>> & {
+export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch' | 'link'>> & {
+  /** what the search counts with: the cost model with the link in it */
+  readonly searched: CostModel
   readonly precision: number
   readonly logN: number | undefined
   readonly packing: SlotPacking | undefined
@@ -81,6 +85,11 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
   const parties = whole('parties', options.parties, 1)
   const threshold = whole('threshold', options.threshold ?? parties, 1)
   if (threshold > parties) throw new InvalidInputError('plan option threshold', `at most the ${parties} key holders`, String(threshold))
+  const { costModel = KERNEL_COSTS, link = DEFAULT_LINK } = options
+  if (!(link.bandwidth > 0 && Number.isFinite(link.bandwidth)))
+    throw new InvalidInputError('plan option link.bandwidth', 'bytes per second above 0', String(link.bandwidth))
+  if (!(link.roundTrip >= 0 && Number.isFinite(link.roundTrip)))
+    throw new InvalidInputError('plan option link.roundTrip', 'seconds of at least 0', String(link.roundTrip))
   const usual = threshold === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
   const epoch = options.epoch && plannedInto(options, options.epoch)
   const { floodingBits = epoch?.keys.floodingBits, floodingDistanceBits = usual } = options
@@ -106,7 +115,8 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
       options.maximumDecryptions ?? epoch?.keys.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS,
       1
     ),
-    costModel: options.costModel ?? KERNEL_COSTS,
+    costModel,
+    searched: { ...costModel, ...link },
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
     logN: options.logN ?? epoch?.parameters.logN,
     packing: options.packing,

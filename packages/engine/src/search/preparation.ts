@@ -6,7 +6,7 @@ import { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
 import { type SlotPacking, samplesPerSlot } from '../packing/slots.js'
-import { type KeyPrices, type PackedLayer, packLayers, patternsOf } from './choose-packing.js'
+import { type KeyPrices, type PackedLayer, packLayers, patternsOf, TYPICAL_LEVEL, typicalSizes } from './choose-packing.js'
 import type { Settings } from './options.js'
 
 export class Preparation {
@@ -17,7 +17,7 @@ export class Preparation {
   /** @param settings of which what packings depend on is read: every planner of this preparation has the same */
   constructor(
     readonly architecture: Architecture,
-    private readonly settings: Pick<Settings, 'data' | 'weights' | 'costModel' | 'batch' | 'threshold' | 'epoch'>
+    private readonly settings: Pick<Settings, 'data' | 'weights' | 'searched' | 'batch' | 'threshold' | 'epoch'>
   ) {
     this.patterns = patternsOf(architecture)
   }
@@ -28,7 +28,7 @@ export class Preparation {
   }
 
   costsOf(logN: number): OperationCosts {
-    return remembered(this.costs, logN, () => new OperationCosts(this.settings.costModel, logN))
+    return remembered(this.costs, logN, () => new OperationCosts(this.settings.searched, logN))
   }
 
   packedLayers(logN: number, packing: SlotPacking, batchBlock: number): readonly PackedLayer[] {
@@ -36,22 +36,17 @@ export class Preparation {
     const stride = batchBlock / samplesPerSlot(packing)
     const width = 2 ** (logN - 1) / stride
     const costs = this.costsOf(logN)
-    return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () =>
-      packLayers(
-        architecture,
-        patterns,
-        width,
-        costs,
-        settings,
-        packing,
-        this.keyPrices(costs, stride, Math.ceil(settings.batch / batchBlock))
-      )
-    )
+    const batchBlocks = Math.ceil(settings.batch / batchBlock)
+    return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
+      const key = settings.searched.preparation * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
+      const keys = settings.epoch && (() => this.keyPrices(costs, stride, batchBlocks)!)
+      return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, key }, keys)
+    })
   }
 
   /** Undefined outside epochs: how many baby steps there are is then decided by evaluations alone. */
   private keyPrices(costs: OperationCosts, stride: number, batchBlocks: number): KeyPrices | undefined {
-    const { epoch, threshold, costModel } = this.settings
+    const { epoch, threshold, searched } = this.settings
     if (!epoch) return undefined
     const { N } = epoch.parameters
     const keys = new KeyCosts(
@@ -64,7 +59,7 @@ export class Preparation {
     return {
       seconds: (rotations, level) => {
         const making = elements(rotations).filter(element => !added.has(element) && epoch.galoisLevel(element) < level)
-        return (costModel.preparation * making.length * keys.galois(Math.min(level, epoch.parameters.maxLevel))) / batchBlocks
+        return (searched.preparation * making.length * keys.galois(Math.min(level, epoch.parameters.maxLevel))) / batchBlocks
       },
       add: rotations => {
         for (const element of elements(rotations)) added.add(element)

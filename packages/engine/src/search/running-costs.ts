@@ -88,7 +88,7 @@ export class RunningCosts {
   private keyCost(index: number, level: number): number {
     const { galois, relinearization } = this.firstKeyUses[index]!
     const rotating = galois.reduce((sum, element) => sum + this.galoisKey(element, level), 0)
-    return this.trial.settings.costModel.preparation * (rotating + (relinearization ? this.relinearizationKey(level) : 0))
+    return this.trial.settings.searched.preparation * (rotating + (relinearization ? this.relinearizationKey(level) : 0))
   }
 
   /** Seconds until there is a key; none where the epoch has one. */
@@ -116,7 +116,7 @@ export class RunningCosts {
           ) - this.galoisKey(key, level)
       if (first.relinearization) sum += this.relinearizationKey(highest(use => use.relinearization)) - this.relinearizationKey(level)
     }
-    return this.trial.settings.costModel.preparation * sum
+    return this.trial.settings.searched.preparation * sum
   }
 
   /** Bytes that one batch block needs in the evaluator. */

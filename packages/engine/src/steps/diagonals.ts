@@ -8,6 +8,7 @@ import { InvalidPlanError } from '../errors.js'
 import { presentOnce } from '../packing/diagonal-mask.js'
 import { DiagonalsPacking, fullDiagonals } from '../packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, rowPeriod, sequentialLayout } from '../packing/layout.js'
+import { featuresByPosition, isSound, type MapOrder, mapOrderSchema, orderedLayout } from '../packing/map-order.js'
 import { type AffineOperation, advanceAffine, affineFlow, affineSchema, productOf, relinearized, sumNoise } from './affine.js'
 import { added, encrypted, type Factor, type Flow, silent } from './flow.js'
 import { bothEncrypted, type Factors, factorsOf } from './operands.js'
@@ -23,7 +24,11 @@ export const diagonalsSchema = z.strictObject({
   diagonals: positiveCount,
   babySteps: positiveCount,
   /** the data owner lays its input out in chunks (first layer only) */
-  chunked: z.boolean()
+  chunked: z.boolean(),
+  /** the data owner lays its maps out so (first layer only) */
+  input: mapOrderSchema.optional(),
+  /** where the values of the result stand, which are maps; one after the other when not given */
+  order: mapOrderSchema.optional()
 })
 
 export type DiagonalsStep = z.infer<typeof diagonalsSchema>
@@ -64,23 +69,38 @@ export function compileDiagonals(
 
 function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchitecture, path: string): DiagonalsPacking {
   const { width } = state.setting
-  const rows = rowPeriod(layer.outputs, width)
+  const order = step.order && orderOf(step.order, layer.outputs, `${path}.order`)
+  const outputs = order?.length ?? layer.outputs
+  const rows = rowPeriod(outputs, width)
   if (step.chunked) {
     if (step.layer !== 0) throw new InvalidPlanError(`${path}.chunked`, 'only the input can be laid out in chunks')
+    if (order || step.input) throw new InvalidPlanError(`${path}.chunked`, 'and as maps')
     const diagonals = chunkDiagonals(layer.inputs, width, rows)
     if (diagonals === undefined) throw new InvalidPlanError(`${path}.chunked`, 'the input does not fit one block')
     state.layout = chunkedLayout(layer.inputs, width, rows, diagonals)
     state.chunk = { rows, diagonals }
   }
+  if (step.input) {
+    if (step.layer !== 0) throw new InvalidPlanError(`${path}.input`, 'only the input can be laid out at will')
+    state.layout = orderedLayout(orderOf(step.input, layer.inputs, `${path}.input`), width)
+  }
   state.layout ??= sequentialLayout(layer.inputs, width)
   const { chunk, layout } = state
   if (chunk && chunk.rows !== rows) throw new InvalidPlanError(path, `a layout made for ${chunk.rows} rows, not ${rows}`)
-  const diagonals = chunk?.diagonals ?? fullDiagonals(layer.outputs, layout)
+  const diagonals = chunk?.diagonals ?? fullDiagonals(outputs, layout)
   if (step.diagonals !== diagonals) throw new InvalidPlanError(`${path}.diagonals`, `${step.diagonals}, expected ${diagonals}`)
   if (step.babySteps > diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${diagonals} diagonals`)
   const pattern = patternOnce(layer.operations)
-  const present = pattern && presentOnce(pattern, layout, diagonals)
-  return new DiagonalsPacking({ outputs: layer.outputs, input: layout, diagonals, babySteps: step.babySteps, present })
+  const present = pattern && presentOnce(pattern, layout, diagonals, order)
+  return new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps: step.babySteps, present })
+}
+
+/** @throws InvalidPlanError unless it is an order of so many values */
+function orderOf(order: MapOrder, features: number, path: string): Int32Array {
+  const { channels, height, width } = order
+  if (channels * height * width !== features) throw new InvalidPlanError(path, `${channels}×${height}×${width} values of ${features}`)
+  if (!isSound(order)) throw new InvalidPlanError(path, 'values that share a place')
+  return featuresByPosition(order)
 }
 
 export function diagonalsFlow(setting: Setting, step: CompiledDiagonals, operand: Factor): Flow {
@@ -99,8 +119,9 @@ function products(setting: Setting, step: CompiledDiagonals, x: Factor, weight: 
   // each fold doubles the variance: what the whole sum has, divided among the folds
   const noise = sumNoise(setting, step, operand, weight, product) - 0.5 * packing.folds.length
   let sum: CiphertextMetadata = { ...product, degree: 1, noise }
-  sum = { ...sum, noise: combineNoise(sum.noise, relinearization + 0.5 * Math.log2(packing.giantSteps)) }
-  if (packing.giantSteps > 1) sum = { ...sum, noise: combineNoise(sum.noise, rotation + 0.5 * Math.log2(packing.giantSteps - 1)) }
+  const giantRotations = packing.mostGiantRotations
+  sum = { ...sum, noise: combineNoise(sum.noise, relinearization + 0.5 * Math.log2(giantRotations + 1)) }
+  if (giantRotations > 0) sum = { ...sum, noise: combineNoise(sum.noise, rotation + 0.5 * Math.log2(giantRotations)) }
   for (let fold = 0; fold < packing.folds.length; fold++) sum = { ...sum, noise: combineNoise(sum.noise + 0.5, rotation) }
   return sum
 }
@@ -117,8 +138,11 @@ export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCost
       sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
     }
   }
-  const relinearizations = bothEncrypted(factors) ? packing.giantSteps : 0
-  const switches = packing.outputBlocks * (relinearizations + packing.giantSteps - 1 + packing.folds.length)
+  let switches = packing.outputBlocks * packing.folds.length
+  for (let block = 0; block < packing.outputBlocks; block++) {
+    const giants = packing.giants(block)
+    switches += (giants.at(-1) ?? 0) + (bothEncrypted(factors) ? giants.length : 0)
+  }
   return (
     sum +
     packing.products * productSeconds(costs, level, factors, costs.model.combining && scalarWeights(packing, factors)) +

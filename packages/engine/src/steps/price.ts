@@ -12,7 +12,7 @@ import { tapsSeconds } from './taps.js'
  * How much of the time counts in which data are encrypted and sent: their owner does it on a machine of its own, and the next query is on its way while one is
  * evaluated. Much more, and a batch would be evaluated longer than a larger one so that less is sent.
  */
-export const SENDING_WEIGHT = 0.1
+export const SENDING_WEIGHT = 1
 
 /** Evaluation of one step for one batch block, without reading weights and inputs. */
 export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level: number, rescalings: number, factors: Factors): number {

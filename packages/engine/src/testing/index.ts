@@ -3,6 +3,8 @@ export { chebyshevToPower, clenshaw, powerToChebyshev } from '../numeric/chebysh
 export { presentDiagonals } from '../packing/diagonal-mask.js'
 export { fullDiagonals } from '../packing/diagonals.js'
 export { periodicLayout } from '../packing/layout.js'
+export { featuresByPosition, isSound, type MapOrder, orderedLayout } from '../packing/map-order.js'
 export { coreOf } from '../plan/compiled.js'
 export { derivePlan } from '../plan/derive.js'
+export { orderAfter } from '../search/map-packing.js'
 export { diagonalsWeight, tapsWeight } from '../vectors/weights.js'

@@ -91,21 +91,17 @@ export function diagonalsWeight(
   item: DiagonalsItem,
   { matrix, bias }: Pick<AffineLayer, 'matrix' | 'bias'>
 ): Float64Array {
-  const { width, rows } = packing
-  const rowAt = (outputBlock: number, position: number): number => {
-    const row = outputBlock * width + (position % rows)
-    return row < matrix.rows ? row : -1
-  }
+  const { width } = packing
   if (item.kind === 'bias') {
     return Float64Array.from({ length: width }, (_, position) => {
-      const row = rowAt(item.outputBlock, position)
+      const row = packing.rowAt(item.outputBlock, position)
       return row < 0 ? 0 : bias[row]!
     })
   }
   const shift = item.giant * packing.babySteps
   const features = packing.input.blocks[item.inputBlock]!
   return Float64Array.from({ length: width }, (_, position) => {
-    const row = rowAt(item.outputBlock, (position - shift + width) % width)
+    const row = packing.rowAt(item.outputBlock, (position - shift + width) % width)
     const feature = features[(position + item.baby) % width]!
     return row < 0 || feature < 0 ? 0 : matrix.at(row, feature)
   })

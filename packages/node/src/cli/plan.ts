@@ -3,9 +3,12 @@
 import { dirname, join } from 'node:path'
 import {
   type CostModel,
+  DEFAULT_LINK,
   describeApproximation,
+  describeEndToEnd,
   describeMissingKeys,
   describePlan,
+  type Link,
   missingKeys,
   type Plan,
   type Precision,
@@ -61,6 +64,8 @@ interface Options {
   layout?: 'nhwc'
   precision?: number
   logitError?: number
+  bandwidth?: number
+  roundTrip?: number
   json?: boolean
 }
 
@@ -133,6 +138,8 @@ export function planCommand(streams: Streams): Command {
     )
     .option('--precision <bits>', 'so many bits of the largest logit must be right', finite)
     .addOption(new Option('--logit-error <number>', 'largest error of a logit').argParser(finite).conflicts('precision'))
+    .option('--bandwidth <Mbit/s>', 'between the parties: what the plan is made for (default: 100)', finite)
+    .option('--round-trip <ms>', 'between the parties (default: 20)', finite)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
@@ -140,6 +147,8 @@ export function planCommand(streams: Streams): Command {
       const epoch = options.epoch === undefined ? undefined : await readEpochFile(options.epoch)
       const threshold = options.threshold ?? epoch?.threshold
       const { calibration, task } = await knownOf(model, options)
+      const costModel = await costsFor(evaluator, options)
+      const link = linkFrom(options)
       const { plan, approximation } = await planModel(model, {
         batch,
         parties: options.parties ?? epoch?.parties ?? (scenario === 'both' ? 3 : 1),
@@ -150,7 +159,8 @@ export function planCommand(streams: Streams): Command {
         ...(floodingBits === undefined ? {} : { floodingBits }),
         ...(floodingDistance === undefined ? {} : { floodingDistanceBits: floodingDistance }),
         ...(floodingBounds === undefined ? {} : { floodingBounds }),
-        costModel: await costsFor(evaluator, options),
+        costModel,
+        ...(link === undefined ? {} : { link }),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,
         inputShape: options.inputShape,
@@ -160,7 +170,12 @@ export function planCommand(streams: Streams): Command {
         approximation: approximationFrom(options)
       })
       const lacking = epoch === undefined ? [] : [describeMissingKeys(missingKeys(plan, epoch.keys))]
-      const text = [describePlan(plan), ...lacking, ...describeApproximation(approximation)].join('\n')
+      const text = [
+        describePlan(plan),
+        ...describeEndToEnd(plan, costModel, link),
+        ...lacking,
+        ...describeApproximation(approximation)
+      ].join('\n')
       streams.out(`${options.json === true ? JSON.stringify(plan, null, 2) : text}\n`)
     })
 }
@@ -219,6 +234,12 @@ function precisionFrom({ precision: bits, logitError }: Options): Precision | un
 
 function approximationFrom({ approximation: method, degree, agreement, accuracy, margin }: Options): ApproximationConfiguration {
   return { method, degree, agreement, accuracy, margin }
+}
+
+function linkFrom({ bandwidth, roundTrip }: Options): Link | undefined {
+  if (bandwidth === undefined && roundTrip === undefined) return undefined
+  const told = roundTrip === undefined ? {} : { roundTrip: roundTrip / 1e3 }
+  return { ...DEFAULT_LINK, ...(bandwidth === undefined ? {} : { bandwidth: (bandwidth * 1e6) / 8 }), ...told }
 }
 
 function finite(text: string): number {

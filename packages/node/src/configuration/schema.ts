@@ -2,6 +2,7 @@
 import { TASK_KINDS } from '@slytherin/engine'
 import { ROLES } from '@slytherin/protocol'
 import * as z from 'zod'
+import { linkSchema } from './link.js'
 import { bytes, costs, count, evaluator, keystore, log, milliseconds, network, path, peerId, rosterEntry, threads } from './parts.js'
 
 /** x = (raw·scale - mean) / deviation, clamped to ±clip. */
@@ -133,6 +134,8 @@ export const configurationSchema = z.strictObject({
       queries: count.optional(),
       /** How exact logits must be: what the evaluator plans for, and the least that this party accepts. Planned by default: an error of 0.5 % of the largest logit. */
       precision: precision.optional(),
+      /** The way between the parties that the evaluator plans for: Mbit/s, and milliseconds of a round trip (100 and 20 when absent). */
+      link: linkSchema.optional(),
       /** Least flooding that this party accepts in a descriptor. */
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
       /** Least statistical distance of flooded results over a session that this party accepts, as minus log2; any when absent. */

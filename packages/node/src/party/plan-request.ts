@@ -1,10 +1,12 @@
 /** What a configuration asks of the plan. */
+
+import { linkOf } from '../configuration/link.js'
 import type { Configuration } from '../configuration/schema.js'
 import type { PlanRequest } from '../worker/cryptography-module.js'
 
 /** The evaluator plans for this; the owner of the model takes it that all configurations say the same. */
 export function planRequest({ session, roster }: Configuration): PlanRequest {
-  const { batch, data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision } = session
+  const { batch, data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link } = session
   return {
     batch,
     data,
@@ -14,6 +16,7 @@ export function planRequest({ session, roster }: Configuration): PlanRequest {
     ...(floodingBits === undefined ? {} : { floodingBits }),
     ...(floodingBounds === undefined ? {} : { floodingBounds }),
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
-    ...(precision === undefined ? {} : { precision })
+    ...(precision === undefined ? {} : { precision }),
+    ...(link === undefined ? {} : { link: linkOf(link) })
   }
 }

@@ -1,5 +1,5 @@
 /** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
-import type { OperandKind, Precision, TaskChoice } from '@slytherin/engine'
+import type { Link, OperandKind, Precision, TaskChoice } from '@slytherin/engine'
 import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
@@ -45,6 +45,7 @@ export interface PlanRequest {
   readonly floodingBounds?: Plan['floodingBounds']
   readonly maximumDecryptions?: number
   readonly precision?: Precision
+  readonly link?: Link
   readonly data: OperandKind
   readonly weights: OperandKind
 }

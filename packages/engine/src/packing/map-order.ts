@@ -1,0 +1,76 @@
+/**
+ * Orders of the values of feature maps. A convolution is a matrix with few diagonals where its result stands in the places that its kernel is centred on. After a stride of s
+ * only every s-th place of a row, and every s-th row, is one; the places between hold other channels (multiplexed packing, eprint 2021/1688, section 4).
+ *
+ * With r positions to a row of places, p to a plane and a gap of g, value (y, x) of channel c stands at
+ *
+ *   origin + ⌊c/g²⌋·p + (y·g + ⌊(c mod g²)/g⌋)·r + x·g + c mod g
+ *
+ * A tap (u, v) of a kernel that moves by s over maps of gap g is then the diagonal (u·g + a)·r + v·g + b for few a and b, whatever the position is.
+ */
+import * as z from 'zod'
+import type { Layout } from './layout.js'
+import { nextPowerOfTwo } from './layout.js'
+
+const count = z
+  .int()
+  .min(1)
+  .max(2 ** 24)
+
+export const mapOrderSchema = z.strictObject({
+  channels: count,
+  height: count,
+  width: count,
+  /** r */
+  row: count,
+  /** p */
+  plane: count,
+  /** g */
+  gap: z.int().min(1).max(64),
+  /** position of the first value */
+  origin: z
+    .int()
+    .min(0)
+    .max(2 ** 24)
+})
+
+export type MapOrder = Readonly<z.infer<typeof mapOrderSchema>>
+
+/** No order takes more positions than so many for every value, and these. */
+const POSITIONS_PER_VALUE = 64
+const POSITIONS_FREE = 2 ** 14
+
+const planesOf = ({ channels, gap }: MapOrder): number => Math.ceil(channels / (gap * gap))
+
+const positionsOf = (order: MapOrder): number => planesOf(order) * order.plane
+
+/** Whether every value has a place of its own, and there are not absurdly many places. */
+export function isSound(order: MapOrder): boolean {
+  const { channels, height, width, row, plane, gap, origin } = order
+  const last = origin + (height * gap - 1) * row + width * gap
+  return width * gap <= row && last <= plane && positionsOf(order) <= POSITIONS_PER_VALUE * channels * height * width + POSITIONS_FREE
+}
+
+/** Feature, in channel-row-column order, at every position; -1 where there is none. */
+export function featuresByPosition(order: MapOrder): Int32Array {
+  const { channels, height, width, row, plane, gap, origin } = order
+  const out = new Int32Array(positionsOf(order)).fill(-1)
+  for (let channel = 0, feature = 0; channel < channels; channel++) {
+    const within = channel % (gap * gap)
+    const first = origin + Math.floor(channel / (gap * gap)) * plane + Math.floor(within / gap) * row + (within % gap)
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) out[first + y * gap * row + x * gap] = feature++
+  }
+  return out
+}
+
+/** Positions `width` to a block; where one block holds them all, repeated in it with a period that is a power of two. */
+export function orderedLayout(features: Int32Array, width: number): Layout {
+  const period = Math.min(width, nextPowerOfTwo(features.length))
+  const at = (position: number): number => features[position] ?? -1
+  if (features.length <= width)
+    return { width, period, blocks: [Int32Array.from({ length: width }, (_, position) => at(position % period))] }
+  const blocks = Array.from({ length: Math.ceil(features.length / width) }, (_, block) =>
+    Int32Array.from({ length: width }, (_, position) => at(block * width + position))
+  )
+  return { width, period, blocks }
+}

@@ -1,0 +1,72 @@
+/** What a query costs from samples in the querier's hand to logits in its hand, over a link between the parties, and what a stream of queries is bounded by. */
+import { type CostModel, DEFAULT_LINK, type Link } from '../costs/cost-model.js'
+import { OperationCosts } from '../costs/operation-costs.js'
+import { Sizes } from '../costs/sizes.js'
+import { coreOf, programOf } from './compiled.js'
+import type { Plan } from './plan.js'
+import { costsOf } from './price.js'
+
+/** A gigabit, and a millisecond. */
+export const LAN: Link = { bandwidth: 125e6, roundTrip: 0.001 }
+/** 100 Mbit/s, and 40 milliseconds. */
+export const WAN: Link = { bandwidth: DEFAULT_LINK.bandwidth, roundTrip: 0.04 }
+
+/** Seconds of each stage, one after the other, after keys and model are there. */
+export interface EndToEnd {
+  readonly encryption: number
+  readonly upload: number
+  /** operations of the evaluator */
+  readonly evaluation: number
+  /** refreshes, with their way over the link */
+  readonly refreshes: number
+  /** the switch to the querier's key */
+  readonly switching: number
+  readonly download: number
+  readonly decryption: number
+  readonly total: number
+  /** seconds a query that takes its turn in a stream: those of the slowest of the querier, the link and the evaluator */
+  readonly steady: number
+  readonly bytes: { readonly up: number; readonly down: number }
+}
+
+/** @param model what operations cost; its own link does not count */
+export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
+  const { parameters, output } = programOf(plan)
+  const { seconds, bytes } = costsOf(coreOf(plan), programOf(plan), { ...model, ...link }, plan.batchBlocks)
+  const costs = new OperationCosts(model, parameters.logN)
+  const sizes = new Sizes(
+    parameters.logN,
+    parameters.primes.map(prime => prime.bits),
+    parameters.specialPrimes[0]!.bits
+  )
+  const results = plan.output.ciphertextsPerBlock * plan.batchBlocks
+  const down = results * sizes.ciphertext(output.level)
+  const upload = bytes.input / link.bandwidth
+  const encryption = seconds.dataEncryption - upload
+  const evaluation = seconds.evaluation - seconds.refresh - seconds.result
+  const download = down / link.bandwidth + link.roundTrip
+  const decryption = results * costs.encoding(output.level)
+  const stages = { encryption, upload, evaluation, refreshes: seconds.refresh, switching: seconds.result, download, decryption }
+  return {
+    ...stages,
+    total: Object.values(stages).reduce((sum, value) => sum + value, 0),
+    steady: Math.max(encryption + decryption, upload, download, seconds.evaluation),
+    bytes: { up: bytes.input, down }
+  }
+}
+
+const STAGES = ['encryption', 'upload', 'evaluation', 'refreshes', 'switching', 'download', 'decryption'] as const
+
+/** Lines like those of `describePlan`: for a local network and a wide one, or for the link given. */
+export function describeEndToEnd(plan: Plan, model: CostModel, link?: Link): string[] {
+  const links = link ? [['link', link] as const] : [['LAN', LAN] as const, ['WAN', WAN] as const]
+  return links.map(([name, each]) => {
+    const cost = endToEnd(plan, model, each)
+    const stages = STAGES.filter(stage => cost[stage] > 0).map(stage => `${stage} ${((100 * cost[stage]) / cost.total).toFixed(0)} %`)
+    const megabytes = ({ up, down }: EndToEnd['bytes']): string => `${(up / 1e6).toFixed(1)} MB up, ${(down / 1e6).toFixed(1)} MB down`
+    return (
+      `${name.padEnd(10)} (${(8e-6 * each.bandwidth).toFixed(0)} Mbit/s, ${(1e3 * each.roundTrip).toFixed(0)} ms) samples to answers ${cost.total.toFixed(2)} s: ${stages.join(', ')}; ` +
+      `${megabytes(cost.bytes)}; in a stream ${(plan.batch / cost.steady).toPrecision(3)} samples/s`
+    )
+  })
+}
