@@ -10,7 +10,7 @@ import type { ServiceModel, ServiceScenario } from '../service/description.js'
 import { disksOf } from '../service/disk.js'
 import { secondShares } from '../service/ledgers.js'
 import { ServiceMemory } from '../service/memory.js'
-import { COMMAND, EVALUATOR, ServiceProcesses } from '../service/parties.js'
+import { EVALUATOR, ServiceProcesses } from '../service/parties.js'
 import { prepare } from '../service/prepare.js'
 import { truthOf } from '../truth.js'
 import type { DemoKill, DemoQuery, DemoReport } from './report.js'
@@ -47,7 +47,7 @@ export async function runDemo(scenario: ServiceScenario, options: DemoOptions): 
   const begun = performance.now()
   const elapsed = (): number => (performance.now() - begun) / 1000
   const directory = await mkdtemp(join(tmpdir(), 'slytherin-demo-'))
-  const processes = await ServiceProcesses.lay(scenario, directory, COMMAND)
+  const processes = await ServiceProcesses.lay(scenario, directory)
   const watch = new ServiceMemory(processes, MEMORY_INTERVAL_MS)
   try {
     onStep(`${processes.parties.length} processes start`)

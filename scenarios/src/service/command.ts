@@ -6,7 +6,7 @@ import { loadServiceScenario, type ServiceOverrides } from './description.js'
 import { performService } from './perform.js'
 
 const SMALL_SERVICE = fileURLToPath(new URL('../../small-service.yaml', import.meta.url))
-/** Nothing ends it but its count. */
+/** Its count ends it before. */
 const MINUTES = 600
 
 interface Counted {
@@ -22,6 +22,7 @@ export async function countedService({ name, description, unit, count, overrides
   const program = new Command(name)
     .description(description)
     .option(`--${unit} <count>`, 'how many', positive, count)
+    .option('--minutes <count>', 'after which it ends, if that comes first', positive, MINUTES)
     .option('--seed <number>', 'of its randomness; a fresh one when not given, and told', natural)
     .option('--scenario <file>', 'another service', SMALL_SERVICE)
     .option('--json <file>', 'write the report as JSON')
@@ -29,10 +30,18 @@ export async function countedService({ name, description, unit, count, overrides
     .showHelpAfterError()
     .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
     .parse()
-  const given = program.opts<{ kills: number; queries: number; seed?: number; scenario: string; json?: string; keep?: boolean }>()
-  const { seed, scenario: file, json, keep } = given
+  const given = program.opts<{
+    kills: number
+    queries: number
+    minutes: number
+    seed?: number
+    scenario: string
+    json?: string
+    keep?: boolean
+  }>()
+  const { seed, minutes, scenario: file, json, keep } = given
   try {
-    const scenario = await loadServiceScenario(file, { ...overrides(given[unit]), minutes: MINUTES })
+    const scenario = await loadServiceScenario(file, { ...overrides(given[unit]), minutes })
     const failures = await performService(scenario, { seed, report: json, keep, signal: stopping() })
     if (failures.length > 0) process.exitCode = EXIT_FAILED
   } catch (error) {

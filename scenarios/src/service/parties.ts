@@ -1,22 +1,19 @@
 /** The processes of a service on this machine: laid out, started, killed, started again. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { askParty, type CommandName, type ParametersOf, type Progress, type Results } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
 import { execa, type ResultPromise } from 'execa'
 import { stringify } from 'yaml'
 import { deadlinesFor, freePort, makeState } from '../deployment.js'
+import { bundleCommand } from './bundle.js'
 import type { ServiceScenario } from './description.js'
-
-/** The command that a party is. */
-export const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
 
 export const EVALUATOR = 'evaluator'
 export const OWNER = 'model-owner'
 
 /** How long a party may take until it answers its socket. */
-const START_PATIENCE = 120_000
+const START_PATIENCE = 600_000
 /** How long one may take to end when it is asked to. */
 const STOP_PATIENCE = 60_000
 
@@ -54,9 +51,10 @@ export class ServiceProcesses {
     this.#command = command
   }
 
-  /** @param directory made anew @param command the program of a party */
-  static async lay(scenario: ServiceScenario, directory: string, command: string): Promise<ServiceProcesses> {
+  /** @param directory made anew */
+  static async lay(scenario: ServiceScenario, directory: string): Promise<ServiceProcesses> {
     await rm(directory, { recursive: true, force: true })
+    const command = await bundleCommand(directory)
     const described = rolesOfService(scenario)
     const made = await Promise.all(
       described.map(async ({ name, roles }) => {

@@ -12,7 +12,7 @@ import { disksOf } from './disk.js'
 import { killAtRandom } from './killing.js'
 import { secondShares } from './ledgers.js'
 import { ServiceMemory } from './memory.js'
-import { COMMAND, ServiceProcesses } from './parties.js'
+import { ServiceProcesses } from './parties.js'
 import { prepare } from './prepare.js'
 import { SeededRandom } from './random.js'
 import { reportOf, type ServiceReport, Tally } from './report.js'
@@ -30,7 +30,7 @@ export interface ServiceRunOptions {
 export async function runService(scenario: ServiceScenario, options: ServiceRunOptions): Promise<ServiceReport> {
   const { seed, signal, keep = false, onLine } = options
   const directory = await mkdtemp(join(tmpdir(), 'slytherin-service-'))
-  const processes = await ServiceProcesses.lay(scenario, directory, COMMAND)
+  const processes = await ServiceProcesses.lay(scenario, directory)
   const watch = new ServiceMemory(processes)
   try {
     onLine(`${processes.parties.length} processes in ${directory}, seed ${seed}`)

@@ -164,10 +164,14 @@ test('keys once, then two queriers ask, with a holder gone, parties started agai
   await known('querier-2', second)
   await service.stop('owner')
   await service.stop('holder-1')
-  await ask('querier-2', second)
-  await service.restart('evaluator')
+  await service.stop('evaluator')
+  // Its first query: it lacks the public key, too.
+  const waiting = ask('querier-2', second)
+  await service.start('evaluator')
   // Whoever asks as soon as it answers is not told to wait.
   expect(service.node('evaluator').releases?.list()).toMatchObject([{ release, state: 'ready' }])
+  service.network.revive('evaluator')
+  await waiting
   await service.restart('holder-2')
   await ask('querier-1', first)
   const proposal = (await service.node('holder-2').epochs.epoch(epoch)).record.proposal

@@ -1,6 +1,8 @@
 /** The epochs that one party knows, opened when they are needed: for releases and queries, whoever the party is. */
 import { fromHex, hash, toHex } from '../../base/digest.js'
 import { EpochRefusedError } from '../../errors/errors.js'
+import type { Message } from '../calls/call.js'
+import { callUntilThere, PAUSE } from '../calls/persistent.js'
 import type { Responder } from '../calls/responder.js'
 import type { EpochKeys, OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
 import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms } from '../cryptography/service.js'
@@ -20,6 +22,8 @@ interface Known extends SharedEpoch {
 }
 
 const KEY = 'epoch-key'
+/** How long an evaluator that is not there is asked for the public key, milliseconds. */
+const PUBLIC_KEY_PATIENCE = 60_000
 
 interface KeyRecord {
   readonly key: EvaluationKeyName
@@ -31,6 +35,7 @@ export class Epochs implements OpenEpochs {
   readonly #holder: EpochHolder
   readonly #sharings: Sharings
   readonly #open = new Map<string, Promise<Known>>()
+  readonly #closing = new AbortController()
   /** Of epochs that are being made, until their records come. */
   readonly #fresh = new Map<string, EpochCryptography>()
 
@@ -143,6 +148,7 @@ export class Epochs implements OpenEpochs {
   }
 
   async dispose(): Promise<void> {
+    this.#closing.abort(new Error('closed'))
     await this.#holder.dispose()
     await this.#sharings.dispose()
     for (const known of this.#open.values())
@@ -207,7 +213,7 @@ export class Epochs implements OpenEpochs {
 
   /** From what is kept, or from the evaluator; the record says which it is. */
   async #takePublicKey(record: EpochRecord, cryptography: EpochCryptography): Promise<void> {
-    const { caller, self } = this.#options
+    const { self } = this.#options
     const { evaluator } = record.proposal
     const held = await cryptography.publicKey().catch(() => undefined)
     if (held !== undefined && toHex(await hash(held)) === record.publicKey) return
@@ -216,7 +222,7 @@ export class Epochs implements OpenEpochs {
     let fault: unknown
     for (const source of sources) {
       try {
-        const { blobs } = await caller.call(source, calls.PUBLIC_KEY, { epoch: record.sharing.epoch })
+        const { blobs } = await this.#publicKeyFrom(source, record)
         await cryptography.takePublicKey(blobs[0] ?? fromHex(''), record.publicKey)
         return
       } catch (error) {
@@ -226,6 +232,28 @@ export class Epochs implements OpenEpochs {
       if (self !== evaluator) break
     }
     throw fault
+  }
+
+  /** The evaluator may be starting: whoever asks is not refused for that. @throws what is answered; why nothing is, from the evaluator after a while */
+  async #publicKeyFrom(source: string, { proposal, sharing: { epoch } }: EpochRecord): Promise<Message<unknown>> {
+    const { caller } = this.#options
+    if (source !== proposal.evaluator) return await caller.call(source, calls.PUBLIC_KEY, { epoch })
+    let absent: Error | undefined
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PUBLIC_KEY_PATIENCE)])
+    try {
+      return await callUntilThere(caller, {
+        peer: source,
+        kind: calls.PUBLIC_KEY,
+        head: { epoch },
+        signal,
+        pause: PAUSE,
+        onAbsent: error => {
+          absent = error
+        }
+      })
+    } catch (error) {
+      throw signal.aborted ? (absent ?? error) : error
+    }
   }
 
   async #addKeys(known: Known, missing: EpochKeys, signal: AbortSignal): Promise<void> {
