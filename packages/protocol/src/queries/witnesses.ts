@@ -9,6 +9,7 @@ import { PartyMissingError, type ProtocolError } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
 import { checkStatement } from '../session/statements.js'
+import { satisfies } from '../terms/endorsements.js'
 import type { Assisted } from '../terms/statements.js'
 import type { Connection } from '../wire/connection.js'
 import type { Bodies } from '../wire/kinds.js'
@@ -126,9 +127,7 @@ export class Witnesses {
   }
 
   #satisfied(entries: readonly { readonly peer: string }[]): boolean {
-    return [...this.#lead.demands.values()].every(({ witnesses, from }) => {
-      return entries.filter(({ peer }) => from === undefined || from.includes(peer)).length >= witnesses
-    })
+    return satisfies(this.#lead.demands.values(), entries)
   }
 
   async #inOrder(witness: Connection, tell: () => Promise<void>): Promise<void> {

@@ -60,7 +60,7 @@ export interface AcceptancePolicy {
 }
 
 /** What a key holder with this policy demands in a session of this roster. Who puts a witness into its roster wants it heard, unless it says otherwise. */
-export function endorsementDemand({ assist }: AcceptancePolicy, roster: readonly RosterEntry[]): EndorsementDemand {
+export function endorsementDemand({ assist }: Pick<AcceptancePolicy, 'assist'>, roster: readonly RosterEntry[]): EndorsementDemand {
   const from = assist?.from
   const wanted = assist?.witnesses ?? Math.min(1, peersWith(roster, 'witness').length)
   const witnesses = assist?.proofs === 'witness' ? Math.max(1, wanted) : wanted
@@ -68,7 +68,7 @@ export function endorsementDemand({ assist }: AcceptancePolicy, roster: readonly
 }
 
 /** The line of the configuration that asks for endorsements. */
-export function endorsementLine(policy: AcceptancePolicy, roster: readonly RosterEntry[]): string {
+export function endorsementLine(policy: Pick<AcceptancePolicy, 'assist'>, roster: readonly RosterEntry[]): string {
   const { witnesses, from } = endorsementDemand(policy, roster)
   const line =
     (policy.assist?.witnesses ?? 0) < 1 && policy.assist?.proofs === 'witness'

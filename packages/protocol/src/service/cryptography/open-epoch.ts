@@ -16,10 +16,12 @@ export interface OpenEpoch {
   sharing(): SharingRecord
   /** The collective public key, serialised. */
   publicKey(): Promise<Uint8Array>
-  /** At the evaluator: the keys that it has. */
+  /** At the evaluator and at witnesses: the keys that are in use. */
   keys(): Promise<EpochKeys>
-  /** At the evaluator: makes keys with the holders; resolves when they are in place. Those that are there cost nothing. */
+  /** At the evaluator: makes keys with the holders, and at a witness takes them over; resolves when they are in place. Those that are there cost nothing. */
   addKeys(missing: EpochKeys, signal: AbortSignal): Promise<void>
+  /** At a witness: uses the keys that its evaluator uses, summed here from what their holders have signed. @returns whether any is another than before */
+  followKeys(signal: AbortSignal): Promise<boolean>
 }
 
 export interface OpenEpochs {

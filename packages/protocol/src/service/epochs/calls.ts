@@ -160,7 +160,7 @@ export const ONE_SHOW = defineCall({
 export const TWO = defineCall({
   kind: 'key/two',
   request: z.strictObject({ ...keyPlace, commitments: list(SHARE_COMMITMENT) }),
-  reply: nothing,
+  reply: z.strictObject({ commitment: signedSchema(SHARE_COMMITMENT) }),
   requestBlobs: many,
   replyBlobs: one
 })
@@ -168,13 +168,40 @@ export const TWO = defineCall({
 export const GALOIS = defineCall({
   kind: 'key/galois',
   request: z.strictObject({ ...keyPlace, element: countSchema }),
-  reply: nothing,
+  reply: z.strictObject({ commitment: signedSchema(SHARE_COMMITMENT) }),
   replyBlobs: one
 })
 
 export const PUBLIC_KEY = defineCall({
   kind: 'epoch/public-key',
   request: z.strictObject({ epoch: identifierSchema }),
+  reply: nothing,
+  replyBlobs: one
+})
+
+const keyNameSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('relinearization'), level: z.number().int().min(0).max(64) }),
+  z.strictObject({ kind: z.literal('galois'), level: z.number().int().min(0).max(64), element: countSchema })
+])
+
+/** A witness to the evaluator: the keys that it uses, by the SHA-256 of each. */
+export const KEYS_IN_USE = defineCall({
+  kind: 'key/in-use',
+  request: z.strictObject({ epoch: identifierSchema }),
+  reply: z.strictObject({ keys: z.array(z.strictObject({ key: keyNameSchema, hash: identifierSchema })).max(8192) })
+})
+
+/** What a key was summed from: what the active holders have signed of their shares. */
+export const KEY_SHARES = defineCall({
+  kind: 'key/shares',
+  request: z.strictObject({ epoch: identifierSchema, hash: identifierSchema }),
+  reply: z.strictObject({ attempt: keyPlace.attempt, ones: list(SHARE_COMMITMENT), shares: list(SHARE_COMMITMENT) })
+})
+
+/** One of these shares. */
+export const KEY_SHARE = defineCall({
+  kind: 'key/share',
+  request: z.strictObject({ epoch: identifierSchema, hash: identifierSchema }),
   reply: nothing,
   replyBlobs: one
 })

@@ -8,16 +8,21 @@ import type { EpochKeys, OpenEpoch, OpenEpochs } from '../cryptography/open-epoc
 import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms } from '../cryptography/service.js'
 import type { EpochProposal, EpochRecord, SharingRecord } from '../objects/epoch.js'
 import type { Signed } from '../objects/signed.js'
+import { keyShareSpace } from '../store/content-store.js'
 import * as calls from './calls.js'
 import { createEpoch, putEpochInForce } from './creation.js'
+import { FollowedKeys } from './followed-keys.js'
 import { EpochHolder } from './holder.js'
-import { keyName, makeKey } from './key-making.js'
+import { keyName, type MadeKey, makeKey } from './key-making.js'
+import { KeyShares } from './key-shares.js'
 import type { EpochsOptions } from './options.js'
 import { type SharedEpoch, Sharings } from './sharings.js'
 
 interface Known extends SharedEpoch {
   /** Keys that are in use here, by name. */
   readonly keys: Map<string, EvaluationKeyName>
+  /** At a witness. */
+  readonly followed: FollowedKeys | undefined
   making: Promise<unknown>
 }
 
@@ -25,7 +30,7 @@ const KEY = 'epoch-key'
 /** How long an evaluator that is not there is asked for the public key, milliseconds. */
 const PUBLIC_KEY_PATIENCE = 60_000
 
-interface KeyRecord {
+interface KeyRecord extends Omit<MadeKey, 'hash'> {
   readonly key: EvaluationKeyName
   readonly hash: string
 }
@@ -79,6 +84,12 @@ export class Epochs implements OpenEpochs {
         return { head: {}, blobs: [await cryptography.publicKey()] }
       }
     )
+    const shares = new KeyShares(this.#options.contents, async epoch => {
+      const { record, keys } = await this.#of(epoch)
+      const kept = await this.#kept(epoch)
+      return { proposal: record.proposal, keys: kept.filter(({ key }) => keys.has(keyName(key))) }
+    })
+    shares.register(responder)
   }
 
   /** At the evaluator: makes an epoch with its holders, and the evaluation keys that the proposal names. */
@@ -113,10 +124,9 @@ export class Epochs implements OpenEpochs {
       keys: async () => keysOf(known),
       addKeys: async (missing, signal) => {
         // One after the other: a key that two releases lack is made once.
-        const turn = known.making.then(async () => await this.#addKeys(known, missing, signal))
-        known.making = turn.catch(() => undefined)
-        await turn
-      }
+        await this.#inTurn(known, async () => await this.#addKeys(known, missing, signal))
+      },
+      followKeys: async signal => await this.#inTurn(known, async () => (await known.followed?.update(signal)) ?? false)
     }
   }
 
@@ -198,17 +208,35 @@ export class Epochs implements OpenEpochs {
 
   async #known(record: EpochRecord, cryptography: EpochCryptography): Promise<Known> {
     await this.#takePublicKey(record, cryptography)
-    const known: Known = { record, sharing: record.sharing, cryptography, keys: new Map(), making: Promise.resolve() }
+    const { proposal } = record
+    const keys = new Map<string, EvaluationKeyName>()
+    const followed = proposal.witnesses.includes(this.#options.self)
+      ? new FollowedKeys({ ...this.#options, record, cryptography, keys })
+      : undefined
+    const known: Known = { record, sharing: record.sharing, cryptography, keys, followed, making: Promise.resolve() }
     await this.#sharings.follow(known)
-    if (!this.#computes(record.proposal)) return known
-    const kept = await this.#options.records.list(KEY)
-    for (const { key: place, value } of kept) {
-      if (!place.startsWith(`${record.sharing.epoch}/`)) continue
-      const { key, hash: name } = value as KeyRecord
+    await followed?.load()
+    if (this.#options.self !== proposal.evaluator) return known
+    for (const { key, hash: name } of await this.#kept(record.sharing.epoch)) {
       // One that is damaged is made anew when it is needed.
-      if (await cryptography.loadKey(key, name)) known.keys.set(keyName(key), key)
+      if (await cryptography.loadKey(key, name)) keys.set(keyName(key), key)
     }
     return known
+  }
+
+  /** At the evaluator: keys that were made. By ascending level: of an element the highest is in use, as when it was made. */
+  async #kept(epoch: string): Promise<KeyRecord[]> {
+    const all = await this.#options.records.list(KEY)
+    return all
+      .filter(({ key }) => key.startsWith(`${epoch}/`))
+      .map(({ value }) => value as KeyRecord)
+      .sort((a, b) => a.key.level - b.key.level)
+  }
+
+  async #inTurn<T>(known: Known, work: () => Promise<T>): Promise<T> {
+    const turn = known.making.then(work)
+    known.making = turn.catch(() => undefined)
+    return await turn
   }
 
   /** From what is kept, or from the evaluator; the record says which it is. */
@@ -257,10 +285,16 @@ export class Epochs implements OpenEpochs {
   }
 
   async #addKeys(known: Known, missing: EpochKeys, signal: AbortSignal): Promise<void> {
-    const { caller, records, up, onProgress, onRefused } = this.#options
-    const { record, cryptography } = known
+    const { caller, records, signer, contents, up, onProgress, onRefused } = this.#options
+    const { record, cryptography, followed } = known
     const { epoch } = record.sharing
+    if (followed !== undefined) {
+      await followed.update(signal)
+      followed.demand(namesOf(missing).filter(name => !serves(known, name)))
+      return
+    }
     const names = namesOf(missing).filter(name => !serves(known, name))
+    const witnessed = record.proposal.witnesses.length > 0
     for (const [done, key] of names.entries()) {
       const tell = (step: string): void => onProgress?.({ epoch, step, done, total: names.length })
       tell(keyName(key))
@@ -271,14 +305,18 @@ export class Epochs implements OpenEpochs {
           caller,
           cryptography,
           records,
+          signer,
           sharing: () => known.sharing,
+          keep: async shares => {
+            for (const share of witnessed ? shares : []) await contents.put(keyShareSpace(epoch), share)
+          },
           up,
           progress: event => onProgress?.({ epoch, ...event }),
           onRefused: (error, peer) => onRefused?.(error, peer)
         },
         signal
       )
-      await records.put(KEY, `${epoch}/${keyName(key)}`, { key, hash: made } satisfies KeyRecord)
+      await records.put(KEY, `${epoch}/${keyName(key)}`, { key, ...made } satisfies KeyRecord)
       known.keys.set(keyName(key), key)
     }
     if (names.length > 0) onProgress?.({ epoch, step: 'keys', done: names.length, total: names.length })

@@ -11,7 +11,7 @@ import { checkSigned, identify, parseSigned, type Signed, sign, withSignatures }
 import * as calls from './calls.js'
 import { Ceremony } from './ceremony.js'
 import { checkProposal, type EpochPolicy } from './policy.js'
-import { checkCommitments, checkShown, commitToShare } from './share-commitments.js'
+import { checkCommitments, checkShown, commitToShare, madeInRoundTwo } from './share-commitments.js'
 
 export interface HolderMeans {
   readonly self: string
@@ -126,11 +126,16 @@ export class EpochHolder {
     responder.on(calls.TWO, coordinator, async ({ head: { epoch, attempt, level, commitments }, blobs }, { peer }) => {
       const { cryptography } = await this.#committed(epoch, attempt, level, commitments, 'key/two', peer)
       await checkShown(commitments, blobs, peer, 'key/two')
-      return { head: {}, blobs: [await cryptography.relinearizationShareTwo(attempt, level, [...blobs])] }
+      const made = madeInRoundTwo(level, commitments)
+      const share = await cryptography.relinearizationShareTwo(attempt, level, [...blobs])
+      const commitment = await commitToShare({ self, signer, epoch, protocol: 'relinearization-2', attempt, made, share })
+      return { head: { commitment }, blobs: [share] }
     })
     responder.on(calls.GALOIS, coordinator, async ({ head: { epoch, attempt, level, element } }, { peer }) => {
       const { cryptography } = await this.#asked(epoch, attempt, 'key/galois', peer)
-      return { head: {}, blobs: [await cryptography.galoisShare(attempt, element, level)] }
+      const share = await cryptography.galoisShare(attempt, element, level)
+      const commitment = await commitToShare({ self, signer, epoch, protocol: 'galois', attempt, made: { element, level }, share })
+      return { head: { commitment }, blobs: [share] }
     })
   }
 

@@ -6,19 +6,26 @@ import { together } from '../../base/concurrency.js'
 import { holderAtFault } from '../../cryptography/rejected-share.js'
 import { PartyMissingError, SessionAbortedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
+import type { Signer } from '../../terms/signer.js'
 import type { CallKind } from '../calls/call.js'
 import type { Caller } from '../calls/caller.js'
 import type { AttemptName, SharingName } from '../cryptography/epoch.js'
 import type { EpochCryptography, EvaluationKeyName } from '../cryptography/service.js'
+import type { ShareCommitmentDocument } from '../objects/ceremony.js'
 import type { Holder, SharingRecord } from '../objects/epoch.js'
+import type { Signed } from '../objects/signed.js'
 import type { RecordStore } from '../store/records.js'
 import * as calls from './calls.js'
+import { checkCommitments, checkShown, madeInRoundTwo } from './share-commitments.js'
 
 export interface KeyMakingMeans {
   readonly caller: Caller
   readonly cryptography: EpochCryptography
   readonly records: RecordStore
+  readonly signer: Pick<Signer, 'verify'>
   sharing(): SharingRecord
+  /** Shares that witnesses of the epoch will want to sum themselves: durable before it resolves. Does nothing where there are none. */
+  keep(shares: readonly Uint8Array[]): Promise<void>
   /** Whether a holder answers at present. */
   up(peer: string): boolean
   progress(event: { done: number; total: number; step: string }): void
@@ -42,8 +49,18 @@ class HolderFailed extends Error {
 export const keyName = (key: EvaluationKeyName): string =>
   key.kind === 'galois' ? `galois-${key.element}@${key.level}` : `relinearization@${key.level}`
 
-/** @returns SHA-256 of the key, which is in use and kept @throws PartyMissingError when fewer than t holders are up; SessionAbortedError after too many attempts */
-export async function makeKey(epoch: string, key: EvaluationKeyName, means: KeyMakingMeans, signal: AbortSignal): Promise<string> {
+/** A key that is in use and kept, and what it was summed from. */
+export interface MadeKey {
+  /** SHA-256 of the key, hexadecimal. */
+  readonly hash: string
+  readonly attempt: AttemptName
+  /** Signed by the active holders, in the order of their points: of round one, and of what the key is the sum of. */
+  readonly ones: readonly Signed<ShareCommitmentDocument>[]
+  readonly shares: readonly Signed<ShareCommitmentDocument>[]
+}
+
+/** @throws PartyMissingError when fewer than t holders are up; SessionAbortedError after too many attempts */
+export async function makeKey(epoch: string, key: EvaluationKeyName, means: KeyMakingMeans, signal: AbortSignal): Promise<MadeKey> {
   const failed = new Set<string>()
   for (let tries = 0; tries < MAXIMUM_ATTEMPTS; tries++) {
     signal.throwIfAborted()
@@ -100,9 +117,9 @@ async function make(
   epoch: string,
   key: EvaluationKeyName,
   attempt: AttemptName,
-  { caller, cryptography, sharing }: KeyMakingMeans,
+  { caller, cryptography, sharing, signer, keep }: KeyMakingMeans,
   signal: AbortSignal
-): Promise<string> {
+): Promise<MadeKey> {
   const { holders } = sharing()
   const active = attempt.active.map(point => holders.find(holder => holder.point === point)!)
   const all = async <Q, R>(kind: CallKind<Q, R>, head: Q, blobs: readonly Uint8Array[] = []) =>
@@ -132,9 +149,36 @@ async function make(
       throw error
     }
   }
+  const signed = async (
+    protocol: ShareCommitmentDocument['protocol'],
+    made: unknown,
+    commitments: readonly Signed<ShareCommitmentDocument>[],
+    shares: readonly Uint8Array[]
+  ): Promise<void> => {
+    for (const [k, { peer }] of active.entries()) {
+      try {
+        const check = { epoch, protocol, attempt, made, peers: [peer], signer, peer, kind: 'key' }
+        await checkCommitments([commitments[k]!], check)
+        await checkShown([commitments[k]!], [shares[k]!], peer, 'key')
+      } catch (error) {
+        throw new HolderFailed(peer, error)
+      }
+    }
+  }
   const { level } = key
-  if (key.kind === 'galois') return await sum(shared(await all(calls.GALOIS, { epoch, attempt, level, element: key.element })))
+  if (key.kind === 'galois') {
+    const { element } = key
+    const given = await all(calls.GALOIS, { epoch, attempt, level, element })
+    const [commitments, shares] = [given.map(({ head }) => head.commitment), shared(given)]
+    await signed('galois', { element, level }, commitments, shares)
+    await keep(shares)
+    return { hash: await sum(shares), attempt, ones: [], shares: commitments }
+  }
   const commitments = (await all(calls.ONE_COMMIT, { epoch, attempt, level })).map(({ head }) => head.commitment)
   const ones = shared(await all(calls.ONE_SHOW, { epoch, attempt, level, commitments }))
-  return await sum(shared(await all(calls.TWO, { epoch, attempt, level, commitments }, ones)), ones)
+  const given = await all(calls.TWO, { epoch, attempt, level, commitments }, ones)
+  const [twos, shares] = [given.map(({ head }) => head.commitment), shared(given)]
+  await signed('relinearization-2', madeInRoundTwo(level, commitments), twos, shares)
+  await keep([...ones, ...shares])
+  return { hash: await sum(shares, ones), attempt, ones: commitments, shares: twos }
 }

@@ -4,6 +4,7 @@ import type { Caller } from '../calls/caller.js'
 import type { ServiceCryptography } from '../cryptography/service.js'
 import type { EpochRecord, SharingRecord } from '../objects/epoch.js'
 import type { Signed } from '../objects/signed.js'
+import type { ContentStore } from '../store/content-store.js'
 import type { RecordStore } from '../store/records.js'
 import type { EpochPolicy } from './policy.js'
 
@@ -24,6 +25,8 @@ export interface EpochsOptions {
   readonly caller: Caller
   readonly cryptography: ServiceCryptography
   readonly records: RecordStore
+  /** Where an evaluator keeps shares of keys for witnesses. */
+  readonly contents: ContentStore
   readonly epochs: EpochRecords
   readonly policy: EpochPolicy
   /** Whether a peer answers at present. */

@@ -1,13 +1,19 @@
 /** Whether a holder agrees to an epoch that is proposed to it. */
 import { DescriptorRejectedError } from '../../errors/errors.js'
 import { checkParameters } from '../../terms/plan.js'
+import type { AcceptancePolicy } from '../../terms/policy.js'
 import type { EpochProposal } from '../objects/epoch.js'
+import { lackingWitnesses } from '../objects/witness-demand.js'
 
 export interface EpochPolicy {
   /** Peers that may coordinate an epoch. */
   evaluator(peer: string): boolean
   /** Peers that may hold shares beside this one. */
   holder(peer: string): boolean
+  /** Witnesses of the roster; none when not given. */
+  witnesses?(): readonly string[]
+  /** What this holder wants to see before it helps: the endorsement of one witness where its roster has any, when not given. */
+  readonly assist?: AcceptancePolicy['assist']
   /** s at least; 30 when not given. */
   readonly minimumFloodingBits?: number
   /** Decryptions of an epoch at most; no bound when not given. */
@@ -44,6 +50,7 @@ export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self
     'Propose an epoch to its holders alone.'
   )
   checkCompany({ holders, threshold }, policy, self, demand)
+  checkWitnesses(proposal, policy, demand)
   demand(
     floodingBits >= minimumFloodingBits,
     'floodingBits',
@@ -101,4 +108,15 @@ export function checkCompany(
     threshold,
     'Propose a larger threshold, or have this holder allow fewer: policy.minimumThreshold.'
   )
+}
+
+/** Witnesses are of the roster, and as many as this holder will demand. */
+function checkWitnesses({ witnesses }: EpochProposal, policy: EpochPolicy, demand: Demand): void {
+  const known = policy.witnesses?.() ?? []
+  const stranger = witnesses.find(peer => !known.includes(peer))
+  const add = 'Add it to the roster of every party with the role witness: slytherin roster add LINE.'
+  demand(stranger === undefined, 'witnesses', 'witnesses of the roster', stranger, add)
+  const lacking = lackingWitnesses({ witnesses }, policy, known)
+  const more = 'Name more witnesses (slytherin cohort create --witnesses), or ask for less in cohort.policy.assist of this holder.'
+  demand(lacking === undefined, 'witnesses', lacking?.expected ?? '', lacking?.actual, more)
 }

@@ -38,6 +38,11 @@ export async function commitToShare({
   return withSignatures(document, [await sign(SHARE_COMMITMENT, document, signer)])
 }
 
+/** What a share of round two is for: the level, and the shares of round one whose sum it multiplies. */
+export function madeInRoundTwo(level: number, ones: readonly Signed<ShareCommitmentDocument>[]): unknown {
+  return { level, ones: ones.map(({ document }) => document.share) }
+}
+
 interface CommitmentCheck {
   readonly epoch: string
   readonly protocol: ShareCommitmentDocument['protocol']

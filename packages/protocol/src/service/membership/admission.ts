@@ -58,6 +58,7 @@ async function checkAuthor(document: ServiceDocument, peer: string, options: Adm
   if (document.kind === 'epoch') {
     permit(document.proposal.evaluator, 'evaluator')
     for (const holder of document.proposal.holders) permit(holder.peer, 'key-holder')
+    for (const witness of document.proposal.witnesses) permit(witness, 'witness')
     return
   }
   const { epoch } = filingOf(document)

@@ -18,7 +18,7 @@ import { DOCUMENTS_AT_ONCE, type DocumentName, GIVE, GREET, NAMES_AT_ONCE, OFFER
 import { concerns } from './concern.js'
 
 /** Raised with every change of calls or documents that an older party would not understand. */
-const SERVICE_VERSION = 1
+const SERVICE_VERSION = 2
 const RETRY = [500, 1_000, 2_000, 5_000, 10_000, 30_000] as const
 
 export interface MembershipOptions {

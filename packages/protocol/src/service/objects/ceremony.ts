@@ -46,12 +46,12 @@ export interface ComplaintDocument {
   readonly holder: string
 }
 
-/** The hash of a share that is shown only when all others of the active set have signed theirs. */
+/** The hash of a share: of round one and of the public key signed before any is shown, of the others as they are given, so that a witness can sum them itself. */
 export interface ShareCommitmentDocument {
   readonly kind: 'share-commitment'
   readonly version: 1
   readonly epoch: string
-  readonly protocol: 'public-key' | 'relinearization-1'
+  readonly protocol: 'public-key' | 'relinearization-1' | 'relinearization-2' | 'galois'
   /** H of the attempt's name and what is made in it. */
   readonly instance: string
   readonly holder: string
@@ -109,7 +109,7 @@ export const SHARE_COMMITMENT: DocumentKind<ShareCommitmentDocument> = {
     kind: z.literal('share-commitment'),
     version: z.literal(1),
     epoch: hex64,
-    protocol: z.enum(['public-key', 'relinearization-1']),
+    protocol: z.enum(['public-key', 'relinearization-1', 'relinearization-2', 'galois']),
     instance: hex64,
     holder: peerSchema,
     share: hex64

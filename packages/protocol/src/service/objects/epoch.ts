@@ -43,6 +43,7 @@ export interface EpochProposal {
   /** By ascending point. */
   readonly holders: readonly Holder[]
   readonly threshold: number
+  /** Who runs every query again, and endorses what holders are asked. */
   readonly witnesses: readonly string[]
   readonly parameters: PlanParameters
   /** Whether whoever encrypts proves that it did. */
@@ -134,11 +135,15 @@ export const EPOCH_PROPOSAL: DocumentKind<EpochProposal> = {
   schema: proposalSchema,
   signers: ({ evaluator, holders }) => [...new Set([evaluator, ...peersOf(holders)])],
   check: (proposal, peer) => {
-    const { created, expires, evaluator, holders, threshold, witnesses, galois } = proposal
+    const { created, expires, evaluator, holders, threshold, witnesses, proofs, galois } = proposal
     checkHolders(holders, threshold, 'epoch-proposal', peer)
     const elements = galois.map(({ element }) => element)
     demand(expires > created, 'expires', 'later than created', String(expires), 'epoch-proposal', peer)
     demand(!witnesses.includes(evaluator), 'witnesses', 'others than the evaluator', evaluator, 'epoch-proposal', peer)
+    demand(new Set(witnesses).size === witnesses.length, 'witnesses', 'every peer once', 'a peer twice', 'epoch-proposal', peer)
+    // Where one share is enough, the evaluator adds randomness of its own to what it sends, and where nothing is proved there is nothing to endorse.
+    const followed = witnesses.length === 0 || (threshold > 1 && proofs)
+    demand(followed, 'witnesses', 'none with a threshold of 1, or without proofs', `${witnesses.length}`, 'epoch-proposal', peer)
     demand(
       elements.every((element, k) => k === 0 || element > elements[k - 1]!),
       'galois',

@@ -6,9 +6,10 @@ import type { AcceptancePolicy } from '../../terms/policy.js'
 import { type EpochRecord, type GaloisKeyName, readableByEvaluator } from './epoch.js'
 import { partsRoot } from './parts-root.js'
 import type { Release } from './release.js'
+import { lackingWitnesses } from './witness-demand.js'
 
 /** What this party demands beyond what everybody does. */
-export type ReleasePolicy = Pick<AcceptancePolicy, 'floodingBounds' | 'minimumFloodingDistanceBits' | 'allowInsecure'>
+export type ReleasePolicy = Pick<AcceptancePolicy, 'floodingBounds' | 'minimumFloodingDistanceBits' | 'allowInsecure' | 'assist'>
 
 /** The parts of a release that there are before it is signed. */
 export type ReleaseDraft = Pick<Release, 'epoch' | 'owner' | 'name' | 'revision' | 'nonce' | 'plan'>
@@ -24,6 +25,15 @@ export function checkDraft(draft: ReleaseDraft, record: EpochRecord, peer: strin
   }
   const { proposal, sharing } = record
   if (draft.epoch !== sharing.epoch) refuse('epoch', sharing.epoch, draft.epoch, 'Publish into the epoch that is in force.')
+  const lacking = lackingWitnesses(proposal, policy)
+  if (lacking !== undefined) {
+    refuse(
+      'epoch.witnesses',
+      lacking.expected,
+      lacking.actual,
+      'Use an epoch with more witnesses, or ask for less in cohort.policy.assist here.'
+    )
+  }
   let plan: Plan
   try {
     plan = parsePlan(draft.plan)
@@ -63,6 +73,15 @@ export function checkDraft(draft: ReleaseDraft, record: EpochRecord, peer: strin
   }
   if (operands.weights === 'clear' && draft.owner !== proposal.evaluator) {
     refuse('plan.operands.weights', 'encrypted', 'clear', `Plan for encrypted weights: the evaluator is ${proposal.evaluator}.`)
+  }
+  if (proposal.witnesses.length > 0 && (operands.weights === 'clear' || operands.data === 'clear')) {
+    const actual = operands.weights === 'clear' ? 'clear weights' : 'clear data'
+    refuse(
+      'plan.operands',
+      'encrypted data and weights',
+      actual,
+      'No witness can follow what is clear at the evaluator: use an epoch without witnesses.'
+    )
   }
   if (operands.weights === 'encrypted' && draft.owner !== proposal.evaluator && readableByEvaluator(proposal)) {
     refuse(

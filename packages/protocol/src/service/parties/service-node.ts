@@ -5,7 +5,7 @@
 import { ReleaseRefusedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import { parsePlan } from '../../terms/plan.js'
-import { type Role, type RosterEntry, rolesOf } from '../../terms/roster.js'
+import { peersWith, type Role, type RosterEntry, rolesOf } from '../../terms/roster.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Transport } from '../../wire/transport.js'
 import { type Caller, TransportCaller } from '../calls/caller.js'
@@ -34,6 +34,7 @@ import type { DocumentStore } from '../store/documents.js'
 import type { RecordStore } from '../store/records.js'
 import type { SecretStore } from '../store/secrets.js'
 import type { SpendingStore } from '../store/spendings.js'
+import { WitnessPart } from './witness-part.js'
 
 export interface ServiceStores {
   readonly documents: DocumentStore
@@ -51,7 +52,7 @@ export interface ServiceNodeOptions {
   roster(): readonly RosterEntry[]
   readonly cryptography: ServiceCryptography
   readonly stores: ServiceStores
-  readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder'> & ReleasePolicy
+  readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder' | 'witnesses'> & ReleasePolicy
   readonly limits?: Partial<QueueLimits>
   /** Milliseconds without a byte after which a holder counts as absent. */
   readonly patience?: number
@@ -83,6 +84,7 @@ export class ServiceNode {
   /** At an evaluator. */
   #releases: EvaluatorReleases | undefined
   #queries: EvaluatorQueries | undefined
+  #witness: WitnessPart | undefined
   readonly #background = new Set<Promise<unknown>>()
 
   private constructor(options: ServiceNodeOptions) {
@@ -120,6 +122,7 @@ export class ServiceNode {
       caller,
       cryptography: options.cryptography,
       records,
+      contents: options.stores.contents,
       epochs: {
         put: async record => void (await documents.put(EPOCH, record)),
         get: async epoch => {
@@ -133,7 +136,8 @@ export class ServiceNode {
       policy: {
         ...policy,
         evaluator: peer => hasRole(peer, 'evaluator'),
-        holder: peer => hasRole(peer, 'key-holder')
+        holder: peer => hasRole(peer, 'key-holder'),
+        witnesses: () => peersWith(options.roster(), 'witness')
       },
       up: peer => this.membership.isUp(peer),
       onProgress: event => options.onProgress?.(event),
@@ -143,7 +147,8 @@ export class ServiceNode {
     })
     const told = options.onEvent === undefined ? {} : { onEvent: options.onEvent }
     const common = { caller, signer, epochs: this.epochs, documents, records, secrets, contents, policy, now, ...told }
-    this.#holder = new QueryHolder({ signer, epochs: this.epochs, documents, books: this.books, policy, ...told })
+    const witness = (peer: string): boolean => hasRole(peer, 'witness')
+    this.#holder = new QueryHolder({ signer, epochs: this.epochs, documents, books: this.books, policy, witness, ...told })
     this.publisher = new Publisher(common)
     this.client = new ServiceClient(common)
   }
@@ -170,6 +175,11 @@ export class ServiceNode {
 
   get queries(): EvaluatorQueries | undefined {
     return this.#queries
+  }
+
+  /** At a witness: copies of releases, queries that it follows. */
+  get witness(): WitnessPart | undefined {
+    return this.#witness
   }
 
   /** At the evaluator: makes a key epoch with its holders. @throws PartyMissingError, SessionAbortedError, DescriptorRejectedError */
@@ -262,6 +272,7 @@ export class ServiceNode {
   async stop(): Promise<void> {
     await this.membership.dispose()
     await this.#queries?.dispose()
+    await this.#witness?.dispose()
     await this.#releases?.dispose()
     await Promise.allSettled([...this.#background])
     await this.#holder.dispose()
@@ -306,8 +317,26 @@ export class ServiceNode {
       for (const signed of await this.#all(RELEASE)) await this.#load(identify(RELEASE, signed.document))
       for (const { document } of await this.#all(WITHDRAWAL)) this.#withdrawn(document)
     }
+    if (rolesOf(this.#options.roster(), this.self)?.includes('witness') === true) {
+      this.#witness = await WitnessPart.open({
+        self: this.self,
+        caller,
+        signer,
+        epochs: this.epochs,
+        documents,
+        records,
+        contents,
+        policy,
+        now,
+        books: this.books,
+        sharings: async epoch => await this.#sharings(epoch),
+        onError: (error, peer) => onError?.(error, peer)
+      })
+    }
     this.#responder.serve(transport)
     this.membership.start()
+    await this.#witness?.start()
+    for (const { document } of await this.#all(WITHDRAWAL)) await this.#witness?.withdrawn(document.release)
     this.#queries?.start()
   }
 
@@ -320,10 +349,7 @@ export class ServiceNode {
       await this.#announce(release)
       await records.put(TOLD, release, true)
     }
-    const work = tell()
-      .catch(error => this.#options.onError?.(translateError(error, { kind: 'release' })))
-      .finally(() => this.#background.delete(work))
-    this.#background.add(work)
+    this.#inBackground(tell(), 'release')
   }
 
   async #load(release: string): Promise<void> {
@@ -338,25 +364,34 @@ export class ServiceNode {
   #arrived(kind: string, { document }: Signed<ServiceDocument>): void {
     this.#options.onDocument?.(kind, document)
     if (document.kind === 'withdrawal') this.#withdrawn(document)
-    if (document.kind === 'sharing') {
-      const work = this.epochs
-        .refresh(document.epoch)
-        .catch(error => this.#options.onError?.(translateError(error, { kind: 'sharing' })))
-        .finally(() => this.#background.delete(work))
-      this.#background.add(work)
-    }
+    if (document.kind === 'sharing') this.#inBackground(this.epochs.refresh(document.epoch), 'sharing')
     if (document.kind === 'epoch' || document.kind === 'release') this.#queries?.wake()
+    const witness = this.#witness
+    if (witness === undefined) return
+    if (document.kind === 'epoch') this.#inBackground(witness.refresh(), 'epoch')
+    if (document.kind === 'release') this.#inBackground(witness.load(identify(RELEASE, document)), 'release')
+    if (document.kind === 'withdrawal') this.#inBackground(witness.withdrawn(document.release), 'withdrawal')
+  }
+
+  #inBackground(started: Promise<unknown>, kind: string): void {
+    const work = started
+      .catch(error => this.#options.onError?.(translateError(error, { kind })))
+      .finally(() => this.#background.delete(work))
+    this.#background.add(work)
+  }
+
+  /** All that this party knows of an epoch, the first one included. */
+  async #sharings(epoch: string): Promise<SharingRecord[]> {
+    const { record } = await this.epochs.epoch(epoch)
+    return [record.sharing, ...(await this.#all(SHARING)).map(({ document }) => document).filter(sharing => sharing.epoch === epoch)]
   }
 
   #withdrawn({ release }: Withdrawal): void {
     const releases = this.#releases
     if (releases === undefined) return
     releases.withdraw(release)
-    const work = releases
-      .erase(other => this.#queries?.uses(other) ?? false)
-      .catch(error => this.#options.onError?.(translateError(error, { kind: 'release' })))
-      .finally(() => this.#background.delete(work))
-    this.#background.add(work)
+    const used = (other: string): boolean => this.#queries?.uses(other) ?? false
+    this.#inBackground(releases.erase(used), 'release')
   }
 
   async #all<T extends ServiceDocument>(kind: DocumentKind<T>): Promise<Signed<T>[]> {

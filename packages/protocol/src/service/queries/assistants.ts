@@ -11,6 +11,7 @@ import {
   RemoteFailureError
 } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
+import type { EndorsementDemand } from '../../terms/policy.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Caller, CallOptions } from '../calls/caller.js'
 import type { AttemptName } from '../cryptography/epoch.js'
@@ -21,6 +22,7 @@ import type { Release } from '../objects/release.js'
 import { encodeSigned, type Signed } from '../objects/signed.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
 import { type Assisted, checkStatement, computedOf, hashOf, signStatement } from './statements.js'
+import type { Endorsement } from './witness-desk.js'
 
 /** What holders are told of a query. */
 export interface Announced {
@@ -64,10 +66,20 @@ export interface Refusal {
   readonly error: ProtocolError
 }
 
-export type Answer = { readonly shares: readonly Uint8Array[] } | { readonly refusal: Refusal }
+/** `signature`: the holder's, under its shares; hexadecimal. */
+export type Answer = { readonly shares: readonly Uint8Array[]; readonly signature: string } | { readonly refusal: Refusal }
 
 /** A holder that is under way elsewhere, or works from an old sharing, may be asked again under the next attempt. */
-const CONFLICTS: ReadonlySet<string> = new Set(['share-conflict', 'stale-sharing', 'storage-full', 'internal'])
+const CONFLICTS: ReadonlySet<string> = new Set(['share-conflict', 'stale-sharing', 'storage-full', 'internal', 'not-endorsed'])
+
+/** What a holder is sent. */
+interface SignedRequest {
+  readonly request: AssistRequest
+  readonly assisted: Assisted
+  readonly blobs: readonly Uint8Array[]
+  readonly signature: string
+  readonly endorsements: readonly Endorsement[]
+}
 
 /** How long a holder may be without a connection where others could help in its place, milliseconds: what a connection takes to come back. */
 const ABSENCE = 1_000
@@ -83,32 +95,59 @@ export interface AskingHolders {
   readonly signal: AbortSignal
   /** Others could help in place of one that is not connected: it is not waited for. */
   readonly spare: boolean
+  /** Has witnesses endorse what is asked, under this party's signature, as the holders demand. */
+  endorse(assisted: Assisted, signature: string, demands: readonly EndorsementDemand[]): Promise<Endorsement[]>
 }
 
 export class Assistants {
   readonly #options: AssistantsOptions
-  /** Queries that a holder was told of, as long as it is the same process. */
-  readonly #told = new Map<string, Set<string>>()
+  /** Queries that a holder was told of, as long as it is the same process, and what it demands of their requests. */
+  readonly #told = new Map<string, Map<string, EndorsementDemand>>()
 
   constructor(options: AssistantsOptions) {
     this.#options = options
   }
 
-  /** Asks all holders of the attempt at once. */
-  async ask(of: Announced, holders: readonly Holder[], request: AssistRequest, { signal, spare }: AskingHolders): Promise<Answer[]> {
+  /**
+   * Tells all holders of the attempt of the query, has witnesses endorse what they want to see endorsed, and asks them at once.
+   * @returns answers of all holders in their order, or refusals of some
+   */
+  async ask(
+    of: Announced,
+    holders: readonly Holder[],
+    request: AssistRequest,
+    { signal, spare, endorse }: AskingHolders
+  ): Promise<Answer[]> {
     const { epoch } = of.query.document
     const { kind: assist, step, instance, c1 } = request
     const blobs = request.kind === 'refresh' ? [...c1, ...(request.masked ?? [])] : c1
     const assisted: Assisted = { assist, ...computedOf(of.query.document), step, instance, c1: await hashOf(blobs) }
     const signature = await signStatement(epoch, { kind: 'request', ...assisted }, this.#options.signer)
-    return await together(holders, signal, async ({ peer }, inner) => {
+    const orRefusal = async <T>(peer: string, work: () => Promise<T>): Promise<T | { readonly refusal: Refusal }> => {
       try {
-        return { shares: await this.#askOne(of, peer, request, assisted, blobs, signature, { signal: inner, spare }) }
+        return await work()
       } catch (error) {
         signal.throwIfAborted()
         return { refusal: refusalOf(peer, error) }
       }
-    })
+    }
+    const demands = await together(
+      holders,
+      signal,
+      async ({ peer }, inner) => await orRefusal(peer, async () => await this.#tell(of, peer, this.#callOptions(inner, spare)))
+    )
+    const refusals = demands.filter(demand => 'refusal' in demand)
+    if (refusals.length > 0) return refusals
+    const endorsements = await endorse(assisted, signature, demands as EndorsementDemand[])
+    return await together(
+      holders,
+      signal,
+      async ({ peer }, inner) =>
+        await orRefusal(
+          peer,
+          async () => await this.#askOne(of, peer, { request, assisted, blobs, signature, endorsements }, this.#callOptions(inner, spare))
+        )
+    )
   }
 
   /** A holder is another process than before. */
@@ -124,18 +163,14 @@ export class Assistants {
   async #askOne(
     of: Announced,
     peer: string,
-    request: AssistRequest,
-    assisted: Assisted,
-    blobs: readonly Uint8Array[],
-    signature: string,
-    asking: AskingHolders
-  ): Promise<readonly Uint8Array[]> {
+    { request, assisted, blobs, signature, endorsements }: SignedRequest,
+    options: CallOptions
+  ): Promise<{ readonly shares: readonly Uint8Array[]; readonly signature: string }> {
     const { caller, signer } = this.#options
     const { query, epoch } = of.query.document
-    const options = this.#callOptions(asking)
     const send = async () => {
       const { attempt, instance, level, c1 } = request
-      const common = { query, attempt, instance, signature, level }
+      const common = { query, attempt, instance, signature, endorsements: [...endorsements], level }
       if (request.kind === 'switch') return await caller.call(peer, SWITCH, { ...common, noise: request.noise }, blobs, options)
       const { step, scale, magnitude } = request
       return await caller.call(peer, REFRESH, { ...common, step, scale, magnitude, count: c1.length }, blobs, options)
@@ -145,7 +180,8 @@ export class Assistants {
     try {
       reply = await send()
     } catch (error) {
-      // It may have been restarted, and know nothing of the query.
+      // It may have been restarted, and know nothing of the query, or want more endorsements than it did.
+      if (error instanceof RemoteFailureError && error.remote.code === 'not-endorsed') this.forget(peer)
       if (!(error instanceof RemoteFailureError && error.remote.code === 'out-of-order-message')) throw error
       this.forget(peer)
       await this.#tell(of, peer, options)
@@ -168,22 +204,27 @@ export class Assistants {
       signer,
       request.kind
     )
-    return reply.blobs
+    return { shares: reply.blobs, signature: reply.head.signature }
   }
 
-  #callOptions({ signal, spare }: AskingHolders): CallOptions {
+  #callOptions(signal: AbortSignal, spare: boolean): CallOptions {
     return { signal, patience: this.#options.patience, ...(spare ? { absence: ABSENCE } : {}) }
   }
 
-  async #tell(of: Announced, peer: string, options: CallOptions): Promise<void> {
+  /** @returns what it wants to see endorsed of the query */
+  async #tell(of: Announced, peer: string, options: CallOptions): Promise<EndorsementDemand> {
     const { caller } = this.#options
     const { query } = of.query.document
-    const told = this.#told.get(peer) ?? new Set()
-    if (told.has(query)) return
+    const told = this.#told.get(peer) ?? new Map<string, EndorsementDemand>()
+    const known = told.get(query)
+    if (known !== undefined) return known
     const blobs = [encodeSigned(of.query), encodeSigned(of.grant), of.resultKey]
-    const { head } = await caller.call(peer, ANNOUNCE, {}, blobs, options)
-    if (head.needsRelease) await caller.call(peer, ANNOUNCE, {}, [...blobs, encodeSigned(of.release)], options)
-    this.#told.set(peer, told.add(query))
+    let { head } = await caller.call(peer, ANNOUNCE, {}, blobs, options)
+    if (head.needsRelease) head = (await caller.call(peer, ANNOUNCE, {}, [...blobs, encodeSigned(of.release)], options)).head
+    const { witnesses, from } = head
+    const demand = from === null ? { witnesses } : { witnesses, from }
+    this.#told.set(peer, told.set(query, demand))
+    return demand
   }
 }
 

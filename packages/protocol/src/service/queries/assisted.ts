@@ -9,6 +9,7 @@ import { type ProtocolError, QuotaExceededError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import { switchStep } from '../../terms/instances.js'
 import type { Plan } from '../../terms/plan.js'
+import type { EndorsementDemand } from '../../terms/policy.js'
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { OpenEpoch } from '../cryptography/open-epoch.js'
 import type { Attempted, ReleaseCallbacks } from '../cryptography/release.js'
@@ -18,11 +19,11 @@ import type { ActiveSets } from './active-set.js'
 import type { Announced, Answer, Assistants, AssistRequest, Refusal } from './assistants.js'
 import type { QueryPhase } from './events.js'
 import type { AttemptRecord, QueryJournal } from './journal.js'
-import { attemptQuery } from './names.js'
+import { ATTEMPTS, attemptQuery } from './names.js'
 import type { Presence } from './presence.js'
+import type { Assisted } from './statements.js'
+import type { Endorsement, WitnessDesk } from './witness-desk.js'
 
-/** Attempts at one step, as holders allow. */
-const ATTEMPTS = 64
 /** Conflicts with one holder in one query, after which it is not asked any more. */
 const CONFLICTS = 3
 
@@ -30,6 +31,7 @@ export interface AssistedQueryOptions {
   readonly journal: QueryJournal
   readonly contents: ContentStore
   readonly assistants: Assistants
+  readonly witnesses: WitnessDesk
   readonly sets: ActiveSets
   readonly presence: Presence
   readonly epoch: OpenEpoch
@@ -41,6 +43,8 @@ export interface AssistedQueryOptions {
   /** Whether nothing is done until key holders are back. */
   onWaiting(waiting: boolean): void
 }
+
+type Given = Extract<Answer, { readonly shares: unknown }>
 
 export class AssistedQuery implements ReleaseCallbacks {
   readonly #options: AssistedQueryOptions
@@ -81,7 +85,7 @@ export class AssistedQuery implements ReleaseCallbacks {
       const sharing = { generation, lineage, threshold, points: holders.map(({ point }) => point) }
       const query = attemptQuery(this.#options.announced.query.document)
       const name = { sharing, query, step, number: attempts.length, active }
-      await this.#write(step, [...attempts, { name, state: 'asked', answers: [], reason: '' }])
+      await this.#write(step, [...attempts, { name, state: 'asked', answers: [], signatures: [], reason: '' }])
       this.#active = active
       return name
     }
@@ -130,11 +134,20 @@ export class AssistedQuery implements ReleaseCallbacks {
     if (holders.length < active.length) return await this.#fail(step, 'the sharing has changed')
     for (;;) {
       const spare = sets.spare(epoch.sharing(), new Set(this.#without.keys()))
-      const asked = performance.now()
-      const answers = await assistants.ask(announced, holders, request, { signal, spare })
+      let asked = performance.now()
+      const answers = await assistants.ask(announced, holders, request, {
+        signal,
+        spare,
+        endorse: async (...of) => {
+          const endorsements = await this.#endorsed(step, ...of)
+          if (epoch.record.proposal.witnesses.length > 0) onPhase('witnesses', (performance.now() - asked) / 1000)
+          asked = performance.now()
+          return endorsements
+        }
+      })
       onPhase(request.kind, (performance.now() - asked) / 1000)
       const refusals = answers.flatMap((answer: Answer) => ('refusal' in answer ? [answer.refusal] : []))
-      if (refusals.length === 0) return await this.#keep(step, answers as { shares: readonly Uint8Array[] }[])
+      if (refusals.length === 0) return await this.#keep(step, answers as Given[])
       for (const refusal of refusals) this.#note(refusal)
       const reason = refusals
         .map(({ peer, error }) => `${peer}: ${error.message}`)
@@ -144,6 +157,20 @@ export class AssistedQuery implements ReleaseCallbacks {
       // Others may do it; where nobody else is there, the same is asked again when they are back.
       if (sets.enough(epoch.sharing(), new Set(this.#without.keys()))) return await this.#fail(step, reason)
       await this.#wait(holders.filter(({ peer }) => refusals.some(refusal => refusal.peer === peer)))
+    }
+  }
+
+  /** Endorsements of what holders are about to be asked; while they are waited for, others may be served. */
+  async #endorsed(step: string, assisted: Assisted, signature: string, demands: readonly EndorsementDemand[]): Promise<Endorsement[]> {
+    const { witnesses, announced, signal, onProgress, onWaiting } = this.#options
+    const { epoch } = announced.query.document
+    try {
+      return await witnesses.endorsements({ epoch, step, assisted, signature }, demands, signal, text => {
+        onProgress({ done: 0, total: 0, step: text })
+        onWaiting(true)
+      })
+    } finally {
+      onWaiting(false)
     }
   }
 
@@ -168,7 +195,7 @@ export class AssistedQuery implements ReleaseCallbacks {
     return kept.every(ofHolder => ofHolder.every(bytes => bytes !== undefined)) ? (kept as Uint8Array[][]) : undefined
   }
 
-  async #keep(step: string, answers: readonly { readonly shares: readonly Uint8Array[] }[]): Promise<Uint8Array[][]> {
+  async #keep(step: string, answers: readonly Given[]): Promise<Uint8Array[][]> {
     const space = querySpace(this.#query)
     const names: string[][] = []
     for (const { shares } of answers) {
@@ -176,7 +203,7 @@ export class AssistedQuery implements ReleaseCallbacks {
       for (const share of shares) ofHolder.push(await this.#options.contents.put(space, share))
       names.push(ofHolder)
     }
-    await this.#replace(step, { state: 'answered', answers: names })
+    await this.#replace(step, { state: 'answered', answers: names, signatures: answers.map(({ signature }) => signature) })
     return answers.map(({ shares }) => shares.map(share => share.slice()))
   }
 

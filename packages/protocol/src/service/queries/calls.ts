@@ -3,6 +3,7 @@
  *
  *   sender or querier → evaluator   open · input · proof · submit · status · cancel · result · fetched
  *   evaluator → key holder          announce · refresh · switch
+ *   witness → evaluator             witness-calls.ts
  */
 import * as z from 'zod'
 import { defineCall } from '../calls/call.js'
@@ -10,13 +11,13 @@ import type { AttemptName } from '../cryptography/epoch.js'
 import { countSchema, identifierSchema, nonceSchema, peerSchema } from '../objects/signed.js'
 
 /** Of an input, a component, a share or a key: what the largest rings make, with room. */
-const PART_BYTES = 64 << 20
+export const PART_BYTES = 64 << 20
 /** All ciphertexts of one refresh or result together. */
 const REQUEST_BYTES = 2 ** 31
-const CIPHERTEXTS = 2048
+export const CIPHERTEXTS = 2048
 
 const nothing = z.strictObject({})
-const signatureSchema = z.string().regex(/^([0-9a-f]{2}){1,512}$/)
+export const signatureSchema = z.string().regex(/^([0-9a-f]{2}){1,512}$/)
 
 export const QUERY_STATES = ['open', 'queued', 'running', 'done', 'failed', 'cancelled', 'fetched', 'expired'] as const
 
@@ -120,11 +121,16 @@ export const FETCHED = defineCall({ kind: 'query/fetched', request: z.strictObje
 export const ANNOUNCE = defineCall({
   kind: 'query/announce',
   request: nothing,
-  reply: z.strictObject({ needsRelease: z.boolean() }),
+  reply: z.strictObject({
+    needsRelease: z.boolean(),
+    /** How many witnesses it wants to see endorse what it is asked, and which count, where not all of the epoch do. */
+    witnesses: z.number().int().min(0).max(255),
+    from: z.array(peerSchema).max(256).nullable()
+  }),
   requestBlobs: { count: 4, bytes: PART_BYTES }
 })
 
-const attemptSchema = z.strictObject({
+export const attemptSchema = z.strictObject({
   sharing: z.strictObject({
     generation: z.number().int().min(0),
     lineage: identifierSchema,
@@ -146,7 +152,9 @@ const assisted = {
   attempt: attemptSchema,
   instance: z.string().min(1).max(1024),
   /** The evaluator's, under the request. */
-  signature: signatureSchema
+  signature: signatureSchema,
+  /** Witnesses' signatures over the same, each of another one. */
+  endorsements: z.array(z.strictObject({ peer: peerSchema, signature: signatureSchema })).max(256)
 }
 
 export const REFRESH = defineCall({

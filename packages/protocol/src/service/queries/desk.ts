@@ -122,6 +122,7 @@ export class QueryDesk {
         expires: now() + this.#options.limits.openFor,
         inputs: new Array<string | null>(inputCount(plan)).fill(null),
         proved: [],
+        proofs: {},
         signed: null,
         resultKey: '',
         attempts: {},
@@ -168,7 +169,7 @@ export class QueryDesk {
     const { journal, handles, contents } = this.#options
     const record = this.#open(query, sender, 'query/proof')
     if (record === undefined || record.proved.includes(batch)) return
-    await handles.use(record.release, async ({ cryptography, plan }) => {
+    await handles.use(record.release, async ({ cryptography, plan, epoch }) => {
       const found = inputBatches(plan)[batch]
       if (found === undefined) throw malformed(sender, 'query/proof', 'batch', `below ${inputBatches(plan).length}`, `${batch}`)
       const names = record.inputs.slice(found.first, found.first + found.count)
@@ -185,13 +186,15 @@ export class QueryDesk {
           return bytes
         })
       )
+      const copy = epoch.record.proposal.witnesses.length > 0 ? proof.slice() : undefined
       await cryptography.checkBatch({ sender, query, batch, parts, proof })
+      const kept = copy === undefined ? {} : { [batch]: await contents.put(querySpace(query), copy) }
       const now = this.#open(query, sender, 'query/proof')
       if (now === undefined) return
       if (names.some((name, k) => now.inputs[found.first + k] !== name)) {
         throw new OutOfOrderMessageError({ peer: sender, kind: 'query/proof', field: 'batch', reason: 'inputs were replaced meanwhile' })
       }
-      await journal.change(query, { proved: [...now.proved, batch] })
+      await journal.change(query, ({ proved, proofs }) => ({ proved: [...proved, batch], proofs: { ...proofs, ...kept } }))
     })
   }
 

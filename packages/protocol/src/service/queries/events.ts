@@ -4,8 +4,8 @@
  */
 import type { QueryState } from './calls.js'
 
-/** Where the time of a query goes at an evaluator: in the queue, waiting for key holders, their shares, and all of its evaluation, these two included. */
-export type QueryPhase = 'queue' | 'absence' | 'refresh' | 'switch' | 'evaluation'
+/** Where the time of a query goes at an evaluator: in the queue, waiting for key holders, for witnesses, holders' shares, and all of its evaluation, these included. */
+export type QueryPhase = 'queue' | 'absence' | 'witnesses' | 'refresh' | 'switch' | 'evaluation'
 
 export type ServiceEvent =
   | {

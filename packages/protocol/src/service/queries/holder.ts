@@ -10,13 +10,16 @@ import {
   QuotaExceededError,
   ReleaseRefusedError
 } from '../../errors/errors.js'
+import { demandEndorsements } from '../../terms/endorsements.js'
 import { passCount, switchStep } from '../../terms/instances.js'
 import { outputCount, type Plan, refreshedCount } from '../../terms/plan.js'
+import type { EndorsementDemand } from '../../terms/policy.js'
 import type { Signer } from '../../terms/signer.js'
 import type { CallContext, Responder } from '../calls/responder.js'
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
 import type { ReleaseCryptography } from '../cryptography/release.js'
+import type { EpochRecord } from '../objects/epoch.js'
 import { GRANT, type Grant } from '../objects/grant.js'
 import { QUERY, type Query } from '../objects/query.js'
 import { checkQuery } from '../objects/query-check.js'
@@ -24,19 +27,18 @@ import { RELEASE, type Release } from '../objects/release.js'
 import { checkRelease, type ReleasePolicy } from '../objects/release-check.js'
 import { checkInForce } from '../objects/sharing-check.js'
 import { checkSigned, decodeSigned } from '../objects/signed.js'
+import { demandIn, policyIn, witnessRoster } from '../objects/witness-demand.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
 import type { ServiceListener } from './events.js'
-import { attemptQuery, RESULT_STEP, refreshStep } from './names.js'
-import { checkStatement, computedOf, hashOf, signStatement } from './statements.js'
+import { ATTEMPTS, attemptQuery, RESULT_STEP, refreshStep } from './names.js'
+import { type Assisted, checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 
 /** Queries that a holder remembers, those that were asked for last. It is told again of the others. */
 const REMEMBERED = 256
 /** Releases whose plans are at hand. */
 const RELEASES = 8
-/** Attempts at one step: far above what lost holders cost. */
-const ATTEMPTS = 64
 
 export interface QueryHolderOptions {
   readonly signer: Signer
@@ -45,6 +47,8 @@ export interface QueryHolderOptions {
   readonly books: QueryBooks
   readonly policy?: ReleasePolicy
   readonly onEvent?: ServiceListener
+  /** Whether a peer is a witness of the roster; all are when not given. */
+  witness?(peer: string): boolean
 }
 
 interface Known {
@@ -72,10 +76,14 @@ export class QueryHolder {
 
   register(responder: Responder): void {
     const anybody = (): undefined => undefined
-    responder.on(ANNOUNCE, anybody, async ({ blobs }, { peer }) => ({ head: { needsRelease: !(await this.#announce(blobs, peer)) } }))
+    responder.on(ANNOUNCE, anybody, async ({ blobs }, { peer }) => {
+      const demand = await this.#announce(blobs, peer)
+      const { witnesses, from = null } = demand ?? { witnesses: 0 }
+      return { head: { needsRelease: demand === undefined, witnesses, from: from === null ? null : [...from] } }
+    })
     responder.on(REFRESH, anybody, async ({ head, blobs }, context) => {
       const since = performance.now()
-      const { query, attempt, instance, signature, step, level, scale, magnitude, count } = head
+      const { query, attempt, instance, signature, endorsements, step, level, scale, magnitude, count } = head
       const known = this.#known(query, context.peer)
       const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
       const pass = attempt.step.slice(`r${step}.`.length)
@@ -93,6 +101,7 @@ export class QueryHolder {
       demand(blobs.length === (whole ? 2 : 1) * count, 'refresh', 'blobs', `${(whole ? 2 : 1) * count}`, `${blobs.length}`, context)
       const assisted = { assist: 'refresh', ...computedOf(known.query), step, instance, c1: await hashOf(blobs) } as const
       await checkStatement(known.query.epoch, context.peer, { kind: 'request', ...assisted }, signature, this.#options.signer, 'refresh')
+      await this.#demandEndorsed(epoch, assisted, endorsements, context)
       await this.#options.books.refresh(known.query, instance, count)
       const common = { attempt, instance, step, level, scale, magnitude, c1: blobs.slice(0, count) }
       const shares = whole
@@ -104,7 +113,7 @@ export class QueryHolder {
     })
     responder.on(SWITCH, anybody, async ({ head, blobs }, context) => {
       const since = performance.now()
-      const { query, attempt, instance, signature, level, noise } = head
+      const { query, attempt, instance, signature, endorsements, level, noise } = head
       const known = this.#known(query, context.peer)
       const { plan, cryptography, epoch } = await this.#checked(known, attempt, context)
       demand(attempt.step === RESULT_STEP, 'switch', 'attempt.step', RESULT_STEP, attempt.step, context)
@@ -112,6 +121,7 @@ export class QueryHolder {
       const { epoch: epochName } = known.query
       const assisted = { assist: 'switch', ...computedOf(known.query), step: switchStep(plan), instance, c1: await hashOf(blobs) } as const
       await checkStatement(epochName, context.peer, { kind: 'request', ...assisted }, signature, this.#options.signer, 'switch')
+      await this.#demandEndorsed(epoch, assisted, endorsements, context)
       await this.#options.books.decrypt(known.query, known.grant, instance, blobs.length)
       const request = { attempt, instance, level, noise, c1: [...blobs], targetKey: known.resultKey }
       const shares = isWhole(epoch) ? await cryptography.switchWhole(request) : await cryptography.switchShare(request)
@@ -128,8 +138,11 @@ export class QueryHolder {
     this.#queries.clear()
   }
 
-  /** @returns false when the release has to be sent along */
-  async #announce([queryBytes, grantBytes, resultKey, releaseBytes]: readonly Uint8Array[], peer: string): Promise<boolean> {
+  /** @returns what this holder wants to see endorsed of the query; undefined when the release has to be sent along */
+  async #announce(
+    [queryBytes, grantBytes, resultKey, releaseBytes]: readonly Uint8Array[],
+    peer: string
+  ): Promise<EndorsementDemand | undefined> {
     const { signer, epochs, documents, books, onEvent, policy = {} } = this.#options
     if (queryBytes === undefined || grantBytes === undefined || resultKey === undefined) {
       throw new MalformedMessageError({ peer, kind: 'query/announce', field: 'blobs', expected: 'query, grant and key', actual: 'fewer' })
@@ -141,7 +154,7 @@ export class QueryHolder {
     if (peer !== evaluator)
       throw new NotPermittedError({ peer, kind: 'query/announce', field: 'sender', expected: evaluator, actual: peer })
     if ((await documents.get(RELEASE, query.document.release)) === undefined) {
-      if (releaseBytes === undefined) return false
+      if (releaseBytes === undefined) return undefined
       const release = decodeSigned(RELEASE, releaseBytes, peer)
       const name = await checkSigned(RELEASE, release, signer, peer)
       demand(name === query.document.release, 'query/announce', 'release', query.document.release, name, { peer })
@@ -159,7 +172,28 @@ export class QueryHolder {
     this.#queries.delete(name)
     this.#queries.set(name, { query: query.document, grant: grant.document, resultKey: resultKey.slice(), evaluator })
     for (const oldest of [...this.#queries.keys()].slice(0, Math.max(0, this.#queries.size - REMEMBERED))) this.#queries.delete(oldest)
-    return true
+    return demandIn(record.proposal, this.#policyIn(record))
+  }
+
+  #policyIn({ proposal }: EpochRecord): Pick<ReleasePolicy, 'assist'> {
+    const { policy = {}, witness = () => true } = this.#options
+    return policyIn(proposal, policy, witness)
+  }
+
+  /** @throws NotEndorsedError unless as many witnesses of the epoch as this holder's policy demands have come to the very same */
+  async #demandEndorsed(
+    { record }: OpenEpoch,
+    assisted: Assisted,
+    endorsements: readonly { readonly peer: string; readonly signature: string }[],
+    { peer }: CallContext
+  ): Promise<void> {
+    const { signer } = this.#options
+    const kind = assisted.assist
+    const check = { roster: witnessRoster(record.proposal.witnesses), policy: this.#policyIn(record), peer, kind }
+    await demandEndorsements(endorsements, check, async (entry, field) => {
+      const statement = { kind: 'endorsement', ...assisted } as const
+      await checkStatement(record.sharing.epoch, entry.peer, statement, entry.signature, signer, `${kind} ${field}`)
+    })
   }
 
   #known(query: string, peer: string): Known {

@@ -17,6 +17,8 @@ export interface AttemptRecord {
   readonly state: 'asked' | 'answered' | 'failed'
   /** Hashes of the answers, by holder and ciphertext. */
   readonly answers: readonly (readonly string[])[]
+  /** What the holders have signed of their answers, in the same order; hexadecimal. */
+  readonly signatures: readonly string[]
   /** Why it failed. */
   readonly reason: string
 }
@@ -36,6 +38,8 @@ export interface QueryRecord {
   readonly expires: number
   readonly inputs: readonly (string | null)[]
   readonly proved: readonly number[]
+  /** By batch, SHA-256 of the proof where it is kept for witnesses. */
+  readonly proofs: Readonly<Record<string, string>>
   readonly signed: Signed<Query> | null
   /** Hash of the key that results are switched to. */
   readonly resultKey: string

@@ -5,6 +5,9 @@ export function attemptQuery({ release, query }: { readonly release: string; rea
   return `${release.slice(0, 16)}:${query}`
 }
 
+/** Attempts at one step: far above what lost holders cost. */
+export const ATTEMPTS = 64
+
 export const RESULT_STEP = 'out'
 
 /** @param pass of the batch blocks that are evaluated together, from 0 */

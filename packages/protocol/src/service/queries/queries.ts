@@ -19,6 +19,7 @@ import { Pace } from './pace.js'
 import { Presence } from './presence.js'
 import { DEFAULT_LIMITS, type QueueLimits } from './room.js'
 import { QueryRunner } from './runner.js'
+import { WitnessDesk } from './witness-desk.js'
 
 /** How often what has expired is looked for, milliseconds. */
 const SWEEP = 60_000
@@ -69,6 +70,7 @@ export class EvaluatorQueries {
   readonly #runner: QueryRunner
   readonly #handles: ReleaseHandles
   readonly #presence: Presence
+  readonly #witnesses: WitnessDesk
   readonly #onError: (error: Error) => void
   readonly #limits: QueueLimits
   #sweeping: ReturnType<typeof setInterval> | undefined
@@ -82,7 +84,8 @@ export class EvaluatorQueries {
     this.#presence = new Presence(transport, peer => this.#runner.forget(peer), retry)
     this.#handles = new ReleaseHandles(epochs, ready)
     const common = { ...options, journal, pace, handles: this.#handles, now, onEvent }
-    this.#runner = new QueryRunner({ ...common, presence: this.#presence, patience })
+    this.#witnesses = new WitnessDesk({ ...common, presence: this.#presence })
+    this.#runner = new QueryRunner({ ...common, presence: this.#presence, witnesses: this.#witnesses, patience })
     this.#desk = new QueryDesk({ ...common, runner: this.#runner, limits: this.#limits })
   }
 
@@ -121,6 +124,7 @@ export class EvaluatorQueries {
       return { head: { signature }, blobs: [encodeSigned(query), ...results] }
     })
     responder.on(FETCHED, anybody, async ({ head }, { peer }) => ({ head: await desk.fetched(head.query, peer) }))
+    this.#witnesses.register(responder)
   }
 
   start(): void {

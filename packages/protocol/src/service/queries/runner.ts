@@ -24,6 +24,7 @@ import { inOrder } from './order.js'
 import type { Pace } from './pace.js'
 import type { Presence } from './presence.js'
 import { computedOf, hashOf, signStatement } from './statements.js'
+import type { WitnessDesk } from './witness-desk.js'
 
 /** Pause before a query goes on that found no room on the disk, milliseconds. */
 const STORAGE_PAUSE = 5_000
@@ -36,6 +37,7 @@ export interface RunnerOptions {
   readonly journal: QueryJournal
   readonly pace: Pace
   readonly presence: Presence
+  readonly witnesses: WitnessDesk
   readonly caller: Caller
   readonly signer: Signer
   readonly handles: ReleaseHandles
@@ -170,6 +172,7 @@ export class QueryRunner {
       if (record.state !== 'running') return
       const waited = Math.max(0, this.#options.now() - record.queued) / 1000
       this.#options.onEvent({ event: 'phase', query, phase: 'queue', seconds: waited })
+      this.#options.witnesses.changed()
       const signal = AbortSignal.any([this.#abort.signal, abort.signal])
       await this.#options.handles.use(record.release, async release => await this.#evaluate(record, release, signal))
     } catch (error) {
@@ -179,6 +182,7 @@ export class QueryRunner {
     } finally {
       this.#running.delete(query)
       this.#assistants.done(query)
+      this.#options.witnesses.done(query)
     }
   }
 
@@ -203,6 +207,7 @@ export class QueryRunner {
         journal,
         contents,
         assistants: this.#assistants,
+        witnesses: this.#options.witnesses,
         sets: this.#sets,
         presence,
         epoch,

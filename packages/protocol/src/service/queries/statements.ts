@@ -6,6 +6,7 @@ import {
   type Assisted,
   type Computed,
   componentsHash,
+  type EndorsementStatement,
   type RequestStatement,
   type ResultStatement,
   type SharesStatement,
@@ -15,7 +16,7 @@ import type { Query } from '../objects/query.js'
 
 export type { Assisted }
 
-type ServiceStatement = RequestStatement | SharesStatement | ResultStatement
+type ServiceStatement = RequestStatement | EndorsementStatement | SharesStatement | ResultStatement
 
 /** The release stands for the model. */
 export function computedOf({ query, querier, inputs, release }: Query): Computed {

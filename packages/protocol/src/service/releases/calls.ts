@@ -82,3 +82,18 @@ export const SIGN = defineCall({
 })
 
 export const STATE = defineCall({ kind: 'release/state', request: z.strictObject({ release: identifierSchema }), reply: stateSchema })
+
+/** A witness to the evaluator: proofs of a release's batches, by their SHA-256; none where its owner proves nothing. */
+export const PROOFS = defineCall({
+  kind: 'release/proofs',
+  request: z.strictObject({ release: identifierSchema }),
+  reply: z.strictObject({ proofs: z.array(identifierSchema).max(1 << 16) })
+})
+
+/** A part of a release, or a proof, by its SHA-256. */
+export const FETCH = defineCall({
+  kind: 'release/fetch',
+  request: z.strictObject({ release: identifierSchema, hash: identifierSchema }),
+  reply: nothing,
+  replyBlobs: { count: 1, bytes: MAXIMUM_PART_BYTES }
+})

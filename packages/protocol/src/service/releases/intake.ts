@@ -21,6 +21,7 @@ import { checkSigned, decodeSigned } from '../objects/signed.js'
 import { type ContentStore, releaseSpace } from '../store/content-store.js'
 import type { RecordStore } from '../store/records.js'
 import type { DocumentShelf } from '../store/shelf.js'
+import { RELEASE_PROOFS } from './copies.js'
 
 const DRAFT = 'release-draft'
 const DRAFT_BATCH = 'release-draft-batch'
@@ -42,6 +43,8 @@ export interface IntakeOptions {
 interface BatchRecord {
   readonly parts: (string | null)[]
   proved: boolean
+  /** SHA-256 of the proof, kept for witnesses; hexadecimal. */
+  proof?: string
 }
 
 interface Draft {
@@ -52,6 +55,8 @@ interface Draft {
   readonly cryptography: ReleaseCryptography
   /** Whether its owner proves. */
   readonly proved: boolean
+  /** Whether the epoch has witnesses, who will want the proofs. */
+  readonly witnessed: boolean
 }
 
 export class ReleaseIntake {
@@ -117,7 +122,7 @@ export class ReleaseIntake {
 
   /** @throws UnprovenEncryptionError, MalformedProofError */
   async proof(owner: string, nonce: string, number: number, proof: Uint8Array): Promise<void> {
-    const { cryptography, proved } = await this.#draft(nonce, owner)
+    const { cryptography, proved, witnessed } = await this.#draft(nonce, owner)
     const record = await this.batch(owner, nonce, number)
     if (record.proved) return
     if (!proved) throw malformed(owner, 'release/proof', 'batch', 'none: nothing is proved', `${number}`)
@@ -130,12 +135,15 @@ export class ReleaseIntake {
         return bytes
       })
     )
+    // Checking may take the bytes to another thread.
+    const copy = witnessed ? proof.slice() : undefined
     await cryptography.checkBatch({ sender: owner, query: null, batch: number, parts, proof })
     // Nothing was put in a part's place meanwhile.
     if (names.some((name, k) => name !== record.parts[k])) {
       throw new OutOfOrderMessageError({ peer: owner, kind: 'release/proof', field: 'batch', reason: 'parts were replaced meanwhile' })
     }
     record.proved = true
+    if (copy !== undefined) record.proof = await this.#options.contents.put(releaseSpace(nonce), copy)
     await this.#keep(nonce, number, record)
   }
 
@@ -171,6 +179,8 @@ export class ReleaseIntake {
           remedy: 'Send the proof of this batch first.'
         })
     }
+    const proofs = held.flatMap(({ proof = [] }) => proof)
+    if (proofs.length > 0) await this.#options.records.put(RELEASE_PROOFS, release.nonce, proofs)
     await documents.put(RELEASE, signed)
     await this.#forget(release.nonce, held.length)
     this.#options.onKept(identifier, release, plan)
@@ -215,12 +225,13 @@ export class ReleaseIntake {
       held.push(known ?? { parts: new Array<string | null>(count).fill(null), proved: false })
     }
     const cryptography = await epoch.releases.openRelease({ nonce, owner, plan, parts: [] })
-    const { proofs, holders } = epoch.record.proposal
-    return { draft, plan, batches, held, cryptography, proved: proofs && !(holders.length === 1 && holders[0]!.peer === owner) }
+    const { proofs, holders, witnesses } = epoch.record.proposal
+    const proved = proofs && !(holders.length === 1 && holders[0]!.peer === owner)
+    return { draft, plan, batches, held, cryptography, proved, witnessed: witnesses.length > 0 }
   }
 
-  async #keep(nonce: string, batch: number, { parts, proved }: BatchRecord): Promise<void> {
-    await this.#options.records.put(DRAFT_BATCH, batchKey(nonce, batch), { parts, proved })
+  async #keep(nonce: string, batch: number, record: BatchRecord): Promise<void> {
+    await this.#options.records.put(DRAFT_BATCH, batchKey(nonce, batch), record)
   }
 
   async #forget(nonce: string, batches: number): Promise<void> {

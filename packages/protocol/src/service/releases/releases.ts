@@ -1,8 +1,8 @@
 /**
- * The evaluator's releases: which there are, and whether they may be asked. A release that needs evaluation keys which the epoch lacks has them made by the
+ * The evaluator's releases, and a witness's copies of them: which there are, and whether they may be asked. A release that needs evaluation keys which the epoch lacks has them made by the
  * holders, while queries of others run; it is tried again, after a restart too, until they are there.
  */
-import { delay } from '../../base/concurrency.js'
+import { delay, orStopped } from '../../base/concurrency.js'
 import { ReleaseRefusedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import type { Plan } from '../../terms/plan.js'
@@ -11,6 +11,7 @@ import { RELEASE, type Release } from '../objects/release.js'
 import { checkRelease, missingKeys } from '../objects/release-check.js'
 import { releaseSpace } from '../store/content-store.js'
 import { BATCH, BEGIN, EPOCH_KEYS, PART, PROOF, type ReleaseState, SIGN, STATE } from './calls.js'
+import { registerCopies } from './copies.js'
 import { type IntakeOptions, ReleaseIntake } from './intake.js'
 
 /** Pause between two tries to make keys, milliseconds. */
@@ -23,6 +24,17 @@ export interface EvaluatorReleasesOptions extends Omit<IntakeOptions, 'onKept'> 
   /** What went wrong in the background. */
   onError?(error: Error): void
   readonly keyPause?: number
+  /**
+   * At a witness: fetches what is lacking of a release. Where it is not given, what is lacking is lost.
+   * @throws what the evaluator answers; it is tried again
+   */
+  copy?(
+    release: string,
+    document: Release,
+    plan: Plan,
+    signal: AbortSignal,
+    onProgress: (done: number, total: number) => void
+  ): Promise<void>
 }
 
 interface Kept {
@@ -37,7 +49,7 @@ export class EvaluatorReleases {
   readonly #intake: ReleaseIntake
   readonly #releases = new Map<string, Kept>()
   readonly #abort = new AbortController()
-  readonly #work = new Set<Promise<void>>()
+  readonly #preparing = new Map<string, Promise<void>>()
 
   constructor(options: EvaluatorReleasesOptions) {
     this.#options = options
@@ -74,6 +86,7 @@ export class EvaluatorReleases {
       return { head: await this.#stateOf(release) }
     })
     responder.on(STATE, anybody, async ({ head }) => ({ head: await this.#stateOf(head.release) }))
+    registerCopies(responder, this.#options)
   }
 
   /** A release that is kept from before, or has come as a document; settles when it is known whether it is ready. @throws ReleaseRefusedError when it is not of its epoch */
@@ -109,6 +122,18 @@ export class EvaluatorReleases {
     return kept
   }
 
+  /** At a witness: parts were found to be lost, and are fetched again. */
+  repair(identifier: string): void {
+    const kept = this.#releases.get(identifier)
+    if (kept?.state === 'ready') this.#keep(identifier, kept.document, kept.plan)
+  }
+
+  /** Resolves when it may be asked, or never will be. @throws the signal's reason */
+  async settled(identifier: string, signal: AbortSignal): Promise<void> {
+    const work = this.#preparing.get(identifier)
+    if (work !== undefined) await orStopped(work, signal)
+  }
+
   /** Whether it will be ready in a while. */
   pending(identifier: string): boolean {
     return this.#releases.get(identifier)?.state === 'keys'
@@ -142,7 +167,7 @@ export class EvaluatorReleases {
 
   async dispose(): Promise<void> {
     this.#abort.abort(new Error('closed'))
-    await Promise.all(this.#work)
+    await Promise.all(this.#preparing.values())
     await this.#intake.dispose()
   }
 
@@ -151,25 +176,30 @@ export class EvaluatorReleases {
     this.#releases.set(identifier, { document, plan, state: 'keys', reason: '' })
     const known = Promise.withResolvers<void>()
     const work = this.#prepare(identifier, known.resolve).finally(() => {
-      this.#work.delete(work)
+      this.#preparing.delete(identifier)
       known.resolve()
     })
-    this.#work.add(work)
+    this.#preparing.set(identifier, work)
     return known.promise
   }
 
   /** @param lacks told when it will take a while */
   async #prepare(identifier: string, lacks: () => void): Promise<void> {
-    const { epochs, contents, keyPause = KEY_PAUSE, onReady, onError } = this.#options
+    const { epochs, contents, copy, keyPause = KEY_PAUSE, onReady, onError } = this.#options
     const kept = this.#releases.get(identifier)!
     const { document, plan } = kept
     const { signal } = this.#abort
     try {
-      for (const [index, part] of document.parts.entries()) {
+      for (const [index, part] of copy === undefined ? document.parts.entries() : []) {
         if (!(await contents.has(releaseSpace(document.nonce), part))) return this.damaged(identifier, `part ${index} is lost`)
       }
       for (;;) {
+        if (kept.state === 'withdrawn') return
+        if (copy !== undefined) lacks()
         try {
+          await copy?.(identifier, document, plan, signal, (done, total) => {
+            kept.reason = `${done} of ${total} parts are here`
+          })
           const epoch = await epochs.epoch(document.epoch)
           const missing = missingKeys(plan, await epoch.keys())
           if (missing.relinearizationLevel === null && missing.galois.length === 0) break

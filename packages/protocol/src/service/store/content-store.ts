@@ -20,6 +20,9 @@ export interface ContentStore {
 /** Where a release's parts are. @param nonce of the release: it has one before it is signed */
 export const releaseSpace = (nonce: string): string => `release-${nonce}`
 
+/** Where an evaluator keeps the shares that evaluation keys are summed from, for the witnesses of the epoch. */
+export const keyShareSpace = (epoch: string): string => `shares-${epoch}`
+
 /** Where a query's inputs and the answers of key holders are, until it is over. */
 export const querySpace = (query: string): string => `query-${query}`
 

@@ -77,6 +77,7 @@ export class TestCohort {
       caller: new TransportCaller(transport),
       cryptography,
       records,
+      contents,
       epochs: {
         put: async record => void disk.epochs.set(record.document.sharing.epoch, structuredClone(record)),
         get: async epoch => disk.epochs.get(epoch),

@@ -264,6 +264,7 @@ export class World {
       sharing: () => this.record.sharing,
       publicKey: async () => this.dealt.publicKey,
       keys: async () => this.#keys,
+      followKeys: async () => false,
       addKeys: async missing => {
         this.added.push(missing)
         const elements = new Set(missing.galois.map(({ element }) => element))
