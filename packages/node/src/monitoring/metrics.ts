@@ -137,7 +137,7 @@ function counters(registry: Registry) {
     faults: counter('slytherin_faults_total', 'What went wrong that nobody waited for, by kind.', ['code']),
     phases: new Histogram({
       name: 'slytherin_query_phase_seconds',
-      help: 'Seconds of queries by phase; evaluation is all of it, refresh, switch and absence included.',
+      help: 'Seconds of queries by phase; evaluation is all of it, refresh, switch, witnesses and absence included.',
       labelNames: ['phase'] as const,
       buckets: PHASE_BUCKETS,
       registers
