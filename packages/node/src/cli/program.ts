@@ -7,6 +7,7 @@ import { VERSION } from '../version.js'
 import { auditCommand } from './audit.js'
 import { cohortCommand } from './cohort.js'
 import { ExitError, type Streams } from './console.js'
+import { doctorCommand } from './doctor.js'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.js'
 import { grantCommand } from './grant.js'
 import { initCommand } from './init.js'
@@ -41,6 +42,7 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     statusCommand,
     serveCommand,
     tokenCommand,
+    doctorCommand,
     planCommand,
     auditCommand
   ]
@@ -91,6 +93,7 @@ Examples:
   slytherin query lenet --samples scans.npy --follow
   slytherin status
   slytherin serve --config clinic.yaml
+  slytherin doctor
   slytherin plan model.onnx --batch 64 --parties 3
   slytherin audit --evidence ./state/evidence
 

@@ -137,6 +137,11 @@ export class Libp2pTransport implements Transport {
     return this.links.get(peer)?.clockOffset
   }
 
+  /** Release of the software of a peer that is connected. */
+  softwareOf(peer: string): string | undefined {
+    return this.links.get(peer)?.hello?.software
+  }
+
   async request(peer: string, request: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
     if (this.stopping.signal.aborted) throw new TransportStoppedError()
     const link = this.link(peer)

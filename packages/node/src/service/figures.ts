@@ -1,7 +1,7 @@
 /** The party in numbers, and what it lacks to be of use: read for metrics and for health. */
-import { statfs } from 'node:fs/promises'
 import type { ServiceNode } from '@slytherin/protocol/service'
 import type { EpochFigures, Figures, Missing, PeerFigures } from '../monitoring/figures.js'
+import { freeBytes } from '../storage/free-bytes.js'
 import type { ServiceContext } from './context.js'
 import { epochsOf, releasesOf } from './lookup.js'
 import { epochReport } from './status-report.js'
@@ -115,16 +115,6 @@ function missingKeys({ roles }: ServiceContext, epochs: readonly EpochFigures[])
       remedy: 'Give it one at the evaluator: slytherin cohort join NAME HOLDER.'
     }
   ]
-}
-
-/** What this user may still write where a path is, in bytes; undefined where the system does not say. */
-export async function freeBytes(path: string): Promise<number | undefined> {
-  try {
-    const { bavail, bsize } = await statfs(path)
-    return bavail * bsize
-  } catch {
-    return undefined
-  }
 }
 
 /** Everybody speaks with the evaluator, and it with everybody. */

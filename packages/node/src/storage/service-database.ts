@@ -2,7 +2,9 @@
  * A service's durable state of one party in one SQLite database: records, signed documents, what was spent. Synchronous to the platter before a call returns; a full
  * disk refuses what is new and keeps what is there. One process at a time.
  */
+import { existsSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { type Plan, parsePlan } from '@slytherin/protocol'
 import {
   type Claim,
   type DocumentFilter,
@@ -12,6 +14,7 @@ import {
   encodeSigned,
   filingOf,
   identify,
+  RELEASE,
   type RecordStore,
   type ServiceDocument,
   type Signed,
@@ -65,6 +68,23 @@ export class ServiceDatabase implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+}
+
+/** Models in service that a database knows, those that were withdrawn left out; of a party that runs, too. Nothing where there is no database yet. */
+export function releasesIn(path: string): { readonly name: string; readonly plan: Plan }[] {
+  if (!existsSync(path)) return []
+  const database = new DatabaseSync(path, { readOnly: true })
+  try {
+    const select = database.prepare(
+      "SELECT bytes FROM document WHERE kind = 'release' AND identifier NOT IN (SELECT name FROM document WHERE kind = 'withdrawal')"
+    )
+    return select.all().map(row => {
+      const { document } = decodeSigned(RELEASE, Uint8Array.from(row['bytes'] as Uint8Array), 'store')
+      return { name: document.name, plan: parsePlan(document.plan) }
+    })
+  } finally {
+    database.close()
   }
 }
 
