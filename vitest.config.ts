@@ -10,7 +10,8 @@ export default defineConfig({
     exclude: long ? [] : [LONG],
     setupFiles: ['test/seed.ts'],
     pool: 'forks',
-    maxWorkers: 2,
+    // Long tests wait more than they compute.
+    maxWorkers: long ? 3 : 2,
     // What hangs is ended; what is only slow, on a machine that is busy with other things, is not.
     testTimeout: 240_000,
     hookTimeout: 240_000

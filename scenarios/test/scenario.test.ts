@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
-import { failuresOf, loadScenario, partiesOf, renderReport, runScenario, ScenarioFileError } from '@slytherin/scenarios'
+import { loadScenario, partiesOf, ScenarioFileError } from '@slytherin/scenarios'
 import { describe, expect, it } from 'vitest'
-import { smallScenario } from './support.js'
+import { expectAnswers } from './support/answers.js'
 
 const file = fileURLToPath(new URL('../both-encrypted.yaml', import.meta.url))
 
@@ -29,34 +29,5 @@ describe('a scenario file', () => {
 })
 
 describe('a scenario among processes', () => {
-  for (const evaluator of ['kernel', 'seal'] as const) {
-    it(`answers as the clear model does (${evaluator})`, async () => {
-      const scenario = smallScenario({ evaluator })
-      const { report, predictions, clear } = await runScenario(scenario)
-      expect(failuresOf(report, scenario)).toEqual([])
-      expect(report).toMatchObject({ scenario: 'small', parties: 2, images: 16, agreement: 1, evaluator })
-      expect(report.accuracyEncrypted).toBe(report.accuracyClear)
-      expect(report.refreshes).toBeGreaterThanOrEqual(1)
-      expect(report.parameters.securityBits).toBeGreaterThanOrEqual(128)
-      expect(report.parameters.floodingBits).toBeGreaterThanOrEqual(30)
-      expect(report.maxLogitError).toBeGreaterThan(0)
-      expect(report.peakMemoryBytes).toBeGreaterThan(2 ** 26)
-      expect(Object.keys(report.secondsByPhase)).toEqual([
-        'ceremony',
-        'modelUpload',
-        'dataEncryption',
-        'evaluation',
-        'refresh',
-        'result',
-        'total'
-      ])
-      for (const seconds of Object.values(report.secondsByPhase)) expect(seconds).toBeGreaterThan(0)
-      expect(report.layers.filter(layer => layer.kind === 'refresh')).toHaveLength(report.refreshes)
-      for (const layer of report.layers) expect(layer.seconds, layer.name).toBeGreaterThan(0)
-      const steps = report.layers.reduce((sum, layer) => sum + layer.seconds, 0)
-      expect(steps).toBeLessThan(report.secondsByPhase.evaluation)
-      for (const party of partiesOf(scenario)) expect(report.bytesByParty[party.name]!.sent).toBeGreaterThan(1000)
-      expect(renderReport(report, predictions, clear)).toContain('16 of 16')
-    })
-  }
+  it('answers as the clear model does', async () => await expectAnswers('kernel'))
 })

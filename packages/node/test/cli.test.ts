@@ -260,21 +260,18 @@ describe('slytherin plan', () => {
   })
 
   it('approximates activations, as it is told', async () => {
-    const deep = join(MODELS, 'onnx', 'nn20-silu.onnx')
-    const images = join(MODELS, 'data', 'mnist-t10k-images-idx3-ubyte.gz')
-    const samples = ['--samples', images, '--count', '24', '--scale', String(1 / 255), '--mean', '0.1307', '--deviation', '0.3081']
+    const model = join(MODELS, 'onnx', 'wine-two-silu.onnx')
     for (const [method, degree, kind] of [
       ['fit', '2', 'square'],
       ['minimax', '6', 'polynomial']
     ] as const) {
-      // A chain for degree 6 has no room for more flooding than the published norms ask.
-      const options = ['--approximation', method, '--degree', degree, '--batch', '2', '--flooding-bounds', 'norms', '--json']
-      const { code, out, err } = await slytherin('plan', deep, '--reference-costs', ...samples, ...options)
+      const options = ['--approximation', method, '--degree', degree, '--batch', '2', '--json']
+      const { code, out, err } = await slytherin('plan', model, '--reference-costs', ...options)
       expect({ code, err }).toEqual({ code: 0, err: '' })
       const { steps } = JSON.parse(out) as { steps: { kind: string }[] }
-      expect(steps.filter(step => step.kind === kind)).toHaveLength(19)
+      expect(steps.filter(step => step.kind === kind)).toHaveLength(2)
     }
-    expect(await slytherin('plan', deep, '--reference-costs', ...samples, '--approximation', 'guess')).toMatchObject({ code: 2 })
+    expect(await slytherin('plan', model, '--reference-costs', '--approximation', 'guess')).toMatchObject({ code: 2 })
   })
 
   describe('tells what answers mean', () => {
