@@ -11,6 +11,7 @@ import {
   type Plan,
   packInput,
   packWeight,
+  publicCoins,
   refreshShares,
   rerandomizes,
   run,
@@ -131,7 +132,8 @@ class Simulator {
       refresher: {
         refresh: async ciphertexts => {
           const shares = refreshShares(plan.threshold, plan.operands)
-          const rerandomized = rerandomizes(plan.threshold, plan.operands)
+          // Before or after the refresh, which adds no error to it.
+          const rerandomized = rerandomizes(plan.threshold, plan.operands) || publicCoins(plan.threshold, plan.operands)
           return ciphertexts.map(ciphertext => this.#watched.evaluator.refresh(ciphertext, shares, rerandomized))
         }
       },

@@ -104,7 +104,7 @@ export { type EpochModel, type EpochOptions, type PlannedEpoch, planEpoch } from
 export type { PlanOptions, Precision } from './search/options.js'
 export { obstacleToPlan, plan } from './search/planner.js'
 export type { PlanStep } from './steps/kinds.js'
-export { type OperandKind, type Operands, refreshShares, rerandomizes, switchShares } from './steps/operands.js'
+export { type OperandKind, type Operands, publicCoins, refreshShares, rerandomizes, switchShares } from './steps/operands.js'
 export type { GaloisKeyNeed, WeightDescriptor } from './steps/step.js'
 export { InputPacker, packInput, packInputs } from './vectors/inputs.js'
 export { unpackOutputs } from './vectors/outputs.js'

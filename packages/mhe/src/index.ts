@@ -36,6 +36,7 @@ export { InvalidProofRequestError, MalformedProofError, ProofAttemptsError, Unpr
 export { LARGEST_PROOF_BATCH, type ProofSize, proofSize, provedErrorBits, type ResponseSize } from './proofs/proof-size.js'
 export type { ProofStatement } from './proofs/transcript.js'
 export { decodeUndivided, encodeUndivided, undividedLength } from './proofs/undivided.js'
+export { type CoinPlace, PublicCoins } from './public-coins.js'
 export { PublicKeyGeneration } from './public-key.js'
 export { PublicKeySwitch, type SwitchRequest, type SwitchShare } from './public-key-switch.js'
 export { Refresh, type RefreshRequest, type RefreshShare } from './refresh.js'

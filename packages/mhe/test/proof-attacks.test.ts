@@ -13,8 +13,9 @@ import {
 } from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
+import { polynomialHash } from '../dist/polynomial-hash.js'
 import { writeProof } from '../dist/proofs/proof-format.js'
-import { challengeOf, expandChallenge, polynomialHash, statementHash } from '../dist/proofs/transcript.js'
+import { challengeOf, expandChallenge, statementHash } from '../dist/proofs/transcript.js'
 import { coefficients, cohortOf, collectivePublicKey, exactCoefficients, largestDifference, makeCohort } from './cohort.js'
 
 const LEVEL = 2

@@ -16,10 +16,10 @@ export interface AttackOutcome {
 
 export interface Attack {
   readonly name: string
-  /** What closes it. */
-  readonly layer: string
+  /** What closes it; undefined where nothing does yet: a known limit, mounted so that it stays known. */
+  readonly layer: string | undefined
   /** What the detail says where the layer, and nothing else, has stopped it. */
-  readonly stoppedBy: RegExp
+  readonly stoppedBy?: RegExp
   /** Whether it is mounted among parties that talk: by memory, or over sockets. */
   readonly networked?: boolean
   /** Whether it takes seconds, and so runs in the suite. */

@@ -209,15 +209,19 @@ export async function cast(options: CastOptions): Promise<Cast> {
 
 /** Whether a secret opens an encrypted sample: every feature is in some slot, and nothing in the slots is larger than features are. */
 export function readsSample(context: Context, secret: SecretKey, plan: Plan, bytes: Uint8Array, sample: Float64Array): boolean {
-  const ciphertext = arrivedInput(context, plan, bytes)
+  const ciphertext = arrived(context, bytes, plan.inputs)
   const { real, imaginary } = new Decryptor(context, secret).decrypt(ciphertext)
   ciphertext.dispose()
   const slots = [...real, ...imaginary]
   return slots.every(value => Math.abs(value) < 4) && sample.every(feature => slots.some(value => Math.abs(value - feature) < 1e-4))
 }
 
-/** An input as it travels: proved, its second component is not divided yet. */
-function arrivedInput(context: Context, { inputs: { level, scale } }: Plan, bytes: Uint8Array): Ciphertext {
+/** A ciphertext as it travels: proved, its second component is not divided yet. */
+export function arrived(
+  context: Context,
+  bytes: Uint8Array,
+  { level, scale }: { readonly level: number; readonly scale: number }
+): Ciphertext {
   if (bytes.length === serializedCiphertextLength(context.parameters, level)) return deserializeCiphertext(context, bytes, { level, scale })
   const { ring, parameters, noise } = context
   const indices = parameters.ciphertextIndices(level)

@@ -20,7 +20,7 @@ import {
   type SessionParameters
 } from '@slytherin/protocol'
 import { loadKernel } from '@slytherin/ring'
-import type { Cast } from './parties.js'
+import type { Cast, Seen } from './parties.js'
 
 /** A slot of s in units of a sample's: slots of s are some hundred, weights up to three, and results have room for some hundred. */
 export const GAIN = 2 ** -4
@@ -53,7 +53,10 @@ export class ProbingQuerier extends LocalCryptography {
   override async openQuery(samples: Float64Array[], query: string): Promise<QueryInputs> {
     const inputs = await super.openQuery(samples, query)
     return {
-      encryptInput: async index => this.#crafted(await inputs.encryptInput(index)),
+      encryptInput: async index => {
+        const { parameters, context } = this.#session!
+        return this.crafted(context, parameters, await inputs.encryptInput(index))
+      },
       proveInputs: async batch => await inputs.proveInputs(batch),
       dispose: async () => await inputs.dispose()
     }
@@ -66,6 +69,7 @@ export class ProbingQuerier extends LocalCryptography {
 
   override async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
     const { parameters, context } = this.#session!
+    this.seen(context, parameters, ciphertexts)
     using secret = this.resultSecret(context)
     const decryptor = new Decryptor(context, secret)
     const slots = ciphertexts.map(bytes => {
@@ -76,11 +80,14 @@ export class ProbingQuerier extends LocalCryptography {
     return unpackOutputs(parameters.plan, slots)
   }
 
-  #crafted(bytes: Uint8Array): Uint8Array {
-    const { parameters, context } = this.#session!
+  /** What it sends in place of an honest encryption. */
+  protected crafted(context: Context, { proofs, plan }: SessionParameters, bytes: Uint8Array): Uint8Array {
     if (this.mask === undefined) return bytes
-    return (parameters.proofs === undefined ? withSecretMessage : withUnprovenMessage)(context, bytes, parameters.plan.inputs, this.mask)
+    return (proofs === undefined ? withSecretMessage : withUnprovenMessage)(context, bytes, plan.inputs, this.mask)
   }
+
+  /** Results as they arrive, under this querier's key. */
+  protected seen(_context: Context, _session: SessionParameters, _ciphertexts: readonly Uint8Array[]): void {}
 }
 
 /** c1 + g in place of c1, so that g·s is added to the message. @param mask slots of g */
@@ -130,9 +137,10 @@ export interface SeenPublicKey {
   readonly byHolder: Map<string, Uint8Array>
 }
 
-export function watchPublicKey(parties: Cast): SeenPublicKey {
+export function watchPublicKey(parties: Cast, also?: (message: Seen) => void): SeenPublicKey {
   const seen: SeenPublicKey = { session: undefined, byHolder: new Map() }
   parties.watch(message => {
+    also?.(message)
     // They come first of all shares that are revealed.
     if (message.header.kind === 'revealedShare' && !seen.byHolder.has(message.from)) {
       seen.session = message.header.session

@@ -47,12 +47,13 @@ export function roundToFraction(context: Context, level: number, h: Polynomial, 
   })
 }
 
-function modulus({ ring, parameters }: Context, level: number): bigint {
+/** Q_l. */
+export function modulus({ ring, parameters }: Context, level: number): bigint {
   return parameters.ciphertextIndices(level).reduce((product, index) => product * ring.moduli[index]!.value, 1n)
 }
 
 /** Centred integers modulo Q_l. */
-function exactCoefficients(context: Context, level: number, polynomial: Polynomial): bigint[] {
+export function exactCoefficients(context: Context, level: number, polynomial: Polynomial): bigint[] {
   const { ring, parameters } = context
   using copy = polynomial.clone()
   ring.inverseNtt(copy)
@@ -67,7 +68,8 @@ function exactCoefficients(context: Context, level: number, polynomial: Polynomi
   })
 }
 
-function inverse(a: bigint, q: bigint): bigint {
+/** a^-1 modulo a prime q. */
+export function inverse(a: bigint, q: bigint): bigint {
   let [r0, r1, t0, t1] = [q, a, 0n, 1n]
   while (r1 !== 0n) {
     const quotient = r0 / r1
@@ -104,4 +106,27 @@ export function wholeNumbers(N: number, { real, imaginary, has }: KnownSlots): F
     }
   }
   return rounded
+}
+
+/** a / b residue by residue: ntt domain, over the same moduli, b without a zero. @returns a new polynomial */
+export function quotient({ ring }: Context, a: Polynomial, b: Polynomial): Polynomial {
+  const [above, below] = [a, b].map(p => new BigUint64Array(ring.encodeWords(p).slice().buffer)) as [BigUint64Array, BigUint64Array]
+  const { N } = ring
+  for (const [k, index] of a.indices.entries()) {
+    const q = ring.moduli[index]!.value
+    // One inversion for all: products of what is before each, and back again.
+    const before = new BigUint64Array(N)
+    let product = 1n
+    for (let i = 0; i < N; i++) {
+      before[i] = product
+      product = (product * below[k * N + i]!) % q
+    }
+    if (product === 0n) throw new Error('a residue to divide by is zero')
+    let rest = inverse(product, q)
+    for (let i = N - 1; i >= 0; i--) {
+      above[k * N + i] = (above[k * N + i]! * ((rest * before[i]!) % q)) % q
+      rest = (rest * below[k * N + i]!) % q
+    }
+  }
+  return ring.decodeWords(new Uint8Array(above.buffer), a.indices, 'ntt')
 }

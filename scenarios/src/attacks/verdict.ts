@@ -1,12 +1,13 @@
-/** What mounting an attack twice says of the layer that closes it. */
+/** What mounting an attack twice says of the layer that closes it; once, where none does. */
 import type { Attack } from './attack.js'
 
 export interface Verdict {
   readonly attack: string
-  readonly layer: string
+  /** Null for a known limit. */
+  readonly layer: string | null
   /** With everything as it ships: it did not succeed, and it was this layer that stopped it. */
   readonly blocked: boolean
-  /** Without the layer: the attack is known to bite. */
+  /** Without the layer, or where there is none: the attack is known to bite. */
   readonly succeedsWithoutLayer: boolean
   /** Over libp2p on loopback, or by memory; attacks that need no network say neither. */
   readonly network?: 'sockets' | 'memory'
@@ -17,11 +18,11 @@ export interface Verdict {
 export async function judge(attack: Attack, { sockets = false }: { readonly sockets?: boolean } = {}): Promise<Verdict> {
   const start = performance.now()
   const withLayer = await attack.mount({ layerOn: true, sockets })
-  const withoutLayer = await attack.mount({ layerOn: false, sockets })
+  const withoutLayer = attack.layer === undefined ? withLayer : await attack.mount({ layerOn: false, sockets })
   return {
     attack: attack.name,
-    layer: attack.layer,
-    blocked: !withLayer.succeeded && attack.stoppedBy.test(withLayer.detail),
+    layer: attack.layer ?? null,
+    blocked: !withLayer.succeeded && attack.stoppedBy?.test(withLayer.detail) === true,
     succeedsWithoutLayer: withoutLayer.succeeded,
     ...(attack.networked ? { network: sockets ? ('sockets' as const) : ('memory' as const) } : {}),
     seconds: (performance.now() - start) / 1000,

@@ -11,7 +11,7 @@
  * noise. For the logits there is a third view: what enters at every step, times the measured sensitivity of the logits to it. The runner lowers the tracked noise of every affine layer's result to what is found here (`claims`); measured noise stays below it in tests.
  */
 import { type CiphertextMetadata, combineNoise, type PlaintextMetadata } from '@slytherin/ckks'
-import { encrypted, type Factor, lowered, made, sent, silent } from '../steps/flow.js'
+import { arrived, encrypted, type Factor, lowered, sent, silent } from '../steps/flow.js'
 import { flowAfter } from '../steps/kinds.js'
 import type { Program } from './program.js'
 
@@ -25,7 +25,7 @@ export interface NoiseWalk {
 /** @param input level, scale and bound of the inputs */
 export function walkNoise(program: Program, input: PlaintextMetadata): NoiseWalk {
   const { operands, steps } = program
-  let state = made(program, operands.data, input)
+  let state = arrived(program, operands.data, input)
   const claims = steps.map((step, index) => {
     let flow = flowAfter(program, step, state)
     if (index === steps.length - 1) flow = lowered(flow, throughout(program, input, flow.metadata.scale))
@@ -44,7 +44,7 @@ function throughout(program: Program, input: PlaintextMetadata, scale: number): 
   const reach = (noise: number, from: number, sensitivity: number | undefined): number =>
     noise - Math.log2(from) + Math.log2(sensitivity ?? Number.POSITIVE_INFINITY)
   const parts: number[] = []
-  let state: Factor = made(program, operands.data, input)
+  let state: Factor = arrived(program, operands.data, input)
   if (state.kind === 'encrypted') parts.push(reach(state.flow.metadata.noise, input.scale, architecture.input.sensitivity))
   let sensitivity: number | undefined
   for (const step of steps) {

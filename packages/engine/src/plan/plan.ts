@@ -25,8 +25,9 @@ const bytes = z.number().min(0)
 /**
  * Raised whenever the same plan would be derived otherwise, since a plan is checked by deriving it again. 2: the noise that shares add is counted with its margin. 3: what
  * flooding is sized by is a number of its own, and so is the statistical distance. 4: the threshold is a number beside that of the key holders.
+ * 5: public coins of inputs and refreshed ciphertexts are counted.
  */
-export const PLAN_VERSION = 4
+export const PLAN_VERSION = 5
 
 /**
  * What of the model owner's word the flooding rests on. `magnitudes`: largest values only, which also size scales, so that whoever understates them pays for it;

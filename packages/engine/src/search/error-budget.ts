@@ -7,7 +7,7 @@ import { type AffineArchitecture, magnitudeBefore, type PolynomialArchitecture }
 import { samplesPerSlot } from '../packing/slots.js'
 import { fitsFlooded, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
 import { gainOf } from '../steps/gains.js'
-import { factorsOf, type OperandKind, refreshShares, switchShares } from '../steps/operands.js'
+import { factorsOf, type OperandKind, publicCoins, refreshShares, switchShares } from '../steps/operands.js'
 import { isActivation } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { encodableBits } from '../steps/state.js'
@@ -17,6 +17,8 @@ import type { Trial } from './trial.js'
 
 /** Bits of the error budget that go to there being several sources of noise. */
 const SOURCES_BITS = 1.8
+/** What one more encryption of zero adds to the error of one. */
+const SECOND_ENCRYPTION_BITS = 0.5
 /** What rounding up may add to a scale, in bits. */
 const SCALE_ROUNDING_BITS = 0.1
 /** Bits that primes a little below a power of two may take from the modulus of a refresh. */
@@ -104,7 +106,8 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     operations,
     primes: chain.primes,
     primeBits,
-    inputMinimum: entering(made(settings.data), 0) + gain - budget,
+    inputMinimum:
+      entering(made(settings.data) + (publicCoins(settings.threshold, settings) ? SECOND_ENCRYPTION_BITS : 0), 0) + gain - budget,
     inputMaximum: encodableBits(settings.data) - SCALE_ROUNDING_BITS - magnitudes[0]!,
     inputMagnitude: magnitudes[0]!,
     inputCost: level => costs.inputCost(level),

@@ -1,6 +1,6 @@
 /** What is known of the error of values on their way through the steps, and what happens to it whatever the step. */
 import { type CiphertextMetadata, combineNoise, type PlaintextMetadata } from '@slytherin/ckks'
-import { type OperandKind, rerandomizes } from './operands.js'
+import { type OperandKind, publicCoins, rerandomizes } from './operands.js'
 import type { Setting } from './setting.js'
 
 /** What is known of a ciphertext that flows. */
@@ -27,11 +27,25 @@ export function made(setting: Setting, kind: OperandKind, metadata: PlaintextMet
   return { kind, flow: { metadata: { ...metadata, degree: 1, noise } } }
 }
 
+/** The input as it is computed with. */
+export function arrived(setting: Setting, kind: OperandKind, metadata: PlaintextMetadata): Factor {
+  const factor = made(setting, kind, metadata)
+  return factor.kind === 'clear' ? factor : { kind: 'encrypted', flow: coined(setting, factor.flow) }
+}
+
+/** With an encryption of zero whose coins are public, where operands and threshold call for it. */
+export function coined(setting: Setting, flow: Flow): Flow {
+  return publicCoins(setting.threshold, setting.operands) ? withZero(setting, flow) : flow
+}
+
 /** As key holders are sent it: with a fresh encryption of zero where operands or the threshold call for it. */
 export function sent(setting: Setting, flow: Flow): Flow {
   if (!rerandomizes(setting.threshold, setting.operands)) return flow
-  return added(flow, setting.noise.fresh(), encodingNoise(setting, { ...flow.metadata, magnitude: 0 }))
+  return withZero(setting, flow)
 }
+
+const withZero = (setting: Setting, flow: Flow): Flow =>
+  added(flow, setting.noise.fresh(), encodingNoise(setting, { ...flow.metadata, magnitude: 0 }))
 
 export function rescaled({ rules }: Setting, metadata: CiphertextMetadata, times: number): CiphertextMetadata {
   let result = metadata

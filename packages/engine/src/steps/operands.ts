@@ -46,3 +46,13 @@ export const switchShares = refreshShares
  */
 export const rerandomizes = (threshold: number, operands: Operands): boolean =>
   threshold === 1 || operands.data === 'clear' || operands.weights === 'clear'
+
+/**
+ * Whether encrypted inputs and refreshed ciphertexts are re-randomised with public coins (mhe/public-coins.ts) before they are computed with: where both operands are
+ * encrypted and t >= 2 key holders give shares. There a sender, or a holder that gives its share of a refresh last, could choose a first component with the other
+ * factor of a product in view. Weights are fixed before inputs are seen, whose coins depend on them.
+ *
+ * Nowhere else: with a clear operand nobody can follow the evaluator, which re-randomises with coins of its own; and one party that holds the whole key has no secret
+ * but its own, and gives no shares.
+ */
+export const publicCoins = (threshold: number, operands: Operands): boolean => threshold > 1 && !rerandomizes(threshold, operands)

@@ -2,7 +2,7 @@
 import { minimumRefreshLevel, refreshNoise } from '@slytherin/ckks'
 import * as z from 'zod'
 import { InvalidPlanError } from '../errors.js'
-import { added, type Flow, sent } from './flow.js'
+import { added, coined, type Flow, sent } from './flow.js'
 import { refreshShares } from './operands.js'
 import type { Setting } from './setting.js'
 import type { CompilerState } from './state.js'
@@ -38,6 +38,6 @@ export function compileRefresh(state: CompilerState, step: RefreshStep, index: n
 
 export function refreshFlow(setting: Setting, flow: Flow): Flow {
   const { parameters, threshold, operands } = setting
-  const refreshed = added(sent(setting, flow), refreshNoise(refreshShares(threshold, operands)))
+  const refreshed = coined(setting, added(sent(setting, flow), refreshNoise(refreshShares(threshold, operands))))
   return { ...refreshed, metadata: { ...refreshed.metadata, level: parameters.maxLevel } }
 }

@@ -37,12 +37,13 @@
 import { type Context, encryptionIndices, type PublicKey, sampleEncryptionError, sampleEphemeral } from '@slytherin/ckks'
 import { NO_TERM, type Polynomial, randomSeed } from '@slytherin/ring'
 import { authenticateParts, equalBytes } from '../hash.js'
+import { polynomialHash } from '../polynomial-hash.js'
 import { withDerivedSeed } from '../sampling.js'
 import { overwritable, type Scratch, withScratch } from '../scratch.js'
 import { InvalidProofRequestError, ProofAttemptsError, UnprovenEncryptionError } from './errors.js'
 import { isAcceptable, type ProofContent, type ProofShape, readProof, writeProof } from './proof-format.js'
 import { type ProofSize, proofSize, type ResponseSize } from './proof-size.js'
-import { challengeOf, checkStatement, expandChallenge, type ProofStatement, polynomialHash, statementHash } from './transcript.js'
+import { challengeOf, checkStatement, expandChallenge, type ProofStatement, statementHash } from './transcript.js'
 
 /** An encryption to be proved. */
 export interface ProvableWitness {

@@ -1,7 +1,8 @@
 /** What a proof is bound to, and the challenges that follow (Fiat–Shamir). */
 import type { Context } from '@slytherin/ckks'
-import { NO_TERM, type Polynomial, visitPacked } from '@slytherin/ring'
-import { hashParts, hashPieces } from '../hash.js'
+import { NO_TERM, type Polynomial } from '@slytherin/ring'
+import { hashParts } from '../hash.js'
+import { polynomialHash } from '../polynomial-hash.js'
 import { SESSION_ID_BYTES } from '../reference.js'
 import { InvalidProofRequestError } from './errors.js'
 import type { ProofSize } from './proof-size.js'
@@ -34,11 +35,6 @@ export function checkStatement(context: Context, sessionId: Uint8Array, { sender
   if (!Number.isSafeInteger(first) || first < 0) throw new InvalidProofRequestError('first', 'a natural number', first)
   if (!Number.isInteger(level) || level < 0 || level > maxLevel) throw new InvalidProofRequestError('level', `0 to ${maxLevel}`, level)
   if (!(binding instanceof Uint8Array)) throw new InvalidProofRequestError('binding', 'bytes', typeof binding)
-}
-
-/** SHA-256 of a polynomial's packed residues in the domain it is in: of C1, of the bytes that travel. */
-export function polynomialHash(polynomial: Polynomial): Uint8Array {
-  return hashPieces(update => visitPacked(polynomial.ring, polynomial, update))
 }
 
 /**

@@ -12,6 +12,7 @@ import { randomSeed } from '@slytherin/ring'
 import type { EvaluationCallbacks } from '../cryptography/evaluator.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
 import { refreshInstance, switchInstance } from '../terms/instances.js'
+import { coinedRefreshed } from './coined.js'
 import { ciphertextInstance } from './instances.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 import { untilAborted } from './until-aborted.js'
@@ -92,7 +93,7 @@ export class Assistance {
         try {
           if (own[k] !== undefined) protocol.format.addInPlace(sum, own[k])
           using fresh = protocol.finalize(ciphertext, sum, name, total)
-          return this.#evaluator.load(fresh)
+          return coinedRefreshed(this.#session, this.#evaluator, name, fresh)
         } finally {
           protocol.format.dispose(sum)
         }

@@ -5,6 +5,7 @@ import type { EvaluationCallbacks, QueryEvaluation } from '../cryptography/evalu
 import { provesEncryptions } from '../terms/proof-batches.js'
 import type { Assistance } from './assistance.js'
 import type { CiphertextStore } from './ciphertext-store.js'
+import { coinedInput } from './coined.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 import { paced } from './paced.js'
 import { MissingPartError } from './part-store.js'
@@ -21,6 +22,8 @@ export interface EvaluationMeans {
   readonly assistance: Assistance
   /** Fires when the session is closed. */
   readonly closing: AbortSignal
+  /** Of all parts of the encrypted model, hexadecimal. @throws MissingPartError while one has not come */
+  modelHash(): string
   /** The model, with the keys in place. */
   model(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'>
 }
@@ -118,7 +121,18 @@ export class Evaluation implements QueryEvaluation {
       if (this.#samples === undefined) throw new MissingPartError(`samples of query ${this.#query}`)
       return this.#samples
     }
-    return async index => await this.#means.inputs.take(this.#key(index), plan.inputs)
+    const { session, evaluator, inputs } = this.#means
+    const coined = session.coins('input') !== undefined
+    return async index => {
+      const taken = await inputs.take(this.#key(index), plan.inputs)
+      if (!coined) return taken
+      try {
+        using ciphertext = evaluator.store(taken)
+        return coinedInput(session, evaluator, { query: this.#query, model: this.#means.modelHash(), release: '' }, index, ciphertext)
+      } finally {
+        taken.dispose()
+      }
+    }
   }
 
   #key(index: number): string {

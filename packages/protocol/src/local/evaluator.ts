@@ -3,13 +3,14 @@
  */
 import type { Evaluator, KeySwitchKey } from '@slytherin/ckks'
 import { ClearWeights, hasRoom, type Network, RESIDENT_INPUT_BYTES, type RunOptions } from '@slytherin/engine'
+import { digest, hash, toHex } from '../base/digest.js'
 import type { SummedProtocol } from '../cryptography/evaluator.js'
 import { provesEncryptions } from '../terms/proof-batches.js'
 import { Assistance } from './assistance.js'
 import { CiphertextStore } from './ciphertext-store.js'
 import { Evaluation, type EvaluationMeans } from './evaluation.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
-import type { PartStore } from './part-store.js'
+import { MissingPartError, type PartStore } from './part-store.js'
 import { ShareSums } from './share-sums.js'
 import { UnprovedParts } from './unproved-parts.js'
 
@@ -33,6 +34,8 @@ export class EvaluatorRole {
   readonly #clearWeights: ClearWeights | undefined
   /** Undefined where weights are not proved. */
   readonly #unproved: UnprovedParts | undefined
+  /** Of every part of the encrypted model, as it came. */
+  readonly #partHashes: string[] = []
   readonly #abort = new AbortController()
 
   /** @throws SessionStateError when the plan's weights are clear and there is no model */
@@ -49,6 +52,7 @@ export class EvaluatorRole {
       inputs: this.#inputStore,
       assistance: new Assistance(session, evaluator),
       closing: this.#abort.signal,
+      modelHash: () => this.#modelHash(),
       model: () => this.#weights()
     }
     const { proofs } = session
@@ -86,6 +90,7 @@ export class EvaluatorRole {
     if (item === undefined) throw new SessionStateError(`weight ${index} is not in the plan, which has ${this.#session.plan.weights.count}`)
     if (this.#unproved !== undefined) this.#unproved.put(index, bytes)
     else await this.#weightStore.put(weightKey(index), bytes, item)
+    if (this.#session.coins('input') !== undefined) this.#partHashes[index] = toHex(await hash(bytes))
   }
 
   /** @returns C1 of every weight of the batch @throws mhe's typed errors when the proof does not hold */
@@ -112,6 +117,12 @@ export class EvaluatorRole {
     const evaluation = this.#evaluations.get(query)
     if (evaluation === undefined) throw new SessionStateError(`query ${query} is not open`)
     evaluation.storeSamples(samples)
+  }
+
+  #modelHash(): string {
+    const { count } = this.#session.plan.weights
+    for (let index = 0; index < count; index++) if (this.#partHashes[index] === undefined) throw new MissingPartError(weightKey(index))
+    return toHex(digest('parts of the model', ...this.#partHashes))
   }
 
   #weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'> {

@@ -16,7 +16,7 @@ import type { PlanParameters } from '../terms/plan.js'
 import { EvaluatorRole } from './evaluator.js'
 import { KeyHolder } from './key-holder.js'
 import { ModelOwner, type ModelSource } from './model-owner.js'
-import { OpenSession, SessionStateError } from './open-session.js'
+import { OpenSession, type OpenSessionOptions, SessionStateError } from './open-session.js'
 import { MemoryPartStore, type PartStore } from './part-store.js'
 import { Querier, ResultKey } from './querier.js'
 import type { SessionSecretStore } from './session-secrets.js'
@@ -36,6 +36,8 @@ export interface LocalCryptographyOptions {
   readonly weightCacheBytes?: number
   /** That a key holder which is the only one gives shares of refreshes and switches; only an attack that shows what this would lay open allows it. */
   readonly allowSoleShares?: boolean
+  /** What an evaluator computes with as it came, without public coins; only an attack that shows what this would lay open asks for it. */
+  readonly omitPublicCoins?: OpenSessionOptions['omitPublicCoins']
   readonly kernelVariant?: KernelVariant | 'auto'
   /** Threads that share an operation, this one included; 1 when not given. `dispose` ends them. */
   readonly threads?: number | 'auto'
@@ -105,7 +107,10 @@ export class LocalCryptography implements PartyCryptography {
 
   async open(session: SessionParameters): Promise<void> {
     await this.#closeSession()
-    const opened = new OpenSession(this.#kernel, session, { allowInsecure: this.#options.allowInsecure ?? false })
+    const opened = new OpenSession(this.#kernel, session, {
+      allowInsecure: this.#options.allowInsecure ?? false,
+      omitPublicCoins: this.#options.omitPublicCoins
+    })
     this.#session = opened
     if (session.roles.includes('key-holder')) {
       const { secrets, ledger } = this.#options

@@ -2,8 +2,8 @@
  * What every role of a process needs while a session is open: the plan, the scheme's context, the collective public key.
  */
 import { Context, Encryptor, Parameters, type PublicKey, serializePublicKey } from '@slytherin/ckks'
-import { type Plan, parsePlan } from '@slytherin/engine'
-import { PublicKeyGeneration } from '@slytherin/mhe'
+import { type Plan, parsePlan, publicCoins } from '@slytherin/engine'
+import { type CoinPlace, PublicCoins, PublicKeyGeneration } from '@slytherin/mhe'
 import type { Kernel, Polynomial } from '@slytherin/ring'
 import { hash } from '../base/digest.js'
 import { RejectedShareError } from '../cryptography/rejected-share.js'
@@ -22,6 +22,12 @@ export interface EpochScheme {
   readonly publicKey: PublicKey
 }
 
+export interface OpenSessionOptions {
+  readonly allowInsecure?: boolean
+  /** What is computed with as it came, without public coins: only an attack and its test ask for it. */
+  readonly omitPublicCoins?: readonly CoinPlace['purpose'][]
+}
+
 export class OpenSession {
   readonly sessionId: Uint8Array
   readonly plan: Plan
@@ -35,12 +41,14 @@ export class OpenSession {
   readonly context: Context
   /** Undefined where context and key are an epoch's, which outlives this. */
   readonly #own: Context | undefined
+  readonly #omitPublicCoins: readonly CoinPlace['purpose'][]
   #publicKey: PublicKey | undefined
   #encryptor: Encryptor | undefined
+  #coins: PublicCoins | undefined
   #closed = false
 
   /** @param scheme a kernel to make a context of; or an epoch's context and public key, which stay the epoch's */
-  constructor(scheme: Kernel | EpochScheme, session: SessionParameters, options: { allowInsecure?: boolean } = {}) {
+  constructor(scheme: Kernel | EpochScheme, session: SessionParameters, options: OpenSessionOptions = {}) {
     this.plan = parsePlan(session.plan, options)
     this.sessionId = session.sessionId
     this.parties = session.parties
@@ -49,6 +57,7 @@ export class OpenSession {
     this.maximumRefreshes = session.maximumRefreshes
     this.roles = session.roles
     this.proofs = session.proofs
+    this.#omitPublicCoins = options.omitPublicCoins ?? []
     if ('context' in scheme) {
       this.context = scheme.context
       this.#publicKey = scheme.publicKey
@@ -76,6 +85,7 @@ export class OpenSession {
       this.#publicKey?.dispose()
       this.#publicKey = key
       this.#encryptor = new Encryptor(this.context, key)
+      this.#coins = undefined
       return await hash(serializePublicKey(key))
     } finally {
       for (const share of parsed) share.dispose()
@@ -92,6 +102,13 @@ export class OpenSession {
     return this.#encryptor
   }
 
+  /** What inputs, or refreshed ciphertexts, are re-randomised with; undefined where they are not. */
+  coins(purpose: CoinPlace['purpose']): PublicCoins | undefined {
+    if (this.#omitPublicCoins.includes(purpose) || !publicCoins(this.parties, this.plan.operands)) return undefined
+    this.#coins ??= new PublicCoins(this.context, this.sessionId, this.publicKey, this.encryptor)
+    return this.#coins
+  }
+
   /** What outlives the session, as an open query may, must not touch it any more. */
   get closed(): boolean {
     return this.#closed
@@ -102,6 +119,7 @@ export class OpenSession {
     if (this.#own !== undefined) this.#publicKey?.dispose()
     this.#publicKey = undefined
     this.#encryptor = undefined
+    this.#coins = undefined
     this.#own?.dispose()
   }
 }

@@ -31,6 +31,8 @@ export interface RealSessionOptions {
   readonly evaluator?: LocalCryptographyOptions['evaluator']
   /** Where parties keep evidence. */
   readonly evidence?: Record<string, EvidenceStore>
+  /** What a party's cryptography is given besides the usual. */
+  readonly cryptography?: Record<string, Partial<LocalCryptographyOptions>>
 }
 
 export interface RealSession {
@@ -80,7 +82,8 @@ export async function realSession({
   queries,
   model = DEFAULT_MODEL,
   evaluator,
-  evidence = {}
+  evidence = {},
+  cryptography = {}
 }: RealSessionOptions): Promise<RealSession> {
   const { onnx, network, ranges } = await load(model)
   const wires = new MemoryNetwork()
@@ -104,7 +107,8 @@ export async function realSession({
             secrets: new MemorySessionSecrets()
           }
         : {}),
-      ...(list.includes('model-owner') ? { model: { name: 'breast cancer', onnx, ranges: () => ranges } } : {})
+      ...(list.includes('model-owner') ? { model: { name: 'breast cancer', onnx, ranges: () => ranges } } : {}),
+      ...cryptography[peer]
     })
   })
   for (const [peer, list] of Object.entries(roles)) {

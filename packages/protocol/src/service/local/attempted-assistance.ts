@@ -18,6 +18,7 @@ import {
   WholeKeySwitch
 } from '@slytherin/mhe'
 import { deriveSeed } from '@slytherin/ring'
+import { coinedRefreshed } from '../../local/coined.js'
 import { ciphertextInstance } from '../../local/instances.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import { untilAborted } from '../../local/until-aborted.js'
@@ -147,7 +148,7 @@ export class AttemptedAssistance {
             addOwn(protocol.format, sum, protocol.share(null, request, deriveSeed(secret, 'mask', of)))
           }
           using refreshed = protocol.finalize(ciphertext, sum, of, total)
-          fresh.push(this.#evaluator.load(refreshed))
+          fresh.push(coinedRefreshed(this.#session, this.#evaluator, of, refreshed))
         } finally {
           protocol.format.dispose(sum)
         }

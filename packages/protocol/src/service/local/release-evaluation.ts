@@ -2,6 +2,7 @@
 import type { Evaluator } from '@slytherin/ckks'
 import { clearInputs, type InputSource, type RunOptions, run, type StepReport } from '@slytherin/engine'
 import type { EvaluationProgress } from '../../cryptography/evaluator.js'
+import { type CoinedQuery, coinedInput } from '../../local/coined.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import { paced } from '../../local/paced.js'
 import { MissingPartError } from '../../local/part-store.js'
@@ -18,6 +19,8 @@ export interface EvaluationMeans {
   readonly parts: ReleaseParts
   /** Fires when the release is closed. */
   readonly closing: AbortSignal
+  /** What coins of its inputs depend on besides the query. */
+  readonly coined: Omit<CoinedQuery, 'query'>
   weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'>
 }
 
@@ -71,9 +74,10 @@ export class LocalReleaseEvaluation implements ReleaseEvaluation {
       if (samples === undefined) throw new MissingPartError(`samples of query ${query}`)
       return clearInputs(session.plan, samples, evaluator)
     }
+    const of = { query, ...this.#means.coined }
     return async index => {
       using ciphertext = await parts.load('input', index, space, inputs[index] ?? '', proved)
-      return evaluator.load(ciphertext)
+      return coinedInput(session, evaluator, of, index, ciphertext)
     }
   }
 }

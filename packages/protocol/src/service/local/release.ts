@@ -3,6 +3,7 @@
 import { SecretKey } from '@slytherin/ckks'
 import { ClearWeights, type Network, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import type { Attempt, WholeKeyHolder } from '@slytherin/mhe'
+import { digest, toHex } from '../../base/digest.js'
 import type { QueryInputs } from '../../cryptography/data-owner.js'
 import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from '../../cryptography/key-holder.js'
 import { UnforeseenRequestError } from '../../errors/unforeseen-request.js'
@@ -95,6 +96,7 @@ export class LocalRelease implements ReleaseCryptography {
       evaluator,
       parts: this.#parts,
       closing: this.#abort.signal,
+      coined: { model: toHex(digest('parts of the model', ...this.#terms.parts)), release: this.#terms.nonce },
       weights: () => this.#modelWeights()
     }
     const evaluation = new LocalReleaseEvaluation(means, terms, () => this.#evaluations.delete(terms.query))
