@@ -2,6 +2,7 @@
 import { TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, natural, positive, shape, stopping } from './command-line.js'
+import { serveCohort } from './gateway/serve.js'
 import { perform } from './perform.js'
 import { DEFAULT_SIMULATED_SAMPLES } from './run-scenario.js'
 import { loadScenario, ScenarioFileError } from './scenario.js'
@@ -25,6 +26,7 @@ interface CommandLine {
   simulation?: number | boolean
   minutes?: number
   seed?: number
+  gateway?: number
 }
 
 const program = new Command('scenario')
@@ -47,16 +49,24 @@ const program = new Command('scenario')
   .option('--evidence <directory>', 'keep what parties signed, and what a replay needs, for slytherin audit')
   .option('--minutes <count>', 'of a service: how long queries are asked', positive)
   .option('--seed <number>', 'of a service: of the kills; a fresh one when not given, and told', natural)
+  .option('--gateway <port>', 'of a service: stay, with a gateway on this port in front of a querier, until told to stop', positive)
   .showHelpAfterError()
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
 
 process.exitCode = await main(program.args[0]!, program.opts<CommandLine>())
 
-async function main(file: string, { report, keep, evidence, simulation, task, minutes, seed, ...others }: CommandLine): Promise<number> {
+async function main(
+  file: string,
+  { report, keep, evidence, simulation, task, minutes, seed, gateway, ...others }: CommandLine
+): Promise<number> {
   try {
     if (await isService(file)) {
       const scenario = await loadServiceScenario(file, { ...(minutes === undefined ? {} : { minutes }) })
+      if (gateway !== undefined) {
+        await serveCohort(scenario, { port: gateway, keep: keep === true, signal: stopping() })
+        return 0
+      }
       const unexplained = await performService(scenario, { seed, report, keep, signal: stopping() })
       return unexplained.length === 0 ? 0 : EXIT_FAILED
     }

@@ -4,6 +4,7 @@ import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from '../command-line.js'
+import { serveCohort } from '../gateway/serve.js'
 import { loadServiceScenario } from '../service/description.js'
 import { renderDemoPage } from './page.js'
 import { StepLines } from './progress.js'
@@ -16,17 +17,33 @@ const DESCRIPTION = `A standing service on this machine, one process per party: 
 network once, encrypted; two queriers ask about real images, encrypted, too. In the middle of the first query a key holder is killed
 (SIGKILL): any two suffice, and nothing is lost. Fails when an answer is not that of the network in the clear.`
 
+/** What is asked for as long as somebody likes has more decryptions; flooding for them leaves the ring as it is. */
+const LASTING = { decryptions: 65_536, floodingBits: 30 } as const
+
+interface CommandLine {
+  images?: number
+  report?: string
+  keep?: boolean
+  gateway?: number
+}
+
 const program = new Command('demo')
   .description(DESCRIPTION)
   .option('--images <count>', 'images per query', positive)
   .option('--report <file>', 'write the report as JSON, and as HTML beside it')
   .option('--keep', 'leave the state directories of the parties in place')
+  .option(
+    '--gateway <port>',
+    'in place of the queries: stay, with a gateway on this port in front of a querier, until told to stop',
+    positive
+  )
   .addHelpText(
     'after',
     `
 Examples:
   npm run demo
   npm run demo -- --report demo.json                         # and demo.html
+  npm run demo -- --gateway 8080                             # programs ask: curl, tritonclient, clients/python
   npm run scenario -- scenarios/both-encrypted.yaml          # one session with a witness, in place of a service
   npm run scenario -- scenarios/service.yaml --minutes 3     # a service for longer, with kills at random instants`
   )
@@ -34,13 +51,18 @@ Examples:
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
 
-process.exitCode = await main(program.opts<{ images?: number; report?: string; keep?: boolean }>())
+process.exitCode = await main(program.opts<CommandLine>())
 
-async function main({ images, report: file, keep }: { images?: number; report?: string; keep?: boolean }): Promise<number> {
+async function main({ images, report: file, keep, gateway }: CommandLine): Promise<number> {
   const lines = new StepLines()
   try {
     const loaded = await loadServiceScenario(DEMO)
     const scenario = images === undefined ? loaded : { ...loaded, models: loaded.models.map(model => ({ ...model, batch: images })) }
+    if (gateway !== undefined) {
+      lines.stop()
+      await serveCohort({ ...scenario, ...LASTING }, { port: gateway, keep: keep === true, signal: stopping() })
+      return 0
+    }
     lines.say(`${scenario.name}: ${scenario.description}`)
     const outcome = await runDemo(scenario, {
       signal: stopping(),

@@ -2,7 +2,7 @@
  * A party of a standing service as a process that runs until it is stopped: state directory, identity, connections, a socket for commands, and the flows of its roles
  * over durable stores. It may be killed at any instant; started again it goes on.
  */
-import { type Role, rolesOf } from '@slytherin/protocol'
+import { RemoteFailureError, type Role, rolesOf } from '@slytherin/protocol'
 import type { Logger } from 'pino'
 import { ConfigurationError } from '../configuration/errors.js'
 import { loadServiceConfiguration } from '../configuration/load.js'
@@ -168,8 +168,11 @@ export class ServiceParty implements ServiceContext {
         address: controlAddress(configuration.state),
         handlers: consoleHandlers(opened),
         failure: error => {
-          const { name, code = name, message, field } = opened.names.report(error)
-          const { remedy } = error as { readonly remedy?: unknown }
+          const { message } = opened.names.report(error)
+          // What somebody else has refused with says what kind of failure it is.
+          const cause = error instanceof RemoteFailureError ? error.remote : error
+          const { name, code = name, field } = opened.names.report(cause)
+          const { remedy } = cause as { readonly remedy?: unknown }
           return {
             code,
             message,

@@ -1,0 +1,22 @@
+/** `--gateway PORT`: a service that stays, for whoever wants to call it. */
+import type { ServiceScenario } from '../service/description.js'
+import { withServedCohort } from './cohort.js'
+
+export interface ServeCohortOptions {
+  readonly port: number
+  readonly keep: boolean
+  readonly signal: AbortSignal
+}
+
+/** Until the signal. */
+export async function serveCohort(scenario: ServiceScenario, { port, keep, signal }: ServeCohortOptions): Promise<void> {
+  process.stderr.write(`${scenario.name}: ${scenario.description}\n`)
+  const onLine = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`)
+  const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+  await withServedCohort(scenario, { port, keep, signal, onLine }, async ({ gateway }) => {
+    process.stdout.write(`ready: ${gateway.url}/v2/models/${scenario.models[0]!.name}/infer answers until this is told to stop (Ctrl-C)\n`)
+    await stopped
+  }).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+}
