@@ -48,7 +48,10 @@ export async function killAtRandom({ processes, tally, random, every, signal, go
 
   async function comesBack(name: string, away: number): Promise<void> {
     await pause(away)
-    const seconds = await processes.start(name, signal)
+    const seconds = await processes.start(name, signal).catch((error: unknown) => {
+      // Whoever ends the run wants its report.
+      if (!signal.aborted) throw error
+    })
     if (seconds === undefined) return
     tally.restarts++
     tally.ready.push({ name, seconds })

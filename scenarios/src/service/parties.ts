@@ -1,5 +1,5 @@
 /** The processes of a service on this machine: laid out, started, killed, started again. */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { askParty, type CommandName, type ParametersOf, type Progress, type Results } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
@@ -16,6 +16,8 @@ export const OWNER = 'model-owner'
 const START_PATIENCE = 600_000
 /** How long one may take to end when it is asked to. */
 const STOP_PATIENCE = 60_000
+/** Of a party's log, in errors. */
+const LAST_LINES = 12
 
 export interface ServiceParty {
   readonly name: string
@@ -38,6 +40,12 @@ export function rolesOfService({ holders, queriers }: ServiceScenario): { name: 
     { name: OWNER, roles: ['model-owner'] },
     ...many('querier', queriers, ['querier', 'data-owner'])
   ]
+}
+
+/** What a party said last. */
+async function lastLines(log: string): Promise<string> {
+  const text = await readFile(log, 'utf8').catch(() => '')
+  return text.trim().split('\n').slice(-LAST_LINES).join('\n')
 }
 
 export class ServiceProcesses {
@@ -124,13 +132,14 @@ export class ServiceProcesses {
     for (;;) {
       signal.throwIfAborted()
       if (this.#killed.has(child)) return undefined
-      if (this.#running.get(name) !== child) throw new Error(`${name} has ended by itself: see ${party.log}`)
+      if (this.#running.get(name) !== child) throw new Error(`${name} has ended by itself: ${await lastLines(party.log)}`)
       try {
         await this.ask(name, 'status', {}, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
         if (this.#killed.has(child)) return undefined
         return (performance.now() - begun) / 1000
       } catch (error) {
-        if (performance.now() - begun > START_PATIENCE) throw new Error(`${name} does not answer: see ${party.log}`, { cause: error })
+        if (performance.now() - begun > START_PATIENCE)
+          throw new Error(`${name} does not answer: ${await lastLines(party.log)}`, { cause: error })
         await new Promise(resolve => setTimeout(resolve, 50))
       }
     }
@@ -142,6 +151,13 @@ export class ServiceProcesses {
     if (child === undefined) return
     this.#killed.add(child)
     child.kill('SIGKILL')
+    await child
+  }
+
+  /** Asks a party to end, and waits until it has. */
+  async end(name: string): Promise<void> {
+    const child = this.#running.get(name)
+    child?.kill('SIGTERM')
     await child
   }
 

@@ -14,13 +14,17 @@ export interface PrepareOptions {
   readonly signal: AbortSignal
   onLine(text: string): void
   /** How far a command is. */
+  /** Names of the key holders, where not all of the roster are. */
+  readonly members?: readonly string[]
+  /** Keys are made, and nothing is published yet. */
+  onKeys?(): Promise<void>
   onProgress?(step: string, done: number | undefined, total: number | undefined): void
 }
 
 export async function prepare(
   { models, queriers, holders, threshold, floodingBits, decryptions, manifest }: ServiceScenario,
   processes: ServiceProcesses,
-  { signal, onLine, onProgress }: PrepareOptions
+  { signal, onLine, members, onKeys, onProgress }: PrepareOptions
 ): Promise<Prepared> {
   const telling = {
     signal,
@@ -39,6 +43,7 @@ export async function prepare(
           batch: Math.max(...models.map(({ batch }) => batch)),
           threshold,
           days: 30,
+          ...(members === undefined ? {} : { holders: [...members] }),
           ...(floodingBits === undefined ? {} : { floodingBits }),
           ...(decryptions === undefined ? {} : { decryptions })
         },
@@ -46,6 +51,7 @@ export async function prepare(
       )
   )
   onLine(`keys of ${holders} holders, any ${threshold} of whom suffice: ${keys.toFixed(1)} s`)
+  await onKeys?.()
   const times: Record<string, number> = {}
   for (const { name, file, batch } of models) {
     await until(async () => (await processes.ask(OWNER, 'cohort.status', {}, { signal })).epochs.length > 0, signal)

@@ -79,12 +79,15 @@ async function serve(
     )
   const goes = (): boolean => !signal.aborted && done() < 1
   let told = ''
+  let refusals = 0
   let disks: Promise<Record<string, number>> | undefined
   const telling = setInterval(() => {
     if (done() >= 0.25) disks ??= disksOf(processes)
     const line = tally.line()
     if (line !== told) onLine(line)
     told = line
+    for (const { querier, code, message } of tally.refusedQueries.slice(refusals)) onLine(`${querier}: refused with ${code}: ${message}`)
+    refusals = tally.refusedQueries.length
   }, TELL)
   const asking: Asking = { processes, clear, tally, signal }
   const random = new SeededRandom(seed)
