@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ServiceScenario } from '../service/description.js'
-import { COMMAND, ServiceProcesses } from '../service/parties.js'
+import { ServiceProcesses } from '../service/parties.js'
 import { prepare } from '../service/prepare.js'
 import { GatewayProcess, type GatewayProcessOptions } from './process.js'
 
@@ -28,7 +28,7 @@ export async function withServedCohort<T>(
   body: (cohort: ServedCohort) => Promise<T>
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'slytherin-gateway-'))
-  const processes = await ServiceProcesses.lay(scenario, directory, COMMAND)
+  const processes = await ServiceProcesses.lay(scenario, directory)
   let gateway: GatewayProcess | undefined
   try {
     onLine(`${processes.parties.length} processes in ${directory}`)

@@ -1,6 +1,7 @@
 /** The processes of a service on this machine: laid out, started, killed, started again. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { askParty, type CommandName, type ParametersOf, type Progress, type Results } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
 import { execa, type ResultPromise } from 'execa'
@@ -8,6 +9,9 @@ import { stringify } from 'yaml'
 import { deadlinesFor, freePort, makeState } from '../deployment.js'
 import { bundleCommand } from './bundle.js'
 import type { ServiceScenario } from './description.js'
+
+/** The command that a party is, as it is installed: for what is started once. */
+export const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
 
 export const EVALUATOR = 'evaluator'
 export const OWNER = 'model-owner'
