@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json' }
 
 /** @param {string} folder @param {{ html?: string, headers?: Record<string, string> }} options a page for `/` where the folder has none @returns address and a way to end it */
 export async function serve(folder, { html, headers = {} } = {}) {

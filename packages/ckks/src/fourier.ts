@@ -58,7 +58,7 @@ export class CanonicalEmbedding {
 
   /**
    * Slots to coefficients (not rounded).
-   * @param real, imaginary at most n values each; missing ones count as 0
+   * @param real at most n values, as `imaginary`; missing ones count as 0
    * @param scale multiplies every coefficient
    * @returns a new array of N coefficients
    */

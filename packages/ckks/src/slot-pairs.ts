@@ -25,7 +25,7 @@ export const PAIR_SQUARE_SCALE = 4
 /** Bits by which the noise of z ± z̄ is taken above that of z̄: two errors, and the conjugation's counted twice since it enters both halves. */
 const SUM_NOISE_BITS = 0.5
 
-/** The slots of a + ι·b. @param a, b of one length */
+/** The slots of a + ι·b. @param a as long as `b` */
 export function pairSlots(a: Float64Array, b: Float64Array): { real: Float64Array; imaginary: Float64Array } {
   if (a.length !== b.length) throw new RangeError(`vectors of a pair have one length, got ${a.length} and ${b.length}`)
   return { real: a, imaginary: turnedInOddSlots(b) }

@@ -15,7 +15,7 @@ export type ReleasePolicy = Pick<AcceptancePolicy, 'floodingBounds' | 'minimumFl
 export type ReleaseDraft = Pick<Release, 'epoch' | 'owner' | 'name' | 'revision' | 'nonce' | 'plan'>
 
 /**
- * @param self whether it is this party's own, or this party holds no share: nobody else's word is taken for what flooding rests on
+ * @param trusting whether it is this party's own, or this party holds no share: nobody else's word is taken for what flooding rests on
  * @returns the plan, parsed
  * @throws ReleaseRefusedError, naming the field and what to do
  */
