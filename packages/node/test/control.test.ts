@@ -28,6 +28,7 @@ const EPOCH: EpochReport = {
     { ...owner, point: 1, state: 'this party' },
     { peer: other, name: 'b', point: 2, state: 'down' }
   ],
+  witnesses: [{ peer: 'w', name: 'dave', state: 'down' }],
   generation: 3,
   created: 0,
   expires: 86_400_000,

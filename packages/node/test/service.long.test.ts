@@ -24,6 +24,7 @@ beforeAll(async () => {
     b: ['key-holder'],
     c: ['key-holder'],
     d: ['key-holder'],
+    w: ['witness'],
     owner: ['model-owner'],
     clinic: ['querier', 'data-owner']
   })
@@ -72,11 +73,12 @@ async function connected(names: readonly string[]): Promise<StatusReport> {
 
 describe('a service among processes', () => {
   it('makes keys, publishes, grants, and answers', async () => {
-    await connected(['a', 'b', 'c', 'owner', 'clinic'])
+    await connected(['a', 'b', 'c', 'w', 'owner', 'clinic'])
     const create = ['cohort', 'create', 'hospitals', '--for', MODEL, '--batch', '2', '--flooding-bits', '30', '--decryptions', '1024']
     epoch = await cohort.ask<EpochReport>('carol', ...create)
     expect(epoch).toMatchObject({ cohort: 'hospitals', threshold: 2, generation: 0, logN: 8 })
     expect(epoch.holders.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
+    expect(epoch.witnesses).toMatchObject([{ name: 'w' }])
     await until(async () => (await cohort.ask<{ epochs: unknown[] }>('owner', 'cohort', 'status')).epochs[0], 'the owner knows the keys')
     const model = await cohort.ask<ModelReport>('owner', 'model', 'publish', MODEL, '--name', 'cancer', '--batch', '2')
     expect(model).toMatchObject({ name: 'cancer', revision: '1', epoch: epoch.epoch, owner: { name: 'owner' } })
@@ -86,6 +88,8 @@ describe('a service among processes', () => {
     const asked = await ask(0)
     expect(asked).toMatchObject({ state: 'answered', samples: 2, model: 'cancer' })
     await expectRight(asked, 0)
+    const { witnessing } = await cohort.ask<StatusReport>('w', 'status')
+    expect(witnessing!.endorsements).toBeGreaterThan(0)
     // What was answered can be shown again; nobody else has it any more.
     const again = await cohort.ask<Asked>('clinic', 'query', 'fetch', asked.query.slice(0, 10))
     expect(again.answer).toEqual(asked.answer)
@@ -131,7 +135,7 @@ describe('a service among processes', () => {
     for (const name of ['carol', 'a', 'c', 'clinic']) ready.push(`${name} ${((await cohort.start(name)) / 1000).toFixed(1)} s`)
     console.info(`ready for commands again after: ${ready.join(', ')}`)
     const status = await connected(['a', 'c', 'clinic'])
-    expect(status.epochs).toMatchObject([{ epoch: epoch.epoch, state: 'ready' }])
+    expect(status.epochs).toMatchObject([{ epoch: epoch.epoch, state: 'no witness is up' }])
     expect(status.epochs[0]!.holders.find(({ name }) => name === 'b')).toMatchObject({ state: 'down' })
     expect(status.grants).toMatchObject([{ grant: grant.grant, queries: { used: 1, limit: 4 }, state: 'valid' }])
     // Who gives no share counts none.
@@ -140,7 +144,13 @@ describe('a service among processes', () => {
       async () => ((await cohort.ask<ModelReport[]>('carol', 'model', 'list'))[0]?.state === 'ready' ? true : undefined),
       'the model is ready'
     )
-    await expectRight(await ask(2), 2)
+    // Holders give nothing that the witness has not come to: the query waits for it.
+    const words = ['query', 'cancer', '--samples', SAMPLES, '--offset', '2', '--count', '2']
+    const { query } = await cohort.ask<QueryReport>('clinic', ...words)
+    const report = async (): Promise<QueryReport> => (await cohort.ask<QueryReport[]>('carol', 'query', 'status', query))[0]!
+    await until(async () => ((await report()).state === 'running' ? true : undefined), 'the query runs')
+    await cohort.start('w')
+    await expectRight(await cohort.ask<Asked>('clinic', 'query', 'fetch', query), 2)
     const holder = await cohort.ask<StatusReport>('a', 'status')
     expect(holder.epochs[0]!.decryptions!.used).toBeGreaterThan(0)
   })
@@ -159,7 +169,7 @@ describe('a service among processes', () => {
   })
 
   it('refuses who has spent its grant, has it revoked, or is in no roster, and says what to do', async () => {
-    await connected(['a', 'b', 'c', 'owner', 'clinic'])
+    await connected(['a', 'b', 'c', 'w', 'owner', 'clinic'])
     await ask(6)
     await expect(ask(6)).rejects.toThrow(/grant-refused|at most 4 queries/)
     const more = await cohort.ask<GrantReport>('owner', 'grant', 'create', 'clinic', '--models', '*')
@@ -180,13 +190,13 @@ describe('a service among processes', () => {
       return peers.find(({ name, state }) => name === 'carol' && state === 'down')
     }, 'the clinic is let in no more')
     await cohort.ask('carol', 'roster', 'add', cohort.lines['clinic']!)
-    await connected(['a', 'b', 'c', 'owner', 'clinic'])
+    await connected(['a', 'b', 'c', 'w', 'owner', 'clinic'])
   })
 
   it('gives a share to a holder that comes to the roster while it runs', async () => {
     await cohort.start('d')
     await cohort.ask('carol', 'roster', 'add', cohort.lines['d']!)
-    await connected(['a', 'b', 'c', 'd', 'owner', 'clinic'])
+    await connected(['a', 'b', 'c', 'd', 'w', 'owner', 'clinic'])
     const joined = await cohort.ask<EpochReport>('carol', 'cohort', 'reshare', 'hospitals', '--holders', 'a,b,d')
     expect(joined).toMatchObject({ epoch: epoch.epoch, threshold: 2, generation: 1 })
     expect(joined.holders.map(({ name }) => name).sort()).toEqual(['a', 'b', 'd'])

@@ -12,6 +12,8 @@ interface CreateOptions extends PartyOptions {
   batch: number
   threshold?: number
   holders?: string[]
+  /** True unless they are named or ruled out. */
+  witnesses?: string[] | boolean
   days: number
   decryptions?: number
   floodingBits?: number
@@ -29,12 +31,14 @@ export function cohortCommand(streams: Streams): Command {
       .option('-b, --batch <samples>', 'samples per query that is planned for', positive, 64)
       .option('-t, --threshold <number>', 'so many holders must help with every answer (default: more than half of them)', positive)
       .option('--holders <parties>', 'who holds the keys (default: every key-holder of the roster)', list)
+      .option('--witnesses <parties>', 'who runs every query again before holders help (default: every witness of the roster)', list)
+      .option('--no-witnesses', 'nobody does: holders whose policy wants one refuse')
       .option('--days <number>', 'how long the keys live', finite, 365)
       .option('--decryptions <number>', 'ciphertexts that may be decrypted in all (default: 1000000)', positive)
       .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive),
     'slytherin cohort create hospitals --for lenet.onnx --holders a,b,c --threshold 2'
   ).action(async (name: string, options: CreateOptions) => {
-    const { batch, threshold, holders, days, decryptions, floodingBits, manifest } = options
+    const { batch, threshold, holders, witnesses, days, decryptions, floodingBits, manifest } = options
     const models = (options.for ?? []).map(file => ({
       file: resolve(file),
       ...(manifest === undefined ? {} : { manifest: resolve(manifest) })
@@ -46,6 +50,7 @@ export function cohortCommand(streams: Streams): Command {
       days,
       ...(threshold === undefined ? {} : { threshold }),
       ...(holders === undefined ? {} : { holders }),
+      ...(witnesses === undefined || witnesses === true ? {} : { witnesses: witnesses === false ? [] : witnesses }),
       ...(decryptions === undefined ? {} : { decryptions }),
       ...(floodingBits === undefined ? {} : { floodingBits })
     }

@@ -8,7 +8,8 @@ import type {
   ModelReport,
   PeerReport,
   QueryReport,
-  StatusReport
+  StatusReport,
+  WitnessingReport
 } from '../control/reports.js'
 
 /** Rows under a heading, columns as wide as they need; nothing at all where there are no rows. */
@@ -35,12 +36,13 @@ const budget = (value: Budget | { readonly limit: number } | undefined): string 
 
 export function describeEpochs(epochs: readonly EpochReport[]): string {
   return table(
-    ['epoch', 'cohort', 'state', 'holders', 'generation', 'ring', 'decryptions', 'refreshes', 'expires'],
+    ['epoch', 'cohort', 'state', 'holders', 'witnesses', 'generation', 'ring', 'decryptions', 'refreshes', 'expires'],
     epochs.map(epoch => [
       short(epoch.epoch),
       epoch.cohort,
       epoch.state,
       `${epoch.threshold} of ${epoch.holders.length}: ${epoch.holders.map(({ name, state }) => (state === 'down' ? `${name} (down)` : name)).join(', ')}`,
+      epoch.witnesses.map(({ name, state }) => (state === 'down' ? `${name} (down)` : name)).join(', ') || '-',
       String(epoch.generation),
       `2^${epoch.logN}, ${epoch.levels} levels`,
       budget(epoch.decryptions),
@@ -95,8 +97,16 @@ function describePeers(peers: readonly PeerReport[]): string {
   )
 }
 
+function describeWitnessing({ endorsements, queries }: WitnessingReport): string {
+  const followed = table(
+    ['followed query', 'state', 'endorsed', 'step'],
+    queries.map(({ query, state, endorsed, step }) => [query, state, String(endorsed), step])
+  )
+  return `${endorsements} endorsements given since the start\n${followed}`
+}
+
 /** Everything, one part after the other; parts without entries are left out. */
-export function describeStatus({ party, peers, epochs, models, grants, queries, errors }: StatusReport): string {
+export function describeStatus({ party, peers, epochs, models, grants, queries, witnessing, errors }: StatusReport): string {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
   const crashes = party.crashes === 0 ? '' : `, cryptography started again ${party.crashes} times`
   const head =
@@ -109,6 +119,7 @@ export function describeStatus({ party, peers, epochs, models, grants, queries, 
     describeModels(models),
     describeGrants(grants),
     describeQueries(queries),
+    witnessing === undefined ? '' : describeWitnessing(witnessing),
     errors.length === 0 ? '' : `last errors\n${errors.map(({ time, message }) => `  ${date(time)}  ${plainText(message, 400)}\n`).join('')}`
   ]
   return parts.filter(part => part !== '').join('\n')

@@ -3,7 +3,7 @@
  * knows and what it puts up with stands in the file. Times are milliseconds, sizes bytes.
  */
 import * as z from 'zod'
-import { bytes, costs, count, keystore, logLevel, milliseconds, network, path, rosterEntry, threads } from './parts.js'
+import { bytes, costs, count, keystore, logLevel, milliseconds, network, path, peerId, rosterEntry, threads } from './parts.js'
 
 const DAY = 86_400_000
 
@@ -30,6 +30,15 @@ const policy = z
     maximumDecryptions: count.default(1_000_000),
     /** How long keys may live. */
     maximumAge: milliseconds.default(366 * DAY),
+    /** Witnesses that must have come to the very same before this party, as a key holder, helps; keys, and as an owner or querier models, without so many are refused. */
+    assist: z
+      .strictObject({
+        /** How many. When absent, one of those that keys name; keys that name none are refused where the roster has any. */
+        witnesses: z.number().int().min(0).max(255).optional(),
+        /** Peer ids of the witnesses that count; all of the roster when absent. */
+        from: z.array(peerId).min(1).optional()
+      })
+      .prefault({}),
     /** For tests: rings of this degree (log2), whatever the security table says of them; everybody of a cohort must say so. */
     insecureLogN: z.number().int().min(4).max(17).optional()
   })

@@ -67,6 +67,9 @@ cohort:
     #maximumDecryptions: 1000000
     # How long keys may live; a year and a day.
     #maximumAge: 31622400000
+    # Witnesses that must have come to the same before this party helps with its share of the key: one, where the roster has any. 0 helps without, and then trusts
+    # the evaluator; from names those that count, by peer id.
+    # assist: { witnesses: 1 }
 
 # What plans are priced with: this machine, measured once, or built-in figures that give the same plan everywhere.
 #costs: measured

@@ -60,6 +60,8 @@ export const PARAMETERS = {
     batch: count,
     threshold: count.max(255).optional(),
     holders: z.array(party).min(1).max(255).optional(),
+    /** None where it is empty. */
+    witnesses: z.array(party).max(255).optional(),
     days,
     decryptions: count.optional(),
     floodingBits: z.number().int().min(30).max(100).optional()

@@ -26,12 +26,18 @@ export interface HolderReport extends Named {
   readonly state: 'this party' | 'up' | 'down' | 'unknown'
 }
 
+export interface WitnessReport extends Named {
+  readonly state: PeerReport['state']
+}
+
 export interface EpochReport {
   readonly epoch: string
   readonly cohort: string
   readonly state: string
   readonly threshold: number
   readonly holders: readonly HolderReport[]
+  /** Who runs every query again before holders help. */
+  readonly witnesses: readonly WitnessReport[]
   /** How often the shares were renewed or moved to other holders. */
   readonly generation: number
   readonly created: number
@@ -127,6 +133,19 @@ export interface RosterReport {
   readonly parties: number
 }
 
+/** What a witness does at present. */
+export interface WitnessingReport {
+  /** Since its process was started. */
+  readonly endorsements: number
+  readonly queries: readonly {
+    readonly query: string
+    readonly state: 'following' | 'refused'
+    /** What it is doing, or why it does not follow. */
+    readonly step: string
+    readonly endorsed: number
+  }[]
+}
+
 export interface StatusReport {
   readonly party: Named & {
     readonly roles: readonly string[]
@@ -145,6 +164,8 @@ export interface StatusReport {
   readonly models: readonly ModelReport[]
   readonly grants: readonly GrantReport[]
   readonly queries: readonly QueryReport[]
+  /** At a witness. */
+  readonly witnessing?: WitnessingReport
   /** The last few, newest first. */
   readonly errors: readonly { readonly time: number; readonly code: string; readonly message: string }[]
 }

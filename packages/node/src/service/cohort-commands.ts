@@ -1,6 +1,7 @@
 /** Commands about keys: made, listed. */
 import { randomBytes } from 'node:crypto'
 import { DEFAULT_DECRYPTIONS, DEFAULT_REFRESHES, type EpochProposal } from '@slytherin/protocol/service'
+import type { ServiceConfiguration } from '../configuration/service-schema.js'
 import type { CommandHandlers } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
 import type { ServiceContext } from './context.js'
@@ -17,7 +18,10 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
       const epochs = await epochsOf(node, name)
       return { epochs: await Promise.all(epochs.map(async epoch => await epochReport(party, node, epoch))) }
     },
-    'cohort.create': async ({ name, for: models, batch, holders, days, decryptions, floodingBits, ...given }, { signal, progress }) => {
+    'cohort.create': async (
+      { name, for: models, batch, holders, witnesses: named, days, decryptions, floodingBits, ...given },
+      { signal, progress }
+    ) => {
       const { node, cryptography } = await party.core.get()
       if (!node.isEvaluator) {
         const evaluator = party.names.of(party.evaluator) ?? party.evaluator
@@ -50,6 +54,7 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
           'Give fewer, or more holders.'
         )
       }
+      const witnesses = witnessesOf(configuration, named, threshold)
       const down = peers.filter(peer => peer !== party.self && !party.transport.connectedPeers.includes(peer))
       if (down.length > 0) {
         const who = down.map(peer => party.names.of(peer)).join(', ')
@@ -80,7 +85,7 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
         evaluator: party.self,
         holders: peers.map((peer, k) => ({ peer, point: k + 1 })),
         threshold,
-        witnesses: [],
+        witnesses,
         proofs: true,
         maximumRefreshes: DEFAULT_REFRESHES,
         ...terms
@@ -96,4 +101,25 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
       }
     }
   }
+}
+
+/** Peer ids of those named, otherwise of all of the roster where they can follow. @throws CommandRefusedError */
+function witnessesOf(configuration: ServiceConfiguration, named: readonly string[] | undefined, threshold: number): string[] {
+  const known = configuration.roster.filter(({ roles }) => roles.includes('witness')).map(({ peerId }) => peerId)
+  if (named === undefined) return threshold > 1 ? known : []
+  const peers = named.map(name => peerOf(configuration, name))
+  const stranger = named.find((_, k) => !known.includes(peers[k]!))
+  if (stranger !== undefined) {
+    throw new CommandRefusedError(
+      'wrong-parameters',
+      `${stranger} is not a witness of the roster`,
+      'Add the role to its line: slytherin roster add LINE.'
+    )
+  }
+  if (peers.length === 0 || threshold > 1) return peers
+  throw new CommandRefusedError(
+    'wrong-parameters',
+    'witnesses with a threshold of 1',
+    'No witness can follow where one share is enough: take a higher threshold, or --no-witnesses.'
+  )
 }

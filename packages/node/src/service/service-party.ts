@@ -2,7 +2,7 @@
  * A party of a standing service as a process that runs until it is stopped: state directory, identity, connections, a socket for commands, and the flows of its roles
  * over durable stores. It may be killed at any instant; started again it goes on.
  */
-import { RemoteFailureError, type Role, rolesOf } from '@slytherin/protocol'
+import { type AssistancePolicy, RemoteFailureError, type Role, rolesOf } from '@slytherin/protocol'
 import type { Logger } from 'pino'
 import { ConfigurationError } from '../configuration/errors.js'
 import { loadServiceConfiguration } from '../configuration/load.js'
@@ -121,7 +121,7 @@ export class ServiceParty implements ServiceContext {
         current().roster.map(({ peerId, roles }) => ({ peer: peerId, roles }))
       const roles = (): readonly Role[] => rolesOf(roster(), identity.peer) ?? []
       const computes = roles().some(role => role === 'evaluator' || role === 'witness')
-      const { insecureLogN, minimumFloodingBits, minimumThreshold, lowerThreshold, maximumDecryptions, maximumAge } = policy
+      const { insecureLogN, minimumFloodingBits, minimumThreshold, lowerThreshold, maximumDecryptions, maximumAge, assist } = policy
       const core = new RestartingCore({
         outlet: new Outlet(transport),
         database,
@@ -148,6 +148,7 @@ export class ServiceParty implements ServiceContext {
             lowerThreshold,
             maximumDecryptions,
             maximumLife: maximumAge,
+            assist: assistanceOf(assist),
             allowInsecure: insecureLogN !== undefined
           },
           limits: { queries: limits.queries, bytes: limits.queueBytes, longest: limits.answers },
@@ -319,4 +320,9 @@ function peersToMeet(configuration: ServiceConfiguration, self: string): Transpo
     peer: peerId,
     addresses: self === evaluator || peerId === evaluator ? addresses : []
   }))
+}
+
+/** Without the keys that are not there. */
+function assistanceOf({ witnesses, from }: ServiceConfiguration['cohort']['policy']['assist']): AssistancePolicy {
+  return { ...(witnesses === undefined ? {} : { witnesses }), ...(from === undefined ? {} : { from }) }
 }

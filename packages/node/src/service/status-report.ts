@@ -1,6 +1,15 @@
 /** What `status` and the lists show: documents of this party with what is counted and who is there. */
 import { GRANT, type Grant, identify, type ServiceNode } from '@slytherin/protocol/service'
-import type { EpochReport, GrantReport, HolderReport, ModelReport, PeerReport, StatusReport } from '../control/reports.js'
+import type {
+  EpochReport,
+  GrantReport,
+  HolderReport,
+  ModelReport,
+  PeerReport,
+  StatusReport,
+  WitnessingReport,
+  WitnessReport
+} from '../control/reports.js'
 import { VERSION } from '../version.js'
 import type { ServiceContext } from './context.js'
 import { epochsOf, type KnownEpoch, type KnownRelease, releasesOf } from './lookup.js'
@@ -45,6 +54,7 @@ export async function statusReport(party: ServiceContext): Promise<StatusReport>
     models,
     grants,
     queries,
+    ...(node.witness === undefined ? {} : { witnessing: witnessing(node.witness.report()) }),
     errors: party.errors.list()
   }
 }
@@ -54,15 +64,19 @@ export async function epochReport(party: ServiceContext, node: ServiceNode, { ep
   const holders = sharing.holders.map(
     ({ peer, point }): HolderReport => ({ peer, name: party.names.of(peer) ?? peer, point, state: presence(party, peer) })
   )
+  const witnesses = proposal.witnesses.map(
+    (peer): WitnessReport => ({ peer, name: party.names.of(peer) ?? peer, state: presence(party, peer) })
+  )
   // Who gives the shares counts them.
   const counts = sharing.holders.some(({ peer }) => peer === party.self)
   const { parameters } = proposal
   return {
     epoch,
     cohort: proposal.cohort,
-    state: stateOf(proposal.expires, sharing.threshold, holders),
+    state: stateOf(proposal.expires, sharing.threshold, holders, witnesses),
     threshold: sharing.threshold,
     holders,
+    witnesses,
     generation: sharing.generation,
     created: proposal.created,
     expires: proposal.expires,
@@ -73,10 +87,15 @@ export async function epochReport(party: ServiceContext, node: ServiceNode, { ep
   }
 }
 
-function stateOf(expires: number, threshold: number, holders: readonly HolderReport[]): string {
+function witnessing({ endorsements, queries }: WitnessingReport): WitnessingReport {
+  return { endorsements, queries: queries.map(({ query, state, step, endorsed }) => ({ query, state, step, endorsed })) }
+}
+
+function stateOf(expires: number, threshold: number, holders: readonly HolderReport[], witnesses: readonly WitnessReport[]): string {
   if (expires < Date.now()) return 'over'
   if (holders.some(({ state }) => state === 'unknown')) return 'in force'
   const there = holders.filter(({ state }) => state !== 'down').length
+  if (there >= threshold && witnesses.length > 0 && witnesses.every(({ state }) => state === 'down')) return 'no witness is up'
   return there >= threshold ? 'ready' : `${threshold - there} holder${threshold - there === 1 ? '' : 's'} too few`
 }
 
@@ -86,7 +105,7 @@ export async function modelReports(party: ServiceContext, node: ServiceNode): Pr
 
 export function modelReport(party: ServiceContext, node: ServiceNode, { release, document, withdrawn }: KnownRelease): ModelReport {
   const { epoch, name, revision, owner, created } = document
-  const served = node.releases?.list().find(one => one.release === release)
+  const served = (node.releases ?? node.witness?.releases)?.list().find(one => one.release === release)
   const reason = served === undefined || served.reason === '' ? '' : `: ${served.reason}`
   const state = withdrawn ? 'withdrawn' : served === undefined ? 'published' : `${served.state}${reason}`
   return { release, epoch, name, revision, owner: { peer: owner, name: party.names.of(owner) ?? owner }, created, state }
