@@ -1,7 +1,9 @@
 /** Witnesses of a service: queries that they endorse, and an evaluator that deviates. */
 import { decodeCall, encodeCall } from '@slytherin/protocol/service'
 import { expect, test } from 'vitest'
+import { proposalFor } from './support/cohort.js'
 import { type Liar, lyingCryptography } from './support/lying.js'
+import { smallPlan } from './support/small-model.js'
 import { until } from './support/whole-service.js'
 import { HOLDERS, witnessed } from './support/witnessed.js'
 
@@ -38,4 +40,7 @@ test('a query is endorsed at its refresh and its result; an evaluator that compu
   service.network.setFault(undefined)
   expect(await ask()).toBeLessThan(0.01)
   expect(await helped()).toBeGreaterThan(before)
+  // Who has a witness in its roster signs for no keys without.
+  const proposal = proposalFor(smallPlan({ parties: 3, threshold: 2 }), 2, 3)
+  await expect(service.node('evaluator').createEpoch(proposal, AbortSignal.timeout(60_000))).rejects.toThrow(/assist\.witnesses is 1 here/)
 })
