@@ -2,7 +2,8 @@
  * What a standing service saves: keys, publishing, the first query and those after it; seconds, seconds of processor, and bytes that the evaluator sent and received. CryptoNet with data and
  * model encrypted, three key holders of whom two suffice, every party with a kernel of its own, in one process and one thread, without a network.
  *
- * Arguments: samples per query (83), queries (3). Prints JSON.
+ * Arguments: samples per query (83), queries (3), witnesses (0): each runs every query again, in the same thread here, so that seconds are those of all of them one
+ * after the other; seconds of processor are what it costs. Prints JSON.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -25,11 +26,13 @@ import { MemoryNetwork } from '@slytherin/protocol/testing'
 
 const BATCH = Number(process.argv[2] ?? 83)
 const QUERIES = Number(process.argv[3] ?? 3)
+const WITNESSES = Array.from({ length: Number(process.argv[4] ?? 0) }, (_, k) => `witness-${k + 1}`)
 const THRESHOLD = 2
 const HOLDERS = ['holder-1', 'holder-2', 'holder-3']
 const ROSTER = [
   { peer: 'evaluator', roles: ['evaluator'] },
   ...HOLDERS.map(peer => ({ peer, roles: ['key-holder'] })),
+  ...WITNESSES.map(peer => ({ peer, roles: ['witness'] })),
   { peer: 'owner', roles: ['model-owner'] },
   { peer: 'querier', roles: ['data-owner', 'querier'] }
 ]
@@ -124,7 +127,7 @@ const proposal = {
   evaluator: 'evaluator',
   holders: HOLDERS.map((peer, k) => ({ peer, point: k + 1 })),
   threshold: THRESHOLD,
-  witnesses: [],
+  witnesses: WITNESSES,
   parameters: planned.parameters,
   proofs: true,
   floodingBits: planned.floodingBits,
@@ -167,6 +170,12 @@ const grant = await nodes.get('owner').issue(GRANT, {
 const querier = nodes.get('querier')
 await until(async () => (await querier.grantsFor(epoch, 'owner', 'cryptonet'))[0])
 await until(async () => await querier.documents.get(RELEASE, release))
+// What a witness takes once: keys from signed shares, and the model.
+if (WITNESSES.length > 0) {
+  await measured('keys and model at the witnesses', async () => {
+    for (const peer of WITNESSES) await until(async () => nodes.get(peer).witness.releases.ready(release))
+  })
+}
 let worst = 0
 for (let k = 0; k < QUERIES; k++) {
   const samples = Array.from({ length: BATCH }, (_, i) => image(k * BATCH + i))
@@ -187,6 +196,7 @@ console.log(
       logN: planned.parameters.logN,
       samples: BATCH,
       threshold: `${THRESHOLD} of ${HOLDERS.length}`,
+      witnesses: WITNESSES.length,
       ...figures,
       error: round(worst / ranges.largestLogit)
     },

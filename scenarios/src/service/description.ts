@@ -13,6 +13,8 @@ const schema = z.strictObject({
   manifest: z.string().min(1),
   holders: count.max(64),
   threshold: count.max(64),
+  /** Parties that run every query again before holders help. */
+  witnesses: z.number().int().min(0).max(64).default(0),
   queriers: count.max(64),
   models: z.array(z.strictObject({ name: z.string().min(1), model: z.string().min(1), batch: count })).min(1),
   floodingBits: z.number().int().min(30).max(100).optional(),
@@ -61,6 +63,9 @@ export async function loadServiceScenario(file: string, overrides: ServiceOverri
   const scenario = { ...others, ...overrides, manifest }
   if (scenario.threshold > scenario.holders) {
     throw new ScenarioFileError(`${file}: threshold: at most ${scenario.holders}, the number of holders`)
+  }
+  if (scenario.witnesses > 0 && scenario.threshold === 1) {
+    throw new ScenarioFileError(`${file}: witnesses: none where one share is enough`)
   }
   return {
     ...scenario,

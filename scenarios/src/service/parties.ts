@@ -35,11 +35,12 @@ export interface ServiceParty {
 }
 
 /** Names of all parties with their roles, holders first. */
-export function rolesOfService({ holders, queriers }: ServiceScenario): { name: string; roles: readonly Role[] }[] {
+export function rolesOfService({ holders, witnesses, queriers }: ServiceScenario): { name: string; roles: readonly Role[] }[] {
   const many = (name: string, count: number, roles: readonly Role[]): { name: string; roles: readonly Role[] }[] =>
     Array.from({ length: count }, (_, k) => ({ name: `${name}-${k + 1}`, roles }))
   return [
     ...many('holder', holders, ['key-holder']),
+    ...many('witness', witnesses, ['witness']),
     { name: EVALUATOR, roles: ['evaluator'] },
     { name: OWNER, roles: ['model-owner'] },
     ...many('querier', queriers, ['querier', 'data-owner'])

@@ -21,6 +21,7 @@ export interface ServiceReport {
   readonly machine: unknown
   readonly holders: number
   readonly threshold: number
+  readonly witnesses: number
   readonly queriers: number
   readonly seconds: { readonly keys: number; readonly models: Readonly<Record<string, number>>; readonly serving: number }
   readonly queries: number
@@ -93,7 +94,7 @@ export class Tally {
 export interface Ended extends Pick<ServiceReport, 'seconds' | 'shares' | 'secondShares' | 'stuck' | 'disk' | 'memory'> {}
 
 export function reportOf(
-  { name, holders, threshold, queriers }: ServiceScenario,
+  { name, holders, threshold, witnesses, queriers }: ServiceScenario,
   seed: number,
   tally: Tally,
   { seconds, ...ended }: Ended
@@ -106,6 +107,7 @@ export function reportOf(
     machine: describeMachine(),
     holders,
     threshold,
+    witnesses,
     queriers,
     seconds,
     queries,
