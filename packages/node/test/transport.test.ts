@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
+import { HelloMismatchError } from '../src/network/errors.js'
+import { PeerLink } from '../src/network/peer-link.js'
+import { DEFAULT_DEADLINES, DEFAULT_LIMITS } from '../src/network/settings.js'
 import { identity, MiB, Network, ToldError, until } from './support/network.js'
 
 const network = new Network()
@@ -140,6 +143,16 @@ describe('sizes', () => {
     // The network itself would wait until the peer counts as down.
     const asked = server.request(client.self, new Uint8Array(1), { maximumResponseBytes: 1, absence: 50 })
     await expect(asked).rejects.toThrow(/not connected within 50 ms/)
+  })
+
+  it('whoever waits for a peer that is lost in its hello is told that it is not there, whatever the network says', async () => {
+    const link = new PeerLink('peer', DEFAULT_DEADLINES, DEFAULT_LIMITS, () => undefined)
+    const lost = link.whenConnected(60_000)
+    link.refused(new Error('stream closed while reading 0/1 bytes'))
+    await expect(lost).rejects.toMatchObject({ code: 'peer-unreachable', peer: 'peer', kind: 'hello' })
+    const other = link.whenConnected(60_000)
+    link.refused(new HelloMismatchError('peer', 'version', '2', '1'))
+    await expect(other).rejects.toThrow(HelloMismatchError)
   })
 
   it('refuses an oversized request before it is read, tells the peer which field, and keeps the connection', async () => {

@@ -8,7 +8,7 @@
  * An interruption shorter than the deadline is only reported when it is over: requests in flight fail, new ones wait for the connection to come back.
  */
 import type { Connection, Stream } from '@libp2p/interface'
-import { type PeerState, PeerUnreachableError } from '@slytherin/protocol'
+import { type PeerState, PeerUnreachableError, ProtocolError } from '@slytherin/protocol'
 import type { FrameStreamOptions } from '../framing/frame-stream.js'
 import type { Control } from './control.js'
 import { HeartbeatMissedError, PeerLeftError, PeerRestartedError } from './errors.js'
@@ -168,7 +168,12 @@ export class PeerLink {
   /** A hello failed: whoever waits for the connection is told why instead of waiting on. */
   refused(reason: Error): void {
     if (this.connected) return
-    for (const waiter of [...this.waiting]) waiter.refused(reason)
+    // What the network throws when a peer is killed in its hello is no error of ours, and says nothing of the peer.
+    const typed =
+      reason instanceof ProtocolError
+        ? reason
+        : new PeerUnreachableError({ peer: this.peer, kind: 'hello', reason: reason.message }, { cause: reason })
+    for (const waiter of [...this.waiting]) waiter.refused(typed)
   }
 
   /** One tick of the heartbeat: give a sign of life, look for one. `forgiven` ms were lost by this process itself. */
