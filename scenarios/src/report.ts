@@ -2,6 +2,7 @@
 import { Parameters } from '@slytherin/ckks'
 import {
   agreementOf,
+  type CostModel,
   logitDeviation as deviationOf,
   FEW_SAMPLES,
   formatBytes,
@@ -32,6 +33,7 @@ import {
   worstDifference
 } from './comparison.js'
 import { type ConfusionMatrix, confusionMatrix } from './confusion.js'
+import { type EndToEndSeconds, endToEndSeconds } from './end-to-end.js'
 import { type LayerReport, layerReports } from './layer-report.js'
 import { describeMachine, type Machine } from './machine.js'
 import type { PartyDescription, Scenario } from './scenario.js'
@@ -66,6 +68,8 @@ export interface ScenarioReport {
   task: TaskKind
   /** Shares of the images (of a multi-label task: of the labels) that are classified as labelled; of a regression R²: by the network of the file, and by what the querier read. */
   accuracyClear: number
+  /** The first of the two, under the name that says whose it is. */
+  accuracyFile: number
   accuracyEncrypted: number
   /** The same of all four ways. */
   accuracy: FourWays<number>
@@ -100,6 +104,12 @@ export interface ScenarioReport {
   /** The same from the evaluated network in the clear: errors and encryption alone. */
   computationError: Omit<FourWays<number>, 'clear' | 'polynomial'>
   secondsByPhase: Record<'ceremony' | 'modelUpload' | 'dataEncryption' | 'evaluation' | 'refresh' | 'result' | 'total', number>
+  /** From samples to logits. */
+  endToEndSeconds: EndToEndSeconds
+  /** Of one query: what its inputs take to the evaluator, and its results back. */
+  queryBytes: { up: number; down: number }
+  /** Of every activation of the evaluated network, in order. */
+  degrees: number[]
   /** Activations that had to be approximated, in order; the polynomials of a file are none. */
   activations: ActivationReport[]
   /**
@@ -155,6 +165,10 @@ export interface Observations {
   readonly totalSeconds: number
   readonly peakMemoryBytes: number
   readonly peakMemoryByParty: Record<string, number>
+  /** From asking the first samples to reading their logits, where one party does both. */
+  readonly firstAnswerSeconds?: number | undefined
+  /** What operations cost on this machine. */
+  readonly costModel: CostModel
   /** Where the plan was simulated, too. */
   readonly simulation?: Simulation
 }
@@ -174,6 +188,12 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       .filter(party => party.roles.includes('data-owner'))
       .map(party => seen.sessions.get(party.name)?.phases.input?.seconds ?? 0)
   )
+  const reportsOf = (role: PartyDescription['roles'][number]): SessionReport[] =>
+    seen.parties.filter(({ roles }) => roles.includes(role)).flatMap(({ name }) => seen.sessions.get(name) ?? [])
+  const sent = (role: PartyDescription['roles'][number], phase: keyof SessionReport['phases']): number =>
+    reportsOf(role).reduce((sum, { phases }) => sum + (phases[phase]?.bytesSent ?? 0), 0)
+  const received = (role: PartyDescription['roles'][number], phase: keyof SessionReport['phases']): number =>
+    reportsOf(role).reduce((sum, { phases }) => sum + (phases[phase]?.bytesReceived ?? 0), 0)
   const logits: FourWays<readonly ArrayLike<number>[]> = {
     clear: clear.logits,
     polynomial: clear.polynomial,
@@ -206,6 +226,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     images: scenario.images,
     task: task.kind,
     accuracyClear: accuracy.clear,
+    accuracyFile: accuracy.clear,
     accuracyEncrypted: accuracy.encrypted,
     accuracy,
     ...(simulatedImages === undefined ? {} : { simulatedImages }),
@@ -232,6 +253,16 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       result: seconds('switch', 'result'),
       total: seen.totalSeconds
     },
+    endToEndSeconds: endToEndSeconds(
+      plan,
+      seen.firstAnswerSeconds ?? (dataEncryption + seconds('evaluation', 'switch', 'result')) / queries,
+      seen.costModel
+    ),
+    queryBytes: { up: sent('data-owner', 'input') / queries, down: received('querier', 'result') / queries },
+    degrees: plan.architecture.layers.flatMap(layer => {
+      if (layer.kind === 'affine') return []
+      return [layer.kind === 'square' ? 2 : layer.coefficients.length - 1]
+    }),
     proofs: {
       seconds: seconds('proofs'),
       bytes: [...seen.sessions.values()].reduce((sum, { phases }) => sum + (phases.proofs?.bytesSent ?? 0), 0)
@@ -366,6 +397,9 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
     phases.push([label(phase), seconds.toFixed(2)])
     if (phase === 'evaluation') phases.push(['  of which refreshing', refresh.toFixed(2)])
   }
+  const { loopback, planned } = report.endToEndSeconds
+  phases.push(['samples to answers, first batch', loopback.toFixed(2)])
+  phases.push(['  planned for a local network', planned.lan.toFixed(2)], ['  planned for 100 Mbit/s, 40 ms', planned.wan.toFixed(2)])
   const traffic = new Table({
     head: ['party', 'sent', 'received', 'peak memory'],
     colAligns: ['left', 'right', 'right', 'right'],

@@ -7,6 +7,7 @@ import type { Plan, Prediction, StepReport } from '@slytherin/engine'
 import type { ErrorReport, PartyEvent, SessionReport } from '@slytherin/node'
 import { type ClearReference, clearReference, loadReference } from './clear-reference.js'
 import { deploy } from './deployment.js'
+import { machineModel } from './end-to-end.js'
 import { MemoryWatch } from './memory.js'
 import { type RunningParty, startParty } from './processes.js'
 import { makeReport, type ScenarioReport } from './report.js'
@@ -87,6 +88,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     const steps: StepReport[] = []
     const logits: (readonly number[])[] = []
     const predictions: Prediction[] = []
+    let firstAnswerSeconds: number | undefined
     for (const party of parties) {
       const child = startParty(
         party,
@@ -98,6 +100,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
           else if (event.event === 'layers') steps.push(...event.steps)
           else if (event.event === 'error') errors.set(party.name, event.error)
           else if (event.event === 'result') {
+            firstAnswerSeconds ??= event.seconds
             event.logits.forEach((row, k) => {
               logits[(event.first ?? 0) + k] = row
             })
@@ -131,7 +134,19 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
             ...(onSimulated === undefined ? {} : { onProgress: onSimulated })
           })
         : undefined
-    const seen = { parties, sessions, plan, steps, logits, totalSeconds, peakMemoryBytes: memory.peak, peakMemoryByParty: memory.peaks }
+    const costModel = await machineModel(evaluator)
+    const seen = {
+      parties,
+      sessions,
+      plan,
+      steps,
+      logits,
+      totalSeconds,
+      firstAnswerSeconds,
+      costModel,
+      peakMemoryBytes: memory.peak,
+      peakMemoryByParty: memory.peaks
+    }
     const report = makeReport(scenario, simulation === undefined ? seen : { ...seen, simulation }, clear)
     return { report, predictions, logits, clear }
   } finally {

@@ -1,6 +1,6 @@
 /** What a run of a small network tells, without the run: a real plan, real clear answers, made-up times and bytes. */
 import { fileURLToPath } from 'node:url'
-import { architectureOf, type Plan, plan, type StepReport } from '@slytherin/engine'
+import { architectureOf, KERNEL_COSTS, type Plan, plan, type StepReport } from '@slytherin/engine'
 import { type CalibrationConfiguration, openCalibration, type SessionReport } from '@slytherin/node'
 import { type ClearReference, clearReference, loadReference, type Observations, partiesOf, type Scenario } from '@slytherin/scenarios'
 import { smallScenario } from './support.js'
@@ -46,7 +46,18 @@ export function observe(scenario: Scenario, plan: Plan, logits: Observations['lo
   })
   const sessions = new Map(parties.map(({ name, roles }, k) => [name, session(plan, roles, k)]))
   const peakMemoryByParty = Object.fromEntries(parties.map(({ name }, k) => [name, (k + 1) * 2 ** 28]))
-  return { parties, sessions, plan, steps, logits, totalSeconds: 12.5, peakMemoryBytes: 2 ** 31, peakMemoryByParty }
+  return {
+    parties,
+    sessions,
+    plan,
+    steps,
+    logits,
+    totalSeconds: 12.5,
+    firstAnswerSeconds: 1.5,
+    costModel: KERNEL_COSTS,
+    peakMemoryBytes: 2 ** 31,
+    peakMemoryByParty
+  }
 }
 
 /** What was added to every logit. */

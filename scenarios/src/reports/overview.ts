@@ -61,6 +61,16 @@ const times: readonly Column[] = [
   { head: 'as planned', cell: report => seconds(report.planned.seconds.evaluation) },
   { head: 'of which refreshing', cell: report => (report.refreshes === 0 ? NONE : seconds(report.secondsByPhase.refresh)) },
   { head: 'result', cell: report => seconds(report.secondsByPhase.result) },
+  // Reports of earlier releases lack what follows.
+  {
+    head: 'samples to answers, first batch',
+    cell: ({ endToEndSeconds: whole }: Partial<ScenarioReport>) => (whole ? seconds(whole.loopback) : NONE)
+  },
+  {
+    head: 'planned at 1 Gbit/s, at 100 Mbit/s and 40 ms',
+    cell: ({ endToEndSeconds: whole }: Partial<ScenarioReport>) =>
+      whole ? `${seconds(whole.planned.lan)}, ${seconds(whole.planned.wan)}` : NONE
+  },
   { head: 'all', cell: report => seconds(report.secondsByPhase.total) },
   { head: 'images per second of evaluation', cell: report => rate(report.images / report.secondsByPhase.evaluation) }
 ]
@@ -72,6 +82,10 @@ const costs: readonly Column[] = [
   { head: 'distance bits', cell: ({ parameters: { floodingDistanceBits: bits } }) => (bits === undefined ? NONE : bits.toFixed(1)) },
   { head: 'refreshes', cell: report => String(report.refreshes) },
   { head: 'encrypted model', cell: report => (report.planned.bytes.model === 0 ? NONE : formatBytes(report.planned.bytes.model)) },
+  {
+    head: 'a query up, down',
+    cell: ({ queryBytes: bytes }: Partial<ScenarioReport>) => (bytes ? `${formatBytes(bytes.up)}, ${formatBytes(bytes.down)}` : NONE)
+  },
   { head: 'sent: each key holder', cell: report => sentBy(report, 'key-holder') },
   { head: 'model owner', cell: report => sentBy(report, 'model-owner') },
   { head: 'data owner', cell: report => sentBy(report, 'data-owner') },
