@@ -46,7 +46,8 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
   return await Promise.all(
     parties.map(async party => {
       const file = join(party.home, 'party.yaml')
-      const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link } = scenario.session
+      const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link, refreshing } =
+        scenario.session
       const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
@@ -62,6 +63,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
           ...(floodingBits === undefined ? {} : { floodingBits }),
           ...(floodingBounds === undefined ? {} : { floodingBounds }),
           minimumRefreshes,
+          refreshing,
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
           ...(precision === undefined ? {} : { precision }),

@@ -64,6 +64,7 @@ export const scenarioSchema = z.strictObject({
       floodingBounds: configurationSchema.shape.session.unwrap().shape.floodingBounds,
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0),
+      refreshing: z.boolean().default(true),
       /** How exact logits must be; as in a party's configuration. */
       precision: configurationSchema.shape.session.unwrap().shape.precision,
       link: configurationSchema.shape.session.unwrap().shape.link

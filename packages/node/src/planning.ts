@@ -29,6 +29,7 @@ export interface PlanModelOptions extends ModelChoice {
   /** Default `encrypted`. */
   readonly weights?: OperandKind
   readonly minimumRefreshes?: number
+  readonly refreshing?: boolean
   readonly floodingBits?: number
   readonly floodingDistanceBits?: number
   readonly floodingBounds?: Plan['floodingBounds']

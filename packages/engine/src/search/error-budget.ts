@@ -113,6 +113,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     inputCost: level => costs.inputCost(level),
     minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
     refreshable: (boundary, level, scale) => {
+      if (!settings.refreshing) return false
       const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!
       return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.threshold, settings)) + MASK_MARGIN_BITS
     },

@@ -27,6 +27,8 @@ export interface PlanOptions {
   readonly threshold?: number
   /** collective refreshes that the program must contain at least, as far as there are places for them, between two operations (default 0) */
   readonly minimumRefreshes?: number
+  /** whether values may be refreshed, which takes key holders while a query is evaluated (default true) */
+  readonly refreshing?: boolean
   /** s: bits of security of flooding; by default those of `floodingDistanceBits`, at least 30 */
   readonly floodingBits?: number | undefined
   /**
@@ -85,6 +87,8 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
   const parties = whole('parties', options.parties, 1)
   const threshold = whole('threshold', options.threshold ?? parties, 1)
   if (threshold > parties) throw new InvalidInputError('plan option threshold', `at most the ${parties} key holders`, String(threshold))
+  if (options.refreshing === false && (options.minimumRefreshes ?? 0) > 0)
+    throw new InvalidInputError('plan option minimumRefreshes', '0 where nothing may be refreshed', String(options.minimumRefreshes))
   const { costModel = KERNEL_COSTS, link = DEFAULT_LINK } = options
   if (!(link.bandwidth > 0 && Number.isFinite(link.bandwidth)))
     throw new InvalidInputError('plan option link.bandwidth', 'bytes per second above 0', String(link.bandwidth))
@@ -106,6 +110,7 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     weights: options.weights,
     parties,
     threshold,
+    refreshing: options.refreshing ?? true,
     minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
     floodingBits,
     floodingDistanceBits,

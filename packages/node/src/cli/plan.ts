@@ -37,6 +37,7 @@ interface Options {
   threshold?: number
   epoch?: string
   minimumRefreshes: number
+  refreshes: boolean
   floodingBits?: number
   floodingDistance?: number
   floodingBounds?: Plan['floodingBounds']
@@ -92,6 +93,7 @@ export function planCommand(streams: Streams): Command {
       "plan into this key epoch: JSON of its key terms or its record, whose holders and threshold are then the defaults (flooding is the epoch's)"
     )
     .option('--minimum-refreshes <number>', 'at least so many collective refreshes', natural, 0)
+    .option('--no-refreshes', 'plan without refreshes: no key holder is needed while a query is evaluated')
     .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive)
     .addOption(
       new Option(
@@ -156,6 +158,7 @@ export function planCommand(streams: Streams): Command {
         ...(epoch === undefined ? {} : { epoch: epoch.keys }),
         ...SCENARIOS[scenario],
         minimumRefreshes,
+        refreshing: options.refreshes,
         ...(floodingBits === undefined ? {} : { floodingBits }),
         ...(floodingDistance === undefined ? {} : { floodingDistanceBits: floodingDistance }),
         ...(floodingBounds === undefined ? {} : { floodingBounds }),

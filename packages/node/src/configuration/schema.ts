@@ -128,6 +128,8 @@ export const configurationSchema = z.strictObject({
       floodingBounds: z.enum(['magnitudes', 'norms']).optional(),
       maximumDecryptions: count.optional(),
       minimumRefreshes: z.number().int().min(0).default(0),
+      /** Whether key holders may be asked to refresh values while a query is evaluated; without, the ring is larger where a network is deep. */
+      refreshing: z.boolean().default(true),
       switchesPerQuerier: count.optional(),
       /** Ciphertexts that may be refreshed in the session; what its queries need, and as much again, when absent. */
       refreshesPerSession: count.optional(),

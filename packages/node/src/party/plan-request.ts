@@ -6,12 +6,13 @@ import type { PlanRequest } from '../worker/cryptography-module.js'
 
 /** The evaluator plans for this; the owner of the model takes it that all configurations say the same. */
 export function planRequest({ session, roster }: Configuration): PlanRequest {
-  const { batch, data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link } = session
+  const { batch, data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link, refreshing } = session
   return {
     batch,
     data,
     weights,
     minimumRefreshes,
+    refreshing,
     parties: roster.filter(({ roles }) => roles.includes('key-holder')).length,
     ...(floodingBits === undefined ? {} : { floodingBits }),
     ...(floodingBounds === undefined ? {} : { floodingBounds }),

@@ -45,6 +45,7 @@ export interface PlanRequest {
   readonly floodingBounds?: Plan['floodingBounds']
   readonly maximumDecryptions?: number
   readonly precision?: Precision
+  readonly refreshing?: boolean
   readonly link?: Link
   readonly data: OperandKind
   readonly weights: OperandKind

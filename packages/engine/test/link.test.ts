@@ -1,0 +1,45 @@
+import { describeEndToEnd, endToEnd, KERNEL_COSTS, LAN, plan, WAN } from '@slytherin/engine'
+import { describe, expect, test } from 'vitest'
+import { architectureFor } from './simulate.ts'
+
+const QUERY = { batch: 1, data: 'encrypted', weights: 'clear', parties: 1, floodingBits: 30 } as const
+
+describe('the link between the parties', () => {
+  const architecture = architectureFor('cryptonet-square')
+  const slow = plan(architecture, { ...QUERY, link: { bandwidth: 1e6, roundTrip: 0.05 } })
+  const fast = plan(architecture, { ...QUERY, link: { bandwidth: 1e10, roundTrip: 0 } })
+
+  test('decides what is sent', () => {
+    expect(slow.inputs.count).toBe(1)
+    expect(slow.costs.bytes.input).toBeLessThan(1.5e6)
+    expect(fast.costs.bytes.input).toBeGreaterThan(10 * slow.costs.bytes.input)
+    for (const [made, other] of [
+      [slow, fast],
+      [fast, slow]
+    ] as const) {
+      const link = made === slow ? { bandwidth: 1e6, roundTrip: 0.05 } : { bandwidth: 1e10, roundTrip: 0 }
+      expect(endToEnd(made, KERNEL_COSTS, link).total).toBeLessThan(endToEnd(other, KERNEL_COSTS, link).total)
+    }
+  })
+
+  test('costs what its bandwidth and round trips say', () => {
+    const lan = endToEnd(slow, KERNEL_COSTS, LAN)
+    const wan = endToEnd(slow, KERNEL_COSTS, WAN)
+    expect(wan.upload / lan.upload).toBeCloseTo(LAN.bandwidth / WAN.bandwidth, 6)
+    expect(wan.evaluation).toBeCloseTo(lan.evaluation, 9)
+    const { bytes, total, steady, ...stages } = wan
+    expect(Object.values(stages).reduce((sum, value) => sum + value, 0)).toBeCloseTo(total, 9)
+    expect(steady).toBeLessThanOrEqual(total)
+    expect(bytes.up).toBe(slow.costs.bytes.input)
+    expect(describeEndToEnd(slow, KERNEL_COSTS)).toHaveLength(2)
+    expect(describeEndToEnd(slow, KERNEL_COSTS, WAN)[0]).toMatch(/^link {7}\(100 Mbit\/s, 40 ms\) samples to answers \d+\.\d\d s: /)
+  })
+
+  test('can be one over which nothing is refreshed', () => {
+    const made = plan(architecture, { ...QUERY, refreshing: false })
+    expect(made.refreshes).toHaveLength(0)
+    expect(() => plan(architecture, { ...QUERY, refreshing: false, minimumRefreshes: 1 })).toThrow(/minimumRefreshes/)
+    expect(() => plan(architecture, { ...QUERY, link: { bandwidth: 0, roundTrip: 0 } })).toThrow(/bandwidth/)
+    expect(() => plan(architecture, { ...QUERY, link: { bandwidth: 1, roundTrip: -1 } })).toThrow(/roundTrip/)
+  })
+})
