@@ -44,6 +44,14 @@ describe('what flooding is sized by', () => {
     expect(relative(lying, lying.output.noise)).toBeLessThan(relative(lying, lying.output.floodedNoise) - 10)
   })
 
+  test('does not shrink so for one party that holds the whole key and is not the model owner', () => {
+    const alone = plan(honest, { ...WISHES, parties: 1 })
+    const lying = plan(understated(honest), { ...WISHES, parties: 1 })
+    const relative = ({ output }: Plan): number => output.floodedNoise - Math.log2(output.scale)
+    expect(Math.abs(relative(lying) - relative(alone))).toBeLessThan(4)
+    expect(lying.output.floodedNoise).toBeGreaterThan(lying.output.noise + 10)
+  })
+
   test('counts with weights as large as the values of a layer call for, whatever is published of them', () => {
     const layers = honest.layers.map(layer =>
       layer.kind === 'affine' ? { ...layer, weightMagnitude: layer.weightMagnitude * TINY } : layer

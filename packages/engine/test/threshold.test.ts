@@ -66,8 +66,12 @@ describe('t of n key holders', () => {
     expect(() => parsePlan({ ...old, version: 3 })).toThrow(/version: 3, where 5 is read here: plan anew/)
   })
 
-  test('one that suffices holds the whole key: it is flooded for by the tracked noise', () => {
-    const { output } = made({ parties: 3, threshold: 1 })
-    expect(output.floodedNoise).toBe(output.noise)
+  test('one that suffices holds the whole key: it is flooded for as several are, unless the key is the owner’s of the model', () => {
+    const other = made({ parties: 3, threshold: 1 })
+    expect(other.floodingBounds).toBe('magnitudes')
+    expect(other.output.floodedNoise).toBeGreaterThan(other.output.noise)
+    const owner = made({ parties: 1, threshold: 1, data: 'clear' })
+    expect(owner.floodingBounds).toBe('norms')
+    expect(owner.output.floodedNoise).toBe(owner.output.noise)
   })
 })

@@ -83,8 +83,9 @@ function errorsOf(
   const { threshold } = core
   const { parameters, noise, output } = program
   const result = walkNoise(program, inputs).sent
-  // whoever holds the whole key is flooded for by the tracked noise
-  const sizing = threshold === 1 ? result.noise : sizingNoise(program, inputs, core.floodingBounds)
+  const sized = sizingNoise(program, inputs, core.floodingBounds)
+  // whoever holds the whole key is flooded for by the evaluator, which knows what it has tracked
+  const sizing = threshold === 1 ? Math.max(result.noise, sized) : sized
   const flooded = noiseAfterFlooding(noise, result.noise, floodingOf(core), switchShares(threshold, core.operands), sizing)
   if (!fitsFlooded(parameters.logModulus(output.level), flooded, output.scale, output.magnitude)) {
     throw new InvalidPlanError('output.level', `${output.level} does not hold the flooding noise of 2^${flooded.toFixed(1)}`)

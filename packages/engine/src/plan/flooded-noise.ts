@@ -16,7 +16,8 @@
  *
  * Without norms, errors grow by the bound of every layer instead of its norm. For some ten layers that costs little; a network of twenty takes nearly three times the
  * evaluation (a larger ring), one of fifty has no plan. `norms` is for those, and only where every key holder that is not the owner says so in its configuration. Where the
- * model is clear at its owner it protects nobody else. Where one party holds the whole key this number is not used: the tracked noise is.
+ * model is clear at its owner it protects nobody else. Where one party holds the whole key the tracked noise counts, too, where it
+ * is more; and where the data are clear there, the key is the model owner's own, as a rule, and norms are the default.
  *
  * The rounding of what is encoded is left out: it belongs to the message, and knows of no secret key. In doubles it is what limits precision far below the noise.
  */

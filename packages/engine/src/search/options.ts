@@ -36,7 +36,7 @@ export interface PlanOptions {
    * says
    */
   readonly floodingDistanceBits?: number
-  /** what flooding rests on (default `magnitudes`; `norms` where the key or the weights are the model owner's alone) */
+  /** what flooding rests on (default `magnitudes`; `norms` where the weights are clear at their owner, or one party has the whole key and the data are clear: there the key is the model owner's, as a rule) */
   readonly floodingBounds?: FloodingBounds
   /** ciphertexts that the session allows to be decrypted (default 2^20); each doubling costs half a bit of precision or modulus */
   readonly maximumDecryptions?: number
@@ -114,7 +114,8 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
     floodingBits,
     floodingDistanceBits,
-    floodingBounds: options.floodingBounds ?? (options.weights === 'clear' || threshold === 1 ? 'norms' : 'magnitudes'),
+    floodingBounds:
+      options.floodingBounds ?? (options.weights === 'clear' || (threshold === 1 && options.data === 'clear') ? 'norms' : 'magnitudes'),
     maximumDecryptions: whole(
       'maximumDecryptions',
       options.maximumDecryptions ?? epoch?.keys.maximumDecryptions ?? DEFAULT_MAXIMUM_DECRYPTIONS,

@@ -87,9 +87,13 @@ export class WholeKeySwitch {
     return this.#switch.share(secret, request, target, flooding, seed)
   }
 
-  /** @param ciphertext whose second component was sent; stays as it is @returns a new ciphertext under the querier's key */
-  finalize(ciphertext: Ciphertext, reencryption: SwitchShare, flooding: Flooding): Ciphertext {
-    return this.#switch.finalize(ciphertext, reencryption, flooding, 1)
+  /**
+   * @param ciphertext whose second component was sent; stays as it is
+   * @param flooded    log2 of the σ_ct that was asked for, where it is not the ciphertext's tracked noise
+   * @returns a new ciphertext under the querier's key
+   */
+  finalize(ciphertext: Ciphertext, reencryption: SwitchShare, flooding: Flooding, flooded: number = ciphertext.noise): Ciphertext {
+    return this.#switch.finalize(ciphertext, reencryption, flooding, 1, flooded)
   }
 
   serialize(reencryption: SwitchShare, instance: string): Uint8Array {

@@ -73,8 +73,6 @@ export async function checkAcceptable(
   }
   if (
     descriptor.plan.floodingBounds === 'norms' &&
-    // one party with the whole key is flooded for by the tracked noise in any case
-    descriptor.plan.parties > 1 &&
     own.policy.floodingBounds !== 'norms' &&
     operands.weights === 'encrypted' &&
     // who proposes it has planned for it
@@ -86,7 +84,7 @@ export async function checkAcceptable(
       'plan.floodingBounds',
       'magnitudes',
       'norms',
-      'Leave session.floodingBounds out at the coordinator, or set it to norms here to take the model owner’s word for norms and sensitivities.'
+      'Set session.floodingBounds to magnitudes at the coordinator, or to norms here to take the model owner’s word for norms and sensitivities.'
     )
   }
   const quota = own.policy.maximumSwitchesPerQuerier

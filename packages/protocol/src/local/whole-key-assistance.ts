@@ -69,7 +69,7 @@ export class WholeKeyAssistance {
     const { context, plan, sessionId, floodingBits, maximumDecryptions } = this.#session
     const flooding = { securityBits: floodingBits, maximumDecryptions }
     const { level } = plan.output
-    const noise = Math.max(plan.output.noise, ...ciphertexts.map(ciphertext => ciphertext.noise))
+    const noise = Math.max(plan.output.floodedNoise, ...ciphertexts.map(ciphertext => ciphertext.noise))
     if (callbacks.querierHoldsKey) {
       return ciphertexts.map(ciphertext => {
         using flooded = floodResult(context, ciphertext, noise, flooding, randomSeed())
@@ -84,7 +84,7 @@ export class WholeKeyAssistance {
       const name = ciphertextInstance(instance, k)
       const answer = accepted('switchWhole', name, answers, k, bytes => protocol.deserialize(bytes, name, level))
       try {
-        using switched = protocol.finalize(ciphertext, answer, flooding)
+        using switched = protocol.finalize(ciphertext, answer, flooding, noise)
         return serializeCiphertext(switched)
       } finally {
         protocol.dispose(answer)

@@ -168,7 +168,7 @@ export function wholeKeyCompliance(name: string, harness: CryptographyHarness): 
       expect(await failure(holder.refreshShare({ instance: 'share', step, level, scale, magnitude, c1 }))).toMatchObject({
         name: 'SoleKeyShareError'
       })
-      const { level: bottom, noise } = plan.output
+      const { level: bottom, floodedNoise: noise } = plan.output
       expect(await failure(holder.switchShare({ instance: 'share', level: bottom, noise, c1, targetKey }))).toMatchObject({
         name: 'SoleKeyShareError'
       })

@@ -241,7 +241,7 @@ export class AttemptedAssistance {
     return ciphertexts.map((ciphertext, k) => {
       const answer = usable(name.active[0]!, answers, k, bytes => protocol.deserialize(bytes, ciphertextInstance(instance, k), level))
       try {
-        using switched = protocol.finalize(ciphertext, answer, this.#flooding)
+        using switched = protocol.finalize(ciphertext, answer, this.#flooding, noise)
         return serializeCiphertext(switched)
       } finally {
         protocol.dispose(answer)
@@ -265,8 +265,8 @@ export class AttemptedAssistance {
   }
 
   #noiseOf(ciphertexts: readonly Ciphertext[]): number {
-    const { noise, floodedNoise } = this.#session.plan.output
-    return Math.max(noise, floodedNoise, ...ciphertexts.map(ciphertext => ciphertext.noise))
+    const { floodedNoise } = this.#session.plan.output
+    return Math.max(floodedNoise, ...ciphertexts.map(ciphertext => ciphertext.noise))
   }
 
   #refreshOf(step: number): { readonly level: number; readonly scale: number; readonly magnitude: number } {

@@ -67,8 +67,8 @@ export function checkDraft(draft: ReleaseDraft, record: EpochRecord, peer: strin
       'Make an epoch with more flooding, or lower it here.'
     )
   }
-  const { operands, floodingBounds, parties } = plan
-  if (floodingBounds === 'norms' && parties > 1 && operands.weights === 'encrypted' && policy.floodingBounds !== 'norms' && !trusting) {
+  const { operands, floodingBounds } = plan
+  if (floodingBounds === 'norms' && operands.weights === 'encrypted' && policy.floodingBounds !== 'norms' && !trusting) {
     refuse('plan.floodingBounds', 'magnitudes', 'norms', 'Plan without norms, or set floodingBounds to norms at this key holder.')
   }
   if (operands.weights === 'clear' && draft.owner !== proposal.evaluator) {
