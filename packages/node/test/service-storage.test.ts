@@ -222,7 +222,9 @@ describe('secrets on disk', () => {
     await secrets.put('x', Uint8Array.of(1))
     secrets.dispose()
     await writeFile(join(path, 'left.json.abc.new'), 'half')
-    await expect(SecretDirectory.open(path, new Uint8Array(32).fill(6), ledger)).rejects.toThrow(/not the ledger.*Put the ledger back/)
+    await expect(SecretDirectory.open(path, new Uint8Array(32).fill(6), ledger)).rejects.toThrow(
+      /not written by this party.*Put the ledger back/
+    )
     expect((await readdir(path)).filter(name => name.endsWith('.new'))).toEqual([])
     using again = await SecretDirectory.open(path, key, ledger)
     expect(await again.get('x')).toEqual(Uint8Array.of(1))

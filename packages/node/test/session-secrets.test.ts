@@ -2,6 +2,7 @@
 import { copyFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { FileSessionSecrets, LedgerMismatchError, LedgerMovedError, SqliteShareLedger, TamperedFileError } from '@slytherin/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
@@ -98,7 +99,7 @@ describe('a share ledger under a living session', () => {
     expect(again.secrets).not.toBe(secrets)
     expect(claim(again.ledger, 3)).toBe('again')
     expect(claim(again.ledger, 4)).toBe('first')
-    expect(again.ledger.count(HEX)).toBe(5)
+    expect([...again.ledger.recorded(HEX)]).toHaveLength(5)
   })
 
   it('that was deleted is noticed: the party refuses to start, and says what can be done', async () => {
@@ -124,14 +125,56 @@ describe('a share ledger under a living session', () => {
     await rename(old, ledgerPath())
     const error = await refusal(start())
     expect(error).toBeInstanceOf(LedgerMismatchError)
-    expect(error).toMatchObject({ message: expect.stringMatching(/knows 3 shares .* and 4 were given/) })
+    expect(error).toMatchObject({ message: expect.stringMatching(/knows 3 shares, and 4 were given/) })
+  })
+
+  it.each([
+    ['another input', `UPDATE share SET inputHash = 'ff' WHERE instance = (SELECT MIN(instance) FROM share)`],
+    ['another instance', `UPDATE share SET instance = 'elsewhere' WHERE instance = (SELECT MIN(instance) FROM share)`],
+    [
+      'one row fewer and another more',
+      `DELETE FROM share; INSERT INTO share VALUES ('${HEX}', 'refresh', 'a', 'b', ''), ('${HEX}', 'refresh', 'b', 'b', ''), ('${HEX}', 'refresh', 'c', 'b', '')`
+    ],
+    [
+      'rows beside those that were given',
+      `INSERT INTO share VALUES ('${HEX}', 'refresh', 'a', 'b', ''), ('${HEX}', 'refresh', 'b', 'b', '')`
+    ],
+    [
+      'one row beside another that was altered',
+      `UPDATE share SET inputHash = 'ff' WHERE instance = (SELECT MIN(instance) FROM share); INSERT INTO share VALUES ('${HEX}', 'refresh', 'a', 'b', '')`
+    ]
+  ])('that has %s is noticed', async (_what, sql) => {
+    await livingSession()
+    const database = new DatabaseSync(ledgerPath())
+    database.exec(sql)
+    database.close()
+    const error = await refusal(start())
+    expect(error).toBeInstanceOf(LedgerMismatchError)
+    expect(error).toMatchObject({ message: expect.stringMatching(/not all are what was given|knows 5 shares, where 3 were given/) })
+  })
+
+  it('whose mark is of an earlier moment is noticed, unless it is one share behind', async () => {
+    await livingSession()
+    const mark = await readFile(join(sessions(), `${HEX}.mark`))
+    const { ledger } = await start()
+    claim(ledger, 3)
+    claim(ledger, 4)
+    await stop()
+    await writeFile(join(sessions(), `${HEX}.mark`), mark)
+    expect(await refusal(start())).toMatchObject({ name: 'LedgerMismatchError', message: expect.stringContaining('where 3 were given') })
   })
 
   it('whose mark was deleted or forged is not believed', async () => {
     await livingSession()
     const path = join(sessions(), `${HEX}.mark`)
     const mark = await readFile(path)
-    for (const forged of [undefined, new Uint8Array(80), new Uint8Array(80).fill(255), mark.map(byte => byte ^ 1)]) {
+    for (const forged of [
+      undefined,
+      new Uint8Array(144),
+      new Uint8Array(144).fill(255),
+      mark.subarray(0, 70),
+      mark.map(byte => byte ^ 1)
+    ]) {
       if (forged === undefined) await rm(path)
       else await writeFile(path, forged)
       expect(await refusal(start())).toBeInstanceOf(LedgerMismatchError)

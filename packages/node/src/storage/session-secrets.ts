@@ -119,14 +119,9 @@ export class FileSessionSecrets implements SessionSecretStore, AsyncDisposable {
   #checkLedger(session: string, identity: string): void {
     const mismatch = (problem: string): LedgerMismatchError => new LedgerMismatchError(this.#ledger.path, problem, this.#path(session))
     if (identity !== this.#ledger.identity) throw mismatch('it is not the ledger of the session that lives here')
-    const found = LedgerMark.open(this.#markPath(session), this.#owner(session))
-    if (found === undefined) throw mismatch('its mark is gone or was not written by this party')
-    const known = this.#ledger.count(session)
-    if (known < found.counter) {
-      found.mark.dispose()
-      throw mismatch(`it knows ${known} shares of the session that lives here, and ${found.counter} were given`)
-    }
-    this.#follow(session, found.mark)
+    const mark = LedgerMark.open(this.#markPath(session), this.#owner(session), () => this.#ledger.recorded(session))
+    if (typeof mark === 'string') throw mismatch(mark)
+    this.#follow(session, mark)
   }
 
   #follow(session: string, mark: LedgerMark): void {

@@ -7,19 +7,19 @@ import { statSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { ShareAlreadyGivenError, type ShareLedger, type ShareLedgerEntry } from '@slytherin/mhe'
 import { LedgerDamagedError, LedgerMovedError } from './errors.js'
-import type { LedgerMark } from './ledger-mark.js'
+import type { LedgerContent, LedgerMark } from './ledger-mark.js'
 
 export class SqliteShareLedger implements ShareLedger, Disposable {
   private readonly database: DatabaseSync
   private readonly insert: StatementSync
   private readonly find: StatementSync
   private readonly list: StatementSync
-  private readonly counting: StatementSync
+  private readonly reading: StatementSync
   /** Random, made with the ledger, hexadecimal: tells it from any other. */
   readonly identity: string
   /** Of the file that was opened; none of a ledger in memory. */
   private readonly inode: number | undefined
-  private followed: { readonly session: string | null; readonly mark: LedgerMark; count: number } | undefined
+  private followed: { readonly session: string | null; readonly mark: LedgerMark; content: LedgerContent } | undefined
 
   /** Opens or makes the ledger. One process at a time. @throws LedgerDamagedError */
   constructor(readonly path: string) {
@@ -32,34 +32,49 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
         database.prepare('INSERT INTO share VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
         database.prepare('SELECT inputHash FROM share WHERE session = ? AND protocol = ? AND instance = ?'),
         database.prepare('SELECT instance FROM share WHERE session = ? AND protocol = ? ORDER BY instance'),
-        database.prepare('SELECT COUNT(*) AS count FROM share WHERE ? IS NULL OR session = ?')
+        database.prepare('SELECT session, protocol, instance, inputHash FROM share WHERE ? IS NULL OR session = ?')
       ])
-      ;[this.insert, this.find, this.list, this.counting] = prepared as [StatementSync, StatementSync, StatementSync, StatementSync]
+      ;[this.insert, this.find, this.list, this.reading] = prepared as [StatementSync, StatementSync, StatementSync, StatementSync]
     } catch (error) {
       database.close()
       throw error
     }
   }
 
-  /** Shares recorded of a session; of all of them for null. */
-  count(session: string | null): number {
-    return Number(this.guarded(() => this.counting.get(session, session)?.['count']))
+  /** Shares recorded of a session; of all of them for null. @throws LedgerDamagedError */
+  *recorded(session: string | null): Generator<ShareLedgerEntry> {
+    try {
+      for (const row of this.reading.iterate(session, session)) {
+        const text = (column: keyof ShareLedgerEntry): string => String(row[column])
+        yield { session: text('session'), protocol: text('protocol'), instance: text('instance'), inputHash: text('inputHash') }
+      }
+    } catch (error) {
+      throw new LedgerDamagedError(this.path, { cause: error })
+    }
   }
 
-  /** From here on a mark is kept of how many shares of a session, or for null of any, are recorded; undefined for none. */
+  /** From here on a mark is kept of which shares of a session, or for null of any, are recorded; undefined for none. */
   follow(session: string | null, mark: LedgerMark): void
   follow(session: undefined, mark: undefined): void
   follow(session: string | null | undefined, mark: LedgerMark | undefined): void {
-    this.followed = session === undefined || mark === undefined ? undefined : { session, mark, count: this.count(session) }
+    this.followed = undefined
+    if (session === undefined || mark === undefined) return
+    const content = mark.contentOf(this.recorded(session))
+    mark.advance(content)
+    this.followed = { session, mark, content }
   }
 
   /** @throws ShareAlreadyGivenError, LedgerMovedError, LedgerDamagedError */
-  claim({ session, protocol, instance, inputHash }: ShareLedgerEntry): 'first' | 'again' {
+  claim(entry: ShareLedgerEntry): 'first' | 'again' {
+    const { session, protocol, instance, inputHash } = entry
     this.checkInPlace()
     const { changes } = this.guarded(() => this.insert.run(session, protocol, instance, inputHash, new Date().toISOString()))
     if (Number(changes) === 1) {
       const { followed } = this
-      if (followed !== undefined && (followed.session ?? session) === session) followed.mark.advance(++followed.count)
+      if (followed !== undefined && (followed.session ?? session) === session) {
+        followed.content = followed.mark.with(followed.content, entry)
+        followed.mark.advance(followed.content)
+      }
       return 'first'
     }
     const recorded = String(this.guarded(() => this.find.get(session, protocol, instance)?.['inputHash']))

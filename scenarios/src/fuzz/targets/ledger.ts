@@ -26,7 +26,7 @@ export async function ledgerTargets(): Promise<TargetGroup> {
     await using store = await FileSessionSecrets.open(secretsDirectory, KEY, ledger)
     const { secretSeed, shareKey } = await store.take(SESSION)
     secret = hex(secretSeed) + hex(shareKey)
-    for (let k = ledger.count(session); k < upTo; k++) ledger.claim(entry(k))
+    for (let k = [...ledger.recorded(session)].length; k < upTo; k++) ledger.claim(entry(k))
     ledger.dispose()
     if (upTo < SHARES) await cp(at('given.db'), at('behind.db'))
   }
@@ -98,10 +98,9 @@ export async function ledgerTargets(): Promise<TargetGroup> {
         for (const ending of ['', '-wal', '-shm']) await rm(`${path}${ending}`, { force: true })
         await writeFile(path, bytes)
         using ledger = new SqliteShareLedger(path)
-        const known = ledger.count(session)
-        demand(Number.isSafeInteger(known) && known >= 0, 'a count that is none')
+        const known = [...ledger.recorded(session)].length
         const answers = Array.from({ length: SHARES }, (_, k) => ledger.claim(entry(k)))
-        // What it has forgotten, the mark remembers: rows that are missing are missing in the count, too.
+        // What it has forgotten, the mark remembers: rows that are missing are missing in what is recorded, too.
         demand(answers.filter(answer => answer === 'again').length <= known, 'more shares are known than counted')
         demand(ledger.instances(session, 'refresh').length >= SHARES, 'a share that was claimed is not listed')
         return bytes
