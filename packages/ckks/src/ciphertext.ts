@@ -35,6 +35,7 @@ export class Ciphertext implements CiphertextMetadata, Disposable {
     return this.components.length - 1
   }
 
+  /** A copy of its own. */
   clone(): Ciphertext {
     return new Ciphertext(
       this.components.map(component => component.clone()),
@@ -42,6 +43,7 @@ export class Ciphertext implements CiphertextMetadata, Disposable {
     )
   }
 
+  /** Frees its polynomials. */
   dispose(): void {
     for (const component of this.components) component.dispose()
   }

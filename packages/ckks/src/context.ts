@@ -5,11 +5,13 @@ import { InvalidParametersError } from './errors.js'
 import { NoiseModel } from './noise.js'
 import type { Parameters } from './parameters.js'
 
+/** What a context is told beside its parameters. */
 export interface ContextOptions {
   /** Number of ternary secrets summed in the key, 1 by default. Only the noise model uses it. */
   parties?: number
 }
 
+/** Ring, encoder and noise model of one parameter set. Dispose it last. */
 export class Context implements Disposable {
   readonly encoder: Encoder
   readonly noise: NoiseModel

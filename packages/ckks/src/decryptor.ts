@@ -5,6 +5,7 @@ import type { ComplexVector } from './fourier.js'
 import type { SecretKey } from './keys.js'
 import { Plaintext } from './plaintext.js'
 
+/** Decrypts and decodes with a secret key. */
 export class Decryptor {
   constructor(
     private readonly context: Context,

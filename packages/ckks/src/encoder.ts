@@ -11,6 +11,7 @@ import { Plaintext } from './plaintext.js'
 /** Real slots, or real and imaginary parts. At most N/2 values; missing slots are 0. */
 export type SlotValues = Float64Array | { readonly real: Float64Array; readonly imaginary: Float64Array }
 
+/** Where an encoded plaintext is to stand. */
 export interface EncodeOptions {
   level: number
   scale: number

@@ -24,6 +24,7 @@ export interface ProvableEncryption {
   readonly undivided: Polynomial
 }
 
+/** Encrypts under a public key. */
 export class Encryptor {
   constructor(
     private readonly context: Context,

@@ -26,6 +26,7 @@ export interface PlaintextMetadata {
 /** Scales that differ by less count as equal. */
 export const SCALE_TOLERANCE = 2 ** -30
 
+/** What each operation demands of its operands, and level, scale, bound and noise of its result: the same for every evaluator. */
 export class EvaluationRules {
   constructor(
     private readonly parameters: Parameters,

@@ -12,6 +12,7 @@ import type { Parameters } from './parameters.js'
 
 /** A ciphertext inside an evaluator. */
 export interface EvaluatorCiphertext extends CiphertextMetadata, Disposable {
+  /** Frees what the evaluator holds of it. */
   dispose(): void
 }
 
@@ -21,9 +22,11 @@ export interface EvaluatorPlaintext extends Disposable {
   readonly scale: number
   /** Bound on |slot|. */
   readonly magnitude: number
+  /** Frees what the evaluator holds of it. */
   dispose(): void
 }
 
+/** What an evaluator needs beside ciphertexts. */
 export interface EvaluationKeys {
   relinearizationKey?: KeySwitchKey
   /** By Galois element; each serves ciphertexts up to its own level. */
@@ -33,6 +36,7 @@ export interface EvaluationKeys {
 /** Tells a ciphertext from an encoded plaintext. */
 export const isCiphertext = (operand: EvaluatorCiphertext | EvaluatorPlaintext): operand is EvaluatorCiphertext => 'degree' in operand
 
+/** Two factors: a ciphertext, and a ciphertext or plaintext. */
 export type EvaluatorPair = readonly [EvaluatorCiphertext, EvaluatorCiphertext | EvaluatorPlaintext]
 
 /** One of many sums Σ coefficients[t]·ciphertexts[inputs[t]] + constant. */
@@ -63,6 +67,7 @@ export interface LinearCombiner {
 /** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
 export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
 
+/** Computes on ciphertexts. */
 export interface Evaluator extends Disposable {
   readonly name: string
   readonly parameters: Parameters
@@ -83,19 +88,26 @@ export interface Evaluator extends Disposable {
   load(ciphertext: Ciphertext): EvaluatorCiphertext
   /** Copies out. */
   store(ciphertext: EvaluatorCiphertext): Ciphertext
+  /** Encodes for this evaluator. */
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext
   /** The plaintext of one real number in every slot, where an evaluator has a shorter way to it. */
   constant?(value: number, options: EncodeOptions): EvaluatorPlaintext
 
+  /** A copy of its own. */
   copy(a: EvaluatorCiphertext): EvaluatorCiphertext
   /** @throws LevelMismatchError, ScaleMismatchError */
   add(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext
+  /** a += b. @throws LevelMismatchError, ScaleMismatchError */
   addInPlace(a: EvaluatorCiphertext, b: EvaluatorCiphertext): void
+  /** @throws LevelMismatchError, ScaleMismatchError */
   subtract(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext
+  /** @throws LevelMismatchError, ScaleMismatchError */
   addPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext
   /** Degree 2 out of two of degree 1. @throws LevelMismatchError, DegreeMismatchError, ScaleOverflowError */
   multiply(a: EvaluatorCiphertext, b: EvaluatorCiphertext): EvaluatorCiphertext
+  /** @throws LevelMismatchError, ScaleOverflowError */
   multiplyPlain(a: EvaluatorCiphertext, p: EvaluatorPlaintext): EvaluatorCiphertext
+  /** Degree 2 out of degree 1. @throws DegreeMismatchError, ScaleOverflowError */
   square(a: EvaluatorCiphertext): EvaluatorCiphertext
   /** Σ a_k·b_k without relinearisation; all pairs ciphertext × ciphertext, or all ciphertext × plaintext, at one level. @throws EmptySumError */
   multiplyAccumulate(pairs: Iterable<EvaluatorPair>): EvaluatorCiphertext
@@ -113,6 +125,7 @@ export interface Evaluator extends Disposable {
   rotate(a: EvaluatorCiphertext, steps: number): EvaluatorCiphertext
   /** The same rotations, sharing work where the evaluator can. */
   rotateMany(a: EvaluatorCiphertext, steps: readonly number[]): EvaluatorCiphertext[]
+  /** Complex conjugates of the slots. @throws MissingKeyError, DegreeMismatchError */
   conjugate(a: EvaluatorCiphertext): EvaluatorCiphertext
 
   /**

@@ -15,6 +15,7 @@ export interface ComplexVector {
   imaginary: Float64Array
 }
 
+/** Between vectors of N/2 complex slots and polynomials with real coefficients, by a Fourier transform at the odd powers of a 2N-th root of unity. */
 export class CanonicalEmbedding {
   readonly slots: number
   /** exp(2πi·k/n) for k < n. */

@@ -7,7 +7,7 @@ import { InvalidGaloisElementError } from './errors.js'
 /** Generator of the slot rotations. */
 export const SLOT_GENERATOR = 3
 
-/** @param rotation any integer; negative rotates right; taken modulo N / 2 */
+/** The Galois element that rotates the slots to the left. @param rotation any integer; negative rotates right; taken modulo N / 2 */
 export function galoisElementOf(rotation: number, N: number): number {
   if (!Number.isInteger(rotation)) throw new RangeError(`a rotation is an integer, got ${rotation}`)
   const slots = N / 2

@@ -5,6 +5,7 @@ import { checkGaloisElement } from './galois.js'
 import { type KeySwitchDigit, KeySwitchKey, PublicKey, type SecretKey } from './keys.js'
 import { ERROR_SIGMA } from './security.js'
 
+/** For which levels a key is made, and from what. */
 export interface KeySwitchOptions {
   /** Highest level the key serves, the top one by default. */
   level?: number
@@ -12,6 +13,7 @@ export interface KeySwitchOptions {
   seed?: Uint8Array
 }
 
+/** Makes the keys of one secret. */
 export class KeyGenerator {
   constructor(private readonly context: Context) {}
 

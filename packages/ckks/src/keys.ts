@@ -78,6 +78,7 @@ export class SecretKey implements Disposable {
   }
 }
 
+/** (b, a) = (-a·s + e, a) modulo QP. */
 export class PublicKey implements Disposable {
   constructor(
     readonly b: Polynomial,
@@ -94,6 +95,7 @@ export class PublicKey implements Disposable {
   }
 }
 
+/** One digit of a key: an encryption (b, a) of a part of the other secret. */
 export interface KeySwitchDigit {
   readonly b: Polynomial
   readonly a: Polynomial

@@ -11,6 +11,7 @@ import type { KeySwitchKey } from './keys.js'
 import { NoiseModel } from './noise.js'
 import type { Parameters } from './parameters.js'
 
+/** An operation that would be done, for whoever prices it. */
 export interface CountedOperation {
   /** `multiply`: of two ciphertexts, summed or not; `add`: of anything; `constant`: a plaintext made */
   readonly operation:

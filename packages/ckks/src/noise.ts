@@ -40,6 +40,7 @@ export interface NoisyMessage {
   readonly noise: number
 }
 
+/** What the noise of a key switch depends on. */
 export interface KeySwitchNoise {
   readonly level: number
   /** log2 σ of the key's error. */
@@ -66,6 +67,7 @@ export function combineNoise(...sigmas: readonly number[]): number {
   return largest + 0.5 * Math.log2(sum)
 }
 
+/** log2 of the standard deviation of errors per coefficient, operation by operation. */
 export class NoiseModel {
   private readonly N: number
   private readonly logN: number

@@ -10,6 +10,7 @@ import { maximumLogQP } from './security.js'
 /** Bits of the widest primes that the kernel computes with. */
 export const MAXIMUM_PRIME_BITS = MAXIMUM_MODULUS_BITS
 
+/** A parameter set as JSON has it. */
 export interface ParametersJson {
   logN: number
   /** Decimal, q_0 first. */
@@ -21,6 +22,7 @@ export interface ParametersJson {
   insecure?: true
 }
 
+/** A parameter set, prime by prime. */
 export interface ParametersInit {
   logN: number
   primes: readonly bigint[]
@@ -30,6 +32,7 @@ export interface ParametersInit {
   insecure?: boolean
 }
 
+/** A parameter set by sizes: primes are found. */
 export interface ParametersRequest {
   logN: number
   /** log2 of q_0: what is left above the scale at level 0 holds the message. */
@@ -51,6 +54,7 @@ const MAXIMUM_MODULI = 64
 /** Decimal digits of the largest modulus. */
 const MAXIMUM_DECIMALS = 15
 
+/** A parameter set: ring degree, primes, special primes, scale; held to the security table unless it is marked insecure. */
 export class Parameters {
   readonly N: number
   /** N / 2. */
@@ -180,6 +184,7 @@ export class Parameters {
     return this === other || JSON.stringify(this.toJSON()) === JSON.stringify(other.toJSON())
   }
 
+  /** What `fromJSON` reads. */
   toJSON(): ParametersJson {
     return {
       logN: this.logN,

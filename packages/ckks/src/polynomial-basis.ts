@@ -19,6 +19,7 @@ export function trimmed({ basis, coefficients }: BasisPolynomial): BasisPolynomi
   return { basis, coefficients: length === 0 ? [0] : coefficients.slice(0, length) }
 }
 
+/** Degree without leading zeros; 0 of a constant, zero included. */
 export function degreeOf(polynomial: BasisPolynomial): number {
   return trimmed(polynomial).coefficients.length - 1
 }

@@ -21,6 +21,7 @@ import { type CountedOperation, MetadataEvaluator } from './metadata-evaluator.j
 import type { Parameters } from './parameters.js'
 import { type BasisPolynomial, divide, trimmed } from './polynomial-basis.js'
 
+/** How a polynomial is evaluated. */
 export interface PolynomialOptions {
   /** Where the slots lie; for Chebyshev the polynomial is in t = (2x - a - b)/(b - a). Default [-1, 1]. An interval of another length takes a level more. */
   interval?: readonly [number, number]
@@ -63,6 +64,7 @@ export function evaluatePolynomial(
   return evaluator.withMagnitude(result, options.magnitude ?? Math.min(result.magnitude, bound))
 }
 
+/** What an evaluation would do, and what comes out. */
 export interface PolynomialTrace {
   /** Exactly what `evaluatePolynomial` gives its result, on any evaluator whose rules these are. */
   readonly result: CiphertextMetadata

@@ -14,6 +14,7 @@ import type { BasisPolynomial } from './polynomial-basis.js'
 import { evaluatePolynomial, type PolynomialOptions, type PolynomialTrace } from './polynomial-evaluation.js'
 import { sumOfConjugates } from './slot-pairs.js'
 
+/** How a polynomial of two packed real vectors is evaluated. */
 export interface PairPolynomialOptions extends PolynomialOptions {
   /** Bound on |a| and |b|. */
   readonly bound: number

@@ -10,6 +10,7 @@ import { HEADER_BYTES, type Header, type Refusal, readHeader, writeHeader } from
 import { KeySwitchKey, PublicKey } from './keys.js'
 import type { Parameters } from './parameters.js'
 
+/** What a ciphertext that arrives must be. */
 export interface ExpectedCiphertext {
   level: number
   /** 1 by default. */
@@ -21,15 +22,19 @@ export interface ExpectedCiphertext {
 /** No error polynomial of this scheme is smaller, not even a bare rounding's. */
 const MINIMUM_NOISE = -16
 
+/** Exact number of bytes. */
 export const serializedCiphertextLength = (parameters: Parameters, level: number, degree = 1): number =>
   HEADER_BYTES + (degree + 1) * packedBytes(parameters, parameters.ciphertextIndices(level))
 
+/** Exact number of bytes. */
 export const serializedPublicKeyLength = (parameters: Parameters): number =>
   HEADER_BYTES + 2 * packedBytes(parameters, parameters.keyIndices())
 
+/** Exact number of bytes. */
 export const serializedKeySwitchKeyLength = (parameters: Parameters, level: number = parameters.maxLevel): number =>
   HEADER_BYTES + 2 * parameters.digits(level) * packedBytes(parameters, parameters.keyIndices(level))
 
+/** Header and packed residues: what `deserializeCiphertext` reads. */
 export function serializeCiphertext(ciphertext: Ciphertext): Uint8Array {
   const { level, scale, noise, magnitude, components } = ciphertext
   return write({ kind: 'ciphertext', level, count: components.length, scale, noise, magnitude }, components)
@@ -62,6 +67,7 @@ export function deserializeCiphertext(context: Context, bytes: Uint8Array, expec
   return new Ciphertext(components, { level, scale, noise, magnitude })
 }
 
+/** What `deserializePublicKey` reads. */
 export function serializePublicKey(key: PublicKey): Uint8Array {
   const header: Header = { kind: 'public key', level: 0, count: 2, scale: 1, noise: 0, magnitude: 0 }
   return write(header, [key.b, key.a])
@@ -79,6 +85,7 @@ export function deserializePublicKey(context: Context, bytes: Uint8Array): Publi
   return new PublicKey(b!, a!)
 }
 
+/** What `deserializeKeySwitchKey` reads. */
 export function serializeKeySwitchKey(key: KeySwitchKey): Uint8Array {
   const header: Header = {
     kind: 'key-switching key',

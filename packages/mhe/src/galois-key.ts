@@ -23,11 +23,13 @@ import { sampleError } from './sampling.js'
 import { releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat, type ShareIdentity } from './share-format.js'
 
+/** A party's part of a Galois key. */
 export interface GaloisShare {
   /** Per digit: -a_j·s_i + P·g_j·σ_g(s_i) + e. */
   readonly h: readonly Polynomial[]
 }
 
+/** One round for the key of one automorphism. */
 export class GaloisKeyGeneration {
   readonly format: ShareFormat<GaloisShare>
 

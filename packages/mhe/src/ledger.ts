@@ -8,6 +8,7 @@
  */
 import { ShareAlreadyGivenError } from './errors.js'
 
+/** For what a share was given. */
 export interface ShareLedgerEntry {
   /** Session identifier in hexadecimal. */
   readonly session: string
@@ -17,6 +18,7 @@ export interface ShareLedgerEntry {
   readonly inputHash: string
 }
 
+/** What a key holder has given shares for: durable in a deployment. */
 export interface ShareLedger {
   /**
    * Records that a share is being given; must be durable before it returns.

@@ -28,6 +28,7 @@ export interface CoinPlace {
   readonly names: readonly string[]
 }
 
+/** Adds encryptions of zero that everybody derives from public coins, so that nobody chooses the first component of a ciphertext. */
 export class PublicCoins {
   readonly #context: Context
   readonly #sessionId: Uint8Array

@@ -20,6 +20,7 @@ import { sampleError, sampleTernary, withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
+/** Which ciphertext is switched. */
 export interface SwitchRequest {
   /** Unique per switched ciphertext and session. */
   readonly instance: string
@@ -33,6 +34,7 @@ export interface SwitchRequest {
   readonly magnitude?: number
 }
 
+/** A party's part of a switch. */
 export interface SwitchShare {
   /** s_i·c1 + u_i·p0 + flood_i over Q_l. */
   readonly h0: Polynomial
@@ -40,6 +42,7 @@ export interface SwitchShare {
   readonly h1: Polynomial
 }
 
+/** One round that switches a ciphertext from the collective key to a public key. */
 export class PublicKeySwitch {
   readonly format: ShareFormat<SwitchShare>
 

@@ -15,6 +15,7 @@ import { ShareFormat, type ShareIdentity } from './share-format.js'
 /** The one instance of the key protocols that exists per session. */
 export const COLLECTIVE = 'collective'
 
+/** One round for the collective public key. */
 export class PublicKeyGeneration {
   readonly format: ShareFormat<Polynomial>
   readonly identity: ShareIdentity

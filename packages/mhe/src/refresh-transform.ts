@@ -22,6 +22,7 @@ export interface AutomorphismTerm {
   readonly sign: 1 | -1
 }
 
+/** An exact linear map that rides inside a refresh. */
 export interface RefreshTransform {
   /** One ciphertext comes out for each. */
   readonly outputs: readonly (readonly AutomorphismTerm[])[]

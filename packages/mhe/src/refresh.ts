@@ -51,6 +51,7 @@ import { withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat } from './share-format.js'
 
+/** Which ciphertext is refreshed. */
 export interface RefreshRequest {
   /** Unique per refreshed ciphertext and session. */
   readonly instance: string
@@ -63,6 +64,7 @@ export interface RefreshRequest {
   readonly c1: Polynomial
 }
 
+/** A party's part of a refresh. */
 export interface RefreshShare {
   /** s_i·c1 - M_i + e over Q_l. */
   readonly h0: Polynomial
@@ -70,6 +72,7 @@ export interface RefreshShare {
   readonly h1: readonly Polynomial[]
 }
 
+/** One round that makes an exhausted ciphertext a fresh one. */
 export class Refresh {
   readonly format: ShareFormat<RefreshShare>
   /** Says all of the map. */

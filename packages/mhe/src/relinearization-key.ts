@@ -21,6 +21,7 @@ import { sampleError, sampleTernary } from './sampling.js'
 import { releasingOnError, withScratch } from './scratch.js'
 import { ShareFormat, type ShareIdentity } from './share-format.js'
 
+/** A party's part of round one. */
 export interface RelinearizationShareOne {
   /** Per digit: -u_i·a_j + P·g_j·s_i + e. */
   readonly h0: readonly Polynomial[]
@@ -28,11 +29,13 @@ export interface RelinearizationShareOne {
   readonly h1: readonly Polynomial[]
 }
 
+/** A party's part of round two. */
 export interface RelinearizationShareTwo {
   /** Per digit: s_i·h0_j + (u_i - s_i)·h1_j + e + e'. */
   readonly h: readonly Polynomial[]
 }
 
+/** Two rounds for the relinearisation key. */
 export class RelinearizationKeyGeneration {
   readonly formatOne: ShareFormat<RelinearizationShareOne>
   readonly formatTwo: ShareFormat<RelinearizationShareTwo>

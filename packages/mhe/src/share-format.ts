@@ -39,8 +39,10 @@ const PROTOCOL_CODES = {
   'switch-whole': 8
 } as const
 
+/** Protocols that have shares. */
 export type ShareProtocol = keyof typeof PROTOCOL_CODES
 
+/** One party's share, or the sum of all. */
 export type ShareKind = 'share' | 'aggregate'
 
 /** Which share: instance within the protocol and session, and the level of the ciphertext it is for, or the highest that a key serves. */

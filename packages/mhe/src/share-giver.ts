@@ -20,6 +20,7 @@ import type { RefreshTransform } from './refresh-transform.js'
 import { RelinearizationKeyGeneration } from './relinearization-key.js'
 import { decodeStrictly, type ShareFormat, type ShareIdentity, type ShareProtocol } from './share-format.js'
 
+/** What a key holder needs to give shares. */
 export interface ShareGiverInit extends GivingInit {
   /** This party's secret. The giver owns it and wipes it on dispose. */
   readonly secret: SecretKey
@@ -35,6 +36,7 @@ export interface ShareGiverInit extends GivingInit {
   readonly allowSoleShares?: boolean
 }
 
+/** A refresh as it is asked over a network. */
 export interface RefreshShareRequest {
   readonly instance: string
   readonly level: number
@@ -46,6 +48,7 @@ export interface RefreshShareRequest {
   readonly transform?: RefreshTransform
 }
 
+/** A switch as it is asked over a network. */
 export interface SwitchShareRequest {
   readonly instance: string
   readonly level: number
@@ -71,6 +74,7 @@ export function decodeComponent(context: Context, bytes: Uint8Array, level: numb
   return decodeStrictly(context, protocol, field, bytes, context.parameters.ciphertextIndices(level))
 }
 
+/** A key holder's side of the protocols: derives, records, answers; never two different shares for one request. */
 export class ShareGiver implements Disposable {
   readonly context: Context
   readonly sessionId: Uint8Array

@@ -28,6 +28,7 @@ import { checkDomain } from './structure/checks.js'
 import { Polynomial } from './structure/polynomial.js'
 import { RingStructure } from './structure/ring-structure.js'
 
+/** Z[X]/(X^N + 1) modulo a list of primes: everything that is done with its polynomials. */
 export class Ring extends RingStructure {
   /** A zero polynomial over the moduli `indices` (ascending). @throws BasisMismatchError OutOfMemoryError */
   allocate(indices: readonly number[], domain: Domain): Polynomial {

@@ -35,6 +35,7 @@ export class VaultedPolynomial {
   ) {}
 }
 
+/** Holds more polynomials than the kernel's memory: those used least recently wait in SharedArrayBuffers outside. */
 export class PolynomialVault implements Disposable {
   /** How much of the kernel's memory the vault's polynomials may take together. */
   readonly arenaBytes: number

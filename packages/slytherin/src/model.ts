@@ -32,11 +32,13 @@ export type Rows = readonly ArrayLike<number>[]
 /** A path (Node), an address (browsers), or the file's bytes. */
 export type ModelSource = string | URL | Uint8Array
 
+/** What the file leaves open, and how many threads compute. */
 export interface LoadOptions extends ImportOptions {
   /** Threads that work on an operation; default 1. */
   readonly threads?: KernelOptions['threads']
 }
 
+/** What a plan is for. */
 export interface PlanRequest {
   /** Rows like those that the model will be asked about: they say how large values get, and where activations are approximated. A few hundred, better not those asked about. */
   readonly samples: Rows
@@ -50,6 +52,7 @@ export interface PlanRequest {
   readonly approximation?: Omit<ApproximationOptions, 'obstacle'>
 }
 
+/** How to follow predictions, and to end them early. */
 export interface PredictOptions {
   readonly signal?: AbortSignal
   /** Called as the evaluation of every batch goes on. */

@@ -7,6 +7,7 @@
  */
 import type { SlotValues } from '../encoder.js'
 
+/** How a linear map is divided into baby and giant steps. */
 export interface DiagonalsOptions {
   /** s; by default the power of two with the least work, a giant step counted as `giantStepCost` baby steps. */
   babySteps?: number
@@ -25,6 +26,7 @@ export interface DiagonalTerm {
 /** Measured: hoisted rotations cost a third to a half of a full one. */
 const GIANT_STEP_COST = 2.5
 
+/** A linear map of the slots by its diagonals, divided into baby and giant steps. */
 export class Diagonals {
   readonly babySteps: number
   /** By giant step G, ascending; the terms of each by baby step. */

@@ -37,6 +37,7 @@ import { Sums } from './sums.js'
 
 type Product = Factors & { readonly state: CiphertextMetadata }
 
+/** How much memory the evaluator's keys may take. */
 export interface KernelEvaluatorOptions {
   /** What keys may take of the kernel's memory, 1.5 GiB by default. Beyond it, the least recently used wait in SharedArrayBuffers outside and are copied in when used. */
   keyBytes?: number

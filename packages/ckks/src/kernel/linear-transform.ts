@@ -24,6 +24,7 @@ import type { KernelCiphertext } from './kernel-ciphertext.js'
 import type { KeySwitch } from './key-switch.js'
 import { blank, disposeAll, into, mapAll } from './memory.js'
 
+/** For which ciphertexts a map is encoded. */
 export interface LinearTransformOptions extends DiagonalsOptions {
   /** The level of the ciphertexts it will be applied to. */
   level: number

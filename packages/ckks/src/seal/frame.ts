@@ -13,6 +13,7 @@
  */
 import { MalformedSealObjectError } from '../errors.js'
 
+/** Bytes before the contents of every serialised object. */
 export const SEAL_HEADER_BYTES = 16
 const MAGIC = 0xa15e
 const VERSION_MAJOR = 4
@@ -25,6 +26,7 @@ const ARRAY_OVERHEAD = SEAL_HEADER_BYTES + 8
 /** Hash that names a SEAL parameter set, one per level and one for keys. */
 export type ParmsId = BigUint64Array
 
+/** A ciphertext as SEAL writes it. */
 export interface SealCiphertextFields {
   parmsId: ParmsId
   N: number
@@ -35,6 +37,7 @@ export interface SealCiphertextFields {
   components: readonly Uint8Array[]
 }
 
+/** A plaintext as SEAL writes it. */
 export interface SealPlaintextFields {
   parmsId: ParmsId
   scale: number

@@ -9,6 +9,7 @@ import initialize from 'node-seal/allows'
 import type { MainModule } from 'node-seal/throws'
 import { SealError, SealMemoryError } from '../errors.js'
 
+/** node-seal's bindings. */
 export type SealModule = MainModule
 
 /** What the bindings export beyond their type declarations. */
@@ -54,6 +55,7 @@ export class SealHandle<T extends Deletable> implements Disposable {
   }
 }
 
+/** An instance of SEAL with a memory of its own, whose objects are counted and whose exceptions are typed errors. */
 export class SealRuntime {
   #live = 0
 

@@ -29,6 +29,7 @@ export interface UntrackedState {
   magnitude: number
 }
 
+/** Keys, plaintexts and ciphertexts into SEAL 4.1's bytes and back. */
 export class SealCodec {
   constructor(
     readonly context: Context,

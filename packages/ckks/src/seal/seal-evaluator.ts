@@ -35,6 +35,7 @@ interface LoadedKey<T extends { delete(): void }> {
   noise: number | undefined
 }
 
+/** Which instance of SEAL computes. */
 export interface SealEvaluatorOptions {
   /** Share an instance; by default the evaluator starts its own. */
   runtime?: SealRuntime

@@ -10,6 +10,7 @@ type ParmsIdObject = InstanceType<SealModule['ParmsIdType']>
 /** SEAL's own table stops here; beyond it ours alone decides. */
 const SEAL_MAXIMUM_LOG_N = 15
 
+/** A parameter set in SEAL's own objects. */
 export class SealParameters implements Disposable {
   readonly context: SealHandle<SealContextObject>
   /** parmsId of keys: all primes and the special one. */

@@ -95,6 +95,7 @@ class SimulatedPlaintext implements EvaluatorPlaintext {
   [Symbol.dispose](): void {}
 }
 
+/** Which keys a simulated evaluator has. */
 export interface SimulatorOptions {
   /** key holders, for the noise model (default 1) */
   readonly parties?: number

@@ -13,6 +13,7 @@ import { type ApproximatedNetwork, approximateActivations } from './activations.
 import { type FitOptions, fitActivations } from './fit.js'
 import { measureActivations, widen } from './intervals.js'
 
+/** How activations become polynomials. */
 export interface ApproximationOptions extends FitOptions {
   /**
    * fit (default with samples): least squares where inputs are, degree from the agreement asked for; minimax (default without samples), chebyshev: uniformly on the

@@ -15,6 +15,7 @@ export interface MeasuredValues {
   readonly activations: readonly MeasuredActivation[]
 }
 
+/** What is known of the values that flow through a network: samples, or ranges that were measured before. */
 export class Calibration {
   private constructor(
     private readonly known:

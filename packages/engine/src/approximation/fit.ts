@@ -31,6 +31,7 @@ import { chooseDegree, type DegreeFits, type Validation } from './choose-degree.
 import { widen } from './intervals.js'
 import { curved, isCurved, OWN_DEGREE, sharedWithin } from './own-functions.js'
 
+/** How polynomials are fitted, and how well answers must stay. */
 export interface FitOptions {
   /** the degree of all polynomials; when left out, the smallest that keeps the predictions and has no obstacle */
   readonly degree?: number
@@ -50,6 +51,7 @@ export interface FitOptions {
   readonly obstacle?: (approximated: ApproximatedNetwork) => string | undefined
 }
 
+/** Share of classes or labels that approximation must leave as they are. */
 export const DEFAULT_AGREEMENT = 0.99
 /** Of a regression: errors of 3 % of the spread of its outputs. */
 export const DEFAULT_DETERMINATION = 0.999

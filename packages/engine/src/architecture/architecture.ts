@@ -89,7 +89,9 @@ export const architectureSchema = z.strictObject({
   })
 })
 
+/** What everybody may know of a network: shapes, operators, bounds; no weights. */
 export type Architecture = z.infer<typeof architectureSchema>
+/** A layer as everybody may know it. */
 export type ArchitectureLayer = Architecture['layers'][number]
 export type AffineArchitecture = Extract<ArchitectureLayer, { kind: 'affine' }>
 export type PolynomialArchitecture = Extract<ArchitectureLayer, { kind: 'polynomial' }>

@@ -16,6 +16,7 @@ import {
 } from '../graph/geometry.js'
 import { SparseMatrix } from '../numeric/sparse.js'
 
+/** A linear operation by its shape, without weights. */
 export type LinearOperation =
   | { readonly kind: 'convolution'; readonly geometry: ConvolutionGeometry }
   | { readonly kind: 'averagePool'; readonly geometry: PoolGeometry }

@@ -11,6 +11,7 @@ const MAXIMUM_UNIT_SECONDS = 10
 
 const unit = z.number().positive().max(MAXIMUM_UNIT_SECONDS)
 
+/** Checks a cost model from a file. */
 export const costModelSchema = z.strictObject({
   name: z.string().min(1).max(64),
   /** seconds per transform of one residue in the evaluator */
@@ -47,6 +48,7 @@ export const costModelSchema = z.strictObject({
   preparation: z.number().min(0).max(1)
 })
 
+/** Seconds and bytes of elementary operations on a machine: what plans are priced with. */
 export type CostModel = Readonly<z.infer<typeof costModelSchema>>
 
 /**

@@ -46,6 +46,7 @@ const WARM_SECONDS = 0.02
 
 type Kernel = globalThis.Parameters<typeof Context.create>[1]
 
+/** What is measured, and with what. */
 export interface MeasureCostsOptions {
   /** What the model is to be called; at most 64 characters. */
   readonly name: string

@@ -4,6 +4,7 @@ import { answerOf, type Label, type OutputMeaning, type Prediction } from './tas
 /** Share of what is equal, or 1 - the share of the variance that is missed. */
 export type Measure = 'share of classes' | 'share of labels' | 'R²'
 
+/** How answers of a task are compared. */
 export function measureOf({ task }: OutputMeaning): Measure {
   if (task.kind === 'regression') return 'R²'
   return task.kind === 'multi-label' ? 'share of labels' : 'share of classes'

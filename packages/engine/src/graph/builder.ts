@@ -31,12 +31,14 @@ import { type Label, type TaskChoice, taskOf } from './task.js'
 /** Numbers in any array. */
 export type Values = ArrayLike<number>
 
+/** Where a built network begins. */
 export interface NetworkDefinition {
   /** shape of one sample without the batch: [features] or [channels, rows, columns] */
   readonly input: readonly number[]
   readonly name?: string
 }
 
+/** What slides over maps. */
 export interface WindowDefinition {
   /** default: conv1, pool1, … */
   readonly name?: string
@@ -49,6 +51,7 @@ export interface WindowDefinition {
   readonly dilations?: number | readonly [number, number]
 }
 
+/** A convolution. */
 export interface ConvolutionDefinition extends WindowDefinition {
   readonly outputChannels: number
   /** default 1 */
@@ -59,11 +62,13 @@ export interface ConvolutionDefinition extends WindowDefinition {
   readonly bias?: Values
 }
 
+/** Average pooling. */
 export interface AveragePoolDefinition extends WindowDefinition {
   /** whether padding counts in the mean; default false */
   readonly countPadding?: boolean
 }
 
+/** A dense layer. */
 export interface DenseDefinition {
   readonly name?: string
   readonly outputs: number
@@ -73,6 +78,7 @@ export interface DenseDefinition {
   readonly bias?: Values
 }
 
+/** Batch normalisation, which folds into the layers beside it. */
 export interface BatchNormalizationDefinition {
   readonly name?: string
   /** one of each per channel (per feature without channels) */
@@ -111,6 +117,7 @@ export function network({ input, name = 'network' }: NetworkDefinition): Network
   return new NetworkBuilder(name, [{ name: 'input', operator: { kind: 'input' }, inputs: [], shape: [...input] }], [])
 }
 
+/** A graph layer by layer; every call gives a new builder, and `build` the graph. */
 export class NetworkBuilder {
   /** Made by `network`. */
   constructor(
@@ -156,6 +163,7 @@ export class NetworkBuilder {
     return this.add(name, { kind: 'dense', inputs, outputs, weight, bias }, [outputs])
   }
 
+  /** @throws ShapeMismatchError */
   averagePool(definition: AveragePoolDefinition): NetworkBuilder {
     const name = this.layerName(definition, 'pool')
     const geometry: PoolGeometry = { ...this.window(name, definition, definition.kernel), countPadding: definition.countPadding ?? false }
@@ -172,6 +180,7 @@ export class NetworkBuilder {
     return this.averagePool({ ...definition, kernel: [height, width] })
   }
 
+  /** @throws ShapeMismatchError */
   batchNormalization(definition: BatchNormalizationDefinition): NetworkBuilder {
     const name = this.layerName(definition, 'norm')
     const channels = this.shape[0]!
@@ -199,6 +208,7 @@ export class NetworkBuilder {
     return this.add(name, activationOperator(name, activation), this.shape)
   }
 
+  /** Maps become one row of features. */
   flatten(): NetworkBuilder {
     return this.reshape([sizeOf(this.shape)])
   }

@@ -34,6 +34,7 @@ export const finalOperatorSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('affine'), scale: finite, shift: finite })
 ])
 
+/** What a file does after the logits, and the querier applies. */
 export type FinalOperator = z.infer<typeof finalOperatorSchema>
 export type ElementwiseFinal = Exclude<FinalOperator, { kind: (typeof JOINT)[number] }>
 

@@ -10,6 +10,7 @@
 /** Elements of a tensor of this shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dimension) => product * dimension, 1)
 
+/** Shape of what slides over maps. */
 export interface WindowGeometry {
   readonly channels: number
   readonly height: number
@@ -22,11 +23,13 @@ export interface WindowGeometry {
   readonly dilations: readonly [number, number]
 }
 
+/** Shape of a convolution. */
 export interface ConvolutionGeometry extends WindowGeometry {
   readonly outputChannels: number
   readonly groups: number
 }
 
+/** Shape of a pooling. */
 export interface PoolGeometry extends WindowGeometry {
   /** Whether zero padding counts in the divisor. */
   readonly countPadding: boolean

@@ -8,6 +8,7 @@ import type { FinalOperator } from './final.js'
 import type { ConvolutionGeometry, PoolGeometry } from './geometry.js'
 import type { Task } from './task.js'
 
+/** What a node does. */
 export type GraphOperator =
   | { readonly kind: 'input' }
   /** kernel: [output channel][channel in group][row][column]; bias: one value per output channel */
@@ -50,6 +51,7 @@ export type GraphOperator =
   /** The same elements in the same order under another shape. */
   | { readonly kind: 'reshape' }
 
+/** A node of a graph. */
 export interface GraphNode {
   readonly name: string
   readonly operator: GraphOperator
@@ -59,6 +61,7 @@ export interface GraphNode {
   readonly shape: readonly number[]
 }
 
+/** A network as its file says it. */
 export interface NetworkGraph {
   readonly name: string
   readonly nodes: readonly GraphNode[]

@@ -10,7 +10,9 @@ import * as z from 'zod'
 import { InvalidInputError } from '../errors.js'
 import { applyFinal, argmax, describeFinal, type FinalOperator, finalLength } from './final.js'
 
+/** What the outputs of a network may mean. */
 export const TASK_KINDS = ['classification', 'binary', 'multi-label', 'regression'] as const
+/** One of `TASK_KINDS`. */
 export type TaskKind = (typeof TASK_KINDS)[number]
 
 /** Name of a class as the file has it. */

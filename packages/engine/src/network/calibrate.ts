@@ -6,11 +6,13 @@ import { type MeasuredActivation, MeasuredRanges } from './measured.js'
 import type { Network } from './network.js'
 import { type Slope, slopeOf } from './slope.js'
 
+/** How far bounds are widened. */
 export interface CalibrationOptions {
   /** Factor on every bound: inputs of a trained network leave the range of its training data by up to a third. */
   readonly margin?: number
 }
 
+/** Factor on measured bounds. */
 export const DEFAULT_MARGIN = 1.5
 
 /** Bounds are never below this, so that logarithms stay finite. */

@@ -43,6 +43,7 @@ interface Value {
   readonly names: readonly string[]
 }
 
+/** What fusing needs to know beside the graph. */
 export interface FuseOptions {
   /** intervals of activations that the graph writes as powers of degree above two, by the `node` of their layer: the layers become Chebyshev series on them */
   readonly intervals?: ReadonlyMap<number, Interval>

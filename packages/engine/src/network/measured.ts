@@ -1,6 +1,7 @@
 /** Ranges of what enters activations, and which activation a range is of. */
 import { InvalidInputError } from '../errors.js'
 
+/** Range of an activation's input. */
 export interface MeasuredActivation {
   /** name of the activation in the model file */
   readonly layer: string

@@ -58,8 +58,10 @@ export interface PolynomialLayer {
   readonly argument: { readonly scale: number | Float64Array; readonly shift: number | Float64Array }
 }
 
+/** A layer of a fused network. */
 export type Layer = AffineLayer | SquareLayer | PolynomialLayer
 
+/** A fused network: affine layers and polynomials in turn, evaluated in the clear by `forward`. */
 export class Network {
   constructor(
     readonly name: string,

@@ -4,11 +4,13 @@ import { describeNamed, type NamedFunction, namedFunction, type RealFunction } f
 
 export { GELU_TANH_CUBE, GELU_TANH_SCALE, type RealFunction } from './named-functions.js'
 
+/** An element-wise function: one with a name, or an expression of one argument. */
 export type ActivationFunction =
   | NamedFunction
   /** of argument 0 alone */
   | { readonly name: 'expression'; readonly expression: Expression }
 
+/** Names of activations. */
 export type ActivationName = ActivationFunction['name']
 
 /** Number of elements that have constants of their own; undefined for one function for all. */

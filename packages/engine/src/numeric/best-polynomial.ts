@@ -23,6 +23,7 @@ import { minimax } from './minimax.js'
 /** minimax: smallest largest error (Remez); chebyshev: through the Chebyshev points; projection: truncated Chebyshev series */
 export type ApproximationMethod = 'minimax' | 'chebyshev' | 'projection'
 
+/** Which polynomial is wanted for a function. */
 export interface ApproximationRequest {
   /** default minimax */
   readonly method?: ApproximationMethod
@@ -36,6 +37,7 @@ export interface ApproximationRequest {
   readonly maximumDegree?: number
 }
 
+/** A polynomial in place of a function, and how far it is off. */
 export interface PolynomialApproximation {
   /** fit: least squares over samples (`fitActivations`) */
   readonly method: ApproximationMethod | 'fit'
@@ -57,7 +59,9 @@ export interface PolynomialApproximation {
   readonly rmsError?: number
 }
 
+/** Largest error of an approximation as a share of half the interval's length. */
 export const DEFAULT_RELATIVE_ERROR = 0.005
+/** Where the search for a degree ends. */
 export const DEFAULT_MAXIMUM_DEGREE = 63
 const LARGEST_DEGREE = 255
 const SAMPLES = 2 ** 14

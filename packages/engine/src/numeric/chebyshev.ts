@@ -7,6 +7,7 @@
  */
 import { InvalidInputError } from '../errors.js'
 
+/** From the first number to the second. */
 export type Interval = readonly [number, number]
 
 /** @throws InvalidInputError unless a < b, both finite */

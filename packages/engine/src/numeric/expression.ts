@@ -44,6 +44,7 @@ const OPERATIONS = {
 
 export type ElementwiseOperation = keyof typeof OPERATIONS
 
+/** A formula of element-wise operations. */
 export type Expression =
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'constant'; readonly value: Coefficient }

@@ -23,6 +23,7 @@ import { checkAxes, findTail } from './output.js'
 import { recogniseActivations } from './recognise.js'
 import { hopelessness, remedyFor } from './remedies.js'
 
+/** What a file leaves open. */
 export interface ImportOptions {
   /** name of the network; the graph's own name when left out */
   readonly name?: string

@@ -46,6 +46,7 @@ export interface DiagonalsShape {
   readonly present: DiagonalMask | undefined
 }
 
+/** An affine layer as generalised diagonals of its matrix, in baby and giant steps. */
 export class DiagonalsPacking {
   readonly kind = 'diagonals'
   readonly width: number

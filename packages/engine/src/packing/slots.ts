@@ -9,6 +9,7 @@ export type SlotPacking = 'real' | 'complex'
 /** In the order in which the planner tries them. */
 export const SLOT_PACKINGS: readonly SlotPacking[] = ['real', 'complex']
 
+/** Samples in one slot. */
 export const samplesPerSlot = (packing: SlotPacking): number => (packing === 'complex' ? 2 : 1)
 
 /** Bound on |slot| relative to the bound on the values in it. */

@@ -20,6 +20,7 @@ export type TapItem =
   /** of the blocks from..to-1 of the group: a last block with positions to spare has a bias of its own, zero there */
   | { readonly kind: 'bias'; readonly group: number; readonly from: number; readonly to: number }
 
+/** A first convolution by kernel taps: the data owner lays the input out, and the layer has no rotations. */
 export class TapsPacking {
   readonly kind = 'taps'
   readonly taps: number

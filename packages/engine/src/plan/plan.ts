@@ -39,6 +39,7 @@ export type FloodingBounds = (typeof FLOODING_BOUNDS)[number]
 /** Statistical distance over a session, as minus log2, that flooding is planned for unless another is asked for. */
 export const WANTED_DISTANCE_BITS = 40
 
+/** The document's form; `parsePlan` checks what it says, too. */
 export const planSchema = z.strictObject({
   version: z.literal(PLAN_VERSION),
   model: z.string().max(512),

@@ -2,6 +2,7 @@
 import type { Evaluator, EvaluatorCiphertext, EvaluatorPlaintext } from '@slytherin/ckks'
 import type { CompiledStep } from '../steps/kinds.js'
 
+/** A ciphertext, or an encoded plaintext. */
 export type Operand = EvaluatorCiphertext | EvaluatorPlaintext
 
 /** Gives weight item `index` of the plan at its level and scale (`weightDescriptor`), encrypted or encoded; `run` disposes what it gets. */
@@ -10,6 +11,7 @@ export type WeightSource = (index: number) => Promise<Operand>
 /** Gives input ciphertext `index` = block·inputs.count + k; each is asked for once, and `run` disposes it. */
 export type InputSource = (index: number) => Promise<Operand>
 
+/** Makes exhausted ciphertexts fresh: with key holders, or whoever has the key. */
 export interface Refresher {
   /**
    * Takes ciphertexts over and gives fresh ones of the same messages and scale at the top level, in the same order.
@@ -30,6 +32,7 @@ export interface RunProgress {
   readonly total: number
 }
 
+/** What a step of a run has come to. */
 export interface StepReport {
   readonly step: number
   readonly kind: CompiledStep['kind']
@@ -44,6 +47,7 @@ export interface StepReport {
   readonly noise: number
 }
 
+/** What a run is given. */
 export interface RunOptions {
   readonly evaluator: Evaluator
   /** all input ciphertexts (taken over), or a source of them */
@@ -56,6 +60,7 @@ export interface RunOptions {
   /** needed when the plan has refreshes */
   readonly refresher?: Refresher
   readonly signal?: AbortSignal
+  /** called as work items are finished */
   readonly onProgress?: (progress: RunProgress) => void
   /** called after every step of every pass */
   readonly onStep?: (report: StepReport) => void

@@ -31,6 +31,7 @@ export interface EpochModel extends Omit<PlanOptions, keyof EpochOptions | 'epoc
   readonly architecture: Architecture
 }
 
+/** Keys for several models, and their plans. */
 export interface PlannedEpoch {
   readonly epoch: EpochKeys
   /** of the models in their order; the epoch has every key of theirs */

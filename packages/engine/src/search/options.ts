@@ -15,6 +15,7 @@ import { type PlannedInto, plannedInto } from './planned-into.js'
  */
 export type Precision = number | { readonly bits: number } | { readonly logitError: number }
 
+/** What a planner may be asked. */
 export interface PlanOptions {
   /** number of samples */
   readonly batch: number

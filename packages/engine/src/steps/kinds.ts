@@ -12,6 +12,7 @@ import { type CompiledTaps, compileTaps, tapsFlow, tapsSchema } from './taps.js'
 
 export const stepSchema = z.discriminatedUnion('kind', [tapsSchema, diagonalsSchema, squareSchema, polynomialSchema, refreshSchema])
 
+/** A step of a plan as the document has it. */
 export type PlanStep = z.infer<typeof stepSchema>
 export type CompiledStep = CompiledTaps | CompiledDiagonals | CompiledSquare | CompiledPolynomial | CompiledRefresh
 export type CompiledAffine = CompiledTaps | CompiledDiagonals

@@ -9,6 +9,7 @@
  */
 export type OperandKind = 'clear' | 'encrypted'
 
+/** Who encrypts what. */
 export interface Operands {
   readonly data: OperandKind
   readonly weights: OperandKind

@@ -27,6 +27,7 @@ export const rescalings = z.int().min(0).max(MOST_RESCALINGS)
 
 /** Level, scale and bound of one weight item, and the layer that it belongs to. */
 export const weightDescriptorSchema = z.strictObject({ layer: layerIndex, level, scale, magnitude })
+/** Level, scale and bound of one weight item, and the layer that it belongs to. */
 export type WeightDescriptor = z.infer<typeof weightDescriptorSchema>
 
 export const galoisKeyNeedSchema = z.strictObject({ element: positiveCount, level })

@@ -76,6 +76,7 @@ export class ClearWeights implements Disposable {
     return value
   }
 
+  /** Frees all weights that are kept. */
   dispose(): void {
     for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()
     this.kept.clear()

@@ -53,12 +53,14 @@ export interface ProvableWitness {
   readonly undivided: Polynomial
 }
 
+/** What is to be proved. */
 export interface ProofRequest {
   readonly publicKey: PublicKey
   readonly statement: ProofStatement
   readonly batch: readonly ProvableWitness[]
 }
 
+/** What a proof is held against. */
 export interface ProofCheck {
   readonly publicKey: PublicKey
   readonly statement: ProofStatement
@@ -72,6 +74,7 @@ const LARGEST_ATTEMPTS = 100
 /** Witnesses in memory at a time. */
 const WITNESS_CHUNK = 28
 
+/** Proofs that ciphertexts of a batch are encryptions, and known to who sends them. */
 export class EncryptionProofs {
   /** @param sessionId 32 bytes */
   constructor(

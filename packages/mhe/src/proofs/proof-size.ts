@@ -38,6 +38,7 @@ export interface ResponseSize {
   readonly bound: number
 }
 
+/** How large a proof is, and what it shows. */
 export interface ProofSize {
   /** V. */
   readonly rows: number

@@ -8,6 +8,7 @@ export function undividedLength(context: Context, level: number): number {
   return context.ring.packedLength(encryptionIndices(context.parameters, level))
 }
 
+/** C1 of a provable encryption as packed residues. */
 export function encodeUndivided(context: Context, undivided: Polynomial): Uint8Array {
   return context.ring.encodePacked(undivided)
 }

@@ -11,6 +11,7 @@ import { InvalidSharingError } from './errors.js'
 /** Largest point of a holder. */
 export const LARGEST_POINT = 64
 
+/** t of n: which holders there are and how many of them suffice. */
 export interface AccessStructure {
   /** t: how many shares make the secret; fewer say nothing of it. */
   readonly threshold: number

@@ -10,6 +10,7 @@ import { type AccessStructure, checkPoints } from './access-structure.js'
 import { InvalidSharingError, NotActiveError } from './errors.js'
 import { quotient, type Residues } from './residues.js'
 
+/** t holders that answer together, with their Lagrange coefficients. */
 export class ActiveSet {
   /** Ascending. */
   readonly points: readonly number[]

@@ -19,6 +19,7 @@ const KEY_SESSION_DOMAIN = 'slytherin threshold key session'
 const NAME = /^[\w.:@-]{1,200}$/
 const LINEAGE_DIGITS = 32
 
+/** What tells an attempt from every other. */
 export interface AttemptInit {
   /** The query's identifier, unique in the epoch, model included where there are several; `keys` for keys. 1 to 200 of A-Z a-z 0-9 _ . : @ - */
   readonly query: string
@@ -30,6 +31,7 @@ export interface AttemptInit {
   readonly active: readonly number[]
 }
 
+/** One try of one step of a query by one active set: it is in the ledger's key and in the randomness of every share. */
 export class Attempt {
   readonly query: string
   readonly step: string

@@ -40,6 +40,7 @@ export interface Evidence {
   readonly answer?: Uint8Array
 }
 
+/** Who is at fault in a complaint, and why. */
 export type Verdict =
   | { readonly guilty: 'dealer'; readonly point: number; readonly because: string }
   /** The share is as it should be: the receiver may use it, and so may anybody see it. The caller disposes it. */

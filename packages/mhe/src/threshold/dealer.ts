@@ -34,6 +34,7 @@ export interface Dealing {
 
 type Words = Omit<Fingerprinted, 'polynomial'>
 
+/** A party that deals its secret, zero, or its share to the holders. */
 export class Dealer implements Disposable {
   readonly #constant: Polynomial | null
   /** The share dealt on. */

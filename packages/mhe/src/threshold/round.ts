@@ -16,6 +16,7 @@ import { ENVELOPE_KEY_BYTES } from './envelope.js'
 import { InvalidSharingError } from './errors.js'
 import { checkGeneration, EPOCH_BYTES, type Sharing } from './shamir-share.js'
 
+/** `secret`: the first dealing; `zero`: new shares of the same secret; `reshare`: to other holders or with another threshold. */
 export type DealingKind = 'secret' | 'zero' | 'reshare'
 
 const ROUND_DOMAIN = 'slytherin threshold round'
@@ -25,6 +26,7 @@ const COIN_DOMAIN = 'slytherin threshold coin'
 /** Bytes of a coin, and of what each holder adds to it. */
 export const COIN_BYTES = 32
 
+/** What a round of dealing is about. */
 export interface RoundInit {
   readonly kind: DealingKind
   /** 32 bytes. */
@@ -41,6 +43,7 @@ export interface RoundInit {
   readonly receiverKeys: readonly Uint8Array[]
 }
 
+/** The agreed frame of a round of dealing: who deals what to whom. */
 export class DealingRound {
   readonly kind: DealingKind
   readonly epoch: Uint8Array

@@ -29,6 +29,7 @@ interface Numbered {
   readonly ciphertext?: number
 }
 
+/** A holder's side where t of n suffice: answers under an `Attempt`. */
 export class ThresholdShareGiver implements Disposable {
   readonly #init: ThresholdShareGiverInit
   readonly #shareKey: Uint8Array

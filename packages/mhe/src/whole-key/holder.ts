@@ -20,6 +20,7 @@ import { decodeComponent } from '../share-giver.js'
 import { WholeKeyRefresh } from './refresh.js'
 import { WholeKeySwitch } from './result.js'
 
+/** What the holder of the whole key needs. */
 export interface WholeKeyHolderInit extends GivingInit {
   /** The whole secret. The holder owns it and wipes it on dispose. */
   readonly secret: SecretKey
@@ -31,6 +32,7 @@ export interface WholeKeyHolderInit extends GivingInit {
   readonly maximumRefreshes?: number
 }
 
+/** A refresh as the holder of the whole key is asked over a network. */
 export interface RefreshWholeRequest {
   readonly instance: string
   readonly level: number
@@ -41,6 +43,7 @@ export interface RefreshWholeRequest {
   readonly c1: Uint8Array
 }
 
+/** A switch as the holder of the whole key is asked over a network. */
 export interface SwitchWholeRequest {
   readonly instance: string
   readonly level: number
@@ -52,6 +55,7 @@ export interface SwitchWholeRequest {
   readonly targetKey: Uint8Array
 }
 
+/** The side of a party that holds the whole key: it decrypts and encrypts afresh, and gives no share that could be used against it. */
 export class WholeKeyHolder implements Disposable {
   readonly context: Context
   readonly #init: WholeKeyHolderInit

@@ -26,6 +26,7 @@ import { ShareFormat } from '../share-format.js'
 /** Bytes of the seed that stands for a second component. */
 export const SEED_BYTES = 32
 
+/** What the holder of the whole key is asked: a ciphertext under the evaluator's mask. */
 export interface MaskedRefreshRequest {
   /** Unique per refreshed ciphertext and session. */
   readonly instance: string
@@ -48,6 +49,7 @@ export interface MaskedComponent {
   readonly mask: Polynomial
 }
 
+/** What the holder of the whole key answers. */
 export interface Reencryption {
   /** -a·s + m' + e, NTT form over Q_L. */
   readonly c0: Polynomial
@@ -55,6 +57,7 @@ export interface Reencryption {
   readonly seed: Uint8Array
 }
 
+/** A refresh with one party that holds the whole key. */
 export class WholeKeyRefresh {
   readonly #format: ShareFormat<Polynomial>
 

@@ -40,6 +40,7 @@ const PARALLEL_THRESHOLD = 25_000
 /** From here on an operation is divided even while other threads are slow: to wait for the last item of a suspended one, some milliseconds, is a small part of it. */
 const ALWAYS_DIVIDED = 30_000_000
 
+/** A WebAssembly instance with its memory, its allocator and, where there are any, its threads. `loadKernel` makes one. */
 export class Kernel {
   readonly exports: KernelExports
   readonly arena: Arena

@@ -18,6 +18,7 @@ import type { RingStructure } from '../structure/ring-structure.js'
 import { DigitProducts } from './decomposition.js'
 import type { KeyDigit } from './products.js'
 
+/** Two polynomials, as a ciphertext of degree 1 or the two components of a key's digit. */
 export type PolynomialPair = readonly [Polynomial, Polynomial]
 
 /** What a key switch does to its results. */

@@ -14,6 +14,7 @@ import type { KernelVariant } from '../kernel/variant.js'
 import { Ring } from '../ring.js'
 import { exercise, sameBytes, transformTime } from './self-test.js'
 
+/** How a kernel is chosen, how much memory it may take, and how many threads it has. */
 export interface KernelOptions extends ThreadOptions {
   /** Default 'auto': the fastest that passes its probe and self-test. */
   variant?: KernelVariant | 'auto'

@@ -10,6 +10,7 @@ import { DisposedError } from '../errors.js'
 import type { Basis } from './basis.js'
 import type { RingStructure } from './ring-structure.js'
 
+/** N coefficients or N values at roots of unity, modulo some of a ring's primes: rows of balanced doubles in the kernel's memory, freed by `dispose`. */
 export class Polynomial implements Disposable {
   #address: number
 
@@ -68,6 +69,7 @@ export class Polynomial implements Disposable {
     return Polynomial.uninitialised(this.ring, this.basis, this.domain)
   }
 
+  /** A copy of its own. */
   clone(): Polynomial {
     const copy = this.blankCopy()
     this.ring.kernel.exports.copyBytes(copy.address, this.address, this.indices.length * this.ring.rowBytes)

@@ -9,7 +9,9 @@ import { isPrime } from '../numbers/primes.js'
 import { Basis } from './basis.js'
 import { TransformTables } from './transform-tables.js'
 
+/** log2 of the smallest ring degree. */
 export const MINIMUM_LOG_N = 4
+/** log2 of the largest ring degree. */
 export const MAXIMUM_LOG_N = 16
 
 /**
@@ -22,6 +24,7 @@ const ROW_PADDING_BYTES = 192
 const ITEMS_PER_THREAD = 8
 const SMALLEST_BLOCK = 1024
 
+/** What operations know of a ring: degree, moduli, tables, memory and threads. */
 export class RingStructure implements Disposable {
   readonly kernel: Kernel
   readonly logN: number
