@@ -54,7 +54,8 @@ export type StepNews = z.infer<typeof stepNewsSchema>
 /**
  * How it stands with a step: its last attempt, once holders are to be asked (`asked`, with what the evaluator has signed of its request) or have answered
  * (`answered`, with the hashes of their answers and what they have signed). Resolves when there is another attempt than
- * number `known`, or the answer to that one where it is not `answered` to the witness's knowledge.
+ * number `known`, or the answer to that one where it is not `answered` to the witness's knowledge, or an evaluator that was started again
+ * lacks its endorsement.
  */
 export const WITNESS_STEP = defineCall({
   kind: 'witness/step',

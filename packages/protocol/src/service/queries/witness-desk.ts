@@ -95,7 +95,7 @@ export class WitnessDesk {
       const record = this.#options.journal.get(head.query)
       if (record?.state !== 'running') return { head: OVER }
       await this.#running(head.query, peer)
-      return { head: await this.#stepOf(head, signal) }
+      return { head: await this.#stepOf(head, peer, signal) }
     })
     responder.on(calls.WITNESS_ENDORSE, anybody, async ({ head: { query, step, instance, signature } }, { peer }) => {
       await this.#running(query, peer)
@@ -200,7 +200,7 @@ export class WitnessDesk {
   }
 
   /** The step's last attempt once it says more than is known. */
-  async #stepOf({ query, step, known, answered, wait }: StepQuestion, signal: AbortSignal): Promise<calls.StepNews> {
+  async #stepOf({ query, step, known, answered, wait }: StepQuestion, peer: string, signal: AbortSignal): Promise<calls.StepNews> {
     const until = performance.now() + wait
     const { journal } = this.#options
     for (;;) {
@@ -214,7 +214,9 @@ export class WitnessDesk {
         return { ...NOTHING, attempt: name, answered: { shares, signatures: [...signatures] } }
       }
       const pending = this.#asked.get(query)?.get(step)
-      if (last?.state === 'asked' && last.name.number > known && pending !== undefined) {
+      // What was endorsed is asked for again where this process has not heard of it: the one before it had.
+      const lacking = last?.name.number === known && pending?.endorsements.has(peer) === false
+      if (last?.state === 'asked' && (last.name.number > known || lacking) && pending !== undefined) {
         const { assisted, signature } = pending
         const { instance, c1 } = assisted
         if (isOf(instance, last.name)) return { ...NOTHING, attempt: last.name, asked: { instance, c1, signature } }

@@ -158,7 +158,10 @@ export class WitnessSteps implements ReleaseCallbacks {
         this.#answered = { step, number: attempt.number, instance: own.instance }
         return shares
       }
-      if (news.asked !== null) await this.#endorse(news.asked, own, step, attempt.number)
+      if (news.asked !== null) {
+        await this.#endorse(news.asked, own, step, attempt.number)
+        await delay(BREATH, this.#options.signal)
+      }
       // The result is nothing to a witness; it stays in case its answers are none, until the query is over.
       news = await this.#news(step, attempt.number, news.answered !== null)
       if (news.attempt!.number === attempt.number) continue
@@ -242,7 +245,7 @@ export class WitnessSteps implements ReleaseCallbacks {
         continue
       }
       const { number } = news.attempt
-      if (number > known || (number === known && !answered && news.answered !== null)) return news
+      if (number > known || (number === known && !answered && (news.asked !== null || news.answered !== null))) return news
       const found = { peer: this.#evaluator, kind: 'witness/step', field: 'attempt.number' }
       throw new MalformedMessageError({ ...found, expected: `news of an attempt after ${known}`, actual: `${number}` })
     }
