@@ -1,6 +1,7 @@
 /**
  * Lays out a scenario on this machine: a state directory with identity and keystore, a free port and a configuration for every party.
  */
+import { randomInt } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -108,15 +109,24 @@ function samplesOf(scenario: Scenario): object {
   return { ...sourceOf(samples), count: scenario.images, normalisation, ...(layout === undefined ? {} : { layout }) }
 }
 
-/** A port of loopback that nobody listens on now. */
+/**
+ * A port of loopback that nobody listens on now. It is none of those that systems give to connections (from 32768 on): while its party is down, one of them could take it.
+ */
 export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
+  for (let tries = 0; tries < PORT_TRIES; tries++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1)
+    if (await isFree(port)) return port
+  }
+  throw new Error(`none of ${PORT_TRIES} ports from ${FIRST_PORT} to ${LAST_PORT} is free`)
+}
+
+const [FIRST_PORT, LAST_PORT] = [10_240, 32_767]
+const PORT_TRIES = 100
+
+async function isFree(port: number): Promise<boolean> {
+  return await new Promise(resolve => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }

@@ -5,7 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build, type Plugin } from 'esbuild'
+import { build, type Plugin, stop } from 'esbuild'
 
 const NODE = fileURLToPath(new URL('.', import.meta.resolve('@slytherin/node')))
 /** The command, and what its thread of cryptography is started with; they find each other beside each other. */
@@ -45,6 +45,8 @@ export async function bundleCommand(directory: string): Promise<string> {
     plugins: [inPlace],
     logLevel: 'error'
   })
+  // Its process would stay as long as this one.
+  await stop()
   await writeFile(join(directory, 'slytherin', 'package.json'), JSON.stringify({ type: 'module' }))
   return join(worker, 'main.js')
 }

@@ -1,4 +1,6 @@
 /** The processes of a service on this machine: laid out, started, killed, started again. */
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -121,14 +123,18 @@ export class ServiceProcesses {
   async start(name: string, signal: AbortSignal): Promise<number | undefined> {
     const party = this.party(name)
     const begun = performance.now()
+    // Its own descriptor: what it says last is there when it has ended.
+    const log = createWriteStream(party.log, { flags: 'a' })
+    await once(log, 'open')
     const child = execa(process.execPath, [this.#command, 'party', '--config', party.configuration], {
       reject: false,
       buffer: false,
       stdin: 'ignore',
-      stdout: { file: party.log, append: true },
-      stderr: { file: party.log, append: true },
+      stdout: log,
+      stderr: log,
       cleanup: true
     })
+    log.close()
     party.starts++
     this.#running.set(name, child)
     void child.then(() => {
@@ -137,7 +143,10 @@ export class ServiceProcesses {
     for (;;) {
       signal.throwIfAborted()
       if (this.#killed.has(child)) return undefined
-      if (this.#running.get(name) !== child) throw new Error(`${name} has ended by itself: ${await lastLines(party.log)}`)
+      if (this.#running.get(name) !== child) {
+        const { exitCode, signal: killer } = await child
+        throw new Error(`${name} has ended by itself (${killer ?? exitCode}): ${await lastLines(party.log)}`)
+      }
       try {
         await this.ask(name, 'status', {}, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
         if (this.#killed.has(child)) return undefined

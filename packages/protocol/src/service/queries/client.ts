@@ -384,5 +384,7 @@ function unknown(field: string, actual: string): OutOfOrderMessageError {
 function ended({ query, state, step, code }: QueryStatus): ProtocolError {
   if (state === 'failed' && isErrorCode(code) && code !== 'remote-failure')
     return build(code, { kind: 'query', field: 'query', actual: query, reason: step })
-  return new OutOfOrderMessageError({ kind: 'query', field: 'state', expected: 'done', actual: state, reason: step })
+  const lost = { reason: 'it was never submitted: this party was ended before', remedy: 'Ask the query again.' }
+  const why = state === 'open' ? lost : { reason: step }
+  return new OutOfOrderMessageError({ kind: 'query', field: 'state', expected: 'done', actual: state, ...why })
 }
