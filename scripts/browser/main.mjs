@@ -1,8 +1,11 @@
-/** Bundles of ring, ckks and mhe in Chromium: `npm run test:browser`. One thread, and several, with and without memory that is shared. */
+/**
+ * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; and a page that asks a cohort outside it.
+ */
 import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { chromium } from 'playwright-core'
 import { bundleByEsbuild, bundleByVite } from '../../packages/slytherin/test/support/bundle.ts'
+import { askAsPage } from './ask.mjs'
 import { findChromium } from './chromium.mjs'
 import { serve } from './serve.mjs'
 
@@ -20,6 +23,7 @@ try {
     const html = name === 'esbuild' ? `<!doctype html><title>page</title><script src="/${basename(bundled.script)}"></script>` : undefined
     for (const threads of [1, 3]) await test(bundled.folder, html, threads)
   }
+  await askAsPage(browser)
 } finally {
   await browser.close()
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
 import { evaluate } from '@slytherin/engine'
 import { describe, expect, it, vi } from 'vitest'
@@ -63,7 +63,7 @@ describe('ring, ckks and mhe in a page', () => {
   })
 
   it('a model, too: its predictions in a page are those of its file', async () => {
-    await using bundle = await bundleByEsbuild('model.ts')
+    await using bundle = await bundleByEsbuild(fileURLToPath(new URL('./support/page/model.ts', import.meta.url)))
     console.log(`a model, by esbuild: ${kilobytes(bundle)}`)
     expect(bundle.warnings).toEqual([])
     const page = webPage()

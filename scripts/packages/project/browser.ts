@@ -4,6 +4,7 @@ import { PublicKeyGeneration } from '@slytherin/mhe'
 import { loadKernel, randomSeed } from '@slytherin/ring'
 import { type Answer, Model } from 'slytherin'
 import { Ring } from 'slytherin/ring'
+import { PageQuerier } from 'slytherin/web'
 
 export async function generation(json: unknown): Promise<PublicKeyGeneration> {
   return new PublicKeyGeneration(Context.create(Parameters.fromJSON(json), await loadKernel({ threads: 'auto' })), randomSeed())
@@ -18,6 +19,8 @@ export async function ask(address: URL, rows: number[][]): Promise<Answer[]> {
 }
 
 export const structure: typeof Ring = Ring
+
+export const querier = (plan: unknown, publicKey: Uint8Array): Promise<PageQuerier> => PageQuerier.open({ plan, publicKey })
 
 // @ts-expect-error rows are numbers
 export const wrong = ask(new URL('https://example.org/'), [['a']])

@@ -20,12 +20,12 @@ export interface Bundle extends AsyncDisposable {
   readonly size: { readonly raw: number; readonly gzip: number }
 }
 
-/** @param minify the only thing that is set: what people serve is minified */
-export async function bundleByEsbuild(entry = 'main.ts'): Promise<Bundle> {
+/** With what is set when nothing is set, but minified, as people serve it. @param entry file of the page's script */
+export async function bundleByEsbuild(entry: string = join(PAGE, 'main.ts')): Promise<Bundle> {
   const folder = await mkdtemp(join(tmpdir(), 'slytherin-esbuild-'))
   const script = join(folder, 'page.js')
   const { warnings } = await esbuild.build({
-    entryPoints: [join(PAGE, entry)],
+    entryPoints: [entry],
     bundle: true,
     minify: true,
     outfile: script,
