@@ -36,6 +36,7 @@ export { InvalidProofRequestError, MalformedProofError, ProofAttemptsError, Unpr
 export { LARGEST_PROOF_BATCH, type ProofSize, proofSize, provedErrorBits, type ResponseSize } from './proofs/proof-size.js'
 export type { ProofStatement } from './proofs/transcript.js'
 export { decodeUndivided, encodeUndivided, undividedLength } from './proofs/undivided.js'
+export { ProvableSwitch, type ProvableSwitchRequest, type ProvableSwitchShare } from './provable-switch.js'
 export { type CoinPlace, PublicCoins } from './public-coins.js'
 export { PublicKeyGeneration } from './public-key.js'
 export { PublicKeySwitch, type SwitchRequest, type SwitchShare } from './public-key-switch.js'
@@ -60,6 +61,8 @@ export {
 } from './share-format.js'
 export {
   encodeComponent,
+  type ProvableShare,
+  type ProvableShareRequest,
   type RefreshShareRequest,
   ShareGiver,
   type ShareGiverInit,

@@ -13,6 +13,7 @@ import { DecryptionQuotaError, InvalidShareRequestError, RefreshQuotaError, Sole
 import { checkFlooding } from './flooding.js'
 import { GaloisKeyGeneration } from './galois-key.js'
 import { Giving, type GivingInit } from './giving.js'
+import { encryptionSeedOf, ProvableSwitch } from './provable-switch.js'
 import { COLLECTIVE, PublicKeyGeneration } from './public-key.js'
 import { PublicKeySwitch } from './public-key-switch.js'
 import { Refresh } from './refresh.js'
@@ -58,6 +59,21 @@ export interface SwitchShareRequest {
   readonly c1: Uint8Array
   /** The receiver's public key in `@slytherin/ckks` bytes. */
   readonly targetKey: Uint8Array
+}
+
+export interface ProvableShareRequest extends SwitchShareRequest {
+  /** Level of the share's undivided second component. */
+  readonly provenLevel: number
+}
+
+/** A share of a switch that is proved (provable-switch.ts). */
+export interface ProvableShare {
+  /** First component at its level, then the undivided second one: packed residues. */
+  readonly bytes: Uint8Array
+  /** What the proof needs of it. The caller disposes it. */
+  readonly undivided: Polynomial
+  /** The encryption's, 32 secret bytes; the caller wipes it. */
+  readonly seed: Uint8Array
 }
 
 /** A ciphertext component (c1 of a refresh or switch) as packed residues, NTT form. */
@@ -179,6 +195,46 @@ export class ShareGiver implements Disposable {
         return this.#give(protocol.format, { instance, level }, [...numbers, request.c1, request.targetKey], seed =>
           protocol.share(this.#secret, { instance, level, noise, scale, magnitude, c1 }, target, flooding, seed)
         )
+      } finally {
+        target.dispose()
+      }
+    } finally {
+      c1.dispose()
+    }
+  }
+
+  /**
+   * A share of a switch to another collective key, with what its holder proves it by. Counts as a decryption.
+   *
+   * @throws as `switchShare`
+   */
+  provableSwitchShare(request: ProvableShareRequest): ProvableShare {
+    this.#checkUsable()
+    this.#checkNotSole('switch')
+    const { context, flooding } = this
+    const { instance, level, provenLevel, noise, scale, magnitude } = request
+    const c1 = decodeComponent(context, request.c1, level, 'switch')
+    try {
+      const target = deserializePublicKey(context, request.targetKey)
+      try {
+        this.#checkSwitchQuota(instance)
+        const protocol = new ProvableSwitch(context, this.sessionId, this.#holders)
+        const switched = { instance, level, provenLevel, noise, scale, magnitude, c1 }
+        protocol.check(switched, flooding)
+        const numbers = [level, provenLevel, noise, scale, magnitude, flooding.securityBits, flooding.maximumDecryptions].map(String)
+        return this.#giving.give('switch', instance, ['provable', ...numbers, request.c1, request.targetKey], seed => {
+          const { first, undivided } = protocol.share(this.#secret, switched, target, flooding, seed)
+          try {
+            const head = context.ring.encodePacked(first)
+            const tail = context.ring.encodePacked(undivided)
+            const bytes = new Uint8Array(head.length + tail.length)
+            bytes.set(head)
+            bytes.set(tail, head.length)
+            return { bytes, undivided, seed: encryptionSeedOf(seed) }
+          } finally {
+            first.dispose()
+          }
+        })
       } finally {
         target.dispose()
       }

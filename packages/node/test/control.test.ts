@@ -119,6 +119,7 @@ function pretend(heard: [string, unknown][], overrides: Partial<CommandHandlers>
     'cohort.leave': says('cohort.leave', EPOCH),
     'cohort.reshare': says('cohort.reshare', EPOCH),
     'cohort.renew': says('cohort.renew', EPOCH),
+    'cohort.next': says('cohort.next', EPOCH),
     'model.publish': says('model.publish', MODEL),
     'model.list': says('model.list', [MODEL]),
     'model.withdraw': says('model.withdraw', { ...MODEL, state: 'withdrawn' }),
@@ -289,6 +290,7 @@ describe('commands to a party', () => {
       'hospitals'
     ],
     [['cohort', 'renew', 'hospitals'], 'cohort.renew', { name: 'hospitals' }, 'hospitals'],
+    [['cohort', 'next', 'hospitals', '--days', '90'], 'cohort.next', { name: 'hospitals', days: 90 }, 'hospitals'],
     [['model', 'list'], 'model.list', {}, 'lenet'],
     [['model', 'withdraw', 'lenet'], 'model.withdraw', { name: 'lenet' }, 'withdrawn'],
     [['grant', 'list'], 'grant.list', {}, '99 of 100 left'],

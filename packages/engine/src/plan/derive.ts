@@ -74,15 +74,19 @@ const inputsOf = (core: PlanCore, program: Program): Plan['inputs'] => ({
   magnitude: core.architecture.input.magnitude * program.slotFactor
 })
 
-/** Errors of the logits: as tracked, as their flooding is sized by (both log2 per coefficient), and the worst after flooding. */
-function errorsOf(
-  core: PlanCore,
+/**
+ * Errors of the logits: as tracked, as their flooding is sized by (both log2 per coefficient), and the worst after flooding.
+ * @param weightError log2 of what the weights have besides the error of their encryption, and results are not flooded for (moved.ts)
+ */
+export function errorsOf(
+  core: Pick<PlanCore, 'threshold' | 'operands' | 'floodingBounds' | 'floodingBits' | 'maximumDecryptions'>,
   program: Program,
-  inputs: Plan['inputs']
+  inputs: Plan['inputs'],
+  weightError?: number
 ): { readonly noise: number; readonly floodedNoise: number; readonly worstError: number } {
   const { threshold } = core
   const { parameters, noise, output } = program
-  const result = walkNoise(program, inputs).sent
+  const result = walkNoise(weightError === undefined ? program : { ...program, weightError }, inputs).sent
   const sized = sizingNoise(program, inputs, core.floodingBounds)
   // whoever holds the whole key is flooded for by the evaluator, which knows what it has tracked
   const sizing = threshold === 1 ? Math.max(result.noise, sized) : sized

@@ -2,7 +2,7 @@
 import { type CiphertextMetadata, combineNoise } from '@slytherin/ckks'
 import * as z from 'zod'
 import type { AffineArchitecture } from '../architecture/architecture.js'
-import { added, atLevel, encodingNoise, encrypted, type Factor, type Flow, made, rescaled } from './flow.js'
+import { added, atLevel, encodingNoise, encrypted, type Factor, type Flow, madeWeight, rescaled } from './flow.js'
 import { summedTerms } from './gains.js'
 import { bothEncrypted, factorsOf } from './operands.js'
 import type { AffinePacking } from './packed.js'
@@ -62,15 +62,15 @@ export function affineFlow(
   operand: Factor,
   products: (operand: Factor, weight: Factor) => CiphertextMetadata
 ): Flow {
-  const { operands, slotFactor } = setting
+  const { slotFactor } = setting
   const lowered: Factor =
     operand.kind === 'clear'
       ? { kind: 'clear', metadata: { ...operand.metadata, level: step.level } }
       : { kind: 'encrypted', flow: atLevel(operand.flow, step.level) }
-  const weight = made(setting, operands.weights, { level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude })
+  const weight = madeWeight(setting, { level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude })
   const result = rescaled(setting, products(lowered, weight), step.rescalings)
   const { level, scale } = result
-  const bias = made(setting, operands.weights, { level, scale, magnitude: layer.biasMagnitude * slotFactor })
+  const bias = madeWeight(setting, { level, scale, magnitude: layer.biasMagnitude * slotFactor })
   return added({ metadata: { ...result, magnitude: step.magnitude } }, ownNoise(setting, bias))
 }
 

@@ -38,6 +38,13 @@ export function coined(setting: Setting, flow: Flow): Flow {
   return publicCoins(setting.threshold, setting.operands) ? withZero(setting, flow) : flow
 }
 
+/** A weight as its owner makes it, with what was added to it since. */
+export function madeWeight(setting: Setting, metadata: PlaintextMetadata): Factor {
+  const factor = made(setting, setting.operands.weights, metadata)
+  if (factor.kind === 'clear' || setting.weightError === undefined) return factor
+  return { kind: 'encrypted', flow: added(factor.flow, setting.weightError) }
+}
+
 /** As key holders are sent it: with a fresh encryption of zero where operands or the threshold call for it. */
 export function sent(setting: Setting, flow: Flow): Flow {
   if (!rerandomizes(setting.threshold, setting.operands)) return flow

@@ -13,6 +13,8 @@ export interface Setting {
   /** t: key holders whose shares a refresh or a switch sums */
   readonly threshold: number
   readonly packing: SlotPacking
+  /** log2 of an error that the weights have besides that of their encryption (plan/moved.ts); none when left out */
+  readonly weightError?: number
   /** bound on |slot| relative to the architecture's bounds on values */
   readonly slotFactor: number
   /** slots per position: samples of a batch block, or half of them where a slot holds two */

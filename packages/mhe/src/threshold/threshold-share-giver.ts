@@ -11,7 +11,14 @@ import { SoleKeyShareError } from '../errors.js'
 import type { Given } from '../giving.js'
 import { equalBytes, hex } from '../hash.js'
 import type { ShareLedger } from '../ledger.js'
-import { type RefreshShareRequest, ShareGiver, type ShareGiverInit, type SwitchShareRequest } from '../share-giver.js'
+import {
+  type ProvableShare,
+  type ProvableShareRequest,
+  type RefreshShareRequest,
+  ShareGiver,
+  type ShareGiverInit,
+  type SwitchShareRequest
+} from '../share-giver.js'
 import type { Attempt } from './attempt.js'
 import { CiphertextLedger } from './ciphertext-ledger.js'
 import { SharingMismatchError } from './errors.js'
@@ -80,6 +87,12 @@ export class ThresholdShareGiver implements Disposable {
   switchShare(attempt: Attempt, { ciphertext, ...request }: Omit<SwitchShareRequest, 'instance'> & Numbered): Uint8Array {
     const instance = attempt.instanceOf(ciphertext)
     return this.#forCiphertext(attempt, 'switch', request.c1, giver => giver.switchShare({ ...request, instance }))
+  }
+
+  /** @throws as `switchShare` */
+  provableSwitchShare(attempt: Attempt, { ciphertext, ...request }: Omit<ProvableShareRequest, 'instance'> & Numbered): ProvableShare {
+    const instance = attempt.instanceOf(ciphertext)
+    return this.#forCiphertext(attempt, 'switch', request.c1, giver => giver.provableSwitchShare({ ...request, instance }))
   }
 
   /** Wipes the share, what was made of it, and the share key. */

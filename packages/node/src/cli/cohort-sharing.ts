@@ -1,7 +1,7 @@
-/** `slytherin cohort join`, `leave`, `reshare`, `renew`: who holds the keys from now on. */
+/** `slytherin cohort join`, `leave`, `reshare`, `renew`: who holds the keys from now on; and `next`: the keys that follow. */
 import { Command } from 'commander'
 import type { Streams } from './console.js'
-import { ask, list, type PartyOptions, positive, tell, toParty } from './party-socket.js'
+import { ask, finite, list, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { describeEpochs } from './report-lines.js'
 
 interface SharingOptions extends PartyOptions {
@@ -63,5 +63,18 @@ export function sharingCommands(streams: Streams): Command[] {
   ).action(async (name: string, options: PartyOptions) => {
     tell(await ask('cohort.renew', { name }, options, streams), options, streams, epoch => describeEpochs([epoch]))
   })
-  return [join, leave, reshare, renew]
+  const next = toParty(
+    new Command('next')
+      .description(
+        'Make the keys that follow, with the holders of now, before decryptions or time run out; models that may be moved go to them, with their grants. Given to the evaluator; all holders must be up.'
+      )
+      .argument('<name>', 'cohort')
+      .option('--days <number>', 'how long they live (default: as long as the ones before)', finite),
+    'slytherin cohort next hospitals'
+  ).action(async (name: string, options: PartyOptions & { days?: number }) => {
+    const { days } = options
+    const epoch = await ask('cohort.next', { name, ...(days === undefined ? {} : { days }) }, options, streams)
+    tell(epoch, options, streams, made => describeEpochs([made]))
+  })
+  return [join, leave, reshare, renew, next]
 }

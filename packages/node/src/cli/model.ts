@@ -10,6 +10,7 @@ interface PublishOptions extends PartyOptions {
   name?: string
   revision?: string
   cohort?: string
+  movable?: boolean
   batch: number
   data?: string
   count?: number
@@ -34,6 +35,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--revision <name>', 'which revision of it (default: 1, and one more every time)')
       .option('--cohort <name>', 'whose keys (default: the only cohort)')
       .option('-b, --batch <samples>', 'samples per query', positive, 64)
+      .option('--movable', 'key holders may move it to the keys that follow these, so that it need not be uploaded again')
       .option('--data <path>', 'samples that bounds and polynomials are measured on: IDX (gzip or plain), .npy, .npz or .csv')
       .option('--count <number>', 'how many of them (default: 256, or all where there are fewer)', positive)
       .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite)
@@ -46,7 +48,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--degree <number>', 'degree of the polynomials that take the place of activations (default: as small as is good)', positive),
     'slytherin model publish lenet.onnx --name lenet --data calibration.npy'
   ).action(async (file: string, options: PublishOptions) => {
-    const { revision, cohort, batch, data, manifest, output, task, degree } = options
+    const { revision, cohort, movable, batch, data, manifest, output, task, degree } = options
     const parameters = {
       file: resolve(file),
       name: options.name ?? basename(file, '.onnx'),
@@ -55,6 +57,7 @@ export function modelCommand(streams: Streams): Command {
       ...(manifest === undefined ? {} : { manifest: resolve(manifest) }),
       ...(revision === undefined ? {} : { revision }),
       ...(cohort === undefined ? {} : { cohort }),
+      ...(movable === undefined ? {} : { movable }),
       ...(output === undefined ? {} : { output }),
       ...(task === undefined ? {} : { task }),
       ...(degree === undefined ? {} : { degree })

@@ -39,6 +39,8 @@ const policy = z
         from: z.array(peerId).min(1).optional()
       })
       .prefault({}),
+    /** Whether the keys that follow others may be made without anybody having asked for it, when those come to their end. */
+    automaticEpochs: z.boolean().default(true),
     /** For tests: rings of this degree (log2), whatever the security table says of them; everybody of a cohort must say so. */
     insecureLogN: z.number().int().min(4).max(17).optional()
   })
@@ -63,6 +65,15 @@ const log = z
 /** Who was allowed what, who asked, what was given: in the state directory, under audit. */
 const auditLog = z.strictObject({ fileBytes: turnedOver.fileBytes.default(10_000_000), files: turnedOver.files.default(10) }).prefault({})
 
+/** At the evaluator: when keys come to their end, those that follow are made, and models that may be moved go to them. */
+const next = z
+  .strictObject({
+    automatic: z.boolean().default(true),
+    /** Share of their decryptions, refreshes or time that is spent then. */
+    at: z.number().gt(0).lte(1).default(0.9)
+  })
+  .prefault({})
+
 export const serviceSchema = z.strictObject({
   /** What this party calls itself. */
   name: z.string().min(1).max(128),
@@ -76,6 +87,7 @@ export const serviceSchema = z.strictObject({
     /** The party through which all others speak: its name or peer id in the roster. */
     evaluator: z.string().min(1),
     limits,
+    next,
     policy
   }),
   /** What plans are priced with. */

@@ -55,6 +55,10 @@ cohort:
     #answers: 604800000
     # Weights of all models that are kept in memory; those of others are read from disk when they are asked.
     #weightBytes: 1073741824
+  # At the evaluator: when this share of the keys' decryptions, refreshes or time is spent, those that follow are made, and models that may be moved go to them.
+  next:
+    #automatic: true
+    #at: 0.9
   # What this party demands of a cohort's keys before it signs for them.
   policy:
     # Bits of security of the flooding that hides the secret in what is decrypted.
@@ -70,6 +74,8 @@ cohort:
     # Witnesses that must have come to the same before this party helps with its share of the key: one, where the roster has any. 0 helps without, and then trusts
     # the evaluator; from names those that count, by peer id.
     # assist: { witnesses: 1 }
+    # Whether the keys that follow others may be made without a command, when those come to their end.
+    #automaticEpochs: true
 
 # What plans are priced with: this machine, measured once, or built-in figures that give the same plan everywhere.
 #costs: measured

@@ -77,7 +77,14 @@ export const PARAMETERS = {
     lost: z.array(party).max(255).optional()
   }),
   'cohort.renew': z.strictObject({ name }),
-  'model.publish': modelFile.extend({ name, revision: name.optional(), cohort: name.optional(), batch: count }),
+  'cohort.next': z.strictObject({ name, days: days.optional() }),
+  'model.publish': modelFile.extend({
+    name,
+    revision: name.optional(),
+    cohort: name.optional(),
+    batch: count,
+    movable: z.boolean().optional()
+  }),
   'model.list': z.strictObject({}),
   'model.withdraw': z.strictObject({ name, revision: name.optional() }),
   'grant.create': z.strictObject({
@@ -122,6 +129,7 @@ export interface Results {
   'cohort.leave': EpochReport
   'cohort.reshare': EpochReport
   'cohort.renew': EpochReport
+  'cohort.next': EpochReport
   'model.publish': ModelReport
   'model.list': readonly ModelReport[]
   'model.withdraw': ModelReport

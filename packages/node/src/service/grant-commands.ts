@@ -4,7 +4,7 @@ import { GRANT, type Grant, identify, REVOCATION } from '@slytherin/protocol/ser
 import type { CommandHandlers } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
 import type { ServiceContext } from './context.js'
-import { epochInForce, onlyOne, peerOf, releasesOf } from './lookup.js'
+import { epochInForce, epochsOf, type KnownEpoch, onlyOne, peerOf, releasesOf } from './lookup.js'
 import { grantReport, grantReports } from './status-report.js'
 
 const DAY = 86_400_000
@@ -21,7 +21,7 @@ export function grantCommands(party: ServiceContext): Pick<CommandHandlers, 'gra
       if (!roles.includes('model-owner')) {
         throw new CommandRefusedError('not-permitted', 'grants are given by the owners of models', 'This party is none in its roster.')
       }
-      const { epoch, record } = await epochInForce(node, cohort)
+      const { epoch } = await epochOfModels(party, models, cohort)
       const peer = peerOf(configuration, querier)
       const created = Date.now()
       const grant: Grant = {
@@ -34,7 +34,8 @@ export function grantCommands(party: ServiceContext): Pick<CommandHandlers, 'gra
         models,
         nonce: randomBytes(16).toString('hex'),
         created,
-        expires: Math.min(created + Math.round(days * DAY), record.proposal.expires),
+        // It goes with models that are moved to the keys that follow.
+        expires: created + Math.round(days * DAY),
         queries,
         decryptions: decryptions ?? queries * ATTEMPTS * (await resultsOf(party, models))
       }
@@ -60,6 +61,26 @@ export function grantCommands(party: ServiceContext): Pick<CommandHandlers, 'gra
       return await grantReport(party, node, identifier, grant)
     }
   }
+}
+
+/** The epoch in which these models are: their latest revisions may lag behind the newest keys. @throws CommandRefusedError for models of several */
+async function epochOfModels(
+  party: ServiceContext,
+  models: readonly string[],
+  cohort: string | undefined
+): Promise<Pick<KnownEpoch, 'epoch'>> {
+  const { node } = await party.core.get()
+  const inForce = await epochInForce(node, cohort)
+  const own = (await releasesOf(node)).filter(({ withdrawn, document: { owner } }) => !withdrawn && owner === party.self)
+  const latest = models.flatMap(name => own.find(({ document }) => document.name === name) ?? [])
+  const epochs = new Set(latest.map(({ document }) => document.epoch))
+  if (epochs.size > 1) {
+    const remedy = 'Give one grant for each, or publish them into the same keys.'
+    throw new CommandRefusedError('ambiguous', `${models.join(', ')} are under different keys`, remedy)
+  }
+  const [epoch = inForce.epoch] = epochs
+  const known = (await epochsOf(node)).find(one => one.epoch === epoch)
+  return known !== undefined && known.record.proposal.cohort === inForce.record.proposal.cohort ? known : inForce
 }
 
 /** Result ciphertexts that a query of these models has at most. */

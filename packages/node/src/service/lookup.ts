@@ -2,6 +2,7 @@
 import {
   EPOCH,
   type EpochRecord,
+  formerReleases,
   identify,
   RELEASE,
   type Release,
@@ -67,7 +68,8 @@ export async function releasesOf(node: ServiceNode): Promise<KnownRelease[]> {
   const withdrawn = new Set((await node.all(WITHDRAWAL)).map(({ document }) => document.release))
   const releases = (await node.all(RELEASE)).map(({ document }) => {
     const release = identify(RELEASE, document)
-    return { release, document, withdrawn: withdrawn.has(release) }
+    // A model that was moved is withdrawn under all keys.
+    return { release, document, withdrawn: [release, ...formerReleases(document)].some(name => withdrawn.has(name)) }
   })
   return releases.sort((a, b) => b.document.created - a.document.created)
 }

@@ -11,7 +11,7 @@ const BEGUN = 'publishing'
 
 export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'model.publish' | 'model.list' | 'model.withdraw'> {
   return {
-    'model.publish': async ({ name, revision: given, cohort, batch, ...file }, { signal, progress }) => {
+    'model.publish': async ({ name, revision: given, cohort, batch, movable = false, ...file }, { signal, progress }) => {
       const { node, cryptography } = await party.core.get()
       const { records } = party.database
       const { epoch, record } = await epochInForce(node, cohort)
@@ -37,6 +37,7 @@ export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'mod
         model,
         name,
         revision,
+        movable,
         planner: async (architecture, { keys }) =>
           await cryptography.planInto(architecture, wishes, { parameters, floodingBits, maximumDecryptions, ...keys }),
         onProgress: ({ done, total, what }) =>

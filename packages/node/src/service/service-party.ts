@@ -116,7 +116,7 @@ export class ServiceParty implements ServiceContext {
         }
       })
       undo.push(() => transport.stop('could not start'))
-      const { limits, policy } = configuration.cohort
+      const { limits, next, policy } = configuration.cohort
       const roster = (): { peer: string; roles: readonly Role[] }[] =>
         current().roster.map(({ peerId, roles }) => ({ peer: peerId, roles }))
       const roles = (): readonly Role[] => rolesOf(roster(), identity.peer) ?? []
@@ -149,8 +149,10 @@ export class ServiceParty implements ServiceContext {
             maximumDecryptions,
             maximumLife: maximumAge,
             assist: assistanceOf(assist),
+            automatic: policy.automaticEpochs,
             allowInsecure: insecureLogN !== undefined
           },
+          next,
           limits: { queries: limits.queries, bytes: limits.queueBytes, longest: limits.answers },
           onProgress: event => party?.keyProgress.tell(event),
           onError: error => party?.fault(error),

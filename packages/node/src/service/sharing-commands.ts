@@ -1,4 +1,4 @@
-/** Commands that give the shares of a cohort's keys anew: to the same holders, or to others. Keys and models stay. */
+/** Commands that give the shares of a cohort's keys anew, to the same holders or to others, keys and models staying; and that which makes the keys that follow. */
 import type { ServiceNode } from '@slytherin/protocol/service'
 import type { CommandContext, CommandHandlers } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
@@ -7,33 +7,43 @@ import type { ServiceContext } from './context.js'
 import { epochInForce, epochsOf, type KnownEpoch, peerOf } from './lookup.js'
 import { epochReport } from './status-report.js'
 
-type SharingCommand = 'cohort.join' | 'cohort.leave' | 'cohort.reshare' | 'cohort.renew'
+type SharingCommand = 'cohort.join' | 'cohort.leave' | 'cohort.reshare' | 'cohort.renew' | 'cohort.next'
+
+const DAY = 86_400_000
 
 export function sharingCommands(party: ServiceContext): Pick<CommandHandlers, SharingCommand> {
   const shared = async (
     name: string,
     { signal, progress }: CommandContext,
+    /** @returns the epoch that is to be reported, where it is another one */
     work: (node: ServiceNode, known: KnownEpoch, signal: AbortSignal) => Promise<unknown>
   ): Promise<EpochReport> => {
     const { node } = await party.core.get()
     if (!node.isEvaluator) {
       const evaluator = party.names.of(party.evaluator) ?? party.evaluator
-      throw new CommandRefusedError('not-permitted', 'shares are made anew by the evaluator', `Give the command at ${evaluator}.`)
+      throw new CommandRefusedError('not-permitted', 'keys and shares are made by the evaluator', `Give the command at ${evaluator}.`)
     }
     const known = await epochInForce(node, name)
     const stop = party.keyProgress.listen(({ step }) => progress({ text: step, phase: 'sharing' }))
+    let made: unknown
     try {
-      await work(node, known, signal)
+      made = await work(node, known, signal)
     } finally {
       stop()
     }
-    const now = (await epochsOf(node, name)).find(({ epoch }) => epoch === known.epoch) ?? known
+    const reported = typeof made === 'string' ? made : known.epoch
+    const now = (await epochsOf(node, name)).find(({ epoch }) => epoch === reported) ?? known
     return await epochReport(party, node, now)
   }
   const peersOf = ({ sharing }: KnownEpoch): string[] => sharing.holders.map(({ peer }) => peer)
   return {
     'cohort.renew': async ({ name }, context) =>
       await shared(name, context, async (node, { epoch }, signal) => await node.renew(epoch, signal)),
+    'cohort.next': async ({ name, days }, context) =>
+      await shared(name, context, async (node, { epoch }, signal) => {
+        const life = days === undefined ? {} : { expires: Date.now() + Math.round(days * DAY) }
+        return (await node.nextEpoch(epoch, signal, life)).document.sharing.epoch
+      }),
     'cohort.reshare': async ({ name, holders, threshold, lost = [] }, context) =>
       await shared(name, context, async (node, known, signal) => {
         const peers = holders?.map(holder => peerOf(party.configuration, holder)) ?? peersOf(known)

@@ -54,8 +54,13 @@ export function verifyEncryptions(session: OpenSession, check: EncryptionCheck):
 }
 
 /** c0 at its level in the ntt domain, then C1 at its batch's: packed residues. Level, scale and the rest are the plan's. */
-export function encodePart({ context }: OpenSession, { ciphertext, undivided }: ProvableEncryption): Uint8Array {
-  const first = context.ring.encodePacked(ciphertext.components[0]!)
+export function encodePart(session: OpenSession, { ciphertext, undivided }: ProvableEncryption): Uint8Array {
+  return joinPart(session, ciphertext.components[0]!, undivided)
+}
+
+/** @param c0 ntt domain @param undivided C1, coefficient domain */
+export function joinPart({ context }: OpenSession, c0: Polynomial, undivided: Polynomial): Uint8Array {
+  const first = context.ring.encodePacked(c0)
   const second = encodeUndivided(context, undivided)
   const bytes = new Uint8Array(first.length + second.length)
   bytes.set(first)
@@ -113,7 +118,8 @@ export function checkPart({ context }: OpenSession, first: Uint8Array, undivided
   }
 }
 
-function decodeFirst({ ring, parameters }: Context, bytes: Uint8Array, level: number): Polynomial {
+/** c0 from its bytes; the caller disposes it. @throws MalformedCiphertextError */
+export function decodeFirst({ ring, parameters }: Context, bytes: Uint8Array, level: number): Polynomial {
   try {
     return ring.decodePacked(bytes, parameters.ciphertextIndices(level), 'ntt')
   } catch (error) {

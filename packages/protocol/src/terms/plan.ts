@@ -1,6 +1,13 @@
 /** What the protocol reads of the engine's plan: how many messages of which kind a session will carry, and which keys it needs. */
 import { Parameters, type ParametersJson } from '@slytherin/ckks'
-import { type Architecture, type Plan, parseArchitecture, parsePlan as parseEnginePlan, type StepReport } from '@slytherin/engine'
+import {
+  type Architecture,
+  movedPrecision,
+  type Plan,
+  parseArchitecture,
+  parsePlan as parseEnginePlan,
+  type StepReport
+} from '@slytherin/engine'
 
 export type { Architecture, Plan, StepReport }
 export { parseArchitecture }
@@ -17,6 +24,15 @@ export function parsePlan(json: unknown): Plan {
 /** @throws InvalidParametersError; InsecureParametersError when they are below the security table and that is not allowed */
 export function checkParameters(parameters: ParametersJson, options: { allowInsecure: boolean }): void {
   Parameters.fromJSON(parameters, options)
+}
+
+/** Why a plan's weights cannot be switched to another key so many times; undefined when they can. */
+export function obstacleToMove(plan: Plan, moves: number): string | undefined {
+  const { relativeError, allowed, tight } = movedPrecision(plan, moves)
+  if (tight !== null) return `the modulus of weight ${tight} has no room for the flooding of a switch`
+  if (relativeError <= allowed) return undefined
+  const percent = (error: number): string => `${(100 * error).toPrecision(2)} %`
+  return `the flooding of ${moves === 1 ? 'a switch' : `${moves} switches`} would leave errors of ${percent(relativeError)} of the largest logit, ${percent(allowed)} are allowed`
 }
 
 /** Galois elements of the keys that a plan needs, ascending. */

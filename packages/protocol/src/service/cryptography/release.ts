@@ -7,6 +7,7 @@ import type { EvaluationProgress } from '../../cryptography/evaluator.js'
 import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from '../../cryptography/key-holder.js'
 import type { Architecture, Plan, StepReport } from '../../terms/plan.js'
 import type { AttemptName } from './epoch.js'
+import type { MoveCryptography, MoveCryptographyTerms } from './move.js'
 
 /** What a model is encrypted with. */
 export interface PublicationTerms {
@@ -135,5 +136,7 @@ export interface ReleasesCryptography {
   architecture(model: string): Promise<Architecture>
   openPublication(terms: PublicationTerms): Promise<PublicationCryptography>
   openRelease(terms: ReleaseTerms): Promise<ReleaseCryptography>
+  /** A move away from this epoch. */
+  openMove(terms: MoveCryptographyTerms): Promise<MoveCryptography>
   resultKey(): Promise<ResultKeyPair>
 }

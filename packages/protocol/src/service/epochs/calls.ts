@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { MAXIMUM_PARTIES } from '../../terms/limits.js'
 import { defineCall } from '../calls/call.js'
-import type { AttemptName } from '../cryptography/epoch.js'
+import { attemptSchema, sharingSchema } from '../cryptography/attempt-schema.js'
 import { COMPLAINT, DEALT, ENTRY, SHARE_COMMITMENT } from '../objects/ceremony.js'
 import { EPOCH, EPOCH_PROPOSAL } from '../objects/epoch.js'
 import { countSchema, type DocumentKind, identifierSchema, type Signed, signedSchema } from '../objects/signed.js'
@@ -86,20 +86,6 @@ export const JUDGE = defineCall({
   reply: z.strictObject({ guilty: z.enum(['dealer', 'receiver']), point, because: z.string().max(300) }),
   requestBlobs: { count: 2, bytes: MAXIMUM_SHARE_BYTES }
 })
-
-const sharingSchema = z.strictObject({
-  generation: countSchema,
-  lineage: identifierSchema,
-  threshold: point,
-  points: z.array(point).min(1).max(MAXIMUM_PARTIES)
-})
-export const attemptSchema = z.strictObject({
-  sharing: sharingSchema,
-  query: z.string().max(200),
-  step: z.string().max(200),
-  number: countSchema,
-  active: z.array(point).min(1).max(MAXIMUM_PARTIES)
-}) as unknown as z.ZodType<AttemptName>
 
 export const COMPLETE = defineCall({ kind: 'epoch/complete', request: z.strictObject({ ceremony }), reply: sharingSchema })
 
@@ -204,4 +190,11 @@ export const KEY_SHARE = defineCall({
   request: z.strictObject({ epoch: identifierSchema, hash: identifierSchema }),
   reply: nothing,
   replyBlobs: one
+})
+
+/** The epoch's evaluator asks a holder what of its budgets is spent, by that holder's count. */
+export const SPENT = defineCall({
+  kind: 'epoch/spent',
+  request: z.strictObject({ epoch: identifierSchema }),
+  reply: z.strictObject({ decryptions: countSchema, refreshes: countSchema })
 })

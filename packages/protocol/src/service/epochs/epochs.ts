@@ -177,14 +177,14 @@ export class Epochs implements OpenEpochs {
     }
     const found = await known
     const { expires } = found.record.proposal
-    if (Date.now() > expires) {
+    if ((this.#options.now ?? Date.now)() > expires) {
       throw new EpochRefusedError({
         peer: this.#options.self,
         kind: 'epoch',
         field: 'expires',
         actual: new Date(expires).toISOString(),
         reason: 'the epoch is over',
-        remedy: 'Make the next one: slytherin cohort create.'
+        remedy: 'Make another: slytherin cohort create.'
       })
     }
     return found

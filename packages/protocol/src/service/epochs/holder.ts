@@ -6,6 +6,7 @@ import type { AttemptName } from '../cryptography/epoch.js'
 import type { EpochCryptography } from '../cryptography/service.js'
 import type { ShareCommitmentDocument } from '../objects/ceremony.js'
 import { EPOCH, EPOCH_PROPOSAL, type EpochProposal, type EpochRecord, type SharingRecord } from '../objects/epoch.js'
+import { checkFollowing } from '../objects/following.js'
 import { checkInForce } from '../objects/sharing-check.js'
 import { checkSigned, identify, parseSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
 import * as calls from './calls.js'
@@ -146,6 +147,10 @@ export class EpochHolder {
     const { self, signer, policy } = this.#means
     const { document, signatures } = parseSigned(EPOCH_PROPOSAL, given, peer)
     checkProposal(document, policy, self, peer)
+    if (document.follows !== undefined) {
+      const before = await this.#means.known(document.follows)
+      checkFollowing(document, before.record, before.sharing, peer)
+    }
     const known = this.#ceremonies.get(identify(EPOCH_PROPOSAL, document))
     const ceremony = known ?? new Ceremony(document, this.#ceremonyMeans())
     if (known === undefined) {

@@ -29,6 +29,7 @@ export interface EpochsOptions {
   readonly contents: ContentStore
   readonly epochs: EpochRecords
   readonly policy: EpochPolicy
+  readonly now?: () => number
   /** Whether a peer answers at present. */
   up(peer: string): boolean
   onProgress?(event: { epoch: string; step: string; done: number; total: number }): void

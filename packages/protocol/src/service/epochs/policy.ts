@@ -24,7 +24,10 @@ export interface EpochPolicy {
   readonly lowerThreshold?: boolean
   /** Milliseconds that an epoch may live at most; two years when not given. */
   readonly maximumLife?: number
+  /** Whether an epoch that follows one which comes to its end may be made without anybody having asked for it. True when not given. */
+  readonly automatic?: boolean
   readonly allowInsecure?: boolean
+  readonly now?: () => number
 }
 
 /** Share of the holders that a threshold must be above, when the policy says nothing. */
@@ -65,7 +68,7 @@ export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self
     maximumDecryptions,
     'Propose fewer, or raise policy.maximumDecryptions.'
   )
-  const now = Date.now()
+  const now = (policy.now ?? Date.now)()
   demand(
     Math.abs(created - now) <= CLOCKS,
     'created',
@@ -79,6 +82,13 @@ export function checkProposal(proposal: EpochProposal, policy: EpochPolicy, self
     `within ${Math.round(maximumLife / 86_400_000)} days`,
     new Date(expires).toISOString(),
     'Propose a shorter life.'
+  )
+  demand(
+    proposal.automatic !== true || policy.automatic !== false,
+    'automatic',
+    'an epoch that somebody has asked for',
+    'one that was proposed by itself',
+    'Make it on command (slytherin cohort next), or allow it at this holder: policy.automaticEpochs.'
   )
   checkParameters(parameters, { allowInsecure })
 }

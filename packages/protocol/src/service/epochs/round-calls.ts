@@ -2,11 +2,11 @@
 import * as z from 'zod'
 import { MAXIMUM_PARTIES } from '../../terms/limits.js'
 import { defineCall } from '../calls/call.js'
+import { attemptSchema } from '../cryptography/attempt-schema.js'
 import { COMPLAINT, DEALT, ENTRY } from '../objects/ceremony.js'
 import { SHARING } from '../objects/epoch.js'
 import { ROUND } from '../objects/round.js'
 import { type DocumentKind, identifierSchema, type Signed, signedSchema } from '../objects/signed.js'
-import { attemptSchema } from './calls.js'
 
 const MAXIMUM_SHARE_BYTES = 64 << 20
 const list = <T>(kind: DocumentKind<T>): z.ZodType<Signed<T>[]> => z.array(signedSchema(kind)).max(MAXIMUM_PARTIES)

@@ -23,6 +23,7 @@ export interface RoundRunMeans {
   readonly signer: Signer
   readonly caller: Caller
   readonly cryptography: EpochCryptography
+  readonly now: () => number
   progress(step: string): void
   /** A dealer is left out, and this is why; the round goes on without. */
   named(fault: SessionAbortedError): void
@@ -41,7 +42,7 @@ export interface RoundTerms {
 /** @returns the record of the new sharing, in force @throws PartyMissingError; SessionAbortedError naming who spoilt it */
 export async function runRound(
   terms: RoundTerms,
-  { signer, caller, cryptography, progress, named }: RoundRunMeans,
+  { signer, caller, cryptography, progress, named, now }: RoundRunMeans,
   signal: AbortSignal
 ): Promise<Signed<SharingRecord>> {
   const { epoch, before, what, dealers, threshold, holders } = terms
@@ -57,7 +58,7 @@ export async function runRound(
     threshold,
     holders,
     nonce: toHex(randomBytes(16)),
-    created: Date.now()
+    created: now()
   }
   const round = roundIdentifier(proposal)
   const everybody = participants(proposal)

@@ -104,13 +104,13 @@ export class Sharings {
     holders: readonly Holder[],
     signal: AbortSignal
   ): Promise<Signed<SharingRecord>> {
-    const { signer, caller, epochs, up, onProgress, onRefused } = this.#options
+    const { signer, caller, epochs, up, onProgress, onRefused, now = Date.now } = this.#options
     const before = known.sharing
     const { epoch } = before
     const progress = (step: string): void => onProgress?.({ epoch, step, done: 0, total: 0 })
     const terms = { epoch, before, what, dealers, threshold, holders }
     const named = (fault: SessionAbortedError): void => onRefused?.(fault, fault.culprit ?? '')
-    const record = await runRound(terms, { signer, caller, cryptography: known.cryptography, progress, named }, signal)
+    const record = await runRound(terms, { signer, caller, cryptography: known.cryptography, progress, named, now }, signal)
     await epochs.putSharing(record)
     await this.follow(known)
     // Who is not up hears it as a document when it is back.

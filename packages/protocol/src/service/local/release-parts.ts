@@ -61,9 +61,14 @@ export class ReleaseParts {
 
   /** A part that was checked when it came; the caller disposes it. @throws MissingPartError for one that is not there, or damaged */
   async load(kind: 'model' | 'input', index: number, space: string, hash: string, proved: boolean): Promise<Ciphertext> {
-    const planned = this.planned(kind, index)
     const bytes = await this.#contents.get(space, hash)
     if (bytes === undefined) throw new MissingPartError(`${kind} part ${index} (${hash.slice(0, 16)}) of ${space}`)
+    return this.read(kind, index, bytes, proved)
+  }
+
+  /** A part from its bytes; the caller disposes it. @throws MalformedCiphertextError and the like */
+  read(kind: 'model' | 'input', index: number, bytes: Uint8Array, proved: boolean): Ciphertext {
+    const planned = this.planned(kind, index)
     if (!proved) return this.#read(planned, bytes)
     const { level } = this.#batchOf(kind, index)
     const [first, undivided] = splitPart(this.#session, bytes, planned.level, level)

@@ -10,6 +10,7 @@ import { SessionStateError } from '../../local/open-session.js'
 import type { Plan } from '../../terms/plan.js'
 import type { ProofTerms } from '../../terms/proof-batches.js'
 import { isWholeKey } from '../../terms/share-requests.js'
+import type { MoveCryptography, MoveCryptographyTerms } from '../cryptography/move.js'
 import type {
   PublicationCryptography,
   PublicationTerms,
@@ -22,6 +23,7 @@ import type { ContentStore } from '../store/content-store.js'
 import type { EpochMeans } from './epoch-means.js'
 import { Publication } from './publication.js'
 import { LocalRelease } from './release.js'
+import { LocalMove } from './release-move.js'
 import { releaseSession } from './release-session.js'
 
 export interface LocalReleasesOptions {
@@ -43,6 +45,7 @@ export class LocalReleases implements ReleasesCryptography {
   /** Those that were used last come last. */
   readonly #open = new Set<LocalRelease>()
   readonly #publications = new Set<Publication>()
+  readonly #moves = new Set<LocalMove>()
 
   constructor(epoch: EpochMeans, options: LocalReleasesOptions) {
     this.#epoch = epoch
@@ -78,6 +81,14 @@ export class LocalReleases implements ReleasesCryptography {
     return release
   }
 
+  async openMove(terms: MoveCryptographyTerms): Promise<MoveCryptography> {
+    const { self, contents } = this.#options
+    const checked = { ...terms, plan: this.#checked(terms.plan) }
+    const move: LocalMove = new LocalMove(this.#epoch, checked, { self, contents, onDisposed: () => this.#moves.delete(move) })
+    this.#moves.add(move)
+    return move
+  }
+
   async resultKey(): Promise<ResultKeyPair> {
     const { context } = this.#epoch
     const seed = randomSeed()
@@ -90,6 +101,7 @@ export class LocalReleases implements ReleasesCryptography {
   async dispose(): Promise<void> {
     for (const release of [...this.#open]) await release.dispose()
     for (const publication of [...this.#publications]) await publication.dispose()
+    for (const move of [...this.#moves]) await move.dispose()
   }
 
   /** @throws SessionStateError when the plan is for other parameters, another number of secrets or fewer shares than the epoch's */

@@ -2,13 +2,15 @@
 import { EpochRefusedError, GrantRefusedError, MalformedMessageError, NotPermittedError, ReleaseRefusedError } from '../../errors/errors.js'
 import type { Role } from '../../terms/roster.js'
 import type { Signer } from '../../terms/signer.js'
-import { EPOCH, type EpochRecord, SHARING, type SharingRecord } from '../objects/epoch.js'
+import { SHARING, type SharingRecord } from '../objects/epoch.js'
 import { DOCUMENT_KINDS, filingOf, type ServiceDocument } from '../objects/filing.js'
 import { GRANT } from '../objects/grant.js'
 import { RELEASE } from '../objects/release.js'
 import { checkSharing } from '../objects/sharing-check.js'
 import { checkSigned, type DocumentKind, decodeSigned, type Signed } from '../objects/signed.js'
 import type { DocumentStore } from '../store/documents.js'
+import { epochOf } from './epoch-of.js'
+import { checkMovedRelease } from './moved.js'
 
 export interface AdmissionOptions {
   readonly signer: Pick<Signer, 'verify'>
@@ -75,7 +77,8 @@ async function checkAuthor(document: ServiceDocument, peer: string, options: Adm
   }
   switch (document.kind) {
     case 'release':
-      return permit(document.owner, 'model-owner')
+      permit(document.owner, 'model-owner')
+      return await checkMovedRelease(document, documents, peer)
     case 'grant':
       return permit(document.issuer, 'model-owner')
     case 'withdrawal': {
@@ -101,12 +104,6 @@ async function checkAuthor(document: ServiceDocument, peer: string, options: Adm
       })
     }
   }
-}
-
-/** The record of an epoch, where it is known. */
-export async function epochOf(documents: DocumentStore, epoch: string): Promise<EpochRecord | undefined> {
-  const [name] = await documents.list({ kind: EPOCH.kind, epoch })
-  return name === undefined ? undefined : (await documents.get(EPOCH, name.identifier))?.document
 }
 
 /** The sharing that it takes the place of is known here, and its holders agree. */

@@ -41,8 +41,7 @@ export class Books {
     const { epoch, sender } = query
     await this.#alive(epoch, sender)
     await this.#valid(query, grant)
-    const withdrawn = await this.#documents.list({ kind: 'withdrawal', epoch, name: query.release })
-    if (withdrawn.length > 0) {
+    if (await this.isWithdrawn(query.release, release)) {
       throw new ReleaseRefusedError({
         peer: sender,
         kind: 'query',
@@ -51,7 +50,13 @@ export class Books {
         remedy: 'Ask another revision: slytherin model list.'
       })
     }
-    const claim: Claim = { epoch, account: grantAccount('queries', query.grant), item: query.query, amount: 1, limit: grant.queries }
+    const claim: Claim = {
+      epoch: grant.epoch,
+      account: grantAccount('queries', query.grant),
+      item: query.query,
+      amount: 1,
+      limit: grant.queries
+    }
     const spent = await this.#spendings.spend([claim])
     if (spent.outcome === 'exceeded') throw this.#spentGrant(query, grant, 'queries', spent.used, grant.queries)
   }
@@ -60,9 +65,11 @@ export class Books {
     const { epoch, sender } = query
     const { maximumDecryptions } = await this.#alive(epoch, sender)
     await this.#valid(query, grant)
-    const common = { epoch, item: attempt, amount: ciphertexts }
-    const own = { ...common, account: grantAccount('decryptions', query.grant), limit: grant.decryptions }
-    const spent = await this.#spendings.spend([own, { ...common, account: epochAccount('decryptions'), limit: maximumDecryptions }])
+    const common = { item: attempt, amount: ciphertexts }
+    // A grant goes with the models that it is for: it is counted where it was given.
+    const own = { ...common, epoch: grant.epoch, account: grantAccount('decryptions', query.grant), limit: grant.decryptions }
+    const all = { ...common, epoch, account: epochAccount('decryptions'), limit: maximumDecryptions }
+    const spent = await this.#spendings.spend([own, all])
     if (!('claim' in spent)) return
     if (spent.claim.account === own.account) throw this.#spentGrant(query, grant, 'decryptions', spent.used, grant.decryptions)
     throw this.#spentEpoch(sender, 'decryptions', spent.used, maximumDecryptions)
@@ -75,6 +82,21 @@ export class Books {
       { epoch, account: epochAccount('refreshes'), item: attempt, amount: ciphertexts, limit: maximumRefreshes }
     ])
     if (spent.outcome === 'exceeded') throw this.#spentEpoch(sender, 'refreshes', spent.used, maximumRefreshes)
+  }
+
+  async move(epoch: string, attempt: string, ciphertexts: number, peer: string): Promise<void> {
+    const { maximumDecryptions: limit } = await this.#alive(epoch, peer)
+    const spent = await this.#spendings.spend([{ epoch, account: epochAccount('decryptions'), item: attempt, amount: ciphertexts, limit }])
+    if (spent.outcome === 'exceeded') throw this.#spentEpoch(peer, 'decryptions', spent.used, limit)
+  }
+
+  /** Whether its owner has withdrawn a release, or what it was before it was moved. */
+  async isWithdrawn(identifier: string, release: Pick<Release, 'epoch' | 'moved'>): Promise<boolean> {
+    const names = [{ epoch: release.epoch, release: identifier }, ...(release.moved?.from ?? [])]
+    for (const { epoch, release: name } of names) {
+      if ((await this.#documents.list({ kind: 'withdrawal', epoch, name })).length > 0) return true
+    }
+    return false
   }
 
   /** What a grant has been used of here. @param identifier of the grant */
@@ -110,7 +132,7 @@ export class Books {
         actual,
         remedy: `Ask ${grant.issuer} for another one: slytherin grant create.`
       })
-    if (await this.isRevoked(query.epoch, query.grant)) throw refuse('revoked')
+    if (await this.isRevoked(grant.epoch, query.grant)) throw refuse('revoked')
     if (hasExpired(grant, this.#now())) throw refuse(`expired at ${timeText(grant.expires)}`)
   }
 

@@ -56,6 +56,10 @@ export interface EpochProposal {
   /** Evaluation keys that are made at once: level of the relinearisation key or null, Galois keys by ascending element. */
   readonly relinearizationLevel: number | null
   readonly galois: readonly GaloisKeyName[]
+  /** The epoch that this one follows: releases of it may be moved here. */
+  readonly follows?: string
+  /** Whether nobody has asked for it: the epoch that it follows comes to its end. */
+  readonly automatic?: boolean
 }
 
 /** How the secret is shared at present. Every renewal and resharing makes a new one, signed by all holders of it. */
@@ -102,7 +106,9 @@ const proposalSchema = z.strictObject({
   maximumDecryptions: countSchema,
   maximumRefreshes: countSchema,
   relinearizationLevel: z.number().int().min(0).max(64).nullable(),
-  galois: z.array(galoisSchema).max(4096)
+  galois: z.array(galoisSchema).max(4096),
+  follows: identifierSchema.optional(),
+  automatic: z.boolean().optional()
 }) as unknown as z.ZodType<EpochProposal>
 
 const sharingSchema = z.strictObject({

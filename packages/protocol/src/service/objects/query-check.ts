@@ -5,7 +5,7 @@ import type { Plan } from '../../terms/plan.js'
 import type { Signer } from '../../terms/signer.js'
 import { GRANT, type Grant, grantsModel } from './grant.js'
 import { QUERY, type Query } from './query.js'
-import type { Release } from './release.js'
+import { grantEpochs, type Release } from './release.js'
 import { resultKeyDigest } from './result-key.js'
 import { checkSigned, type Signed } from './signed.js'
 
@@ -48,7 +48,8 @@ export async function checkQuery(
   const { issuer, querier, senders, epoch } = grant.document
   const refused = (field: string, expected: string, actual: string): GrantRefusedError =>
     new GrantRefusedError({ peer, kind: 'query', field, expected, actual, remedy: `Ask ${issuer} for a grant that allows it.` })
-  if (epoch !== asked.epoch) throw refused('epoch', asked.epoch, epoch)
+  // A grant goes with the releases that it was given for, wherever they are moved.
+  if (!grantEpochs(release).includes(epoch)) throw refused('epoch', asked.epoch, epoch)
   if (issuer !== release.owner) throw refused('issuer', release.owner, issuer)
   if (querier !== asked.querier) throw refused('querier', querier, asked.querier)
   if (!senders.includes(asked.sender)) throw refused('sender', senders.join(', ').slice(0, 300), asked.sender)

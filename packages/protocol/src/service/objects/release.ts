@@ -1,10 +1,17 @@
 /**
  * Model releases: a model that has been put up in an epoch. Its owner signs what it is, what plan evaluates it and the hash of all its encrypted parts; whoever
  * computes or helps checks that before it does. A withdrawal, signed by the owner, ends it.
+ *
+ * A release whose owner has allowed it may be moved to the epoch that follows, once: t holders of the old key switch every part to the new one. What comes of that is a
+ * release, too, signed by the evaluator and these holders in place of the owner (objects/move.ts says when it holds); a withdrawal of either ends both.
  */
 import * as z from 'zod'
+import { MAXIMUM_PARTIES } from '../../terms/limits.js'
 import type { Plan } from '../../terms/plan.js'
-import { type DocumentKind, identifierSchema, nameSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
+import { countSchema, type DocumentKind, identifierSchema, nameSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
+
+/** How often a model may be moved before it is uploaded again: each time leaves noise in its weights. */
+export const MAXIMUM_MOVES = 64
 
 export interface Release {
   readonly kind: 'release'
@@ -24,6 +31,22 @@ export interface Release {
   readonly root: string
   /** Classes by name, where results are classes; empty when not said. */
   readonly classes: readonly string[]
+  /** Whether its owner lets it be moved to epochs that follow; not when left out. */
+  readonly movable?: boolean
+  /** Of one that was moved. */
+  readonly moved?: Moved
+}
+
+/** Where a moved release comes from. */
+export interface Moved {
+  /** Epoch and identifier of all releases that it was before; the first is the one that the owner has signed. */
+  readonly from: readonly { readonly epoch: string; readonly release: string }[]
+  /** Of both epochs. */
+  readonly evaluator: string
+  /** Of the sharing whose holders have switched it. */
+  readonly generation: number
+  /** Those holders, by ascending point, and `partsRoot` of the hashes of the shares that each has given, one for every part. */
+  readonly shares: readonly { readonly holder: string; readonly root: string }[]
 }
 
 export interface Withdrawal {
@@ -48,11 +71,41 @@ const schema = z.strictObject({
   plan: z.json(),
   parts: z.array(identifierSchema).max(1 << 16),
   root: identifierSchema,
-  classes: z.array(z.string().max(120)).max(4096)
+  classes: z.array(z.string().max(120)).max(4096),
+  movable: z.boolean().optional(),
+  moved: z
+    .strictObject({
+      from: z
+        .array(z.strictObject({ epoch: identifierSchema, release: identifierSchema }))
+        .min(1)
+        .max(MAXIMUM_MOVES),
+      evaluator: peerSchema,
+      generation: countSchema,
+      shares: z
+        .array(z.strictObject({ holder: peerSchema, root: identifierSchema }))
+        .min(2)
+        .max(MAXIMUM_PARTIES)
+    })
+    .optional()
 }) as unknown as z.ZodType<Release>
 
-/** The plan in it is parsed and checked by whoever uses it (terms/plan.ts). */
-export const RELEASE: DocumentKind<Release> = { kind: 'release', schema, signers: ({ owner }) => [owner] }
+/** The plan in it is parsed and checked by whoever uses it (terms/plan.ts), and so is where a moved one comes from (objects/move.ts). */
+export const RELEASE: DocumentKind<Release> = {
+  kind: 'release',
+  schema,
+  signers: ({ owner, moved }) =>
+    moved === undefined ? [owner] : [...new Set([moved.evaluator, ...moved.shares.map(({ holder }) => holder)])]
+}
+
+/** Identifiers of all that a release was before it was moved; none of most. */
+export function formerReleases({ moved }: Pick<Release, 'moved'>): readonly string[] {
+  return moved?.from.map(({ release }) => release) ?? []
+}
+
+/** Epochs whose grants are good for a release: its own, and those that it was moved from. */
+export function grantEpochs({ epoch, moved }: Pick<Release, 'epoch' | 'moved'>): readonly string[] {
+  return [epoch, ...(moved?.from.map(origin => origin.epoch) ?? [])]
+}
 
 export const WITHDRAWAL: DocumentKind<Withdrawal> = {
   kind: 'withdrawal',

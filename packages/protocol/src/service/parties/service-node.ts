@@ -2,9 +2,8 @@
  * A party of a standing service, whatever its roles: flows, stores and cryptography put together on a transport. It may be stopped, or killed, at any instant; started
  * on the same stores it goes on.
  */
-import { ReleaseRefusedError } from '../../errors/errors.js'
+import { NotPermittedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
-import { parsePlan } from '../../terms/plan.js'
 import { peersWith, type Role, type RosterEntry, rolesOf } from '../../terms/roster.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Transport } from '../../wire/transport.js'
@@ -16,9 +15,10 @@ import { Epochs } from '../epochs/epochs.js'
 import type { EpochPolicy } from '../epochs/policy.js'
 import { Books } from '../membership/books.js'
 import { Membership } from '../membership/membership.js'
+import { checkMovedRelease } from '../membership/moved.js'
 import { EPOCH, type EpochProposal, type EpochRecord, SHARING, type SharingRecord } from '../objects/epoch.js'
 import type { ServiceDocument } from '../objects/filing.js'
-import { GRANT, type Grant } from '../objects/grant.js'
+import type { Grant } from '../objects/grant.js'
 import { RELEASE, WITHDRAWAL, type Withdrawal } from '../objects/release.js'
 import type { ReleasePolicy } from '../objects/release-check.js'
 import { type DocumentKind, identify, type Signed, sign, withSignatures } from '../objects/signed.js'
@@ -27,6 +27,7 @@ import type { ServiceListener } from '../queries/events.js'
 import { QueryHolder } from '../queries/holder.js'
 import { EvaluatorQueries } from '../queries/queries.js'
 import type { QueueLimits } from '../queries/room.js'
+import { MoveHolder } from '../releases/move-holder.js'
 import { Publisher } from '../releases/publisher.js'
 import { EvaluatorReleases } from '../releases/releases.js'
 import type { ContentStore } from '../store/content-store.js'
@@ -34,6 +35,8 @@ import type { DocumentStore } from '../store/documents.js'
 import type { RecordStore } from '../store/records.js'
 import type { SecretStore } from '../store/secrets.js'
 import type { SpendingStore } from '../store/spendings.js'
+import { allOf, demandThreshold, grantsFor } from './kept.js'
+import { type NextEpochOptions, registerSpent, Succession } from './succession.js'
 import { WitnessPart } from './witness-part.js'
 
 export interface ServiceStores {
@@ -54,6 +57,8 @@ export interface ServiceNodeOptions {
   readonly stores: ServiceStores
   readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder' | 'witnesses'> & ReleasePolicy
   readonly limits?: Partial<QueueLimits>
+  /** When an evaluator makes the epoch that follows. */
+  readonly next?: NextEpochOptions
   /** Milliseconds without a byte after which a holder counts as absent. */
   readonly patience?: number
   readonly now?: () => number
@@ -65,6 +70,8 @@ export interface ServiceNodeOptions {
   /** What happens to queries: to those that this party computes, helps with, or has asked. */
   onEvent?: ServiceListener
 }
+
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never
 
 const EVALUATOR_SECRET = 'evaluator/queries'
 const SECRET_BYTES = 32
@@ -81,10 +88,12 @@ export class ServiceNode {
   readonly #options: ServiceNodeOptions
   readonly #responder: Responder
   readonly #holder: QueryHolder
+  readonly #moves: MoveHolder
   /** At an evaluator. */
   #releases: EvaluatorReleases | undefined
   #queries: EvaluatorQueries | undefined
   #witness: WitnessPart | undefined
+  #succession: Succession | undefined
   readonly #background = new Set<Promise<unknown>>()
 
   private constructor(options: ServiceNodeOptions) {
@@ -129,16 +138,18 @@ export class ServiceNode {
           const [name] = await documents.list({ kind: EPOCH.kind, epoch })
           return name === undefined ? undefined : await documents.get(EPOCH, name.identifier)
         },
-        list: async () => await this.#all(EPOCH),
+        list: async () => await allOf(documents, EPOCH),
         putSharing: async record => void (await documents.put(SHARING, record)),
-        sharings: async epoch => (await this.#all(SHARING)).filter(({ document }) => document.epoch === epoch)
+        sharings: async epoch => (await allOf(documents, SHARING)).filter(({ document }) => document.epoch === epoch)
       },
       policy: {
         ...policy,
         evaluator: peer => hasRole(peer, 'evaluator'),
         holder: peer => hasRole(peer, 'key-holder'),
-        witnesses: () => peersWith(options.roster(), 'witness')
+        witnesses: () => peersWith(options.roster(), 'witness'),
+        now
       },
+      now,
       up: peer => this.membership.isUp(peer),
       onProgress: event => options.onProgress?.(event),
       onRefused: (error, peer) => options.onError?.(error, peer),
@@ -148,7 +159,13 @@ export class ServiceNode {
     const told = options.onEvent === undefined ? {} : { onEvent: options.onEvent }
     const common = { caller, signer, epochs: this.epochs, documents, records, secrets, contents, policy, now, ...told }
     const witness = (peer: string): boolean => hasRole(peer, 'witness')
-    this.#holder = new QueryHolder({ signer, epochs: this.epochs, documents, books: this.books, policy, witness, ...told })
+    const helping = { signer, epochs: this.epochs, documents, books: this.books, policy, ...told }
+    this.#holder = new QueryHolder({
+      ...helping,
+      witness,
+      checkMoved: async (release, peer) => await checkMovedRelease(release, documents, peer)
+    })
+    this.#moves = new MoveHolder({ ...helping, records })
     this.publisher = new Publisher(common)
     this.client = new ServiceClient(common)
   }
@@ -189,6 +206,12 @@ export class ServiceNode {
     return record
   }
 
+  /** At the evaluator: the epoch that follows this one; releases whose owners allow it move to it by themselves. @see Succession.next */
+  async nextEpoch(epoch: string, ...[signal, more]: Tail<Parameters<Succession['next']>>): Promise<Signed<EpochRecord>> {
+    if (this.#succession === undefined) throw new NotPermittedError({ kind: 'epoch', field: 'sender', expected: 'an evaluator' })
+    return await this.#succession.next(epoch, signal, more)
+  }
+
   /** At the evaluator: other shares for the same holders. @throws PartyMissingError, SessionAbortedError */
   async renew(epoch: string, signal: AbortSignal): Promise<Signed<SharingRecord>> {
     const record = await this.epochs.renew(epoch, signal)
@@ -208,29 +231,10 @@ export class ServiceNode {
     signal: AbortSignal,
     without: ReadonlySet<string> = new Set()
   ): Promise<Signed<SharingRecord>> {
-    await this.#demandRoom(epoch, threshold)
+    await demandThreshold(this.books, this.documents, epoch, threshold)
     const record = await this.epochs.reshare(epoch, holders, threshold, signal, without)
     await this.membership.publish(SHARING, record)
     return record
-  }
-
-  /** A plan has room for the flooding of so many shares, and no more. */
-  async #demandRoom(epoch: string, threshold: number): Promise<void> {
-    const withdrawn = new Set((await this.#all(WITHDRAWAL)).map(({ document }) => document.release))
-    for (const { document } of await this.#all(RELEASE)) {
-      if (document.epoch !== epoch || withdrawn.has(identify(RELEASE, document))) continue
-      const planned = parsePlan(document.plan).threshold
-      if (planned >= threshold) continue
-      throw new ReleaseRefusedError({
-        peer: document.owner,
-        kind: 'release',
-        field: 'plan.threshold',
-        expected: `${threshold} at least`,
-        actual: `${planned}`,
-        reason: `${document.name} is planned for fewer shares than are to be summed`,
-        remedy: `Reshare with a threshold of ${planned} at most, or withdraw the model and publish it anew.`
-      })
-    }
   }
 
   /** Signs a document of this party's own, keeps it and hands it to those whom it concerns. @returns its identifier */
@@ -248,20 +252,12 @@ export class ServiceNode {
 
   /** Grants that this party knows and that allow it to send queries for a model of this name, best first: those in force that expire last. */
   async grantsFor(epoch: string, owner: string, model: string): Promise<{ identifier: string; grant: Grant }[]> {
-    const now = this.#options.now?.() ?? Date.now()
-    const found: { identifier: string; grant: Grant }[] = []
-    for (const { document: grant } of await this.#all(GRANT)) {
-      if (grant.epoch !== epoch || grant.issuer !== owner || !grant.senders.includes(this.self) || grant.expires < now) continue
-      if (!grant.models.includes('*') && !grant.models.includes(model)) continue
-      const identifier = identify(GRANT, grant)
-      if (!(await this.books.isRevoked(epoch, identifier))) found.push({ identifier, grant })
-    }
-    return found.sort((a, b) => b.grant.expires - a.grant.expires)
+    return await grantsFor(this.books, this.documents, { sender: this.self, epoch, owner, model, now: (this.#options.now ?? Date.now)() })
   }
 
   /** All documents of a kind that are kept here. */
   async all<T extends ServiceDocument>(kind: DocumentKind<T>): Promise<Signed<T>[]> {
-    return await this.#all(kind)
+    return await allOf(this.documents, kind)
   }
 
   /** Peers of the roster have changed. */
@@ -271,11 +267,13 @@ export class ServiceNode {
 
   async stop(): Promise<void> {
     await this.membership.dispose()
+    await this.#succession?.dispose()
     await this.#queries?.dispose()
     await this.#witness?.dispose()
     await this.#releases?.dispose()
     await Promise.allSettled([...this.#background])
     await this.#holder.dispose()
+    await this.#moves.dispose()
     await this.epochs.dispose()
   }
 
@@ -286,6 +284,8 @@ export class ServiceNode {
     this.membership.register(this.#responder)
     this.epochs.register(this.#responder)
     this.#holder.register(this.#responder)
+    this.#moves.register(this.#responder)
+    registerSpent(this.#responder, this.epochs, this.books)
     if (this.isEvaluator) {
       const common = { caller, signer, epochs: this.epochs, documents, records, contents, policy, now }
       const releases = new EvaluatorReleases({
@@ -311,11 +311,21 @@ export class ServiceNode {
       })
       queries.register(this.#responder)
       this.#queries = queries
+      this.#succession = Succession.over({
+        ...this.#options.next,
+        ...common,
+        self: this.self,
+        releases,
+        up: peer => this.membership.isUp(peer),
+        create: async (proposal, signal) => await this.createEpoch(proposal, signal),
+        onProgress: event => this.#options.onProgress?.(event),
+        onError: error => onError?.(error)
+      })
     }
     if (this.#releases !== undefined) {
       // Whoever asks from now on is not refused for what is only being looked at.
-      for (const signed of await this.#all(RELEASE)) await this.#load(identify(RELEASE, signed.document))
-      for (const { document } of await this.#all(WITHDRAWAL)) this.#withdrawn(document)
+      for (const signed of await allOf(documents, RELEASE)) await this.#load(identify(RELEASE, signed.document))
+      for (const { document } of await allOf(documents, WITHDRAWAL)) this.#withdrawn(document)
     }
     if (rolesOf(this.#options.roster(), this.self)?.includes('witness') === true) {
       this.#witness = await WitnessPart.open({
@@ -336,13 +346,15 @@ export class ServiceNode {
     this.#responder.serve(transport)
     this.membership.start()
     await this.#witness?.start()
-    for (const { document } of await this.#all(WITHDRAWAL)) await this.#witness?.withdrawn(document.release)
+    for (const { document } of await allOf(documents, WITHDRAWAL)) await this.#witness?.withdrawn(document.release)
     this.#queries?.start()
+    this.#succession?.start()
   }
 
   /** A release may be asked: those who may want it hear of it, once; who comes later is told with everything else. */
   #ready(release: string): void {
     this.#queries?.wake()
+    this.#succession?.wake()
     const { records } = this.#options.stores
     const tell = async (): Promise<void> => {
       if ((await records.get(TOLD, release)) === true) return
@@ -383,7 +395,10 @@ export class ServiceNode {
   /** All that this party knows of an epoch, the first one included. */
   async #sharings(epoch: string): Promise<SharingRecord[]> {
     const { record } = await this.epochs.epoch(epoch)
-    return [record.sharing, ...(await this.#all(SHARING)).map(({ document }) => document).filter(sharing => sharing.epoch === epoch)]
+    return [
+      record.sharing,
+      ...(await allOf(this.documents, SHARING)).map(({ document }) => document).filter(sharing => sharing.epoch === epoch)
+    ]
   }
 
   #withdrawn({ release }: Withdrawal): void {
@@ -392,13 +407,6 @@ export class ServiceNode {
     releases.withdraw(release)
     const used = (other: string): boolean => this.#queries?.uses(other) ?? false
     this.#inBackground(releases.erase(used), 'release')
-  }
-
-  async #all<T extends ServiceDocument>(kind: DocumentKind<T>): Promise<Signed<T>[]> {
-    const { documents } = this.#options.stores
-    const names = await documents.list({ kind: kind.kind })
-    const found = await Promise.all(names.map(async ({ identifier }) => await documents.get(kind, identifier)))
-    return found.filter(signed => signed !== undefined)
   }
 
   /** What the evaluator's randomness of queries comes from: the same as long as it lives. */

@@ -7,7 +7,7 @@
  */
 import * as z from 'zod'
 import { defineCall } from '../calls/call.js'
-import type { AttemptName } from '../cryptography/epoch.js'
+import { attemptSchema } from '../cryptography/attempt-schema.js'
 import { countSchema, identifierSchema, nonceSchema, peerSchema } from '../objects/signed.js'
 
 /** Of an input, a component, a share or a key: what the largest rings make, with room. */
@@ -129,23 +129,6 @@ export const ANNOUNCE = defineCall({
   }),
   requestBlobs: { count: 4, bytes: PART_BYTES }
 })
-
-export const attemptSchema = z.strictObject({
-  sharing: z.strictObject({
-    generation: z.number().int().min(0),
-    lineage: identifierSchema,
-    threshold: z.number().int().min(1).max(64),
-    points: z.array(z.number().int().min(1).max(64)).min(1).max(64)
-  }),
-  query: z.string().regex(/^[\w.:@-]{1,200}$/),
-  step: z.string().regex(/^[\w.:@-]{1,200}$/),
-  number: z
-    .number()
-    .int()
-    .min(0)
-    .max(1 << 16),
-  active: z.array(z.number().int().min(1).max(64)).min(1).max(64)
-}) as unknown as z.ZodType<AttemptName>
 
 const assisted = {
   query: nonceSchema,

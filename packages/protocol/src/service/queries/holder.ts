@@ -49,6 +49,8 @@ export interface QueryHolderOptions {
   readonly onEvent?: ServiceListener
   /** Whether a peer is a witness of the roster; all are when not given. */
   witness?(peer: string): boolean
+  /** That a moved release is what comes of its move. @throws ReleaseRefusedError and the like */
+  checkMoved?(release: Release, peer: string): Promise<void>
 }
 
 interface Known {
@@ -159,6 +161,7 @@ export class QueryHolder {
       const name = await checkSigned(RELEASE, release, signer, peer)
       demand(name === query.document.release, 'query/announce', 'release', query.document.release, name, { peer })
       checkRelease(release.document, record, peer, policy, release.document.owner === signer.self)
+      if (release.document.moved !== undefined) await this.#checkMoved(release.document, peer)
       await documents.put(RELEASE, release)
     }
     const { document, plan } = await this.#release(query.document.release)
@@ -194,6 +197,13 @@ export class QueryHolder {
       const statement = { kind: 'endorsement', ...assisted } as const
       await checkStatement(record.sharing.epoch, entry.peer, statement, entry.signature, signer, `${kind} ${field}`)
     })
+  }
+
+  async #checkMoved(release: Release, peer: string): Promise<void> {
+    const { checkMoved } = this.#options
+    if (checkMoved !== undefined) return await checkMoved(release, peer)
+    const remedy = 'Publish it anew.'
+    throw new ReleaseRefusedError({ peer, kind: 'query/announce', field: 'moved', expected: 'none', actual: 'a moved release', remedy })
   }
 
   #known(query: string, peer: string): Known {

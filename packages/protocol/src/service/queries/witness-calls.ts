@@ -4,8 +4,9 @@
  */
 import * as z from 'zod'
 import { defineCall } from '../calls/call.js'
+import { attemptSchema } from '../cryptography/attempt-schema.js'
 import { countSchema, identifierSchema, nonceSchema } from '../objects/signed.js'
-import { attemptSchema, CIPHERTEXTS, PART_BYTES, signatureSchema } from './calls.js'
+import { CIPHERTEXTS, PART_BYTES, signatureSchema } from './calls.js'
 
 const nothing = z.strictObject({})
 /** Milliseconds that the evaluator may wait for news before it answers. */

@@ -55,6 +55,8 @@ export interface PublishRequest {
   readonly name: string
   readonly revision: string
   readonly classes?: readonly string[]
+  /** Whether key holders may move it to epochs that follow, so that it need not be uploaded again; false when not given. */
+  readonly movable?: boolean
   /** Plans into the epoch; asked once, at the start of a publication. */
   planner(architecture: Architecture, terms: PlanningTerms): Plan | Promise<Plan>
   onProgress?(progress: { readonly done: number; readonly total: number; readonly what: 'parts' | 'keys' }): void
@@ -195,7 +197,7 @@ export class Publisher {
   }
 
   async #sign(
-    { epoch, name, revision, classes = [] }: PublishRequest,
+    { epoch, name, revision, classes = [], movable = false }: PublishRequest,
     nonce: string,
     plan: Plan,
     parts: readonly string[]
@@ -213,7 +215,8 @@ export class Publisher {
       plan,
       parts,
       root: partsRoot(parts),
-      classes
+      classes,
+      ...(movable ? { movable } : {})
     }
     return withSignatures(release, [await sign(RELEASE, release, signer)])
   }

@@ -7,9 +7,9 @@ import { ReleaseRefusedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import type { Plan } from '../../terms/plan.js'
 import type { CallContext, Responder } from '../calls/responder.js'
-import { RELEASE, type Release } from '../objects/release.js'
+import { formerReleases, RELEASE, type Release } from '../objects/release.js'
 import { checkRelease, missingKeys } from '../objects/release-check.js'
-import { releaseSpace } from '../store/content-store.js'
+import { moveSpace, releaseSpace } from '../store/content-store.js'
 import { BATCH, BEGIN, EPOCH_KEYS, PART, PROOF, type ReleaseState, SIGN, STATE } from './calls.js'
 import { registerCopies } from './copies.js'
 import { type IntakeOptions, ReleaseIntake } from './intake.js'
@@ -144,10 +144,11 @@ export class EvaluatorReleases {
     return [...this.#releases].map(([release, { document, state, reason }]) => ({ release, document, state, reason }))
   }
 
-  /** Its owner has withdrawn it: nobody asks it from now on. Parts go with `erase`. */
+  /** Its owner has withdrawn it: nobody asks it, or what it was moved to, from now on. Parts go with `erase`. */
   withdraw(identifier: string): void {
-    const kept = this.#releases.get(identifier)
-    if (kept !== undefined) kept.state = 'withdrawn'
+    for (const [release, kept] of this.#releases) {
+      if (release === identifier || formerReleases(kept.document).includes(identifier)) kept.state = 'withdrawn'
+    }
   }
 
   /** Parts were found to be lost. */
@@ -161,7 +162,9 @@ export class EvaluatorReleases {
   /** Erases the parts of what was withdrawn, once no query needs them. @param used whether one does */
   async erase(used: (release: string) => boolean): Promise<void> {
     for (const [release, { document, state }] of this.#releases) {
-      if (state === 'withdrawn' && !used(release)) await this.#options.contents.clear(releaseSpace(document.nonce))
+      if (state !== 'withdrawn' || used(release)) continue
+      await this.#options.contents.clear(releaseSpace(document.nonce))
+      await this.#options.contents.clear(moveSpace(document.nonce))
     }
   }
 

@@ -23,6 +23,9 @@ export const releaseSpace = (nonce: string): string => `release-${nonce}`
 /** Where an evaluator keeps the shares that evaluation keys are summed from, for the witnesses of the epoch. */
 export const keyShareSpace = (epoch: string): string => `shares-${epoch}`
 
+/** Where the shares and proofs are that a moved release was made of: what anybody can check it by. @param nonce of the moved release */
+export const moveSpace = (nonce: string): string => `move-${nonce}`
+
 /** Where a query's inputs and the answers of key holders are, until it is over. */
 export const querySpace = (query: string): string => `query-${query}`
 

@@ -11,10 +11,13 @@ import {
   MemoryRecordStore,
   MemorySecretStore,
   MemorySpendingStore,
+  type PublishRequest,
   RELEASE,
+  type Release,
   type ServiceCryptography,
   ServiceNode,
-  type ServiceNodeOptions
+  type ServiceNodeOptions,
+  type Signed
 } from '@slytherin/protocol/service'
 import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { afterEach } from 'vitest'
@@ -39,6 +42,8 @@ export interface ServiceOptions {
   readonly parties: readonly string[]
   /** A party's own. */
   readonly policy?: (self: string) => ServiceNodeOptions['policy']
+  readonly next?: ServiceNodeOptions['next']
+  readonly publish?: Partial<PublishRequest>
   /** A party whose cryptography is another one: one that deviates. */
   readonly cryptography?: (self: string, real: ServiceCryptography, contents: ContentStore) => ServiceCryptography
 }
@@ -66,7 +71,7 @@ export class Service {
   async start(self: string): Promise<ServiceNode> {
     const disk = this.disk(self)
     const { secrets, contents, ledger } = disk
-    const { policy, cryptography: other } = this.#options
+    const { policy, next, cryptography: other } = this.#options
     const cryptography = await LocalServiceCryptography.create({
       self,
       secrets,
@@ -85,6 +90,7 @@ export class Service {
       stores: disk,
       policy: { allowInsecure: true, ...policy?.(self) },
       patience: 2_000,
+      ...(next === undefined ? {} : { next }),
       onError: error => this.errors.push(`${self}: ${error.message}`)
     })
     this.nodes.set(self, node)
@@ -151,9 +157,15 @@ export async function served(options: ServiceOptions) {
   const record = await service.node('evaluator').createEpoch({ ...proposalFor(plan, 2, 3), witnesses }, AbortSignal.timeout(60_000))
   const { epoch } = record.document.sharing
   await until(async () => (await service.node('owner').epochs.list()).length === 1, 'the owner knows the epoch')
-  const release = await service
-    .node('owner')
-    .publisher.publish({ epoch, model: 'm', name: 'model', revision: '1', planner: () => plan, signal: AbortSignal.timeout(60_000) })
+  const release = await service.node('owner').publisher.publish({
+    epoch,
+    model: 'm',
+    name: 'model',
+    revision: '1',
+    planner: () => plan,
+    signal: AbortSignal.timeout(60_000),
+    ...options.publish
+  })
   const grant = async (querier: string, more: Partial<Grant> = {}): Promise<string> => {
     const document: Grant = {
       kind: 'grant',
@@ -177,4 +189,12 @@ export async function served(options: ServiceOptions) {
     await until(async () => (await service.node(self).documents.get(RELEASE, release)) !== undefined, `${self} knows the release`)
   }
   return { service, epoch, release, grant, known }
+}
+
+/** The release that came of moving another, once a party knows it. */
+export async function movedFrom(service: Service, release: string, party = 'evaluator'): Promise<Signed<Release>> {
+  const find = async (): Promise<Signed<Release> | undefined> =>
+    (await service.node(party).all(RELEASE)).find(({ document }) => document.moved?.from.at(-1)?.release === release)
+  await until(async () => (await find()) !== undefined, `${party} knows the moved release`)
+  return (await find())!
 }
