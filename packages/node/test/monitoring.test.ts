@@ -113,7 +113,7 @@ describe('what happens to queries', () => {
             threshold: 2,
             holders: 3,
             holdersUp: 1,
-            held: true,
+            share: 'held',
             decryptions: { used: 3, limit: 10 }
           }
         ],

@@ -9,8 +9,8 @@ export interface EpochFigures {
   readonly holders: number
   /** At the evaluator, which speaks with all of them. */
   readonly holdersUp?: number
-  /** Whether this party has a share of the key. */
-  readonly held: boolean
+  /** Whether this party has a share of the key: it does, none is meant for it, or it has lost the one that was. */
+  readonly share: 'held' | 'none' | 'lost'
   /** Where shares are given, and counted. */
   readonly decryptions?: Budget
   readonly refreshes?: Budget

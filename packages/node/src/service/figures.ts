@@ -1,5 +1,7 @@
 /** The party in numbers, and what it lacks to be of use: read for metrics and for health. */
+import { StaleSharingError } from '@slytherin/protocol'
 import type { ServiceNode } from '@slytherin/protocol/service'
+import type { EpochReport } from '../control/reports.js'
 import type { EpochFigures, Figures, Missing, PeerFigures } from '../monitoring/figures.js'
 import { freeBytes } from '../storage/free-bytes.js'
 import type { ServiceContext } from './context.js'
@@ -97,7 +99,7 @@ export function missing(party: ServiceContext, { epochs, queue, peers, diskFreeB
   return lacking
 }
 
-function missingKeys({ roles }: ServiceContext, epochs: readonly EpochFigures[]): Missing[] {
+function missingKeys({ roles, configuration: { name } }: ServiceContext, epochs: readonly EpochFigures[]): Missing[] {
   if (epochs.length === 0) {
     return [
       {
@@ -107,7 +109,15 @@ function missingKeys({ roles }: ServiceContext, epochs: readonly EpochFigures[])
       }
     ]
   }
-  if (!roles.includes('key-holder') || epochs.some(({ held }) => held)) return []
+  const lost = epochs.filter(({ share }) => share === 'lost')
+  if (lost.length > 0) {
+    return lost.map(({ cohort }) => ({
+      what: 'keys',
+      message: `this key holder's share of the keys of ${cohort} is not there`,
+      remedy: `Give it another one at the evaluator: slytherin cohort join ${cohort} ${name}.`
+    }))
+  }
+  if (!roles.includes('key-holder') || epochs.some(({ share }) => share === 'held')) return []
   return [
     {
       what: 'keys',
@@ -122,6 +132,24 @@ function speaksWith(party: ServiceContext, peer: string): boolean {
   return party.self === party.evaluator || peer === party.evaluator
 }
 
+/** Sharings of which a node is known to have its share: asked of its cryptography once. */
+const held = new WeakMap<ServiceNode, Set<string>>()
+
+async function shareOf(node: ServiceNode, { epoch, generation }: EpochReport): Promise<'held' | 'lost'> {
+  const known = held.get(node) ?? new Set()
+  held.set(node, known)
+  const sharing = `${epoch} ${generation}`
+  if (known.has(sharing)) return 'held'
+  try {
+    await node.epochs.checkShare(epoch)
+    known.add(sharing)
+    return 'held'
+  } catch (error) {
+    if (error instanceof StaleSharingError) return 'lost'
+    throw error
+  }
+}
+
 async function epochFigures(party: ServiceContext, node: ServiceNode): Promise<EpochFigures[]> {
   const known = (await epochsOf(node)).filter(({ record }) => record.proposal.expires > Date.now())
   return await Promise.all(
@@ -134,7 +162,7 @@ async function epochFigures(party: ServiceContext, node: ServiceNode): Promise<E
         expires: report.expires,
         threshold: report.threshold,
         holders: holders.length,
-        held: holders.some(({ peer }) => peer === party.self),
+        share: holders.some(({ peer }) => peer === party.self) ? await shareOf(node, report) : 'none',
         ...(node.isEvaluator ? { holdersUp: holders.filter(({ state }) => state === 'up' || state === 'this party').length } : {}),
         ...(report.decryptions === undefined ? {} : { decryptions: report.decryptions }),
         ...(report.refreshes === undefined ? {} : { refreshes: report.refreshes })
