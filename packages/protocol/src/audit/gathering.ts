@@ -186,6 +186,7 @@ export class Gathering implements Evidence {
     witnessShare: ({ protocol, peer, share, salt, signature }) => {
       if (protocol === 'relinearization-1') this.revealed('relinearization', { peer, share, salt, signature })
     },
+    witnessRefreshed: ({ shares }) => this.components(shares),
     relinearizationOne: (_body, reply) => this.revealed('relinearization', { peer: this.#self, ...reply }),
 
     publicKeyConfirmed: ({ entries }) => {

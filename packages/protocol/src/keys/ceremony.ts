@@ -73,9 +73,10 @@ export async function makeRelinearizationKey(lead: Lead): Promise<void> {
     return entry
   })
   lead.evidence?.committed?.('relinearization', entries)
-  await together(holders, lead.signal, async (holder, signal) => {
-    await holder.request('relinearizationCommitments', { entries }, signal)
-    step(holder.peer)
+  const witnesses = connectionsWith(lead, 'witness').filter(({ peer }) => !holders.some(holder => holder.peer === peer))
+  await together([...holders, ...witnesses], lead.signal, async (party, signal) => {
+    await party.request('relinearizationCommitments', { entries }, signal)
+    if (holders.includes(party)) step(party.peer)
   })
   await together(holders, lead.signal, async (holder, signal, party) => {
     const part = await revealed(binding, holder, entries[party]!.commitment, record.sizes.relinearizationShare, async () => {

@@ -192,10 +192,8 @@ export class Evaluations {
       const statement = { kind: 'shares', ...assisted, shares: await hashOfAll(shares) } as const
       const signed = { signer: holder.peer, statement, signature }
       await checkStatement(this.#lead, this.#lead.session(), signed, { peer: holder.peer, kind, field: 'signature' })
-      if (kind === 'refresh') {
-        const { query, instance } = assisted
-        this.#witnesses.refreshed({ query, instance, peer: holder.peer, shares, signature })
-      }
+      const { query, instance } = assisted
+      this.#witnesses.helped({ query, instance, peer: holder.peer, shares, signature })
       this.#lead.progress({ phase: kind, done: ++done, total: holders.length, peer: holder.peer })
       return shares
     })

@@ -103,21 +103,20 @@ export class QueryWitness {
       const kind = 'witnessRefreshed'
       const { peer } = context
       const session = this.#session(kind, context)
-      const { refreshCount, refreshShare } = session.record.sizes
-      checkList(body.shares, refreshCount, refreshShare, 'shares', kind, peer)
+      const { sizes } = session.record
+      const bounds = { refresh: [sizes.refreshCount, sizes.refreshShare], switch: [sizes.switchCount, sizes.switchShare] } as const
       const holders = peersWith(session.descriptor.roster, 'key-holder')
       if (!holders.includes(body.peer)) {
         const actual = body.peer.slice(0, 120)
         throw new UnknownMemberError({ peer, kind, field: 'peer', expected: 'a key holder of the roster', actual })
       }
       const own = await this.#known(body.query, kind, context).reached(body.instance)
-      if (own.assist !== 'refresh') {
-        throw new MalformedMessageError({ peer, kind, field: 'instance', expected: 'a refresh', actual: body.instance.slice(0, 120) })
-      }
+      checkList(body.shares, ...bounds[own.assist], 'shares', kind, peer)
       const statement = { kind: 'shares', ...own, shares: await hashOfAll(body.shares) } as const
       const signed = { signer: body.peer, statement, signature: body.signature }
       await checkStatement(this.#party, session, signed, { peer, kind, field: 'signature' })
-      this.#known(body.query, kind, context).give(body.instance, body.peer, body.shares, holders.length)
+      // Shares of a switch are nothing to a witness but evidence, which takes them from the message.
+      if (own.assist === 'refresh') this.#known(body.query, kind, context).give(body.instance, body.peer, body.shares, holders.length)
       return {}
     },
 

@@ -74,8 +74,8 @@ export class Witnesses {
     )
   }
 
-  /** A key holder's shares of a refresh: a witness gets them as soon as it has taken what came before. */
-  refreshed(body: Bodies['witnessRefreshed']): void {
+  /** A key holder's shares of a refresh or switch: a witness gets them as soon as it has taken what came before. */
+  helped(body: Bodies['witnessRefreshed']): void {
     for (const witness of this.#following) {
       void this.#inOrder(witness, async () => {
         if (this.#current === body.query) await witness.request('witnessRefreshed', body, this.#lead.signal)

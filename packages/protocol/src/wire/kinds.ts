@@ -190,8 +190,8 @@ export const KINDS: { readonly [K in Kind]: KindEntry } = {
   witnessRefreshed: {
     field: 82,
     codec: messages.WitnessRefreshed,
-    bound: planned(sizes => list(sizes.refreshCount, sizes.refreshShare)),
-    limits: sizes => ({ shares: sizes?.refreshCount ?? 0 })
+    bound: planned(sizes => Math.max(list(sizes.refreshCount, sizes.refreshShare), list(sizes.switchCount, sizes.switchShare))),
+    limits: sizes => ({ shares: Math.max(sizes?.refreshCount ?? 0, sizes?.switchCount ?? 0) })
   },
   endorse: { field: 83, codec: messages.Endorse, bound: small },
   endorsement: { field: 84, codec: messages.Endorsement, bound: small },
@@ -236,13 +236,8 @@ export const RULES = asRules({
     from: 'coordinator',
     to: 'key-holder'
   },
-  relinearizationCommitments: {
-    reply: 'acknowledged',
-    scope: 'session',
-    phase: 'relinearization-key',
-    from: 'coordinator',
-    to: 'key-holder'
-  },
+  // To key holders, who rely on them, and to witnesses, who keep them.
+  relinearizationCommitments: { reply: 'acknowledged', scope: 'session', phase: 'relinearization-key', from: 'coordinator' },
   relinearizationOne: { reply: 'revealedShare', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
   relinearizationPart: { reply: 'acknowledged', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
   relinearizationTwo: { reply: 'shares', scope: 'session', phase: 'relinearization-key', from: 'coordinator', to: 'key-holder' },
