@@ -1,4 +1,14 @@
-import { architectureOf, ClearWeights, calibrate, fuse, KERNEL_COSTS, packScalar, plan, refreshShares } from '@slytherin/engine'
+import {
+  architectureOf,
+  ClearWeights,
+  calibrate,
+  fuse,
+  KERNEL_COSTS,
+  packScalar,
+  plan,
+  publicCoins,
+  refreshShares
+} from '@slytherin/engine'
 import { type Kernel, loadKernel } from '@slytherin/ring'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { largestDifference, networkOf, testSamples } from './data.ts'
@@ -171,4 +181,10 @@ describe('rules', () => {
       expect(new Set(asked).size).toBe(allowance > 0 ? asked.length / 2 : asked.length)
     }
   })
+})
+
+test('public coins are for two encrypted operands and two key holders or more', () => {
+  const both = { data: 'encrypted', weights: 'encrypted' } as const
+  expect([1, 2, 3].map(threshold => publicCoins(threshold, both))).toEqual([false, true, true])
+  for (const operands of kinds) expect([1, 2, 3].some(threshold => publicCoins(threshold, operands))).toBe(false)
 })
