@@ -2,14 +2,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SampleAnswer } from '../src/backend.js'
-import { Batcher } from '../src/batching/batcher.js'
+import { type Batched, Batcher } from '../src/batching/batcher.js'
 import { MAXIMUM_WAITING_BATCHES } from '../src/constants.js'
 import { Problem } from '../src/http/problem.js'
 
 const never = new AbortController().signal
 const rowsOf = (first: number, rows: number): Float64Array => Float64Array.from({ length: rows }, (_, k) => first + k)
 const answers = (values: Float64Array): SampleAnswer[] => [...values].map(value => ({ logits: [value], prediction: value, nearTie: false }))
-const said = (given: readonly SampleAnswer[]): number[] => given.map(({ logits }) => logits[0]!)
+const said = ({ answers: given }: Batched): number[] => given.map(({ logits }) => logits[0]!)
 
 /** A batcher whose queries are answered when the test lets them. */
 function held(batch: number, delay = 5) {

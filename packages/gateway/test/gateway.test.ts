@@ -60,6 +60,7 @@ describe('a gateway', () => {
       headers: { 'content-type': 'application/json', 'x-request-id': 'r-9' }
     })
     expect(response.headers.get('x-request-id')).toBe('r-9')
+    expect(response.headers.get('server-timing')).toMatch(/^waiting;dur=[\d.]+, query;dur=[\d.]+$/)
     expect(await response.json()).toEqual({
       model_name: 'digits',
       model_version: '1',

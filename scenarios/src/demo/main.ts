@@ -4,7 +4,7 @@ import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from '../command-line.js'
-import { serveCohort } from '../gateway/serve.js'
+import { LASTING, serveCohort } from '../gateway/serve.js'
 import { loadServiceScenario } from '../service/description.js'
 import { renderDemoPage } from './page.js'
 import { StepLines } from './progress.js'
@@ -16,9 +16,6 @@ const DEMO = fileURLToPath(new URL('../../demo.yaml', import.meta.url))
 const DESCRIPTION = `A standing service on this machine, one process per party: three key holders make keys once, a company puts up its
 network once, encrypted; two queriers ask about real images, encrypted, too. In the middle of the first query a key holder is killed
 (SIGKILL): any two suffice, and nothing is lost. Fails when an answer is not that of the network in the clear.`
-
-/** What is asked for as long as somebody likes has more decryptions; flooding for them leaves the ring as it is. */
-const LASTING = { decryptions: 65_536, floodingBits: 30 } as const
 
 interface CommandLine {
   images?: number

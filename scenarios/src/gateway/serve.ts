@@ -2,6 +2,9 @@
 import type { ServiceScenario } from '../service/description.js'
 import { withServedCohort } from './cohort.js'
 
+/** What is asked for as long as somebody likes has more decryptions than a demonstration; flooding for them leaves the ring as it is. */
+export const LASTING = { decryptions: 65_536, floodingBits: 30 } as const
+
 export interface ServeCohortOptions {
   readonly port: number
   readonly keep: boolean

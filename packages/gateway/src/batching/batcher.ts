@@ -19,16 +19,27 @@ export interface BatcherOptions {
   readonly onSent?: (rows: number) => void
 }
 
+/** What a request has come to. */
+export interface Batched {
+  /** One for every row. */
+  readonly answers: readonly SampleAnswer[]
+  /** Milliseconds until its first sample was sent, and from then until its last answer was there. */
+  readonly waiting: number
+  readonly answering: number
+}
+
 interface Request {
   readonly values: Float64Array
   readonly rows: number
   readonly arrived: number
+  /** When the first of its rows was sent. */
+  left: number
   /** Rows that have been sent. */
   sent: number
   readonly answers: SampleAnswer[]
   answered: number
   readonly flights: Set<Flight>
-  readonly resolve: (answers: readonly SampleAnswer[]) => void
+  readonly resolve: (batched: Batched) => void
   readonly reject: (reason: unknown) => void
 }
 
@@ -65,21 +76,22 @@ export class Batcher {
 
   /**
    * @param values rows × values of a sample
-   * @returns an answer for every row
+   * @returns an answer for every row, and how long that took
    * @throws Problem when too much waits; what the query fails with; the signal's reason
    */
-  async submit(values: Float64Array, rows: number, signal: AbortSignal): Promise<readonly SampleAnswer[]> {
+  async submit(values: Float64Array, rows: number, signal: AbortSignal): Promise<Batched> {
     signal.throwIfAborted()
     const room = MAXIMUM_WAITING_BATCHES * this.#options.batch
     if (rows > room) throw new Problem('too-large', `expected at most ${room} samples of this model in one request, got ${rows}`)
     if (this.#waitingRows + rows > room) {
       throw new Problem('busy', `${this.#waitingRows} samples of this model wait, and there is room for ${room}`, { retryAfter: 1 })
     }
-    const { promise, resolve, reject } = Promise.withResolvers<readonly SampleAnswer[]>()
+    const { promise, resolve, reject } = Promise.withResolvers<Batched>()
     const request: Request = {
       values,
       rows,
       arrived: performance.now(),
+      left: 0,
       sent: 0,
       answers: new Array<SampleAnswer>(rows),
       answered: 0,
@@ -143,7 +155,7 @@ export class Batcher {
         for (let k = 0; k < some; k++) request.answers[from + k] = answers[row++]!
         request.answered += some
         request.flights.delete(flight)
-        if (request.answered === request.rows) request.resolve(request.answers)
+        if (request.answered === request.rows) request.resolve(batched(request))
       }
     } catch (error) {
       for (const request of flight.requests) this.#drop(request, error)
@@ -162,6 +174,7 @@ export class Batcher {
       const share = Math.max(1, Math.floor(room / this.#waiting.length))
       for (const request of [...this.#waiting]) {
         const rows = Math.min(share, room, request.rows - request.sent)
+        if (request.sent === 0) request.left = performance.now()
         taken.set(request, (taken.get(request) ?? 0) + rows)
         request.sent += rows
         room -= rows
@@ -188,4 +201,8 @@ export class Batcher {
     request.flights.clear()
     request.reject(reason)
   }
+}
+
+function batched({ answers, arrived, left }: Request): Batched {
+  return { answers, waiting: left - arrived, answering: performance.now() - left }
 }

@@ -1,7 +1,7 @@
 /** The Open Inference Protocol (KServe v2) over HTTP: https://github.com/kserve/open-inference-protocol */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../access/access.js'
-import type { SampleAnswer } from '../backend.js'
+import type { Batched } from '../batching/batcher.js'
 import { metadataOf, outputNames, outputTensor, samplesOf } from '../inference/model-signature.js'
 import type { FoundModel, Predictor } from '../inference/predictor.js'
 import { parseInferenceRequest } from '../inference/request.js'
@@ -115,12 +115,13 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
         outputs?.map(({ name }) => name)
       )
       const { rows, values } = samplesOf(inputs, model)
-      const answers = await options.waiting(reply, async (signal): Promise<readonly SampleAnswer[]> => {
+      const { answers, waiting, answering } = await options.waiting(reply, async (signal): Promise<Batched> => {
         await demandReady(predictor)
         return await predictor.predict(model, caller, values, rows, signal)
       })
       const tensors = wanted.map((name, k) => ({ tensor: outputTensor(model, name, answers), binary: outputs?.[k]?.binary ?? binary }))
       const { body, headerLength } = encodeInferenceResponse({ id, model: model.name, version: model.revision }, tensors)
+      reply.header('server-timing', `waiting;dur=${waiting.toFixed(1)}, query;dur=${answering.toFixed(1)}`)
       if (headerLength === undefined) return await reply.type('application/json').send(body)
       return await reply.header(HEADER_LENGTH, headerLength).type('application/octet-stream').send(body)
     })

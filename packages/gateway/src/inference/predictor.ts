@@ -1,7 +1,7 @@
 /** From a name and samples to answers: which release is meant, which grant pays, and which query takes the samples. */
 import type { Caller } from '../access/access.js'
-import { type Backend, BackendError, type ModelGrant, type SampleAnswer, type ServedModel } from '../backend.js'
-import { Batcher } from '../batching/batcher.js'
+import { type Backend, BackendError, type ModelGrant, type ServedModel } from '../backend.js'
+import { type Batched, Batcher } from '../batching/batcher.js'
 import { SPENT_FOR } from '../constants.js'
 import { Problem } from '../http/problem.js'
 import { sizeOf } from '../tensors/decode.js'
@@ -60,13 +60,7 @@ export class Predictor {
   }
 
   /** @param values rows × values of a sample @throws Problem, BackendError, the signal's reason */
-  async predict(
-    model: ServedModel,
-    caller: Caller,
-    values: Float64Array,
-    rows: number,
-    signal: AbortSignal
-  ): Promise<readonly SampleAnswer[]> {
+  async predict(model: ServedModel, caller: Caller, values: Float64Array, rows: number, signal: AbortSignal): Promise<Batched> {
     const grants = usable(model, caller)
     for (const { grant } of grants) {
       if (performance.now() - (this.#spent.get(grant) ?? Number.NEGATIVE_INFINITY) < SPENT_FOR) continue
