@@ -1,7 +1,7 @@
 /** Defaults and bounds of a gateway. Times are milliseconds, sizes bytes, where nothing else is said. */
 
 /** How long a request waits for others to share its query with. */
-export const DEFAULT_BATCH_DELAY = 10
+export const DEFAULT_BATCH_DELAY = 5
 /** Largest body of a request. */
 export const DEFAULT_BODY_LIMIT = 32 * 2 ** 20
 /** From a request's arrival until its answer must be there. */
