@@ -62,7 +62,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
         models: names.map(name => {
           const revisions = models.filter(model => model.name === name)
           const { owner, batch } = revisions[0]!
-          return { name, versions: revisions.map(({ revision }) => revision), owner, batch }
+          return { name, versions: [...new Set(revisions.map(({ revision }) => revision))], owner, batch }
         })
       }
     }

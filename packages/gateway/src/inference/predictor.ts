@@ -49,7 +49,8 @@ export class Predictor {
       : matching((await this.catalogue.fresh()).models, name, version)
     const allowed = all.filter(model => usable(model, caller).length > 0)
     const [model] = allowed
-    if (model !== undefined) return { model, versions: allowed.map(({ revision }) => revision) }
+    // A model that was moved to other keys is there under both for a while.
+    if (model !== undefined) return { model, versions: [...new Set(allowed.map(({ revision }) => revision))] }
     if (all.length > 0) {
       const expected = caller.grant === null ? 'a grant in force for it' : 'a token for a grant that it is in'
       throw new Problem('not-granted', `model "${name}": expected ${expected}; "${caller.name}" has none`, { members: { model: name } })
