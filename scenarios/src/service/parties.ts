@@ -22,6 +22,7 @@ export const OWNER = 'model-owner'
 const START_PATIENCE = 600_000
 /** How long one may take to end when it is asked to. */
 const STOP_PATIENCE = 60_000
+const SPAWN_TRIES = 10
 /** Of a party's log, in errors. */
 const LAST_LINES = 12
 
@@ -47,6 +48,11 @@ export function rolesOfService({ holders, witnesses, queriers }: ServiceScenario
     { name: OWNER, roles: ['model-owner'] },
     ...many('querier', queriers, ['querier', 'data-owner'])
   ]
+}
+
+/** Wrapped: a child on its own is waited for to end. */
+interface Spawned {
+  readonly child: ResultPromise
 }
 
 /** What a party said last. */
@@ -123,6 +129,42 @@ export class ServiceProcesses {
   async start(name: string, signal: AbortSignal): Promise<number | undefined> {
     const party = this.party(name)
     const begun = performance.now()
+    const { child } = await this.#spawn(party)
+    party.starts++
+    this.#running.set(name, child)
+    void child.then(() => {
+      if (this.#running.get(name) === child) this.#running.delete(name)
+    })
+    for (;;) {
+      signal.throwIfAborted()
+      if (this.#killed.has(child)) return undefined
+      if (this.#running.get(name) !== child) {
+        const { exitCode, signal: killer, shortMessage = '' } = await child
+        throw new Error(`${name} has ended by itself (${killer ?? exitCode ?? shortMessage}): ${await lastLines(party.log)}`)
+      }
+      try {
+        await this.ask(name, 'status', {}, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
+        if (this.#killed.has(child)) return undefined
+        return (performance.now() - begun) / 1000
+      } catch (error) {
+        if (performance.now() - begun > START_PATIENCE)
+          throw new Error(`${name} does not answer: ${await lastLines(party.log)}`, { cause: error })
+        await new Promise(resolve => setTimeout(resolve, 50))
+      }
+    }
+  }
+
+  /** A machine that is very busy may fail to make a process: it is asked again. */
+  async #spawn(party: ServiceParty): Promise<Spawned> {
+    for (let tries = 1; ; tries++) {
+      const { child } = await this.#spawnOnce(party)
+      if (child.pid !== undefined || tries === SPAWN_TRIES) return { child }
+      await child
+      await new Promise(resolve => setTimeout(resolve, 1000))
+    }
+  }
+
+  async #spawnOnce(party: ServiceParty): Promise<Spawned> {
     // Its own descriptor: what it says last is there when it has ended.
     const log = createWriteStream(party.log, { flags: 'a' })
     await once(log, 'open')
@@ -135,28 +177,7 @@ export class ServiceProcesses {
       cleanup: true
     })
     log.close()
-    party.starts++
-    this.#running.set(name, child)
-    void child.then(() => {
-      if (this.#running.get(name) === child) this.#running.delete(name)
-    })
-    for (;;) {
-      signal.throwIfAborted()
-      if (this.#killed.has(child)) return undefined
-      if (this.#running.get(name) !== child) {
-        const { exitCode, signal: killer } = await child
-        throw new Error(`${name} has ended by itself (${killer ?? exitCode}): ${await lastLines(party.log)}`)
-      }
-      try {
-        await this.ask(name, 'status', {}, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
-        if (this.#killed.has(child)) return undefined
-        return (performance.now() - begun) / 1000
-      } catch (error) {
-        if (performance.now() - begun > START_PATIENCE)
-          throw new Error(`${name} does not answer: ${await lastLines(party.log)}`, { cause: error })
-        await new Promise(resolve => setTimeout(resolve, 50))
-      }
-    }
+    return { child }
   }
 
   /** kill -9. Resolves when the process is gone. */

@@ -43,6 +43,8 @@ export interface ServiceReport {
   readonly secondShares: number
   /** Processes that did not end when they were asked to. */
   readonly stuck: number
+  /** Parties that nobody killed and that ended all the same, and what they said last. */
+  readonly ended: readonly string[]
   /** From the start of a process until it answers commands. */
   readonly secondsToReady: { readonly median: number; readonly worst: number; readonly evaluatorWorst: number }
   readonly latency: { readonly first: number; readonly median: number; readonly firstHundred: number; readonly lastHundred: number }
@@ -69,6 +71,7 @@ export class Tally {
   readonly refusals: Record<string, number> = {}
   readonly refusedQueries: RefusedQuery[] = []
   readonly killed: Record<string, number> = {}
+  readonly ended: string[] = []
   readonly ready: { readonly name: string; readonly seconds: number }[] = []
   readonly latencies: number[] = []
   readonly bytes: number[] = []
@@ -122,6 +125,7 @@ export function reportOf(
     killsWhileStarting,
     restarts,
     killed: tally.killed,
+    ended: tally.ended,
     secondsToReady: {
       median: median(readySeconds),
       worst: Math.max(0, ...readySeconds),
@@ -140,12 +144,13 @@ export function reportOf(
 
 /** Why a run counts as failed; empty when it does not. */
 export function failuresOfService(report: ServiceReport): string[] {
-  const { queries, answered, refused, wrong, lost, secondShares: second, stuck, refusals } = report
+  const { queries, answered, refused, wrong, lost, secondShares: second, stuck, ended, refusals } = report
   const untyped = refusals[UNTYPED] ?? 0
   return [
     ...(wrong > 0 ? [`${wrong} answers are wrong`] : []),
     ...(lost > 0 ? [`${lost} answers are lost`] : []),
     ...(second > 0 ? [`${second} second shares for one ciphertext`] : []),
+    ...ended,
     ...(stuck > 0 ? [`${stuck} processes did not end when they were asked to`] : []),
     ...(untyped > 0 ? [`${untyped} queries failed without a code`] : []),
     ...(answered + refused + wrong + lost !== queries ? ['a query was neither answered nor refused'] : []),

@@ -77,7 +77,7 @@ async function serve(
       wanted === undefined ? 0 : tally.queries / wanted,
       wantedKills === undefined || killsEvery === 0 ? 0 : tally.kills / wantedKills
     )
-  const goes = (): boolean => !signal.aborted && done() < 1
+  const goes = (): boolean => !signal.aborted && tally.ended.length === 0 && done() < 1
   let told = ''
   let refusals = 0
   let disks: Promise<Record<string, number>> | undefined
@@ -95,7 +95,11 @@ async function serve(
     const own = new SeededRandom(seed + 1000 * (k + 1))
     while (goes()) await askOnce(`querier-${k + 1}`, own.pick(models), own, asking)
   })
-  const kills = killsEvery === 0 ? Promise.resolve() : killAtRandom({ processes, tally, random, every: killsEvery, signal, goes })
+  // A party that nobody killed and that does not come back ends the run: what there was until then is reported.
+  const kills =
+    killsEvery === 0
+      ? Promise.resolve()
+      : killAtRandom({ processes, tally, random, every: killsEvery, signal, goes }).catch((error: Error) => tally.ended.push(error.message))
   try {
     await Promise.all([...queries, kills])
     return await disks

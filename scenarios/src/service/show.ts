@@ -4,12 +4,25 @@ import type { ServiceReport } from './report.js'
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 
 export function renderServiceReport(report: ServiceReport): string {
-  const { queries, answered, refused, wrong, lost, kills, restarts, secondsToReady, latency, memory, secondShares, shares, seconds } =
-    report
+  const {
+    queries,
+    answered,
+    refused,
+    wrong,
+    lost,
+    kills,
+    killsWhileStarting,
+    secondsToReady,
+    latency,
+    memory,
+    secondShares,
+    shares,
+    seconds
+  } = report
   const lines = [
     `${queries} queries in ${(seconds.serving / 60).toFixed(1)} minutes: ${answered} answered, ${refused} refused, ${wrong} wrong, ${lost} lost`,
     `worst logit error ${(100 * report.worstLogitError).toFixed(2)} % of the largest logit`,
-    `${kills} parties killed, ${restarts} started again; ready after ${secondsToReady.median.toFixed(1)} s (worst ${secondsToReady.worst.toFixed(1)} s)`,
+    `${kills} parties killed, ${killsWhileStarting} of them while they started; ready after ${secondsToReady.median.toFixed(1)} s (worst ${secondsToReady.worst.toFixed(1)} s)`,
     `${shares} shares of ciphertexts given, ${secondShares} of them for a ciphertext that had one`,
     `seconds to an answer: ${latency.first.toFixed(2)} the first, ${latency.median.toFixed(2)} in the middle; first hundred ${latency.firstHundred.toFixed(2)}, last hundred ${latency.lastHundred.toFixed(2)}`,
     `bytes of a query after the first: ${report.bytesAfterFirstQuery}`,

@@ -35,8 +35,8 @@ import type { ServiceListener } from './events.js'
 import { ATTEMPTS, attemptQuery, RESULT_STEP, refreshStep } from './names.js'
 import { type Assisted, checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 
-/** Queries that a holder remembers, those that were asked for last. It is told again of the others. */
-const REMEMBERED = 256
+/** Queries that a holder remembers, those that were asked for last, each with its querier's key, a megabyte or more. It is told again of the others. */
+const REMEMBERED = 16
 /** Releases whose plans are at hand. */
 const RELEASES = 8
 
