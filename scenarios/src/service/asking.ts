@@ -7,8 +7,8 @@ import { type Tally, UNTYPED } from './report.js'
 
 /** Largest error of a logit, as a share of the largest one, of an answer that counts as right. */
 export const TOLERANCE = 0.02
-/** How long one query may take, kills included, before it counts as lost, milliseconds. */
-const QUERY_PATIENCE = 300_000
+/** How long one query may take, kills included, before it counts as lost, milliseconds: on a machine that is very busy a start takes a minute, and kills go on meanwhile. */
+const QUERY_PATIENCE = 1_200_000
 /** Before a querier that is not there is asked again, milliseconds. */
 const PAUSE = 100
 
