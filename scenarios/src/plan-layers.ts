@@ -4,7 +4,7 @@ import { type Layout, layoutsOf, type Plan } from '@slytherin/engine'
 
 export interface PlannedStep {
   readonly kind: Plan['steps'][number]['kind']
-  /** Index of the layer whose values the step leaves: a refresh leaves those of the layer before it. */
+  /** Index of the layer whose values the step leaves: a refresh leaves those of a layer before it. */
   readonly layer: number
   readonly name: string
   /** Which feature of the layer stands where. */
@@ -19,11 +19,15 @@ export function plannedSteps(plan: Plan): PlannedStep[] {
   const { architecture } = plan
   const parameters = Parameters.fromJSON(plan.parameters, { allowInsecure: true })
   const layouts = layoutsOf(plan)
-  let layer = -1
+  let latest = -1
   return plan.steps.map((step, index) => {
     const layout = layouts[index]!
-    if (step.kind === 'refresh') return { kind: step.kind, layer, name: architecture.layers[layer]!.name, layout, weights: 0, bytes: 0 }
-    layer = step.layer
+    if (step.kind === 'refresh') {
+      const layer = step.value === undefined ? latest : step.value - 1
+      return { kind: step.kind, layer, name: architecture.layers[layer]!.name, layout, weights: 0, bytes: 0 }
+    }
+    const { layer } = step
+    latest = layer
     const items = plan.weights.items.filter(item => item.layer === layer)
     const bytes = items.reduce((sum, item) => sum + serializedCiphertextLength(parameters, item.level), 0)
     return { kind: step.kind, layer, name: architecture.layers[layer]!.name, layout, weights: items.length, bytes }

@@ -260,8 +260,8 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     ),
     queryBytes: { up: sent('data-owner', 'input') / queries, down: received('querier', 'result') / queries },
     degrees: plan.architecture.layers.flatMap(layer => {
-      if (layer.kind === 'affine') return []
-      return [layer.kind === 'square' ? 2 : layer.coefficients.length - 1]
+      if (layer.kind === 'square') return [2]
+      return layer.kind === 'polynomial' ? [layer.coefficients.length - 1] : []
     }),
     proofs: {
       seconds: seconds('proofs'),

@@ -21,9 +21,10 @@ describe('norms from calibration', () => {
     stated.forEach((norms, index) => {
       expect(norms === null).toBe(networkOf(name).layers[index]!.kind !== 'affine')
       if (!norms) return
-      expect(seen[index]!.input).toBeLessThan(norms.input)
-      if (norms.gain !== undefined) expect(seen[index]!.gain!).toBeLessThan(norms.gain)
-      if (norms.window !== undefined) expect(norms.window).toBeLessThan(norms.input)
+      const [own, other] = [norms[0]!, seen[index]![0]!]
+      expect(other.input).toBeLessThan(own.input)
+      if (own.gain !== undefined) expect(other.gain!).toBeLessThan(own.gain)
+      if (own.window !== undefined) expect(own.window).toBeLessThan(own.input)
     })
   })
 

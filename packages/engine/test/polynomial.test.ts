@@ -90,7 +90,7 @@ describe('polynomial activations', () => {
     }
     expect(Math.sqrt(square)).toBeLessThanOrEqual(sensitivities![0]! * (1 + 1e-4))
     expect(sensitivities![0]!).toBeLessThan(100 * Math.sqrt(square))
-    expect(norms![2]!.gain).toBeGreaterThan(0)
+    expect(norms![2]![0]!.gain).toBeGreaterThan(0)
   })
 
   test.each([

@@ -236,20 +236,24 @@ describe('topology', () => {
     outputs: [output]
   })
 
-  test('a residual connection around an activation', () => {
-    const error = thrown(
-      model(
-        [
-          gemm(['x', 'v'], ['a'], 'fc1'),
-          square('a', 'b'),
-          { operator: 'Add', name: 'residual', inputs: ['x', 'c'], outputs: ['y'] },
-          gemm(['b', 'v'], ['c'], 'fc2')
-        ].toSorted((a, b) => Number(a.name === 'residual') - Number(b.name === 'residual')),
-        [tensor('v', [4, 4], new Array<number>(16).fill(0.5))]
-      )
+  test('a residual connection around an activation is a sum of two values', () => {
+    const bytes = model(
+      [
+        gemm(['x', 'v'], ['a'], 'fc1'),
+        square('a', 'b'),
+        gemm(['b', 'v'], ['c'], 'fc2'),
+        { operator: 'Add', name: 'residual', inputs: ['x', 'c'], outputs: ['y'] }
+      ],
+      [tensor('v', [4, 4], new Array<number>(16).fill(0.5))]
     )
-    expect(error).toBeInstanceOf(UnsupportedTopologyError)
-    expect(error).toMatchObject({ node: 'residual' })
+    const graph = importOnnx(bytes)
+    const x = [1, -2, 0.5, 3]
+    expect(largestDifference(fuse(graph).forward(x), evaluate(graph, x))).toBeLessThan(1e-9)
+    expect(fuse(graph).layers.map(({ kind, reads }) => [kind, reads])).toEqual([
+      ['affine', undefined],
+      ['square', undefined],
+      ['sum', [2, 0]]
+    ])
   })
 
   test('a residual connection around linear layers is summed', () => {
@@ -275,14 +279,26 @@ describe('topology', () => {
     expect(fuse(graph).layers.map(layer => layer.kind)).toEqual(['affine', 'square', 'affine'])
   })
 
-  test('a product of two different values', () => {
+  test('a product of two different values is one of ciphertexts', () => {
+    const bytes = model(
+      [gemm(['x', 'v'], ['a'], 'fc1'), { operator: 'Mul', name: 'gate', inputs: ['x', 'a'], outputs: ['y'] }],
+      [tensor('v', [4, 4], new Array<number>(16).fill(1))]
+    )
+    const graph = importOnnx(bytes)
+    const x = [1, -2, 0.5, 3]
+    expect(largestDifference(fuse(graph).forward(x), evaluate(graph, x))).toBeLessThan(1e-9)
+    expect(fuse(graph).layers.at(-1)).toMatchObject({ kind: 'product', name: 'gate', reads: [1, 0] })
+  })
+
+  test('another function of two different values', () => {
     const error = thrown(
       model(
-        [gemm(['x', 'v'], ['a'], 'fc1'), { operator: 'Mul', name: 'gate', inputs: ['x', 'a'], outputs: ['y'] }],
+        [gemm(['x', 'v'], ['a'], 'fc1'), { operator: 'Max', name: 'larger', inputs: ['x', 'a'], outputs: ['y'] }],
         [tensor('v', [4, 4], new Array<number>(16).fill(1))]
       )
     )
-    expect(error).toMatchObject({ node: 'gate' })
+    expect(error).toBeInstanceOf(UnsupportedTopologyError)
+    expect(error).toMatchObject({ node: 'larger' })
   })
 })
 

@@ -4,6 +4,7 @@ import {
   type Architecture,
   architectureOf,
   calibrate,
+  clearInputs,
   type Network,
   type OperandKind,
   type Plan,
@@ -64,15 +65,16 @@ export async function simulate(
   plan: Plan,
   network: Network,
   samples: readonly ArrayLike<number>[],
-  extra: Partial<RunOptions> = {}
+  extra: Partial<RunOptions> = {},
+  evaluator = simulatorFor(plan)
 ): Promise<Simulation> {
-  const evaluator = simulatorFor(plan)
   const { data, weights } = plan.operands
   const encode = (kind: OperandKind, values: SlotValues, options: { level: number; scale: number; magnitude: number }) =>
     kind === 'clear' ? evaluator.plaintext(values, options) : evaluator.encrypt(values, options)
   const outputs = await run(plan, {
     evaluator,
-    inputs: async index => encode(data, packInput(plan, samples, index), plan.inputs),
+    inputs:
+      data === 'clear' ? clearInputs(plan, samples, evaluator) : async index => encode(data, packInput(plan, samples, index), plan.inputs),
     weights: async index => encode(weights, packWeight(plan, network, index), weightDescriptor(plan, index)),
     refresher: simulatedRefresher(evaluator),
     ...extra

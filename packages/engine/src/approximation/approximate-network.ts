@@ -6,7 +6,7 @@ import { evaluate } from '../graph/evaluate.js'
 import type { NetworkGraph } from '../graph/graph.js'
 import { fuse } from '../network/fuse.js'
 import type { MeasuredActivation } from '../network/measured.js'
-import type { Network } from '../network/network.js'
+import { type Network, readsOf } from '../network/network.js'
 import type { Interval } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
 import { type ApproximatedNetwork, approximateActivations } from './activations.js'
@@ -101,7 +101,8 @@ function measurePowers(network: Network, samples: readonly ArrayLike<number>[]):
     powers.forEach(({ layer, index }, k) => {
       const range = ranges[k]!
       const { scale, shift } = layer.argument
-      const read = index === 0 ? Float64Array.from(sample) : outputs[index - 1]!
+      const [value] = readsOf(network.layers[index]!, index)
+      const read = value === 0 ? Float64Array.from(sample) : outputs[value! - 1]!
       read.forEach((argument, feature) => {
         const value = argument / at(scale, feature) - at(shift, feature)
         range.min = Math.min(range.min, value)

@@ -13,7 +13,7 @@ import { agreementOf, measureOf } from '../graph/agreement.js'
 import { outputSize } from '../graph/geometry.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
 import { fuse } from '../network/fuse.js'
-import { applyLayer, type Layer, type PolynomialLayer } from '../network/network.js'
+import { applyLayer, type Layer, type PolynomialLayer, readersOf, readsOf } from '../network/network.js'
 import {
   type ActivationFunction,
   describeActivation,
@@ -130,16 +130,23 @@ class Fitter implements DegreeFits {
     )
     // layers as they will be, with something of high degree where the activations are
     this.layers = fuse(this.replaced(() => ({ interval: [-1, 1], coefficients: [0, 0, 0, 0, 1] }))).layers
-    let values: readonly Float64Array[] = samples
+    // by value, then by sample
+    const values: (readonly Float64Array[])[] = [samples]
     this.layers.forEach((layer, index) => {
       const activation = this.activationOf(layer)
       const f = activation && elementFunction(activation)
-      values = values.map(row => (f ? row.map(f) : applyLayer(layer, row)))
+      const reads = readsOf(layer, index).map(value => values[value]!)
+      const results = samples.map((_, sample) => {
+        const read = reads.map(rows => rows[sample]!)
+        return f ? read[0]!.map(f) : applyLayer(layer, read)
+      })
+      values.push(results)
+      forget(values, this.layers, index)
       if (!activation) return
-      this.targets.set(index, values)
-      checkDefined(layer.name, activation, values)
+      this.targets.set(index, results)
+      checkDefined(layer.name, activation, results)
     })
-    this.logits = values
+    this.logits = values.at(-1)!
   }
 
   get needed(): boolean {
@@ -200,26 +207,35 @@ class Fitter implements DegreeFits {
   private pass(degree: number, training: (sample: number) => boolean): Pass {
     const series = new Map<number, Series>()
     let curved = true
-    let polynomial: readonly Float64Array[] = this.samples
-    // what pads the last batch block
-    let padding: Float64Array = new Float64Array(this.samples[0]!.length)
+    // by value, then by sample; the last row is what pads the last batch block
+    const values: (readonly Float64Array[])[] = [[...this.samples, new Float64Array(this.samples[0]!.length)]]
     this.layers.forEach((layer, index) => {
+      const reads = readsOf(layer, index)
+      const rows = reads.map(value => values[value]!)
       const activation = this.activationOf(layer)
       if (!activation) {
-        polynomial = polynomial.map(values => applyLayer(layer, values))
-        padding = applyLayer(layer, padding)
+        values.push(
+          rows[0]!.map((_, row) =>
+            applyLayer(
+              layer,
+              rows.map(read => read[row]!)
+            )
+          )
+        )
+        forget(values, this.layers, index)
         return
       }
       const targets = this.targets.get(index)!
-      const group = groupOf(this.layers[index - 1])
+      const group = groupOf(this.layers[reads[0]! - 1])
       const { name, node } = layer as PolynomialLayer
+      const [polynomial, padding] = [rows[0]!.slice(0, -1), rows[0]!.at(-1)!]
       const fitted = this.fit(activation, degree, group, { targets, polynomial, padding, training, name })
       if (degree === 2 && ownElements(activation) === undefined && !isCurved(fitted.common)) curved = false
       series.set(node, fitted)
-      const apply = (values: Float64Array): Float64Array => evaluateSeries(fitted, values)
-      polynomial = polynomial.map(apply)
-      padding = apply(padding)
+      values.push(rows[0]!.map(row => evaluateSeries(fitted, row)))
+      forget(values, this.layers, index)
     })
+    const polynomial = values.at(-1)!.slice(0, -1)
     return { series, polynomial, curved }
   }
 
@@ -302,6 +318,12 @@ function spread(equations: NormalEquations, f: RealFunction, interval: Interval,
     const value = f.evaluate((interval[0] + interval[1] + t * (interval[1] - interval[0])) / 2)
     if (Number.isFinite(value)) equations.add(t, value, weight / INTERVAL_POINTS)
   }
+}
+
+/** Lets go of the values that no layer after this one reads. */
+function forget(values: (readonly Float64Array[])[], layers: readonly Layer[], index: number): void {
+  const readers = readersOf(layers)
+  for (const value of readsOf(layers[index]!, index)) if (readers[value]!.at(-1) === index) values[value] = []
 }
 
 /** @throws InvalidInputError when a sample reaches a value that the function does not have, as a logarithm below zero */

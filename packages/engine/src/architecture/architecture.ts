@@ -9,6 +9,7 @@ import { finalLength, finalOperatorSchema, MAXIMUM_FINAL_OPERATORS } from '../gr
 import type { ConvolutionGeometry } from '../graph/geometry.js'
 import { taskOf, taskSchema } from '../graph/task.js'
 import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './linear-operations.js'
+import { readersOf, readsOf } from './values.js'
 
 const size = z
   .int()
@@ -20,9 +21,16 @@ const bound = z
   .max(2 ** 40)
 const name = z.string().max(4096)
 
+/** Values that a layer reads, where it is not the one before it alone: 0 is the input, k the result of layer k - 1. */
+const value = z.int().min(0).max(1023)
+const reads = z.array(value).length(1).optional()
+
+const normsSchema = z.strictObject({ input: bound, window: bound.optional(), gain: bound.optional() }).optional()
+
 const affineSchema = z.strictObject({
   kind: z.literal('affine'),
   name,
+  reads,
   inputs: size,
   outputs: size,
   operations: z.array(linearOperationSchema).min(1).max(64),
@@ -34,12 +42,46 @@ const affineSchema = z.strictObject({
   rowNorm: bound.optional(),
   /** from an error of the layer's output to one of a logit */
   sensitivity: bound.optional(),
-  norms: z.strictObject({ input: bound, window: bound.optional(), gain: bound.optional() }).optional()
+  norms: normsSchema
+})
+
+/** What a sum does to one of the values that it reads; fields as of an affine layer. */
+const partSchema = z.strictObject({
+  inputs: size,
+  operations: z.array(linearOperationSchema).min(1).max(64),
+  weightMagnitude: bound,
+  rowNorm: bound.optional(),
+  norms: normsSchema
+})
+
+/** Values that a sum may read: every concatenation of a densely connected block adds one. */
+const MAXIMUM_PARTS = 64
+
+const sumSchema = z.strictObject({
+  kind: z.literal('sum'),
+  name,
+  reads: z.array(value).min(2).max(MAXIMUM_PARTS),
+  outputs: size,
+  /** one for each value that is read */
+  parts: z.array(partSchema).min(2).max(MAXIMUM_PARTS),
+  biasMagnitude: bound,
+  outputMagnitude: bound,
+  sensitivity: bound.optional()
+})
+
+const productSchema = z.strictObject({
+  kind: z.literal('product'),
+  name,
+  reads: z.array(value).length(2),
+  features: size,
+  outputMagnitude: bound,
+  sensitivity: bound.optional()
 })
 
 const squareSchema = z.strictObject({
   kind: z.literal('square'),
   name,
+  reads,
   features: size,
   outputMagnitude: bound,
   sensitivity: bound.optional()
@@ -52,6 +94,7 @@ const squareSchema = z.strictObject({
 const polynomialSchema = z.strictObject({
   kind: z.literal('polynomial'),
   name,
+  reads,
   features: size,
   /** A Chebyshev series is for arguments in [-1, 1], to which the layer before brings them. */
   basis: z.enum(['chebyshev', 'power']),
@@ -77,7 +120,7 @@ export const architectureSchema = z.strictObject({
   name: z.string().max(512),
   input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound, sensitivity: bound.optional() }),
   layers: z
-    .array(z.discriminatedUnion('kind', [affineSchema, squareSchema, polynomialSchema]))
+    .array(z.discriminatedUnion('kind', [affineSchema, sumSchema, squareSchema, polynomialSchema, productSchema]))
     .min(1)
     .max(1024),
   output: z.strictObject({
@@ -96,9 +139,31 @@ export type ArchitectureLayer = Architecture['layers'][number]
 export type AffineArchitecture = Extract<ArchitectureLayer, { kind: 'affine' }>
 export type PolynomialArchitecture = Extract<ArchitectureLayer, { kind: 'polynomial' }>
 
-/** Bound on |value| of what layer `index` reads. */
-export const magnitudeBefore = ({ input, layers }: Architecture, index: number): number =>
+export type SumArchitecture = Extract<ArchitectureLayer, { kind: 'sum' }>
+export type ProductArchitecture = Extract<ArchitectureLayer, { kind: 'product' }>
+
+/** Bound on |x| of the elements of a value. */
+export const magnitudeOf = ({ input, layers }: Architecture, index: number): number =>
   index === 0 ? input.magnitude : layers[index - 1]!.outputMagnitude
+
+/** Bound on |value| of what layer `index` reads first. */
+export const magnitudeBefore = (architecture: Architecture, index: number): number =>
+  magnitudeOf(architecture, readsOf(architecture.layers[index]!, index)[0]!)
+
+/** Elements of the result of a layer. */
+export const outputsOf = (layer: ArchitectureLayer): number =>
+  layer.kind === 'affine' || layer.kind === 'sum' ? layer.outputs : layer.features
+
+/** What is done to one of the values that an affine map reads. */
+export type MapPart = Pick<AffineArchitecture, 'inputs' | 'operations' | 'weightMagnitude' | 'rowNorm' | 'norms'>
+
+/** An affine map of one or several values. */
+export type MapArchitecture = AffineArchitecture | SumArchitecture
+
+export const isMap = (layer: ArchitectureLayer): layer is MapArchitecture => layer.kind === 'affine' || layer.kind === 'sum'
+
+/** Parts of an affine map, in the order of what it reads. */
+export const partsOf = (layer: MapArchitecture): readonly MapPart[] => (layer.kind === 'sum' ? layer.parts : [layer])
 
 /** Architectures that came out of `parseArchitecture`: a planner compiles one many times. */
 const checked = new WeakSet<object>()
@@ -115,28 +180,61 @@ export function parseArchitecture(json: unknown): Architecture {
     throw new InvalidArchitectureError(issue.path.join('.') || 'document', issue.message)
   }
   const architecture = parsed.data
-  let features = architecture.input.shape.reduce((product, dimension) => product * dimension, 1)
-  let previous: ArchitectureLayer['kind'] | undefined
+  // elements by value
+  const features = [architecture.input.shape.reduce((product, dimension) => product * dimension, 1)]
+  checkOrder(architecture.layers)
+  const readers = readersOf(architecture.layers)
   architecture.layers.forEach((layer, index) => {
     const path = `layers.${index}`
-    const inputs = layer.kind === 'affine' ? layer.inputs : layer.features
-    if (inputs !== features) throw new InvalidArchitectureError(path, `reads ${inputs} features, ${features} arrive`)
-    if (layer.kind === 'affine') {
-      if (previous === 'affine') throw new InvalidArchitectureError(path, 'two affine layers in a row')
-      checkOperations(layer, path)
-      if (layer.convolution) checkConvolution(layer, layer.convolution, index, path)
-      features = layer.outputs
-    }
+    checkReads(architecture.layers, index, features, readers, path)
+    if (isMap(layer)) for (const part of partsOf(layer)) checkOperations(part, layer.outputs, path)
+    if (layer.kind === 'affine' && layer.convolution) checkConvolution(layer, layer.convolution, index, path)
     if (layer.kind === 'polynomial' && layer.coefficients.at(-1) === 0)
       throw new InvalidArchitectureError(`${path}.coefficients`, 'a leading coefficient of zero')
-    previous = layer.kind
+    features.push(outputsOf(layer))
   })
-  if (features !== architecture.output.features) {
-    throw new InvalidArchitectureError('output.features', `${architecture.output.features}, but the last layer gives ${features}`)
+  const unread = readers.findIndex((reading, value) => reading.length === 0 && value < architecture.layers.length)
+  if (unread >= 0)
+    throw new InvalidArchitectureError('layers', `nothing reads ${unread === 0 ? 'the input' : `the result of layer ${unread - 1}`}`)
+  if (features.at(-1) !== architecture.output.features) {
+    throw new InvalidArchitectureError('output.features', `${architecture.output.features}, but the last layer gives ${features.at(-1)}`)
   }
   checkMeaning(architecture)
   checked.add(architecture)
   return architecture
+}
+
+/** Every layer reads values before it. */
+function checkOrder(layers: readonly ArchitectureLayer[]): void {
+  layers.forEach((layer, index) => {
+    const late = layer.reads?.find(value => value > index)
+    if (late !== undefined) throw new InvalidArchitectureError(`layers.${index}.reads`, `value ${late}, which comes later`)
+  })
+}
+
+/** What a layer reads: values before it, none twice, each of the size that the layer expects, named only where it is not the one before alone. */
+function checkReads(
+  layers: readonly ArchitectureLayer[],
+  index: number,
+  features: readonly number[],
+  readers: readonly (readonly number[])[],
+  path: string
+): void {
+  const layer = layers[index]!
+  const read = readsOf(layer, index)
+  const expected = isMap(layer) ? partsOf(layer).map(({ inputs }) => inputs) : read.map(() => (layer as { features: number }).features)
+  if (layer.reads?.length === 1 && layer.reads[0] === index)
+    throw new InvalidArchitectureError(`${path}.reads`, 'the value before the layer, which goes without saying')
+  if (read.length !== expected.length)
+    throw new InvalidArchitectureError(`${path}.reads`, `${read.length} values for ${expected.length} parts`)
+  if (read.some((value, part) => part > 0 && value >= read[part - 1]!))
+    throw new InvalidArchitectureError(`${path}.reads`, 'values that are not named once each, latest first')
+  read.forEach((value, part) => {
+    if (expected[part] !== features[value])
+      throw new InvalidArchitectureError(path, `reads ${expected[part]} features, ${features[value]} arrive`)
+    if (layer.kind === 'affine' && value > 0 && layers[value - 1]!.kind === 'affine' && readers[value]!.length === 1)
+      throw new InvalidArchitectureError(path, 'two affine layers in a row')
+  })
 }
 
 /** A task that the outputs can have, with a name for every class. */
@@ -155,7 +253,7 @@ function checkMeaning({ output: { features, final, task } }: Architecture): void
   }
 }
 
-function checkOperations(layer: AffineArchitecture, path: string): void {
+function checkOperations({ inputs: arriving, operations: all }: MapPart, leaving: number, path: string): void {
   const walk = (operations: readonly LinearOperation[], inputs: number, outputs: number): void => {
     let features = inputs
     for (const operation of operations) {
@@ -179,7 +277,7 @@ function checkOperations(layer: AffineArchitecture, path: string): void {
     }
     if (features !== outputs) throw new InvalidArchitectureError(`${path}.operations`, `give ${features} features instead of ${outputs}`)
   }
-  walk(layer.operations, layer.inputs, layer.outputs)
+  walk(all, arriving, leaving)
 }
 
 function checkConvolution(layer: AffineArchitecture, geometry: ConvolutionGeometry, index: number, path: string): void {

@@ -9,11 +9,18 @@
  *   .softmax().build()
  * ```
  *
- * A builder never changes: every method returns a new one, so that a common trunk can have several heads. Weights are row-major, in the order of ONNX.
+ * A builder never changes: every method returns a new one, so that a common trunk can have several heads. Branches start from one value and meet again:
+ *
+ * ```ts
+ * const block = (x: NetworkBuilder) => x.branch(x => x, x => x.conv(first).activation('relu').conv(second)).add().activation('relu')
+ * ```
+ *
+ * Weights are row-major, in the order of ONNX.
  */
 
 import { InvalidInputError, ShapeMismatchError } from '../errors.js'
 import type { ActivationFunction } from '../numeric/activation-functions.js'
+import { Branches, sliceOf } from './branches.js'
 import { describeFinal, type FinalOperator } from './final.js'
 import {
   type ConvolutionGeometry,
@@ -106,6 +113,9 @@ export type ActivationDefinition =
   | ActivationFunction
   | { readonly polynomial: Values }
 
+/** A branch: what is built on a value. */
+export type Path = (from: NetworkBuilder) => NetworkBuilder
+
 const DEFAULT_SLOPE = 0.01
 const DEFAULT_EPSILON = 1e-5
 
@@ -147,7 +157,7 @@ export class NetworkBuilder {
     const taps = (geometry.channels / groups) * geometry.kernel[0] * geometry.kernel[1]
     const kernel = numbers(name, 'weights', definition.weights, outputChannels * taps)
     const bias = numbers(name, 'bias', definition.bias, outputChannels)
-    return this.add(name, { kind: 'convolution', geometry, kernel, bias }, [outputChannels, ...outputSize(geometry)])
+    return this.append(name, { kind: 'convolution', geometry, kernel, bias }, [outputChannels, ...outputSize(geometry)])
   }
 
   /** Flattens first when its input has several dimensions. */
@@ -160,7 +170,7 @@ export class NetworkBuilder {
       throw new InvalidInputError(`outputs of layer '${name}'`, 'a whole number of at least 1', String(outputs))
     const weight = numbers(name, 'weights', definition.weights, outputs * inputs)
     const bias = numbers(name, 'bias', definition.bias, outputs)
-    return this.add(name, { kind: 'dense', inputs, outputs, weight, bias }, [outputs])
+    return this.append(name, { kind: 'dense', inputs, outputs, weight, bias }, [outputs])
   }
 
   /** @throws ShapeMismatchError */
@@ -171,7 +181,7 @@ export class NetworkBuilder {
       if (poolWindow(geometry, 0, position).sources.length === 0)
         throw new ShapeMismatchError(name, 'windows that meet the input', `pads ${geometry.pads.join(', ')}`)
     }
-    return this.add(name, { kind: 'averagePool', geometry }, [geometry.channels, ...outputSize(geometry)])
+    return this.append(name, { kind: 'averagePool', geometry }, [geometry.channels, ...outputSize(geometry)])
   }
 
   /** The mean of every channel. */
@@ -188,7 +198,7 @@ export class NetworkBuilder {
       numbers(name, what, definition[what], channels, fallback)
     const statistics = { gamma: read('gamma', 1), beta: read('beta', 0), mean: read('mean', 0), variance: read('variance', 1) }
     const epsilon = definition.epsilon ?? DEFAULT_EPSILON
-    return this.add(name, { kind: 'scaleShift', ...normalization(name, { ...statistics, epsilon }, sizeOf(this.shape)) }, this.shape)
+    return this.append(name, { kind: 'scaleShift', ...normalization(name, { ...statistics, epsilon }, sizeOf(this.shape)) }, this.shape)
   }
 
   /** scale·x + shift, for instance to normalise pixels; a vector has one value per element. */
@@ -199,13 +209,13 @@ export class NetworkBuilder {
       if (typeof value !== 'number') return numbers(name, what, value, sizeOf(this.shape))
       return numbers(name, what, [value], 1)[0]!
     }
-    return this.add(name, { kind: 'scaleShift', scale: read('scale', 1), shift: read('shift', 0) }, this.shape)
+    return this.append(name, { kind: 'scaleShift', scale: read('scale', 1), shift: read('shift', 0) }, this.shape)
   }
 
   /** Functions other than polynomials must be approximated before the network is fused (`approximateActivations`). */
   activation(activation: ActivationDefinition, definition: { readonly name?: string } = {}): NetworkBuilder {
     const name = this.layerName(definition, 'act')
-    return this.add(name, activationOperator(name, activation), this.shape)
+    return this.append(name, activationOperator(name, activation), this.shape)
   }
 
   /** Maps become one row of features. */
@@ -219,7 +229,7 @@ export class NetworkBuilder {
     const name = this.layerName({}, 'shape')
     if (!valid || sizeOf(shape) !== sizeOf(this.shape))
       throw new ShapeMismatchError(name, `${sizeOf(this.shape)} elements`, shape.join('×') || 'none')
-    return this.add(name, { kind: 'reshape' }, shape)
+    return this.append(name, { kind: 'reshape' }, shape)
   }
 
   /** Axis k of the result is axis permutation[k] of the input, counted without the batch. */
@@ -230,7 +240,32 @@ export class NetworkBuilder {
       throw new ShapeMismatchError(name, `a permutation of ${this.shape.length} axes`, permutation.join(', '))
     }
     const shape = permutation.map(axis => this.shape[axis]!)
-    return this.add(name, { kind: 'permute', source: transposeSource(this.shape, permutation), permutation: [...permutation] }, shape)
+    return this.append(name, { kind: 'permute', source: transposeSource(this.shape, permutation), permutation: [...permutation] }, shape)
+  }
+
+  /** Elements from..to-1 of an axis of a sample, counted without the batch. @throws ShapeMismatchError when there are none */
+  slice(definition: { readonly name?: string; readonly axis?: number; readonly from: number; readonly to: number }): NetworkBuilder {
+    const name = this.layerName(definition, 'slice')
+    const { axis = 0, from, to } = definition
+    const operator = sliceOf(name, this.shape, axis, from, to)
+    return this.append(
+      name,
+      operator,
+      this.shape.map((size, k) => (k === axis ? to - from : size))
+    )
+  }
+
+  /** Branches from here, to be added, multiplied or put next to each other. One that returns what it was given is a shortcut. */
+  branch(...paths: readonly [Path, Path, ...Path[]]): Branches<NetworkBuilder> {
+    const { networkName, nodes } = this
+    const built = paths.map(path => path(this))
+    const open = built.find(({ final }) => final.length > 0)
+    if (open) throw new ShapeMismatchError(networkName, 'branches that do not end the network', describeFinal(open.final))
+    return new Branches(
+      nodes,
+      built.map(path => path.nodes),
+      all => new NetworkBuilder(networkName, all, [])
+    )
   }
 
   /** What the querier applies to the logits: class probabilities. */
@@ -269,7 +304,7 @@ export class NetworkBuilder {
     return new NetworkBuilder(this.networkName, this.nodes, [...this.final, operator])
   }
 
-  private add(name: string, operator: GraphOperator, shape: readonly number[]): NetworkBuilder {
+  private append(name: string, operator: GraphOperator, shape: readonly number[]): NetworkBuilder {
     if (this.final.length > 0) throw new ShapeMismatchError(name, `no layer after the final ${describeFinal(this.final)}`, 'one')
     if (this.nodes.some(node => node.name === name))
       throw new InvalidInputError(`name of a layer of '${this.networkName}'`, 'a name of its own', name)

@@ -7,45 +7,89 @@ import { at, type Coefficient, isZero } from '../numeric/elementwise-polynomial.
 import { SparseMatrix } from '../numeric/sparse.js'
 import type { ConvolutionTaps } from './network.js'
 
-/** A·x + c of the output x of layer `base` (-1 is the network's input). */
-export interface Affine {
+/** A·x of a value x of the fused network. */
+export interface Term {
   readonly base: number
   readonly matrix: SparseMatrix
-  readonly bias: Float64Array
   readonly operations: readonly LinearOperation[]
+}
+
+/** Σ A_k·x_k + c */
+export interface Affine {
+  /** of different values, latest first */
+  readonly terms: readonly [Term, ...Term[]]
+  readonly bias: Float64Array
   readonly names: readonly string[]
   readonly convolution?: ConvolutionTaps
 }
 
 export const identityAffine = (base: number, size: number): Affine => ({
-  base,
-  matrix: SparseMatrix.identity(size),
+  terms: [{ base, matrix: SparseMatrix.identity(size), operations: [] }],
   bias: new Float64Array(size),
-  operations: [],
   names: []
 })
 
+/** Factors of the elements of a value, when the map is nothing else; undefined when it is more. */
+export function factorsOnly({ terms, bias }: Affine): { readonly base: number; readonly factors: Float64Array } | undefined {
+  const [{ base, matrix, operations }] = terms
+  const elementwise = operations.every(({ kind }) => kind === 'elementwise')
+  if (terms.length > 1 || !elementwise || matrix.rows !== matrix.columns || bias.some(value => value !== 0)) return undefined
+  return { base, factors: matrix.values }
+}
+
 export function isIdentityAffine(affine: Affine): boolean {
-  const { matrix, bias } = affine
+  const { terms, bias } = affine
+  const [{ matrix, operations }] = terms
   return (
-    affine.operations.length === 0 &&
+    terms.length === 1 &&
+    operations.length === 0 &&
     matrix.rows === matrix.columns &&
     bias.every(value => value === 0) &&
     matrix.values.every(value => value === 1)
   )
 }
 
+/** Whether elements are mixed: what is not can be undone element by element as cheaply. */
+export const mixes = ({ terms }: Affine): boolean =>
+  terms.length > 1 || terms.some(({ operations }) => operations.some(({ kind }) => kind !== 'elementwise'))
+
+const eachTerm = ([first, ...others]: Affine['terms'], map: (term: Term) => Term): Affine['terms'] => [map(first), ...others.map(map)]
+
+/** left + factor·right; terms of the same value become one. */
+export function sumOf(left: Affine, right: Affine, factor: number, name: string): Affine {
+  const branch = ({ operations, matrix }: Term): readonly LinearOperation[] =>
+    operations.length > 0 ? operations : [{ kind: 'elementwise', features: matrix.columns }]
+  const terms = new Map(left.terms.map(term => [term.base, term]))
+  for (const term of right.terms) {
+    const other = terms.get(term.base)
+    if (other) {
+      const operations: LinearOperation[] = [{ kind: 'sum', branches: [branch(other), branch(term)] }]
+      terms.set(term.base, { base: term.base, matrix: other.matrix.add(term.matrix, factor), operations })
+    } else terms.set(term.base, factor === 1 ? term : { ...term, matrix: term.matrix.scaleRows(factor) })
+  }
+  const [first, ...others] = [...terms.values()].sort((a, b) => b.base - a.base)
+  return {
+    terms: [first!, ...others],
+    bias: left.bias.map((value, row) => value + factor * right.bias[row]!),
+    names: [...left.names, ...right.names, name]
+  }
+}
+
 /** diag(scale)·(A·x + c) + shift, keeping the convolution when both are constant within each channel */
 export function scaleShift(root: Affine, scale: Coefficient, shift: Coefficient, name: string): Affine {
   if ((scale === 1 || isOnes(scale)) && isZero(shift)) return root
-  const untouched = root.operations.length === 0
-  const matrix = root.matrix.scaleRows(scale)
+  const terms = eachTerm(root.terms, ({ base, matrix, operations }) => {
+    const untouched = operations.length === 0 && typeof scale !== 'number'
+    return {
+      base,
+      matrix: matrix.scaleRows(scale),
+      operations: untouched ? [{ kind: 'elementwise', features: matrix.columns }] : operations
+    }
+  })
   const bias = root.bias.map((value, row) => value * at(scale, row) + at(shift, row))
   const convolution = root.convolution && scaleConvolution(root.convolution, scale, shift)
-  const affine: Affine = { base: root.base, matrix, bias, operations: root.operations, names: root.names.length > 0 ? root.names : [name] }
-  if (convolution) return { ...affine, convolution }
-  if (untouched && typeof scale !== 'number') return { ...affine, operations: [{ kind: 'elementwise', features: matrix.columns }] }
-  return affine
+  const affine: Affine = { terms, bias, names: root.names.length > 0 ? root.names : [name] }
+  return convolution ? { ...affine, convolution } : affine
 }
 
 const isOnes = (coefficient: Coefficient): boolean => typeof coefficient !== 'number' && coefficient.every(value => value === 1)
@@ -72,14 +116,15 @@ function scaleConvolution(convolution: ConvolutionTaps, scale: Coefficient, shif
 type MixingOperator = Extract<GraphOperator, { kind: 'convolution' | 'dense' | 'averagePool' | 'permute' | 'take' }>
 
 export function apply(operator: MixingOperator, input: Affine, node: GraphNode): Affine {
-  const { matrix, bias, operation } = matrixOf(operator, input.matrix.rows)
-  const composed = matrix.compose(input.matrix)
+  const { matrix, bias, operation } = matrixOf(operator, input.bias.length)
   const constant = matrix.apply(input.bias)
   const affine: Affine = {
-    base: input.base,
-    matrix: composed,
+    terms: eachTerm(input.terms, term => ({
+      base: term.base,
+      matrix: matrix.compose(term.matrix),
+      operations: [...term.operations, operation(node)]
+    })),
     bias: constant.map((value, row) => value + (bias?.[row] ?? 0)),
-    operations: [...input.operations, operation(node)],
     names: [...input.names, node.name]
   }
   const convolution = operator.kind === 'convolution' ? directConvolution(operator, input) : undefined
@@ -91,10 +136,10 @@ function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution
   const { geometry, kernel, bias } = operator
   // with one output position there is nothing to slide over: a row of the matrix is a kernel
   if (sizeOf(outputSize(geometry)) === 1) return undefined
-  const { matrix } = input
+  const [{ matrix, operations }] = input.terms
   const factor = matrix.values[0] ?? 1
   const offset = input.bias[0] ?? 0
-  const diagonal = input.operations.length === 0 && matrix.rows === matrix.columns
+  const diagonal = input.terms.length === 1 && operations.length === 0 && matrix.rows === matrix.columns
   if (!diagonal || matrix.values.some(value => value !== factor) || input.bias.some(value => value !== offset)) return undefined
   if (offset !== 0 && geometry.pads.some(pad => pad > 0)) return undefined
   const taps = tapCount(geometry)

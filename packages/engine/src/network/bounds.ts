@@ -7,8 +7,8 @@ export interface Ranges {
   readonly layers: readonly number[]
   /** the largest logit seen, without margin: precision is relative to it */
   readonly largestLogit: number
-  /** one per layer, null for activations: what calibration on samples tells beyond maxima */
-  readonly norms?: readonly (LayerNorms | null)[]
+  /** one per layer, for each value that it reads, null for activations and products: what calibration on samples tells beyond maxima */
+  readonly norms?: readonly (readonly LayerNorms[] | null)[]
   /**
    * How far errors reach: entry k is the largest Euclidean norm of the derivative of a logit by the output of layer k - 1 (of the input for k = 0), margin included.
    * Local norms multiplied over many layers overstate it.

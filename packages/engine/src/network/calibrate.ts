@@ -1,9 +1,11 @@
 /** Bounds on what flows through a network, from samples or from activation ranges that were measured before. */
+import { readersOf, readsOf } from '../architecture/values.js'
 import { InvalidInputError } from '../errors.js'
 import { at } from '../numeric/elementwise-polynomial.js'
+import type { SparseMatrix } from '../numeric/sparse.js'
 import type { LayerNorms, Ranges } from './bounds.js'
 import { type MeasuredActivation, MeasuredRanges } from './measured.js'
-import type { Network } from './network.js'
+import { type ActivationLayer, isActivationLayer, type Layer, type Network } from './network.js'
 import { type Slope, slopeOf } from './slope.js'
 
 /** How far bounds are widened. */
@@ -17,6 +19,11 @@ export const DEFAULT_MARGIN = 1.5
 
 /** Bounds are never below this, so that logarithms stay finite. */
 const SMALLEST_BOUND = 2 ** -20
+
+const slopesOf = ({ layers }: Network): (Slope | undefined)[] =>
+  layers.map(layer => (isActivationLayer(layer) ? slopeOf(layer) : undefined))
+
+const norm = (values: Float64Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
 
 const largest = (values: ArrayLike<number>): number => {
   let bound = 0
@@ -59,31 +66,54 @@ class SensitivityMeasurement {
 
   constructor(private readonly network: Network) {
     this.largest = new Float64Array(network.layers.length + 1)
-    this.slopes = network.layers.map(layer => (layer.kind === 'affine' ? undefined : slopeOf(layer)))
+    this.slopes = slopesOf(network)
   }
 
   add(sample: Float64Array, outputs: readonly Float64Array[]): void {
     const { layers, outputs: logits } = this.network
+    const values = [sample, ...outputs]
     for (let logit = 0; logit < logits; logit++) {
-      let derivative = new Float64Array(logits)
-      derivative[logit] = 1
-      this.record(layers.length, derivative)
+      // by value; those of branches that one value leads to add up
+      const derivatives: (Float64Array | undefined)[] = new Array(values.length).fill(undefined)
+      derivatives[layers.length] = new Float64Array(logits)
+      derivatives[layers.length]![logit] = 1
       for (let index = layers.length - 1; index >= 0; index--) {
+        const derivative = derivatives[index + 1]!
+        this.record(index + 1, derivative)
         const layer = layers[index]!
-        const read = index === 0 ? sample : outputs[index - 1]!
-        if (layer.kind === 'affine') derivative = layer.matrix.applyTransposed(derivative)
-        else {
-          const slope = this.slopes[index]!
-          derivative = derivative.map((value, feature) => value * slope(read[feature]!, feature))
-        }
-        this.record(index, derivative)
+        const reads = readsOf(layer, index)
+        reads.forEach((value, part) => {
+          const own = this.back(index, part, derivative, reads, values)
+          const others = derivatives[value]
+          derivatives[value] = others ? own.map((term, feature) => term + others[feature]!) : own
+        })
       }
+      this.record(0, derivatives[0]!)
     }
   }
 
+  /** Derivative by the part-th value that a layer reads. */
+  private back(
+    index: number,
+    part: number,
+    derivative: Float64Array,
+    reads: readonly number[],
+    values: readonly Float64Array[]
+  ): Float64Array {
+    const layer = this.network.layers[index]!
+    if (layer.kind === 'affine') return layer.matrix.applyTransposed(derivative)
+    if (layer.kind === 'sum') return layer.parts[part]!.matrix.applyTransposed(derivative)
+    if (layer.kind === 'product') {
+      const other = values[reads[1 - part]!]!
+      return derivative.map((value, feature) => value * other[feature]!)
+    }
+    const slope = this.slopes[index]!
+    const read = values[reads[0]!]!
+    return derivative.map((value, feature) => value * slope(read[feature]!, feature))
+  }
+
   private record(boundary: number, derivative: Float64Array): void {
-    const norm = Math.sqrt(derivative.reduce((sum, value) => sum + value * value, 0))
-    this.largest[boundary] = Math.max(this.largest[boundary]!, norm)
+    this.largest[boundary] = Math.max(this.largest[boundary]!, norm(derivative))
   }
 
   finish(margin: number): { sensitivities: number[] } {
@@ -92,19 +122,15 @@ class SensitivityMeasurement {
   }
 }
 
-/** Euclidean norms of what the affine layers read, and of what they do to an error before the activation in front of them. */
+/** Euclidean norms of what the affine maps read, and of what they do to an error before the activation in front of them. */
 class NormMeasurement {
-  private readonly input: Float64Array
-  private readonly window: Float64Array
-  private readonly gain: Float64Array
+  /** by layer, then by what it reads */
+  private readonly norms: readonly { input: number; window: number; gain: number }[][]
   private readonly slopes: readonly (Slope | undefined)[]
 
   constructor(private readonly network: Network) {
-    const count = network.layers.length
-    this.slopes = network.layers.map(layer => (layer.kind === 'affine' ? undefined : slopeOf(layer)))
-    this.input = new Float64Array(count)
-    this.window = new Float64Array(count)
-    this.gain = new Float64Array(count)
+    this.slopes = slopesOf(network)
+    this.norms = network.layers.map(layer => partsOf(layer).map(() => ({ input: 0, window: 0, gain: 0 })))
     // padding of the last batch block
     const outputs: Float64Array[] = []
     const zero = new Float64Array(network.inputs)
@@ -113,31 +139,47 @@ class NormMeasurement {
   }
 
   add(sample: Float64Array, outputs: readonly Float64Array[]): void {
+    const values = [sample, ...outputs]
     this.network.layers.forEach((layer, index) => {
-      if (layer.kind !== 'affine') return
-      const read = index === 0 ? sample : outputs[index - 1]!
-      const { matrix } = layer
-      this.input[index] = Math.max(this.input[index]!, Math.sqrt(read.reduce((sum, value) => sum + value * value, 0)))
-      if (layer.convolution)
-        this.window[index] = Math.max(this.window[index]!, Math.sqrt(matrix.largestRow((_, column) => read[column]! ** 2)))
-      const slope = this.slopes[index - 1]
-      if (!slope) return
-      const slopes = (index === 1 ? sample : outputs[index - 2]!).map(slope)
-      this.gain[index] = Math.max(this.gain[index]!, Math.sqrt(matrix.largestRow((weight, column) => (weight * slopes[column]!) ** 2)))
+      const reads = readsOf(layer, index)
+      partsOf(layer).forEach((matrix, part) => {
+        const read = values[reads[part]!]!
+        const norms = this.norms[index]![part]!
+        norms.input = Math.max(norms.input, norm(read))
+        if (layer.kind === 'affine' && layer.convolution)
+          norms.window = Math.max(norms.window, Math.sqrt(matrix.largestRow((_, column) => read[column]! ** 2)))
+        const before = reads[part]! - 1
+        const slope = this.slopes[before]
+        if (!slope) return
+        const slopes = values[this.readBy(before)]!.map(slope)
+        norms.gain = Math.max(norms.gain, Math.sqrt(matrix.largestRow((weight, column) => (weight * slopes[column]!) ** 2)))
+      })
     })
   }
 
-  finish(margin: number): (LayerNorms | null)[] {
+  private readBy(layer: number): number {
+    return readsOf(this.network.layers[layer]!, layer)[0]!
+  }
+
+  finish(margin: number): (readonly LayerNorms[] | null)[] {
+    const bounded = (value: number): number => Math.max(value * margin, SMALLEST_BOUND)
     return this.network.layers.map((layer, index) => {
-      if (layer.kind !== 'affine') return null
-      const bounded = (value: number): number => Math.max(value * margin, SMALLEST_BOUND)
-      return {
-        input: bounded(this.input[index]!),
-        ...(layer.convolution ? { window: bounded(this.window[index]!) } : {}),
-        ...(this.slopes[index - 1] ? { gain: bounded(this.gain[index]!) } : {})
-      }
+      const norms = this.norms[index]!
+      if (norms.length === 0) return null
+      const reads = readsOf(layer, index)
+      return norms.map(({ input, window, gain }, part) => ({
+        input: bounded(input),
+        ...(layer.kind === 'affine' && layer.convolution ? { window: bounded(window) } : {}),
+        ...(this.slopes[reads[part]! - 1] ? { gain: bounded(gain) } : {})
+      }))
     })
   }
+}
+
+/** The matrix for each value that a layer reads; none of activations and products. */
+function partsOf(layer: Layer): readonly SparseMatrix[] {
+  if (layer.kind === 'affine') return [layer.matrix]
+  return layer.kind === 'sum' ? layer.parts.map(({ matrix }) => matrix) : []
 }
 
 /**
@@ -153,49 +195,60 @@ export function rangesFromActivations(
 ): Ranges {
   const margin = checkMargin(options)
   const layers = network.layers.map(() => 0)
-  const ranges = new MeasuredRanges(
-    activations,
-    network.layers.flatMap(layer => (layer.kind === 'affine' ? [] : [layer]))
-  )
+  const ranges = new MeasuredRanges(activations, network.layers.filter(isActivationLayer))
+  checkMeasured(network.layers)
   network.layers.forEach((layer, index) => {
-    if (layer.kind === 'affine') return
+    if (!isActivationLayer(layer)) return
     const measured = ranges.find(layer)
     if (!measured) throw new InvalidInputError(`range of activation '${layer.name}'`, 'a measured minimum and maximum', ranges.names)
     const ends = [measured.min, measured.max]
     const features = Array.from({ length: layer.features }, (_, feature) => feature)
     const { scale, shift } = layer.argument
     const before = largest(features.flatMap(feature => ends.map(end => at(scale, feature) * (end + at(shift, feature)))))
-    if (index > 0) layers[index - 1] = before
+    const [read] = readsOf(layer, index)
+    if (read! > 0) layers[read! - 1] = Math.max(layers[read! - 1]!, before)
     layers[index] = activationBound(layer, before)
   })
-  if (network.layers.at(-1)?.kind === 'affine') layers[layers.length - 1] = bounds.largestLogit
+  if (!isActivationLayer(network.layers.at(-1)!)) layers[layers.length - 1] = bounds.largestLogit
   return finish(network, bounds.input, layers, margin, bounds.largestLogit)
+}
+
+/** Ranges of activations bound what enters them, and nothing else. @throws InvalidInputError for a layer that neither leads to an activation nor to the logits alone */
+function checkMeasured(layers: readonly Layer[]): void {
+  const readers = readersOf(layers)
+  layers.forEach((layer, index) => {
+    if (isActivationLayer(layer) || index === layers.length - 1) return
+    if (readers[index + 1]!.some(reader => isActivationLayer(layers[reader]!))) return
+    throw new InvalidInputError(`bound on layer '${layer.name}'`, 'samples to calibrate on', 'ranges of activations, which do not tell it')
+  })
 }
 
 /**
  * Bounds that hold for every input within ±`input`, by the triangle inequality: far above what real data reaches, for networks whose owner has no data.
  */
 export function worstCaseRanges(network: Network, input = 1): Ranges {
-  let before = input
-  const layers = network.layers.map(layer => {
-    if (layer.kind === 'affine') {
-      const { matrix, bias } = layer
-      let bound = 0
-      for (let row = 0; row < matrix.rows; row++) {
-        let sum = Math.abs(bias[row]!)
-        for (let k = matrix.start[row]!; k < matrix.start[row + 1]!; k++) sum += Math.abs(matrix.values[k]!) * before
-        bound = Math.max(bound, sum)
-      }
-      before = bound
-    } else before = activationBound(layer, before)
-    before = Math.max(before, SMALLEST_BOUND)
-    return before
+  const bounds = [input]
+  network.layers.forEach((layer, index) => {
+    const read = readsOf(layer, index).map(value => bounds[value]!)
+    bounds.push(Math.max(worstCase(layer, read), SMALLEST_BOUND))
   })
-  return { input, layers, largestLogit: before }
+  return { input, layers: bounds.slice(1), largestLogit: bounds.at(-1)! }
+}
+
+function worstCase(layer: Layer, read: readonly number[]): number {
+  if (isActivationLayer(layer)) return activationBound(layer, read[0]!)
+  if (layer.kind === 'product') return read[0]! * read[1]!
+  const sums = layer.bias.map(Math.abs)
+  partsOf(layer).forEach((matrix, part) => {
+    for (let row = 0; row < matrix.rows; row++) {
+      for (let k = matrix.start[row]!; k < matrix.start[row + 1]!; k++) sums[row]! += Math.abs(matrix.values[k]!) * read[part]!
+    }
+  })
+  return largest(sums)
 }
 
 /** Bound on |p(x)| for |x| ≤ before. */
-function activationBound(layer: Exclude<Network['layers'][number], { kind: 'affine' }>, before: number): number {
+function activationBound(layer: ActivationLayer, before: number): number {
   if (layer.kind === 'square') return before * before
   const { basis, coefficients, features } = layer
   const sum = (feature: number): number =>
@@ -207,13 +260,15 @@ function activationBound(layer: Exclude<Network['layers'][number], { kind: 'affi
 const basisBound = (basis: 'chebyshev' | 'power', k: number, before: number): number =>
   basis === 'power' ? before ** k : Math.cosh(k * Math.acosh(Math.max(1, before)))
 
-/** Margin on the inputs of activations; a square's output follows from its input. */
+/** Margin on the inputs of activations; what squares and products make follows from what they read. */
 function finish(network: Network, input: number, measured: readonly number[], margin: number, largestLogit: number): Ranges {
-  const layers = measured.map((bound, index) => {
-    const before = index === 0 ? input : measured[index - 1]! * margin
-    return Math.max(network.layers[index]!.kind === 'square' ? before * before : bound * margin, SMALLEST_BOUND)
+  const bounds = [input]
+  network.layers.forEach((layer, index) => {
+    const [first, second] = readsOf(layer, index).map(value => bounds[value]!)
+    const follows = layer.kind === 'square' ? first! * first! : layer.kind === 'product' ? first! * second! : undefined
+    bounds.push(Math.max(follows ?? measured[index]! * margin, SMALLEST_BOUND))
   })
-  return { input: Math.max(input, SMALLEST_BOUND), layers, largestLogit: Math.max(largestLogit, SMALLEST_BOUND) }
+  return { input: Math.max(input, SMALLEST_BOUND), layers: bounds.slice(1), largestLogit: Math.max(largestLogit, SMALLEST_BOUND) }
 }
 
 function checkMargin(options: CalibrationOptions): number {

@@ -1,9 +1,13 @@
 /**
  * Fusing: every run of linear operators becomes one affine layer, every activation a polynomial of such a layer's output.
  *
- * A value of the graph is followed as p(A·x + c): x the output of the last activation (or the input), A·x + c the output of the last operator that mixes elements,
- * p a polynomial applied element by element. Element-wise operators change p, mixing operators change A and c; a mixing operator that meets a p of degree two or
- * more makes an activation of it. So BatchNormalization, constants and Horner chains vanish, wherever they stand.
+ * A value of the graph is followed as p(Σ A_k·x_k + c): x_k outputs of activations and products (or the input), Σ A_k·x_k + c the output of the last operator that mixes
+ * elements, p a polynomial applied element by element. Element-wise operators change p, mixing operators change A_k and c; a mixing operator that meets a p of degree two
+ * or more makes an activation of it. So BatchNormalization, constants and Horner chains vanish, wherever they stand.
+ *
+ * Branches that meet are one map of several values: a residual sum has a term for each of its sides, a concatenation one for each of its parts, and whatever linear
+ * operator follows is composed with every term. A sum whose result has been made for an activation, and is read again (a residual connection around normalised
+ * activations), is taken from there instead of being computed twice.
  *
  * A quadratic c₂u² + c₁u + c₀ is exactly  sign(c₂)·(s·(u + h))² + k  with s = √|c₂|, h = c₁/(2c₂), k = c₀ - c₁²/(4c₂):
  * s and h go into the layer before, sign and k into the layer after, and the activation is a pure square.
@@ -11,13 +15,13 @@
  * A polynomial of higher degree is one for all features where normalisations around it are all that makes them differ (`common-polynomial.ts`). One that is meant for an interval becomes a Chebyshev series on [-1, 1]; the map of the interval to [-1, 1] goes into the layer before.
  */
 
-import type { LinearOperation } from '../architecture/linear-operations.js'
+import { readsOf } from '../architecture/values.js'
 import { UnapproximatedActivationError, UnsupportedTopologyError } from '../errors.js'
 import { sizeOf } from '../graph/geometry.js'
 import { type GraphNode, type GraphOperator, inputShape, type NetworkGraph } from '../graph/graph.js'
 import { commonName } from '../graph/names.js'
 import { describeActivation } from '../numeric/activation-functions.js'
-import { chebyshevToPower, type Interval, powerToChebyshev } from '../numeric/chebyshev.js'
+import type { Interval } from '../numeric/chebyshev.js'
 import { argumentInterval, commonPolynomial } from '../numeric/common-polynomial.js'
 import {
   add,
@@ -32,8 +36,10 @@ import {
   power
 } from '../numeric/elementwise-polynomial.js'
 import { describeExpression } from '../numeric/expression.js'
-import { type Affine, apply, identityAffine, isIdentityAffine, scaleShift } from './affine-map.js'
-import { type AffineLayer, type Layer, Network, type SquareLayer } from './network.js'
+import { type Affine, apply, factorsOnly, identityAffine, isIdentityAffine, mixes, scaleShift, sumOf } from './affine-map.js'
+import { completeSquare, powersOf, seriesOf } from './featurewise.js'
+import { type ActivationLayer, type Layer, Network, outputsOf, type PolynomialLayer, type SquareLayer } from './network.js'
+import { reading, withoutDead } from './without-dead.js'
 
 /** p(root), p element by element */
 interface Value {
@@ -49,7 +55,7 @@ export interface FuseOptions {
   readonly intervals?: ReadonlyMap<number, Interval>
 }
 
-/** @throws UnsupportedTopologyError when values of different activations meet; UnapproximatedActivationError for an activation that is no polynomial */
+/** @throws UnsupportedTopologyError for a second input and for functions of several values; UnapproximatedActivationError for an activation that is no polynomial */
 export function fuse(graph: NetworkGraph, options: FuseOptions = {}): Network {
   return new Fuser(graph, options).run()
 }
@@ -57,8 +63,8 @@ export function fuse(graph: NetworkGraph, options: FuseOptions = {}): Network {
 class Fuser {
   private readonly layers: Layer[] = []
   private readonly values: Value[] = []
-  /** index of the last activation, -1 before the first */
-  private last = -1
+  /** maps that are the result of a layer up to factors and shifts: how they follow from it */
+  private readonly made = new Map<Affine, Affine>()
   /** what an activation of a node gives, so that two readers share it */
   private readonly activated = new Map<number, Affine>()
 
@@ -72,22 +78,15 @@ class Fuser {
     graph.nodes.forEach((node, index) => {
       this.values.push(index === 0 ? this.inputValue() : this.step(node))
     })
-    const output = this.values[graph.output]!
-    const logits = degree(output.polynomial) > 1 ? this.activate(graph.output) : this.linear(output, graph.nodes[graph.output]!)
-    if (logits.base !== this.last) {
-      throw new UnsupportedTopologyError(
-        graph.nodes[graph.output]!.name,
-        'the output does not depend on the last activation',
-        'remove unused layers'
-      )
-    }
-    if (!isIdentityAffine(logits) || this.layers.length === 0) this.pushAffine(logits)
-    return new Network(graph.name, inputShape(graph), this.layers, graph.final, graph.task)
+    const logits = this.mixed(graph.output)
+    let [{ base }] = logits.terms
+    if (!isIdentityAffine(logits) || base === 0) base = this.pushAffine(logits)
+    return new Network(graph.name, inputShape(graph), withoutDead(this.layers, base), graph.final, graph.task)
   }
 
   private inputValue(): Value {
     const size = sizeOf(inputShape(this.graph))
-    return { root: identityAffine(-1, size), polynomial: IDENTITY, names: [] }
+    return { root: identityAffine(0, size), polynomial: IDENTITY, names: [] }
   }
 
   private step(node: GraphNode): Value {
@@ -116,7 +115,7 @@ class Fuser {
         const second = this.values[node.inputs[1]!]!
         if (first.root === second.root)
           return { ...first, polynomial: multiply(first.polynomial, second.polynomial), names: namesOf(first, second, node) }
-        throw new UnsupportedTopologyError(node.name, 'a product of two different values', 'multiply a value by itself or by a constant')
+        return this.product(node)
       }
       case 'add':
       case 'subtract': {
@@ -137,7 +136,7 @@ class Fuser {
     return new UnsupportedTopologyError(
       node.name,
       `${formula} of two different values`,
-      'only sums and differences of different values are evaluated; use an activation of one value'
+      'only sums, differences and products of different values are evaluated; use an activation of one value'
     )
   }
 
@@ -150,7 +149,10 @@ class Fuser {
       return { ...first, polynomial: evaluateAt(powers, first.polynomial), names: [...first.names, node.name] }
     }
     const own = this.values.length
-    return asValue(this.pushSeries({ name: node.name, node: own }, this.mixed(index), operator.coefficients, operator.interval))
+    const output = this.pushSeries({ name: node.name, node: own }, this.mixed(index), operator.coefficients, operator.interval)
+    const { root, polynomial } = this.values[index]!
+    if (degree(polynomial) <= 1) this.remember(root, polynomial)
+    return asValue(output)
   }
 
   /** Makes a layer of a Chebyshev series on an interval of the values of `root`. */
@@ -161,58 +163,79 @@ class Fuser {
     [a, b]: Interval,
     inner: SquareLayer['argument'] = { scale: 1, shift: 0 }
   ): Affine {
-    this.checkOrder(name, root)
-    const features = root.matrix.rows
+    const features = root.bias.length
     const [stretch, centre] = [2 / (b - a), (a + b) / 2]
     const before = scaleShift(root, stretch, -stretch * centre, name)
     const argument = {
       scale: each(inner.scale, value => stretch * value),
       shift: each(inner.shift, (value, feature) => value - centre / at(inner.scale, feature))
     }
-    if (!isIdentityAffine(before)) this.pushAffine(before)
-    this.layers.push({ kind: 'polynomial', name, node, features, basis: 'chebyshev', coefficients, argument })
-    this.last++
-    return identityAffine(this.last, features)
-  }
-
-  private checkOrder(name: string, root: Affine): void {
-    if (root.base !== this.last) {
-      throw new UnsupportedTopologyError(name, 'two activations side by side', 'let every activation follow the one before it')
-    }
+    return this.push({ kind: 'polynomial', name, node, features, basis: 'chebyshev', coefficients, argument }, [this.valueOf(before)])
   }
 
   /** The value of a node as an affine map, after making an activation of it when it is not one already. */
   private mixed(index: number): Affine {
     const value = this.values[index]!
-    return degree(value.polynomial) > 1 ? this.activate(index) : this.linear(value, this.graph.nodes[index]!)
+    return degree(value.polynomial) > 1 ? this.activate(index) : this.linear(value, this.graph.nodes[index]!, value.root.terms.length > 1)
   }
 
-  private linear(value: Value, node: GraphNode): Affine {
-    const { root, polynomial } = value
-    if (isIdentity(polynomial)) return root
-    return scaleShift(root, polynomial[1] ?? 0, polynomial[0]!, node.name)
+  /** The same where branches meet. */
+  private branch(index: number): Affine {
+    const value = this.values[index]!
+    return degree(value.polynomial) > 1 ? this.activate(index) : this.linear(value, this.graph.nodes[index]!, true)
+  }
+
+  /** @param again from the layer that has been made of it, if one has */
+  private linear({ root, polynomial }: Value, node: GraphNode, again: boolean): Affine {
+    const from = (again ? this.made.get(root) : undefined) ?? root
+    return isIdentity(polynomial) ? from : scaleShift(from, polynomial[1] ?? 0, polynomial[0]!, node.name)
   }
 
   private sum(node: GraphNode, factor: number): Value {
-    const [left, right] = [this.mixed(node.inputs[0]!), this.mixed(node.inputs[1]!)]
-    if (left.base !== right.base) {
-      throw new UnsupportedTopologyError(
-        node.name,
-        'a sum of values from before and after an activation (a residual connection)',
-        'remove the connection, or put it around linear layers only'
-      )
-    }
-    const features = left.matrix.columns
-    const branch = (affine: Affine): readonly LinearOperation[] =>
-      affine.operations.length > 0 ? affine.operations : [{ kind: 'elementwise', features }]
-    const root: Affine = {
-      base: left.base,
-      matrix: left.matrix.add(right.matrix, factor),
-      bias: left.bias.map((value, row) => value + factor * right.bias[row]!),
-      operations: [{ kind: 'sum', branches: [branch(left), branch(right)] }],
-      names: [...left.names, ...right.names, node.name]
-    }
-    return { root, polynomial: IDENTITY, names: [] }
+    return asValue(sumOf(this.branch(node.inputs[0]!), this.branch(node.inputs[1]!), factor, node.name))
+  }
+
+  /** x·y, element by element; factors of either are left to what follows. */
+  private product(node: GraphNode): Value {
+    const [left, right] = node.inputs.map(input => this.operand(input)) as [Operand, Operand]
+    const features = left.factors.length
+    const { name } = node
+    const reads = [left.value, right.value].sort((a, b) => b - a)
+    const output =
+      left.value === right.value
+        ? this.push({ kind: 'square', name, node: this.values.length, features, argument: { scale: 1, shift: 0 } }, [left.value])
+        : this.push({ kind: 'product', name, reads, features }, reads)
+    const factors = left.factors.map((factor, feature) => factor * right.factors[feature]!)
+    const [common = 1] = factors
+    return asValue(scaleShift(output, factors.every(factor => factor === common) ? common : factors, 0, name))
+  }
+
+  /** A value that a layer gives, and the factors that are missing to that of the node. */
+  private operand(index: number): Operand {
+    const affine = this.branch(index)
+    const known = factorsOnly(affine)
+    if (known) return { value: known.base, factors: known.factors }
+    const value = this.pushAffine(affine)
+    const { root, polynomial } = this.values[index]!
+    if (degree(polynomial) <= 1) this.record(root, value, polynomial, { scale: 1, shift: 0 })
+    return { value, factors: new Float64Array(affine.bias.length).fill(1) }
+  }
+
+  /** What the newest layer, an activation of p(root), reads can be read again as root. @param polynomial p, of degree one */
+  private remember(root: Affine, polynomial: Polynomial): void {
+    const index = this.layers.length - 1
+    const layer = this.layers[index] as ActivationLayer
+    this.record(root, readsOf(layer, index)[0]!, polynomial, layer.argument)
+  }
+
+  /** Value = scale·(p(root) + shift). */
+  private record(root: Affine, value: number, [p0, p1]: Polynomial, { scale, shift }: ActivationLayer['argument']): void {
+    const features = root.bias.length
+    const factors = Float64Array.from({ length: features }, (_, feature) => at(scale, feature) * at(p1 ?? 0, feature))
+    if (!mixes(root) || this.made.has(root) || factors.includes(0)) return
+    const constant = factors.map((_, feature) => -(at(shift, feature) + at(p0!, feature)) / at(p1!, feature))
+    const inverse = factors.map(factor => 1 / factor)
+    this.made.set(root, scaleShift(identityAffine(value, features), inverse, constant, root.names.at(-1) ?? 'identity'))
   }
 
   /** Makes a layer of p(root); returns its output as an affine map of that layer. */
@@ -221,8 +244,7 @@ class Fuser {
     if (known) return known
     const { root, polynomial, names } = this.values[index]!
     const name = commonName(names, this.graph.nodes[index]!.name)
-    this.checkOrder(name, root)
-    const features = root.matrix.rows
+    const features = root.bias.length
     const interval = this.options.intervals?.get(index)
     const quadratic =
       degree(polynomial) === 2 && Array.from({ length: features }, (_, i) => at(polynomial[2]!, i)).every(value => value !== 0)
@@ -230,12 +252,10 @@ class Fuser {
     if (quadratic) {
       const square = completeSquare(polynomial, features)
       const before = scaleShift(root, square.scale, square.offset, name)
-      if (!isIdentityAffine(before)) this.pushAffine(before)
       const layer: SquareLayer = { kind: 'square', name, node: index, features, argument: { scale: square.scale, shift: square.shift } }
-      this.layers.push(layer)
-      this.last++
-      after = scaleShift(identityAffine(this.last, features), square.sign, square.constant, name)
+      after = scaleShift(this.push(layer, [this.valueOf(before)]), square.sign, square.constant, name)
     } else after = this.pushPolynomial({ name, node: index }, root, polynomial, interval)
+    this.remember(root, IDENTITY)
     this.activated.set(index, after)
     return after
   }
@@ -248,7 +268,7 @@ class Fuser {
     interval: Interval | undefined
   ): Affine {
     const { name, node } = identity
-    const features = root.matrix.rows
+    const features = root.bias.length
     const common = commonPolynomial(polynomial, features)
     const { scale, shift, factor, constant } = common ?? { scale: 1, shift: 0, factor: 1, constant: 0 }
     const offset = typeof scale === 'number' ? scale * (shift as number) : scale.map((value, feature) => value * at(shift, feature))
@@ -258,29 +278,44 @@ class Fuser {
       const range = common ? argumentInterval(common, features, interval) : interval
       output = this.pushSeries(identity, before, seriesOf(common?.powers ?? polynomial, range), range, { scale, shift })
     } else {
-      if (!isIdentityAffine(before)) this.pushAffine(before)
-      this.layers.push({
-        kind: 'polynomial',
-        name,
-        node,
-        features,
-        basis: 'power',
-        coefficients: common?.powers ?? polynomial,
-        argument: { scale, shift }
-      })
-      this.last++
-      output = identityAffine(this.last, features)
+      const coefficients = common?.powers ?? polynomial
+      const layer: PolynomialLayer = { kind: 'polynomial', name, node, features, basis: 'power', coefficients, argument: { scale, shift } }
+      output = this.push(layer, [this.valueOf(before)])
     }
     return scaleShift(output, factor, constant, name)
   }
 
-  private pushAffine(affine: Affine): void {
-    const { matrix, bias, convolution } = affine
-    const operations = affine.operations.length > 0 ? affine.operations : [{ kind: 'elementwise' as const, features: matrix.columns }]
-    const name = affine.names.join('+') || 'identity'
-    const layer: AffineLayer = { kind: 'affine', name, matrix, bias, operations }
-    this.layers.push(convolution && affine.base === -1 ? { ...layer, convolution } : layer)
+  /** The value that a map is, after making a layer of it unless it is one already. */
+  private valueOf(affine: Affine): number {
+    return isIdentityAffine(affine) ? affine.terms[0].base : this.pushAffine(affine)
   }
+
+  private pushAffine({ terms, bias, names, convolution }: Affine): number {
+    const parts = terms.map(({ matrix, operations }) => ({
+      matrix,
+      operations: operations.length > 0 ? operations : [{ kind: 'elementwise' as const, features: matrix.columns }]
+    }))
+    const reads = terms.map(({ base }) => base)
+    const name = names.join('+') || 'identity'
+    if (parts.length > 1) this.push({ kind: 'sum', name, reads, parts, bias }, reads)
+    else {
+      const { matrix, operations } = parts[0]!
+      const first = this.layers.length === 0 && convolution !== undefined
+      this.push({ kind: 'affine', name, matrix, bias, operations, ...(first ? { convolution } : {}) }, reads)
+    }
+    return this.layers.length
+  }
+
+  /** Adds a layer; returns its result. */
+  private push(layer: Layer, reads: readonly number[]): Affine {
+    this.layers.push(reading(layer, reads, this.layers.length))
+    return identityAffine(this.layers.length, outputsOf(layer))
+  }
+}
+
+interface Operand {
+  readonly value: number
+  readonly factors: Float64Array
 }
 
 const namesOf = (first: Value, second: Value, node: GraphNode): string[] => [...new Set([...first.names, ...second.names, node.name])]
@@ -289,41 +324,3 @@ const each = (coefficient: Coefficient, map: (value: number, feature: number) =>
   typeof coefficient === 'number' ? map(coefficient, 0) : coefficient.map(map)
 
 const asValue = (root: Affine): Value => ({ root, polynomial: IDENTITY, names: [] })
-
-/** Powers of x of a series on an interval, for each feature its own when the coefficients differ. */
-const powersOf = (series: readonly Coefficient[], interval: Interval): Polynomial =>
-  featurewise(series, coefficients => chebyshevToPower(coefficients, interval))
-
-/** Chebyshev coefficients on an interval, for each feature its own when the powers differ. */
-const seriesOf = (polynomial: Polynomial, interval: Interval): readonly Coefficient[] =>
-  featurewise(polynomial, powers => powerToChebyshev(powers, interval))
-
-/** A map of coefficients, done for every feature where they differ. */
-function featurewise(coefficients: readonly Coefficient[], map: (coefficients: number[]) => ArrayLike<number>): Coefficient[] {
-  const vector = coefficients.find(coefficient => typeof coefficient !== 'number')
-  if (vector === undefined) return Array.from(map(coefficients as number[]))
-  const features = (vector as Float64Array).length
-  const out = coefficients.map(() => new Float64Array(features))
-  for (let feature = 0; feature < features; feature++) {
-    const mapped = map(coefficients.map(coefficient => at(coefficient, feature)))
-    out.forEach((values, k) => {
-      values[feature] = mapped[k] ?? 0
-    })
-  }
-  return out
-}
-
-function completeSquare(polynomial: Polynomial, features: number) {
-  const map = (formula: (c0: number, c1: number, c2: number) => number): Coefficient => {
-    const uniform = polynomial.every(coefficient => typeof coefficient === 'number')
-    const value = (index: number) => formula(at(polynomial[0]!, index), at(polynomial[1]!, index), at(polynomial[2]!, index))
-    return uniform ? value(0) : Float64Array.from({ length: features }, (_, index) => value(index))
-  }
-  return {
-    scale: map((_, __, c2) => Math.sqrt(Math.abs(c2))),
-    shift: map((_, c1, c2) => c1 / (2 * c2)),
-    offset: map((_, c1, c2) => (Math.sqrt(Math.abs(c2)) * c1) / (2 * c2)),
-    sign: map((_, __, c2) => Math.sign(c2)),
-    constant: map((c0, c1, c2) => c0 - (c1 * c1) / (4 * c2))
-  }
-}

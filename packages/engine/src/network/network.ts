@@ -1,9 +1,10 @@
 /**
- * A fused network: affine layers alternating with activations. Every quadratic activation is a pure square, its affine part moved into the neighbouring layers.
- * `forward` is the fused clear reference in float64.
+ * A fused network: affine maps of one or several values, activations, and products of two values, in topological order; in a chain, affine layers alternate with
+ * activations. Every quadratic activation is a pure square, its affine part moved into the neighbouring layers. `forward` is the fused clear reference in float64.
  */
 
 import type { LinearOperation } from '../architecture/linear-operations.js'
+import { type Reader, readersOf, readsOf } from '../architecture/values.js'
 import { InvalidInputError } from '../errors.js'
 import type { FinalOperator } from '../graph/final.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
@@ -11,6 +12,8 @@ import type { Task } from '../graph/task.js'
 import { clenshaw } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
+
+export { readersOf, readsOf }
 
 /** A convolution kept as such: same function as the layer's matrix and bias. */
 export interface ConvolutionTaps {
@@ -22,7 +25,7 @@ export interface ConvolutionTaps {
 }
 
 /** y = A·x + c */
-export interface AffineLayer {
+export interface AffineLayer extends Reader {
   readonly kind: 'affine'
   readonly name: string
   readonly matrix: SparseMatrix
@@ -33,8 +36,33 @@ export interface AffineLayer {
   readonly convolution?: ConvolutionTaps
 }
 
+/** One value that a sum reads, and what is done to it. */
+export interface SumPart {
+  readonly matrix: SparseMatrix
+  /** as of an affine layer */
+  readonly operations: readonly LinearOperation[]
+}
+
+/** y = Σ A_k·x_k + c: branches that meet, be it in a sum, next to each other, or in whatever linear operator follows */
+export interface SumLayer extends Reader {
+  readonly kind: 'sum'
+  readonly name: string
+  readonly reads: readonly number[]
+  /** one for each value that is read */
+  readonly parts: readonly SumPart[]
+  readonly bias: Float64Array
+}
+
+/** y = x₀·x₁, element by element */
+export interface ProductLayer extends Reader {
+  readonly kind: 'product'
+  readonly name: string
+  readonly reads: readonly number[]
+  readonly features: number
+}
+
 /** y = x², element by element */
-export interface SquareLayer {
+export interface SquareLayer extends Reader {
   readonly kind: 'square'
   readonly name: string
   /** index of the graph's node whose value the activation is: what tells activations apart, since names of files repeat */
@@ -45,7 +73,7 @@ export interface SquareLayer {
 }
 
 /** y = Σ coefficients[k]·T_k(x) or Σ coefficients[k]·x^k, element by element, of degree above two */
-export interface PolynomialLayer {
+export interface PolynomialLayer extends Reader {
   readonly kind: 'polynomial'
   readonly name: string
   /** index of the graph's node whose value the activation is */
@@ -58,10 +86,19 @@ export interface PolynomialLayer {
   readonly argument: { readonly scale: number | Float64Array; readonly shift: number | Float64Array }
 }
 
+export type ActivationLayer = SquareLayer | PolynomialLayer
 /** A layer of a fused network. */
-export type Layer = AffineLayer | SquareLayer | PolynomialLayer
+export type Layer = AffineLayer | SumLayer | ActivationLayer | ProductLayer
 
-/** A fused network: affine layers and polynomials in turn, evaluated in the clear by `forward`. */
+export const isActivationLayer = (layer: Layer): layer is ActivationLayer => layer.kind === 'square' || layer.kind === 'polynomial'
+
+/** Values in the result of a layer. */
+export function outputsOf(layer: Layer): number {
+  if (layer.kind === 'affine') return layer.matrix.rows
+  return layer.kind === 'sum' ? layer.bias.length : layer.features
+}
+
+/** A fused network: affine maps, activations and products in topological order, evaluated in the clear by `forward`. */
 export class Network {
   constructor(
     readonly name: string,
@@ -78,7 +115,8 @@ export class Network {
   }
 
   get outputs(): number {
-    return this.layers.reduce((features, layer) => (layer.kind === 'affine' ? layer.matrix.rows : features), this.inputs)
+    const last = this.layers.at(-1)
+    return last ? outputsOf(last) : this.inputs
   }
 
   /**
@@ -88,21 +126,32 @@ export class Network {
    */
   forward(input: ArrayLike<number>, observe?: (layer: number, values: Float64Array) => void): Float64Array {
     if (input.length !== this.inputs) throw new InvalidInputError(`input of '${this.name}'`, `${this.inputs} values`, `${input.length}`)
-    let values: Float64Array = Float64Array.from(input)
-    if (!values.every(Number.isFinite)) throw new InvalidInputError(`input of '${this.name}'`, 'finite values', 'NaN or infinity')
+    const values: Float64Array[] = [Float64Array.from(input)]
+    if (!values[0]!.every(Number.isFinite)) throw new InvalidInputError(`input of '${this.name}'`, 'finite values', 'NaN or infinity')
     this.layers.forEach((layer, index) => {
-      values = applyLayer(layer, values)
-      observe?.(index, values)
+      const result = applyLayer(
+        layer,
+        readsOf(layer, index).map(value => values[value]!)
+      )
+      values.push(result)
+      observe?.(index, result)
     })
-    return values
+    return values.at(-1)!
   }
 }
 
-/** Values after one layer. */
-export function applyLayer(layer: Layer, x: Float64Array): Float64Array {
+/** The result of one layer. @param read the values that it reads */
+export function applyLayer(layer: Layer, read: readonly Float64Array[]): Float64Array {
+  const x = read[0]!
   switch (layer.kind) {
     case 'affine':
       return layer.matrix.apply(x).map((value, row) => value + layer.bias[row]!)
+    case 'sum': {
+      const terms = layer.parts.map(({ matrix }, part) => matrix.apply(read[part]!))
+      return layer.bias.map((constant, row) => terms.reduce((sum, term) => sum + term[row]!, constant))
+    }
+    case 'product':
+      return x.map((value, index) => value * read[1]![index]!)
     case 'square':
       return x.map(value => value * value)
     case 'polynomial': {

@@ -2,6 +2,7 @@
 import { ARCHITECTURE_VERSION, type Architecture, type ArchitectureLayer, parseArchitecture } from '../architecture/architecture.js'
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { InvalidArchitectureError, UnsupportedLayerError } from '../errors.js'
+import type { SparseMatrix } from '../numeric/sparse.js'
 import type { Ranges } from './bounds.js'
 import { worstCaseRanges } from './calibrate.js'
 import type { Network, PolynomialLayer } from './network.js'
@@ -28,28 +29,49 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
     const outputMagnitude = ranges.layers[index]!
     const sensitivity = ranges.sensitivities?.[index + 1]
     const reach = sensitivity === undefined ? {} : { sensitivity }
+    const reads = layer.reads === undefined ? {} : { reads: [...layer.reads] }
     if (layer.kind === 'polynomial') {
       const { name, features, basis } = layer
-      return { kind: 'polynomial', name, features, basis, coefficients: commonCoefficients(layer), outputMagnitude, ...reach }
+      return { kind: 'polynomial', name, ...reads, features, basis, coefficients: commonCoefficients(layer), outputMagnitude, ...reach }
     }
-    if (layer.kind === 'square') return { kind: 'square', name: layer.name, features: layer.features, outputMagnitude, ...reach }
-    const { matrix, bias, operations, convolution } = layer
-    const affine = {
+    if (layer.kind === 'square') return { kind: 'square', name: layer.name, ...reads, features: layer.features, outputMagnitude, ...reach }
+    if (layer.kind === 'product')
+      return { kind: 'product', name: layer.name, reads: [...layer.reads], features: layer.features, outputMagnitude, ...reach }
+    const norms = ranges.norms?.[index]
+    const biasMagnitude = powerOfTwoBound(layer.bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0))
+    if (layer.kind === 'sum') {
+      const parts = layer.parts.map((part, k) => ({
+        inputs: part.matrix.columns,
+        operations: part.operations as LinearOperation[],
+        ...weightBounds(part.matrix),
+        ...(norms ? { norms: norms[k]! } : {})
+      }))
+      return {
+        kind: 'sum',
+        name: layer.name,
+        reads: [...layer.reads],
+        outputs: layer.bias.length,
+        parts,
+        biasMagnitude,
+        outputMagnitude,
+        ...reach
+      }
+    }
+    const { matrix, operations, convolution } = layer
+    const { weightMagnitude, rowNorm } = weightBounds(matrix)
+    return {
       kind: 'affine' as const,
       name: layer.name,
+      ...reads,
       inputs: matrix.columns,
       outputs: matrix.rows,
       operations: operations as LinearOperation[],
-      weightMagnitude: powerOfTwoBound(matrix.largest),
-      biasMagnitude: powerOfTwoBound(bias.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)),
+      weightMagnitude,
+      biasMagnitude,
       outputMagnitude,
-      rowNorm: coarseBound(Math.sqrt(matrix.largestRow(value => value * value)))
-    }
-    const norms = ranges.norms?.[index]
-    return {
-      ...affine,
+      rowNorm,
       ...(convolution ? { convolution: convolution.geometry } : {}),
-      ...(norms ? { norms } : {}),
+      ...(norms ? { norms: norms[0]! } : {}),
       ...reach
     }
   })
@@ -65,6 +87,11 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
     output: { features: network.outputs, largest: ranges.largestLogit, final: [...network.final], task: network.task }
   })
 }
+
+const weightBounds = (matrix: SparseMatrix): { weightMagnitude: number; rowNorm: number } => ({
+  weightMagnitude: powerOfTwoBound(matrix.largest),
+  rowNorm: coarseBound(Math.sqrt(matrix.largestRow(value => value * value)))
+})
 
 /** @throws UnsupportedLayerError when features have polynomials of their own */
 function commonCoefficients({ name, coefficients }: PolynomialLayer): number[] {

@@ -8,7 +8,7 @@ export class DiagonalMask {
   private count = 0
 
   constructor(
-    outputBlocks: number,
+    private readonly outputBlocks: number,
     private readonly inputBlocks: number,
     private readonly diagonals: number
   ) {
@@ -27,6 +27,17 @@ export class DiagonalMask {
     const index = (outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal
     this.count += 1 - this.bits[index]!
     this.bits[index] = 1
+  }
+
+  /** The diagonals of `blocks` input blocks from `first` on, as another mask has them; the first `diagonals` of them where there is none. */
+  include(first: number, blocks: number, diagonals: number, mask: DiagonalMask | undefined): void {
+    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
+      for (let block = 0; block < blocks; block++) {
+        for (let diagonal = 0; diagonal < diagonals; diagonal++) {
+          if (!mask || mask.has(outputBlock, block, diagonal)) this.add(outputBlock, first + block, diagonal)
+        }
+      }
+    }
   }
 
   /** Whether an output block has no diagonal at all. */

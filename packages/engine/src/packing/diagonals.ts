@@ -19,6 +19,7 @@
  * The rows of A may be in any order, with empty ones among them: which row stands where is then a list of its own (see map-order.ts).
  */
 import type { DiagonalMask } from './diagonal-mask.js'
+import type { JointBlock } from './joint.js'
 import { type Layout, periodicLayout, rowPeriod, sequentialLayout } from './layout.js'
 import { orderedLayout } from './map-order.js'
 
@@ -44,6 +45,14 @@ export interface DiagonalsShape {
   readonly babySteps: number
   /** structurally non-zero diagonals; undefined when every one may hold a weight */
   readonly present: DiagonalMask | undefined
+  /** of every input block, where they are of several values (`joint`) */
+  readonly joint?: readonly JointBlock[]
+}
+
+/** An input block, rotated by some positions. */
+export interface Turn {
+  readonly inputBlock: number
+  readonly baby: number
 }
 
 /** An affine layer as generalised diagonals of its matrix, in baby and giant steps. */
@@ -61,6 +70,8 @@ export class DiagonalsPacking {
   readonly order: Int32Array | undefined
   /** rotations, in positions, of the rotate-and-add folds */
   readonly folds: readonly number[]
+  /** of every input block, where they are of several values */
+  readonly joint: readonly JointBlock[] | undefined
   private readonly present: DiagonalMask | undefined
   private readonly babiesOf: (readonly number[])[] = []
   private readonly giantsOf: (readonly number[])[] = []
@@ -82,6 +93,18 @@ export class DiagonalsPacking {
     for (let step = this.rows; step < input.period; step *= 2) folds.push(step)
     this.folds = folds
     this.present = shape.present
+    this.joint = shape.joint
+  }
+
+  /** Whether products of an input block count at this position of a sum before it is folded: a block that repeats more often than others must not count more often. */
+  counts(inputBlock: number, position: number): boolean {
+    const { period } = this.joint?.[inputBlock] ?? this.input
+    return period === this.input.period || this.input.period <= this.rows || position % this.input.period < Math.max(period, this.rows)
+  }
+
+  /** Whether the evaluator has an input block in the clear, given how it has the input of the network. */
+  clear(inputBlock: number, input: 'clear' | 'encrypted'): boolean {
+    return this.joint?.[inputBlock]?.clear ?? input === 'clear'
   }
 
   /** Order in which weights are used: for every output block its giant steps from the last, their input blocks, their baby steps, then the bias. */
@@ -137,6 +160,11 @@ export class DiagonalsPacking {
     let most = 0
     for (let block = 0; block < this.outputBlocks; block++) most = Math.max(most, this.giants(block).at(-1) ?? 0)
     return most
+  }
+
+  /** The same of the blocks of one of several values. */
+  productsOf(part: number): number {
+    return this.items.reduce((sum, item) => sum + (item.kind === 'diagonal' && this.joint?.[item.inputBlock]?.part === part ? 1 : 0), 0)
   }
 
   /** For every input block the index of the last item that uses it, -1 when none does. */
@@ -219,22 +247,28 @@ export class DiagonalsPacking {
   rotations(input: 'clear' | 'encrypted' = 'encrypted'): number[] {
     const needed = new Set<number>(this.folds)
     if (this.mostGiantRotations > 0) needed.add(this.babySteps)
-    if (input === 'clear') return [...needed].sort((a, b) => a - b)
     for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
+      if (this.clear(inputBlock, input)) continue
       for (const baby of this.babies(inputBlock)) if (baby > 0) needed.add(baby)
     }
     return [...needed].sort((a, b) => a - b)
   }
 
-  /** Every input block with every baby rotation it needs, in order: what the owner of clear data prepares. */
-  turns(): { readonly inputBlock: number; readonly baby: number }[] {
-    return this.input.blocks.flatMap((_, inputBlock) => this.babies(inputBlock).map(baby => ({ inputBlock, baby })))
+  /** Every input block of clear data with every baby rotation it needs, in order: what their owner prepares. */
+  turns(): Turn[] {
+    return this.input.blocks.flatMap((_, inputBlock) =>
+      this.clear(inputBlock, 'clear') ? this.babies(inputBlock).map(baby => ({ inputBlock, baby })) : []
+    )
   }
 
-  /** Features of an input block after a rotation. */
+  /** Features of an input block after a rotation, counted in the value that it is of. */
   turnedFeatures(inputBlock: number, baby: number): Int32Array {
     const features = this.input.blocks[inputBlock]!
-    return features.map((_, position) => features[(position + baby) % this.width]!)
+    const before = this.joint?.[inputBlock]?.before ?? 0
+    return features.map((_, position) => {
+      const feature = features[(position + baby) % this.width]!
+      return feature < 0 ? -1 : feature - before
+    })
   }
 }
 

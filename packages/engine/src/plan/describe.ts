@@ -27,7 +27,7 @@ export function describePlan(plan: Plan): string {
     `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${plan.packing === 'complex' ? 'two' : 'one'} to a slot, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
     `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}`
   ]
-  for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step)}`)
+  for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step, architecture)}`)
   lines.push(
     `output     ${architecture.output.features} logits in ${output.ciphertextsPerBlock} ciphertext(s) per block at level ${output.level}, scale 2^${bits(output.scale)}, noise 2^${output.noise.toFixed(1)}, flooded as 2^${output.floodedNoise.toFixed(1)} (from ${plan.floodingBounds})`,
     `flooding   ${describeFlooding(plan, parameters.N)}`,
@@ -82,7 +82,8 @@ export function describeMissingKeys({ galois, relinearizationLevel }: Evaluation
   return `epoch      ${names.length === 0 ? 'has every key' : `lacks ${names.length} key(s): ${names.join(', ')}`}`
 }
 
-function describeStep(step: CompiledStep): string {
+function describeStep(step: CompiledStep, { layers }: Plan['architecture']): string {
+  const nameOf = (value: number): string => (value === 0 ? 'the input' : `'${layers[value - 1]!.name}'`)
   const { level, scale } = step.step
   const to = step.kind === 'refresh' ? '' : ` → ${level - step.step.rescalings}`
   const tail = `level ${level}${to}, scale 2^${bits(scale)}, |x| ≤ ${step.step.magnitude.toPrecision(3)}`
@@ -94,6 +95,14 @@ function describeStep(step: CompiledStep): string {
       const kind = step.step.order ? 'convolution' : 'dense'
       return `${kind} '${step.name}' ${step.layer.outputs}×${step.layer.inputs}: ${packing.diagonals} diagonals = ${packing.babySteps} × ${packing.giantSteps}, ${packing.folds.length} folds, ${step.blocksIn} → ${step.blocksOut} block(s), ${packing.items.length} weights of scale 2^${bits(step.step.weightScale)}; ${tail}`
     }
+    case 'sum': {
+      const { packing, summands } = step
+      const scales = step.step.weightScales.map(value => `2^${bits(value)}`).join(', ')
+      const read = summands.map(({ value, blocks }) => `${nameOf(value)} (${blocks} block(s))`).join(' and ')
+      return `sum '${step.name}' of ${read} into ${step.blocksOut} block(s): ${packing.diagonals} diagonals = ${packing.babySteps} × ${packing.giantSteps}, ${packing.folds.length} folds, ${packing.items.length} weights of scale ${scales}; ${tail}`
+    }
+    case 'product':
+      return `product '${step.name}' of ${step.reads.map(nameOf).join(' and ')}, ${step.blocksIn} block(s) each; ${tail}`
     case 'square':
       return `square '${step.name}' of ${step.blocksIn} block(s); ${tail}`
     case 'polynomial':

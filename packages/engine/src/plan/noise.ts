@@ -12,7 +12,7 @@
  */
 import { type CiphertextMetadata, combineNoise, type PlaintextMetadata } from '@slytherin/ckks'
 import { arrived, encrypted, type Factor, lowered, sent, silent } from '../steps/flow.js'
-import { flowAfter } from '../steps/kinds.js'
+import { flowAfter, valueMade } from '../steps/kinds.js'
 import type { Program } from './program.js'
 
 export interface NoiseWalk {
@@ -25,14 +25,16 @@ export interface NoiseWalk {
 /** @param input level, scale and bound of the inputs */
 export function walkNoise(program: Program, input: PlaintextMetadata): NoiseWalk {
   const { operands, steps } = program
-  let state = arrived(program, operands.data, input)
+  // by value
+  const state: Factor[] = [arrived(program, operands.data, input)]
   const claims = steps.map((step, index) => {
-    let flow = flowAfter(program, step, state)
+    const read = step.reads.map(value => state[value]!)
+    let flow = flowAfter(program, step, read)
     if (index === steps.length - 1) flow = lowered(flow, throughout(program, input, flow.metadata.scale))
-    state = { kind: 'encrypted', flow }
+    state[valueMade(step)] = { kind: 'encrypted', flow }
     return flow.metadata.noise
   })
-  return { claims, sent: sent(program, encrypted(state)).metadata }
+  return { claims, sent: sent(program, encrypted(state.at(-1)!)).metadata }
 }
 
 /**
@@ -44,15 +46,18 @@ function throughout(program: Program, input: PlaintextMetadata, scale: number): 
   const reach = (noise: number, from: number, sensitivity: number | undefined): number =>
     noise - Math.log2(from) + Math.log2(sensitivity ?? Number.POSITIVE_INFINITY)
   const parts: number[] = []
-  let state: Factor = arrived(program, operands.data, input)
-  if (state.kind === 'encrypted') parts.push(reach(state.flow.metadata.noise, input.scale, architecture.input.sensitivity))
-  let sensitivity: number | undefined
+  const state: Factor[] = [arrived(program, operands.data, input)]
+  const [entry] = state
+  if (entry!.kind === 'encrypted') parts.push(reach(entry!.flow.metadata.noise, input.scale, architecture.input.sensitivity))
   for (const step of steps) {
-    if (step.kind !== 'refresh') sensitivity = architecture.layers[step.step.layer]!.sensitivity
-    const arriving: Factor = state.kind === 'clear' ? state : { kind: 'encrypted', flow: { metadata: silent(state.flow.metadata) } }
+    const { sensitivity } = architecture.layers[valueMade(step) - 1]!
+    const arriving = step.reads.map((value): Factor => {
+      const read = state[value]!
+      return read.kind === 'clear' ? read : { kind: 'encrypted', flow: { metadata: silent(read.flow.metadata) } }
+    })
     const flow = flowAfter(program, step, arriving)
     parts.push(reach(flow.metadata.noise, flow.metadata.scale, sensitivity))
-    state = { kind: 'encrypted', flow }
+    state[valueMade(step)] = { kind: 'encrypted', flow }
   }
   return combineNoise(...parts) + Math.log2(scale)
 }

@@ -1,12 +1,13 @@
 /** What a compiled plan costs: seconds, bytes and memory. */
 import { polynomialBytes } from '@slytherin/ckks'
+import { waitingValues } from '../architecture/values.js'
 import type { CostModel } from '../costs/cost-model.js'
 import { KeyCosts } from '../costs/key-costs.js'
 import { OperationCosts } from '../costs/operation-costs.js'
 import { Residence } from '../costs/residence.js'
 import { Sizes } from '../costs/sizes.js'
 import { type SlotPacking, slotFactor } from '../packing/slots.js'
-import type { CompiledStep } from '../steps/kinds.js'
+import { type CompiledStep, valueMade } from '../steps/kinds.js'
 import { factorsOf, type OperandKind } from '../steps/operands.js'
 import { heldVectors, type LayerPacking, vectorBytes, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
@@ -18,7 +19,7 @@ import type { Program } from './program.js'
 
 function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPacking): LayerPacking {
   const outputBlocks = step.blocksOut
-  if (step.kind === 'square') return { kind: 'square', outputBlocks, slots }
+  if (step.kind === 'square' || step.kind === 'product') return { kind: step.kind, outputBlocks, slots }
   if (step.kind !== 'polynomial') return step.packing
   const { operations } = profileOf(step.layer, step.magnitudeIn / slotFactor(slots), slots)
   return { kind: 'polynomial', outputBlocks, slots, operations }
@@ -63,9 +64,9 @@ export function costsOf(
       refreshBytes += perParty
       continue
     }
-    const { level, rescalings, layer } = step.step
+    const { level, rescalings } = step.step
     const packing = packingOf(step, core.packing)
-    const factors = factorsOf(core.operands, layer)
+    const factors = factorsOf(core.operands, step.reads)
     const weights = weightCount(packing)
     const read = passes * outside('weights', weights, factors.weights, level)
     seconds[step.index]! +=
@@ -106,10 +107,18 @@ export function costsOf(
 }
 
 /** Bytes of the vectors that a pass holds at a time. */
-function evaluatorMemory(core: PlanCore, { steps, parameters }: Program): number {
-  const held = steps.map(step =>
-    step.kind === 'refresh' ? 0 : heldVectors(packingOf(step, core.packing)) * vectorBytes('encrypted', step.step.level, parameters.N)
-  )
+function evaluatorMemory(core: PlanCore, { architecture, steps, parameters }: Program): number {
+  const bytes = (level: number): number => vectorBytes('encrypted', level, parameters.N)
+  const blocks = new Map<number, number>()
+  const waiting = waitingValues(architecture.layers)
+  const held = steps.map(step => {
+    blocks.set(valueMade(step), step.blocksOut)
+    if (step.kind === 'refresh') return 0
+    for (const value of step.reads) if (!blocks.has(value)) blocks.set(value, step.blocksIn)
+    // values that later steps read, at most at the top of the chain
+    const others = waiting[step.step.layer]!.reduce((sum, value) => sum + blocks.get(value)!, 0)
+    return heldVectors(packingOf(step, core.packing)) * bytes(step.step.level) + others * bytes(parameters.maxLevel)
+  })
   return core.batchBlocksPerPass * Math.max(...held)
 }
 

@@ -4,22 +4,30 @@
  */
 import { EvaluationRules, NoiseModel, Parameters } from '@slytherin/ckks'
 import { parseArchitecture } from '../architecture/architecture.js'
+import { readersOf } from '../architecture/values.js'
 import { InvalidPlanError } from '../errors.js'
 import { type Layout, sequentialLayout } from '../packing/layout.js'
 import { samplesPerSlot, slotFactor, smallestBlock } from '../packing/slots.js'
+import type { CompiledDiagonals } from '../steps/diagonals.js'
 import { type CompiledStep, compileStep } from '../steps/kinds.js'
-import type { Operands } from '../steps/operands.js'
 import type { Setting } from '../steps/setting.js'
 import { CompilerState } from '../steps/state.js'
 import type { GaloisKeyNeed, WeightDescriptor } from '../steps/step.js'
+import type { CompiledSum } from '../steps/sum.js'
 import type { PlanCore } from './plan.js'
 
 export interface Program extends Setting {
   readonly architecture: PlanCore['architecture']
   readonly steps: readonly CompiledStep[]
+  /** by value: the layers that read it, ascending */
+  readonly readers: readonly (readonly number[])[]
   readonly inputsPerBlock: number
   /** what each position of input `index` of a batch block holds */
   inputFeatures(index: number): Int32Array
+  /** level of input `index` of a batch block: clear inputs are encoded for the step that reads them */
+  inputLevel(index: number): number
+  /** by step: the first of the inputs that it reads, where data are clear */
+  readonly firstInputs: ReadonlyMap<number, number>
   readonly weights: readonly WeightDescriptor[]
   /** ascending by element, each with the highest level at which a step uses it */
   readonly galoisKeys: readonly GaloisKeyNeed[]
@@ -49,7 +57,8 @@ export function compile(core: PlanCore, options: CompileOptions = {}): Program {
     ...setting,
     architecture,
     steps,
-    ...inputsOf(steps[0]!, architecture, setting.width, core.operands),
+    readers: readersOf(architecture.layers),
+    ...inputsOf(steps, architecture, setting.width, core),
     weights: state.weights,
     galoisKeys: state.galoisKeys,
     relinearizationLevel: state.relinearizationLevel,
@@ -71,22 +80,61 @@ function settingOf({ batchBlock, operands, packing, parties, threshold }: PlanCo
   return { parameters, rules, noise, operands, parties, threshold, packing, slotFactor: slotFactor(packing), stride, width }
 }
 
-/** How many slot vectors a batch block starts from, and what they hold. */
+/** How many slot vectors a batch block starts from, what they hold, and where they are read. */
 function inputsOf(
-  first: CompiledStep,
+  steps: readonly CompiledStep[],
   architecture: PlanCore['architecture'],
   width: number,
-  { data }: Operands
-): { inputsPerBlock: number; inputFeatures: (index: number) => Int32Array } {
-  if (first.kind === 'taps') return { inputsPerBlock: first.packing.inputCount, inputFeatures: index => first.packing.inputFeatures(index) }
-  if (first.kind === 'diagonals') {
+  { operands: { data }, inputLevel: level }: PlanCore
+): Pick<Program, 'inputsPerBlock' | 'inputFeatures' | 'inputLevel' | 'firstInputs'> {
+  const readers = steps.filter(step => step.kind !== 'refresh' && step.reads.includes(0))
+  const [first] = readers
+  if (first?.kind === 'taps') {
     const { packing } = first
-    if (data === 'encrypted') return { inputsPerBlock: packing.inputBlocks, inputFeatures: index => packing.input.blocks[index]! }
-    const turns = packing.turns()
-    return { inputsPerBlock: turns.length, inputFeatures: index => packing.turnedFeatures(turns[index]!.inputBlock, turns[index]!.baby) }
+    return {
+      inputsPerBlock: packing.inputCount,
+      inputFeatures: index => packing.inputFeatures(index),
+      inputLevel: () => level,
+      firstInputs: new Map([[first.index, 0]])
+    }
   }
-  if (data === 'clear') throw new InvalidPlanError('steps.0', 'an activation of clear data, which its owner can compute in the clear')
+  if (data === 'clear') return clearInputsOf(readers, level)
   const features = architecture.input.shape.reduce((product, dimension) => product * dimension, 1)
-  const layout = sequentialLayout(features, width)
-  return { inputsPerBlock: layout.blocks.length, inputFeatures: index => layout.blocks[index]! }
+  // a value has one layout, which its first reader chooses
+  const layout = first?.kind === 'diagonals' ? first.packing.input : sequentialLayout(features, width)
+  return {
+    inputsPerBlock: layout.blocks.length,
+    inputFeatures: index => layout.blocks[index]!,
+    inputLevel: () => level,
+    firstInputs: new Map()
+  }
+}
+
+/** Clear inputs come rotated already, for every step that reads them. @throws InvalidPlanError */
+function clearInputsOf(
+  readers: readonly CompiledStep[],
+  level: number
+): Pick<Program, 'inputsPerBlock' | 'inputFeatures' | 'inputLevel' | 'firstInputs'> {
+  const firstInputs = new Map<number, number>()
+  const turns = readers.flatMap((step): { features: () => Int32Array; level: number }[] => {
+    if (step.kind !== 'diagonals' && step.kind !== 'sum')
+      throw new InvalidPlanError(`steps.${step.index}`, 'an activation of clear data, which its owner can compute in the clear')
+    const { packing } = step
+    return packing
+      .turns()
+      .map(({ inputBlock, baby }) => ({ features: () => packing.turnedFeatures(inputBlock, baby), level: step.step.level }))
+  })
+  let first = 0
+  for (const step of readers) {
+    firstInputs.set(step.index, first)
+    first += (step as CompiledDiagonals | CompiledSum).packing.turns().length
+  }
+  // a single reader runs where the inputs are
+  const alone = readers.length === 1
+  return {
+    inputsPerBlock: turns.length,
+    inputFeatures: index => turns[index]!.features(),
+    inputLevel: index => (alone ? level : turns[index]!.level),
+    firstInputs
+  }
 }

@@ -1,6 +1,7 @@
-/** Squares and polynomials, every ciphertext by itself. */
+/** Squares, polynomials and products of two values, every ciphertext by itself. */
 import { type EvaluatorCiphertext, evaluatePolynomial, evaluatePolynomialOfPairs, squarePairs } from '@slytherin/ckks'
 import type { CompiledPolynomial } from '../steps/polynomial.js'
+import type { CompiledProduct } from '../steps/product.js'
 import type { CompiledSquare } from '../steps/square.js'
 import type { Workbench } from './workbench.js'
 
@@ -37,6 +38,29 @@ export async function runPolynomial(
       await bench.breathe()
     }
     results.push(made)
+  }
+  return results
+}
+
+export async function runProduct(
+  bench: Workbench,
+  step: CompiledProduct,
+  left: EvaluatorCiphertext[][],
+  right: EvaluatorCiphertext[][]
+): Promise<EvaluatorCiphertext[][]> {
+  const results: EvaluatorCiphertext[][] = []
+  for (const [block, ciphertexts] of left.entries()) {
+    const products: EvaluatorCiphertext[] = []
+    for (const [k, ciphertext] of ciphertexts.entries()) {
+      const a = bench.atLevel(ciphertext, step.step.level)
+      const b = bench.atLevel(right[block]![k]!, step.step.level)
+      const product = bench.replace(a, bench.evaluator.multiply(a, b))
+      bench.scope.drop(b)
+      products.push(bench.claimed(bench.rescaled(bench.linear(product), step), step))
+      bench.progress(step)
+      await bench.breathe()
+    }
+    results.push(products)
   }
   return results
 }

@@ -1,25 +1,29 @@
-/** Matrices by diagonals: baby rotations are made once for every input block, sums of products turned by giant steps. */
+/** Matrices by diagonals, of one value or several: baby rotations are made once for every input block, sums of products turned by giant steps. */
 import { type EvaluatorCiphertext, isCombiner } from '@slytherin/ckks'
 import { PRODUCTS_AT_ONCE } from '../costs/residence.js'
 import type { DiagonalItem } from '../packing/diagonals.js'
 import type { CompiledDiagonals } from '../steps/diagonals.js'
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/packed.js'
+import type { CompiledSum } from '../steps/sum.js'
 import { runCombinations } from './combinations.js'
 import type { Operand } from './options.js'
 import { Turns } from './ownership.js'
 import type { Gathered, Workbench } from './workbench.js'
 
-/** Blocks from..to-1, of the values so far or of the inputs of the query. */
+/**
+ * Blocks from..to-1, of the values so far or of the inputs of the query.
+ * @param values ciphertexts of every batch block, of all that the step reads one after another; absent where they are inputs that nothing else reads, empty where they are clear
+ */
 export async function runDiagonals(
   bench: Workbench,
-  step: CompiledDiagonals,
+  step: CompiledDiagonals | CompiledSum,
   values: readonly EvaluatorCiphertext[][] | undefined,
   from: number,
   to: number
 ): Promise<EvaluatorCiphertext[][]> {
   const { scalars } = bench.options
-  const factors = factorsOf(bench.program.operands, step.step.layer)
+  const factors = factorsOf(bench.program.operands, step.reads)
   if (scalars && scalarWeights(step.packing, factors) && isCombiner(bench.evaluator))
     return await runCombinations(bench, step, values, [from, to], scalars, bench.evaluator)
   const rotated = turnsOf(bench, step, values, from, to)
@@ -93,17 +97,20 @@ export async function runDiagonals(
 /** Rotated inputs of every batch block: from the values so far, which are taken over, or from the inputs of the query. */
 function turnsOf(
   bench: Workbench,
-  step: CompiledDiagonals,
+  step: CompiledDiagonals | CompiledSum,
   values: readonly EvaluatorCiphertext[][] | undefined,
   from: number,
   to: number
 ): Turns[] {
   const { packing } = step
+  const { data } = bench.program.operands
+  const { input } = factorsOf(bench.program.operands, step.reads)
   const last = packing.lastUses()
-  const clearTurns = values || bench.program.operands.data === 'encrypted' ? undefined : packing.turns()
+  const clearTurns = data === 'clear' ? packing.turns() : []
+  const firstInput = bench.program.firstInputs.get(step.index) ?? 0
   return Array.from({ length: to - from }, (_, block) => {
     const prepare = async (inputBlock: number): Promise<Map<number, Operand>> => {
-      if (!clearTurns) {
+      if (!packing.clear(inputBlock, input)) {
         const ciphertext = values
           ? values[block]![inputBlock]!
           : ((await bench.supply.input(from + block, inputBlock)) as EvaluatorCiphertext)
@@ -111,7 +118,7 @@ function turnsOf(
       }
       const turns = new Map<number, Operand>()
       for (const [k, turn] of clearTurns.entries()) {
-        if (turn.inputBlock === inputBlock) turns.set(turn.baby, await bench.supply.input(from + block, k))
+        if (turn.inputBlock === inputBlock) turns.set(turn.baby, await bench.supply.input(from + block, firstInput + k))
       }
       return turns
     }

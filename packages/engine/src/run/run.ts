@@ -1,17 +1,19 @@
 /**
  * Running a plan: walks the compiled program on any evaluator. Weights stream in one by one in the order of the plan and are dropped after use; products are summed
- * before they are relinearised; every intermediate is disposed; the event loop gets its turn between operations, so that aborting and progress work.
+ * before they are relinearised; every intermediate is disposed after its last use; the event loop gets its turn between operations, so that aborting and progress work.
  */
 import type { EvaluatorCiphertext } from '@slytherin/ckks'
 import { PlanMismatchError } from '../errors.js'
 import { programOf } from '../plan/compiled.js'
 import type { Plan } from '../plan/plan.js'
 import type { Program } from '../plan/program.js'
-import { runPolynomial, runSquare } from './activations.js'
+import { type CompiledStep, valueMade } from '../steps/kinds.js'
+import { runPolynomial, runProduct, runSquare } from './activations.js'
 import { runDiagonals } from './diagonals.js'
 import type { RunOptions } from './options.js'
 import { runRefresh } from './refresh.js'
 import { runTaps } from './taps.js'
+import { Values } from './values.js'
 import { Workbench } from './workbench.js'
 
 /**
@@ -75,21 +77,34 @@ class Runner {
 
   /** Blocks from..to-1 through the whole program. */
   private async pass(from: number, to: number): Promise<EvaluatorCiphertext[]> {
-    // values[b][k]: ciphertext k of batch block from + b
-    let values: EvaluatorCiphertext[][] | undefined
+    const values = new Values(this.bench, this.program, from, to)
     for (const step of this.program.steps) {
       const start = performance.now()
-      if (step.kind === 'taps') values = await runTaps(this.bench, step, from, to)
-      else if (step.kind === 'diagonals') values = await runDiagonals(this.bench, step, values, from, to)
-      else {
-        values ??= await this.bench.supply.readInputs(from, to, step.blocksIn)
-        if (step.kind === 'refresh') values = await runRefresh(this.bench, step, values)
-        else values = step.kind === 'square' ? await runSquare(this.bench, step, values) : await runPolynomial(this.bench, step, values)
-      }
-      const { level, scale, noise } = values[0]![0]!
+      const results = await this.step(step, values, from, to)
+      values.set(valueMade(step), results)
+      const { level, scale, noise } = results[0]![0]!
       const seconds = (performance.now() - start) / 1000
       this.options.onStep?.({ step: step.index, kind: step.kind, layer: step.name, blocks: [from, to], seconds, level, scale, noise })
     }
-    return values!.flat()
+    return values.last.flat()
+  }
+
+  private async step(step: CompiledStep, values: Values, from: number, to: number): Promise<EvaluatorCiphertext[][]> {
+    const { bench } = this
+    switch (step.kind) {
+      case 'taps':
+        return await runTaps(bench, step, from, to)
+      case 'diagonals':
+      case 'sum':
+        return await runDiagonals(bench, step, await values.side(step), from, to)
+      case 'refresh':
+        return await runRefresh(bench, step, await values.take(step))
+      case 'square':
+        return await runSquare(bench, step, await values.take(step))
+      case 'polynomial':
+        return await runPolynomial(bench, step, await values.take(step))
+      case 'product':
+        return await runProduct(bench, step, await values.take(step), await values.take(step, 1))
+    }
   }
 }

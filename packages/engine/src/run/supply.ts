@@ -41,7 +41,7 @@ export class Supply {
     const index = block * this.plan.inputs.count + k
     const input = typeof inputs === 'function' ? this.scope.keep(await inputs(index)) : inputs[index]!
     demandKind(`input ${index}`, input, this.program.operands.data)
-    demandState(`input ${index}`, input, this.plan.inputs)
+    demandState(`input ${index}`, input, { level: this.program.inputLevel(k), scale: this.plan.inputs.scale })
     if (isCiphertext(input)) this.options.evaluator.withMagnitude(input, this.plan.inputs.magnitude)
     return input
   }

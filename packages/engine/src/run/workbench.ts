@@ -4,11 +4,10 @@ import { nextTurn } from '../event-loop.js'
 import { walkNoise } from '../plan/noise.js'
 import type { Plan } from '../plan/plan.js'
 import type { Program } from '../plan/program.js'
-import type { CompiledDiagonals } from '../steps/diagonals.js'
-import type { CompiledStep } from '../steps/kinds.js'
+import { type CompiledMap, type CompiledStep, isMapStep } from '../steps/kinds.js'
 import type { CompiledPolynomial } from '../steps/polynomial.js'
+import type { CompiledProduct } from '../steps/product.js'
 import type { CompiledSquare } from '../steps/square.js'
-import type { CompiledTaps } from '../steps/taps.js'
 import type { Operand, RunOptions } from './options.js'
 import { Scope } from './ownership.js'
 import { Supply } from './supply.js'
@@ -42,12 +41,12 @@ export class Workbench {
     this.supply = new Supply(plan, program, options, this.scope)
     this.claims = walkNoise(program, plan.inputs).claims
     const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
-    const other = program.steps.reduce((sum, step) => sum + (step.kind === 'square' || step.kind === 'polynomial' ? step.blocksIn : 0), 0)
+    const other = program.steps.reduce((sum, step) => sum + (isMapStep(step) || step.kind === 'refresh' ? 0 : step.blocksIn), 0)
     this.total = passes * program.weights.length + plan.batchBlocks * other + passes * plan.refreshes.length
   }
 
   /** Relinearises, rescales and adds the bias to a sum of products, which is taken over. */
-  async finish(step: CompiledTaps | CompiledDiagonals, sum: EvaluatorCiphertext, bias: Operand): Promise<EvaluatorCiphertext> {
+  async finish(step: CompiledMap, sum: EvaluatorCiphertext, bias: Operand): Promise<EvaluatorCiphertext> {
     const result = this.rescaled(this.linear(sum), step)
     await this.breathe()
     if (isCiphertext(bias)) {
@@ -61,13 +60,13 @@ export class Workbench {
   }
 
   /** Lowers the tracked noise to what the norms of the architecture allow. */
-  claimed(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals | CompiledPolynomial): EvaluatorCiphertext {
+  claimed(ciphertext: EvaluatorCiphertext, step: CompiledMap | CompiledPolynomial | CompiledProduct): EvaluatorCiphertext {
     const noise = this.claims[step.index]!
     if (ciphertext.noise <= noise) return ciphertext
     return this.evaluator.restateNoise(ciphertext, noise)
   }
 
-  rescaled(ciphertext: EvaluatorCiphertext, step: CompiledTaps | CompiledDiagonals | CompiledSquare): EvaluatorCiphertext {
+  rescaled(ciphertext: EvaluatorCiphertext, step: CompiledMap | CompiledSquare | CompiledProduct): EvaluatorCiphertext {
     let result = ciphertext
     for (let dropped = 0; dropped < step.step.rescalings; dropped++) result = this.replace(result, this.evaluator.rescale(result))
     return this.evaluator.withMagnitude(result, step.step.magnitude)
@@ -79,6 +78,11 @@ export class Workbench {
 
   atLevel(ciphertext: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
     return ciphertext.level === level ? ciphertext : this.replace(ciphertext, this.evaluator.dropLevel(ciphertext, level))
+  }
+
+  /** A ciphertext of its own at this level: what it is made of stays as it is. */
+  copyAt(ciphertext: EvaluatorCiphertext, level: number): EvaluatorCiphertext {
+    return this.scope.keep(ciphertext.level === level ? this.evaluator.copy(ciphertext) : this.evaluator.dropLevel(ciphertext, level))
   }
 
   /** sum + Σ a·b, in place when there is a sum; operands stay. */

@@ -10,9 +10,10 @@ import type { Chain } from './chain.js'
 import { problemOf } from './error-budget.js'
 import { exactCore } from './exact-steps.js'
 import type { Settings } from './options.js'
-import { type Blockage, costOf, type Schedule, type ScheduleProblem, schedule, withoutCosts } from './placement.js'
+import { costOf, schedule, withoutCosts } from './placement.js'
 import type { Preparation } from './preparation.js'
 import { RunningCosts } from './running-costs.js'
+import type { Blockage, Schedule, ScheduleProblem } from './schedule.js'
 import { type Trial, trialOf } from './trial.js'
 
 const MAXIMUM_TIGHTENINGS = 6

@@ -8,8 +8,8 @@ import { type Candidate, Search } from './candidate.js'
 import type { Chain } from './chain.js'
 import { isCloser } from './diagnosis.js'
 import type { Settings } from './options.js'
-import type { Blockage } from './placement.js'
 import type { Preparation } from './preparation.js'
+import type { Blockage } from './schedule.js'
 
 export const RING_DEGREES = [13, 14, 15, 16] as const
 const MINIMUM_PRIME_BITS = 30
@@ -78,13 +78,21 @@ export class ChainSearch {
 
   private search(rings: readonly number[]): void {
     const { settings } = this
-    const packings = settings.packing === undefined ? SLOT_PACKINGS : [settings.packing]
+    const packings = this.slotPackings
     for (const logN of settings.logN === undefined ? rings : [settings.logN]) {
       for (const packing of packings) {
         this.searchPacking(logN, packing)
         if (this.satisfied) return
       }
     }
+  }
+
+  /** How samples may share slots: the product of two values is one of slots, too. */
+  private get slotPackings(): readonly SlotPacking[] {
+    const { packing } = this.settings
+    const wanted = packing === undefined ? SLOT_PACKINGS : [packing]
+    const multiplies = this.preparation.architecture.layers.some(({ kind }) => kind === 'product')
+    return multiplies ? wanted.filter(slots => slots === 'real') : wanted
   }
 
   private get satisfied(): boolean {

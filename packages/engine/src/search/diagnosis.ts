@@ -6,7 +6,7 @@ import { InfeasiblePlanError } from '../errors.js'
 import { PRECISION_TARGET } from '../plan/derive.js'
 import { switchShares } from '../steps/operands.js'
 import { floodingIn, LEAST_FLOODING_BITS, type Settings } from './options.js'
-import type { Blockage } from './placement.js'
+import type { Blockage } from './schedule.js'
 
 /** Whether there is any plan for other wishes. */
 export type Feasible = (architecture: Architecture, settings: Settings) => boolean
@@ -62,7 +62,8 @@ export function describeBlockage(architecture: Architecture, settings: Settings,
 
 function kindOf(layer: ArchitectureLayer): string {
   if (layer.kind === 'affine') return layer.convolution ? 'convolution' : 'dense'
-  return layer.kind === 'square' ? 'square' : `polynomial of degree ${layer.coefficients.length - 1}`
+  if (layer.kind === 'sum') return `sum of ${layer.reads.length} branches`
+  return layer.kind !== 'polynomial' ? layer.kind : `polynomial of degree ${layer.coefficients.length - 1}`
 }
 
 /** @param feasible tells of every remedy whether it is one */

@@ -3,16 +3,18 @@
  * or computed, and with the bounds on values the largest.
  */
 import { floodedBits, floodingGrowth, maskedModulusBits, noiseAfterFlooding } from '@slytherin/ckks'
-import { type AffineArchitecture, magnitudeBefore, type PolynomialArchitecture } from '../architecture/architecture.js'
+import { isMap, type MapArchitecture, magnitudeBefore, type PolynomialArchitecture, partsOf } from '../architecture/architecture.js'
+import { readersOf, readsOf, waitingValues } from '../architecture/values.js'
 import { samplesPerSlot } from '../packing/slots.js'
 import { fitsFlooded, WORST_CASE_DEVIATIONS } from '../plan/precision.js'
-import { gainOf } from '../steps/gains.js'
+import { gainOf, partTerms, summedTerms } from '../steps/gains.js'
 import { factorsOf, type OperandKind, publicCoins, refreshShares, switchShares } from '../steps/operands.js'
-import { isActivation } from '../steps/packed.js'
+import { isSlotwise } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { encodableBits } from '../steps/state.js'
-import type { ScheduledOperation, ScheduleProblem } from './placement.js'
+import { Gains } from './gains.js'
 import type { RunningCosts } from './running-costs.js'
+import type { ScheduledOperand, ScheduledOperation, ScheduleProblem } from './schedule.js'
 import type { Trial } from './trial.js'
 
 /** Bits of the error budget that go to there being several sources of noise. */
@@ -47,57 +49,68 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
   } = trial
   const budget = errorBudget(trial) - tightening - SOURCES_BITS
   const rotation = noise.keySwitch({ level: parameters.maxLevel, keyNoise: noise.collectiveKey, digits: 'positive' })
-  // noise of what enters layer `index`, given the noise of its source
-  const entering = (source: number, index: number): number => {
-    const packing = packings[index]
-    const turned = packing?.kind === 'diagonals' && packing.babySteps > 1 && factorsOf(settings, index).input === 'encrypted'
-    return turned ? Math.max(source, rotation) : source
-  }
+  const readers = readersOf(architecture.layers)
+  const waiting = waitingValues(architecture.layers)
+  // noise of a value as its readers multiply it, given the noise of its source
+  const entering = (source: number, value: number): number =>
+    readers[value]!.some(index => turns(trial, index)) ? Math.max(source, rotation) : source
   // what is clear is rounded by its encoding, for which there is no flooding
   const unflooded = settings.threshold === 1 ? 0 : floodingGrowth(trial.flooding, switchShares(settings.threshold, settings))
   const made = (kind: OperandKind): number => (kind === 'encrypted' ? noise.fresh() : ENCODING_NOISE - unflooded)
   const operations: ScheduledOperation[] = []
-  // log2 of the factor from an error at the present boundary to one of the logits; argument: at the boundary before an activation
-  let gain = 0
-  let argument: number | undefined
+  const gains = new Gains(architecture.layers.length)
   for (let index = architecture.layers.length - 1; index >= 0; index--) {
     const layer = bounds.layers[index]!
     const packing = packings[index]!
-    gain = Math.min(gain, Math.log2(layer.sensitivity ?? Number.POSITIVE_INFINITY))
+    const reads = readsOf(layer, index)
+    const gain = gains.of(index + 1, layer.sensitivity)
     const minimum = entering(noise.rounding(1), index + 1) + gain - budget
-    let weightMinimum = 0
-    let [weightMaximum, maximum] = [0, Number.POSITIVE_INFINITY]
+    let maximum = Number.POSITIVE_INFINITY
     let polynomial: ScheduledOperation['polynomial']
-    if (layer.kind === 'affine' && !isActivation(packing)) {
-      const steepness = index === 0 ? 0 : 2 ** slope(trial, index - 1)
-      const gains = gainOf(layer, packing, values[index]!, steepness, slotFactor)
-      weightMinimum = made(settings.weights) + gains.weights + gain - budget
-      weightMaximum =
-        encodableBits(settings.weights) -
-        SCALE_ROUNDING_BITS -
-        Math.log2((architecture.layers[index] as AffineArchitecture).weightMagnitude)
+    let operands = reads.map((value): ScheduledOperand => ({ value, magnitude: magnitudes[value]!, weightMinimum: 0, weightMaximum: 0 }))
+    if (isMap(layer) && !isSlotwise(packing)) {
+      const own = partsOf(architecture.layers[index] as MapArchitecture)
+      operands = partsOf(layer).map((part, k): ScheduledOperand => {
+        const value = reads[k]!
+        const terms = packing.kind === 'diagonals' && packing.joint ? partTerms(packing, k) : summedTerms(packing)
+        const found = gainOf(
+          part,
+          terms,
+          packing.kind === 'taps',
+          values[value]!,
+          value === 0 ? 0 : 2 ** slope(trial, value - 1),
+          slotFactor
+        )
+        gains.add(value, gain + found.input, gain + found.argument)
+        return {
+          value,
+          magnitude: magnitudes[value]!,
+          weightMinimum: made(settings.weights) + found.weights + gain - budget,
+          weightMaximum: encodableBits(settings.weights) - SCALE_ROUNDING_BITS - Math.log2(own[k]!.weightMagnitude)
+        }
+      })
       maximum = encodableBits('encrypted') - SCALE_ROUNDING_BITS - Math.log2(layer.biasMagnitude * slotFactor)
-      argument = gain + gains.argument
-      gain += gains.input
+    } else if (layer.kind === 'product') {
+      reads.forEach((value, k) => {
+        gains.add(value, gain + Math.log2(values[reads[1 - k]!]!))
+      })
     } else {
       if (layer.kind === 'polynomial') polynomial = polynomialDemands(trial, layer, magnitudeBefore(architecture, index), budget - gain)
-      gain = argument ?? gain + slope(trial, index)
-      argument = undefined
+      gains.add(reads[0]!, gains.argumentOf(index + 1) ?? gain + slope(trial, index))
     }
     operations.unshift({
-      kind: layer.kind,
+      kind: isMap(layer) ? 'affine' : layer.kind,
+      operands: operands as [ScheduledOperand, ...ScheduledOperand[]],
+      waiting: waiting[index]!,
       squareBits: Math.log2(squareFactor),
-      magnitudeIn: magnitudes[index]!,
       magnitudeOut: magnitudes[index + 1]!,
-      weightMinimum,
-      weightMaximum,
       ...(polynomial ? { polynomial } : {}),
       minimum,
       maximum,
       cost: (level, rescalings) => costs.operationCost(index, level, rescalings)
     })
   }
-  gain = Math.min(gain, Math.log2(bounds.input.sensitivity ?? Number.POSITIVE_INFINITY))
+  const gain = gains.of(0, bounds.input.sensitivity)
   const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
   const shares = switchShares(settings.threshold, settings)
   const flooded = (scale: number): number => noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, trial.flooding, shares)
@@ -112,12 +125,12 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     inputMagnitude: magnitudes[0]!,
     inputCost: level => costs.inputCost(level),
     minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
-    refreshable: (boundary, level, scale) => {
+    refreshable: (value, level, scale) => {
       if (!settings.refreshing) return false
-      const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[boundary]!
+      const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[value]!
       return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.threshold, settings)) + MASK_MARGIN_BITS
     },
-    refreshCost: (boundary, level) => costs.refreshCost(boundary, level),
+    refreshCost: (value, level) => costs.refreshCost(value, level),
     finishable: (level, scale) => fitsFlooded(leavingModulus(level), flooded(scale), 2 ** scale, 2 ** magnitudes.at(-1)!),
     floodedBits: leaving =>
       leaving
@@ -126,18 +139,29 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
   }
 }
 
+/** Whether the operands of a layer are rotated before they are multiplied. */
+function turns({ packings, settings, architecture }: Trial, index: number): boolean {
+  const packing = packings[index]!
+  return (
+    packing.kind === 'diagonals' &&
+    packing.babySteps > 1 &&
+    factorsOf(settings, readsOf(architecture.layers[index]!, index)).input === 'encrypted'
+  )
+}
+
 /** Largest relative error per coefficient, log2, at the logits. */
 function errorBudget({ settings, architecture, chain, flooding }: Trial): number {
   const flood = floodingGrowth(flooding, switchShares(settings.threshold, settings))
   return Math.log2(settings.precision * architecture.output.largest) - Math.log2(WORST_CASE_DEVIATIONS) - 0.5 * (chain.logN - 1) - flood
 }
 
-/** log2 of the largest derivative of an activation; minus infinity for an affine layer. */
+/** log2 of the largest derivative of an activation; minus infinity for other layers. */
 function slope({ architecture, values, chain }: Trial, index: number): number {
   const layer = architecture.layers[index]!
-  if (layer.kind === 'affine') return Number.NEGATIVE_INFINITY
+  if (layer.kind !== 'square' && layer.kind !== 'polynomial') return Number.NEGATIVE_INFINITY
+  const [read] = readsOf(layer, index)
   return layer.kind === 'square'
-    ? 1 + Math.log2(values[index]!)
+    ? 1 + Math.log2(values[read!]!)
     : profileOf(layer, magnitudeBefore(architecture, index), chain.packing).slope
 }
 

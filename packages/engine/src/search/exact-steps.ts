@@ -1,9 +1,10 @@
 /** The steps of a plan with exact scales, out of a schedule that reckons in bits. */
 import { magnitudeBefore, type PolynomialArchitecture } from '../architecture/architecture.js'
+import { readsOf } from '../architecture/values.js'
 import type { PlanCore } from '../plan/plan.js'
 import type { PlanStep } from '../steps/kinds.js'
 import { traceStep } from '../steps/polynomial-profile.js'
-import type { Schedule } from './placement.js'
+import type { Schedule } from './schedule.js'
 import type { Trial } from './trial.js'
 
 /** @throws CkksError when a polynomial cannot keep its scales */
@@ -11,63 +12,78 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
   const { architecture, settings, parameters, packings, packed, chain, rules, slotFactor, squareFactor } = trial
   const inputScale = scaleNear(found.steps[0]!.scaleIn)
   const steps: PlanStep[] = []
-  let scale = inputScale
+  // by value
+  const scales = [inputScale]
   found.steps.forEach((scheduled, index) => {
     const { level, rescalings } = scheduled
-    if (scheduled.refreshedFrom !== undefined) {
-      const magnitude = architecture.layers[index - 1]!.outputMagnitude * slotFactor
-      steps.push({
-        kind: 'refresh',
-        level: scheduled.refreshedFrom,
-        scale,
-        magnitude,
-        ciphertextsPerBlock: packings[index - 1]!.outputBlocks
-      })
+    for (const { value, level: from } of scheduled.refreshed ?? []) {
+      const magnitude = architecture.layers[value - 1]!.outputMagnitude * slotFactor
+      const ciphertextsPerBlock = packings[value - 1]!.outputBlocks
+      const which = value === index ? {} : { value }
+      steps.push({ kind: 'refresh', ...which, level: from, scale: scales[value]!, magnitude, ciphertextsPerBlock })
     }
     const primes = Array.from({ length: rescalings }, (_, k) => parameters.primes[level - k]!.number)
     const packing = packings[index]!
-    const common = { layer: index, level, rescalings, magnitude: architecture.layers[index]!.outputMagnitude * slotFactor }
+    const layer = architecture.layers[index]!
+    const common = { layer: index, level, rescalings, magnitude: layer.outputMagnitude * slotFactor }
+    const reads = readsOf(layer, index)
+    const [scaleIn] = reads.map(value => scales[value]!) as [number]
+    const dropped = (scale: number): number => primes.reduce((value, prime) => value / prime, scale)
     if (packing.kind === 'square') {
-      scale = primes.reduce((value, prime) => value / prime, scale * scale * squareFactor)
+      const scale = dropped(scaleIn * scaleIn * squareFactor)
       steps.push({ kind: 'square', ...common, scale })
+      scales.push(scale)
+      return
+    }
+    if (packing.kind === 'product') {
+      const scale = dropped(scaleIn * scales[reads[1]!]!)
+      steps.push({ kind: 'product', ...common, scale })
+      scales.push(scale)
       return
     }
     if (packing.kind === 'polynomial') {
-      const layer = architecture.layers[index]! as PolynomialArchitecture
       const target = scaleNear(scheduled.scaleOut)
       const magnitudeIn = magnitudeBefore(architecture, index) * slotFactor
       const slots = chain.packing
-      const traced = traceStep(parameters, rules, layer, {
+      const traced = traceStep(parameters, rules, layer as PolynomialArchitecture, {
         slots,
         level,
-        scaleIn: scale,
+        scaleIn,
         magnitudeIn,
         target,
         magnitude: common.magnitude
       })
-      scale = traced.result.scale
+      const { scale } = traced.result
       steps.push({ kind: 'polynomial', ...common, target, scale })
+      scales.push(scale)
       return
     }
-    const weightScale = primes.reduce((value, prime) => value * prime, scaleNear(scheduled.scaleOut)) / scale
-    scale = primes.reduce((value, prime) => value / prime, scale * weightScale)
+    const product = primes.reduce((value, prime) => value * prime, scaleNear(scheduled.scaleOut))
+    const weightScale = product / scaleIn
+    const scale = dropped(scaleIn * weightScale)
+    scales.push(scale)
     if (packing.kind === 'taps') {
       steps.push({ kind: 'taps', ...common, weightScale, scale, arrangement: packing.arrangement })
-    } else {
-      const { diagonals, babySteps } = packing
-      const { chunked, input, order } = packed[index]!
-      steps.push({
-        kind: 'diagonals',
-        ...common,
-        weightScale,
-        scale,
-        diagonals,
-        babySteps,
-        chunked,
-        ...(input ? { input } : {}),
-        ...(order ? { order } : {})
-      })
+      return
     }
+    const { diagonals, babySteps } = packing
+    const { chunked, input, order } = packed[index]!
+    if (layer.kind === 'sum') {
+      const weightScales = reads.map(value => product / scales[value]!)
+      steps.push({ kind: 'sum', ...common, weightScales, scale, diagonals, babySteps, ...(order ? { order } : {}) })
+      return
+    }
+    steps.push({
+      kind: 'diagonals',
+      ...common,
+      weightScale,
+      scale,
+      diagonals,
+      babySteps,
+      chunked,
+      ...(input ? { input } : {}),
+      ...(order ? { order } : {})
+    })
   })
   return {
     architecture,

@@ -1,5 +1,5 @@
 /** Where values of feature maps may stand, so that convolutions have few diagonals: what a planner tries. */
-import type { AffineArchitecture, Architecture } from '../architecture/architecture.js'
+import type { Architecture, MapPart } from '../architecture/architecture.js'
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { outputSize } from '../graph/geometry.js'
 import { nextPowerOfTwo } from '../packing/layout.js'
@@ -15,7 +15,8 @@ interface Maps {
 interface MapsLayer {
   readonly input: Maps
   readonly output: Maps
-  readonly stride: number
+  /** down and across */
+  readonly strides: readonly [number, number]
   /** places above and to the left that the first window reaches over the edge */
   readonly reach: readonly [number, number]
 }
@@ -34,11 +35,11 @@ function mapsOf(operations: readonly LinearOperation[]): MapsLayer | 'any' | und
   return found ?? 'any'
 }
 
-const following = ({ input, stride, reach }: MapsLayer, next: MapsLayer): MapsLayer => ({
+const following = ({ input, strides, reach }: MapsLayer, next: MapsLayer): MapsLayer => ({
   input,
   output: next.output,
-  stride: stride * next.stride,
-  reach: [reach[0] + stride * next.reach[0], reach[1] + stride * next.reach[1]]
+  strides: [strides[0] * next.strides[0], strides[1] * next.strides[1]],
+  reach: [reach[0] + strides[0] * next.reach[0], reach[1] + strides[1] * next.reach[1]]
 })
 
 function operationMaps(operation: LinearOperation): MapsLayer | 'any' | undefined {
@@ -47,17 +48,31 @@ function operationMaps(operation: LinearOperation): MapsLayer | 'any' | undefine
     const branches = operation.branches.map(mapsOf)
     return branches.includes(undefined) ? undefined : (branches.find(branch => branch !== 'any') ?? 'any')
   }
+  if (operation.kind === 'take') return takenMaps(operation)
   if (operation.kind !== 'convolution' && operation.kind !== 'averagePool') return undefined
   const { geometry } = operation
   const { channels, height, width, strides, pads } = geometry
-  if (strides[0] !== strides[1]) return undefined
   const [rows, columns] = outputSize(geometry)
   return {
     input: { channels, height, width },
     output: { channels: operation.kind === 'convolution' ? operation.geometry.outputChannels : channels, height: rows, width: columns },
-    stride: strides[0],
+    strides,
     reach: [pads[0], pads[1]]
   }
+}
+
+/** Channels chosen, repeated or added, or every s-th row or column from the first. */
+function takenMaps({ shape, axis, indices }: Extract<LinearOperation, { kind: 'take' }>): MapsLayer | undefined {
+  const [channels, height, width] = shape
+  if (channels === undefined || height === undefined || width === undefined || shape.length !== 3) return undefined
+  const input = { channels, height, width }
+  const length = indices.length
+  if (axis === 0) return { input, output: { ...input, channels: length }, strides: [1, 1], reach: [0, 0] }
+  const step = indices[1] ?? 1
+  if (step < 1 || indices.some((index, k) => index !== k * step)) return undefined
+  return axis === 1
+    ? { input, output: { ...input, height: length }, strides: [step, 1], reach: [0, 0] }
+    : { input, output: { ...input, width: length }, strides: [1, step], reach: [0, 0] }
 }
 
 const layerMaps = (layer: Architecture['layers'][number] | undefined): MapsLayer | undefined => {
@@ -68,8 +83,9 @@ const layerMaps = (layer: Architecture['layers'][number] | undefined): MapsLayer
 /** Orders in which the data owner may lay out its maps; none where the first layer is no convolution, or blocks are narrow. */
 export function inputOrders({ layers }: Architecture, width: number): MapOrder[] {
   const maps = layerMaps(layers[0])
-  if (!maps || width < LEAST_WIDTH) return []
-  const { input, output, stride, reach } = maps
+  if (!maps || maps.strides[0] !== maps.strides[1] || width < LEAST_WIDTH) return []
+  const { input, output, strides, reach } = maps
+  const [stride] = strides
   const columns = Math.max(input.width, output.width * stride)
   const rows = Math.max(input.height, output.height * stride)
   const order = (row: number, plane: number, origin: number): MapOrder => ({ ...input, row, plane, gap: 1, origin })
@@ -83,13 +99,14 @@ export function inputOrders({ layers }: Architecture, width: number): MapOrder[]
 }
 
 /** Where the result of a layer stands whose input stands so; undefined where no order of maps fits it. */
-export function orderAfter(layer: AffineArchitecture, before: MapOrder): MapOrder | undefined {
+export function orderAfter(layer: Pick<MapPart, 'operations'>, before: MapOrder): MapOrder | undefined {
   const maps = mapsOf(layer.operations)
   if (maps === undefined) return undefined
   if (maps === 'any') return before
-  const { input, output, stride } = maps
+  const { input, output, strides } = maps
   const { row, plane } = before
   if (input.channels !== before.channels || input.height !== before.height || input.width !== before.width) return undefined
-  const after: MapOrder = { ...output, row, plane, gap: before.gap * stride, origin: 0 }
+  if (strides[0] !== strides[1]) return undefined
+  const after: MapOrder = { ...output, row, plane, gap: before.gap * strides[0], origin: 0 }
   return isSound(after) ? after : undefined
 }

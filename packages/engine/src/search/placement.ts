@@ -1,111 +1,49 @@
 /**
  * Levels, rescalings and refreshes by shortest path.
  *
- * The program is a chain of operations between boundaries 0 (input) … n (logits). In bits (log2), with primes of p bits:
+ * The program is a list of operations; value 0 is the input, value k the result of operation k - 1, the last one the logits. In a chain every operation reads the value before
+ * it. In bits (log2), with primes of p bits:
  *
- *   affine    scale' = scale + weightScale - p·d       weightScale free, at least what precision asks
+ *   affine    scale' = scale + weightScale - p·d       weightScale free, at least what precision asks; with several values, one for each
  *   square    scale' = 2·scale + g - p·d               g fixed by how samples share slots
  *   polynomial  scale' free, like an affine layer's (its coefficients are encoded as needed); scale near p, from where powers take theirs; d = ⌈log2(degree + 1)⌉
+ *   product   scale' = scale₁ + scale₂ - p·d
  *   refresh   level → top, scale stays                 where Q_l holds the masks
  *
  * d primes are dropped by rescaling after an operation. A scale must be large enough that the noise which enters there, times the gain from there to the logits,
  * stays within the error budget (`minimum`), and small enough that the message fits Q_l. Since weights can raise a scale at will, all that matters about a path is
- * its level and the lowest scale it can have: states are (boundary, level, refreshes so far) with the Pareto front of (cost, lowest scale).
+ * its level and the lowest scale it can have: states are (value, level, refreshes so far) with the Pareto front of (cost, lowest scale). Where branches are apart, a state also
+ * has level and scale of the values that wait to be read; they keep the scale at which they are read first. Operations run one after another whatever branch they are of, so
+ * the path goes through all of them; where branches meet, values are brought to one level, which is free, and refreshed before if need be.
  */
 
 import { MOST_RESCALINGS } from '../steps/step.js'
+import type { Blockage, Schedule, ScheduledOperation, ScheduledRefresh, ScheduledStep, ScheduleProblem } from './schedule.js'
 
-export interface ScheduledOperation {
-  readonly kind: 'affine' | 'square' | 'polynomial'
-  /** g: log2 of the scale of a square relative to the square of its operand's */
-  readonly squareBits: number
-  /** log2 of the bound on |slot| before and after */
-  readonly magnitudeIn: number
-  readonly magnitudeOut: number
-  /** least and largest log2 scale of the weights (affine only) */
-  readonly weightMinimum: number
-  readonly weightMaximum: number
-  /** polynomial only */
-  readonly polynomial?: {
-    /** primes that it drops */
-    readonly depth: number
-    /** least log2 scale of the argument */
-    readonly argumentMinimum: number
-    /** largest log2 scale of the argument, given the level of the result */
-    argumentMaximum(level: number): number
-    /** least log2 scale of the result, given the argument's */
-    resultMinimum(argument: number): number
-  }
-  /** least and largest log2 scale of the result */
-  readonly minimum: number
-  readonly maximum: number
-  /** seconds when run at this level with d rescalings */
-  cost(level: number, rescalings: number): number
-}
-
-export interface ScheduleProblem {
-  readonly operations: readonly ScheduledOperation[]
-  /** number of ciphertext primes */
-  readonly primes: number
-  readonly primeBits: number
-  readonly inputMinimum: number
-  readonly inputMaximum: number
-  readonly inputMagnitude: number
-  inputCost(level: number): number
-  readonly minimumRefreshes: number
-  /** whatever a schedule costs: nothing is gained by giving up levels */
-  readonly costless?: true
-  /** whether the boundary may be refreshed at this level and log2 scale */
-  refreshable(boundary: number, level: number, scale: number): boolean
-  refreshCost(boundary: number, level: number): number
-  /** whether the logits may leave at this level and log2 scale */
-  finishable(level: number, scale: number): boolean
-  /** bits that flooded logits take and bits that there are, at whichever level and log2 scale comes closest */
-  floodedBits(leaving: readonly { readonly level: number; readonly low: number }[]): { readonly needed: number; readonly available: number }
-}
-
-export interface ScheduledStep {
-  readonly operation: number
-  /** level at which the operation runs */
-  readonly level: number
-  readonly rescalings: number
-  /** log2 scale before and after */
-  readonly scaleIn: number
-  readonly scaleOut: number
-  /** level at which its input is refreshed first */
-  readonly refreshedFrom?: number
-}
-
-export interface Schedule {
-  readonly inputLevel: number
-  readonly steps: readonly ScheduledStep[]
-}
-
-/** Where no schedule gets past. */
-export interface Blockage {
-  /** the operation; their number when all are done and the logits cannot leave */
-  readonly operation: number
-  /**
-   * what it takes more of than there is: levels; bits of a log2 scale; bits of noise that the logits leave with; refreshes that have a place; bytes in the evaluator; bits by
-   * which the tracked error is too large
-   */
-  readonly kind: 'levels' | 'scale' | 'flooding' | 'refreshes' | 'memory' | 'precision'
-  readonly needed: number
-  readonly available: number
-}
-
-interface State {
-  readonly cost: number
+/** A value as it is to be read. */
+interface Reach {
   /** lowest log2 scale, and how far it may be raised by choosing what came before */
   readonly low: number
   readonly high: number
   readonly level: number
+}
+
+/** The value that has just been made, and what goes with it. */
+interface State extends Reach {
+  readonly cost: number
   readonly refreshes: number
-  /** level from which this state was refreshed at its own boundary */
-  readonly refreshedFrom?: number
+  /** values that wait, in the order of the operation's `waiting` */
+  readonly waiting: readonly Waiting[]
+  /** what has been refreshed for the operation that follows */
+  readonly refreshed?: readonly ScheduledRefresh[]
   readonly previous?: State
-  /** of the operation that led here */
-  readonly from?: { readonly level: number; readonly rescalings: number; readonly scaleIn: number }
+  /** of the operation that led here: with the scales of its operands */
+  readonly from?: { readonly level: number; readonly rescalings: number; readonly scalesIn: readonly number[] }
+}
+
+/** It has one scale, at which it has been read or is going to be. */
+interface Waiting extends Reach {
+  readonly value: number
 }
 
 /** Largest log2 scale at this level of slots of this log2 bound. */
@@ -117,6 +55,8 @@ const MAXIMUM_RESCALINGS = 3
 const HEADROOM_BITS = 2
 /** No scale is raised by more. */
 const RAISE_BITS = 24
+/** States of the same levels that are kept where branches are apart. */
+const ALIKE_STATES = 3
 /** Bits kept for scales that are rounded up when they are fixed. */
 const ROUNDING_BITS = 0.2
 
@@ -133,7 +73,7 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
   for (let level = 0; level <= top; level++) {
     const low = problem.inputMinimum + ROUNDING_BITS
     const high = Math.min(problem.inputMaximum, capacity(level, problem.inputMagnitude))
-    if (low <= high) front.push({ cost: problem.inputCost(level), low, high, level, refreshes: 0 })
+    if (low <= high) front.push({ cost: problem.inputCost(level), low, high, level, refreshes: 0, waiting: [] })
     else if (level === top && front.length === 0) return { operation: 0, kind: 'scale', needed: low, available: high }
   }
   for (let index = 0; index < operations.length; index++) {
@@ -142,21 +82,23 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
     const states = index === 0 ? front : prune([...front, ...refreshed(problem, front, index, top)])
     const reached: State[] = []
     for (const state of states) {
-      const lowest = problem.costless ? state.level : 0
-      for (let level = state.level; level >= lowest; level--) {
-        const most = mostRescalings(operation, level, state.low / primeBits)
+      const operands = operandsOf(operation, index, state)
+      const highest = highestLevel(operands)
+      const lowest = problem.costless ? highest : 0
+      for (let level = highest; level >= lowest; level--) {
+        const most = mostRescalings(operation, level, operands[0]!.low / primeBits)
         for (let rescalings = fewestRescalings(operation); rescalings <= most; rescalings++) {
           const cost = state.cost + costs(level, rescalings)
           if (cost >= bound) {
             costly = true
             continue
           }
-          const next = transition(problem, operation, index, state, level, rescalings, cost, capacity)
+          const next = transition(problem, operation, index, state, operands, level, rescalings, cost, capacity)
           if (next) reached.push(next)
         }
       }
     }
-    front = prune(reached)
+    front = thinned(prune(reached))
     if (front.length === 0) return costly ? 'costly' : blockageOf(problem, index, states, capacity)
   }
   let best: State | undefined
@@ -183,8 +125,8 @@ export const withoutCosts = (problem: ScheduleProblem): ScheduleProblem => ({
 
 /** What a schedule costs, whatever it was looked for by. */
 export function costOf(problem: ScheduleProblem, { inputLevel, steps }: Schedule): number {
-  const costs = steps.map(({ operation, level, rescalings, refreshedFrom }) => {
-    const refresh = refreshedFrom === undefined ? 0 : problem.refreshCost(operation, refreshedFrom)
+  const costs = steps.map(({ operation, level, rescalings, refreshed: before = [] }) => {
+    const refresh = before.reduce((sum, { value, level: at }) => sum + problem.refreshCost(value, at), 0)
     return refresh + problem.operations[operation]!.cost(level, rescalings)
   })
   return costs.reduce((sum, cost) => sum + cost, problem.inputCost(inputLevel))
@@ -194,13 +136,14 @@ export function costOf(problem: ScheduleProblem, { inputLevel, steps }: Schedule
 function blockageOf(problem: ScheduleProblem, index: number, states: readonly State[], capacity: Capacity): Blockage {
   const operation = problem.operations[index]!
   const fewest = fewestRescalings(operation)
-  const levels = Math.max(...states.map(({ level }) => level))
+  const levels = Math.max(...states.map(state => highestLevel(operandsOf(operation, index, state))))
   let closest: Blockage = { operation: index, kind: 'levels', needed: fewest, available: levels }
   let missing = Number.POSITIVE_INFINITY
   for (const state of states) {
-    for (let level = state.level; level >= fewest; level--) {
-      for (let rescalings = fewest; rescalings <= mostRescalings(operation, level, state.low / problem.primeBits); rescalings++) {
-        const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, state, level, rescalings, capacity)
+    const operands = operandsOf(operation, index, state)
+    for (let level = highestLevel(operands); level >= fewest; level--) {
+      for (let rescalings = fewest; rescalings <= mostRescalings(operation, level, operands[0]!.low / problem.primeBits); rescalings++) {
+        const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, operands, level, rescalings, capacity)
         // with too long an argument, what the result would need is beyond all measure
         const [needed, available] = scaleIn > largestIn ? [scaleIn, largestIn] : [low, high]
         if (!(needed - available < missing)) continue
@@ -212,40 +155,65 @@ function blockageOf(problem: ScheduleProblem, index: number, states: readonly St
   return closest
 }
 
-function refreshed(problem: ScheduleProblem, front: readonly State[], boundary: number, top: number): State[] {
+/** What an operation reads: the newest value, and those that wait. */
+function operandsOf({ operands }: ScheduledOperation, index: number, state: State): readonly Reach[] {
+  if (operands.length === 1 && operands[0].value === index) return [state]
+  return operands.map(({ value }) => (value === index ? state : state.waiting.find(waiting => waiting.value === value)!))
+}
+
+const highestLevel = (operands: readonly Reach[]): number =>
+  operands.length === 1 ? operands[0]!.level : Math.min(...operands.map(({ level }) => level))
+
+/** States in which what the operation reads has been refreshed: all of it, or what is lowest. */
+function refreshed(problem: ScheduleProblem, front: readonly State[], index: number, top: number): State[] {
+  const operation = problem.operations[index]!
   const out: State[] = []
   for (const state of front) {
-    for (let level = 0; level <= state.level; level++) {
-      if (!problem.refreshable(boundary, level, state.low)) continue
-      const refreshes = Math.min(state.refreshes + 1, problem.minimumRefreshes)
+    const operands = operandsOf(operation, index, state)
+    for (const below of new Set(operands.map(({ level }) => level))) {
+      // the input is not refreshed: it comes at any level
+      const lowest = operation.operands.flatMap(({ value }, k) => (operands[k]!.level <= below && value > 0 ? [k] : []))
+      const refreshes = lowest.flatMap((k): ScheduledRefresh[] => {
+        const { value } = operation.operands[k]!
+        const from = lowestRefresh(problem, value, operands[k]!.level, operands[k]!.low)
+        return from === undefined ? [] : [{ value, level: from }]
+      })
+      if (refreshes.length === 0 || refreshes.length < lowest.length) continue
+      const raised = (value: number): number => (refreshes.some(refresh => refresh.value === value) ? top : -1)
       out.push({
-        cost: state.cost + problem.refreshCost(boundary, level),
+        cost: refreshes.reduce((sum, { value, level }) => sum + problem.refreshCost(value, level), state.cost),
         low: state.low,
         high: state.high,
-        level: top,
-        refreshes,
-        refreshedFrom: level,
+        level: Math.max(state.level, raised(index)),
+        refreshes: Math.min(state.refreshes + refreshes.length, problem.minimumRefreshes),
+        waiting: state.waiting.map(waiting => ({ ...waiting, level: Math.max(waiting.level, raised(waiting.value)) })),
+        refreshed: refreshes,
         previous: state
       })
-      break
     }
   }
   return out
 }
 
-/** Least and largest log2 scales of an operation's operand and result. */
+function lowestRefresh(problem: ScheduleProblem, value: number, highest: number, scale: number): number | undefined {
+  for (let level = 0; level <= highest; level++) if (problem.refreshable(value, level, scale)) return level
+  return undefined
+}
+
+/** Least and largest log2 scales of an operation's first operand and of its result. */
 function scalesOf(
   problem: ScheduleProblem,
   operation: ScheduledOperation,
-  state: State,
+  operands: readonly Reach[],
   level: number,
   rescalings: number,
   capacity: Capacity
 ): { readonly scaleIn: number; readonly largestIn: number; readonly low: number; readonly high: number } {
+  const [first] = operands as readonly [Reach]
   const dropped = rescalings * problem.primeBits
   const minimum = operation.minimum + ROUNDING_BITS
-  let scaleIn = state.low
-  let largestIn = capacity(level, operation.magnitudeIn)
+  let scaleIn = first.low
+  let largestIn = capacity(level, operation.operands[0].magnitude)
   let low: number
   let high = Math.min(operation.maximum, capacity(level - rescalings, operation.magnitudeOut))
   const { polynomial } = operation
@@ -254,14 +222,25 @@ function scalesOf(
     largestIn = Math.min(largestIn, polynomial.argumentMaximum(level - rescalings))
     low = Math.max(minimum, polynomial.resultMinimum(scaleIn) + ROUNDING_BITS)
   } else if (operation.kind === 'affine') {
-    low = Math.max(minimum, scaleIn + operation.weightMinimum + ROUNDING_BITS - dropped)
-    high = Math.min(high, scaleIn + operation.weightMaximum - dropped)
+    low = minimum
+    for (const [k, { weightMinimum, weightMaximum, magnitude }] of operation.operands.entries()) {
+      const scale = operands[k]!.low
+      low = Math.max(low, scale + weightMinimum + ROUNDING_BITS - dropped)
+      high = Math.min(high, scale + weightMaximum - dropped)
+      if (k > 0 && scale > capacity(level, magnitude)) high = Number.NEGATIVE_INFINITY
+    }
+  } else if (operation.kind === 'product') {
+    const other = operands[1]!
+    scaleIn = Math.max(scaleIn, minimum + dropped - other.low)
+    low = scaleIn + other.low - dropped
+    high = Math.min(high, Math.min(first.high, largestIn) + other.low - dropped)
+    if (other.low > capacity(level, operation.operands[1]!.magnitude)) high = Number.NEGATIVE_INFINITY
   } else {
     scaleIn = Math.max(scaleIn, (minimum + dropped - operation.squareBits) / 2)
     low = 2 * scaleIn + operation.squareBits - dropped
-    high = Math.min(high, 2 * Math.min(state.high, largestIn) + operation.squareBits - dropped)
+    high = Math.min(high, 2 * Math.min(first.high, largestIn) + operation.squareBits - dropped)
   }
-  if (scaleIn > state.low) largestIn = Math.min(largestIn, state.high)
+  if (scaleIn > first.low) largestIn = Math.min(largestIn, first.high)
   return { scaleIn, largestIn, low, high }
 }
 
@@ -270,24 +249,35 @@ function transition(
   operation: ScheduledOperation,
   index: number,
   state: State,
+  operands: readonly Reach[],
   level: number,
   rescalings: number,
   cost: number,
   capacity: Capacity
 ): State | undefined {
-  const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, state, level, rescalings, capacity)
+  const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, operands, level, rescalings, capacity)
   if (low > high || scaleIn > largestIn) return undefined
+  const [first] = operands as readonly [Reach]
+  const [{ value }] = operation.operands
   // a scale that is raised was so before the refresh
-  if (scaleIn !== state.low && state.refreshedFrom !== undefined && !problem.refreshable(index, state.refreshedFrom, scaleIn))
-    return undefined
+  const refresh = scaleIn === first.low ? undefined : state.refreshed?.find(other => other.value === value)
+  if (refresh && !problem.refreshable(value, refresh.level, scaleIn)) return undefined
+  const scalesIn = operands.map((operand, k) => (k === 0 ? scaleIn : operand.low))
+  const waiting = operation.waiting.map((kept): Waiting => {
+    const { low: scale, level: at } = kept === index ? state : state.waiting.find(other => other.value === kept)!
+    const fixed = kept === value ? scaleIn : scale
+    return { value: kept, low: fixed, high: fixed, level: at }
+  })
   return {
     cost,
     low,
-    high,
+    // what others read as well keeps its scale, and so does what is made of it without weights
+    high: (operation.kind === 'square' || operation.kind === 'product') && operation.waiting.includes(value) ? low : high,
     level: level - rescalings,
     refreshes: state.refreshes,
+    waiting,
     previous: state,
-    from: { level, rescalings, scaleIn }
+    from: { level, rescalings, scalesIn }
   }
 }
 
@@ -328,36 +318,57 @@ function prune(states: State[]): State[] {
   return kept
 }
 
+/**
+ * Where branches are apart, states multiply by the levels of all that waits. Of those with the same level and the same least level of what waits, only the cheapest are kept:
+ * what meets later does so at the least level. States come in the order of their costs.
+ */
+function thinned(states: State[]): State[] {
+  if (states.length === 0 || states[0]!.waiting.length === 0) return states
+  const kept = new Map<number, number>()
+  return states.filter(({ level, waiting }) => {
+    const key = 64 * level + Math.min(...waiting.map(value => value.level))
+    const count = kept.get(key) ?? 0
+    kept.set(key, count + 1)
+    return count < ALIKE_STATES
+  })
+}
+
 /** Whether a state that costs no more makes another one superfluous. */
 const betters = (other: State, state: State): boolean =>
   other.low <= state.low &&
   other.level >= state.level &&
   other.refreshes >= state.refreshes &&
   other.high >= Math.min(state.high, other.low + RAISE_BITS) &&
+  other.waiting.every(({ low, level }, k) => low <= state.waiting[k]!.low && level >= state.waiting[k]!.level) &&
   // a state that has just been refreshed cannot raise its scale at will
-  (other.refreshedFrom === undefined || state.refreshedFrom !== undefined)
+  (other.refreshed === undefined || state.refreshed !== undefined)
 
 /** Fixes the scales backwards: as low as they can be, except that input and first weights share what slack there is. */
 function unwind(problem: ScheduleProblem, last: State): Schedule {
   const steps: ScheduledStep[] = []
+  // by value, as its readers need it
+  const scales = new Map([[problem.operations.length, last.low]])
   let state = last
-  let scale = last.low
   let inputLevel = 0
   for (let index = problem.operations.length - 1; index >= 0; index--) {
     const operation = problem.operations[index]!
-    const { level, rescalings } = state.from!
+    const { level, rescalings, scalesIn } = state.from!
     const before = state.previous!
     const dropped = rescalings * problem.primeBits
-    let scaleIn = before.low
+    const scale = scales.get(index + 1)!
+    const [{ weightMinimum }] = operation.operands
+    let scaleIn = scalesIn[0]!
     if (operation.kind === 'square') scaleIn = (scale + dropped - operation.squareBits) / 2
-    else if (operation.kind === 'polynomial') scaleIn = state.from!.scaleIn
-    else if (index === 0)
-      scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - operation.weightMinimum - scaleIn) / 2)
+    else if (operation.kind === 'product') scaleIn = scale + dropped - scalesIn[1]!
+    else if (operation.kind === 'affine' && index === 0 && !operation.waiting.includes(0))
+      scaleIn = Math.min(problem.inputMaximum, scaleIn + Math.max(0, scale + dropped - weightMinimum - scaleIn) / 2)
+    operation.operands.forEach((operand, k) => {
+      scales.set(operand.value, k === 0 ? scaleIn : scalesIn[k]!)
+      if (operand.value === 0) inputLevel = Math.max(inputLevel, level)
+    })
     const step: ScheduledStep = { operation: index, level, rescalings, scaleIn, scaleOut: scale }
-    steps.unshift(before.refreshedFrom === undefined ? step : { ...step, refreshedFrom: before.refreshedFrom })
-    scale = scaleIn
-    state = before.refreshedFrom === undefined ? before : before.previous!
-    if (index === 0) inputLevel = level
+    steps.unshift(before.refreshed === undefined ? step : { ...step, refreshed: before.refreshed })
+    state = before.refreshed === undefined ? before : before.previous!
   }
   return { inputLevel, steps }
 }

@@ -4,13 +4,14 @@ import type { Architecture } from '../architecture/architecture.js'
 import { KeyCosts } from '../costs/key-costs.js'
 import { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
-import type { SparseMatrix } from '../numeric/sparse.js'
 import { type SlotPacking, samplesPerSlot } from '../packing/slots.js'
-import { type KeyPrices, type PackedLayer, packLayers, patternsOf, TYPICAL_LEVEL, typicalSizes } from './choose-packing.js'
+import { packLayers, patternsOf } from './choose-packing.js'
 import type { Settings } from './options.js'
+import type { KeyPrices, PackedLayer, Patterns } from './packer.js'
+import { TYPICAL_LEVEL, typicalSizes } from './typical.js'
 
 export class Preparation {
-  private readonly patterns: readonly (SparseMatrix | undefined)[]
+  private readonly patterns: Patterns
   private readonly costs = new Map<number, OperationCosts>()
   private readonly packed = new Map<string, readonly PackedLayer[]>()
 

@@ -3,8 +3,8 @@
 import { RESIDENT_WEIGHT_BYTES, Residence } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
 import { inputCount, vectorBytes, weightCount } from '../steps/packed.js'
-import type { PackedLayer } from './choose-packing.js'
 import type { Settings } from './options.js'
+import type { PackedLayer } from './packer.js'
 
 /** Bytes of a pass that leave room for keys, weights and inputs in the memory of a kernel. */
 const COMFORTABLE_BYTES = 1.25 * 2 ** 30

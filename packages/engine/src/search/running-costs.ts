@@ -1,14 +1,15 @@
 /** What the steps of a trial cost, key by key and level by level, and what they hold in memory. */
 import { conjugationElement, galoisElementOf } from '@slytherin/ckks'
+import { readersOf, readsOf } from '../architecture/values.js'
 import { KeyCosts } from '../costs/key-costs.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
 import { samplesPerSlot } from '../packing/slots.js'
 import { bothEncrypted, factorsOf } from '../steps/operands.js'
-import { inputCount, isActivation, vectorBytes, weightCount } from '../steps/packed.js'
+import { inputCount, isSlotwise, vectorBytes, weightCount } from '../steps/packed.js'
 import { SENDING_WEIGHT, stepSeconds, weightSeconds } from '../steps/price.js'
-import type { Schedule } from './placement.js'
 import { blocksPerPass, type Reading, readingOf } from './reading.js'
+import type { Schedule } from './schedule.js'
 import type { Trial } from './trial.js'
 
 /** Keys that a layer needs. */
@@ -37,12 +38,12 @@ export class RunningCosts {
     const { N } = parameters
     const stride = chain.batchBlock / samplesPerSlot(chain.packing)
     this.keyUses = packings.map((packing, layer) => {
-      const factors = factorsOf(trial.settings, layer)
+      const factors = factorsOf(trial.settings, readsOf(trial.architecture.layers[layer]!, layer))
       const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
-      const conjugated = isActivation(packing) && packing.slots === 'complex'
+      const conjugated = isSlotwise(packing) && packing.slots === 'complex'
       return {
         galois: conjugated ? [conjugationElement(N)] : rotations.map(rotation => galoisElementOf(rotation * stride, N)),
-        relinearization: isActivation(packing) || bothEncrypted(factors)
+        relinearization: isSlotwise(packing) || bothEncrypted(factors)
       }
     })
     this.firstKeyUses = this.keyUses.map(({ galois, relinearization }, layer) => {
@@ -57,30 +58,38 @@ export class RunningCosts {
 
   inputCost(level: number): number {
     const { costs } = this
-    const { settings, packings, batchBlocks } = this.trial
+    const { settings, batchBlocks } = this.trial
     const each =
       settings.data === 'clear'
         ? costs.encoding(level)
         : SENDING_WEIGHT * (costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level))) +
           this.reading.inputs * costs.loading(level)
-    return batchBlocks * inputCount(packings[0]!, settings.data) * each
+    return batchBlocks * this.inputCount * each
+  }
+
+  /** Clear inputs come for every step that reads them. */
+  private get inputCount(): number {
+    const { architecture, packings, settings } = this.trial
+    const [first, ...others] = readersOf(architecture.layers)[0]!
+    const again = settings.data === 'clear' ? others.reduce((sum, layer) => sum + inputCount(packings[layer]!, 'clear'), 0) : 0
+    return inputCount(packings[first!]!, settings.data) + again
   }
 
   operationCost(index: number, level: number, rescalings: number): number {
     const { costs, sizes } = this
     const { settings, batchBlocks } = this.trial
     const packing = this.trial.packings[index]!
-    const factors = factorsOf(settings, index)
+    const factors = factorsOf(settings, readsOf(this.trial.architecture.layers[index]!, index))
     const making = factors.weights === 'encrypted' ? costs.encryption(level) + costs.transfer(sizes.ciphertext(level)) : 0
     const weights =
       this.reading.weights[index]! * weightSeconds(packing, costs, level, factors) + weightCount(packing) * costs.model.preparation * making
     return weights + this.keyCost(index, level) + batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
   }
 
-  /** Refreshing the values after layer `boundary` - 1 at this level. */
-  refreshCost(boundary: number, level: number): number {
+  /** Refreshing a value at this level. */
+  refreshCost(value: number, level: number): number {
     const { packings, batchBlocks, chain, settings } = this.trial
-    const count = packings[boundary - 1]!.outputBlocks * batchBlocks
+    const count = packings[value - 1]!.outputBlocks * batchBlocks
     return this.costs.refresh(level, chain.primes - 1, count, settings.threshold, count * this.sizes.refresh(level, settings.threshold))
   }
 

@@ -5,8 +5,8 @@ import { slotFactor } from '../packing/slots.js'
 import { magnitudesOnly } from '../plan/flooded-noise.js'
 import type { LayerPacking } from '../steps/packed.js'
 import { type Chain, parametersFor } from './chain.js'
-import type { PackedLayer } from './choose-packing.js'
 import { floodingIn, type Settings } from './options.js'
+import type { PackedLayer } from './packer.js'
 
 export interface Trial {
   readonly architecture: Architecture

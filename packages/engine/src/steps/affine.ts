@@ -1,7 +1,8 @@
-/** What the two kinds of affine steps have in common: the fields of the plan, scales and weights, and how errors of operands and weights reach the result. */
+/** What the kinds of affine steps have in common: the fields of the plan, scales and weights, and how errors of operands and weights reach the result. */
 import { type CiphertextMetadata, combineNoise } from '@slytherin/ckks'
 import * as z from 'zod'
-import type { AffineArchitecture } from '../architecture/architecture.js'
+import { type AffineArchitecture, type MapArchitecture, type MapPart, partsOf } from '../architecture/architecture.js'
+import { readsOf } from '../architecture/values.js'
 import { added, atLevel, encodingNoise, encrypted, type Factor, type Flow, madeWeight, rescaled } from './flow.js'
 import { summedTerms } from './gains.js'
 import { bothEncrypted, factorsOf } from './operands.js'
@@ -23,13 +24,16 @@ export const affineSchema = z.strictObject({
 
 export type AffineStep = z.infer<typeof affineSchema>
 
-/** A compiled affine step of either kind. */
+/** A compiled affine step of one value. */
 export interface AffineOperation extends Common {
   readonly step: AffineStep
   readonly layer: AffineArchitecture
   readonly packing: AffinePacking
   readonly firstWeight: number
 }
+
+/** What a step does to each of the values that it reads. */
+export const partsOfStep = ({ layer }: { readonly layer: MapArchitecture }): readonly MapPart[] => partsOf(layer)
 
 /** Scales and weight descriptors of an affine step whose packing uses these items. @throws InvalidPlanError */
 export function advanceAffine(
@@ -46,7 +50,7 @@ export function advanceAffine(
   const biasMagnitude = layer.biasMagnitude * slotFactor
   // a clear bias is added, not multiplied by
   state.checkEncodable(`${path}.scale`, state.scale, biasMagnitude, 'encrypted')
-  if (bothEncrypted(factorsOf(operands, step.layer))) state.needRelinearization(step.level)
+  if (bothEncrypted(factorsOf(operands, readsOf(layer, step.layer)))) state.needRelinearization(step.level)
   const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
   const bias = { layer: step.layer, level: state.level, scale: state.scale, magnitude: biasMagnitude }
   for (const item of items) state.weights.push(item.kind === 'bias' ? bias : weight)
@@ -62,13 +66,25 @@ export function affineFlow(
   operand: Factor,
   products: (operand: Factor, weight: Factor) => CiphertextMetadata
 ): Flow {
-  const { slotFactor } = setting
-  const lowered: Factor =
-    operand.kind === 'clear'
-      ? { kind: 'clear', metadata: { ...operand.metadata, level: step.level } }
-      : { kind: 'encrypted', flow: atLevel(operand.flow, step.level) }
   const weight = madeWeight(setting, { level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude })
-  const result = rescaled(setting, products(lowered, weight), step.rescalings)
+  return finished(setting, step, layer, products(factorAt(operand, step.level), weight))
+}
+
+/** A factor at a level below its own. */
+export const factorAt = (operand: Factor, level: number): Factor =>
+  operand.kind === 'clear'
+    ? { kind: 'clear', metadata: { ...operand.metadata, level } }
+    : { kind: 'encrypted', flow: atLevel(operand.flow, level) }
+
+/** A sum of products, rescaled and with its bias. */
+export function finished(
+  setting: Setting,
+  step: Pick<AffineStep, 'rescalings' | 'magnitude'>,
+  layer: MapArchitecture,
+  sum: CiphertextMetadata
+): Flow {
+  const { slotFactor } = setting
+  const result = rescaled(setting, sum, step.rescalings)
   const { level, scale } = result
   const bias = madeWeight(setting, { level, scale, magnitude: layer.biasMagnitude * slotFactor })
   return added({ metadata: { ...result, magnitude: step.magnitude } }, ownNoise(setting, bias))
@@ -93,15 +109,42 @@ export function sumNoise(
   weight: Factor,
   product: CiphertextMetadata
 ): number {
-  const terms = summedTerms(packing)
-  const bounded = product.noise + 0.5 * Math.log2(terms)
   const input = packing.kind === 'taps' ? (layer.norms?.window ?? layer.norms?.input) : layer.norms?.input
+  return partNoise(
+    setting,
+    { part: layer, weightScale: step.weightScale, terms: summedTerms(packing), input, magnitudeIn },
+    x,
+    weight,
+    product
+  )
+}
+
+/** What is summed of one value. */
+export interface SummedPart {
+  readonly part: MapPart
+  readonly weightScale: number
+  /** products in one slot of the result, folds included */
+  readonly terms: number
+  /** Euclidean norm of what one slot of the result reads; undefined when it is not known */
+  readonly input: number | undefined
+  /** bound on |slot| of what is read */
+  readonly magnitudeIn: number
+}
+
+export function partNoise(
+  setting: Setting,
+  { part, weightScale, terms, input, magnitudeIn }: SummedPart,
+  x: Factor,
+  weight: Factor,
+  product: CiphertextMetadata
+): number {
+  const bounded = product.noise + 0.5 * Math.log2(terms)
   const parts: number[] = []
   if (x.kind === 'encrypted') {
     const { metadata, activation } = x.flow
-    const weightBits = Math.log2(step.weightScale)
-    const row = weightBits + Math.log2(layer.rowNorm ?? layer.weightMagnitude * Math.sqrt(terms))
-    const gain = layer.norms?.gain
+    const weightBits = Math.log2(weightScale)
+    const row = weightBits + Math.log2(part.rowNorm ?? part.weightMagnitude * Math.sqrt(terms))
+    const gain = part.norms?.gain
     if (activation && gain !== undefined) parts.push(row + activation.rest, weightBits + Math.log2(gain) + activation.unit)
     else parts.push(row + metadata.noise)
   }

@@ -49,9 +49,9 @@ export function compileDiagonals(
 ): CompiledDiagonals {
   const { operands, parameters, stride } = state.setting
   const firstWeight = state.weights.length
-  const packing = packingOf(state, step, layer, path)
+  const packing = packingOf(state, step, layer, path, arrival.reads[0]!)
   advanceAffine(state, step, layer, path, packing.items)
-  for (const rotation of packing.rotations(factorsOf(operands, step.layer).input))
+  for (const rotation of packing.rotations(factorsOf(operands, arrival.reads).input))
     state.needGaloisKey(galoisElementOf(rotation * stride, parameters.N), step.level)
   state.layout = packing.output
   state.chunk = undefined
@@ -63,17 +63,19 @@ export function compileDiagonals(
     packing,
     firstWeight,
     blocksIn: packing.inputBlocks,
-    blocksOut: packing.outputBlocks
+    blocksOut: packing.outputBlocks,
+    layout: packing.output
   }
 }
 
-function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchitecture, path: string): DiagonalsPacking {
+function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchitecture, path: string, read: number): DiagonalsPacking {
   const { width } = state.setting
   const order = step.order && orderOf(step.order, layer.outputs, `${path}.order`)
   const outputs = order?.length ?? layer.outputs
   const rows = rowPeriod(outputs, width)
   if (step.chunked) {
-    if (step.layer !== 0) throw new InvalidPlanError(`${path}.chunked`, 'only the input can be laid out in chunks')
+    if (read !== 0 || !state.readOnce(0))
+      throw new InvalidPlanError(`${path}.chunked`, 'only an input that one layer reads can be laid out in chunks')
     if (order || step.input) throw new InvalidPlanError(`${path}.chunked`, 'and as maps')
     const diagonals = chunkDiagonals(layer.inputs, width, rows)
     if (diagonals === undefined) throw new InvalidPlanError(`${path}.chunked`, 'the input does not fit one block')
@@ -81,10 +83,12 @@ function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchi
     state.chunk = { rows, diagonals }
   }
   if (step.input) {
-    if (step.layer !== 0) throw new InvalidPlanError(`${path}.input`, 'only the input can be laid out at will')
+    if (read !== 0 || state.layout)
+      throw new InvalidPlanError(`${path}.input`, 'only the input can be laid out at will, by the first layer')
     state.layout = orderedLayout(orderOf(step.input, layer.inputs, `${path}.input`), width)
   }
   state.layout ??= sequentialLayout(layer.inputs, width)
+  state.settle(read, state.layout)
   const { chunk, layout } = state
   if (chunk && chunk.rows !== rows) throw new InvalidPlanError(path, `a layout made for ${chunk.rows} rows, not ${rows}`)
   const diagonals = chunk?.diagonals ?? fullDiagonals(outputs, layout)
@@ -96,7 +100,7 @@ function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchi
 }
 
 /** @throws InvalidPlanError unless it is an order of so many values */
-function orderOf(order: MapOrder, features: number, path: string): Int32Array {
+export function orderOf(order: MapOrder, features: number, path: string): Int32Array {
   const { channels, height, width } = order
   if (channels * height * width !== features) throw new InvalidPlanError(path, `${channels}×${height}×${width} values of ${features}`)
   if (!isSound(order)) throw new InvalidPlanError(path, 'values that share a place')
@@ -109,15 +113,22 @@ export function diagonalsFlow(setting: Setting, step: CompiledDiagonals, operand
 
 /** Baby rotations, products, giant rotations and folds. */
 function products(setting: Setting, step: CompiledDiagonals, x: Factor, weight: Factor): CiphertextMetadata {
-  const { rules, operands } = setting
   const { packing } = step
-  const turns = packing.babySteps > 1 && factorsOf(operands, step.step.layer).input === 'encrypted'
-  const operand: Factor = turns ? { kind: 'encrypted', flow: turned(setting, encrypted(x)) } : x
+  const operand = factorsOf(setting.operands, step.reads).input === 'encrypted' ? turned(setting, packing, x) : x
   const product = productOf(setting, operand, weight)
+  return summed(setting, packing, { ...product, noise: sumNoise(setting, step, operand, weight, product) })
+}
+
+/**
+ * Relinearisations, giant rotations and folds.
+ * @param product of one operand and weight, with the error of the whole sum
+ */
+export function summed(setting: Setting, packing: DiagonalsPacking, product: CiphertextMetadata): CiphertextMetadata {
+  const { rules } = setting
   const relinearization = relinearized(setting, silent(product)).noise
   const rotation = rules.automorphism('rotate', { ...silent(product), degree: 1 }, undefined).noise
   // each fold doubles the variance: what the whole sum has, divided among the folds
-  const noise = sumNoise(setting, step, operand, weight, product) - 0.5 * packing.folds.length
+  const noise = product.noise - 0.5 * packing.folds.length
   let sum: CiphertextMetadata = { ...product, degree: 1, noise }
   const giantRotations = packing.mostGiantRotations
   sum = { ...sum, noise: combineNoise(sum.noise, relinearization + 0.5 * Math.log2(giantRotations + 1)) }
@@ -126,17 +137,18 @@ function products(setting: Setting, step: CompiledDiagonals, x: Factor, weight: 
   return sum
 }
 
-function turned({ rules }: Setting, flow: Flow): Flow {
-  return added(flow, rules.automorphism('rotate', silent(flow.metadata), undefined).noise)
+/** An encrypted operand after its baby rotations. */
+export function turned(setting: Setting, packing: DiagonalsPacking, x: Factor): Factor {
+  if (packing.babySteps === 1) return x
+  const flow = encrypted(x)
+  return { kind: 'encrypted', flow: added(flow, setting.rules.automorphism('rotate', silent(flow.metadata), undefined).noise) }
 }
 
 /** Baby rotations, products, relinearisations, giant rotations and folds of one batch block. */
 export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCosts, level: number, factors: Factors): number {
   let sum = 0
-  if (factors.input === 'encrypted') {
-    for (let block = 0; block < packing.inputBlocks; block++) {
-      sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
-    }
+  for (let block = 0; block < packing.inputBlocks; block++) {
+    if (!packing.clear(block, factors.input)) sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
   }
   let switches = packing.outputBlocks * packing.folds.length
   for (let block = 0; block < packing.outputBlocks; block++) {

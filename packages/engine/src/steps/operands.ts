@@ -15,14 +15,15 @@ export interface Operands {
   readonly weights: OperandKind
 }
 
-/** Kinds of the two factors of a step's products: after the first layer everything that flows is encrypted. */
+/** Kinds of the two factors of a step's products: everything that flows behind the input is encrypted. */
 export interface Factors {
   readonly input: OperandKind
   readonly weights: OperandKind
 }
 
-export const factorsOf = (operands: Operands, layer: number): Factors => ({
-  input: layer === 0 ? operands.data : 'encrypted',
+/** @param reads values that the step's layer reads; a clear input that meets others counts by itself (`DiagonalsPacking.clear`) */
+export const factorsOf = (operands: Operands, reads: readonly number[]): Factors => ({
+  input: reads.length === 1 && reads[0] === 0 ? operands.data : 'encrypted',
   weights: operands.weights
 })
 

@@ -6,9 +6,10 @@ import type { TapsPacking } from '../packing/taps.js'
 import type { Factors, OperandKind } from './operands.js'
 import type { PolynomialProfile } from './polynomial-profile.js'
 
-/** An activation only needs to know how many ciphertexts it has. */
+/** An activation or product only needs to know how many ciphertexts it has. */
 export type LayerPacking =
   | { readonly kind: 'square'; readonly outputBlocks: number; readonly slots: SlotPacking }
+  | { readonly kind: 'product'; readonly outputBlocks: number; readonly slots: SlotPacking }
   | {
       readonly kind: 'polynomial'
       readonly outputBlocks: number
@@ -18,9 +19,9 @@ export type LayerPacking =
   | AffinePacking
 export type AffinePacking = TapsPacking | DiagonalsPacking
 
-/** Whether a layer works on every slot by itself. */
-export const isActivation = (packing: LayerPacking): packing is Exclude<LayerPacking, AffinePacking> =>
-  packing.kind === 'square' || packing.kind === 'polynomial'
+/** Whether a layer works on every slot by itself, without weights. */
+export const isSlotwise = (packing: LayerPacking): packing is Exclude<LayerPacking, AffinePacking> =>
+  packing.kind !== 'taps' && packing.kind !== 'diagonals'
 
 /** With one position to a block, a clear weight is one number for all slots. */
 export const scalarWeights = (packing: LayerPacking, factors: Factors): boolean =>
@@ -28,20 +29,20 @@ export const scalarWeights = (packing: LayerPacking, factors: Factors): boolean 
 
 /** Weights of a step, biases included. */
 export function weightCount(packing: LayerPacking): number {
-  if (isActivation(packing)) return 0
+  if (isSlotwise(packing)) return 0
   return packing.kind === 'taps' ? packing.items.length : packing.products + packing.outputBlocks
 }
 
 /** Input ciphertexts (or clear slot vectors) per batch block of the first step. */
 export function inputCount(packing: LayerPacking, data: OperandKind): number {
   if (packing.kind === 'taps') return packing.inputCount
-  if (isActivation(packing)) return packing.outputBlocks
+  if (isSlotwise(packing)) return packing.outputBlocks
   return data === 'clear' ? packing.turns().length : packing.inputBlocks
 }
 
 /** Slot vectors of one batch block that a step holds at a time. */
 export function heldVectors(packing: LayerPacking): number {
-  const working = isActivation(packing) && packing.slots === 'complex' ? 8 : 2
+  const working = isSlotwise(packing) && packing.slots === 'complex' ? 8 : 2
   // powers of one ciphertext at a time, each the result of a relinearisation
   if (packing.kind === 'polynomial')
     return packing.outputBlocks + working + packing.operations.filter(({ operation }) => operation === 'relinearize').length

@@ -44,11 +44,13 @@ export function compilePolynomial(
   const { packing, parameters, width } = state.setting
   if (layer.kind !== 'polynomial') throw new InvalidPlanError(path, `a polynomial for the ${layer.kind} layer '${layer.name}'`)
   state.layout ??= sequentialLayout(layer.features, width)
-  const blocks = state.layout.blocks.length
+  state.settle(arrival.reads[0]!, state.layout)
+  const { layout } = state
+  const blocks = layout.blocks.length
   const noise = advance(state, step, layer, path)
   state.needRelinearization(step.level)
   if (packing === 'complex') state.needGaloisKey(conjugationElement(parameters.N), step.level)
-  return { ...arrival, kind: 'polynomial', step, layer, noise, blocksIn: blocks, blocksOut: blocks }
+  return { ...arrival, kind: 'polynomial', step, layer, noise, blocksIn: blocks, blocksOut: blocks, layout }
 }
 
 /** What the evaluation of the scheme makes of level and scale; returns the error it adds. */

@@ -4,6 +4,7 @@ import { diagonalsSeconds } from './diagonals.js'
 import type { Factors } from './operands.js'
 import { type LayerPacking, scalarWeights } from './packed.js'
 import { polynomialSeconds } from './polynomial.js'
+import { productOfValuesSeconds } from './product.js'
 import { finishingSeconds } from './products.js'
 import { squareSeconds } from './square.js'
 import { tapsSeconds } from './taps.js'
@@ -20,6 +21,8 @@ export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level:
   switch (packing.kind) {
     case 'square':
       return blocks * squareSeconds(packing.slots, costs, level) + finishingSeconds(blocks, costs, level, rescalings)
+    case 'product':
+      return blocks * productOfValuesSeconds(costs, level) + finishingSeconds(blocks, costs, level, rescalings)
     case 'polynomial':
       return blocks * polynomialSeconds(packing.operations, costs, level)
     case 'taps':

@@ -8,20 +8,34 @@ import type { Setting } from './setting.js'
 import type { CompilerState } from './state.js'
 import { type Common, level, magnitude, positiveCount, scale } from './step.js'
 
-export const refreshSchema = z.strictObject({ kind: z.literal('refresh'), level, scale, magnitude, ciphertextsPerBlock: positiveCount })
+export const refreshSchema = z.strictObject({
+  kind: z.literal('refresh'),
+  /** which value: the result of layer value - 1; absent for that of the step before */
+  value: positiveCount.optional(),
+  level,
+  scale,
+  magnitude,
+  ciphertextsPerBlock: positiveCount
+})
 
 export type RefreshStep = z.infer<typeof refreshSchema>
 
 export interface CompiledRefresh extends Common {
   readonly kind: 'refresh'
   readonly step: RefreshStep
+  /** the value that is refreshed */
+  readonly value: number
 }
 
 /** @throws InvalidPlanError */
 export function compileRefresh(state: CompilerState, step: RefreshStep, index: number, path: string): CompiledRefresh {
+  const value = step.value ?? state.nextLayer
+  if (step.value === state.nextLayer) throw new InvalidPlanError(`${path}.value`, 'that of the step before, which goes without saying')
+  state.enter(value, `${path}.value`)
+  if (step.level > state.level) throw new InvalidPlanError(`${path}.level`, `${step.level}, but its operand is at level ${state.level}`)
   const { layout } = state
   const { parameters, threshold, operands } = state.setting
-  if (!layout) throw new InvalidPlanError(path, 'a refresh of the input')
+  if (value === 0 || !layout) throw new InvalidPlanError(path, 'a refresh of the input')
   const blocks = layout.blocks.length
   const expected = { scale: state.scale, magnitude: state.magnitude, ciphertextsPerBlock: blocks }
   for (const [field, value] of Object.entries(expected)) {
@@ -32,8 +46,21 @@ export function compileRefresh(state: CompilerState, step: RefreshStep, index: n
     throw new InvalidPlanError(`${path}.level`, `${step.level} is too low for the masks, which need ${minimum ?? 'more primes'}`)
   }
   state.level = parameters.maxLevel
-  const name = state.architecture.layers[state.nextLayer - 1]!.name
-  return { index, name, kind: 'refresh', step, scaleIn: step.scale, magnitudeIn: step.magnitude, blocksIn: blocks, blocksOut: blocks }
+  state.leave(value)
+  const { name } = state.architecture.layers[value - 1]!
+  return {
+    index,
+    name,
+    kind: 'refresh',
+    step,
+    value,
+    reads: [value],
+    scaleIn: step.scale,
+    magnitudeIn: step.magnitude,
+    blocksIn: blocks,
+    blocksOut: blocks,
+    layout
+  }
 }
 
 export function refreshFlow(setting: Setting, flow: Flow): Flow {

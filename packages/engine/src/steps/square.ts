@@ -31,12 +31,14 @@ export function compileSquare(
   const { packing, parameters, width } = state.setting
   if (layer.kind !== 'square') throw new InvalidPlanError(path, `a square for the ${layer.kind} layer '${layer.name}'`)
   state.layout ??= sequentialLayout(layer.features, width)
-  const blocks = state.layout.blocks.length
+  state.settle(arrival.reads[0]!, state.layout)
+  const { layout } = state
+  const blocks = layout.blocks.length
   const paired = packing === 'complex'
   state.advance(path, step, state.scale * state.scale * (paired ? PAIR_SQUARE_SCALE : 1))
   state.needRelinearization(step.level)
   if (paired) state.needGaloisKey(conjugationElement(parameters.N), step.level)
-  return { ...arrival, kind: 'square', step, blocksIn: blocks, blocksOut: blocks }
+  return { ...arrival, kind: 'square', step, blocksIn: blocks, blocksOut: blocks, layout }
 }
 
 /** @param flow at the step's level */

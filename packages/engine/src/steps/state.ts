@@ -1,5 +1,9 @@
-/** What a compiler knows between two steps of a plan: where values stand, at which level, scale and bound, and which weights and keys have been needed so far. */
+/**
+ * What a compiler knows between two steps of a plan: where values stand, at which level, scale and bound, and which weights and keys have been needed so far. A step's rule
+ * finds the value that it reads in the fields of the state, and leaves its result there; what other steps will read is kept apart.
+ */
 import type { Architecture } from '../architecture/architecture.js'
+import { readersOf } from '../architecture/values.js'
 import { InvalidPlanError } from '../errors.js'
 import type { Layout } from '../packing/layout.js'
 import type { OperandKind } from './operands.js'
@@ -17,16 +21,29 @@ export interface Entry {
   readonly scale: number
 }
 
-export class CompilerState {
+/** A value between the step that makes it and those that read it. */
+export interface HeldValue {
+  readonly layout: Layout | undefined
+  /** rows and diagonals that its reader must use, when the layout was made for it */
+  readonly chunk: { readonly rows: number; readonly diagonals: number } | undefined
+  readonly level: number
+  readonly scale: number
+  /** bound on |slot| */
+  readonly magnitude: number
+}
+
+export class CompilerState implements HeldValue {
   readonly weights: WeightDescriptor[] = []
-  layout: Layout | undefined
-  /** rows and diagonals that the next layer must use, when the layout was made for it */
-  chunk: { readonly rows: number; readonly diagonals: number } | undefined
+  layout: HeldValue['layout']
+  chunk: HeldValue['chunk']
   level: number
   scale: number
-  /** bound on |slot| */
   magnitude: number
   nextLayer = 0
+  /** by value: those that some later step reads */
+  private readonly held = new Map<number, HeldValue>()
+  /** by value: the layers that read it */
+  private readonly readers: readonly (readonly number[])[]
   /** level by Galois element */
   private readonly galoisLevels = new Map<number, number>()
   private highestRelinearization: number | null = null
@@ -44,6 +61,43 @@ export class CompilerState {
     if (this.level > maxLevel) throw new InvalidPlanError('inputs.level', `${this.level} is above the top level ${maxLevel}`)
     this.checkFits('inputs.scale', this.level, this.scale, this.magnitude)
     this.checkEncodable('inputs.scale', this.scale, this.magnitude, setting.operands.data)
+    this.readers = readersOf(architecture.layers)
+    this.leave(0)
+  }
+
+  /** Whether only one layer reads the value. */
+  readOnce(value: number): boolean {
+    return this.readers[value]!.length === 1
+  }
+
+  /** A value that some step has made and some later one reads. @throws InvalidPlanError */
+  value(value: number, path: string): HeldValue {
+    const found = this.held.get(value)
+    if (!found) throw new InvalidPlanError(path, `a value that ${value > this.nextLayer ? 'has not been made' : 'no step reads any more'}`)
+    return found
+  }
+
+  /** Takes a value to be read, or refreshed. @throws InvalidPlanError */
+  enter(value: number, path: string): void {
+    const { layout, chunk, level, scale, magnitude } = this.value(value, path)
+    Object.assign(this, { layout, chunk, level, scale, magnitude })
+  }
+
+  /** What stands in the fields of the state is this value from now on. */
+  leave(value: number): void {
+    const { layout, chunk, level, scale, magnitude } = this
+    this.held.set(value, { layout, chunk, level, scale, magnitude })
+  }
+
+  /** A value stands in this layout, which its first reader has chosen. */
+  settle(value: number, layout: Layout): void {
+    const held = this.held.get(value)
+    if (held && !held.layout) this.held.set(value, { ...held, layout })
+  }
+
+  /** A layer has read what it reads. */
+  read(layer: number, values: readonly number[]): void {
+    for (const value of values) if (this.readers[value]!.at(-1) === layer) this.held.delete(value)
   }
 
   /** ascending by element, each with the highest level at which a step has needed it */

@@ -1,5 +1,6 @@
 /** What steps have in common: the fields of their schemas, what they need of keys and weights, and what is known of each once it is compiled. */
 import * as z from 'zod'
+import type { Layout } from '../packing/layout.js'
 
 export const level = z.int().min(0).max(63)
 export const count = z
@@ -38,12 +39,16 @@ export type GaloisKeyNeed = z.infer<typeof galoisKeyNeedSchema>
 export interface Common {
   readonly index: number
   readonly name: string
-  /** scale and bound on |slot| of the operands, at the step's level */
+  /** values that its layer reads */
+  readonly reads: readonly number[]
+  /** scale and bound on |slot| of the first of them, at the step's level */
   readonly scaleIn: number
   readonly magnitudeIn: number
   readonly blocksIn: number
   readonly blocksOut: number
+  /** where the elements of the result stand */
+  readonly layout: Layout
 }
 
 /** What is known of a step before its rule has looked at it. */
-export type Arrival = Pick<Common, 'index' | 'name' | 'scaleIn' | 'magnitudeIn'>
+export type Arrival = Pick<Common, 'index' | 'name' | 'reads' | 'scaleIn' | 'magnitudeIn'>

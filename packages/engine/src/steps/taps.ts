@@ -37,12 +37,13 @@ export function compileTaps(state: CompilerState, step: TapsStep, layer: AffineA
   const blocksOut = packing.outputBlocks
   advanceAffine(state, step, layer, path, packing.items)
   state.layout = packing.output
-  return { ...arrival, kind: 'taps', step, layer, packing, firstWeight, blocksIn: blocksOut, blocksOut }
+  return { ...arrival, kind: 'taps', step, layer, packing, firstWeight, blocksIn: blocksOut, blocksOut, layout: packing.output }
 }
 
 function packingOf(state: CompilerState, step: TapsStep, layer: AffineArchitecture, path: string): TapsPacking {
   const { width } = state.setting
-  if (step.layer !== 0 || !layer.convolution) throw new InvalidPlanError(path, `layer '${layer.name}' is not a convolution of the input`)
+  if (step.layer !== 0 || !layer.convolution || !state.readOnce(0))
+    throw new InvalidPlanError(path, `layer '${layer.name}' is not a convolution of an input that nothing else reads`)
   if (step.arrangement.kind === 'chunks') {
     const { rows, diagonals } = step.arrangement
     if (chunkDiagonals(layer.outputs, width, rows) !== diagonals)

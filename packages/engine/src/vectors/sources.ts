@@ -7,6 +7,7 @@ import type { Network } from '../network/network.js'
 import { programOf } from '../plan/compiled.js'
 import type { Plan } from '../plan/plan.js'
 import type { InputSource, WeightSource } from '../run/options.js'
+import { isMapStep } from '../steps/kinds.js'
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/packed.js'
 import { InputPacker } from './inputs.js'
@@ -38,8 +39,8 @@ export class ClearWeights implements Disposable {
    */
   async prepare(signal?: AbortSignal): Promise<void> {
     for (const step of programOf(this.plan).steps) {
-      if (step.kind !== 'taps' && step.kind !== 'diagonals') continue
-      const scalar = isCombiner(this.evaluator) && scalarWeights(step.packing, factorsOf(this.plan.operands, step.step.layer))
+      if (!isMapStep(step)) continue
+      const scalar = isCombiner(this.evaluator) && scalarWeights(step.packing, factorsOf(this.plan.operands, step.reads))
       for (let offset = 0; offset < step.packing.items.length; offset++) {
         signal?.throwIfAborted()
         if (scalar) {
@@ -102,5 +103,7 @@ export class ClearWeights implements Disposable {
 /** Encoded inputs of clear data. @throws as `InputPacker` */
 export function clearInputs(plan: Plan, samples: readonly ArrayLike<number>[], evaluator: Evaluator): InputSource {
   const packer = new InputPacker(plan, samples)
-  return async index => evaluator.plaintext(packer.pack(index), plan.inputs)
+  const { inputLevel } = programOf(plan)
+  const { count, scale, magnitude } = plan.inputs
+  return async index => evaluator.plaintext(packer.pack(index), { level: inputLevel(index % count), scale, magnitude })
 }

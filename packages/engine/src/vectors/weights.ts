@@ -2,14 +2,18 @@
 import { doubledSlots, type SlotValues } from '@slytherin/ckks'
 import { NetworkMismatchError, PlanMismatchError } from '../errors.js'
 import { sameConvolution } from '../graph/geometry.js'
-import type { AffineLayer, ConvolutionTaps, Network } from '../network/network.js'
-import type { DiagonalsItem, DiagonalsPacking } from '../packing/diagonals.js'
+import type { AffineLayer, ConvolutionTaps, Network, SumLayer } from '../network/network.js'
+import type { DiagonalItem, DiagonalsItem, DiagonalsPacking } from '../packing/diagonals.js'
 import { repeatOverBatch } from '../packing/layout.js'
 import type { TapItem, TapsPacking } from '../packing/taps.js'
 import { programOf } from '../plan/compiled.js'
 import type { Plan } from '../plan/plan.js'
-import type { CompiledAffine } from '../steps/kinds.js'
+import { partsOfStep } from '../steps/affine.js'
+import type { CompiledDiagonals } from '../steps/diagonals.js'
+import { type CompiledMap, isMapStep } from '../steps/kinds.js'
 import type { WeightDescriptor } from '../steps/step.js'
+import type { CompiledSum } from '../steps/sum.js'
+import type { CompiledTaps } from '../steps/taps.js'
 
 /**
  * Level, scale and bound of weight item `index`, whether weights are encrypted (then the plan lists them) or clear.
@@ -47,31 +51,57 @@ export function packScalar(plan: Plan, network: Network, index: number): number 
 function weightValues(plan: Plan, network: Network, index: number): { readonly values: Float64Array; readonly bias: boolean } {
   const program = programOf(plan)
   weightDescriptor(plan, index)
-  const affine = program.steps.filter((step): step is CompiledAffine => step.kind === 'taps' || step.kind === 'diagonals')
-  const step = affine.findLast(candidate => candidate.firstWeight <= index)!
+  const step = program.steps.filter(isMapStep).findLast(candidate => candidate.firstWeight <= index)!
   const layer = network.layers[step.step.layer]
   checkLayer(step, layer)
   const offset = index - step.firstWeight
-  const values =
-    step.kind === 'taps'
-      ? tapsWeight(step.packing, step.packing.items[offset]!, layer.convolution!)
-      : diagonalsWeight(step.packing, step.packing.items[offset]!, layer)
-  const bias = step.packing.items[offset]!.kind === 'bias'
-  const bound = bias ? step.layer.biasMagnitude : step.layer.weightMagnitude
+  const { values, bound, bias } = step.kind === 'taps' ? ofTaps(step, layer as AffineLayer, offset) : ofDiagonals(step, layer, offset)
   const excess = values.find(value => Math.abs(value) > bound)
   if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
   return { values, bias }
 }
 
-function checkLayer(step: CompiledAffine, layer: Network['layers'][number] | undefined): asserts layer is AffineLayer {
-  const expected = `an affine layer of ${step.layer.outputs}×${step.layer.inputs}`
-  if (layer?.kind !== 'affine') throw new NetworkMismatchError(step.name, expected, layer?.kind ?? 'no layer')
-  if (layer.matrix.rows !== step.layer.outputs || layer.matrix.columns !== step.layer.inputs) {
-    throw new NetworkMismatchError(step.name, expected, `${layer.matrix.rows}×${layer.matrix.columns}`)
+/** Values of an item, the bound that they must keep, and whether it is a bias. */
+interface Item {
+  readonly values: Float64Array
+  readonly bound: number
+  readonly bias: boolean
+}
+
+function ofTaps({ packing, layer }: CompiledTaps, { convolution }: AffineLayer, offset: number): Item {
+  const item = packing.items[offset]!
+  const bias = item.kind === 'bias'
+  return { values: tapsWeight(packing, item, convolution!), bound: bias ? layer.biasMagnitude : layer.weightMagnitude, bias }
+}
+
+function ofDiagonals(step: CompiledDiagonals | CompiledSum, own: AffineLayer | SumLayer, offset: number): Item {
+  const { packing, layer } = step
+  const item = packing.items[offset]!
+  if (item.kind === 'bias') return { values: biasAt(packing, item.outputBlock, own.bias), bound: layer.biasMagnitude, bias: true }
+  if (own.kind === 'affine') {
+    const { weightMagnitude } = partsOfStep(step)[0]!
+    return { values: diagonalAt(packing, item, own.matrix), bound: weightMagnitude, bias: false }
   }
-  if (step.kind === 'taps' && !(layer.convolution && sameConvolution(layer.convolution.geometry, step.packing.geometry))) {
+  const { part, before } = packing.joint![item.inputBlock]!
+  return {
+    values: diagonalAt(packing, item, own.parts[part]!.matrix, before),
+    bound: partsOfStep(step)[part]!.weightMagnitude,
+    bias: false
+  }
+}
+
+function checkLayer(step: CompiledMap, layer: Network['layers'][number] | undefined): asserts layer is AffineLayer | SumLayer {
+  const { layer: planned } = step
+  const sizes = partsOfStep(step).map(({ inputs }) => `${planned.outputs}×${inputs}`)
+  const expected = `${planned.kind === 'sum' ? 'a sum' : 'an affine layer'} of ${sizes.join(' and ')}`
+  if (layer?.kind !== planned.kind) throw new NetworkMismatchError(step.name, expected, layer?.kind ?? 'no layer')
+  const matrices = layer.kind === 'sum' ? layer.parts.map(({ matrix }) => matrix) : [(layer as AffineLayer).matrix]
+  const actual = matrices.map(({ rows, columns }) => `${rows}×${columns}`)
+  if (actual.join() !== sizes.join()) throw new NetworkMismatchError(step.name, expected, actual.join(' and '))
+  if (step.kind !== 'taps') return
+  const { convolution } = layer as AffineLayer
+  if (!(convolution && sameConvolution(convolution.geometry, step.packing.geometry)))
     throw new NetworkMismatchError(step.name, 'the convolution of the plan', 'another one')
-  }
 }
 
 /** Value of a kernel tap or bias at every position. */
@@ -91,18 +121,24 @@ export function diagonalsWeight(
   item: DiagonalsItem,
   { matrix, bias }: Pick<AffineLayer, 'matrix' | 'bias'>
 ): Float64Array {
+  return item.kind === 'bias' ? biasAt(packing, item.outputBlock, bias) : diagonalAt(packing, item, matrix)
+}
+
+const biasAt = (packing: DiagonalsPacking, outputBlock: number, bias: Float64Array): Float64Array =>
+  Float64Array.from({ length: packing.width }, (_, position) => {
+    const row = packing.rowAt(outputBlock, position)
+    return row < 0 ? 0 : bias[row]!
+  })
+
+/** @param before features of the values before the one that the matrix is of, where the packing has several */
+function diagonalAt(packing: DiagonalsPacking, item: DiagonalItem, matrix: AffineLayer['matrix'], before = 0): Float64Array {
   const { width } = packing
-  if (item.kind === 'bias') {
-    return Float64Array.from({ length: width }, (_, position) => {
-      const row = packing.rowAt(item.outputBlock, position)
-      return row < 0 ? 0 : bias[row]!
-    })
-  }
   const shift = item.giant * packing.babySteps
   const features = packing.input.blocks[item.inputBlock]!
   return Float64Array.from({ length: width }, (_, position) => {
-    const row = packing.rowAt(item.outputBlock, (position - shift + width) % width)
+    const summed = (position - shift + width) % width
+    const row = packing.rowAt(item.outputBlock, summed)
     const feature = features[(position + item.baby) % width]!
-    return row < 0 || feature < 0 ? 0 : matrix.at(row, feature)
+    return row < 0 || feature < 0 || !packing.counts(item.inputBlock, summed) ? 0 : matrix.at(row, feature - before)
   })
 }

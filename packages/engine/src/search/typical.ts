@@ -1,0 +1,19 @@
+/** A level and primes to compare packings at, before levels are known. */
+import type { OperationCosts } from '../costs/operation-costs.js'
+import { Sizes } from '../costs/sizes.js'
+import type { OperandKind } from '../steps/operands.js'
+import { SENDING_WEIGHT } from '../steps/price.js'
+
+/** Level whose costs decide how many baby steps there are. */
+export const TYPICAL_LEVEL = 3
+const TYPICAL_PRIME_BITS = 45
+
+/** One input ciphertext (or clear slot vector), from its owner to the evaluation. */
+export function inputSeconds(costs: OperationCosts, input: OperandKind): number {
+  if (input === 'clear') return costs.encoding(TYPICAL_LEVEL)
+  const sending = costs.encryption(TYPICAL_LEVEL) + costs.transfer(typicalSizes(costs).ciphertext(TYPICAL_LEVEL))
+  return SENDING_WEIGHT * sending + costs.loading(TYPICAL_LEVEL)
+}
+
+export const typicalSizes = (costs: OperationCosts): Sizes =>
+  new Sizes(costs.logN, new Array<number>(TYPICAL_LEVEL + 1).fill(TYPICAL_PRIME_BITS), TYPICAL_PRIME_BITS)
