@@ -63,7 +63,16 @@ export type { Ranges } from './network/bounds.js'
 export { type CalibrationOptions, calibrate, DEFAULT_MARGIN, rangesFromActivations } from './network/calibrate.js'
 export { type FuseOptions, fuse } from './network/fuse.js'
 export type { MeasuredActivation } from './network/measured.js'
-export { type AffineLayer, type ConvolutionTaps, type Layer, Network, type PolynomialLayer, type ProductLayer, type SquareLayer, type SumLayer } from './network/network.js'
+export {
+  type AffineLayer,
+  type ConvolutionTaps,
+  type Layer,
+  Network,
+  type PolynomialLayer,
+  type ProductLayer,
+  type SquareLayer,
+  type SumLayer
+} from './network/network.js'
 export { architectureOf } from './network/publish.js'
 export { type ActivationFunction, type ActivationName, applyActivation, realFunction } from './numeric/activation-functions.js'
 export {

@@ -15,7 +15,7 @@ import {
 import { type Kernel, loadKernel } from '@slytherin/ring'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { runEncrypted } from './encrypted.ts'
-import { branchedModel, GRAPHS, samplesOf } from './graphs.ts'
+import { branchedModel, GRAPHS, samplesOf, squeezeAndExcitation } from './graphs.ts'
 import { onnxruntime } from './onnx-model.ts'
 import { simulate, simulatorFor } from './simulate.ts'
 
@@ -62,6 +62,23 @@ describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
     expect(worst(logits.slice(0, few.length), expected.slice(0, few.length))).toBeLessThan(allowed)
     if (options.minimumRefreshes) expect(made.refreshes.length).toBeGreaterThanOrEqual(2)
   })
+})
+
+test.each([
+  ['residual cnn', GRAPHS['residual cnn'], 'sum'],
+  ['squeeze and excitation', squeezeAndExcitation(), 'product']
+])('%s of one image: maps of branches stand in one order', async (_, graph, kind) => {
+  const fused = fuse(graph)
+  const samples = samplesOf(graph, 24)
+  const architecture = architectureOf(fused, calibrate(fused, samples))
+  const options = { batch: 1, floodingBits: 30, maximumDecryptions: 64, logN: 11, insecure: true, parties: 2 } as const
+  const made = plan(architecture, { ...options, data: 'encrypted', weights: 'clear' })
+  const orders = made.steps.flatMap(step => (step.kind === 'diagonals' || step.kind === 'sum' ? [step.order] : []))
+  expect(orders.filter(order => order !== undefined).map(order => order.gap)).toContain(2)
+  expect(made.steps.map(step => step.kind)).toContain(kind)
+  expect(parsePlan(JSON.parse(JSON.stringify(made)), { allowInsecure: true })).toEqual(made)
+  const { logits } = await simulate(made, fused, samples.slice(0, 1))
+  expect(worst(logits, [evaluate(graph, samples[0]!)])).toBeLessThan(made.precision.worstError)
 })
 
 test('a batch that fills the slots: weights of branches are numbers', async () => {

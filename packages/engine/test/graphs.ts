@@ -121,3 +121,30 @@ export function branchedModel(): Uint8Array {
     ]
   })
 }
+
+/** Maps whose channels are weighed by what is pooled of all of them (squeeze and excitation), between convolutions that halve them. */
+export function squeezeAndExcitation(): NetworkGraph {
+  const square = { polynomial: [0.2, 0.5, 0.2] }
+  return network({ input: [2, 8, 8], name: 'squeeze and excitation' })
+    .conv(conv(2, 4, 3, { strides: 2, pads: 1 }))
+    .activation(square)
+    .branch(
+      x => x.conv(conv(4, 4, 3, { pads: 1 })),
+      x => {
+        const weights = x
+          .globalAveragePool()
+          .flatten()
+          .dense(dense(4, 4))
+          .activation({ polynomial: [0.5, 0.25, 0.05] })
+        // one weight for each of the 16 places of a channel
+        return weights
+          .dense({ outputs: 64, weights: Float64Array.from({ length: 256 }, (_, k) => (Math.floor(k / 64) === k % 4 ? 1 : 0)) })
+          .reshape([4, 4, 4])
+      }
+    )
+    .multiply()
+    .conv(conv(4, 4, 3, { strides: 2, pads: 1 }))
+    .activation(square)
+    .dense(dense(16, 3))
+    .build()
+}

@@ -122,14 +122,25 @@ export function featuresOf(operation: LinearOperation): { inputs: number; output
   }
 }
 
-const patterns = new WeakMap<readonly LinearOperation[], { readonly pattern: SparseMatrix | undefined }>()
+interface Known {
+  readonly pattern: SparseMatrix | undefined
+}
+
+const patterns = new WeakMap<readonly LinearOperation[], Known>()
+/** The same by what they say: layers of one shape share a pattern, which may be large, as long as somebody has it. */
+const shared = new Map<string, WeakRef<Known>>()
+/** Shapes that are remembered. */
+const MOST_SHAPES = 256
 
 /** The same as `patternOf`, found once for every list of operations: a planner compiles the same layers many times. The list must not be changed afterwards. */
 export function patternOnce(operations: readonly LinearOperation[]): SparseMatrix | undefined {
   let known = patterns.get(operations)
   if (!known) {
-    known = { pattern: patternOf(operations) }
+    const shape = JSON.stringify(operations)
+    known = shared.get(shape)?.deref() ?? { pattern: patternOf(operations) }
     patterns.set(operations, known)
+    if (shared.size >= MOST_SHAPES) shared.clear()
+    shared.set(shape, new WeakRef(known))
   }
   return known.pattern
 }

@@ -121,7 +121,7 @@ export function apply(operator: MixingOperator, input: Affine, node: GraphNode):
   const affine: Affine = {
     terms: eachTerm(input.terms, term => ({
       base: term.base,
-      matrix: matrix.compose(term.matrix),
+      matrix: composed(matrix, term),
       operations: [...term.operations, operation(node)]
     })),
     bias: constant.map((value, row) => value + (bias?.[row] ?? 0)),
@@ -129,6 +129,12 @@ export function apply(operator: MixingOperator, input: Affine, node: GraphNode):
   }
   const convolution = operator.kind === 'convolution' ? directConvolution(operator, input) : undefined
   return convolution ? { ...affine, convolution } : affine
+}
+
+/** A factor for each column is all that a term without operations that mix elements is. */
+function composed(matrix: SparseMatrix, { matrix: before, operations }: Term): SparseMatrix {
+  const elementwise = operations.every(({ kind }) => kind === 'elementwise') && before.rows === before.columns
+  return elementwise ? matrix.scaleColumns(before.values) : matrix.compose(before)
 }
 
 /** The convolution itself, when its input is the base up to one common factor (and a constant, if no padding mixes zeros into it). */

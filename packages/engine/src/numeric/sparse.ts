@@ -1,3 +1,19 @@
+function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from)
+  return to
+}
+
+/** Entries from..to-1 in the order of their columns; they mostly come in it. */
+function ascend(index: Int32Array, values: Float64Array, from: number, to: number): void {
+  let sorted = true
+  for (let k = from + 1; k < to; k++) if (index[k - 1]! > index[k]!) sorted = false
+  if (sorted) return
+  const order = Array.from({ length: to - from }, (_, k) => from + k).sort((a, b) => index[a]! - index[b]!)
+  const [columns, held] = [order.map(k => index[k]!), order.map(k => values[k]!)]
+  index.set(columns, from)
+  values.set(held, from)
+}
+
 /** Sparse matrices in compressed rows: columns ascend within a row, no entry appears twice. */
 export class SparseMatrix {
   constructor(
@@ -12,19 +28,20 @@ export class SparseMatrix {
   /** @param row calls `put` for the entries of a row, each column at most once, in any order */
   static build(rows: number, columns: number, row: (row: number, put: (column: number, value: number) => void) => void): SparseMatrix {
     const start = new Int32Array(rows + 1)
-    const index: number[] = []
-    const values: number[] = []
-    for (let r = 0; r < rows; r++) {
-      const entries: [number, number][] = []
-      row(r, (column, value) => entries.push([column, value]))
-      entries.sort((a, b) => a[0] - b[0])
-      for (const [column, value] of entries) {
-        index.push(column)
-        values.push(value)
-      }
-      start[r + 1] = index.length
+    // grown as entries come: millions of them, for a convolution of large maps
+    let [index, values] = [new Int32Array(4 * rows + 16), new Float64Array(4 * rows + 16)]
+    let count = 0
+    const put = (column: number, value: number): void => {
+      if (count === index.length) [index, values] = [grown(index, new Int32Array(2 * count)), grown(values, new Float64Array(2 * count))]
+      index[count] = column
+      values[count++] = value
     }
-    return new SparseMatrix(rows, columns, start, Int32Array.from(index), Float64Array.from(values))
+    for (let r = 0; r < rows; r++) {
+      row(r, put)
+      ascend(index, values, start[r]!, count)
+      start[r + 1] = count
+    }
+    return new SparseMatrix(rows, columns, start, index.slice(0, count), values.slice(0, count))
   }
 
   static identity(size: number): SparseMatrix {

@@ -82,11 +82,14 @@ export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals
   const { width } = input
   const outputs = order?.length ?? pattern.rows
   const rows = rowPeriod(outputs, width)
+  // what stands further on repeats, and gives the same diagonals
+  const repeating = Math.max(input.period, rows)
   const places: number[][] = Array.from({ length: pattern.columns }, () => [])
   input.blocks.forEach((features, block) => {
-    features.forEach((feature, position) => {
+    for (let position = 0; position < repeating; position++) {
+      const feature = features[position]!
       if (feature >= 0) places[feature]!.push(block * width + position)
-    })
+    }
   })
   const outputBlocks = Math.ceil(outputs / width)
   const present = new DiagonalMask(outputBlocks, input.blocks.length, diagonals)
