@@ -93,11 +93,11 @@ export const samplesOf = (graph: NetworkGraph, count: number): Float64Array[] =>
   )
 
 /** What exporters write of a residual connection, of channels that are split, gated, cut and put together again. */
-export function branchedModel(): Uint8Array {
+export function branchedModel(inputs = 8): Uint8Array {
   const gemm = (inputs: readonly string[], output: string) => node('Gemm', inputs, output, { transB: 1 })
   const scaled = (length: number, seed: number, factor: number): number[] => wave(length, seed).map(value => Math.fround(factor * value))
   return onnxModel({
-    input: ['N', 8],
+    input: ['N', inputs],
     nodes: [
       gemm(['x', 'w1', 'b1'], 'h'),
       node('Mul', ['h', 'h'], 's'),
@@ -110,10 +110,10 @@ export function branchedModel(): Uint8Array {
       gemm(['j', 'w3', 'b3'], 'y')
     ],
     tensors: [
-      tensor('w1', [16, 8], scaled(128, 1, 0.4)),
+      tensor('w1', [16, inputs], scaled(16 * inputs, 1, 1.13 / Math.sqrt(inputs))),
       tensor('b1', [16], scaled(16, 2, 0.3)),
       tensor('w2', [16, 16], scaled(256, 3, 0.3)),
-      tensor('w3', [3, 24], scaled(72, 4, 0.3)),
+      tensor('w3', [3, 16 + inputs], scaled(3 * (16 + inputs), 4, 0.3)),
       tensor('b3', [3], scaled(3, 5, 0.3)),
       int64('from', [4]),
       int64('to', [12]),

@@ -27,6 +27,8 @@ export interface RealSessionOptions {
   readonly queries?: number
   /** A network of the breast cancer data; one with a hidden layer when not given. */
   readonly model?: string
+  /** A model file with as many features, in place of one of those. */
+  readonly onnx?: Uint8Array
   /** The kernel's when not given. */
   readonly evaluator?: LocalCryptographyOptions['evaluator']
   /** Where parties keep evidence. */
@@ -55,8 +57,8 @@ interface Model {
   readonly ranges: Ranges
 }
 
-async function load(name: string): Promise<Model> {
-  const onnx = await readFile(new URL(`../../../../models/onnx/${name}.onnx`, import.meta.url))
+async function load(name: string, given?: Uint8Array): Promise<Model> {
+  const onnx = given ?? (await readFile(new URL(`../../../../models/onnx/${name}.onnx`, import.meta.url)))
   const network = fuse(importOnnx(onnx))
   return { onnx, network, ranges: calibrate(network, realSamples(64)) }
 }
@@ -81,11 +83,12 @@ export async function realSession({
   planning,
   queries,
   model = DEFAULT_MODEL,
+  onnx: given,
   evaluator,
   evidence = {},
   cryptography = {}
 }: RealSessionOptions): Promise<RealSession> {
-  const { onnx, network, ranges } = await load(model)
+  const { onnx, network, ranges } = await load(model, given)
   const wires = new MemoryNetwork()
   const wire = new Wire(wires)
   const roster: RosterEntry[] = Object.entries(roles).map(([peer, list]) => ({ peer, roles: list }))
