@@ -28,19 +28,17 @@ export { type MeasureCostsOptions, measureCosts } from './costs/measure.js'
 export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, WEIGHTS_HELD } from './costs/residence.js'
 export * from './errors.js'
 export { agreementOf, determination, likeness, type Measure, measureOf } from './graph/agreement.js'
-export {
-  type ActivationDefinition,
-  type AveragePoolDefinition,
-  type BatchNormalizationDefinition,
-  type ConvolutionDefinition,
-  type DenseDefinition,
-  type NetworkBuilder,
-  type NetworkDefinition,
-  network,
-  type Path,
-  type Values,
-  type WindowDefinition
-} from './graph/builder.js'
+export { type NetworkBuilder, network, type Path } from './graph/builder.js'
+export type {
+  ActivationDefinition,
+  AveragePoolDefinition,
+  BatchNormalizationDefinition,
+  ConvolutionDefinition,
+  DenseDefinition,
+  NetworkDefinition,
+  Values,
+  WindowDefinition
+} from './graph/definitions.js'
 export { evaluate } from './graph/evaluate.js'
 export { applyFinal, argmax, describeFinal, type FinalOperator } from './graph/final.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'

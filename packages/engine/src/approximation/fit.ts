@@ -23,13 +23,14 @@ import {
   realFunction
 } from '../numeric/activation-functions.js'
 import { measuredApproximation } from '../numeric/best-polynomial.js'
-import { clenshaw, type Interval, toUnit } from '../numeric/chebyshev.js'
-import { at, type Coefficient } from '../numeric/elementwise-polynomial.js'
+import { type Interval, toUnit } from '../numeric/chebyshev.js'
+import type { Coefficient } from '../numeric/elementwise-polynomial.js'
 import { NormalEquations } from '../numeric/normal-equations.js'
 import type { ApproximatedActivation, ApproximatedNetwork } from './activations.js'
 import { chooseDegree, type DegreeFits, type Validation } from './choose-degree.js'
 import { widen } from './intervals.js'
 import { curved, isCurved, OWN_DEGREE, sharedWithin } from './own-functions.js'
+import { evaluateSeries, rangeOf, rmsOf, type Series } from './series.js'
 
 /** How polynomials are fitted, and how well answers must stay. */
 export interface FitOptions {
@@ -90,17 +91,6 @@ export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<
   if (!fitter.needed) return { graph, network: fuse(graph), report: { activations: [], depth: 0 } }
   if (degree !== undefined) return fitter.result(degree, fitter.crossValidate(degree, false)?.agreement)
   return chooseDegree(graph, fitter, { agreement, maximumDegree, obstacle: options.obstacle })
-}
-
-/** A polynomial in place of an activation. */
-interface Series {
-  readonly interval: Interval
-  /** a number for all features, or one for each */
-  readonly coefficients: readonly Coefficient[]
-  readonly common: Float64Array
-  readonly range: { readonly min: number; readonly max: number }
-  /** root of the mean square of the error over the samples */
-  readonly rms: number
 }
 
 interface Pass {
@@ -342,40 +332,6 @@ function groupOf(before: Layer | undefined): number {
   if (before?.kind !== 'affine' || !before.convolution) return 1
   const [rows, columns] = outputSize(before.convolution.geometry)
   return rows * columns
-}
-
-function evaluateSeries({ interval, coefficients }: Pick<Series, 'interval' | 'coefficients'>, values: Float64Array): Float64Array {
-  const own = new Float64Array(coefficients.length)
-  return values.map((value, feature) => {
-    for (let k = 0; k < own.length; k++) own[k] = at(coefficients[k]!, feature)
-    return clenshaw(own, toUnit(interval, value))
-  })
-}
-
-function rmsOf(
-  series: Pick<Series, 'interval' | 'coefficients'>,
-  targets: readonly Float64Array[],
-  polynomial: readonly Float64Array[]
-): number {
-  let [sum, count] = [0, 0]
-  polynomial.forEach((inputs, sample) => {
-    evaluateSeries(series, inputs).forEach((value, feature) => {
-      sum += (value - targets[sample]![feature]!) ** 2
-      count++
-    })
-  })
-  return Math.sqrt(sum / count)
-}
-
-function rangeOf(rows: readonly Float64Array[]): { min: number; max: number } {
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const row of rows) {
-    for (const value of row) {
-      if (value < min) min = value
-      if (value > max) max = value
-    }
-  }
-  return { min, max }
 }
 
 function thinned(samples: readonly ArrayLike<number>[]): Float64Array[] {

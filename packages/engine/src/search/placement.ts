@@ -18,33 +18,8 @@
  */
 
 import { MOST_RESCALINGS } from '../steps/step.js'
+import { prune, type Reach, type State, thinned, type Waiting } from './front.js'
 import type { Blockage, Schedule, ScheduledOperation, ScheduledRefresh, ScheduledStep, ScheduleProblem } from './schedule.js'
-
-/** A value as it is to be read. */
-interface Reach {
-  /** lowest log2 scale, and how far it may be raised by choosing what came before */
-  readonly low: number
-  readonly high: number
-  readonly level: number
-}
-
-/** The value that has just been made, and what goes with it. */
-interface State extends Reach {
-  readonly cost: number
-  readonly refreshes: number
-  /** values that wait, in the order of the operation's `waiting` */
-  readonly waiting: readonly Waiting[]
-  /** what has been refreshed for the operation that follows */
-  readonly refreshed?: readonly ScheduledRefresh[]
-  readonly previous?: State
-  /** of the operation that led here: with the scales of its operands */
-  readonly from?: { readonly level: number; readonly rescalings: number; readonly scalesIn: readonly number[] }
-}
-
-/** It has one scale, at which it has been read or is going to be. */
-interface Waiting extends Reach {
-  readonly value: number
-}
 
 /** Largest log2 scale at this level of slots of this log2 bound. */
 type Capacity = (level: number, magnitude: number) => number
@@ -53,10 +28,6 @@ type Capacity = (level: number, magnitude: number) => number
 const MAXIMUM_RESCALINGS = 3
 /** Bits between message and modulus: sign, and one of slack. */
 const HEADROOM_BITS = 2
-/** No scale is raised by more. */
-const RAISE_BITS = 24
-/** States of the same levels that are kept where branches are apart. */
-const ALIKE_STATES = 3
 /** Bits kept for scales that are rounded up when they are fixed. */
 const ROUNDING_BITS = 0.2
 
@@ -299,49 +270,6 @@ const fewestRescalings = ({ polynomial }: ScheduledOperation): number => polynom
  */
 const mostRescalings = ({ polynomial }: ScheduledOperation, level: number, primesInScale: number): number =>
   Math.min(level, polynomial?.depth ?? Math.min(MOST_RESCALINGS, Math.max(MAXIMUM_RESCALINGS, Math.floor(primesInScale))))
-
-/** Drops every state that another one betters in all of cost, range of scales, level and refreshes (levels can be given up for nothing). */
-function prune(states: State[]): State[] {
-  const sorted = states.sort((a, b) => a.cost - b.cost || a.low - b.low || b.level - a.level || b.refreshes - a.refreshes)
-  const kept: State[] = []
-  // by level, of those kept there or above the one with the lowest scale: it betters nearly whatever any of them does
-  const lowest: State[] = []
-  for (const state of sorted) {
-    const likely = lowest[state.level]
-    // none of them has so low a scale
-    const unrivalled = likely === undefined || likely.low > state.low
-    if (!unrivalled && (betters(likely, state) || kept.some(other => betters(other, state)))) continue
-    kept.push(state)
-    if (!unrivalled) continue
-    for (let level = state.level; level >= 0 && (lowest[level]?.low ?? Number.POSITIVE_INFINITY) > state.low; level--) lowest[level] = state
-  }
-  return kept
-}
-
-/**
- * Where branches are apart, states multiply by the levels of all that waits. Of those with the same level and the same least level of what waits, only the cheapest are kept:
- * what meets later does so at the least level. States come in the order of their costs.
- */
-function thinned(states: State[]): State[] {
-  if (states.length === 0 || states[0]!.waiting.length === 0) return states
-  const kept = new Map<number, number>()
-  return states.filter(({ level, waiting }) => {
-    const key = 64 * level + Math.min(...waiting.map(value => value.level))
-    const count = kept.get(key) ?? 0
-    kept.set(key, count + 1)
-    return count < ALIKE_STATES
-  })
-}
-
-/** Whether a state that costs no more makes another one superfluous. */
-const betters = (other: State, state: State): boolean =>
-  other.low <= state.low &&
-  other.level >= state.level &&
-  other.refreshes >= state.refreshes &&
-  other.high >= Math.min(state.high, other.low + RAISE_BITS) &&
-  other.waiting.every(({ low, level }, k) => low <= state.waiting[k]!.low && level >= state.waiting[k]!.level) &&
-  // a state that has just been refreshed cannot raise its scale at will
-  (other.refreshed === undefined || state.refreshed !== undefined)
 
 /** Fixes the scales backwards: as low as they can be, except that input and first weights share what slack there is. */
 function unwind(problem: ScheduleProblem, last: State): Schedule {
