@@ -4,6 +4,7 @@
  */
 import { Parameters, SimulatedCiphertext, SimulationError, type SlotValues, unpairSlots } from '@slytherin/ckks'
 import {
+  clearInputs,
   locate,
   type Network,
   type Operand,
@@ -127,7 +128,10 @@ class Simulator {
     const { signal } = this.#options
     const outputs = await run(plan, {
       evaluator: this.#watched.evaluator,
-      inputs: async index => this.#operand(data, packInput(plan, samples, index), plan.inputs),
+      inputs:
+        data === 'clear'
+          ? clearInputs(plan, samples, simulator)
+          : async index => simulator.encrypt(packInput(plan, samples, index), plan.inputs),
       weights: async index => this.#operand(weights, packWeight(plan, this.#network, index), weightDescriptor(plan, index)),
       refresher: {
         refresh: async ciphertexts => {
