@@ -2,7 +2,9 @@
  * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; and a page that asks a cohort outside it.
  */
 import assert from 'node:assert/strict'
-import { basename } from 'node:path'
+import { copyFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { bundleByEsbuild, bundleByVite } from '../../packages/slytherin/test/support/bundle.ts'
 import { askAsPage } from './ask.mjs'
@@ -23,9 +25,34 @@ try {
     const html = name === 'esbuild' ? `<!doctype html><title>page</title><script src="/${basename(bundled.script)}"></script>` : undefined
     for (const threads of [1, 3]) await test(bundled.folder, html, threads)
   }
+  await threadsOfFiles()
   await askAsPage(browser)
 } finally {
   await browser.close()
+}
+
+/** Where a content security policy allows the page's own files only, threads need a file, too; without it, the error says so. */
+async function threadsOfFiles() {
+  await using bundled = await bundleByEsbuild()
+  await using worker = await bundleByEsbuild(
+    fileURLToPath(new URL('../../packages/slytherin/test/support/page/worker.ts', import.meta.url))
+  )
+  await copyFile(worker.script, join(bundled.folder, 'worker.js'))
+  const html = `<!doctype html><script src="/${basename(bundled.script)}"></script>`
+  const headers = { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" }
+  const { address, close } = await serve(bundled.folder, { html, headers })
+  const page = await browser.newPage()
+  try {
+    await page.goto(address)
+    const refused = await page.evaluate(() => globalThis.computeTogether(2).catch(error => `${error.name}: ${error.message}`))
+    assert.match(String(refused), /KernelThreadError: .*content security policy/)
+    const report = await page.evaluate(() => globalThis.computeTogether(2, '/worker.js'))
+    assert.ok(report.error < DEVIATIONS * report.deviation && report.threads === 2, JSON.stringify(report))
+    console.log('Under a content security policy: 2 thread(s) from a file of the page')
+  } finally {
+    await page.close()
+    close()
+  }
 }
 
 async function test(folder, html, threads) {

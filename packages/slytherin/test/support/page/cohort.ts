@@ -16,9 +16,16 @@ export interface PageReport {
   readonly threads: number
 }
 
-/** @param threads of the kernel; more than one needs cross-origin isolation in browsers */
-export async function computeTogether(threads = 1): Promise<PageReport> {
-  const kernel = await loadKernel({ threads, parallelThreshold: 0 })
+/**
+ * @param threads of the kernel; more than one needs cross-origin isolation in browsers
+ * @param worker address of a thread's code, for a page that allows no other than its files
+ */
+export async function computeTogether(threads = 1, worker?: string): Promise<PageReport> {
+  const kernel = await loadKernel({
+    threads,
+    parallelThreshold: 0,
+    ...(worker === undefined ? {} : { createWorker: () => new Worker(worker) })
+  })
   const parameters = Parameters.generate({ logN: 13, firstPrimeBits: 49, primeBits: 40, levels: 2, specialPrimeBits: 49 })
   const context = Context.create(parameters, kernel, { parties: HOLDERS })
   const holders = Array.from({ length: HOLDERS }, () => SecretKey.fromSeed(context, randomSeed()))

@@ -1,0 +1,1 @@
+import '@slytherin/ring/worker'
