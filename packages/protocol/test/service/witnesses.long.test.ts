@@ -1,7 +1,7 @@
 /** Witnesses of a service that deviate, alone and with the evaluator; witnesses that come and go. */
-import { decodeCall } from '@slytherin/protocol/service'
+import { decodeCall, encodeCall } from '@slytherin/protocol/service'
 import { expect, test } from 'vitest'
-import { proposalFor } from './support/cohort.js'
+import { cohortOf, proposalFor, rewriteReply } from './support/cohort.js'
 import { type Liar, lyingCryptography } from './support/lying.js'
 import { smallPlan } from './support/small-model.js'
 import { until } from './support/whole-service.js'
@@ -33,6 +33,23 @@ test('of two witnesses one that lies stops nothing that one is enough for, and h
   demand.witnesses = 1
   await ask().catch(() => undefined)
   expect(await helped()).toBeGreaterThan(before)
+
+  // A sender whose input is no encryption, in league with the evaluator, which does not mind.
+  liars['evaluator']!.lie = 'proofs'
+  liars['witness-1']!.lie = 'nothing'
+  service.network.setFault(({ direction, from, bytes }) => {
+    if (direction !== 'request' || from !== 'querier') return undefined
+    const { kind, head, blobs } = decodeCall(bytes, from)
+    if (kind !== 'query/proof') return undefined
+    const [proof] = blobs.map(blob => blob.slice())
+    proof![proof!.length >> 1]! ^= 1
+    return encodeCall(kind, head, [proof!])
+  })
+  const given = await helped()
+  await expect(ask()).rejects.toMatchObject({ reason: expect.stringMatching(/peer witness-\d.*caused by querier/) })
+  expect(await helped()).toBe(given)
+  service.network.setFault(undefined)
+  liars['evaluator']!.lie = 'nothing'
 
   // No downgrade: keys, models and queries with fewer witnesses than a party asks for are refused by it.
   demand.witnesses = 3
@@ -77,4 +94,41 @@ test('a query waits for a witness that is away and says so; one that is killed m
   // The refresh in two attempts, one of them in the next process, and the result.
   expect(endorsed).toBeGreaterThanOrEqual(4)
   expect(endorsements('witness-1')).toBeGreaterThan(0)
+})
+
+test('a witness sums keys from what holders have signed: a share that was changed, and another key in the place of one, are refused in the evaluator’s name', async () => {
+  const cohort = await cohortOf(3)
+  cohort.witnesses = ['witness']
+  const witness = await cohort.start('witness')
+  const proposal = { ...proposalFor(smallPlan({ parties: 3 }), 2, 3), witnesses: ['witness'] }
+  const evaluator = cohort.party('evaluator').epochs
+  const record = await evaluator.create(proposal, AbortSignal.timeout(60_000))
+  const { epoch } = record.document.sharing
+  witness.disk.epochs.set(epoch, record)
+  const { relinearizationLevel, galois } = proposal
+  const take = async (): Promise<void> => {
+    const open = await cohort.party('witness').epochs.epoch(epoch)
+    await open.addKeys({ relinearizationLevel, galois }, AbortSignal.timeout(60_000))
+  }
+  rewriteReply(cohort, 'evaluator', 'key/share', (head: unknown, [share]) => {
+    share![share!.length - 1]! ^= 1
+    return { head, blobs: [share!] }
+  })
+  await expect(take()).rejects.toMatchObject({
+    code: 'signature',
+    culprit: 'evaluator',
+    expected: expect.stringContaining('holder-1 has signed')
+  })
+  rewriteReply(cohort, 'evaluator', 'key/in-use', ({ keys }: { keys: { key: unknown; hash: string }[] }) => {
+    const last = keys.length - 1
+    return { head: { keys: keys.with(last, { ...keys[last]!, hash: keys[last - 1]!.hash }) }, blobs: [] }
+  })
+  await expect(take()).rejects.toMatchObject({ peer: 'evaluator', field: expect.stringMatching(/^attempt|^commitments/) })
+  cohort.network.setFault(undefined)
+  await take()
+  const keys = async (self: string) => await (await cohort.party(self).epochs.epoch(epoch)).keys()
+  expect(await keys('witness')).toEqual(await keys('evaluator'))
+  // What it has it keeps, and asks nobody for.
+  await cohort.restart('witness')
+  expect(await keys('witness')).toEqual(await keys('evaluator'))
 })

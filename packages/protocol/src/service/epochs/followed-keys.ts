@@ -2,6 +2,7 @@
  * A witness makes the evaluation keys of an epoch for itself, from the shares that their holders have signed: it takes no sum from the evaluator, whose key might
  * lead it to second components of the evaluator's choice. It uses the very keys that the evaluator uses: the same shares, and so the same bytes.
  */
+import { hash as sha256, toHex } from '../../base/digest.js'
 import { OutOfOrderMessageError, SignatureError } from '../../errors/errors.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Caller } from '../calls/caller.js'
@@ -13,7 +14,7 @@ import type { RecordStore } from '../store/records.js'
 import * as calls from './calls.js'
 import { keyName } from './key-making.js'
 import type { EpochRecords } from './options.js'
-import { checkCommitments, checkShown, madeInRoundTwo } from './share-commitments.js'
+import { checkCommitments, madeInRoundTwo } from './share-commitments.js'
 
 const KEY = 'witness-key'
 
@@ -111,9 +112,14 @@ export class FollowedKeys {
       const blobs: Uint8Array[] = []
       for (const { document } of commitments) {
         const reply = await caller.call(peer, calls.KEY_SHARE, { epoch: this.#epoch, hash: document.share }, [], { signal })
-        blobs.push(reply.blobs[0] ?? new Uint8Array(0))
+        const share = reply.blobs[0] ?? new Uint8Array(0)
+        const actual = toHex(await sha256(share))
+        if (actual !== document.share) {
+          const expected = `the share ${document.share} that ${document.holder} has signed`
+          throw new SignatureError({ peer, kind: 'key/share', field: 'blob', expected, actual, culprit: peer })
+        }
+        blobs.push(share)
       }
-      await checkShown(commitments, blobs, peer, 'key/share')
       return blobs
     }
     const summed = [await fetched(shares), ...(key.kind === 'galois' ? [] : [await fetched(ones)])] as [Uint8Array[], Uint8Array[]?]

@@ -56,6 +56,8 @@ export class TestCohort {
   readonly refused: Error[] = []
   readonly abandoned: string[] = []
   readonly down = new Set<string>()
+  /** Of everybody's roster. */
+  witnesses: readonly string[] = []
   readonly #disks = new Map<string, Disk>()
 
   async start(self: string): Promise<CohortParty> {
@@ -85,7 +87,12 @@ export class TestCohort {
         putSharing: async record => void disk.sharings.push(structuredClone(record)),
         sharings: async epoch => disk.sharings.filter(({ document }) => document.epoch === epoch)
       },
-      policy: { evaluator: peer => peer === 'evaluator', holder: peer => peer.startsWith('holder'), allowInsecure: true },
+      policy: {
+        evaluator: peer => peer === 'evaluator',
+        holder: peer => peer.startsWith('holder'),
+        witnesses: () => this.witnesses,
+        allowInsecure: true
+      },
       up: peer => !this.down.has(peer),
       onRefused: error => this.refused.push(error),
       onAbandoned: (culprit, reason) => this.abandoned.push(`${self}: ${culprit}: ${reason}`)

@@ -10,8 +10,8 @@ import type {
   ServiceCryptography
 } from '@slytherin/protocol/service'
 
-/** What is altered: the second component of the first refresh, one encrypted weight for another, the inputs, or nothing. */
-export type Lie = 'step' | 'model' | 'inputs' | 'nothing'
+/** What is altered: the second component of the first refresh, one encrypted weight for another, the inputs, that proofs hold, or nothing. */
+export type Lie = 'step' | 'model' | 'inputs' | 'proofs' | 'nothing'
 
 export interface Liar {
   lie: Lie
@@ -53,6 +53,7 @@ function lyingRelease(
   contents: ContentStore
 ): ReleaseCryptography {
   return altered<ReleaseCryptography>(release, {
+    checkBatch: async check => (liar.lie === 'proofs' ? undefined : await release.checkBatch(check)),
     openEvaluation: async terms => {
       liar.earlier ??= await contents.get(terms.space, terms.inputs[0]!)
       const evaluation = await opened(release, of, releases, liar, contents, terms)
