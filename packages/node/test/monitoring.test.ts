@@ -95,6 +95,8 @@ const EVENTS: ServiceEvent[] = [
     ciphertexts: 3,
     seconds: 0.1
   },
+  { event: 'endorsed', query: QUERY, protocol: 'switch', epoch: 'e', release: 'r', step: 'out', attempt: 0 },
+  { event: 'not-endorsed', query: QUERY, evaluator: 'E', code: 'endorsement-refused', culprit: 'E' },
   { event: 'sent', query: QUERY, epoch: 'e', release: 'r', samples: 4 }
 ]
 
@@ -132,6 +134,8 @@ describe('what happens to queries', () => {
       'slytherin_query_phase_seconds_count{phase="refresh"} 1',
       'slytherin_share_ciphertexts_total{protocol="refresh"} 3',
       'slytherin_asked_queries_total{outcome="sent"} 1',
+      'slytherin_endorsements_total{outcome="switch"} 1',
+      'slytherin_endorsements_total{outcome="refused"} 1',
       'slytherin_admitted_queries_total 1',
       'slytherin_queue_queries{state="queued"} 2',
       'slytherin_queue_bytes 77',
@@ -156,7 +160,15 @@ describe('what happens to queries', () => {
     expect(logged).toHaveLength(EVENTS.length)
     for (const line of logged) expect(JSON.parse(line)).toMatchObject({ name: 'carol', query: QUERY })
     const entries = await lines(join(directory, 'audit', 'audit.jsonl'))
-    expect(entries.map(({ event }) => event)).toEqual(['query-queued', 'query-failed', 'query-admitted', 'shares', 'query-sent'])
+    expect(entries.map(({ event }) => event)).toEqual([
+      'query-queued',
+      'query-failed',
+      'query-admitted',
+      'shares',
+      'endorsed',
+      'not-endorsed',
+      'query-sent'
+    ])
     expect(entries[3]).toEqual({
       time: '1970-01-01T00:00:00.000Z',
       event: 'shares',

@@ -58,6 +58,19 @@ export class Chronicle {
         audit.add({ event: 'shares', query, protocol, epoch, grant, querier: this.#named(querier), step, attempt, ciphertexts })
         return
       }
+      case 'endorsed': {
+        const { query, protocol, epoch, release, step, attempt } = event
+        logger[protocol === 'switch' ? 'info' : 'debug']({ query, protocol, step, attempt }, 'endorsed')
+        audit.add({ event: 'endorsed', query, protocol, epoch, release, step, attempt })
+        return
+      }
+      case 'not-endorsed': {
+        const { query, evaluator, code, culprit } = event
+        const by = { evaluator: this.#named(evaluator), ...(culprit === '' ? {} : { culprit: this.#named(culprit) }) }
+        logger.warn({ query, code }, 'a query is not endorsed')
+        audit.add({ event: 'not-endorsed', query, code, ...by })
+        return
+      }
       default: {
         const { event: kind, query, epoch, release, samples } = event
         logger.info({ query, samples }, `query ${kind}`)

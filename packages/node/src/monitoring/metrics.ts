@@ -32,7 +32,7 @@ export class PartyMetrics {
   }
 
   event(event: ServiceEvent): void {
-    const { queries, asked, phases, retries, shares, ciphertexts, shareSeconds } = this.#counters
+    const { queries, asked, phases, retries, shares, ciphertexts, shareSeconds, endorsements } = this.#counters
     switch (event.event) {
       case 'query':
         if (OUTCOMES.has(event.state)) queries.inc({ outcome: event.state })
@@ -55,6 +55,12 @@ export class PartyMetrics {
         break
       case 'admitted':
         this.#counters.admitted.inc()
+        break
+      case 'endorsed':
+        endorsements.inc({ outcome: event.protocol })
+        break
+      case 'not-endorsed':
+        endorsements.inc({ outcome: 'refused' })
     }
   }
 
@@ -134,6 +140,11 @@ function counters(registry: Registry) {
       'protocol'
     ]),
     ciphertexts: counter('slytherin_share_ciphertexts_total', 'Ciphertexts in these requests.', ['protocol']),
+    endorsements: counter(
+      'slytherin_endorsements_total',
+      'Endorsements that this witness has given, by kind; refused: queries that it does not follow.',
+      ['outcome']
+    ),
     faults: counter('slytherin_faults_total', 'What went wrong that nobody waited for, by kind.', ['code']),
     phases: new Histogram({
       name: 'slytherin_query_phase_seconds',

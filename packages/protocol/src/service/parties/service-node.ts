@@ -340,6 +340,7 @@ export class ServiceNode {
         now,
         books: this.books,
         sharings: async epoch => await this.#sharings(epoch),
+        ...(this.#options.onEvent === undefined ? {} : { onEvent: this.#options.onEvent }),
         onError: (error, peer) => onError?.(error, peer)
       })
     }

@@ -11,7 +11,7 @@ import { EvaluatorReleases, type EvaluatorReleasesOptions } from '../releases/re
 import type { DocumentStore } from '../store/documents.js'
 
 type Given = Omit<EvaluatorReleasesOptions, 'copy' | 'onReady' | 'onError' | 'documents'> &
-  Pick<ServiceWitnessOptions, 'caller' | 'signer' | 'books' | 'sharings' | 'onError'>
+  Pick<ServiceWitnessOptions, 'caller' | 'signer' | 'books' | 'sharings' | 'onError' | 'onEvent'>
 
 export interface WitnessPartOptions extends Given {
   readonly documents: DocumentStore

@@ -60,6 +60,25 @@ export type ServiceEvent =
       readonly seconds: number
     }
   | {
+      /** At a witness: it has come to what holders are asked, and has signed it. */
+      readonly event: 'endorsed'
+      readonly query: string
+      readonly protocol: 'refresh' | 'switch'
+      readonly epoch: string
+      readonly release: string
+      readonly step: string
+      readonly attempt: number
+    }
+  | {
+      /** At a witness: it does not follow the query, for a reason of the evaluator's, its sender's or the owner's. */
+      readonly event: 'not-endorsed'
+      readonly query: string
+      readonly evaluator: string
+      readonly code: string
+      /** Whose fault it is, where that is known. */
+      readonly culprit: string
+    }
+  | {
       /** At whoever asks: it was sent, signed; it was answered; it was given up. */
       readonly event: 'sent' | 'answered' | 'given-up'
       readonly query: string

@@ -10,6 +10,7 @@ import type { ContentStore } from '../store/content-store.js'
 import type { RecordStore } from '../store/records.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
+import type { ServiceListener } from './events.js'
 import type { ReleaseHandles } from './handles.js'
 import { WITNESS_FETCH } from './witness-calls.js'
 import type { WitnessDiary } from './witness-diary.js'
@@ -32,6 +33,7 @@ export interface ServiceWitnessOptions {
   /** A part of a model is lost here. */
   onDamaged(release: string): void
   onError?(error: Error, peer?: string): void
+  readonly onEvent?: ServiceListener
   readonly now?: () => number
   readonly pause?: number
   readonly wait?: number

@@ -173,7 +173,7 @@ export class WitnessSteps implements ReleaseCallbacks {
 
   /** @throws EndorsementRefusedError unless the evaluator asks for what this witness came to */
   async #endorse(asked: NonNullable<StepNews['asked']>, own: Assisted, step: string, number: number): Promise<void> {
-    const { signer, diary, caller, signal, pause, onEndorsed } = this.#options
+    const { signer, diary, caller, signal, pause, onEndorsed, onEvent } = this.#options
     const { query, epoch, expires } = this.#query
     const request = { kind: 'request', ...own, instance: asked.instance, c1: asked.c1 } as const
     await checkStatement(epoch, this.#evaluator, request, asked.signature, signer, 'witness/step')
@@ -195,6 +195,7 @@ export class WitnessSteps implements ReleaseCallbacks {
     const head = { query, step, instance: own.instance, signature }
     await callUntilThere(caller, { peer: this.#evaluator, kind: WITNESS_ENDORSE, head, signal, pause })
     onEndorsed()
+    onEvent?.({ event: 'endorsed', query, protocol: own.assist, epoch, release: own.model, step, attempt: number })
   }
 
   /** Shares of the attempt, each signed by its holder over what was computed here. */

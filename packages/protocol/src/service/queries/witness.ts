@@ -146,7 +146,7 @@ export class ServiceWitness {
 
   /** Never rejects. */
   async #follow(query: string, followed: Followed): Promise<void> {
-    const { pause = PAUSE, onDamaged, onError, handles } = this.#options
+    const { pause = PAUSE, onDamaged, onError, onEvent, handles } = this.#options
     const signal = AbortSignal.any([this.#abort.signal, followed.stop.signal])
     while (!signal.aborted) {
       let release: string | undefined
@@ -183,6 +183,7 @@ export class ServiceWitness {
           continue
         }
         followed.refusal = error
+        onEvent?.({ event: 'not-endorsed', query, evaluator: followed.evaluator, code: error.code, culprit: error.culprit ?? '' })
         await orStopped(this.#refuse(followed.evaluator, query, error), signal).catch(() => undefined)
         return
       }
