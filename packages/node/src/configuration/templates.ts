@@ -72,8 +72,8 @@ cohort:
     # How long keys may live; a year and a day.
     #maximumAge: 31622400000
     # Witnesses that must have come to the same before this party helps with its share of the key: one, where the roster has any. 0 helps without, and then trusts
-    # the evaluator; from names those that count, by peer id.
-    # assist: { witnesses: 1 }
+    # the evaluator; from names those that count, by peer id: { witnesses: 2, from: [12D3KooW…] }.
+    #assist: {}
     # Whether the keys that follow others may be made without a command, when those come to their end.
     #automaticEpochs: true
 
