@@ -8,12 +8,15 @@ export async function disksOf({ parties }: ServiceProcesses): Promise<Record<str
   return Object.fromEntries(await Promise.all(parties.map(async ({ name, state }) => [name, await bytesIn(state)] as const)))
 }
 
+/** Of a party that runs: what is gone by the time that it is looked at takes no room. */
 async function bytesIn(directory: string): Promise<number> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  const files = entries.filter(entry => entry.isFile())
-  // What is gone by now takes no room.
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
   const sizes = await Promise.all(
-    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name)).catch(() => undefined))?.size ?? 0)
+    entries.map(async entry => {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) return await bytesIn(path)
+      return entry.isFile() ? ((await stat(path).catch(() => undefined))?.size ?? 0) : 0
+    })
   )
   return sizes.reduce((sum, size) => sum + size, 0)
 }
