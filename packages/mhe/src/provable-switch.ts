@@ -29,11 +29,13 @@ import { PublicKeySwitch, type SwitchRequest } from './public-key-switch.js'
 import { withDerivedSeed } from './sampling.js'
 import { overwritable, releasingOnError, withScratch } from './scratch.js'
 
+/** A ciphertext that is to be switched, and the level at which its shares are proved. */
 export interface ProvableSwitchRequest extends SwitchRequest {
   /** Level of H1: the ciphertext's, or a higher one, so that it is proved together with others of that level. */
   readonly provenLevel: number
 }
 
+/** One holder's share: an encryption, under the target's key, of its part of the decryption; or what the sum of all makes of a ciphertext. */
 export interface ProvableSwitchShare {
   /** NTT form over Q_l. */
   readonly first: Polynomial
@@ -44,6 +46,7 @@ export interface ProvableSwitchShare {
 /** The seed of the encryption in a share, by which it is proved (`EncryptionProofs`); 32 secret bytes, which whoever asks wipes. */
 export const encryptionSeedOf = (seed: Uint8Array): Uint8Array => deriveSeed(seed, 'switch encryption', 0)
 
+/** The protocol; see the file's head. */
 export class ProvableSwitch {
   readonly #switch: PublicKeySwitch
 

@@ -61,6 +61,7 @@ export interface SwitchShareRequest {
   readonly targetKey: Uint8Array
 }
 
+/** As a `SwitchShareRequest`, to a key that nobody holds. */
 export interface ProvableShareRequest extends SwitchShareRequest {
   /** Level of the share's undivided second component. */
   readonly provenLevel: number

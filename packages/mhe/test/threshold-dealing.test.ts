@@ -368,7 +368,7 @@ describe('shares that are dealt on', () => {
     const q = ring.moduli[0]!.value
     const cases = fc
       .record({
-        points: fc.uniqueArray(fc.integer({ min: 1, max: 64 }), { minLength: 2, maxLength: 14 }),
+        points: fc.uniqueArray(fc.integer({ min: 1, max: 128 }), { minLength: 2, maxLength: 14 }),
         t: fc.integer({ min: 1, max: 8 })
       })
       .filter(({ points, t }) => t < points.length)

@@ -16,6 +16,7 @@ import { fitsFlooded, floodingOf } from './precision.js'
 /** What a plan may lose: its worst error may double, or reach what plans aim at. */
 const LARGEST_GROWTH = 2
 
+/** What is left of a plan's precision, and what may be left of it. */
 export interface MovedPrecision {
   /** Worst logit error expected, relative to the largest logit. */
   readonly relativeError: number
@@ -25,7 +26,11 @@ export interface MovedPrecision {
   readonly tight: number | null
 }
 
-/** @param moves how often the weights will have been switched */
+/**
+ * Precision of a plan whose weights have been switched to other keys.
+ *
+ * @param moves how often
+ */
 export function movedPrecision(plan: Plan, moves: number): MovedPrecision {
   const program = programOf(plan)
   const { noise, parameters } = program

@@ -47,6 +47,14 @@ export interface StepReport {
   readonly noise: number
 }
 
+/** A pass that has been run as far as a refresh, and what came of it. */
+export interface ResumedPass {
+  /** index into the plan's steps */
+  readonly step: number
+  /** as the refresher gave them */
+  readonly ciphertexts: readonly EvaluatorCiphertext[]
+}
+
 /** What a run is given. */
 export interface RunOptions {
   readonly evaluator: Evaluator
@@ -59,6 +67,8 @@ export interface RunOptions {
   readonly retainWeights?: boolean
   /** needed when the plan has refreshes */
   readonly refresher?: Refresher
+  /** asked at the start of every pass, from 0: where it goes on, if it was under way before; the ciphertexts are taken over */
+  readonly resume?: (pass: number) => Promise<ResumedPass | undefined>
   readonly signal?: AbortSignal
   /** called as work items are finished */
   readonly onProgress?: (progress: RunProgress) => void

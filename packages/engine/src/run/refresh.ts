@@ -2,6 +2,7 @@
 import type { EvaluatorCiphertext } from '@slytherin/ckks'
 import { PlanMismatchError } from '../errors.js'
 import type { CompiledRefresh } from '../steps/refresh.js'
+import type { ResumedPass } from './options.js'
 import { demandState } from './supply.js'
 import type { Workbench } from './workbench.js'
 
@@ -13,17 +14,32 @@ export async function runRefresh(
   const given = values.flat().map(ciphertext => bench.atLevel(ciphertext, step.step.level))
   for (const ciphertext of given) bench.scope.take(ciphertext)
   const fresh = await bench.options.refresher!.refresh(given, { index: step.index, name: step.name }, bench.options.signal)
-  for (const ciphertext of fresh) bench.scope.keep(ciphertext)
-  if (fresh.length !== given.length)
-    throw new PlanMismatchError(`refreshed ciphertexts after '${step.name}'`, String(given.length), String(fresh.length))
-  for (const ciphertext of fresh) {
-    demandState(`refreshed ciphertext after '${step.name}'`, ciphertext, {
-      level: bench.program.parameters.maxLevel,
-      scale: step.step.scale
-    })
-    bench.evaluator.withMagnitude(ciphertext, step.step.magnitude)
-  }
+  const refreshed = taken(bench, step, fresh, values.length)
   bench.progress(step)
   await bench.breathe()
-  return values.map((ciphertexts, block) => ciphertexts.map((_, k) => fresh[block * ciphertexts.length + k]!))
+  return refreshed
+}
+
+/** What a refresh has come to before, for so many batch blocks. @throws PlanMismatchError unless it is what the plan says */
+export function resumeAfter(bench: Workbench, { step: index, ciphertexts }: ResumedPass, blocks: number): EvaluatorCiphertext[][] {
+  const step = bench.program.steps[index]
+  if (step?.kind !== 'refresh') {
+    for (const ciphertext of ciphertexts) ciphertext.dispose()
+    throw new PlanMismatchError('step that a pass goes on after', 'a refresh', step?.kind ?? 'none')
+  }
+  return taken(bench, step, ciphertexts, blocks)
+}
+
+function taken(bench: Workbench, step: CompiledRefresh, fresh: readonly EvaluatorCiphertext[], blocks: number): EvaluatorCiphertext[][] {
+  for (const ciphertext of fresh) bench.scope.keep(ciphertext)
+  const { ciphertextsPerBlock, scale, magnitude } = step.step
+  const expected = blocks * ciphertextsPerBlock
+  if (fresh.length !== expected)
+    throw new PlanMismatchError(`refreshed ciphertexts after '${step.name}'`, String(expected), String(fresh.length))
+  const { maxLevel: level } = bench.program.parameters
+  for (const ciphertext of fresh) {
+    demandState(`refreshed ciphertext after '${step.name}'`, ciphertext, { level, scale })
+    bench.evaluator.withMagnitude(ciphertext, magnitude)
+  }
+  return Array.from({ length: blocks }, (_, block) => fresh.slice(block * ciphertextsPerBlock, (block + 1) * ciphertextsPerBlock))
 }

@@ -11,7 +11,7 @@ import { type CompiledStep, valueMade } from '../steps/kinds.js'
 import { runPolynomial, runProduct, runSquare } from './activations.js'
 import { runDiagonals } from './diagonals.js'
 import type { RunOptions } from './options.js'
-import { runRefresh } from './refresh.js'
+import { resumeAfter, runRefresh } from './refresh.js'
 import { runTaps } from './taps.js'
 import { Values } from './values.js'
 import { Workbench } from './workbench.js'
@@ -78,7 +78,9 @@ class Runner {
   /** Blocks from..to-1 through the whole program. */
   private async pass(from: number, to: number): Promise<EvaluatorCiphertext[]> {
     const values = new Values(this.bench, this.program, from, to)
+    const done = await this.resumed(from / this.plan.batchBlocksPerPass, values, to - from)
     for (const step of this.program.steps) {
+      if (step.index <= done) continue
       const start = performance.now()
       const results = await this.step(step, values, from, to)
       values.set(valueMade(step), results)
@@ -87,6 +89,30 @@ class Runner {
       this.options.onStep?.({ step: step.index, kind: step.kind, layer: step.name, blocks: [from, to], seconds, level, scale, noise })
     }
     return values.last.flat()
+  }
+
+  /** Takes up what a pass has come to before. @returns index of the last step that need not be done; -1 where all must be */
+  private async resumed(pass: number, values: Values, blocks: number): Promise<number> {
+    const resumed = await this.options.resume?.(pass)
+    if (resumed === undefined) return -1
+    const refresh = this.program.steps[resumed.step]
+    // Something else than what was refreshed may be needed later: a branch beside it.
+    if (refresh?.kind === 'refresh' && !this.standsAlone(refresh)) {
+      for (const ciphertext of resumed.ciphertexts) ciphertext.dispose()
+      return -1
+    }
+    values.set(refresh === undefined ? -1 : valueMade(refresh), resumeAfter(this.bench, resumed, blocks))
+    return resumed.step
+  }
+
+  /** Whether all that is read after a refresh is what it has made, or is made later. */
+  private standsAlone(refresh: CompiledStep): boolean {
+    const there = new Set([valueMade(refresh)])
+    return this.program.steps.slice(refresh.index + 1).every(step => {
+      const reads = step.reads.every(value => there.has(value))
+      there.add(valueMade(step))
+      return reads
+    })
   }
 
   private async step(step: CompiledStep, values: Values, from: number, to: number): Promise<EvaluatorCiphertext[][]> {

@@ -9,7 +9,7 @@
 import { InvalidSharingError } from './errors.js'
 
 /** Largest point of a holder. */
-export const LARGEST_POINT = 64
+export const LARGEST_POINT = 128
 
 /** t of n: which holders there are and how many of them suffice. */
 export interface AccessStructure {

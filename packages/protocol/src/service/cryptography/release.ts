@@ -88,8 +88,18 @@ export interface ReleaseCallbacks {
   /** The querier's key, to which an evaluator of a clear model adds flooding of its own. */
   resultKey(): Promise<Uint8Array>
   progress(progress: EvaluationProgress): void
+  /** Takes what a refresh of a pass has come to: an evaluation that is started again may go on from there. Serialised. */
+  keep?(pass: number, step: number, ciphertexts: Uint8Array[]): Promise<void>
+  /** What was taken last of a pass, if it is there. */
+  kept?(pass: number): Promise<Resumed | undefined>
   /** Told once, when the plan has been run. */
   layers?(steps: StepReport[]): void
+}
+
+/** Where a pass goes on: after a step of the plan, a refresh, with what came of it. */
+export interface Resumed {
+  readonly step: number
+  readonly ciphertexts: readonly Uint8Array[]
 }
 
 export interface ReleaseEvaluation {

@@ -3,8 +3,15 @@
  * lost. What a session does once is in local/assistance.ts; here the evaluator's own randomness derives from the query's secret, so that a query that is started
  * again asks for the same to the last byte.
  */
-import { type Ciphertext, deserializePublicKey, type Evaluator, type EvaluatorCiphertext, serializeCiphertext } from '@slytherin/ckks'
-import { type Refresher, refreshShares, switchShares } from '@slytherin/engine'
+import {
+  type Ciphertext,
+  deserializeCiphertext,
+  deserializePublicKey,
+  type Evaluator,
+  type EvaluatorCiphertext,
+  serializeCiphertext
+} from '@slytherin/ckks'
+import { type RunOptions, refreshShares, switchShares } from '@slytherin/engine'
 import {
   type Attempt,
   encodeComponent,
@@ -23,7 +30,7 @@ import { ciphertextInstance } from '../../local/instances.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import { untilAborted } from '../../local/until-aborted.js'
 import type { AttemptName } from '../cryptography/epoch.js'
-import type { ReleaseCallbacks } from '../cryptography/release.js'
+import type { ReleaseCallbacks, Resumed } from '../cryptography/release.js'
 import { attempted, attemptOf } from './attempts.js'
 
 /** The step of an attempt at the result. */
@@ -64,18 +71,44 @@ export class AttemptedAssistance {
     this.#evaluator = evaluator
   }
 
-  refresher(query: AssistedQuery): Refresher {
-    // By step, the passes that have come to it.
-    const passes = new Map<number, number>()
+  /** Refreshes, and what is kept of them. */
+  refresher(query: AssistedQuery): Required<Pick<RunOptions, 'refresher' | 'resume'>> {
+    let pass = 0
     return {
-      refresh: async (handles, { index }) => {
-        const pass = passes.get(index) ?? 0
-        passes.set(index, pass + 1)
-        return await this.#attempts(query, `r${index}.${pass}`, handles, async asked =>
-          this.#whole ? await this.#refreshWhole(query, index, asked) : await this.#refresh(query, index, asked)
-        )
+      refresher: {
+        refresh: async (handles, { index }) => {
+          const at = pass
+          const fresh = await this.#attempts(query, `r${index}.${at}`, handles, async asked =>
+            this.#whole ? await this.#refreshWhole(query, index, asked) : await this.#refresh(query, index, asked)
+          )
+          await query.callbacks.keep?.(
+            at,
+            index,
+            fresh.map(handle => this.#serialized(handle))
+          )
+          return fresh
+        }
+      },
+      resume: async begun => {
+        pass = begun
+        const kept = await query.callbacks.kept?.(begun)
+        return kept === undefined ? undefined : { step: kept.step, ciphertexts: this.#resumed(kept) }
       }
     }
+  }
+
+  #serialized(handle: EvaluatorCiphertext): Uint8Array {
+    using stored = this.#evaluator.store(handle)
+    return serializeCiphertext(stored)
+  }
+
+  #resumed({ step, ciphertexts }: Resumed): EvaluatorCiphertext[] {
+    const { context } = this.#session
+    const { scale } = this.#refreshOf(step)
+    return ciphertexts.map(bytes => {
+      using ciphertext = deserializeCiphertext(context, bytes, { level: context.parameters.maxLevel, degree: 1, scale })
+      return this.#evaluator.load(ciphertext)
+    })
   }
 
   /** @returns the results under the querier's key, serialised */

@@ -51,7 +51,7 @@ export class LocalReleaseEvaluation implements ReleaseEvaluation {
       evaluator,
       inputs: this.#inputs(),
       ...this.#means.weights(),
-      refresher: assistance.refresher(query),
+      ...assistance.refresher(query),
       signal: stop,
       onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
       onStep: step => steps.push(step)

@@ -12,7 +12,7 @@ import type { Plan } from '../../terms/plan.js'
 import type { EndorsementDemand } from '../../terms/policy.js'
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { OpenEpoch } from '../cryptography/open-epoch.js'
-import type { Attempted, ReleaseCallbacks } from '../cryptography/release.js'
+import type { Attempted, ReleaseCallbacks, Resumed } from '../cryptography/release.js'
 import type { Holder } from '../objects/epoch.js'
 import { type ContentStore, querySpace } from '../store/content-store.js'
 import type { ActiveSets } from './active-set.js'
@@ -21,6 +21,7 @@ import type { QueryPhase } from './events.js'
 import type { AttemptRecord, QueryJournal } from './journal.js'
 import { ATTEMPTS, attemptQuery } from './names.js'
 import type { Presence } from './presence.js'
+import { keepRefreshed, keptRefreshed, REFRESHED_BYTES } from './refreshed.js'
 import type { Assisted } from './statements.js'
 import type { Endorsement, WitnessDesk } from './witness-desk.js'
 
@@ -113,6 +114,16 @@ export class AssistedQuery implements ReleaseCallbacks {
       this.#without.set(holder.peer, build('malformed-message', { peer: holder.peer, kind: 'query', field: 'share', reason }))
     }
     await this.#fail(step, `answer of holder ${point}: ${reason}`)
+  }
+
+  async keep(pass: number, step: number, ciphertexts: Uint8Array[]): Promise<void> {
+    const { journal, contents } = this.#options
+    await keepRefreshed(this.#query, { pass, step, ciphertexts }, journal, contents, REFRESHED_BYTES)
+  }
+
+  async kept(pass: number): Promise<Resumed | undefined> {
+    const { journal, contents } = this.#options
+    return await keptRefreshed(this.#query, pass, journal, contents)
   }
 
   async resultKey(): Promise<Uint8Array> {

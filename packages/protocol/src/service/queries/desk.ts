@@ -26,6 +26,7 @@ import type { QueryStatus } from './calls.js'
 import type { ReleaseHandles } from './handles.js'
 import { LIVE, type QueryJournal, type QueryRecord } from './journal.js'
 import type { Pace } from './pace.js'
+import { clearOpen } from './refreshed.js'
 import { inputBytes, type QueueLimits, QueueRoom } from './room.js'
 import type { QueryRunner } from './runner.js'
 
@@ -336,8 +337,9 @@ export class QueryDesk {
     for (const space of await contents.spaces()) {
       const [kind, query] = space.split('-') as [string, string]
       const state = journal.get(query)?.state
-      const needed = kind === 'query' ? state === 'open' || state === 'queued' || state === 'running' : state === 'done'
-      if ((kind === 'query' || kind === 'result') && !needed) await contents.clear(space)
+      const open = kind === 'query' || kind === 'refreshed'
+      const needed = open ? state === 'open' || state === 'queued' || state === 'running' : state === 'done'
+      if ((open || kind === 'result') && !needed) await contents.clear(space)
     }
   }
 
@@ -348,10 +350,10 @@ export class QueryDesk {
 
   async #end(query: string, state: 'cancelled' | 'expired' | 'fetched' | 'failed', message: string, code = ''): Promise<void> {
     const { journal, runner, contents } = this.#options
-    await journal.change(query, { state, message, code, attempts: {}, result: [], bytes: 0 })
+    const record = await journal.change(query, { state, message, code, attempts: {}, result: [], bytes: 0 })
     runner.stop(query, new OutOfOrderMessageError({ kind: 'query', field: 'state', actual: state }))
     this.#taken.delete(query)
-    await contents.clear(querySpace(query))
+    await clearOpen(contents, record)
     await contents.clear(resultSpace(query))
   }
 

@@ -23,6 +23,15 @@ export interface AttemptRecord {
   readonly reason: string
 }
 
+/** The last refresh of a pass. */
+export interface RefreshedPass {
+  readonly pass: number
+  readonly step: number
+  /** Hashes. */
+  readonly ciphertexts: readonly string[]
+  readonly bytes: number
+}
+
 export interface QueryRecord {
   readonly query: string
   readonly epoch: string
@@ -45,6 +54,8 @@ export interface QueryRecord {
   readonly resultKey: string
   /** By step. */
   readonly attempts: Readonly<Record<string, readonly AttemptRecord[]>>
+  /** Where it goes on when the evaluator was killed. */
+  readonly refreshed?: readonly RefreshedPass[]
   readonly result: readonly string[]
   /** The evaluator's, under the result; hexadecimal. */
   readonly signature: string

@@ -23,6 +23,7 @@ import type { QueryJournal, QueryRecord } from './journal.js'
 import { inOrder } from './order.js'
 import type { Pace } from './pace.js'
 import type { Presence } from './presence.js'
+import { clearOpen } from './refreshed.js'
 import { computedOf, hashOf, signStatement } from './statements.js'
 import type { WitnessDesk } from './witness-desk.js'
 
@@ -234,7 +235,7 @@ export class QueryRunner {
     this.#failures.delete(query)
     const seconds = (performance.now() - started) / 1000
     onEvent({ event: 'phase', query, phase: 'evaluation', seconds })
-    await contents.clear(querySpace(query))
+    await clearOpen(contents, journal.get(query) ?? { query })
     await pace.measured(record.release, seconds)
   }
 
@@ -294,7 +295,7 @@ export class QueryRunner {
       await journal.change(query, ({ state }) =>
         state === 'running' ? { state: 'failed', code: error.code, message, attempts: {}, bytes: 0 } : undefined
       )
-      await contents.clear(querySpace(query))
+      await clearOpen(contents, journal.get(query) ?? { query })
     } catch (again) {
       if (this.#abort.signal.aborted) return
       onError?.(translateError(again, { kind: 'query' }))

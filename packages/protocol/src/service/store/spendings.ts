@@ -32,18 +32,24 @@ export interface SpendingStore {
   forget(epoch: string): Promise<void>
 }
 
+/** Amount by item, and their sum. */
+interface Account {
+  readonly items: Map<string, number>
+  used: number
+}
+
 export class MemorySpendingStore implements SpendingStore {
-  /** Amount by item, by account, by epoch. */
-  readonly #epochs = new Map<string, Map<string, Map<string, number>>>()
+  /** By account, by epoch. */
+  readonly #epochs = new Map<string, Map<string, Account>>()
 
   async spend(claims: readonly Claim[]): Promise<Spent> {
     const added: Claim[] = []
     for (const claim of claims) {
       const { epoch, account, item, amount, limit } = claim
-      const items = this.#items(epoch, account)
+      const { items, used: before } = this.#account(epoch, account)
       const known = items.get(item)
       const pending = added.filter(other => other.epoch === epoch && other.account === account)
-      const used = sum(items.values()) + sum(pending.map(other => other.amount))
+      const used = pending.reduce((sum, other) => sum + other.amount, before)
       if (known !== undefined) {
         if (known !== amount) return { outcome: 'differs', claim, used: known }
         continue
@@ -51,37 +57,38 @@ export class MemorySpendingStore implements SpendingStore {
       if (used + amount > limit) return { outcome: 'exceeded', claim, used }
       added.push(claim)
     }
-    for (const { epoch, account, item, amount } of added) this.#items(epoch, account).set(item, amount)
+    for (const { epoch, account, item, amount } of added) {
+      const kept = this.#account(epoch, account)
+      kept.used += amount - (kept.items.get(item) ?? 0)
+      kept.items.set(item, amount)
+    }
     return { outcome: added.length === 0 ? 'again' : 'first' }
   }
 
   async giveBack(epoch: string, account: string, item: string): Promise<void> {
-    this.#epochs.get(epoch)?.get(account)?.delete(item)
+    const kept = this.#epochs.get(epoch)?.get(account)
+    if (kept === undefined) return
+    kept.used -= kept.items.get(item) ?? 0
+    kept.items.delete(item)
   }
 
   async used(epoch: string, account: string): Promise<number> {
-    return sum(this.#epochs.get(epoch)?.get(account)?.values() ?? [])
+    return this.#epochs.get(epoch)?.get(account)?.used ?? 0
   }
 
   async has(epoch: string, account: string, item: string): Promise<boolean> {
-    return this.#epochs.get(epoch)?.get(account)?.has(item) ?? false
+    return this.#epochs.get(epoch)?.get(account)?.items.has(item) ?? false
   }
 
   async forget(epoch: string): Promise<void> {
     this.#epochs.delete(epoch)
   }
 
-  #items(epoch: string, account: string): Map<string, number> {
-    const accounts = this.#epochs.get(epoch) ?? new Map<string, Map<string, number>>()
+  #account(epoch: string, account: string): Account {
+    const accounts = this.#epochs.get(epoch) ?? new Map<string, Account>()
     this.#epochs.set(epoch, accounts)
-    const items = accounts.get(account) ?? new Map<string, number>()
-    accounts.set(account, items)
-    return items
+    const kept = accounts.get(account) ?? { items: new Map<string, number>(), used: 0 }
+    accounts.set(account, kept)
+    return kept
   }
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0
-  for (const value of values) total += value
-  return total
 }
