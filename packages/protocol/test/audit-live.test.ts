@@ -1,5 +1,5 @@
 import { audit, LocalCryptography, MemoryEvidenceStore } from '@slytherin/protocol'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { FakeSigner } from './support/fake-signer.js'
 import { realSamples, realSession } from './support/real-session.js'
 
@@ -30,6 +30,10 @@ it('a session between parties is kept by each of them, and run again from what t
   await patient.leave()
   const { session: id } = await run
   const kept = (party: keyof typeof stores) => stores[party].sessions.get(id)!
+  // What is kept is hashed and written beside the session.
+  for (const party of Object.keys(stores) as (keyof typeof stores)[]) {
+    await vi.waitFor(() => expect(kept(party).records.at(-1)).toMatchObject({ record: 'end' }), { timeout: 60_000 })
+  }
   const report = await audit([kept('clinic')], { verify, cryptography: async () => await LocalCryptography.create() })
   expect(report.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
   expect([report.session, report.evaluated, report.queries]).toEqual([id, 1, 1])

@@ -164,9 +164,9 @@ describe.each([
     const answers = await ask(of, await new Holders(of).start(), 'q', false, samples)
     const errors = samples.flatMap((sample, i) => [...network.forward(sample)].map((value, k) => value - answers[i]![k]!))
     const deviation = Math.sqrt(errors.reduce((sum, error) => sum + error * error, 0) / errors.length)
-    // sources of noise are counted with a margin of 0.15 bits
-    expect(deviation / logitDeviation(of.plan)).toBeGreaterThan(0.7)
-    expect(deviation / logitDeviation(of.plan)).toBeLessThan(1.15)
+    // sources of noise are counted with a margin of 0.15 bits; of 64 errors the deviation is known to a tenth
+    expect(deviation / logitDeviation(of.plan)).toBeGreaterThan(0.55)
+    expect(deviation / logitDeviation(of.plan)).toBeLessThan(1.3)
   })
 
   test('a query that is started again asks for the same, byte for byte, and gets the same', async () => {
