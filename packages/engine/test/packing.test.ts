@@ -337,6 +337,9 @@ describe('orders of maps', () => {
     expect(isSound({ ...order, plane: 63 })).toBe(false)
     expect(isSound({ ...order, origin: 1 })).toBe(false)
     expect(isSound({ ...order, plane: 2 ** 23 })).toBe(false)
+    // within what so many values may take, and still too many to list
+    expect(isSound({ channels: 64, height: 256, width: 256, row: 256, plane: 2 ** 16, gap: 1, origin: 0 })).toBe(true)
+    expect(isSound({ channels: 64, height: 256, width: 256, row: 256, plane: 2 ** 17, gap: 1, origin: 0 })).toBe(false)
   })
 
   test('of input and result change nothing in the product', () => {

@@ -39,6 +39,8 @@ export type MapOrder = Readonly<z.infer<typeof mapOrderSchema>>
 /** No order takes more positions than so many for every value, and these. */
 const POSITIONS_PER_VALUE = 64
 const POSITIONS_FREE = 2 ** 14
+/** And no more than so many in all: a plan comes from others, and places are listed one by one. */
+const MOST_POSITIONS = 2 ** 22
 
 const planesOf = ({ channels, gap }: MapOrder): number => Math.ceil(channels / (gap * gap))
 
@@ -48,7 +50,8 @@ const positionsOf = (order: MapOrder): number => planesOf(order) * order.plane
 export function isSound(order: MapOrder): boolean {
   const { channels, height, width, row, plane, gap, origin } = order
   const last = origin + (height * gap - 1) * row + width * gap
-  return width * gap <= row && last <= plane && positionsOf(order) <= POSITIONS_PER_VALUE * channels * height * width + POSITIONS_FREE
+  const most = Math.min(POSITIONS_PER_VALUE * channels * height * width + POSITIONS_FREE, MOST_POSITIONS)
+  return width * gap <= row && last <= plane && positionsOf(order) <= most
 }
 
 /** Feature, in channel-row-column order, at every position; -1 where there is none. */
