@@ -5,17 +5,16 @@ import assert from 'node:assert/strict'
 import { copyFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
 import { bundleByEsbuild, bundleByVite } from '../../packages/slytherin/test/support/bundle.ts'
 import { askAsPage } from './ask.mjs'
-import { findChromium } from './chromium.mjs'
+import { startChromium } from './chromium.mjs'
 import { serve } from './serve.mjs'
 
 /** Of 4096 slots the worst is beyond six standard deviations once in 10^5 runs. */
 const DEVIATIONS = 6.5
 const BUNDLERS = { esbuild: bundleByEsbuild, Vite: bundleByVite }
 
-const browser = await chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox'] })
+const browser = await startChromium()
 console.log(`Chromium ${browser.version()}`)
 try {
   for (const [name, bundle] of Object.entries(BUNDLERS)) {
