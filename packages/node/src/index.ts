@@ -21,12 +21,13 @@ export { approximationOptions, manifestTask, openCalibration } from './data/cali
 export { readCsv } from './data/csv.js'
 export { DataFileError } from './data/errors.js'
 export { readIdx } from './data/idx.js'
+export { readJson } from './data/json.js'
 export { importModelFile, type ModelChoice, type ModelFile } from './data/model-file.js'
 export { readNpy } from './data/npy.js'
 export { npzNames, readNpz } from './data/npz.js'
 export { obstacleOf } from './data/obstacle.js'
-export { type ArraySource, sourceOf } from './data/read-array.js'
-export { lastSamples, loadSamples, SampleFile } from './data/samples.js'
+export { type ArraySource, type Labels, sourceOf } from './data/read-array.js'
+export { lastSamples, loadLabels, loadSamples, SampleFile } from './data/samples.js'
 export type {
   Answers,
   ErrorReport,

@@ -83,7 +83,8 @@ describe('sample files', () => {
         name: 'DataFileError',
         field: 'shape of a sample',
         expected: '3×32×32',
-        actual: expect.stringMatching(/^32×32×3 .*layout: nhwc, or --layout nhwc/)
+        actual: '32×32×3',
+        remedy: expect.stringContaining('layout: nhwc, or --layout nhwc')
       })
       const [first, second] = await loadSamples({ ...plain, layout: 'nhwc' }, [3, 32, 32])
       for (const [sample, values] of [first!, second!].entries()) {

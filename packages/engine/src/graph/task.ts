@@ -42,6 +42,8 @@ export type Task = z.infer<typeof taskSchema>
 export interface TaskChoice {
   readonly kind?: TaskKind | undefined
   readonly threshold?: number | undefined
+  /** Names of the classes in the order of the outputs, instead of those that the file has. */
+  readonly labels?: readonly Label[] | undefined
 }
 
 /** Final operators and task: what turns logits into an answer. */
@@ -84,7 +86,7 @@ function kindOf(final: readonly FinalOperator[], logits: number, { labels, regre
  * @throws InvalidInputError when what is wished for does not fit the outputs
  */
 export function taskOf(final: readonly FinalOperator[], logits: number, hints: TaskHints = {}, choice: TaskChoice = {}): Task {
-  const kind = choice.kind ?? kindOf(final, logits, hints)
+  const kind = choice.kind ?? kindOf(final, logits, { ...hints, labels: choice.labels ?? hints.labels })
   const outputs = finalLength(
     final.filter(operator => operator.kind !== 'argmax'),
     logits
@@ -99,9 +101,13 @@ export function taskOf(final: readonly FinalOperator[], logits: number, hints: T
   if (choice.threshold !== undefined && !(thresholded && Number.isFinite(choice.threshold)))
     throw new InvalidInputError('threshold', 'a number, for a binary or multi-label task', `${choice.threshold} for ${kind}`)
   const named = kind === 'binary' ? 2 : outputs
-  const { labels } = hints
+  const labels = choice.labels ?? hints.labels
   if (labels !== undefined && kind !== 'regression' && labels.length !== named)
-    throw new InvalidInputError('class labels of the file', `${named} of them`, `${labels.length}`)
+    throw new InvalidInputError(
+      choice.labels === undefined ? 'class labels of the file' : 'names of the classes',
+      `${named} of them`,
+      `${labels.length}`
+    )
   return {
     kind,
     ...(thresholded ? { threshold: choice.threshold ?? defaultThreshold(final) } : {}),

@@ -62,7 +62,7 @@ export function parseServiceConfiguration(text: string, file: string): ServiceCo
 
 const LOG_PATHS: ReadonlySet<string> = new Set(['file'])
 /** Keys whose values are paths, wherever they stand in these parts of the file. */
-const PATH_KEYS = new Set(['state', 'model', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile', 'directory'])
+const PATH_KEYS = new Set(['state', 'model', 'file', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile', 'directory'])
 
 function resolvePaths(configuration: Configuration, base: string): Configuration {
   const { state, model, keystore, samples, calibration, evidence, ...rest } = configuration

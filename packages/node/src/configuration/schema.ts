@@ -15,6 +15,8 @@ const normalisation = z.strictObject({
 
 export const samples = z
   .strictObject({
+    /** File of any format that is read here, told by its contents, or a folder of PNG images; `FILE#NAME` for an array or a field of it. */
+    file: path.optional(),
     /** IDX file (gzip or plain), as MNIST comes. */
     idx: path.optional(),
     /** NumPy array file, first axis the samples. */
@@ -28,6 +30,8 @@ export const samples = z
       .array(z.union([z.string(), z.number().int().min(0)]))
       .min(1)
       .optional(),
+    /** The field of a table that names the class of a sample, and is no value of it. */
+    label: z.union([z.string().min(1), z.number().int().min(0)]).optional(),
     /** `nhwc`: samples lie row by row, their channels last, and are brought into the order of the network, channels first. */
     layout: z.enum(['nhwc']).optional(),
     offset: z.number().int().min(0).default(0),
@@ -35,11 +39,9 @@ export const samples = z
     count: count.optional(),
     normalisation: normalisation.prefault({})
   })
-  .refine(({ idx, npy, npz, csv }) => [idx, npy, npz, csv].filter(item => item !== undefined).length === 1, {
-    error: 'expected exactly one of "idx", "npy", "npz" and "csv"'
+  .refine(({ file, idx, npy, npz, csv }) => [file, idx, npy, npz, csv].filter(item => item !== undefined).length === 1, {
+    error: 'expected exactly one of "file", "idx", "npy", "npz" and "csv"'
   })
-  .refine(({ array, npz }) => array === undefined || npz !== undefined, { error: '"array" goes with "npz"' })
-  .refine(({ columns, csv }) => columns === undefined || csv !== undefined, { error: '"columns" goes with "csv"' })
 
 /** How exact logits must be: so many bits of the largest one, or an absolute error; the worst of a batch counts. */
 const precision = z
@@ -52,7 +54,16 @@ const precision = z
 /** What the model's outputs mean, where it does not follow from the file; the threshold is one of binary and multi-label tasks, on the scale of the file's output. */
 const task = z.union([
   z.enum(TASK_KINDS).transform(kind => ({ kind })),
-  z.strictObject({ kind: z.enum(TASK_KINDS).optional(), threshold: z.number().optional() })
+  z.strictObject({
+    kind: z.enum(TASK_KINDS).optional(),
+    threshold: z.number().optional(),
+    /** Names of the classes in the order of the outputs, instead of those that the file has. */
+    labels: z
+      .array(z.union([z.string().min(1).max(256), z.number()]))
+      .min(2)
+      .readonly()
+      .optional()
+  })
 ])
 
 /** Where the bounds on the model's values come from. */

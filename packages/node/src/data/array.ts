@@ -1,5 +1,5 @@
 /** Numbered samples, wherever they were read from. */
-import { gunzipSync } from 'node:zlib'
+import type { Label } from '@slytherin/engine'
 import { DataFileError } from './errors.js'
 
 /** Rows of a file, each flattened in row-major order. */
@@ -11,6 +11,15 @@ export interface SampleArray {
   /** Sizes of one sample's axes; empty where a sample is one number. */
   readonly sampleShape: readonly number[]
   value(row: number, column: number): number
+  /** Class of every sample, where the file says it: by name, or by its place from 0. */
+  readonly labels?: readonly Label[]
+  /** Names of all classes in the order of the model's outputs, where the file says them; `labels` are among them. */
+  readonly classes?: readonly string[]
+  /**
+   * The same samples for a network that reads this shape, where the format knows how: colours to grey and back.
+   * @param shape of one sample as the network reads it
+   */
+  reshaped?(shape: readonly number[]): SampleArray | undefined
 }
 
 /** How a number lies in a file. */
@@ -36,6 +45,7 @@ export function arrayOf(
 ): SampleArray {
   const [rows = 1, ...sampleShape] = shape
   const columns = sampleShape.reduce((product, size) => product * size, 1)
+  if (!(rows * columns > 0)) throw new DataFileError(file, 'shape', 'one sample or more, each of one value or more', shape.join('×'))
   const expected = start + rows * columns * type.bytes
   if (view.byteLength !== expected) {
     throw new DataFileError(file, 'length', `${expected} bytes for shape ${shape.join('×')}`, `${view.byteLength} bytes`)
@@ -77,16 +87,6 @@ export function channelsFirst(array: SampleArray, file: string): SampleArray {
     ...array,
     sampleShape: [channels, ...sampleShape.slice(0, -1)],
     value: (row, column) => array.value(row, (column % area) * channels + Math.floor(column / area))
-  }
-}
-
-/** @throws DataFileError for a gzip stream that is cut or damaged */
-export function gunzipped(bytes: Uint8Array, file: string): Uint8Array {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
-  try {
-    return gunzipSync(bytes)
-  } catch (error) {
-    throw new DataFileError(file, 'gzip', 'a whole gzip stream', (error as Error).message, { cause: error })
   }
 }
 

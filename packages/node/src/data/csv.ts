@@ -1,18 +1,28 @@
 /** Comma-separated values, one sample a line, as spreadsheets and databases export them. Separator and heading are recognised. */
 import { parse } from 'csv-parse/sync'
-import { gunzipped, type SampleArray } from './array.js'
+import type { SampleArray } from './array.js'
 import { DataFileError } from './errors.js'
+import type { DataFormat } from './format.js'
+import { gunzipped } from './gzip.js'
+import { labelsOfTable, samplesOfTable, type Table } from './table.js'
+import { looksLikeText, textOf } from './text.js'
 
 const SEPARATORS = [',', ';', '\t']
 
+/** Records that are looked at to tell a heading from a first sample. */
+const LOOK_AHEAD = 20
+
 /**
- * A first line with something that is not a number is the heading.
- *
- * @param columns names of the heading, or positions from 0, in the order that the model wants; all when absent
+ * @param columns names of the heading, or positions from 0, in the order that the model wants; all but the label when absent
+ * @param label the field that is the class
  * @throws DataFileError for a line of another length, for a field that is no number (its position, never its content), for an unknown column
  */
-export function readCsv(bytes: Uint8Array, file: string, columns?: readonly (string | number)[]): SampleArray {
-  const text = Buffer.from(gunzipped(bytes, file)).toString('utf8')
+export function readCsv(bytes: Uint8Array, file: string, columns?: readonly (string | number)[], label?: string | number): SampleArray {
+  return samplesOfTable(tableOf(gunzipped(bytes, file), file), file, { columns, label })
+}
+
+function tableOf(bytes: Uint8Array, file: string): Table {
+  const text = textOf(bytes, file)
   const firstLine = text.slice(0, text.indexOf('\n') >>> 0)
   const delimiter = SEPARATORS.reduce((best, next) => (firstLine.split(next).length > firstLine.split(best).length ? next : best))
   let lines: string[][]
@@ -24,43 +34,44 @@ export function readCsv(bytes: Uint8Array, file: string, columns?: readonly (str
   }
   const [first] = lines
   if (first === undefined) throw new DataFileError(file, 'samples', 'one or more lines', 'none')
-  const heading = first.some(field => numberOf(field) === undefined) ? first : undefined
-  const rows = heading === undefined ? lines : lines.slice(1)
-  const chosen = columns?.map(column => positionOf(column, heading, first.length, file)) ?? first.map((_, position) => position)
-  const values = new Float64Array(rows.length * chosen.length)
+  const names = isHeading(first, lines.slice(1, 1 + LOOK_AHEAD)) ? first : undefined
+  const rows = names === undefined ? lines : lines.slice(1)
+  const place = (row: number): string => `record ${row + (names === undefined ? 1 : 2)}`
   rows.forEach((fields, row) => {
-    const line = row + (heading === undefined ? 1 : 2)
-    if (fields.length !== first.length) throw new DataFileError(file, `record ${line}`, `${first.length} fields`, String(fields.length))
-    chosen.forEach((position, column) => {
-      const value = numberOf(fields[position]!)
-      if (value === undefined) {
-        const name = heading?.[position] ?? `field ${position}`
-        throw new DataFileError(
-          file,
-          `record ${line}, ${name}`,
-          'a number',
-          'something else: name the columns that hold the samples in "columns"'
-        )
-      }
-      values[row * chosen.length + column] = value
-    })
+    if (fields.length === first.length) return
+    throw new DataFileError(file, place(row), `${first.length} fields, as the first line has`, String(fields.length))
   })
   return {
     rows: rows.length,
-    columns: chosen.length,
-    sampleShape: [chosen.length],
-    value: (row, column) => values[row * chosen.length + column]!
+    width: first.length,
+    names,
+    number: (row, position) => numberOf(rows[row]![position]!),
+    text: (row, position) => rows[row]![position] || undefined,
+    place
   }
 }
 
-function positionOf(column: string | number, heading: readonly string[] | undefined, width: number, file: string): number {
-  const position = typeof column === 'number' ? column : (heading?.indexOf(column) ?? -1)
-  if (position >= 0 && position < width) return position
-  throw new DataFileError(file, 'columns', heading === undefined ? `positions from 0 to ${width - 1}` : heading.join(', '), String(column))
+/**
+ * A field that is a number below, and none in the first line, is named there. Where every field is text, those of a heading do not come again.
+ */
+function isHeading(first: readonly string[], below: readonly (readonly string[])[]): boolean {
+  const texts = first.map(field => numberOf(field) === undefined)
+  if (first.some((_, k) => texts[k] && below.some(fields => numberOf(fields[k] ?? '') !== undefined))) return true
+  return texts.every(text => text) && !first.some((field, k) => below.some(fields => fields[k] === field))
 }
 
 function numberOf(field: string): number | undefined {
   if (field === '') return undefined
   const value = Number(field)
   return Number.isNaN(value) ? undefined : value
+}
+
+export const csv: DataFormat = {
+  name: 'csv',
+  title: 'comma-separated values (.csv, .tsv)',
+  endings: ['.csv', '.tsv', '.txt'],
+  selects: ['columns', 'label'],
+  recognises: looksLikeText,
+  read: (bytes, file, selection) => samplesOfTable(tableOf(bytes, file), file, selection),
+  labels: (bytes, file, selection) => labelsOfTable(tableOf(bytes, file), file, selection)
 }

@@ -1,6 +1,8 @@
 /** IDX, the format of MNIST: `0 0 type rank`, big-endian sizes, data; gzip or plain. */
-import { arrayOf, type ElementType, gunzipped, type SampleArray, viewOf } from './array.js'
+import { arrayOf, type ElementType, type SampleArray, viewOf } from './array.js'
 import { DataFileError } from './errors.js'
+import type { DataFormat } from './format.js'
+import { gunzipped } from './gzip.js'
 
 const TYPES: Record<number, ElementType> = {
   8: { bytes: 1, read: (view, offset) => view.getUint8(offset) },
@@ -24,4 +26,12 @@ export function readIdx(bytes: Uint8Array, file: string): SampleArray {
     throw new DataFileError(file, 'dimensions', 'at least one, all of them present', `${rank} announced`)
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
   return arrayOf(view, 4 + 4 * rank, type, shape, file)
+}
+
+export const idx: DataFormat = {
+  name: 'idx',
+  title: 'IDX, as MNIST comes',
+  endings: ['.idx', '-ubyte'],
+  recognises: (head, size) => size >= 8 && head[0] === 0 && head[1] === 0 && TYPES[head[2]!] !== undefined && head[3]! >= 1,
+  read: readIdx
 }

@@ -2,8 +2,10 @@
  * NumPy's .npy (versions 1 to 3): `\\x93NUMPY version`, length of the header, a Python dictionary as text, data. Every real numeric type in both byte orders, both
  * orders of axes.
  */
-import { arrayOf, type ElementType, gunzipped, type SampleArray, viewOf } from './array.js'
+import { arrayOf, type ElementType, type SampleArray, viewOf } from './array.js'
 import { DataFileError } from './errors.js'
+import type { DataFormat } from './format.js'
+import { gunzipped } from './gzip.js'
 
 /** By NumPy's letter and size. The second argument of a reader: whether the least significant byte comes first. */
 const TYPES: Record<string, (little: boolean) => ElementType['read']> = {
@@ -21,14 +23,24 @@ const TYPES: Record<string, (little: boolean) => ElementType['read']> = {
   f8: little => (view, offset) => view.getFloat64(offset, little)
 }
 
+const MAGIC = Buffer.from('\x93NUMPY', 'latin1')
+const hasMagic = (bytes: Uint8Array): boolean => MAGIC.equals(bytes.subarray(0, MAGIC.length))
+
+/** A header is some hundred bytes; NumPy itself refuses longer ones than ten thousand. */
+const LONGEST_HEADER = 65_536
+
 /** @param bytes the file's contents, gzip or plain @param file for errors @throws DataFileError */
 export function readNpy(bytes: Uint8Array, file: string): SampleArray {
   const plain = gunzipped(bytes, file)
   const view = viewOf(plain)
   const latin1 = (start: number, end: number): string => Buffer.from(plain.subarray(start, end)).toString('latin1')
-  if (plain.length < 12 || latin1(0, 6) !== '\x93NUMPY') throw new DataFileError(file, 'magic', 'a NumPy array file', 'something else')
+  if (plain.length < 12 || !hasMagic(plain)) throw new DataFileError(file, 'magic', 'a NumPy array file', 'something else')
   const start = plain[6] === 1 ? 10 : 12
   const end = start + (start === 10 ? view.getUint16(8, true) : view.getUint32(8, true))
+  if (end - start > LONGEST_HEADER || end > plain.length) {
+    const announced = `${end - start} bytes announced, ${plain.length - start} there`
+    throw new DataFileError(file, 'header', `at most ${LONGEST_HEADER} bytes, all of them present`, announced)
+  }
   const header = latin1(start, end)
   const descriptor = /'descr': *'([^']*)'/.exec(header)?.[1] ?? ''
   const [, order, name = ''] = /^([<>|=]?)([a-z]\d+)$/.exec(descriptor) ?? []
@@ -38,7 +50,8 @@ export function readNpy(bytes: Uint8Array, file: string): SampleArray {
       file,
       'type',
       `numbers (${Object.keys(TYPES).join(', ')})`,
-      `'${descriptor || 'a structure'}': convert with .astype('float32')`
+      descriptor === '' ? 'a structure' : `'${descriptor}'`,
+      { remedy: "Convert it: array.astype('float32')." }
     )
   }
   const fortran = /'fortran_order': *(True|False)/.exec(header)?.[1]
@@ -61,4 +74,12 @@ function half(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+export const npy: DataFormat = {
+  name: 'npy',
+  title: 'NumPy array (.npy)',
+  endings: ['.npy'],
+  recognises: hasMagic,
+  read: readNpy
 }

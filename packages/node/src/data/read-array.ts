@@ -1,43 +1,90 @@
-/** Arrays of numbers from files of every kind that is read here. */
+/** Arrays of numbers from files of every kind that is read here, told by what is in them. */
+import { stat } from 'node:fs/promises'
+import type { Label } from '@slytherin/engine'
 import type { SamplesConfiguration } from '../configuration/schema.js'
 import type { SampleArray } from './array.js'
-import { readCsv } from './csv.js'
-import { readIdx } from './idx.js'
-import { readNpy } from './npy.js'
-import { readNpz } from './npz.js'
-import { readDataFile } from './read.js'
+import { DataFileError } from './errors.js'
+import { type DataFormat, HEAD_BYTES, type Selection } from './format.js'
+import { FORMATS, formatOf } from './formats.js'
+import { gunzipped } from './gzip.js'
+import { readPngFolder } from './png-folder.js'
+import { exists, readDataFile } from './read.js'
 
-/** Where samples are: a file by the key of its format, and what in it. */
-export type ArraySource = Pick<SamplesConfiguration, 'idx' | 'npy' | 'npz' | 'csv' | 'array' | 'columns'>
+/** Where samples are, and which of what is there. */
+export type ArraySource = Pick<SamplesConfiguration, 'file' | 'idx' | 'npy' | 'npz' | 'csv' | 'array' | 'columns' | 'label'>
 
-/** Formats with the name's ending that tells them; what has none of these is IDX, whose files end in anything. */
-const ENDINGS: readonly (readonly [ending: string, format: 'npy' | 'npz' | 'csv'])[] = [
-  ['.npy', 'npy'],
-  ['.npy.gz', 'npy'],
-  ['.npz', 'npz'],
-  ['.csv', 'csv'],
-  ['.csv.gz', 'csv'],
-  ['.tsv', 'csv'],
-  ['.tsv.gz', 'csv']
-]
-
-/** The key under which a configuration names a data file. */
-const formatOf = (file: string): 'npy' | 'npz' | 'csv' | 'idx' =>
-  ENDINGS.find(([ending]) => file.toLowerCase().endsWith(ending))?.[1] ?? 'idx'
-
-/** A whole file, its format told by its name. */
-export const sourceOf = (file: string): ArraySource => ({ [formatOf(file)]: file })
+/** Something to read as a command line names it: a file or a folder; `FILE#NAME` for an array or a field of it. */
+export const sourceOf = (file: string): ArraySource => ({ file })
 
 /** @throws DataFileError when the file is missing or not what it should be */
 export async function readArray(source: ArraySource): Promise<{ file: string; array: SampleArray }> {
-  const file = (source.idx ?? source.npy ?? source.npz ?? source.csv)!
-  const bytes = await readDataFile(file, 'readable')
-  return { file, array: parse(source, bytes, file) }
+  const { file, folder, selection } = await locate(source)
+  if (folder) return { file, array: await readPngFolder(file) }
+  const { bytes, format } = await open(file, source, selection)
+  return { file, array: format.read(bytes, file, selection) }
 }
 
-function parse(source: ArraySource, bytes: Uint8Array, file: string): SampleArray {
-  if (source.npy !== undefined) return readNpy(bytes, file)
-  if (source.npz !== undefined) return readNpz(bytes, file, source.array)
-  if (source.csv !== undefined) return readCsv(bytes, file, source.columns)
-  return readIdx(bytes, file)
+/** Classes as a file has them, in the order of its samples. */
+export interface Labels {
+  readonly labels: readonly Label[]
+  /** All of them in the order of the model's outputs, where they are names. */
+  readonly classes?: readonly string[] | undefined
+}
+
+/**
+ * The classes that a file tells: labels alone, or one array or field of what is there.
+ * @returns undefined for numbers of several columns, or of an array: `readArray` reads them
+ * @throws DataFileError
+ */
+export async function readLabels(source: ArraySource): Promise<Labels | undefined> {
+  const { file, folder, selection } = await locate(source)
+  if (folder) return labelsOf(await readPngFolder(file))
+  const { bytes, format } = await open(file, source, selection)
+  return labelsOf(format.labels?.(bytes, file, selection))
+}
+
+/** The classes that stand beside samples; undefined where there are none. */
+export const labelsOf = (array: Pick<SampleArray, 'labels' | 'classes'> | undefined): Labels | undefined =>
+  array?.labels === undefined ? undefined : { labels: array.labels, classes: array.classes }
+
+interface Located {
+  readonly file: string
+  readonly folder: boolean
+  readonly selection: Selection
+}
+
+/** `FILE#NAME` is a part of a file, unless a file has that name. */
+async function locate({ file: named, idx, npy, npz, csv, array, columns, label }: ArraySource): Promise<Located> {
+  const path = (named ?? idx ?? npy ?? npz ?? csv)!
+  const hash = path.lastIndexOf('#')
+  const parted = hash > 0 && !(await exists(path))
+  const file = parted ? path.slice(0, hash) : path
+  const folder = await stat(file).then(
+    found => found.isDirectory(),
+    () => false
+  )
+  return { file, folder, selection: { array, columns, label, ...(parted ? { part: path.slice(hash + 1) } : {}) } }
+}
+
+/** @param source whose format is said, or told by the contents */
+async function open(file: string, source: ArraySource, selection: Selection): Promise<{ bytes: Uint8Array; format: DataFormat }> {
+  const packed = await readDataFile(file, 'readable')
+  const bytes = gunzipped(packed, file)
+  const said = FORMATS.find(({ name }) => source[name as keyof ArraySource] !== undefined)
+  const format = said ?? formatOf(bytes.subarray(0, HEAD_BYTES), bytes.length, file)
+  if (format === undefined) {
+    const expected = [...FORMATS.map(({ title }) => title), 'a folder of PNG images'].join(', ')
+    const remedy = "From Python: numpy.save('samples.npy', array)."
+    throw new DataFileError(file, 'contents', expected, bytes.length === 0 ? 'an empty file' : 'something else', { remedy })
+  }
+  const { array, columns, label, part } = selection
+  for (const [key, value] of Object.entries({ array, columns, label, '#NAME': part })) {
+    const understood = key === '#NAME' ? format.selects !== undefined : format.selects?.some(name => name === key)
+    if (value === undefined || understood === true) continue
+    const formats = FORMATS.filter(({ selects }) => (key === '#NAME' ? selects !== undefined : selects?.some(name => name === key)))
+    throw new DataFileError(file, key, `nothing for ${format.title}`, `'${value}'`, {
+      remedy: `It goes with ${formats.map(({ title }) => title).join(', ')}.`
+    })
+  }
+  return { bytes, format }
 }
