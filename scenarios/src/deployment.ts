@@ -83,13 +83,14 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
   )
 }
 
-function modelKeys({ model, approximation }: Scenario, { output, inputShape, task }: ModelChoice, calibration: unknown): object {
+function modelKeys({ model, approximation }: Scenario, { output, inputShape, replace, task }: ModelChoice, calibration: unknown): object {
   return {
     model,
     calibration,
     approximation,
     ...(output === undefined ? {} : { output }),
     ...(inputShape === undefined ? {} : { inputShape }),
+    ...(replace === undefined ? {} : { replace }),
     ...(task === undefined ? {} : { task })
   }
 }

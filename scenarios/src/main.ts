@@ -1,5 +1,6 @@
 /** `npm run scenario -- scenarios/<file>.yaml`: runs a scenario, shows progress and a table, writes a report. */
-import { TASK_KINDS, type TaskKind } from '@slytherin/engine'
+import { type Replacements, TASK_KINDS, type TaskKind } from '@slytherin/engine'
+import { REPLACE_HELP, replacement } from '@slytherin/node'
 import { Command, Option } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, natural, positive, shape, stopping } from './command-line.js'
 import { serveCohort } from './gateway/serve.js'
@@ -18,6 +19,7 @@ interface CommandLine {
   model?: string
   output?: string
   inputShape?: readonly number[]
+  replace?: Replacements
   task?: TaskKind
   layout?: 'nhwc'
   report?: string
@@ -35,6 +37,7 @@ const program = new Command('scenario')
   .option('--model <name>', 'a model of the manifest by its name, or an ONNX file')
   .option('--output <name>', 'which output of the model, where it has several')
   .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
+  .option('--replace <what>', REPLACE_HELP, replacement)
   .addOption(new Option('--task <name>', 'what the outputs mean (default: as the manifest or the model file says)').choices(TASK_KINDS))
   .addOption(new Option('--layout <name>', 'samples have their channels last').choices(['nhwc']))
   .option('--images <count>', 'number of samples, from the first of the test set', positive)

@@ -1,7 +1,7 @@
 /** A scenario file: which parties there are, what they hold, what is asked. Paths are relative to the file. */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { TaskChoice } from '@slytherin/engine'
+import type { Replacements, TaskChoice } from '@slytherin/engine'
 import { configurationSchema } from '@slytherin/node'
 import { ROLES } from '@slytherin/protocol'
 import { parse } from 'yaml'
@@ -39,6 +39,7 @@ export const scenarioSchema = z.strictObject({
   output: configurationSchema.shape.output,
   /** Shape of one sample, where the model leaves it open; as in a party's configuration. */
   inputShape: configurationSchema.shape.inputShape,
+  replace: configurationSchema.shape.replace,
   /** What the outputs mean; as the manifest or the model file says when absent; as in a party's configuration. */
   task: configurationSchema.shape.task,
   /** List of trained models with their data. */
@@ -110,6 +111,7 @@ export interface ScenarioOverrides {
   readonly model?: string
   readonly output?: string
   readonly inputShape?: readonly number[]
+  readonly replace?: Replacements
   readonly task?: TaskChoice
   readonly layout?: 'nhwc'
 }
@@ -165,6 +167,7 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   if (overrides.task !== undefined) scenario.task = overrides.task
   if (overrides.layout !== undefined) scenario.data = { ...data, layout: overrides.layout }
   if (overrides.output !== undefined) scenario.output = overrides.output
+  if (overrides.replace !== undefined) scenario.replace = overrides.replace
   if (overrides.inputShape !== undefined) scenario.inputShape = [...overrides.inputShape]
   if (overrides.batch !== undefined) scenario.batch = overrides.batch
   if (overrides.evaluator !== undefined) scenario.evaluator = overrides.evaluator

@@ -156,7 +156,7 @@ const refusals: readonly Refusal[] = [
     { nodes: [node('ReduceMean', ['x'], 'y', { axes: [0] })] }
   ],
   ['ReduceMean over everything', UnsupportedAttributeError, /axes = all/, { nodes: [node('ReduceMean', ['x'], 'y')] }],
-  ['Transpose of the batch', UnsupportedAttributeError, /perm = 1,0/, { nodes: [node('Transpose', ['x'], 'y')] }],
+  ['Transpose of the batch', UnsupportedTopologyError, /'Transpose y'.*batch/, { nodes: [node('Transpose', ['x'], 'y')] }],
   [
     'a reshape that joins samples',
     UnsupportedTopologyError,
@@ -313,9 +313,9 @@ const refusals: readonly Refusal[] = [
 
 const unsupported: readonly [operator: string, remedy: RegExp][] = [
   ['MaxPool', /AveragePool/],
-  ['ReduceMax', /ReduceMean/],
-  ['InstanceNormalization', /BatchNormalization/],
-  ['ConvTranspose', /Conv/],
+  ['ReduceMax', /AveragePool/],
+  ['QuantizeLinear', /fakeQuantization=identity/],
+  ['LRN', /BatchNormalization/],
   ['QLinearConv', /before quantisation/],
   ['If', /branch/],
   ['GRU', /dense layers/],

@@ -49,6 +49,115 @@ const cases: Record<string, Case> = {
     tensors: [int64('s', [0, 1]), int64('e', [2 ** 31 - 1, 4])]
   },
   'Slice before opset 10': { shape: [5], nodes: [node('Slice', ['x'], 'y', { axes: [1], starts: [1], ends: [3] })], opset: 9 },
+  'ConvTranspose with holes': {
+    shape: [2, 3, 4],
+    nodes: [node('ConvTranspose', ['x', 'w', 'b'], 'y', { strides: [2, 3], pads: [1, 0, 0, 2], output_padding: [1, 0] })],
+    tensors: [matrix('w', [2, 3, 3, 4]), matrix('b', [3], 2)]
+  },
+  'ConvTranspose in groups, dilated': {
+    shape: [4, 3, 3],
+    nodes: [node('ConvTranspose', ['x', 'w'], 'y', { group: 2, dilations: [2, 1] })],
+    tensors: [matrix('w', [4, 2, 2, 3])]
+  },
+  'ConvTranspose to a named size': {
+    shape: [2, 3, 3],
+    nodes: [node('ConvTranspose', ['x', 'w'], 'y', { strides: [2, 2], auto_pad: 'SAME_UPPER', output_shape: [6, 6] })],
+    tensors: [matrix('w', [2, 1, 3, 3])]
+  },
+  'ConvTranspose over time': {
+    shape: [2, 5],
+    nodes: [node('ConvTranspose', ['x', 'w'], 'y', { strides: [2], pads: [1, 1] })],
+    tensors: [matrix('w', [2, 3, 4])]
+  },
+  'Resize to the nearest, by factors': {
+    shape: [2, 3, 4],
+    nodes: [node('Resize', ['x', '', 's'], 'y', { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' })],
+    tensors: [tensor('s', [4], [1, 1, 2, 1.5])]
+  },
+  'Resize to the nearest, by sizes': {
+    shape: [1, 4, 5],
+    nodes: [node('Resize', ['x', '', '', 's'], 'y', { mode: 'nearest', axes: [2, 3] })],
+    tensors: [int64('s', [7, 3])],
+    opset: 18
+  },
+  'Resize between neighbours': {
+    shape: [1, 3, 4],
+    nodes: [node('Resize', ['x', '', 's'], 'y', { mode: 'linear', coordinate_transformation_mode: 'pytorch_half_pixel' })],
+    tensors: [tensor('s', [4], [1, 1, 2, 2])]
+  },
+  'Resize with corners that stay': {
+    shape: [1, 3, 4],
+    nodes: [node('Resize', ['x', '', 's'], 'y', { mode: 'linear', coordinate_transformation_mode: 'align_corners' })],
+    tensors: [tensor('s', [4], [1, 1, 2, 1.5])]
+  },
+  'Resize by cubes': {
+    shape: [1, 4, 4],
+    nodes: [node('Resize', ['x', '', 's'], 'y', { mode: 'cubic', cubic_coeff_a: -0.5, exclude_outside: 1 })],
+    tensors: [tensor('s', [4], [1, 1, 2, 1])]
+  },
+  Upsample: { shape: [1, 2, 3], nodes: [node('Upsample', ['x', 's'], 'y')], tensors: [tensor('s', [4], [1, 1, 2, 3])], opset: 9 },
+  'DepthToSpace, blocks first': { shape: [8, 2, 3], nodes: [node('DepthToSpace', ['x'], 'y', { blocksize: 2 })] },
+  'DepthToSpace, channels first': { shape: [8, 2, 3], nodes: [node('DepthToSpace', ['x'], 'y', { blocksize: 2, mode: 'CRD' })] },
+  SpaceToDepth: { shape: [2, 4, 6], nodes: [node('SpaceToDepth', ['x'], 'y', { blocksize: 2 })] },
+  'Einsum, a dense layer': {
+    shape: [4],
+    nodes: [node('Einsum', ['x', 'w'], 'y', { equation: 'bi,oi->bo' })],
+    tensors: [matrix('w', [3, 4])]
+  },
+  'Einsum from the left, over time': {
+    shape: [3, 4],
+    nodes: [node('Einsum', ['w', 'x'], 'y', { equation: 'ut,btf->bfu' })],
+    tensors: [matrix('w', [5, 3])]
+  },
+  'Einsum with heads': {
+    shape: [3, 4],
+    nodes: [node('Einsum', ['x', 'w'], 'y', { equation: 'btf,hfd->bhtd' })],
+    tensors: [matrix('w', [2, 4, 3])]
+  },
+  'Einsum with a matrix for each row': {
+    shape: [3, 4],
+    nodes: [node('Einsum', ['x', 'w'], 'y', { equation: 'btf,tfd->bdt' })],
+    tensors: [matrix('w', [3, 4, 2])]
+  },
+  'Einsum with dots': {
+    shape: [2, 3, 4],
+    nodes: [node('Einsum', ['x', 'w'], 'y', { equation: '...f,fg->...g' })],
+    tensors: [matrix('w', [4, 2])]
+  },
+  'Einsum of one value': { shape: [3, 4], nodes: [node('Einsum', ['x'], 'y', { equation: 'btf->bf' })] },
+  'CumSum backwards, without itself': {
+    shape: [3, 4],
+    nodes: [node('CumSum', ['x', 'a'], 'y', { reverse: 1, exclusive: 1 })],
+    tensors: [tensor('a', [], [1], 'int64')]
+  },
+  'a stack of matrices': { shape: [1, 3, 4], nodes: [node('MatMul', ['x', 'w'], 'y')], tensors: [matrix('w', [2, 4, 5])] },
+  'an index around which the batch moves': {
+    shape: [3, 4],
+    nodes: [
+      node('Transpose', ['x'], 'a', { perm: [2, 1, 0] }),
+      node('GatherND', ['a', 'i'], 'b'),
+      node('Transpose', ['b'], 'y', { perm: [2, 0, 1] })
+    ],
+    tensors: [tensor('i', [3, 1], [3, 0, -2], 'int64')]
+  },
+  'a pair of indices around which the batch moves': {
+    shape: [3, 4],
+    nodes: [
+      node('Transpose', ['x'], 'a', { perm: [1, 2, 0] }),
+      node('GatherND', ['a', 'i'], 'b'),
+      node('Transpose', ['b'], 'y', { perm: [1, 0] })
+    ],
+    tensors: [tensor('i', [2, 2], [2, 1, 0, 3], 'int64')]
+  },
+  'Gather where the batch is last': {
+    shape: [3, 4],
+    nodes: [
+      node('Transpose', ['x'], 'a', { perm: [1, 2, 0] }),
+      node('Gather', ['a', 'i'], 'b', { axis: 0 }),
+      node('Transpose', ['b'], 'y', { perm: [2, 1, 0] })
+    ],
+    tensors: [int64('i', [2, 0])]
+  },
   Gather: { shape: [3, 4], nodes: [node('Gather', ['x', 'i'], 'y', { axis: 2 })], tensors: [int64('i', [3, -3, 0])] },
   'Gather of one': {
     shape: [3, 4],

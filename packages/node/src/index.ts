@@ -1,6 +1,7 @@
 /** A party of a slytherin cohort as a process: configuration, identity, storage, network, cryptography worker, command line. */
 export type { Streams } from './cli/console.js'
 export { runProgram } from './cli/program.js'
+export { REPLACE_HELP, replacement } from './cli/replacement.js'
 export { type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
 export { loadConfiguration, loadServiceConfiguration, parseConfiguration, parseServiceConfiguration } from './configuration/load.js'

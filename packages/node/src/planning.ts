@@ -55,8 +55,8 @@ export interface PlannedModel {
  * @throws DataFileError, and the engine's errors, which name the node and the remedy
  */
 export async function planModel(path: string, options: PlanModelOptions): Promise<PlannedModel> {
-  const { calibration: source, approximation, output, inputShape, task, ...rest } = options
-  const graph = await importModelFile(path, { output, inputShape, task })
+  const { calibration: source, approximation, output, inputShape, replace, task, ...rest } = options
+  const graph = await importModelFile(path, { output, inputShape, replace, task })
   const calibration = await openCalibration(path, source, inputShapeOf(graph))
   const wishes = { data: 'encrypted', weights: 'encrypted', ...rest } as const
   const { network, report } = calibration.approximate(graph, {

@@ -7,9 +7,21 @@ import type { ConstantTensor, OnnxNode } from './decode.js'
 /** Largest value of one sample: far above any network that runs encrypted, far below what would exhaust memory. */
 export const MAXIMUM_ELEMENTS = 2 ** 24
 
+/** What may stand in the place of operators that nothing evaluates. Nothing does unless it is asked for. */
+export interface Replacements {
+  /** Maxima of windows: pair after pair by |a - b|, an activation that is approximated; or the mean, which is another function. */
+  readonly maxPool?: 'pairs' | 'average' | undefined
+  /** Rounding between QuantizeLinear and DequantizeLinear: left out, so that values differ by up to half a step. */
+  readonly fakeQuantization?: 'identity' | undefined
+}
+
 /** What an operator may ask of the importer. */
 export interface ImportContext {
   readonly opset: number
+  /** what may stand in the place of operators that nothing evaluates */
+  readonly replace: Replacements
+  /** values that a node has quantised, where that is left out */
+  readonly quantised: Map<number, OnnxNode>
   isConstant(name: string | undefined): boolean
   /** @throws MissingInitializerError, ExternalInitializerError, NonFiniteWeightError, UnsupportedTopologyError when it depends on the batch size */
   constant(node: OnnxNode, input: number): ConstantTensor
@@ -19,6 +31,10 @@ export interface ImportContext {
   shapeConstant(node: OnnxNode, input: number): ConstantTensor
   /** index of the graph node behind an input */
   value(node: OnnxNode, input: number): number
+  /** Where the batch is among all axes of an input: 0 but for what Transpose, Gather, GatherND and Identity may read. */
+  batchAxis(node: OnnxNode, input: number): number
+  /** Says where it is in the node's output. */
+  placeBatch(node: OnnxNode, axis: number): void
   shape(value: number): readonly number[]
   node(value: number): GraphNode
   /** Appends a graph node; the ONNX node's outputs stand for it, unless another node of the same ONNX node follows. Returns its index. */

@@ -22,6 +22,8 @@ export interface ConstantTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly values: Float64Array
+  /** TensorProto.DataType of what the file stores; undefined of what was computed */
+  readonly type?: number
 }
 
 /** Values of an attribute in the forms the operators ask for. */
@@ -168,7 +170,7 @@ export function decodeTensor(tensor: TensorProto, node: string, external?: Exter
   if (values.length !== count) {
     throw new MalformedTensorError(node, name, `${values.length} values for dimensions ${shape.join('×') || 'of a scalar'}`)
   }
-  return { name, shape, values }
+  return { name, shape, values, type: tensor.dataType }
 }
 
 function decodeValues(tensor: TensorProto, raw: Uint8Array, node: string, name: string): Float64Array {

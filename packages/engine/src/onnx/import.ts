@@ -13,7 +13,7 @@ import { sizeOf } from '../graph/geometry.js'
 import type { GraphNode, GraphOperator, NetworkGraph } from '../graph/graph.js'
 import { type TaskChoice, taskOf } from '../graph/task.js'
 import { Constants } from './constants.js'
-import { type ImportContext, MAXIMUM_ELEMENTS } from './context.js'
+import { type ImportContext, MAXIMUM_ELEMENTS, type Replacements } from './context.js'
 import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode, type OnnxValue } from './decode.js'
 import { recogniseExpressions } from './expressions.js'
 import type { ExternalData } from './external-data.js'
@@ -33,6 +33,8 @@ export interface ImportOptions {
   readonly inputShape?: readonly number[]
   /** Contents of files beside the model that hold its weights, by name; asked for when the model refers to one. */
   readonly externalData?: ExternalData
+  /** What may stand in the place of operators that nothing evaluates: maxima, rounding. Nothing does unless it is asked for here. */
+  readonly replace?: Replacements
   /** what the outputs mean, where it does not follow from the file */
   readonly task?: TaskChoice
 }
@@ -43,7 +45,7 @@ export interface ImportOptions {
  *   ExternalInitializerError, MissingInitializerError, MalformedTensorError
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): NetworkGraph {
-  return new Importer(decodeOnnx(bytes, options.externalData)).run(options)
+  return new Importer(decodeOnnx(bytes, options.externalData), options.replace ?? {}).run(options)
 }
 
 /** Operators that treat every row by itself, and so do the same when rows are part of the batch. */
@@ -68,6 +70,9 @@ const ROWWISE: ReadonlySet<string> = new Set([
   ...['Erf', 'Exp', 'Log', 'Sqrt', 'Abs', 'Clip', 'Min', 'Max', 'Where', 'Greater', 'Less']
 ])
 
+/** Operators that take values whose batch is not the first axis, as exporters write them around an index. */
+const ANY_BATCH_AXIS: ReadonlySet<string> = new Set(['Transpose', 'Gather', 'GatherND', 'Identity'])
+
 class Importer implements ImportContext {
   readonly opset: number
   private readonly nodes: GraphNode[] = []
@@ -75,9 +80,16 @@ class Importer implements ImportContext {
   private readonly values = new Map<string, number>()
   private readonly merged = new Set<number>()
   private readonly producers = new Map<string, OnnxNode>()
+  /** where the batch is among the axes of values that have it elsewhere than first */
+  private readonly batchAxes = new Map<string, number>()
   private readonly constants: Constants
 
-  constructor(private readonly model: OnnxModel) {
+  readonly quantised = new Map<number, OnnxNode>()
+
+  constructor(
+    private readonly model: OnnxModel,
+    readonly replace: Replacements
+  ) {
     this.opset = model.opset
     for (const node of model.nodes) {
       for (const output of node.outputs) {
@@ -95,7 +107,10 @@ class Importer implements ImportContext {
   run(options: ImportOptions): NetworkGraph {
     const names = this.model.outputs.map(output => output.name)
     const outputs = names.filter(name => options.output === undefined || name === options.output || !names.includes(options.output))
-    refuseHopeless(leadingTo(this.producers, outputs))
+    refuseHopeless(
+      [...leadingTo(this.producers, outputs)].filter(node => !this.constants.folds(node)),
+      this.replace
+    )
     const input = this.input(outputs)
     this.append({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: this.inputShape(input, options) })
     this.values.set(input.name, 0)
@@ -108,6 +123,12 @@ class Importer implements ImportContext {
     }
     const result = this.values.get(logits)
     if (result === undefined) throw new MissingInitializerError(this.model.name, logits)
+    if (this.batchAxes.has(logits))
+      throw new UnsupportedTopologyError(
+        this.producers.get(logits)?.name ?? this.model.name,
+        `'${logits}' has the batch in another axis than the first`,
+        'keep the batch dimension first'
+      )
     if (this.merged.has(result) && !this.comesBack(output, logits, sizeOf(this.shape(result)))) {
       throw new UnsupportedTopologyError(
         this.model.name,
@@ -187,6 +208,12 @@ class Importer implements ImportContext {
         'reshape it to [batch, rows, features] first'
       )
     }
+    if (this.batchAxes.has(name) && !ANY_BATCH_AXIS.has(node.operator))
+      throw new UnsupportedTopologyError(
+        node.name,
+        `${node.operator} of a value whose first axis is not the batch`,
+        'keep the batch dimension first'
+      )
     if (value !== undefined) return value
     if (this.isConstant(name)) {
       throw new UnsupportedTopologyError(
@@ -204,6 +231,14 @@ class Importer implements ImportContext {
       )
     }
     throw new MissingInitializerError(node.name, name || `input ${input}`)
+  }
+
+  batchAxis(node: OnnxNode, input: number): number {
+    return this.batchAxes.get(node.inputs[input] ?? '') ?? 0
+  }
+
+  placeBatch(node: OnnxNode, axis: number): void {
+    if (axis !== 0) this.batchAxes.set(node.outputs[0] ?? '', axis)
   }
 
   boundConstant(node: OnnxNode, input: number): ConstantTensor {
@@ -275,9 +310,9 @@ class Importer implements ImportContext {
  * The deepest reason comes first: a model of trees, kernels or recurrence is not helped by another choice of outputs or by other shapes.
  * @throws UnsupportedOperatorError
  */
-function refuseHopeless(nodes: ReadonlySet<OnnxNode>): void {
-  const worst = [...nodes].reduce<OnnxNode | undefined>(
-    (a, b) => (hopelessness(b.operator) > (a ? hopelessness(a.operator) : 0) ? b : a),
+function refuseHopeless(nodes: readonly OnnxNode[], replace: Replacements): void {
+  const worst = nodes.reduce<OnnxNode | undefined>(
+    (a, b) => (hopelessness(b.operator, replace) > (a ? hopelessness(a.operator, replace) : 0) ? b : a),
     undefined
   )
   if (worst) throw new UnsupportedOperatorError(worst.name, qualifiedName(worst.domain, worst.operator), remedyFor(worst.operator))

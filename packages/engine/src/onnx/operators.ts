@@ -1,9 +1,17 @@
 /** One function per ONNX operator: checks the node and appends its meaning to the layer graph. An operator without a function here is refused by the importer. */
 import type { Operator } from './context.js'
+import { einsum } from './operators/einsum.js'
 import * as elementwise from './operators/elementwise.js'
 import * as layers from './operators/layers.js'
 import * as learning from './operators/learning.js'
+import * as maxima from './operators/maxima.js'
+import * as normalisation from './operators/normalisation.js'
+import * as quantisation from './operators/quantisation.js'
+import * as rearrange from './operators/rearrange.js'
+import * as reductions from './operators/reductions.js'
+import { resize } from './operators/resize.js'
 import * as shapes from './operators/shapes.js'
+import { transposedConvolution } from './operators/transposed-convolution.js'
 
 /** Operators of the standard set. */
 const STANDARD: ReadonlyMap<string, Operator> = new Map<string, Operator>([
@@ -11,10 +19,26 @@ const STANDARD: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['Gemm', layers.gemm],
   ['MatMul', layers.matMul],
   ['AveragePool', layers.averagePool],
-  ['GlobalAveragePool', layers.globalAveragePool],
-  ['ReduceMean', layers.reduceMean],
-  ['ReduceSum', layers.reduceSum],
-  ['BatchNormalization', layers.batchNormalization],
+  ['ConvTranspose', transposedConvolution],
+  ['Einsum', einsum],
+  ['GlobalAveragePool', reductions.globalAveragePool],
+  ['ReduceMean', reductions.reduceMean],
+  ['ReduceSum', reductions.reduceSum],
+  ['ReduceSumSquare', reductions.reduceSumSquare],
+  ['ReduceL1', reductions.reduceL1],
+  ['ReduceL2', reductions.reduceL2],
+  ['CumSum', reductions.cumulativeSum],
+  ['MaxPool', maxima.maxPool],
+  ['GlobalMaxPool', maxima.globalMaxPool],
+  ['ReduceMax', maxima.reduceMax],
+  ['BatchNormalization', normalisation.batchNormalization],
+  ['LayerNormalization', normalisation.layerNormalization],
+  ['RMSNormalization', normalisation.rmsNormalization],
+  ['InstanceNormalization', normalisation.instanceNormalization],
+  ['GroupNormalization', normalisation.groupNormalization],
+  ['LpNormalization', normalisation.lpNormalization],
+  ['QuantizeLinear', quantisation.quantizeLinear],
+  ['DequantizeLinear', quantisation.dequantizeLinear],
   ['Add', elementwise.arithmetic('add')],
   ['Sub', elementwise.arithmetic('subtract')],
   ['Mul', elementwise.arithmetic('multiply')],
@@ -76,10 +100,15 @@ const STANDARD: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['Expand', shapes.expand],
   ['Tile', shapes.tile],
   ['Gather', shapes.gather],
+  ['GatherND', shapes.gatherND],
   ['Slice', shapes.slice],
   ['Split', shapes.split],
   ['Concat', shapes.concat],
   ['Pad', shapes.pad],
+  ['Resize', resize],
+  ['Upsample', resize],
+  ['DepthToSpace', rearrange.depthToSpace],
+  ['SpaceToDepth', rearrange.spaceToDepth],
   ['Identity', elementwise.identity],
   ['Dropout', elementwise.dropout],
   ['Cast', elementwise.cast]

@@ -1,9 +1,10 @@
 /** `slytherin model`: models of a service, put up by their owners. */
 import { basename, resolve } from 'node:path'
-import { TASK_KINDS, type TaskKind } from '@slytherin/engine'
+import { type Replacements, TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
 import type { Streams } from './console.js'
 import { ask, finite, type PartyOptions, positive, tell, toParty } from './party-socket.js'
+import { REPLACE_HELP, replacement } from './replacement.js'
 import { describeModels } from './report-lines.js'
 
 interface PublishOptions extends PartyOptions {
@@ -20,6 +21,7 @@ interface PublishOptions extends PartyOptions {
   layout?: 'nhwc'
   manifest?: string
   output?: string
+  replace?: Replacements
   task?: TaskKind
   degree?: number
 }
@@ -44,11 +46,12 @@ export function modelCommand(streams: Streams): Command {
       .addOption(new Option('--layout <name>', 'samples lie row by row, channels last').choices(['nhwc']))
       .option('--manifest <path>', 'JSON list of models with data or ranges, instead of --data (default: manifest.json beside the model)')
       .option('--output <name>', 'which output of the model, where it has several')
+      .option('--replace <what>', REPLACE_HELP, replacement)
       .addOption(new Option('--task <name>', 'what the outputs mean (default: as the file or the manifest says)').choices(TASK_KINDS))
       .option('--degree <number>', 'degree of the polynomials that take the place of activations (default: as small as is good)', positive),
     'slytherin model publish lenet.onnx --name lenet --data calibration.npy'
   ).action(async (file: string, options: PublishOptions) => {
-    const { revision, cohort, movable, batch, data, manifest, output, task, degree } = options
+    const { revision, cohort, movable, batch, data, manifest, output, replace, task, degree } = options
     const parameters = {
       file: resolve(file),
       name: options.name ?? basename(file, '.onnx'),
@@ -59,6 +62,7 @@ export function modelCommand(streams: Streams): Command {
       ...(cohort === undefined ? {} : { cohort }),
       ...(movable === undefined ? {} : { movable }),
       ...(output === undefined ? {} : { output }),
+      ...(replace === undefined ? {} : { replace }),
       ...(task === undefined ? {} : { task }),
       ...(degree === undefined ? {} : { degree })
     }

@@ -12,6 +12,7 @@ import {
   missingKeys,
   type Plan,
   type Precision,
+  type Replacements,
   TASK_KINDS,
   type TaskChoice,
   type TaskKind
@@ -29,6 +30,7 @@ import { evaluatorNamed } from '../evaluator.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
 import type { Streams } from './console.js'
+import { REPLACE_HELP, replacement } from './replacement.js'
 
 interface Options {
   batch: number
@@ -60,6 +62,7 @@ interface Options {
   margin?: number
   output?: string
   inputShape?: readonly number[]
+  replace?: Replacements
   task?: TaskKind
   decisionThreshold?: number
   layout?: 'nhwc'
@@ -131,6 +134,7 @@ export function planCommand(streams: Streams): Command {
     .option('--margin <share>', 'widening of the intervals (default: 0.2)', finite)
     .option('--output <name>', 'which output of the model, where it has several')
     .option('--input-shape <shape>', 'shape of one sample without the batch, where the model leaves it open: 3x32x32', shape)
+    .option('--replace <what>', REPLACE_HELP, replacement)
     .addOption(new Option('--task <name>', 'what the outputs mean (default: as the model file or the manifest says)').choices(TASK_KINDS))
     .option('--decision-threshold <number>', "binary and multi-label tasks: on the scale of the model's output", finite)
     .addOption(
@@ -167,6 +171,7 @@ export function planCommand(streams: Streams): Command {
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,
         inputShape: options.inputShape,
+        replace: options.replace,
         task: { kind: options.task ?? task?.kind, threshold: options.decisionThreshold },
         ...(precision === undefined ? {} : { precision }),
         calibration,

@@ -70,7 +70,7 @@ function resolvePaths(configuration: Configuration, base: string): Configuration
 }
 
 /** What a schema cannot say: rules between keys. */
-function rules({ roster, network, model, calibration, output, inputShape, task, assist }: Configuration): ConfigurationIssue[] {
+function rules({ roster, network, model, calibration, output, inputShape, replace, task, assist }: Configuration): ConfigurationIssue[] {
   const issues = [...rosterRules(roster), ...networkRules(network)]
   for (const [role, least, most] of [
     ['evaluator', 1, 1],
@@ -87,7 +87,7 @@ function rules({ roster, network, model, calibration, output, inputShape, task, 
     const remedy = 'Add "calibration" with "samples", "manifest" or "measured".'
     issues.push({ key: 'calibration', expected: "where the bounds on the model's values come from", got: 'nothing', remedy })
   }
-  for (const [key, value] of Object.entries({ output, inputShape, task })) {
+  for (const [key, value] of Object.entries({ output, inputShape, replace, task })) {
     if (model === undefined && value !== undefined) {
       issues.push({ key, expected: 'a "model" that it is said of', got: 'no model', remedy: `Add "model", or leave "${key}" out.` })
     }

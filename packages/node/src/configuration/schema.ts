@@ -51,6 +51,14 @@ const precision = z
   })
   .transform(({ bits, logitError }) => (bits === undefined ? { logitError: logitError! } : { bits }))
 
+/** What stands in the place of operators that nothing evaluates, as the engine's `Replacements`. */
+export const replacements = z.strictObject({
+  /** Maxima of windows pair after pair, by |a - b|, or by the mean of the window, which is another function. */
+  maxPool: z.enum(['pairs', 'average']).optional(),
+  /** Rounding between quantising and dequantising is left out. */
+  fakeQuantization: z.enum(['identity']).optional()
+})
+
 /** What the model's outputs mean, where it does not follow from the file; the threshold is one of binary and multi-label tasks, on the scale of the file's output. */
 const task = z.union([
   z.enum(TASK_KINDS).transform(kind => ({ kind })),
@@ -182,6 +190,8 @@ export const configurationSchema = z.strictObject({
   output: z.string().min(1).optional(),
   /** Shape of one sample, without the batch, where the model leaves it open. */
   inputShape: z.array(count).min(1).max(8).optional(),
+  /** What stands in the place of operators of the model that nothing evaluates: `maxPool: pairs`, for instance. */
+  replace: replacements.optional(),
   /** What its outputs mean: classification, binary, multi-label or regression, or that with a threshold; as the file says when absent. */
   task: task.optional(),
   /** Needed with `model`. */

@@ -48,7 +48,10 @@ const modelFile = z.strictObject({
   manifest: path.optional(),
   output: z.string().min(1).optional(),
   task: z.enum(['classification', 'binary', 'multi-label', 'regression']).optional(),
-  degree: count.max(63).optional()
+  degree: count.max(63).optional(),
+  replace: z
+    .strictObject({ maxPool: z.enum(['pairs', 'average']).optional(), fakeQuantization: z.enum(['identity']).optional() })
+    .optional()
 })
 
 export const PARAMETERS = {

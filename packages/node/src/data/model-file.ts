@@ -1,7 +1,7 @@
 /** Model files: ONNX, with the files beside it that hold its weights, as `torch.onnx.export` and others write them. */
 import { lstat, readFile, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { externalDataFiles, type ImportOptions, importOnnx, type NetworkGraph, type TaskChoice } from '@slytherin/engine'
+import { externalDataFiles, type ImportOptions, importOnnx, type NetworkGraph, type Replacements, type TaskChoice } from '@slytherin/engine'
 import { DataFileError } from './errors.js'
 import { readDataFile } from './read.js'
 
@@ -11,6 +11,8 @@ export interface ModelChoice {
   readonly output?: string | undefined
   /** Shape of one sample, without the batch. */
   readonly inputShape?: readonly number[] | undefined
+  /** What stands in the place of operators that nothing evaluates. */
+  readonly replace?: Replacements | undefined
   /** What its outputs mean. */
   readonly task?: TaskChoice | undefined
 }
@@ -24,7 +26,7 @@ export interface ModelFile {
  * @param path ONNX file
  * @throws DataFileError when it cannot be read, or a file beside it is a link to another folder; the engine's errors when it is not ONNX
  */
-export async function readModelFile(path: string, { output, inputShape, task }: ModelChoice = {}): Promise<ModelFile> {
+export async function readModelFile(path: string, { output, inputShape, replace, task }: ModelChoice = {}): Promise<ModelFile> {
   const onnx = await readDataFile(path, 'a readable ONNX model')
   const files = new Map<string, Uint8Array>()
   for (const name of externalDataFiles(onnx)) {
@@ -36,6 +38,7 @@ export async function readModelFile(path: string, { output, inputShape, task }: 
     options: {
       ...(output === undefined ? {} : { output }),
       ...(inputShape === undefined ? {} : { inputShape }),
+      ...(replace === undefined ? {} : { replace }),
       ...(task === undefined ? {} : { task }),
       externalData: name => files.get(name)
     }

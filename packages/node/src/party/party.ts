@@ -100,7 +100,7 @@ export class Party {
       const identity = await openIdentity(paths.identity, material)
       const roles = ownRoles(configuration, identity.peer, init.file)
       const samples = configuration.samples === undefined ? undefined : await SampleFile.open(configuration.samples)
-      const { evaluator, model, calibration, approximation, output, inputShape, task, keepParts } = configuration
+      const { evaluator, model, calibration, approximation, output, inputShape, replace, task, keepParts } = configuration
       const options = {
         evaluator,
         costs: configuration.costs,
@@ -119,6 +119,7 @@ export class Party {
                 ...(approximation === undefined ? {} : { approximation }),
                 ...(output === undefined ? {} : { output }),
                 ...(inputShape === undefined ? {} : { inputShape }),
+                ...(replace === undefined ? {} : { replace }),
                 ...(task === undefined ? {} : { task })
               }
             })

@@ -17,7 +17,7 @@ const DEFAULT_COUNT = 256
 
 /** @throws DataFileError for a file without samples, CommandRefusedError where nothing is known of the model's values */
 export async function modelOptions(model: ModelParameters, wishes: PlanRequest): Promise<ModelOptions & { readonly wishes: PlanRequest }> {
-  const { file: path, output, degree } = model
+  const { file: path, output, degree, replace } = model
   const { calibration, manifest } = await knownOf(model)
   const task = model.task === undefined ? (manifest === undefined ? undefined : await manifestTask(manifest, path)) : { kind: model.task }
   return {
@@ -25,6 +25,7 @@ export async function modelOptions(model: ModelParameters, wishes: PlanRequest):
     calibration,
     wishes,
     ...(output === undefined ? {} : { output }),
+    ...(replace === undefined ? {} : { replace }),
     ...(task === undefined ? {} : { task }),
     ...(degree === undefined ? {} : { approximation: { degree } })
   }

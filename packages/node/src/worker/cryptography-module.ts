@@ -1,5 +1,5 @@
 /** What a module must offer so that the worker can host it. The default is local-cryptography.ts; tests bring their own. */
-import type { Link, OperandKind, Precision, TaskChoice } from '@slytherin/engine'
+import type { Link, OperandKind, Precision, Replacements, TaskChoice } from '@slytherin/engine'
 import type { Architecture, PartyCryptography, Plan } from '@slytherin/protocol'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import type { KeySource } from '../storage/key-source.js'
@@ -12,6 +12,7 @@ export interface ModelOptions {
   /** Which output of the file is computed, and the shape of one sample, where the file leaves it open. */
   readonly output?: string
   readonly inputShape?: readonly number[]
+  readonly replace?: Replacements
   /** What the session will be planned for, as far as this party knows: activations get degrees that can be planned. */
   readonly wishes?: PlanRequest
   /** What its outputs mean, where it does not follow from the file. */

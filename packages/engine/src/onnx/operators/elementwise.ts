@@ -13,7 +13,10 @@ import { commonShape, expanded } from './broadcast.js'
 const negated = (value: Coefficient): Coefficient => (typeof value === 'number' ? -value : value.map(element => -element))
 const inverted = (value: Coefficient): Coefficient => (typeof value === 'number' ? 1 / value : value.map(element => 1 / element))
 
-export const identity: Operator = (context, node) => context.alias(node, context.value(node, 0))
+export const identity: Operator = (context, node) => {
+  context.alias(node, context.value(node, 0))
+  context.placeBatch(node, context.batchAxis(node, 0))
+}
 
 export const dropout: Operator = (context, node) => {
   if (hasInput(node, 2) && !(context.isConstant(node.inputs[2]) && context.constant(node, 2).values[0] === 0)) {
@@ -86,7 +89,11 @@ export const arithmetic =
     const { values, expressions, shape } = operandsOf(context, node)
     const [left, right] = expressions as [Expression, Expression]
     const division = kind === 'divide' && right.kind === 'argument'
-    if (division) context.push(node, { kind: 'elementwise', expression: operation('divide', left, right) }, values, shape)
+    // x/y of two values: a product with 1/y, an activation of one value
+    if (division && values.length === 2 && values[0] !== values[1]) {
+      const inverse = context.push(node, { kind: 'elementwise', expression: operation('reciprocal', argument()) }, [values[1]!], shape)
+      context.push(node, { kind: 'multiply' }, [values[0]!, inverse], shape)
+    } else if (division) context.push(node, { kind: 'elementwise', expression: operation('divide', left, right) }, values, shape)
     else if (values.length === 2) context.push(node, { kind: kind as Exclude<typeof kind, 'divide'> }, values, shape)
     else {
       const value = (left.kind === 'constant' ? left : (right as Extract<Expression, { kind: 'constant' }>)).value

@@ -1,11 +1,12 @@
-/** Operators with weights or windows: convolution, dense layers, pooling, normalisation. */
+/** Operators with weights or windows: convolution, dense layers, pooling. */
 
 import { ShapeMismatchError, UnsupportedAttributeError, UnsupportedTopologyError } from '../../errors.js'
 import { outputSize, type PoolGeometry, poolWindow, sizeOf, transposeSource, type WindowGeometry } from '../../graph/geometry.js'
-import { normalization } from '../../graph/normalization.js'
 import { floatAttribute, integerAttribute, requireInteger, windowGeometry, windowShape } from '../attributes.js'
-import { hasInput, type ImportContext, MAXIMUM_ELEMENTS, type Operator, sampleAxis, vector } from '../context.js'
+import { hasInput, type ImportContext, type Operator, vector } from '../context.js'
 import type { ConstantTensor, OnnxNode } from '../decode.js'
+import { expanded } from './broadcast.js'
+import { dense, denseRows } from './dense.js'
 import { peelPadding } from './take.js'
 
 export const convolution: Operator = (context, node) => {
@@ -77,60 +78,6 @@ export const averagePool: Operator = (context, node) => {
   context.push(node, { kind: 'averagePool', geometry }, [input], windowShape(geometry, geometry.channels, shape.length - 1))
 }
 
-/** The mean of `columns` consecutive elements, for each of `channels` groups. */
-const meanGeometry = (channels: number, columns: number): PoolGeometry => ({
-  channels,
-  height: 1,
-  width: columns,
-  kernel: [1, columns],
-  strides: [1, 1],
-  pads: [0, 0, 0, 0],
-  dilations: [1, 1],
-  countPadding: false
-})
-
-export const globalAveragePool: Operator = (context, node) => {
-  const input = context.value(node, 0)
-  const shape = context.shape(input)
-  if (shape.length < 2) throw new ShapeMismatchError(node.name, 'an input of channels × rows × columns', shape.join('×'))
-  const channels = shape[0]!
-  const geometry = meanGeometry(channels, sizeOf(shape) / channels)
-  context.push(node, { kind: 'averagePool', geometry }, [input], [channels, ...shape.slice(1).map(() => 1)])
-}
-
-/** ReduceMean and ReduceSum over axes of a sample. */
-const reduce =
-  (total: boolean): Operator =>
-  (context, node) => {
-    const input = context.value(node, 0)
-    const shape = context.shape(input)
-    const given = node.attributes.get('axes')?.integers ?? (hasInput(node, 1) ? [...context.constant(node, 1).values] : [])
-    const axes = given.map(axis => sampleAxis(axis, shape.length))
-    const refuse = (): never => {
-      throw new UnsupportedAttributeError(node.name, node.operator, 'axes', given.join(',') || 'all', 'name axes other than the batch')
-    }
-    if (given.length === 0) {
-      if (integerAttribute(node, 'noop_with_empty_axes', 0) !== 1) refuse()
-      context.alias(node, input)
-      return
-    }
-    if (axes.includes(undefined)) refuse()
-    const kept = shape.map((_, axis) => axis).filter(axis => !axes.includes(axis))
-    const reduced = shape.map((_, axis) => axis).filter(axis => axes.includes(axis))
-    const channels = sizeOf(kept.map(axis => shape[axis]!))
-    const count = sizeOf(shape) / channels
-    const source = permuted(context, node, input, [...kept, ...reduced])
-    const out =
-      integerAttribute(node, 'keepdims', 1) === 1
-        ? shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension))
-        : kept.map(axis => shape[axis]!)
-    const mean = context.push(node, { kind: 'averagePool', geometry: meanGeometry(channels, count) }, [source], out)
-    if (total) context.push(node, { kind: 'scaleShift', scale: count, shift: 0 }, [mean], out)
-  }
-
-export const reduceMean = reduce(false)
-export const reduceSum = reduce(true)
-
 /** The value with its axes in another order; a reshape when no element moves. */
 export function permuted(context: ImportContext, node: OnnxNode, input: number, permutation: readonly number[]): number {
   const shape = context.shape(input)
@@ -139,66 +86,6 @@ export function permuted(context: ImportContext, node: OnnxNode, input: number, 
   const source = transposeSource(shape, permutation)
   const moves = source.some((position, index) => position !== index)
   return context.push(node, moves ? { kind: 'permute', source, permutation } : { kind: 'reshape' }, [input], out)
-}
-
-export const batchNormalization: Operator = (context, node) => {
-  const input = context.value(node, 0)
-  const shape = context.shape(input)
-  requireInteger(node, 'training_mode', 0, 'export the model in inference mode')
-  requireInteger(node, 'spatial', 1, 'export with one mean and variance per channel')
-  const channels = shape[0] ?? 1
-  const [gamma, beta, mean, variance] = [1, 2, 3, 4].map(index => vector(node, context.constant(node, index), channels)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array
-  ]
-  const epsilon = floatAttribute(node, 'epsilon', 1e-5)
-  const { scale, shift } = normalization(node.name, { gamma, beta, mean, variance, epsilon }, sizeOf(shape))
-  context.push(node, { kind: 'scaleShift', scale, shift }, [input], shape)
-}
-
-/** A matrix applied to the last axis of a sample: a dense layer, or the same one for every row. */
-interface LastAxis {
-  readonly inputs: number
-  readonly outputs: number
-  /** [output][input] */
-  readonly weight: Float64Array
-  readonly bias?: Float64Array
-}
-
-function dense(context: ImportContext, node: OnnxNode, input: number, layer: LastAxis): number {
-  const { inputs, outputs, weight, bias = new Float64Array(outputs) } = layer
-  const shape = context.shape(input)
-  if (shape.at(-1) !== inputs)
-    throw new ShapeMismatchError(
-      node.name,
-      `an input of ${inputs} features in its last axis (flatten first, if all of it is meant)`,
-      shape.join('×') || 'a scalar'
-    )
-  const rows = shape.slice(0, -1)
-  const out = [...rows, outputs]
-  const channels = sizeOf(rows)
-  if (channels === 1) return context.push(node, { kind: 'dense', inputs, outputs, weight, bias }, [input], out)
-  // each row is a channel of its own, and the kernel as long as the row
-  if (channels * outputs * inputs > MAXIMUM_ELEMENTS) {
-    throw new ShapeMismatchError(node.name, `at most ${MAXIMUM_ELEMENTS} weights over all rows`, `${channels} rows of ${outputs}×${inputs}`)
-  }
-  const kernel = new Float64Array(channels * outputs * inputs)
-  for (let channel = 0; channel < channels; channel++) kernel.set(weight, channel * outputs * inputs)
-  const repeated = Float64Array.from({ length: channels * outputs }, (_, row) => bias[row % outputs]!)
-  const geometry = {
-    channels,
-    height: 1,
-    width: inputs,
-    kernel: [1, inputs] as const,
-    strides: [1, 1] as const,
-    pads: [0, 0, 0, 0] as const,
-    dilations: [1, 1] as const,
-    outputChannels: channels * outputs,
-    groups: channels
-  }
-  return context.push(node, { kind: 'convolution', geometry, kernel, bias: repeated }, [input], out)
 }
 
 /** [output][input] from a matrix in either order. */
@@ -247,6 +134,10 @@ export const matMul: Operator = (context, node) => {
       'reshape to [batch, rows, features] first'
     )
   const shape = context.shape(input)
+  if (!first && tensor.shape.length > 2) {
+    matrices(context, node, input, tensor)
+    return
+  }
   if (!first) {
     const vectorial = tensor.shape.length === 1
     const [outputs, inputs] = vectorial ? [1, tensor.shape[0]!] : matrixShape(node, tensor, false)
@@ -268,6 +159,41 @@ export const matMul: Operator = (context, node) => {
   const back = permuted(context, node, product, swapped)
   if (tensor.shape.length === 1) context.push(node, { kind: 'reshape' }, [back], [...shape.slice(0, -2), shape.at(-1)!])
   else context.alias(node, back)
+}
+
+/** A matrix of its own for every index of the axes before the last two, which broadcast. */
+function matrices(context: ImportContext, node: OnnxNode, input: number, { shape: stack, values }: ConstantTensor): void {
+  const own = context.shape(input)
+  const [inputs, outputs] = stack.slice(-2) as [number, number]
+  const lead = stack.slice(0, -2)
+  const before = own.slice(0, -2)
+  // the batch may be an axis of the constant, too, of size one
+  const leading = lead.length === before.length + 1 && lead[0] === 1 ? lead.slice(1) : lead
+  const fits = own.length >= 2 && own.at(-1) === inputs && leading.length === before.length
+  const out = before.map((size, axis) => (size === 1 ? leading[axis]! : size))
+  if (!fits || leading.some((size, axis) => size !== 1 && size !== out[axis]))
+    throw new ShapeMismatchError(node.name, 'matrices that broadcast to the rows of a sample', `${own.join('×')} and ${stack.join('×')}`)
+  const rows = own.at(-2)!
+  const value = expanded(context, node, input, [...out, rows, inputs])
+  const known = new Map<number, Float64Array>()
+  denseRows(context, node, value, {
+    inputs,
+    outputs,
+    weightOf: row => {
+      let [rest, index, stride] = [Math.floor(row / rows), 0, 1]
+      for (let axis = out.length - 1; axis >= 0; axis--) {
+        if (leading[axis] !== 1) index += (rest % out[axis]!) * stride
+        rest = Math.floor(rest / out[axis]!)
+        stride *= leading[axis]!
+      }
+      const start = index * inputs * outputs
+      const weight =
+        known.get(index) ??
+        rowsOf({ name: '', shape: [inputs, outputs], values: values.subarray(start, start + inputs * outputs) }, inputs, outputs, false)
+      known.set(index, weight)
+      return weight
+    }
+  })
 }
 
 const withoutLeadingOnes = (tensor: ConstantTensor): ConstantTensor => {

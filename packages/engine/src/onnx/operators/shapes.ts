@@ -5,6 +5,7 @@ import { integerAttribute, requireInteger } from '../attributes.js'
 import { BATCH } from '../constants.js'
 import { hasInput, type ImportContext, type Operator, sampleAxis } from '../context.js'
 import type { OnnxNode } from '../decode.js'
+import { sliced } from '../folds.js'
 import { expanded } from './broadcast.js'
 import { permuted } from './layers.js'
 import { taken } from './take.js'
@@ -57,11 +58,13 @@ export const reshape: Operator = (context, node) => {
 export const transpose: Operator = (context, node) => {
   const input = context.value(node, 0)
   const rank = context.shape(input).length
+  const batch = context.batchAxis(node, 0)
   const full = node.attributes.get('perm')?.integers ?? Array.from({ length: rank + 1 }, (_, axis) => rank - axis)
-  const valid = full.length === rank + 1 && full[0] === 0 && [...full].sort((a, b) => a - b).every((axis, index) => axis === index)
-  if (!valid) throw new UnsupportedAttributeError(node.name, node.operator, 'perm', full.join(','), 'keep the batch dimension first')
-  const permutation = full.slice(1).map(axis => axis - 1)
+  if (full.length !== rank + 1 || [...full].sort((a, b) => a - b).some((axis, index) => axis !== index))
+    throw new UnsupportedAttributeError(node.name, node.operator, 'perm', full.join(','), `name each of ${rank + 1} axes once`)
+  const permutation = full.filter(axis => axis !== batch).map(axis => (axis < batch ? axis : axis - 1))
   context.alias(node, permuted(context, node, input, permutation))
+  context.placeBatch(node, full.indexOf(batch))
 }
 
 /** Axes as an attribute (before opset 13) or as an input. */
@@ -151,16 +154,51 @@ export const tile: Operator = (context, node) => {
 export const gather: Operator = (context, node) => {
   const input = context.value(node, 0)
   const shape = context.shape(input)
-  const axis = movableAxis(node, integerAttribute(node, 'axis', 0), shape.length)
+  const batch = context.batchAxis(node, 0)
+  const given = integerAttribute(node, 'axis', 0)
+  const full = given < 0 ? given + shape.length + 1 : given
+  // counted with the batch first
+  const axis = movableAxis(node, batch === 0 ? given : full === batch ? 0 : full < batch ? full + 1 : full, shape.length)
   const tensor = context.constant(node, 1)
   const length = shape[axis]!
-  const indices = [...tensor.values].map(index => (index < 0 ? index + length : index))
-  if (indices.length === 0 || indices.some(index => !Number.isInteger(index) || index < 0 || index >= length))
-    throw new ShapeMismatchError(node.name, `indices below ${length}`, tensor.values.join(','))
+  const indices = wrapped(node, tensor.values, length)
   const value = taken(context, node, input, axis, indices)
   const out = [...shape.slice(0, axis), ...tensor.shape, ...shape.slice(axis + 1)]
   if (tensor.shape.length === 1) context.alias(node, value)
   else context.push(node, { kind: 'reshape' }, [value], out)
+  context.placeBatch(node, full < batch ? batch + tensor.shape.length - 1 : batch)
+}
+
+/** Indices from the end counted from the start. */
+function wrapped(node: OnnxNode, values: Float64Array, length: number): number[] {
+  const indices = [...values].map(index => (index < 0 ? index + length : index))
+  if (indices.length === 0 || indices.some(index => !Number.isInteger(index) || index < 0 || index >= length))
+    throw new ShapeMismatchError(node.name, `indices below ${length}`, values.join(','))
+  return indices
+}
+
+/** GatherND with constant indices into the axes before the batch, which exporters write for indices into one of several axes. */
+export const gatherND: Operator = (context, node) => {
+  const input = context.value(node, 0)
+  const shape = context.shape(input)
+  const batch = context.batchAxis(node, 0)
+  const tensor = context.constant(node, 1)
+  const depth = tensor.shape.at(-1) ?? 0
+  if (integerAttribute(node, 'batch_dims', 0) !== 0 || depth < 1 || depth > batch)
+    throw new UnsupportedAttributeError(node.name, node.operator, 'batch_dims', 'into the batch', 'index axes other than the batch')
+  const [indexed, rest] = [shape.slice(0, depth), shape.slice(depth)]
+  const columns = indexed.map((length, axis) =>
+    wrapped(
+      node,
+      tensor.values.filter((_, k) => k % depth === axis),
+      length
+    )
+  )
+  const positions = columns[0]!.map((_, row) => indexed.reduce((position, length, axis) => position * length + columns[axis]![row]!, 0))
+  const flat = context.push(node, { kind: 'reshape' }, [input], [sizeOf(indexed), ...rest])
+  const lead = tensor.shape.slice(0, -1)
+  context.push(node, { kind: 'reshape' }, [taken(context, node, flat, 0, positions)], [...lead, ...rest])
+  context.placeBatch(node, batch - depth + lead.length)
 }
 
 export const slice: Operator = (context, node) => {
@@ -182,15 +220,6 @@ export const slice: Operator = (context, node) => {
     value = taken(context, node, value, axis, indices)
   })
   context.alias(node, value)
-}
-
-/** Positions from start to before end, as numpy counts. */
-function sliced(length: number, start: number, end: number, step: number): number[] {
-  const clamp = (index: number, low: number, high: number): number => Math.min(high, Math.max(low, index < 0 ? index + length : index))
-  const out: number[] = []
-  if (step > 0) for (let index = clamp(start, 0, length); index < clamp(end, 0, length); index += step) out.push(index)
-  else if (step < 0) for (let index = clamp(start, -1, length - 1); index > clamp(end, -1, length - 1); index += step) out.push(index)
-  return out
 }
 
 export const split: Operator = (context, node) => {
