@@ -60,6 +60,7 @@ const QUERY: QueryReport = {
   secondsLeft: 12
 }
 const STATUS: StatusReport = {
+  answers: 2,
   party: {
     ...owner,
     roles: ['key-holder'],

@@ -22,7 +22,7 @@ async function querier(told: () => Promise<void>) {
     }
   }
   const cryptography = { getSecret: async () => new TextEncoder().encode(JSON.stringify(ANSWER)) }
-  const node = { client, all: async () => [] }
+  const node = { client, all: async () => [], named: async () => [] }
   const errors = new ErrorLog()
   const party = {
     self: 'querier',

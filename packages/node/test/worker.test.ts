@@ -186,6 +186,27 @@ describe('cryptography worker', () => {
     )
   })
 
+  it('lets go of what was disposed of, although whoever had it still holds it', async () => {
+    const { cryptography } = await opened()
+    const ports = (): number => process.getActiveResourcesInfo().filter(resource => resource === 'MessagePort').length
+    const before = ports()
+    const queries = await Promise.all(Array.from({ length: 20 }, async () => await cryptography.openQuery([Float64Array.of(1)], 'q')))
+    expect(ports()).toBeGreaterThanOrEqual(before + 20)
+    for (const query of queries) await query.dispose()
+    await until(() => ports() <= before, 10_000, 'ports are closed')
+    for (const query of queries) {
+      expect(await failure(query.encryptInput(0))).toBeInstanceOf(SessionStateError)
+      await query.dispose()
+    }
+  })
+
+  it('still answers what was asked before it was disposed of', async () => {
+    const { cryptography } = await opened()
+    const query = await cryptography.openQuery([Float64Array.of(1)], 'q')
+    const [input] = await Promise.all([query.encryptInput(0), query.dispose()])
+    expect(input.byteLength).toBeGreaterThan(0)
+  })
+
   it('that crashes fails every call in flight and to come with one typed error', async () => {
     const { worker, cryptography } = await opened()
     const [a, b] = await Promise.all([failure(cryptography.modelPart(PART_CRASHES)), failure(cryptography.modelPart(PART_CRASHES))])

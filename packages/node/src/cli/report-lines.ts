@@ -106,7 +106,7 @@ function describeWitnessing({ endorsements, queries }: WitnessingReport): string
 }
 
 /** Everything, one part after the other; parts without entries are left out. */
-export function describeStatus({ party, peers, epochs, models, grants, queries, witnessing, errors }: StatusReport): string {
+export function describeStatus({ party, peers, epochs, models, grants, queries, answers, witnessing, errors }: StatusReport): string {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
   const crashes = party.crashes === 0 ? '' : `, cryptography started again ${party.crashes} times`
   const head =
@@ -119,6 +119,7 @@ export function describeStatus({ party, peers, epochs, models, grants, queries, 
     describeModels(models),
     describeGrants(grants),
     describeQueries(queries),
+    answers === 0 ? '' : `${answers} answer${answers === 1 ? ' is' : 's are'} kept here: slytherin query status\n`,
     witnessing === undefined ? '' : describeWitnessing(witnessing),
     errors.length === 0 ? '' : `last errors\n${errors.map(({ time, message }) => `  ${date(time)}  ${plainText(message, 400)}\n`).join('')}`
   ]

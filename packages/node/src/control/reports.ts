@@ -163,7 +163,10 @@ export interface StatusReport {
   readonly epochs: readonly EpochReport[]
   readonly models: readonly ModelReport[]
   readonly grants: readonly GrantReport[]
+  /** Those that are not over, and at the evaluator results that wait. */
   readonly queries: readonly QueryReport[]
+  /** How many answers this party has fetched and keeps: "slytherin query status" lists them, too. */
+  readonly answers: number
   /** At a witness. */
   readonly witnessing?: WitnessingReport
   /** The last few, newest first. */

@@ -1,5 +1,5 @@
 /** Commands that ask: which models there are to ask, and samples to one of them, from a file or, for a program on this machine, as they are. */
-import { type Plan, parsePlan } from '@slytherin/protocol'
+import type { Plan } from '@slytherin/protocol'
 import type { QueryEvent, ServiceNode } from '@slytherin/protocol/service'
 import type { CommandContext, CommandHandlers, ParametersOf } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
@@ -20,14 +20,13 @@ const TRANSIENT_LIFE = 3_600_000
 type Samples = ParametersOf<'query.ask'>['samples']
 
 export function askCommands(party: ServiceContext): Pick<CommandHandlers, 'query.models' | 'query.ask'> {
-  const plans = new PlanCache()
   return {
-    'query.models': async () => await askable(party, plans),
+    'query.models': async () => await askable(party),
     'query.ask': async ({ model, revision, grant: beginning, samples: given, follow, transient = false }, context) => {
       const { node } = await party.core.get()
       const known = await releaseOf(node, model, revision === undefined ? {} : { revision })
       const grant = await grantFor(party, node, known, beginning)
-      const plan = plans.of(known)
+      const plan = party.plans.of(known)
       const samples = await samplesFrom(given, plan)
       if (samples.length > plan.batch) {
         throw new CommandRefusedError(
@@ -53,27 +52,14 @@ export function askCommands(party: ServiceContext): Pick<CommandHandlers, 'query
   }
 }
 
-/** Plans of releases, which never change: reading one takes longer than a small query does. */
-class PlanCache {
-  readonly #plans = new Map<string, Plan>()
-
-  of({ release, document }: KnownRelease): Plan {
-    const known = this.#plans.get(release)
-    if (known !== undefined) return known
-    const plan = parsePlan(document.plan)
-    this.#plans.set(release, plan)
-    return plan
-  }
-}
-
-async function askable(party: ServiceContext, plans: PlanCache): Promise<AskableReport> {
+async function askable(party: ServiceContext): Promise<AskableReport> {
   const { node } = await party.core.get()
   const named = (peer: string): AskableModel['owner'] => ({ peer, name: party.names.of(peer) ?? peer })
   const models: AskableModel[] = []
   for (const known of await releasesOf(node)) {
     if (known.withdrawn) continue
     const { epoch, owner, name, revision } = known.document
-    const { batch, architecture } = plans.of(known)
+    const { batch, architecture } = party.plans.of(known)
     const { input, output } = architecture
     const grants = await node.grantsFor(epoch, owner, name)
     models.push({

@@ -8,6 +8,7 @@ import type { ServiceDatabase } from '../storage/service-database.js'
 import type { RestartingCore } from './core.js'
 import type { ErrorLog } from './error-log.js'
 import type { KeyProgress } from './key-progress.js'
+import type { PlanCache } from './plan-cache.js'
 
 export interface ServiceContext {
   readonly self: string
@@ -21,6 +22,7 @@ export interface ServiceContext {
   readonly core: RestartingCore
   readonly errors: ErrorLog
   readonly keyProgress: KeyProgress
+  readonly plans: PlanCache
   /** When the process was started, milliseconds since 1970. */
   readonly started: number
   /** Reads the roster of its configuration again. @throws ConfigurationError, and nothing changes */

@@ -3,7 +3,6 @@ import {
   EPOCH,
   type EpochRecord,
   formerReleases,
-  identify,
   RELEASE,
   type Release,
   type ServiceNode,
@@ -66,8 +65,7 @@ export async function epochInForce(node: ServiceNode, cohort?: string): Promise<
 
 export async function releasesOf(node: ServiceNode): Promise<KnownRelease[]> {
   const withdrawn = new Set((await node.all(WITHDRAWAL)).map(({ document }) => document.release))
-  const releases = (await node.all(RELEASE)).map(({ document }) => {
-    const release = identify(RELEASE, document)
+  const releases = (await node.named(RELEASE)).map(({ identifier: release, signed: { document } }) => {
     // A model that was moved is withdrawn under all keys.
     return { release, document, withdrawn: [release, ...formerReleases(document)].some(name => withdrawn.has(name)) }
   })

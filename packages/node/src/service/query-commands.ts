@@ -1,5 +1,5 @@
 /** Commands about queries that were asked: followed, fetched, cancelled. What was answered is kept, sealed, until it was shown. */
-import { type Plan, parsePlan } from '@slytherin/protocol'
+import type { Plan } from '@slytherin/protocol'
 import type { QueryEvent, QueryStatus, ServiceNode } from '@slytherin/protocol/service'
 import type { CommandContext, CommandHandlers } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
@@ -11,6 +11,10 @@ import { onlyOne, releasesOf } from './lookup.js'
 /** Kind of record: a query whose answer was fetched, and is kept here, sealed, until it is shown again. */
 const ANSWERED = 'answered'
 const answerName = (query: string): string => `answer-${query}`
+/** How often answers whose time is over are looked for, milliseconds. */
+const SWEEP = 3_600_000
+/** When they were, by party. */
+const swept = new WeakMap<ServiceContext, number>()
 /** How long an evaluator may take to say how a query is. */
 const STATUS_PATIENCE = 3_000
 
@@ -24,7 +28,7 @@ export function queryCommands(party: ServiceContext): Pick<CommandHandlers, 'que
   return {
     'query.status': async ({ query }) => {
       const { node } = await party.core.get()
-      const all = await queryReports(party, node)
+      const all = [...(await openQueries(party, node)), ...(await answeredQueries(party))]
       return query === undefined ? all : [onlyOne(all, query, one => one.query, 'query', 'slytherin query status')]
     },
     'query.cancel': async ({ query: beginning }, { signal }) => {
@@ -44,8 +48,8 @@ export function queryCommands(party: ServiceContext): Pick<CommandHandlers, 'que
   }
 }
 
-/** Queries that this party asked, and at the evaluator everybody's. */
-export async function queryReports(party: ServiceContext, node: ServiceNode): Promise<QueryReport[]> {
+/** Queries that this party asked and whose answers it has not fetched, and at the evaluator everybody's. */
+export async function openQueries(party: ServiceContext, node: ServiceNode): Promise<QueryReport[]> {
   const models = new Map((await releasesOf(node)).map(({ release, document }) => [release, document.name]))
   const named = (peer: string): QueryReport['querier'] => ({ peer, name: party.names.of(peer) ?? peer })
   const queue = node.queries?.report()
@@ -60,19 +64,31 @@ export async function queryReports(party: ServiceContext, node: ServiceNode): Pr
       ...(state === 'queued' || state === 'running' ? { position } : {})
     })
   )
-  const answers = await kept(party)
-  const pending = (await node.client.pending()).filter(({ query }) => !answers.some(one => one.query === query))
-  const asked = await Promise.all(pending.map(async ({ query }) => await reportOf(party, node, query)))
-  const fetched = answers.map(({ query, model, samples, expires }) => ({
+  const { records } = party.database
+  const own: QueryReport[] = []
+  for (const { query } of await node.client.pending()) {
+    // One that was killed with its answer kept, and before the evaluator was told, has it in both.
+    if ((await records.get(ANSWERED, query)) === undefined) own.push(await reportOf(party, node, query))
+  }
+  return [...own, ...served.filter(({ query }) => !own.some(one => one.query === query))]
+}
+
+/** Queries of this party's whose answers are kept here. */
+async function answeredQueries(party: ServiceContext): Promise<QueryReport[]> {
+  const querier = { peer: party.self, name: party.configuration.name }
+  return (await kept(party)).map(({ query, model, samples, expires }) => ({
     query,
     model,
-    querier: named(party.self),
+    querier,
     samples,
     state: 'answered, kept here',
     expires
   }))
-  const own = [...asked, ...fetched]
-  return [...own, ...served.filter(({ query }) => !own.some(one => one.query === query))]
+}
+
+/** How many answers are kept here. */
+export async function answersKept(party: ServiceContext): Promise<number> {
+  return await party.database.records.count(ANSWERED)
 }
 
 export async function reportOf(party: ServiceContext, node: ServiceNode, query: string): Promise<QueryReport> {
@@ -131,9 +147,11 @@ export async function answered(
   }
   const entry = (await node.client.pending()).find(one => one.query === query)
   if (entry === undefined) throw new CommandRefusedError('not-found', `no query ${query} is open here`, 'See "slytherin query status".')
+  if (Date.now() - (swept.get(party) ?? 0) > SWEEP) await kept(party)
   const { samples, expires } = entry
-  const { document } = (await releasesOf(node)).find(one => one.release === entry.release)!
-  const plan = parsePlan(document.plan)
+  const known = (await releasesOf(node)).find(one => one.release === entry.release)!
+  const { document } = known
+  const plan = party.plans.of(known)
   let answer: AnswerReport | undefined
   await node.client.answer(query, {
     signal: context.signal,
@@ -165,6 +183,7 @@ export function answerOf(logits: readonly Float64Array[], plan: Plan): AnswerRep
 /** What is kept of answers; those whose time is over are erased. */
 async function kept(party: ServiceContext): Promise<(Answered & { readonly query: string })[]> {
   const { records } = party.database
+  swept.set(party, Date.now())
   const all: (Answered & { readonly query: string })[] = []
   for (const { key: query, value } of await records.list(ANSWERED)) {
     const answer = value as Answered

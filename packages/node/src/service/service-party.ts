@@ -32,6 +32,7 @@ import { figuresOf, missing } from './figures.js'
 import { consoleHandlers } from './handlers.js'
 import { KeyProgress } from './key-progress.js'
 import { Outlet } from './outlet.js'
+import { PlanCache } from './plan-cache.js'
 
 export interface ServicePartyInit {
   /** Its configuration's file: read again when the roster changes. */
@@ -47,6 +48,7 @@ export class ServiceParty implements ServiceContext {
   readonly started = Date.now()
   readonly errors = new ErrorLog()
   readonly keyProgress = new KeyProgress()
+  readonly plans = new PlanCache()
   #names: PeerNames
   #configuration: ServiceConfiguration
   #stopping: Promise<void> | undefined

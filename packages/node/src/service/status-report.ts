@@ -13,16 +13,17 @@ import type {
 import { VERSION } from '../version.js'
 import type { ServiceContext } from './context.js'
 import { epochsOf, type KnownEpoch, type KnownRelease, releasesOf } from './lookup.js'
-import { queryReports } from './query-commands.js'
+import { answersKept, openQueries } from './query-commands.js'
 
 export async function statusReport(party: ServiceContext): Promise<StatusReport> {
   const { node } = await party.core.get()
   const { self, names, configuration, transport } = party
-  const [epochs, models, grants, queries] = await Promise.all([
+  const [epochs, models, grants, queries, answers] = await Promise.all([
     epochsOf(node).then(async known => await Promise.all(known.map(async epoch => await epochReport(party, node, epoch)))),
     modelReports(party, node),
     grantReports(party, node),
-    queryReports(party, node)
+    openQueries(party, node),
+    answersKept(party)
   ])
   return {
     party: {
@@ -54,6 +55,7 @@ export async function statusReport(party: ServiceContext): Promise<StatusReport>
     models,
     grants,
     queries,
+    answers,
     ...(node.witness === undefined ? {} : { witnessing: witnessing(node.witness.report()) }),
     errors: party.errors.list()
   }

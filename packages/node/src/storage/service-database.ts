@@ -90,11 +90,15 @@ export function releasesIn(path: string): { readonly name: string; readonly plan
 
 type Guarded = <T>(write: () => T) => T
 
+/** Releases, which never change, are megabytes and are looked up many times in a query: so many are kept as they were read. */
+const READ_RELEASES = 32
+
 class Records implements RecordStore {
   readonly #guarded: Guarded
   readonly #put: StatementSync
   readonly #get: StatementSync
   readonly #list: StatementSync
+  readonly #count: StatementSync
   readonly #delete: StatementSync
 
   constructor(database: DatabaseSync, guarded: Guarded) {
@@ -102,6 +106,7 @@ class Records implements RecordStore {
     this.#put = database.prepare('INSERT INTO record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
     this.#get = database.prepare('SELECT value FROM record WHERE kind = ? AND key = ?')
     this.#list = database.prepare('SELECT key, value FROM record WHERE kind = ? ORDER BY key')
+    this.#count = database.prepare('SELECT COUNT(*) AS count FROM record WHERE kind = ?')
     this.#delete = database.prepare('DELETE FROM record WHERE kind = ? AND key = ?')
   }
 
@@ -118,6 +123,10 @@ class Records implements RecordStore {
     return this.#list.all(kind).map(row => ({ key: String(row['key']), value: JSON.parse(String(row['value'])) }))
   }
 
+  async count(kind: string): Promise<number> {
+    return Number(this.#count.get(kind)?.['count'])
+  }
+
   async delete(kind: string, key: string): Promise<void> {
     this.#guarded(() => this.#delete.run(kind, key))
   }
@@ -125,6 +134,8 @@ class Records implements RecordStore {
 
 class Documents implements DocumentStore {
   readonly #guarded: Guarded
+  /** Those used last come last. */
+  readonly #releases = new Map<string, Signed<ServiceDocument>>()
   readonly #put: StatementSync
   readonly #get: StatementSync
   readonly #list: StatementSync
@@ -149,6 +160,16 @@ class Documents implements DocumentStore {
   }
 
   async get<T extends ServiceDocument>(kind: DocumentKind<T>, identifier: string): Promise<Signed<T> | undefined> {
+    if (kind.kind !== RELEASE.kind) return this.#read(kind, identifier)
+    const read = (this.#releases.get(identifier) as Signed<T> | undefined) ?? this.#read(kind, identifier)
+    this.#releases.delete(identifier)
+    if (read !== undefined) this.#releases.set(identifier, read)
+    const [oldest] = this.#releases.keys()
+    if (this.#releases.size > READ_RELEASES) this.#releases.delete(oldest!)
+    return read
+  }
+
+  #read<T extends ServiceDocument>(kind: DocumentKind<T>, identifier: string): Signed<T> | undefined {
     const row = this.#get.get(kind.kind, identifier)
     return row === undefined ? undefined : decodeSigned(kind, Uint8Array.from(row['bytes'] as Uint8Array), 'store')
   }
@@ -165,6 +186,7 @@ class Documents implements DocumentStore {
 
   async remove(kind: string, identifier: string): Promise<void> {
     this.#guarded(() => this.#remove.run(kind, identifier))
+    if (kind === RELEASE.kind) this.#releases.delete(identifier)
   }
 }
 

@@ -4,7 +4,12 @@
  *
  * A method called on the other side runs on this one. What has no plain-data form travels as one end of a message channel; where it stands in the value is
  * known by the port itself, so no data that a peer may have chosen can be taken for it.
+ *
+ * An object with methods that came as a result is let go, on both sides, by its own `dispose`: until then its port keeps it alive on the side where it is, and what
+ * it holds with it.
  */
+
+import { SessionStateError } from '@slytherin/protocol'
 import { type Endpoint, expose, type Remote, releaseProxy, transfer, wrap } from 'comlink'
 import { dismantleError, rebuildError, type TransferredError } from './error-transfer.js'
 
@@ -182,10 +187,11 @@ class Arrival {
 
   private object(port: MessagePort, methods: readonly string[], fields: unknown, guard: Guard): object {
     const service = wrap<Service>(port as Endpoint)
-    this.undo.push(() => service[releaseProxy]())
+    const held = new HeldObject(service, guard)
+    if (this.onLoan) this.undo.push(() => service[releaseProxy]())
     const call = (method: string, parameters: unknown[]): Promise<unknown> => {
+      if (!this.onLoan) return held.call(method, parameters)
       const answer = callService(service, method, parameters, guard)
-      if (!this.onLoan) return answer
       this.calls.add(answer)
       const over = (): void => void this.calls.delete(answer)
       // A callback of which nothing is awaited may fail without harm.
@@ -204,6 +210,44 @@ class Arrival {
     return controller.signal
   }
 }
+
+/** An object of the other side that is this side's to dispose of. */
+class HeldObject {
+  #calls = 0
+  #disposed = false
+  #released = false
+
+  constructor(
+    private readonly service: Remote<Service>,
+    private readonly guard: Guard
+  ) {}
+
+  /** @throws SessionStateError when it was disposed of; that may be repeated */
+  async call(method: string, parameters: readonly unknown[]): Promise<unknown> {
+    if (this.#released) {
+      if (method === DISPOSE) return undefined
+      throw new SessionStateError(`"${method}" was asked of something that was disposed of`)
+    }
+    this.#calls++
+    try {
+      const result = await callService(this.service, method, parameters, this.guard)
+      this.#disposed ||= method === DISPOSE
+      return result
+    } finally {
+      // Whoever waits for an answer still hears it.
+      if (--this.#calls === 0 && this.#disposed) this.#release()
+    }
+  }
+
+  #release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.service[releaseProxy]()
+  }
+}
+
+/** Ends an object with methods. */
+const DISPOSE = 'dispose'
 
 type ByteArray = Uint8Array | Float64Array
 

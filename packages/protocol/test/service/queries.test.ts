@@ -225,6 +225,7 @@ describe('the queue', () => {
     const { queries } = world.process('evaluator')
     await queries!.sweep()
     expect(queries!.report()).toMatchObject({ states: { expired: 1 }, bytes: 0 })
+    world.now += 3_600_000
     await queries!.sweep()
     expect(queries!.report().states).toEqual({})
     expect(await world.disk('evaluator').contents.spaces()).toEqual([expect.stringMatching(/^release-/)])

@@ -5,6 +5,7 @@ import type { Message } from '../calls/call.js'
 import { callUntilThere, PAUSE } from '../calls/persistent.js'
 import type { Responder } from '../calls/responder.js'
 import type { EpochKeys, OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
+import type { ReleasesCryptography } from '../cryptography/release.js'
 import type { EpochCryptography, EvaluationKeyName, OpenEpochTerms } from '../cryptography/service.js'
 import type { EpochProposal, EpochRecord, SharingRecord } from '../objects/epoch.js'
 import type { Signed } from '../objects/signed.js'
@@ -19,6 +20,7 @@ import type { EpochsOptions } from './options.js'
 import { type SharedEpoch, Sharings } from './sharings.js'
 
 interface Known extends SharedEpoch {
+  readonly releases: ReleasesCryptography
   /** Keys that are in use here, by name. */
   readonly keys: Map<string, EvaluationKeyName>
   /** At a witness. */
@@ -114,8 +116,7 @@ export class Epochs implements OpenEpochs {
 
   async epoch(identifier: string): Promise<OpenEpoch> {
     const known = await this.#of(identifier)
-    const { record, cryptography } = known
-    const releases = await cryptography.releases()
+    const { record, cryptography, releases } = known
     return {
       record,
       releases,
@@ -213,7 +214,8 @@ export class Epochs implements OpenEpochs {
     const followed = proposal.witnesses.includes(this.#options.self)
       ? new FollowedKeys({ ...this.#options, record, cryptography, keys })
       : undefined
-    const known: Known = { record, sharing: record.sharing, cryptography, keys, followed, making: Promise.resolve() }
+    const releases = await cryptography.releases()
+    const known: Known = { record, sharing: record.sharing, cryptography, releases, keys, followed, making: Promise.resolve() }
     await this.#sharings.follow(known)
     await followed?.load()
     if (this.#options.self !== proposal.evaluator) return known

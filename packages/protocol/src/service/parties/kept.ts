@@ -10,9 +10,17 @@ import type { DocumentStore } from '../store/documents.js'
 
 /** All documents of a kind. */
 export async function allOf<T extends ServiceDocument>(documents: DocumentStore, kind: DocumentKind<T>): Promise<Signed<T>[]> {
+  return (await namedOf(documents, kind)).map(({ signed }) => signed)
+}
+
+/** All documents of a kind, with the identifiers under which they are kept. */
+export async function namedOf<T extends ServiceDocument>(
+  documents: DocumentStore,
+  kind: DocumentKind<T>
+): Promise<{ readonly identifier: string; readonly signed: Signed<T> }[]> {
   const names = await documents.list({ kind: kind.kind })
-  const found = await Promise.all(names.map(async ({ identifier }) => await documents.get(kind, identifier)))
-  return found.filter(signed => signed !== undefined)
+  const found = await Promise.all(names.map(async ({ identifier }) => ({ identifier, signed: await documents.get(kind, identifier) })))
+  return found.flatMap(({ identifier, signed }) => (signed === undefined ? [] : [{ identifier, signed }]))
 }
 
 /** Of the model with this name of this owner's in an epoch: who asks, and when. */
@@ -45,8 +53,9 @@ export async function grantsFor(
 
 /** A plan has room for the flooding of so many shares, and no more. @throws ReleaseRefusedError naming a model in service that has not */
 export async function demandThreshold(books: Books, documents: DocumentStore, epoch: string, threshold: number): Promise<void> {
-  for (const { document } of await allOf(documents, RELEASE)) {
-    if (document.epoch !== epoch || (await books.isWithdrawn(identify(RELEASE, document), document))) continue
+  for (const { identifier, signed } of await namedOf(documents, RELEASE)) {
+    const { document } = signed
+    if (document.epoch !== epoch || (await books.isWithdrawn(identifier, document))) continue
     const planned = parsePlan(document.plan).threshold
     if (planned >= threshold) continue
     throw new ReleaseRefusedError({

@@ -35,7 +35,7 @@ import type { DocumentStore } from '../store/documents.js'
 import type { RecordStore } from '../store/records.js'
 import type { SecretStore } from '../store/secrets.js'
 import type { SpendingStore } from '../store/spendings.js'
-import { allOf, demandThreshold, grantsFor } from './kept.js'
+import { allOf, demandThreshold, grantsFor, namedOf } from './kept.js'
 import { type NextEpochOptions, registerSpent, Succession } from './succession.js'
 import { WitnessPart } from './witness-part.js'
 
@@ -260,6 +260,11 @@ export class ServiceNode {
     return await allOf(this.documents, kind)
   }
 
+  /** All documents of a kind that are kept here, by identifier. */
+  async named<T extends ServiceDocument>(kind: DocumentKind<T>): Promise<{ readonly identifier: string; readonly signed: Signed<T> }[]> {
+    return await namedOf(this.documents, kind)
+  }
+
   /** Peers of the roster have changed. */
   reload(): void {
     this.membership.reload()
@@ -273,6 +278,7 @@ export class ServiceNode {
     await this.#releases?.dispose()
     await Promise.allSettled([...this.#background])
     await this.#holder.dispose()
+    this.client.dispose()
     await this.#moves.dispose()
     await this.epochs.dispose()
   }
@@ -324,7 +330,7 @@ export class ServiceNode {
     }
     if (this.#releases !== undefined) {
       // Whoever asks from now on is not refused for what is only being looked at.
-      for (const signed of await allOf(documents, RELEASE)) await this.#load(identify(RELEASE, signed.document))
+      for (const { identifier } of await namedOf(documents, RELEASE)) await this.#load(identifier)
       for (const { document } of await allOf(documents, WITHDRAWAL)) this.#withdrawn(document)
     }
     if (rolesOf(this.#options.roster(), this.self)?.includes('witness') === true) {

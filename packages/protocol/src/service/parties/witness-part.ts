@@ -41,7 +41,7 @@ export class WitnessPart {
     })
     const witness = await ServiceWitness.open({
       ...options,
-      handles: new ReleaseHandles(epochs, release => releases.ready(release)),
+      handles: new ReleaseHandles(epochs, release => releases.ready(release), true),
       witnessed: async () => (await all(documents)).filter(({ proposal }) => proposal.witnesses.includes(self)),
       settled: async (release, signal) => await releases.settled(release, signal),
       onDamaged: release => releases.repair(release)

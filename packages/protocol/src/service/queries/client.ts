@@ -17,7 +17,7 @@ import type { ReleaseCryptography } from '../cryptography/release.js'
 import { readableByEvaluator } from '../objects/epoch.js'
 import { GRANT, type Grant } from '../objects/grant.js'
 import { QUERY, type Query } from '../objects/query.js'
-import { RELEASE, type Release } from '../objects/release.js'
+import { RELEASE } from '../objects/release.js'
 import { checkRelease, type ReleasePolicy } from '../objects/release-check.js'
 import { resultKeyDigest } from '../objects/result-key.js'
 import { encodeSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
@@ -27,6 +27,7 @@ import type { DocumentShelf } from '../store/shelf.js'
 import { CANCEL, FETCHED, OPEN, type QueryStatus, RESULT, STATUS, SUBMIT } from './calls.js'
 import { checkDelivered } from './delivered.js'
 import type { ServiceListener } from './events.js'
+import { type ReadyRelease, ReleaseHandles } from './handles.js'
 import { type EvaluatorCall, sendInputs } from './upload.js'
 
 const ASKED = 'asked'
@@ -34,6 +35,8 @@ const ASKED = 'asked'
 const WAIT = 20_000
 /** Milliseconds that a query lives unless its sender says otherwise. */
 const LIFE = 7 * 86_400_000
+/** Releases whose plans are at hand: reading one takes longer than a small query does. */
+const RELEASES = 16
 
 export interface ServiceClientOptions {
   readonly caller: Caller
@@ -96,9 +99,18 @@ interface Asked {
 
 export class ServiceClient {
   readonly #options: ServiceClientOptions
+  /** Those used last come last. */
+  readonly #ready = new Map<string, ReadyRelease>()
+  readonly #handles: ReleaseHandles
 
   constructor(options: ServiceClientOptions) {
     this.#options = options
+    this.#handles = new ReleaseHandles(options.epochs, release => this.#ready.get(release)!, false)
+  }
+
+  /** Closes the releases that are open. */
+  dispose(): void {
+    this.#handles.dispose()
   }
 
   /** Asks and waits for the answer. @throws what the evaluator or the key holders refuse with; the signal's reason, and the query goes on: `answer` takes it up */
@@ -111,10 +123,8 @@ export class ServiceClient {
   async submit(release: string, samples: readonly Float64Array[], options: AskOptions): Promise<string> {
     const { documents, signer, now = Date.now } = this.#options
     const { onEvent, life = LIFE, resultKey: offered } = options
-    const [signed, grant] = await Promise.all([documents.get(RELEASE, release), documents.get(GRANT, options.grant)])
-    if (signed === undefined) throw unknown('release', release)
+    const [{ document, plan }, grant] = await Promise.all([this.#release(release), documents.get(GRANT, options.grant)])
     if (grant === undefined) throw unknown('grant', options.grant)
-    const { document } = signed
     const epoch = await this.#options.epochs.epoch(document.epoch)
     const { proposal } = epoch.record
     if (proposal.evaluator !== signer.self && readableByEvaluator(proposal)) {
@@ -132,12 +142,12 @@ export class ServiceClient {
     const head = { epoch: document.epoch, release, grant: options.grant, query, querier, samples: samples.length }
     // Whether there is room is known before anything is encrypted.
     await this.#call(epoch, OPEN, head, [], query, options)
-    return await this.#with(epoch, document, async cryptography => {
+    return await this.#with(release, async cryptography => {
       const inputs = await cryptography.openQuery([...samples], query)
       try {
         const proves = epoch.record.proposal.proofs && soleHolder(epoch) !== signer.self
         const call: EvaluatorCall = async (kind, body, blobs) => await this.#call(epoch, kind, body, blobs, query, options)
-        const hashes = await sendInputs(call, { head, plan: document.plan, inputs, proves }, options)
+        const hashes = await sendInputs(call, { head, plan, inputs, proves }, options)
         const key = offered?.publicKey ?? (await this.#resultKey(epoch, query))
         const created = now()
         const asked: Query = {
@@ -198,8 +208,7 @@ export class ServiceClient {
   /** Reads a result that waits, and lets the evaluator erase it. */
   async fetch(query: string, options: FollowOptions = {}): Promise<Float64Array[]> {
     const { epoch, asked } = await this.#asked(query)
-    const signed = await this.#options.documents.get(RELEASE, asked.release)
-    if (signed === undefined) throw unknown('release', asked.release)
+    await this.#release(asked.release)
     const { head, blobs } = await this.#call(epoch, RESULT, { query }, [], query, options)
     const results = blobs.slice(1)
     const delivered = { signed: blobs[0] ?? new Uint8Array(0), results, signature: head.signature }
@@ -215,7 +224,7 @@ export class ServiceClient {
       })
     }
     try {
-      const logits = await this.#with(epoch, signed.document, async cryptography => await cryptography.decryptResults([...results], seed))
+      const logits = await this.#with(asked.release, async cryptography => await cryptography.decryptResults([...results], seed))
       const answer = logits.slice(0, asked.samples)
       await options.onAnswer?.(query, answer)
       await this.acknowledge(query, options)
@@ -323,16 +332,27 @@ export class ServiceClient {
     return { asked, epoch: await this.#options.epochs.epoch(asked.epoch) }
   }
 
-  async #with<T>(epoch: OpenEpoch, document: Release, body: (cryptography: ReleaseCryptography) => Promise<T>): Promise<T> {
-    const { evaluator } = epoch.record.proposal
-    const { nonce, owner, parts } = document
-    const plan = checkRelease(document, epoch.record, evaluator, this.#options.policy ?? {}, true)
-    const cryptography = await epoch.releases.openRelease({ nonce, owner, plan, parts })
-    try {
-      return await body(cryptography)
-    } finally {
-      await cryptography.dispose()
+  async #with<T>(release: string, body: (cryptography: ReleaseCryptography) => Promise<T>): Promise<T> {
+    await this.#release(release)
+    return await this.#handles.use(release, async ({ cryptography }) => await body(cryptography))
+  }
+
+  /** Checked, and at hand for `#handles` until others have been asked. @throws ReleaseRefusedError */
+  async #release(identifier: string): Promise<ReadyRelease> {
+    const { documents, epochs, policy = {} } = this.#options
+    let ready = this.#ready.get(identifier)
+    if (ready === undefined) {
+      const signed = await documents.get(RELEASE, identifier)
+      if (signed === undefined) throw unknown('release', identifier)
+      const { document } = signed
+      const { record } = await epochs.epoch(document.epoch)
+      ready = { document, plan: checkRelease(document, record, record.proposal.evaluator, policy, true) }
     }
+    this.#ready.delete(identifier)
+    this.#ready.set(identifier, ready)
+    const [oldest] = this.#ready.keys()
+    if (this.#ready.size > RELEASES) this.#ready.delete(oldest!)
+    return ready
   }
 
   async #cancelQuietly(epoch: OpenEpoch, query: string): Promise<void> {

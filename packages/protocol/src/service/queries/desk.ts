@@ -72,7 +72,7 @@ export class QueryDesk {
 
   async open(request: OpenRequest, sender: string): Promise<QueryRecord> {
     const { journal, handles, documents, now } = this.#options
-    const known = journal.get(request.query)
+    const known = await journal.recall(request.query)
     if (known !== undefined) {
       const same =
         known.sender === sender &&
@@ -138,6 +138,7 @@ export class QueryDesk {
 
   async input(query: string, index: number, name: string, bytes: Uint8Array, sender: string): Promise<void> {
     const { journal, handles, contents } = this.#options
+    await journal.recall(query)
     const record = this.#open(query, sender, 'query/input')
     if (record === undefined) return
     if (index >= record.inputs.length) throw malformed(sender, 'query/input', 'index', `below ${record.inputs.length}`, `${index}`)
@@ -168,6 +169,7 @@ export class QueryDesk {
 
   async proof(query: string, batch: number, proof: Uint8Array, sender: string): Promise<void> {
     const { journal, handles, contents } = this.#options
+    await journal.recall(query)
     const record = this.#open(query, sender, 'query/proof')
     if (record === undefined || record.proved.includes(batch)) return
     await handles.use(record.release, async ({ cryptography, plan, epoch }) => {
@@ -208,6 +210,7 @@ export class QueryDesk {
     const query = decodeSigned(QUERY, queryBytes, sender)
     const grant = decodeSigned(GRANT, grantBytes, sender)
     const asked = query.document
+    await journal.recall(asked.query)
     const record = this.#of(asked.query, sender, 'query/submit')
     if (asked.sender !== sender)
       throw new NotPermittedError({ peer: sender, kind: 'query/submit', field: 'sender', expected: asked.sender, actual: sender })
@@ -259,8 +262,11 @@ export class QueryDesk {
   }
 
   async follow(query: string, version: number, wait: number, peer: string, signal: AbortSignal): Promise<QueryStatus> {
+    const { journal } = this.#options
+    await journal.recall(query)
     this.#of(query, peer, 'query/status')
-    await this.#options.journal.news(query, version, wait, signal)
+    await journal.news(query, version, wait, signal)
+    await journal.recall(query)
     return this.status(query, peer)
   }
 
@@ -285,6 +291,7 @@ export class QueryDesk {
   }
 
   async cancel(query: string, peer: string): Promise<QueryStatus> {
+    await this.#options.journal.recall(query)
     const { state } = this.#of(query, peer, 'query/cancel')
     if (LIVE.has(state)) await this.#end(query, 'cancelled', `by ${peer}`)
     return this.status(query, peer)
@@ -292,6 +299,7 @@ export class QueryDesk {
 
   /** To the querier alone. */
   async result(query: string, peer: string): Promise<{ signature: string; query: Signed<Query>; results: Uint8Array[] }> {
+    await this.#options.journal.recall(query)
     const record = this.#of(query, peer, 'query/result')
     if (record.querier !== peer)
       throw new NotPermittedError({ peer, kind: 'query/result', field: 'sender', expected: record.querier, actual: peer })
@@ -314,6 +322,7 @@ export class QueryDesk {
   }
 
   async fetched(query: string, peer: string): Promise<QueryStatus> {
+    await this.#options.journal.recall(query)
     const record = this.#of(query, peer, 'query/fetched')
     if (record.querier !== peer)
       throw new NotPermittedError({ peer, kind: 'query/fetched', field: 'sender', expected: record.querier, actual: peer })
@@ -324,10 +333,9 @@ export class QueryDesk {
   /** Ends what has expired, and forgets what is over and could not be asked again. */
   async sweep(): Promise<void> {
     const { journal, now } = this.#options
-    for (const { query, state, expires } of journal.list()) {
-      if (expires + TOLERANCE > now()) continue
-      if (LIVE.has(state)) await this.#end(query, 'expired', 'nobody came for it in time')
-      else await journal.delete(query)
+    await journal.forget(now() - TOLERANCE)
+    for (const { query, expires } of journal.list()) {
+      if (expires + TOLERANCE <= now()) await this.#end(query, 'expired', 'nobody came for it in time')
     }
   }
 

@@ -25,13 +25,18 @@ interface Handle {
 export class ReleaseHandles {
   readonly #epochs: OpenEpochs
   readonly #ready: (release: string) => ReadyRelease
+  readonly #computes: boolean
   /** Those used last come last. */
   readonly #handles = new Map<string, Handle>()
 
-  /** @param ready throws ReleaseRefusedError unless a release may be asked */
-  constructor(epochs: OpenEpochs, ready: (release: string) => ReadyRelease) {
+  /**
+   * @param ready    throws ReleaseRefusedError unless a release may be asked
+   * @param computes whether this party evaluates: models that are clear are read then
+   */
+  constructor(epochs: OpenEpochs, ready: (release: string) => ReadyRelease, computes: boolean) {
     this.#epochs = epochs
     this.#ready = ready
+    this.#computes = computes
   }
 
   /** @throws ReleaseRefusedError, EpochRefusedError, what `body` throws */
@@ -71,7 +76,7 @@ export class ReleaseHandles {
   }
 
   #open(identifier: string, { nonce, owner, parts, name }: Release, plan: Plan, { releases }: OpenEpoch): Handle {
-    const cryptography = releases.openRelease({ nonce, owner, plan, parts, model: name })
+    const cryptography = releases.openRelease({ nonce, owner, plan, parts, ...(this.#computes ? { model: name } : {}) })
     cryptography.catch(() => this.#handles.delete(identifier))
     return { cryptography, users: 0 }
   }

@@ -2,6 +2,9 @@
  * What an evaluator knows of its queries, durable: a query that was submitted is answered although the evaluator was killed, and no share is asked for twice under
  * two requests. A record is written whole before anything is done that rests on it; big things (inputs, shares, results) lie in the content store, in the query's
  * space.
+ *
+ * A query that is over is final. What is left of its record, so that its name is not used again and whoever asks hears how it ended, is on the disk; of these only the last
+ * are in memory.
  */
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { Query } from '../objects/query.js'
@@ -10,6 +13,12 @@ import type { RecordStore } from '../store/records.js'
 import type { QueryState } from './calls.js'
 
 const QUERY = 'query'
+/** Kind of record: what is left of a query that is over. */
+const OVER = 'query-over'
+/** Queries that are over, in memory. */
+const REMEMBERED = 256
+/** How often those are looked for whose time is over, milliseconds. */
+const OVER_SWEEP = 3_600_000
 
 export interface AttemptRecord {
   readonly name: AttemptName
@@ -71,7 +80,13 @@ export const LIVE: ReadonlySet<QueryState> = new Set(['open', 'queued', 'running
 export class QueryJournal {
   readonly #records: RecordStore
   readonly #onState: (record: QueryRecord) => void
+  /** Those that still cost something. */
   readonly #queries = new Map<string, QueryRecord>()
+  /** Those used last come last. */
+  readonly #over = new Map<string, QueryRecord>()
+  readonly #counts = new Map<QueryState, number>()
+  /** When those that are over were last looked through. */
+  #swept = Number.NEGATIVE_INFINITY
   readonly #versions = new Map<string, number>()
   readonly #waiting = new Map<string, Set<() => void>>()
   readonly #changing = new Map<string, Promise<unknown>>()
@@ -84,16 +99,44 @@ export class QueryJournal {
   /** @param onState told of every query that is in another state than before */
   static async open(records: RecordStore, onState: (record: QueryRecord) => void = () => undefined): Promise<QueryJournal> {
     const journal = new QueryJournal(records, onState)
-    for (const { key, value } of await records.list(QUERY)) journal.#queries.set(key, value as QueryRecord)
+    for (const { value } of await records.list(OVER)) journal.#count((value as QueryRecord).state, 1)
+    for (const { key, value } of await records.list(QUERY)) {
+      const record = value as QueryRecord
+      // One that was killed between the two has it in both.
+      if ((await records.get(OVER, key)) !== undefined) await records.delete(QUERY, key)
+      else if (LIVE.has(record.state)) journal.#queries.set(key, record)
+      else await journal.#end(record)
+    }
     return journal
   }
 
+  /** As far as it is in memory: all that are not over are. @see recall */
   get(query: string): QueryRecord | undefined {
-    return this.#queries.get(query)
+    return this.#queries.get(query) ?? this.#over.get(query)
   }
 
+  /** Makes `get` find a query that is over. */
+  async recall(query: string): Promise<QueryRecord | undefined> {
+    const known = this.get(query) ?? ((await this.#records.get(OVER, query)) as QueryRecord | undefined)
+    if (known !== undefined && !this.#queries.has(query)) this.#remember(known)
+    return this.get(query)
+  }
+
+  /** Those that are not over. */
   list(...states: readonly QueryState[]): QueryRecord[] {
     return [...this.#queries.values()].filter(({ state }) => states.length === 0 || states.includes(state))
+  }
+
+  /** How many there are, those that are over, too. */
+  states(): Partial<Record<QueryState, number>> {
+    const states: Partial<Record<QueryState, number>> = Object.fromEntries(this.#counts)
+    for (const { state } of this.#queries.values()) states[state] = (states[state] ?? 0) + 1
+    return states
+  }
+
+  /** How many records are in memory. */
+  get size(): number {
+    return this.#queries.size + this.#over.size
   }
 
   /** Grows with every change that whoever follows the query should hear of. */
@@ -123,10 +166,13 @@ export class QueryJournal {
     const changed = before
       .catch(() => undefined)
       .then(async () => {
-        const record = this.#queries.get(query)!
+        const record = this.#queries.get(query)
+        if (record === undefined) return (await this.recall(query))!
         const news = typeof change === 'function' ? change(record) : change
         if (news === undefined) return record
-        await this.#records.put(QUERY, query, { ...record, ...news })
+        const next = { ...record, ...news }
+        if (!LIVE.has(next.state)) return await this.#end(next)
+        await this.#records.put(QUERY, query, next)
         // What was noted meanwhile stays.
         return this.note(query, news)
       })
@@ -140,7 +186,8 @@ export class QueryJournal {
 
   /** Changes what need not be durable at once: the next `put` writes it. */
   note(query: string, change: Partial<QueryRecord>): QueryRecord {
-    const before = this.#queries.get(query)!
+    const before = this.#queries.get(query)
+    if (before === undefined) return this.#over.get(query)!
     const record = { ...before, ...change }
     this.#queries.set(query, record)
     this.touch(query)
@@ -148,11 +195,45 @@ export class QueryJournal {
     return record
   }
 
-  async delete(query: string): Promise<void> {
+  /** Forgets queries that are over and could not be asked again. @param before the time until which they were good */
+  async forget(before: number): Promise<void> {
+    if (before < this.#swept + OVER_SWEEP) return
+    this.#swept = before
+    for (const { key, value } of await this.#records.list(OVER)) {
+      const { state, expires } = value as QueryRecord
+      if (expires > before) continue
+      await this.#records.delete(OVER, key)
+      this.#over.delete(key)
+      this.#count(state, -1)
+    }
+  }
+
+  /** The record of a query that is over, with what it needed while it was not. What was there stays when there is no room. */
+  async #end(record: QueryRecord): Promise<QueryRecord> {
+    const { query } = record
+    const left: QueryRecord = { ...record, inputs: [], proved: [], proofs: {}, signed: null, attempts: {}, refreshed: [] }
+    await this.#records.put(OVER, query, left)
     await this.#records.delete(QUERY, query)
     this.#queries.delete(query)
+    this.#remember(left)
+    this.#count(record.state, 1)
     this.touch(query)
     this.#versions.delete(query)
+    this.#onState(record)
+    return record
+  }
+
+  #remember(record: QueryRecord): void {
+    this.#over.delete(record.query)
+    this.#over.set(record.query, record)
+    const [oldest] = this.#over.keys()
+    if (this.#over.size > REMEMBERED) this.#over.delete(oldest!)
+  }
+
+  #count(state: QueryState, added: number): void {
+    const count = (this.#counts.get(state) ?? 0) + added
+    if (count > 0) this.#counts.set(state, count)
+    else this.#counts.delete(state)
   }
 
   /** There is news of the query. */
@@ -170,9 +251,11 @@ export class QueryJournal {
     const waiting = this.#waiting.get(query) ?? new Set()
     this.#waiting.set(query, waiting.add(resolve))
     const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    signal.addEventListener('abort', resolve as () => void, { once: true })
     await promise
     clearTimeout(timer)
+    signal.removeEventListener('abort', resolve as () => void)
     waiting.delete(resolve)
+    if (waiting.size === 0 && this.#waiting.get(query) === waiting) this.#waiting.delete(query)
   }
 }

@@ -82,7 +82,7 @@ export class EvaluatorQueries {
     this.#journal = journal
     this.#onError = onError
     this.#presence = new Presence(transport, peer => this.#runner.forget(peer), retry)
-    this.#handles = new ReleaseHandles(epochs, ready)
+    this.#handles = new ReleaseHandles(epochs, ready, true)
     const common = { ...options, journal, pace, handles: this.#handles, now, onEvent }
     this.#witnesses = new WitnessDesk({ ...common, presence: this.#presence })
     this.#runner = new QueryRunner({ ...common, presence: this.#presence, witnesses: this.#witnesses, patience })
@@ -149,15 +149,9 @@ export class EvaluatorQueries {
 
   /** What `status` tells. */
   report(): QueueReport {
-    const states: Partial<Record<QueryState, number>> = {}
-    let bytes = 0
-    for (const record of this.#journal.list()) {
-      states[record.state] = (states[record.state] ?? 0) + 1
-      bytes += record.bytes
-    }
     return {
-      states,
-      bytes,
+      states: this.#journal.states(),
+      bytes: this.#journal.list().reduce((sum, { bytes }) => sum + bytes, 0),
       limits: this.#limits,
       waiting: this.#runner.order().map(entryOf),
       results: this.#journal.list('done').map(entryOf)

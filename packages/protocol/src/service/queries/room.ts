@@ -2,7 +2,7 @@
 import { QueueFullError, QuotaExceededError } from '../../errors/errors.js'
 import { inputCount, type Plan } from '../../terms/plan.js'
 import type { ReleaseHandles } from './handles.js'
-import { LIVE, type QueryJournal, type QueryRecord } from './journal.js'
+import type { QueryJournal, QueryRecord } from './journal.js'
 import type { Pace } from './pace.js'
 import type { QueryRunner } from './runner.js'
 
@@ -45,7 +45,7 @@ export class QueueRoom {
   /** @throws QueueFullError, QuotaExceededError: how much there is, and when to try again */
   check(sender: string, bytes: number): void {
     const { journal, limits, runner } = this.#options
-    const live = journal.list().filter(({ state }) => LIVE.has(state))
+    const live = journal.list()
     const own = live.filter(record => record.state === 'open' && record.sender === sender)
     if (own.length >= limits.openPerSender) {
       throw new QuotaExceededError({

@@ -227,15 +227,15 @@ export class QueryRunner {
       const statement = { kind: 'result', ...computedOf(document), result: await hashOf(results) } as const
       const signature = await signStatement(document.epoch, statement, this.#options.signer)
       const done = { state: 'done', result: names, signature, attempts: {}, bytes } as const
-      const { state } = await journal.change(query, now => (now.state === 'running' ? done : undefined))
-      if (state !== 'done') await contents.clear(resultSpace(query))
+      const now = await journal.change(query, known => (known.state === 'running' ? done : undefined))
+      if (now.state !== 'done') await contents.clear(resultSpace(query))
+      await clearOpen(contents, now)
     } finally {
       await evaluation.dispose()
     }
     this.#failures.delete(query)
     const seconds = (performance.now() - started) / 1000
     onEvent({ event: 'phase', query, phase: 'evaluation', seconds })
-    await clearOpen(contents, journal.get(query) ?? { query })
     await pace.measured(record.release, seconds)
   }
 
@@ -292,10 +292,10 @@ export class QueryRunner {
       }
       this.#failures.delete(query)
       const message = error.message.slice(0, 1000)
-      await journal.change(query, ({ state }) =>
+      const ended = await journal.change(query, ({ state }) =>
         state === 'running' ? { state: 'failed', code: error.code, message, attempts: {}, bytes: 0 } : undefined
       )
-      await clearOpen(contents, journal.get(query) ?? { query })
+      await clearOpen(contents, ended)
     } catch (again) {
       if (this.#abort.signal.aborted) return
       onError?.(translateError(again, { kind: 'query' }))

@@ -10,6 +10,8 @@ export interface RecordStore {
   get(kind: string, key: string): Promise<unknown>
   /** Of a kind, by key. */
   list(kind: string): Promise<{ readonly key: string; readonly value: unknown }[]>
+  /** How many there are of a kind. */
+  count(kind: string): Promise<number>
   /** What is not there is no fault. */
   delete(kind: string, key: string): Promise<void>
 }
@@ -31,6 +33,10 @@ export class MemoryRecordStore implements RecordStore {
   async list(kind: string): Promise<{ key: string; value: unknown }[]> {
     const records = [...(this.#records.get(kind) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))
     return records.map(([key, text]) => ({ key, value: JSON.parse(text) }))
+  }
+
+  async count(kind: string): Promise<number> {
+    return this.#records.get(kind)?.size ?? 0
   }
 
   async delete(kind: string, key: string): Promise<void> {

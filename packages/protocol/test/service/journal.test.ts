@@ -1,0 +1,87 @@
+/** What an evaluator keeps of its queries: all on the disk, and in memory only those that still cost something. */
+import { MemoryRecordStore } from '@slytherin/protocol/service'
+import { expect, test } from 'vitest'
+import { QueryJournal, type QueryRecord } from '../../src/service/queries/journal.js'
+
+const DAY = 86_400_000
+
+function opened(query: string): QueryRecord {
+  return {
+    query,
+    epoch: 'e',
+    release: 'r',
+    grant: 'g',
+    sender: 'alice',
+    querier: 'alice',
+    samples: 1,
+    state: 'open',
+    created: 0,
+    queued: 0,
+    expires: DAY,
+    inputs: Array.from({ length: 100 }, () => 'ab'.repeat(32)),
+    proved: [0],
+    proofs: {},
+    signed: null,
+    resultKey: '',
+    attempts: {},
+    result: [],
+    signature: '',
+    bytes: 1000,
+    code: '',
+    message: ''
+  }
+}
+
+async function answered(journal: QueryJournal, count: number): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, k) => `query-${k}`)
+  for (const name of names) {
+    await journal.put(opened(name))
+    await journal.change(name, { state: 'running' })
+    await journal.change(name, { state: 'fetched', bytes: 0 })
+  }
+  return names
+}
+
+test('thousands of queries that are over take no memory, and how each ended is still told', async () => {
+  const records = new MemoryRecordStore()
+  const journal = await QueryJournal.open(records)
+  const names = await answered(journal, 2000)
+  await journal.put(opened('last'))
+  expect(journal.list().map(({ query }) => query)).toEqual(['last'])
+  expect(journal.size).toBeLessThan(300)
+  expect(journal.states()).toEqual({ fetched: 2000, open: 1 })
+  expect(journal.get(names[0]!)).toBeUndefined()
+  expect(await journal.recall(names[0]!)).toMatchObject({ state: 'fetched', sender: 'alice', inputs: [] })
+  expect(journal.get(names[0]!)).toMatchObject({ state: 'fetched' })
+  expect(await journal.recall('never there')).toBeUndefined()
+  expect(journal.size).toBeLessThan(300)
+})
+
+test('a query that is over stays over, whatever is still being done of it', async () => {
+  const journal = await QueryJournal.open(new MemoryRecordStore())
+  await journal.put(opened('a'))
+  await journal.change('a', { state: 'cancelled', message: 'by alice' })
+  expect(await journal.change('a', { state: 'running' })).toMatchObject({ state: 'cancelled' })
+  expect(await journal.change('a', now => (now.state === 'running' ? { state: 'done' } : undefined))).toMatchObject({ state: 'cancelled' })
+  expect(journal.note('a', { inputs: ['x'] })).toMatchObject({ state: 'cancelled', inputs: [] })
+  expect(journal.list()).toEqual([])
+})
+
+test('started again it knows the same, and forgets what could not be asked again', async () => {
+  const records = new MemoryRecordStore()
+  await answered(await QueryJournal.open(records), 10)
+  // As a process left it that was killed in between, and as one of an earlier version did.
+  await records.put('query', 'query-3', opened('query-3'))
+  await records.put('query', 'before', { ...opened('before'), state: 'failed' })
+  await records.put('query', 'live', opened('live'))
+  const journal = await QueryJournal.open(records)
+  expect(journal.list().map(({ query }) => query)).toEqual(['live'])
+  expect(journal.states()).toEqual({ fetched: 10, failed: 1, open: 1 })
+  expect(await records.count('query')).toBe(1)
+  await journal.forget(DAY - 1)
+  expect(journal.states()).toEqual({ fetched: 10, failed: 1, open: 1 })
+  await journal.forget(2 * DAY)
+  expect(journal.states()).toEqual({ open: 1 })
+  expect(await records.count('query-over')).toBe(0)
+  expect(await journal.recall('query-3')).toBeUndefined()
+})
