@@ -19,6 +19,7 @@ export type { CommandName, ParametersOf, Progress, Results } from './control/com
 export { type Measurable, referenceCosts } from './costs.js'
 export type { SampleArray } from './data/array.js'
 export { approximationOptions, manifestTask, openCalibration } from './data/calibration.js'
+export { readCifar10 } from './data/cifar10.js'
 export { readCsv } from './data/csv.js'
 export { DataFileError } from './data/errors.js'
 export { readIdx } from './data/idx.js'

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, inflateSync } from 'node:zlib'
-import { DataFileError, loadSamples, readCsv, readIdx, readNpy, readNpz } from '@slytherin/node'
+import { DataFileError, loadLabels, loadSamples, readCifar10, readCsv, readIdx, readNpy, readNpz } from '@slytherin/node'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 describe('sample files', () => {
@@ -61,6 +62,54 @@ describe('sample files', () => {
     ]
     for (const [field, read] of broken) expect(read, field).toThrow(expect.objectContaining({ name: 'DataFileError', field }))
     expect(() => readIdx(idx(7, [1], [1]), 'x.idx')).toThrow(DataFileError)
+  })
+
+  it("CIFAR-10's binary version: images, channels first, and their labels, from one file", async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'slytherin-cifar-'))
+    try {
+      const records = [3, 9].map(label => Buffer.from([label, ...Array.from({ length: 3072 }, (_, k) => (k * 7 + label) % 256)]))
+      const file = join(directory, 'test_batch.bin')
+      await writeFile(file, Buffer.concat(records))
+      const normalisation = { scale: 1, mean: 0, deviation: 1 }
+      const images = await loadSamples({ file, offset: 1, count: 1, normalisation }, [3, 32, 32])
+      expect([...images[0]!]).toEqual([...records[1]!.subarray(1)])
+      expect(await loadLabels(file, { offset: 0, count: 2 })).toEqual({ labels: [3, 9] })
+      await expect(loadSamples({ file, offset: 0, normalisation }, [32, 32, 3])).rejects.toMatchObject({
+        expected: '32×32×3',
+        actual: '3×32×32'
+      })
+      await writeFile(`${file}.gz`, gzipSync(Buffer.concat(records)))
+      expect(await loadLabels(`${file}.gz`, { offset: 1, count: 1 })).toEqual({ labels: [9] })
+      expect(await loadSamples({ file: `${file}.gz`, offset: 1, normalisation }, [3, 32, 32])).toEqual(images)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
+  it('no part of a record, and no label that CIFAR-10 lacks, passes for its binary version', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 3 }),
+        fc.integer({ min: 0, max: 3072 }),
+        fc.integer({ min: 0, max: 255 }),
+        (records, rest, label) => {
+          const bytes = new Uint8Array(records * 3073 + rest)
+          if (records > 0) bytes[(records - 1) * 3073] = label
+          if (rest > 0 || records === 0) {
+            expect(() => readCifar10(bytes, 'x.bin')).toThrow(expect.objectContaining({ name: 'DataFileError', field: 'length' }))
+          } else if (label > 9) {
+            const field = `label of record ${records - 1}`
+            expect(() => readCifar10(bytes, 'x.bin')).toThrow(
+              expect.objectContaining({ name: 'DataFileError', field, actual: String(label) })
+            )
+          } else {
+            const { rows, value } = readCifar10(bytes, 'x.bin', 'labels')
+            expect([rows, value(rows - 1, 0)]).toEqual([records, label])
+          }
+        }
+      ),
+      { seed: 1 }
+    )
   })
 
   it('are laid out as the network reads them, or are brought into its order with layout nhwc, or are refused', async () => {

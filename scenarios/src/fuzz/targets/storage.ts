@@ -7,6 +7,7 @@ import { EngineError } from '@slytherin/engine/errors'
 import {
   DataFileError,
   KeyMaterial,
+  readCifar10,
   readCsv,
   readIdx,
   readNpy,
@@ -73,6 +74,7 @@ export async function storageTargets(): Promise<TargetGroup> {
       },
       array('npy file', [new Uint8Array(npy)], bytes => readNpy(bytes, 'x.npy')),
       array('idx file', [idx], bytes => readIdx(bytes, 'x.idx')),
+      array('cifar10 file', [new Uint8Array(2 * 3073).fill(7)], bytes => readCifar10(bytes, 'x.bin')),
       array('csv file', [text('a,b\n1,2\n3,4\n')], bytes => readCsv(bytes, 'x.csv')),
       {
         name: 'onnx file',

@@ -1,0 +1,241 @@
+"""ResNet-20 (He et al. 2015, arXiv 1512.03385, section 4.2) on CIFAR-10 with activations that can be evaluated under encryption, trained and written as ONNX.
+
+  python resnet20.py train   --data DIR --activation quadratic --checkpoint quadratic.pt --schedule 20:6,24:10,32:18 --rate 0.05
+  python resnet20.py train   --data DIR --activation silu --checkpoint silu.pt --schedule 20:5,24:8,32:12 --rate 0.1
+  python resnet20.py export  --activation quadratic --checkpoint quadratic.pt --onnx ../../onnx/resnet20-quadratic.onnx
+  python resnet20.py measure --onnx ../../onnx/resnet20-quadratic.onnx --data DIR
+
+(numpy, torch 2.15, onnx 1.23, onnxruntime; DIR is CIFAR-10 in any form that cifar10.py reads; two processor cores take 35 minutes and 25)
+
+quadratic   a·x² + b·x + c, the three learnt for every channel, from 0.08x² + 0.5x. A penalty holds the inputs within ±bound, where it grows as a square: without it a stack of
+            quadratics runs away, in training and on images that it has not seen.
+silu        x·sigmoid(x), held within twice the bound, so that a polynomial of small degree does.
+
+Images grow while it trains (side:epochs): early epochs on smaller ones cost a third. Nesterov's momentum, learning rate up a fifth of the way and down as a cosine, bfloat16,
+weight decay, label smoothing, reflections, shifts by up to four pixels. What is written is the running mean of the weights. The last epoch counts; the test images choose nothing.
+"""
+import argparse, copy, hashlib, math, os, time
+import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
+import cifar10
+
+# of the training images, of 255
+MEAN, DEVIATION = np.array([0.4914, 0.4822, 0.4465]) * 255, np.array([0.247, 0.2435, 0.2616]) * 255
+WEIGHT_DECAY, SMOOTHING, WARM_UP, SHIFT, MOMENTUM = 5e-4, 0.05, 0.2, 4, 0.9
+
+
+class Activation(nn.Module):
+    """@param penalties what leaves its bounds is added here while it trains"""
+
+    def __init__(self, kind, channels, bound, penalties):
+        super().__init__()
+        self.kind, self.bound, self.penalties = kind, bound if kind == "quadratic" else 2 * bound, penalties
+        if kind == "quadratic":
+            self.a, self.b, self.c = (nn.Parameter(torch.full((channels,), value)) for value in (0.08, 0.5, 0.0))
+
+    def forward(self, x):
+        x = x.float()
+        if self.training:
+            self.penalties.append(F.relu(x.abs() - self.bound).square().mean())
+        if self.kind == "silu":
+            return F.silu(x)
+        a, b, c = (value.view(1, -1, 1, 1) for value in (self.a, self.b, self.c))
+        return (a * x + b) * x + c
+
+
+class Block(nn.Module):
+    """x → f(shortcut(x) + normalised convolution of f(normalised convolution of x)); the shortcut of a narrower or larger input is a convolution of one pixel."""
+
+    def __init__(self, inputs, outputs, stride, activation):
+        super().__init__()
+        self.c1, self.n1, self.q1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), activation(outputs)
+        self.c2, self.n2, self.q2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs), activation(outputs)
+        self.sc = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if stride > 1 or inputs != outputs else nn.Identity()
+
+    def forward(self, x):
+        return self.q2(self.n2(self.c2(self.q1(self.n1(self.c1(x)))) + self.sc(x)))
+
+
+class ResNet20(nn.Module):
+    def __init__(self, kind, bound=3.0):
+        super().__init__()
+        self.penalties = []
+        activation = lambda channels: Activation(kind, channels, bound, self.penalties)
+        self.c, self.n, self.q = nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), activation(16)
+        blocks, inputs = [], 16
+        for outputs, first in ((16, 1), (32, 2), (64, 2)):
+            for k in range(3):
+                blocks.append(Block(inputs, outputs, first if k == 0 else 1, activation))
+                inputs = outputs
+        self.b, self.f = nn.Sequential(*blocks), nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.f(self.b(self.q(self.n(self.c(x)))).mean((2, 3)))
+
+
+def normalised(pixels):
+    return (torch.from_numpy(pixels).float() - torch.tensor(MEAN).float().view(1, 3, 1, 1)) / torch.tensor(DEVIATION).float().view(1, 3, 1, 1)
+
+
+def train(args):
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    (x, y), (xt, yt) = (cifar10.load(args.data, part) for part in ("train", "test"))
+    x, y, xt, yt = F.pad(normalised(x), (SHIFT,) * 4, mode="reflect").half(), torch.from_numpy(y), normalised(xt), torch.from_numpy(yt)
+    net = ResNet20(args.activation, args.bound).to(memory_format=torch.channels_last)
+    sides = [int(side) for part in args.schedule.split(",") for side, epochs in (part.split(":"),) for _ in range(int(epochs))]
+    steps, step, start = len(x) // args.batch, 0, 0
+    total = steps * len(sides)
+    matrices, others = ([p for p in net.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
+    optimizer = torch.optim.SGD([dict(params=matrices, weight_decay=WEIGHT_DECAY), dict(params=others, weight_decay=0)], lr=args.rate, momentum=MOMENTUM, nesterov=True)
+    mean = copy.deepcopy(net)
+    if os.path.exists(args.checkpoint):
+        known = torch.load(args.checkpoint)
+        net.load_state_dict(known["net"]), mean.load_state_dict(known["ema"]), optimizer.load_state_dict(known["opt"])
+        step, start = known["step"], known["epoch"]
+    random, run = torch.Generator().manual_seed(args.seed * 1000 + start), torch.compile(net)
+    for epoch in range(start, len(sides)):
+        began, order, loss = time.time(), torch.randperm(len(x), generator=random), 0.0
+        net.train()
+        for k in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = args.rate * rate(step / total)
+            indices = order[k * args.batch : (k + 1) * args.batch]
+            batch = F.interpolate(augmented(x, indices, random), size=(sides[epoch],) * 2, mode="bilinear", antialias=True) if sides[epoch] < 32 else augmented(x, indices, random)
+            net.penalties.clear()
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                out = run(batch.contiguous(memory_format=torch.channels_last))
+            entropy = F.cross_entropy(out.float(), y[indices], label_smoothing=SMOOTHING)
+            optimizer.zero_grad(set_to_none=True)
+            (entropy + args.boundary * sum(net.penalties)).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+            step, loss = step + 1, loss + entropy.item()
+            follow(mean, net, min(0.999, step / (step + 10)))
+        torch.save(dict(net=net.state_dict(), ema=mean.state_dict(), opt=optimizer.state_dict(), step=step, epoch=epoch + 1), args.checkpoint + ".part")
+        os.replace(args.checkpoint + ".part", args.checkpoint)
+        print(f"epoch {epoch + 1}/{len(sides)} side {sides[epoch]} loss {loss / steps:.4f} test {correct(mean, xt, yt) / len(xt):.4f} {time.time() - began:.0f} s", flush=True)
+
+
+def rate(t):
+    return t / WARM_UP if t < WARM_UP else 0.5 * (1 + math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP))) * (1 - 1e-3) + 1e-3
+
+
+def augmented(x, indices, random, parts=8):
+    """Images shifted, an eighth of a batch at a time by the same, and half of them reflected."""
+    shifted = []
+    for part in indices.chunk(parts):
+        row, column = torch.randint(0, 2 * SHIFT + 1, (2,), generator=random).tolist()
+        crop = x[part, :, row : row + 32, column : column + 32]
+        flip = torch.rand(len(part), generator=random) < 0.5
+        shifted.append(torch.where(flip.view(-1, 1, 1, 1), crop.flip(3), crop))
+    return torch.cat(shifted).float()
+
+
+@torch.no_grad()
+def follow(mean, net, decay):
+    for before, now in zip(mean.state_dict().values(), net.state_dict().values()):
+        before.lerp_(now, 1 - decay) if before.dtype.is_floating_point else before.copy_(now)
+
+
+@torch.no_grad()
+def correct(net, x, y, size=500):
+    net.eval()
+    return sum((net(x[k : k + size].to(memory_format=torch.channels_last)).argmax(1) == y[k : k + size]).sum().item() for k in range(0, len(x), size))
+
+
+def export(args):
+    """Writes the network for images of bytes: what normalises them is part of the file. Normalisations of batches are folded into the convolutions before them."""
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
+    state = {name: value.double().numpy() for name, value in torch.load(args.checkpoint, map_location="cpu")[args.weights].items()}
+    nodes, tensors = [], []
+
+    def constant(name, value):
+        tensors.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+        return name
+
+    def node(kind, inputs, name, **attributes):
+        nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
+        return name
+
+    channels = lambda values: np.reshape(values, (-1, 1, 1))
+
+    def convolution(x, name, weight, bias, stride):
+        padding = weight.shape[-1] // 2
+        inputs = [x, constant(f"{name}.weight", weight), constant(f"{name}.bias", bias)]
+        return node("Conv", inputs, name, kernel_shape=weight.shape[2:], strides=[stride] * 2, pads=[padding] * 4)
+
+    def folded(convolution_name, normalisation):
+        """Weight and bias of a convolution with the normalisation after it, and the normalisation's factors."""
+        factor = state[f"{normalisation}.weight"] / np.sqrt(state[f"{normalisation}.running_var"] + 1e-5)
+        return state[f"{convolution_name}.weight"] * factor[:, None, None, None], state[f"{normalisation}.bias"] - state[f"{normalisation}.running_mean"] * factor, factor
+
+    def activation(x, name, key):
+        if args.activation == "silu":
+            return node("Mul", [x, node("Sigmoid", [x], f"{name}.sigmoid")], name)
+        a, b, c = (constant(f"{name}.{part}", channels(state[f"{key}.{part}"])) for part in "abc")
+        linear = node("Add", [node("Mul", [x, a], f"{name}.scaled"), b], f"{name}.linear")
+        return node("Add", [node("Mul", [linear, x], f"{name}.product"), c], name)
+
+    weight, bias, _ = folded("c", "n")
+    x = node("Mul", [node("Sub", ["image", constant("mean", channels(MEAN))], "centred"), constant("factor", channels(1 / DEVIATION))], "normalised")
+    x = activation(convolution(x, "conv0", weight, bias, 1), "act0", "q")
+    for k in range(9):
+        name, key, stride = f"block{k + 1}", f"b.{k}", 2 if k in (3, 6) else 1
+        weight, bias, _ = folded(f"{key}.c1", f"{key}.n1")
+        inner = activation(convolution(x, f"{name}.conv1", weight, bias, stride), f"{name}.act1", f"{key}.q1")
+        # one normalisation after the sum: a factor on both of its sides, which the shortcut without a convolution has as a node of its own
+        weight, bias, factor = folded(f"{key}.c2", f"{key}.n2")
+        inner = convolution(inner, f"{name}.conv2", weight, bias, 1)
+        if f"{key}.sc.weight" in state:
+            own = state[f"{key}.sc.weight"] * factor[:, None, None, None]
+            shortcut = convolution(x, f"{name}.shortcut", own, np.zeros(len(factor)), stride)
+        else:
+            shortcut = node("Mul", [x, constant(f"{name}.factor", channels(factor))], f"{name}.shortcut")
+        x = activation(node("Add", [inner, shortcut], f"{name}.sum"), f"{name}.act2", f"{key}.q2")
+    pooled = node("Flatten", [node("GlobalAveragePool", [x], "pool")], "features", axis=1)
+    node("Gemm", [pooled, constant("dense.weight", state["f.weight"]), constant("dense.bias", state["f.bias"])], "logits", transB=1)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 32, 32])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 10])
+    graph = helper.make_graph(nodes, f"resnet20-{args.activation}", [image], [logits], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="slytherin")
+    checker.check_model(model, full_check=True)
+    save(model, args.onnx)
+    print(args.onnx, os.path.getsize(args.onnx), hashlib.sha256(open(args.onnx, "rb").read()).hexdigest())
+
+
+def measure(args):
+    """How many of the test images onnxruntime gets right, and where the inputs of activations lie."""
+    import onnx, onnxruntime
+
+    x, y = cifar10.load(args.data, "test")
+    model = onnx.load(args.onnx)
+    inputs = {node.output[0] for node in model.graph.node if node.op_type in ("Conv", "Add") and (node.name.endswith((".conv1", ".sum")) or node.name == "conv0")}
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in sorted(inputs))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = args.threads
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    right, least, most = 0, np.inf, -np.inf
+    for k in range(0, len(x), 100):
+        logits, *values = session.run(None, {"image": x[k : k + 100].astype(np.float32)})
+        right += int((logits.argmax(1) == y[k : k + 100]).sum())
+        least, most = min([least, *(v.min() for v in values)]), max([most, *(v.max() for v in values)])
+    print(f"{args.onnx}: {right} of {len(x)} right; inputs of activations {least:.2f} to {most:.2f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, wanted in (("train", "data activation checkpoint"), ("export", "activation checkpoint onnx"), ("measure", "data onnx")):
+        command = commands.add_parser(name)
+        command.add_argument("--threads", type=int, default=2)
+        for option in wanted.split():
+            command.add_argument(f"--{option}", required=True, **(dict(choices=["quadratic", "silu"]) if option == "activation" else {}))
+        if name == "train":
+            command.add_argument("--schedule", default="20:6,24:10,32:18", help="side:epochs,…")
+            for option, value in (("rate", 0.05), ("batch", 128), ("seed", 1), ("bound", 3.0), ("boundary", 0.1)):
+                command.add_argument(f"--{option}", type=type(value), default=value)
+        if name == "export":
+            command.add_argument("--weights", choices=["ema", "net"], default="ema", help="the running mean (default), or those of the last step")
+    args = parser.parse_args()
+    dict(train=train, export=export, measure=measure)[args.command](args)
