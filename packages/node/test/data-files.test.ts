@@ -90,8 +90,8 @@ describe('sample files', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 3 }),
-        fc.integer({ min: 0, max: 3072 }),
-        fc.integer({ min: 0, max: 255 }),
+        fc.constantFrom(0, 0, 0, 1, 3072),
+        fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 10, max: 255 })),
         (records, rest, label) => {
           const bytes = new Uint8Array(records * 3073 + rest)
           if (records > 0) bytes[(records - 1) * 3073] = label
@@ -103,8 +103,8 @@ describe('sample files', () => {
               expect.objectContaining({ name: 'DataFileError', field, actual: String(label) })
             )
           } else {
-            const { rows, value } = readCifar10(bytes, 'x.bin', 'labels')
-            expect([rows, value(rows - 1, 0)]).toEqual([records, label])
+            const { rows, labels } = readCifar10(bytes, 'x.bin')
+            expect([rows, labels!.at(-1)]).toEqual([records, label])
           }
         }
       ),
