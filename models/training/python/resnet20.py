@@ -144,7 +144,7 @@ def correct(net, x, y, size=500):
 
 
 def export(args):
-    """Writes the network for images of bytes: what normalises them is part of the file. Normalisations of batches are folded into the convolutions before them."""
+    """Writes the network for images of bytes: what normalises them is part of the file. Normalisations after a convolution are folded into it."""
     from onnx import TensorProto, checker, helper, numpy_helper, save
 
     state = {name: value.double().numpy() for name, value in torch.load(args.checkpoint, map_location="cpu")[args.weights].items()}
@@ -162,13 +162,13 @@ def export(args):
 
     def convolution(x, name, weight, bias, stride):
         padding = weight.shape[-1] // 2
-        inputs = [x, constant(f"{name}.weight", weight), constant(f"{name}.bias", bias)]
+        inputs = [x, constant(f"{name}.weight", weight), *([] if bias is None else [constant(f"{name}.bias", bias)])]
         return node("Conv", inputs, name, kernel_shape=weight.shape[2:], strides=[stride] * 2, pads=[padding] * 4)
 
     def folded(convolution_name, normalisation):
-        """Weight and bias of a convolution with the normalisation after it, and the normalisation's factors."""
+        """Weight and bias of a convolution with the normalisation after it."""
         factor = state[f"{normalisation}.weight"] / np.sqrt(state[f"{normalisation}.running_var"] + 1e-5)
-        return state[f"{convolution_name}.weight"] * factor[:, None, None, None], state[f"{normalisation}.bias"] - state[f"{normalisation}.running_mean"] * factor, factor
+        return state[f"{convolution_name}.weight"] * factor[:, None, None, None], state[f"{normalisation}.bias"] - state[f"{normalisation}.running_mean"] * factor
 
     def activation(x, name, key):
         if args.activation == "silu":
@@ -177,22 +177,19 @@ def export(args):
         linear = node("Add", [node("Mul", [x, a], f"{name}.scaled"), b], f"{name}.linear")
         return node("Add", [node("Mul", [linear, x], f"{name}.product"), c], name)
 
-    weight, bias, _ = folded("c", "n")
+    weight, bias = folded("c", "n")
     x = node("Mul", [node("Sub", ["image", constant("mean", channels(MEAN))], "centred"), constant("factor", channels(1 / DEVIATION))], "normalised")
     x = activation(convolution(x, "conv0", weight, bias, 1), "act0", "q")
     for k in range(9):
         name, key, stride = f"block{k + 1}", f"b.{k}", 2 if k in (3, 6) else 1
-        weight, bias, _ = folded(f"{key}.c1", f"{key}.n1")
+        weight, bias = folded(f"{key}.c1", f"{key}.n1")
         inner = activation(convolution(x, f"{name}.conv1", weight, bias, stride), f"{name}.act1", f"{key}.q1")
-        # one normalisation after the sum: a factor on both of its sides, which the shortcut without a convolution has as a node of its own
-        weight, bias, factor = folded(f"{key}.c2", f"{key}.n2")
-        inner = convolution(inner, f"{name}.conv2", weight, bias, 1)
-        if f"{key}.sc.weight" in state:
-            own = state[f"{key}.sc.weight"] * factor[:, None, None, None]
-            shortcut = convolution(x, f"{name}.shortcut", own, np.zeros(len(factor)), stride)
-        else:
-            shortcut = node("Mul", [x, constant(f"{name}.factor", channels(factor))], f"{name}.shortcut")
-        x = activation(node("Add", [inner, shortcut], f"{name}.sum"), f"{name}.act2", f"{key}.q2")
+        # the normalisation after a sum stays what it is: a factor of the shortcut alone would make another activation of the value that it shares
+        inner = convolution(inner, f"{name}.conv2", state[f"{key}.c2.weight"], None, 1)
+        shortcut = convolution(x, f"{name}.shortcut", state[f"{key}.sc.weight"], None, stride) if f"{key}.sc.weight" in state else x
+        parts = [constant(f"{name}.normalised.{part}", state[f"{key}.n2.{part}"]) for part in ("weight", "bias", "running_mean", "running_var")]
+        normal = node("BatchNormalization", [node("Add", [inner, shortcut], f"{name}.sum"), *parts], f"{name}.normalised", epsilon=1e-5)
+        x = activation(normal, f"{name}.act2", f"{key}.q2")
     pooled = node("Flatten", [node("GlobalAveragePool", [x], "pool")], "features", axis=1)
     node("Gemm", [pooled, constant("dense.weight", state["f.weight"]), constant("dense.bias", state["f.bias"])], "logits", transB=1)
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 32, 32])
@@ -210,7 +207,7 @@ def measure(args):
 
     x, y = cifar10.load(args.data, "test")
     model = onnx.load(args.onnx)
-    inputs = {node.output[0] for node in model.graph.node if node.op_type in ("Conv", "Add") and (node.name.endswith((".conv1", ".sum")) or node.name == "conv0")}
+    inputs = {node.output[0] for node in model.graph.node if node.name == "conv0" or node.name.endswith((".conv1", ".normalised"))}
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in sorted(inputs))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = args.threads
