@@ -11,6 +11,7 @@ import {
   type Prediction
 } from '@slytherin/engine'
 import { approximationOptions, importModelFile, loadSamples, obstacleOf, openCalibration, sourceOf } from '@slytherin/node'
+import { asksWithWholeKey } from '@slytherin/protocol'
 import { calibrationOf } from './calibration.js'
 import { modelChoiceOf } from './model-choice.js'
 import { batchesOf, partiesOf, type Scenario } from './scenario.js'
@@ -73,7 +74,8 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
 
 /** What the parties of a scenario will plan for, so that the reference has the polynomials that theirs have. */
 function planWishes(scenario: Scenario): PlanOptions {
-  const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision } = scenario.session
+  const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, refreshing, precision } = scenario.session
+  const roster = partiesOf(scenario).map(({ name, roles }) => ({ peer: name, roles }))
   return {
     ...(precision === undefined ? {} : { precision }),
     batch: batchesOf(scenario).batch,
@@ -82,7 +84,9 @@ function planWishes(scenario: Scenario): PlanOptions {
     ...(floodingBits === undefined ? {} : { floodingBits }),
     ...(floodingBounds === undefined ? {} : { floodingBounds }),
     minimumRefreshes,
-    parties: partiesOf(scenario).filter(({ roles }) => roles.includes('key-holder')).length,
+    refreshing,
+    parties: roster.filter(({ roles }) => roles.includes('key-holder')).length,
+    seededInputs: data === 'encrypted' && asksWithWholeKey(roster),
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions })
   }
 }

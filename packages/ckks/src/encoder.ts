@@ -45,6 +45,13 @@ export class Encoder {
    * @throws EncodingError (too many values, not finite, too large, above the stated bound), InvalidLevelError, InvalidScaleError
    */
   encode(values: SlotValues, options: EncodeOptions): Plaintext {
+    const plaintext = this.encodeCoefficients(values, options)
+    this.ring.ntt(plaintext.polynomial)
+    return plaintext
+  }
+
+  /** The same before the transform, in the coefficient domain: for who adds to it first. @throws as `encode` */
+  encodeCoefficients(values: SlotValues, options: EncodeOptions): Plaintext {
     const { level, scale } = options
     this.parameters.checkLevel('encode', level)
     const { coefficients, magnitude, largest } = this.interpolated(values, level, scale, MAXIMUM_COEFFICIENT_BITS)
@@ -58,7 +65,6 @@ export class Encoder {
       if (excess > 0) for (let j = 0; j < coefficients.length; j++) coefficients[j] = Math.round(coefficients[j]! / 2 ** excess)
       this.ring.fromIntegers(polynomial, coefficients)
       if (excess > 0) this.ring.multiplyScalar(polynomial, polynomial, 1n << BigInt(excess))
-      this.ring.ntt(polynomial)
     } catch (error) {
       polynomial.dispose()
       throw error

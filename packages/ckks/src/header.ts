@@ -6,7 +6,8 @@
  *  16  ring digest, 8 bytes
  *  24  scale f64           32  noise f64       40  magnitude f64
  *
- * `count` is the number of polynomials behind the header; they follow as packed residues (⌈log2 q⌉ bits each; N ≥ 16 makes rows whole bytes), nothing else.
+ * `count` is the number of polynomials behind the header; they follow as packed residues (⌈log2 q⌉ bits each; N ≥ 16 makes rows whole bytes), nothing else. Before the one
+ * of a seeded ciphertext stand the 32 bytes of its seed.
  */
 import { deriveSeed, type RingStructure } from '@slytherin/ring'
 import type { MalformedBytesError } from './errors.js'
@@ -16,9 +17,9 @@ export const HEADER_BYTES = 48
 const MAGIC = 0x43594c53
 const VERSION = 1
 
-export type ObjectKind = 'ciphertext' | 'public key' | 'key-switching key'
+export type ObjectKind = 'ciphertext' | 'public key' | 'key-switching key' | 'seeded ciphertext'
 
-const KINDS: Record<ObjectKind, number> = { ciphertext: 1, 'public key': 2, 'key-switching key': 3 }
+const KINDS: Record<ObjectKind, number> = { ciphertext: 1, 'public key': 2, 'key-switching key': 3, 'seeded ciphertext': 4 }
 
 export interface Header {
   kind: ObjectKind

@@ -79,17 +79,21 @@ export {
   secondComponent
 } from './provable-encryption.js'
 export { ERROR_SIGMA, maximumLogQP, SECURITY_TABLE } from './security.js'
+export { CIPHERTEXT_SEED_BYTES, expandCiphertext, isKeyPair, SecretKeyEncryptor, type SeededCiphertext } from './seeded-encryption.js'
 export {
   deserializeCiphertext,
   deserializeKeySwitchKey,
   deserializePublicKey,
+  deserializeSeeded,
   type ExpectedCiphertext,
   serializeCiphertext,
   serializedCiphertextLength,
   serializedKeySwitchKeyLength,
   serializedPublicKeyLength,
+  serializedSeededLength,
   serializeKeySwitchKey,
-  serializePublicKey
+  serializePublicKey,
+  serializeSeeded
 } from './serialization.js'
 export { SimulatedCiphertext, SimulatorEvaluator, type SimulatorOptions } from './simulator/simulator-evaluator.js'
 export { doubledSlots, PAIR_SQUARE_SCALE, pairSlots, squarePairs, squarePairsState, unpairSlots } from './slot-pairs.js'

@@ -119,6 +119,11 @@ export class NoiseModel {
     return combineNoise(encryption, this.rounding(1))
   }
 
+  /** Error of an encryption with the secret key, without the plaintext's own. */
+  secretKeyError(): number {
+    return Math.log2(ERROR_SIGMA) + SOURCE_MARGIN_BITS
+  }
+
   /** Error of one party's encryption of zero without division, under a key of one party: u·e_pk + e·t, each ternary times Gaussian. */
   zero(): number {
     return 0.5 * Math.log2(2 * this.N * TERNARY_VARIANCE * ERROR_SIGMA ** 2)

@@ -1,6 +1,6 @@
 import type { Polynomial } from '@slytherin/ring'
 
-/** An encoded message: Δ·m modulo Q_l in the ntt domain. Owns its polynomial. */
+/** An encoded message: Δ·m modulo Q_l, in the ntt domain unless whoever makes it says otherwise. Owns its polynomial. */
 export class Plaintext implements Disposable {
   constructor(
     readonly polynomial: Polynomial,

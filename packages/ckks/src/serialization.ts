@@ -9,6 +9,7 @@ import { MalformedCiphertextError, MalformedKeySwitchKeyError, MalformedPublicKe
 import { HEADER_BYTES, type Header, type Refusal, readHeader, writeHeader } from './header.js'
 import { KeySwitchKey, PublicKey } from './keys.js'
 import type { Parameters } from './parameters.js'
+import { CIPHERTEXT_SEED_BYTES, expandCiphertext, type SeededCiphertext } from './seeded-encryption.js'
 
 /** What a ciphertext that arrives must be. */
 export interface ExpectedCiphertext {
@@ -25,6 +26,10 @@ const MINIMUM_NOISE = -16
 /** Exact number of bytes. */
 export const serializedCiphertextLength = (parameters: Parameters, level: number, degree = 1): number =>
   HEADER_BYTES + (degree + 1) * packedBytes(parameters, parameters.ciphertextIndices(level))
+
+/** Exact number of bytes. */
+export const serializedSeededLength = (parameters: Parameters, level: number): number =>
+  HEADER_BYTES + CIPHERTEXT_SEED_BYTES + packedBytes(parameters, parameters.ciphertextIndices(level))
 
 /** Exact number of bytes. */
 export const serializedPublicKeyLength = (parameters: Parameters): number =>
@@ -51,8 +56,42 @@ export function deserializeCiphertext(context: Context, bytes: Uint8Array, expec
   parameters.checkLevel('deserializeCiphertext', expected.level)
   const header = readHeader(context.ring, 'ciphertext', bytes, refuse)
   const { level, count, scale, noise, magnitude } = header
-  if (level !== expected.level) throw refuse('level', String(expected.level), String(level))
+  checkState(parameters, header, expected, refuse)
   if (count !== degree + 1) throw refuse('degree', String(degree), String(count - 1))
+  const components = readPolynomials(context, bytes, HEADER_BYTES, count, parameters.ciphertextIndices(level), refuse)
+  return new Ciphertext(components, { level, scale, noise, magnitude })
+}
+
+/** Header, seed, and the first component as packed residues: what `deserializeSeeded` reads. */
+export function serializeSeeded({ first, seed, level, scale, noise, magnitude }: SeededCiphertext): Uint8Array {
+  return write({ kind: 'seeded ciphertext', level, count: 1, scale, noise, magnitude }, [first], seed)
+}
+
+/**
+ * The ciphertext of degree 1 whose second component came as a seed, expanded.
+ *
+ * @throws MalformedCiphertextError with the field at fault
+ */
+export function deserializeSeeded(context: Context, bytes: Uint8Array, expected: Omit<ExpectedCiphertext, 'degree'>): Ciphertext {
+  const { parameters } = context
+  const refuse: Refusal = (field, wanted, actual) => new MalformedCiphertextError(field, wanted, actual)
+  parameters.checkLevel('deserializeSeeded', expected.level)
+  const header = readHeader(context.ring, 'seeded ciphertext', bytes, refuse)
+  const { level, count, scale, noise, magnitude } = header
+  checkState(parameters, header, expected, refuse)
+  if (count !== 1) throw refuse('count', '1', String(count))
+  const start = HEADER_BYTES + CIPHERTEXT_SEED_BYTES
+  const [first] = readPolynomials(context, bytes, start, 1, parameters.ciphertextIndices(level), refuse)
+  return expandCiphertext(context, { first: first!, seed: bytes.subarray(HEADER_BYTES, start), level, scale, noise, magnitude })
+}
+
+function checkState(
+  parameters: Parameters,
+  { level, scale, noise, magnitude }: Header,
+  expected: Omit<ExpectedCiphertext, 'degree'>,
+  refuse: Refusal
+): void {
+  if (level !== expected.level) throw refuse('level', String(expected.level), String(level))
   const logQ = parameters.logModulus(level)
   if (!Number.isFinite(scale) || scale <= 0 || Math.log2(scale) >= logQ)
     throw refuse('scale', `positive and below 2^${logQ.toFixed(2)}`, String(scale))
@@ -63,8 +102,6 @@ export function deserializeCiphertext(context: Context, bytes: Uint8Array, expec
   if (!Number.isFinite(magnitude) || magnitude < 0 || Object.is(magnitude, -0) || Math.log2(scale) + Math.log2(magnitude) >= logQ - 1) {
     throw refuse('magnitude', `not negative, and scale·magnitude below 2^${(logQ - 1).toFixed(2)}`, String(magnitude))
   }
-  const components = readPolynomials(context, bytes, count, parameters.ciphertextIndices(level), refuse)
-  return new Ciphertext(components, { level, scale, noise, magnitude })
 }
 
 /** What `deserializePublicKey` reads. */
@@ -81,7 +118,7 @@ export function deserializePublicKey(context: Context, bytes: Uint8Array): Publi
   if (header.level !== 0) throw refuse('level', '0', String(header.level))
   if (header.count !== 2) throw refuse('count', '2', String(header.count))
   demandUnused(header, ['scale', 'noise', 'magnitude'], refuse)
-  const [b, a] = readPolynomials(context, bytes, 2, parameters.keyIndices(), refuse)
+  const [b, a] = readPolynomials(context, bytes, HEADER_BYTES, 2, parameters.keyIndices(), refuse)
   return new PublicKey(b!, a!)
 }
 
@@ -119,7 +156,7 @@ export function deserializeKeySwitchKey(context: Context, bytes: Uint8Array, exp
   if (known && !(header.noise >= MINIMUM_NOISE && header.noise < parameters.logModulus(level))) {
     throw refuse('noise', `at least ${MINIMUM_NOISE} bits, or infinite when unknown`, String(header.noise))
   }
-  const polynomials = readPolynomials(context, bytes, header.count, parameters.keyIndices(level), refuse)
+  const polynomials = readPolynomials(context, bytes, HEADER_BYTES, header.count, parameters.keyIndices(level), refuse)
   const pairs = Array.from({ length: digits }, (_, digit) => ({ b: polynomials[2 * digit]!, a: polynomials[2 * digit + 1]! }))
   return known ? new KeySwitchKey(pairs, level, header.noise) : new KeySwitchKey(pairs, level)
 }
@@ -129,12 +166,14 @@ function packedBytes(parameters: Parameters, indices: readonly number[]): number
   return indices.reduce((sum, index) => sum + (parameters.N * moduli[index]!.bits) / 8, 0)
 }
 
-function write(header: Header, polynomials: readonly Polynomial[]): Uint8Array {
+/** @param seed what stands between header and polynomials */
+function write(header: Header, polynomials: readonly Polynomial[], seed: Uint8Array = new Uint8Array()): Uint8Array {
   const { ring } = polynomials[0]!
-  const length = polynomials.reduce((sum, polynomial) => sum + packedLength(ring, polynomial.indices), HEADER_BYTES)
+  const length = polynomials.reduce((sum, polynomial) => sum + packedLength(ring, polynomial.indices), HEADER_BYTES + seed.length)
   const bytes = new Uint8Array(length)
   writeHeader(ring, header, bytes)
-  let offset = HEADER_BYTES
+  bytes.set(seed, HEADER_BYTES)
+  let offset = HEADER_BYTES + seed.length
   for (const polynomial of polynomials) {
     const packed = encodePacked(ring, polynomial)
     bytes.set(packed, offset)
@@ -143,16 +182,23 @@ function write(header: Header, polynomials: readonly Polynomial[]): Uint8Array {
   return bytes
 }
 
-/** The whole payload, `count` polynomials over `indices` in the ntt domain, and not a byte more. */
-function readPolynomials(context: Context, bytes: Uint8Array, count: number, indices: readonly number[], refuse: Refusal): Polynomial[] {
+/** All from `from` on, `count` polynomials over `indices` in the ntt domain, and not a byte more. */
+function readPolynomials(
+  context: Context,
+  bytes: Uint8Array,
+  from: number,
+  count: number,
+  indices: readonly number[],
+  refuse: Refusal
+): Polynomial[] {
   const { ring, parameters } = context
   const each = packedBytes(parameters, indices)
-  const length = HEADER_BYTES + count * each
+  const length = from + count * each
   if (bytes.byteLength !== length) throw refuse('length', String(length), String(bytes.byteLength))
   const polynomials: Polynomial[] = []
   try {
     for (let k = 0; k < count; k++) {
-      const start = HEADER_BYTES + k * each
+      const start = from + k * each
       polynomials.push(ring.decodePacked(bytes.subarray(start, start + each), indices, 'ntt'))
     }
   } catch (error) {

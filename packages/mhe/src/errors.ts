@@ -171,3 +171,10 @@ export class InvalidShareRequestError extends MultipartyError {
     super(`${protocol}: ${field} must be ${expected}, got ${actual}`)
   }
 }
+
+/** A public key is of another secret than this party's: it does not hold the whole key, and what it encrypted with its own nobody could decrypt. */
+export class NotWholeKeyError extends MultipartyError {
+  constructor() {
+    super('the collective public key is not that of this secret alone: inputs cannot be encrypted with it')
+  }
+}

@@ -24,6 +24,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly parties: number
   /** Key holders that suffice; all of them when not given. */
   readonly threshold?: number
+  /** Whether whoever encrypts inputs holds the whole key, and does so with it. */
+  readonly seededInputs?: boolean
   /** Default `encrypted`. */
   readonly data?: OperandKind
   /** Default `encrypted`. */

@@ -120,7 +120,14 @@ export class Model implements AsyncDisposable {
    */
   async plan({ samples, batch = 1, weights = 'clear', precision, approximation }: PlanRequest): Promise<Plan> {
     await this.#turn
-    const wishes: PlanOptions = { batch, data: 'encrypted', weights, parties: 1, ...(precision === undefined ? {} : { precision }) }
+    const wishes: PlanOptions = {
+      batch,
+      data: 'encrypted',
+      weights,
+      parties: 1,
+      seededInputs: true,
+      ...(precision === undefined ? {} : { precision })
+    }
     const calibration = Calibration.fromSamples(samples.map(row => Float64Array.from(row)))
     const { network, report } = calibration.approximate(this.graph, {
       ...approximation,

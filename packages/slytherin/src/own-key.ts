@@ -6,13 +6,13 @@ import {
   type ComplexVector,
   Context,
   Decryptor,
-  Encryptor,
   type EvaluatorCiphertext,
+  expandCiphertext,
   KernelEvaluator,
   KeyGenerator,
   Parameters,
-  type PublicKey,
   SecretKey,
+  SecretKeyEncryptor,
   type SlotValues,
   slotNoise
 } from '@slytherin/ckks'
@@ -46,8 +46,7 @@ export interface BatchOptions {
 export class OwnKey implements Disposable {
   readonly #context: Context
   readonly #secret: SecretKey
-  readonly #publicKey: PublicKey
-  readonly #encryptor: Encryptor
+  readonly #encryptor: SecretKeyEncryptor
   readonly #decryptor: Decryptor
   readonly #evaluator: KernelEvaluator
   readonly #weights: Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'>
@@ -64,8 +63,7 @@ export class OwnKey implements Disposable {
     this.#context = Context.create(Parameters.fromJSON(plan.parameters), kernel)
     this.#secret = SecretKey.generate(this.#context)
     const generator = new KeyGenerator(this.#context)
-    this.#publicKey = generator.publicKey(this.#secret)
-    this.#encryptor = new Encryptor(this.#context, this.#publicKey)
+    this.#encryptor = new SecretKeyEncryptor(this.#context, this.#secret)
     this.#decryptor = new Decryptor(this.#context, this.#secret)
     this.#evaluator = new KernelEvaluator(this.#context)
     for (const { element, level } of plan.galoisKeys) {
@@ -120,7 +118,6 @@ export class OwnKey implements Disposable {
     this.#clear?.dispose()
     this.#evaluator[Symbol.dispose]()
     this.#secret.dispose()
-    this.#publicKey.dispose()
     this.#context.dispose()
   }
 
@@ -129,8 +126,7 @@ export class OwnKey implements Disposable {
   }
 
   #encrypt(values: SlotValues, at: { readonly level: number; readonly scale: number }): EvaluatorCiphertext {
-    using plaintext = this.#context.encoder.encode(values, at)
-    using ciphertext = this.#encryptor.encrypt(plaintext)
+    using ciphertext = expandCiphertext(this.#context, this.#encryptor.encrypt(values, at))
     return this.#evaluator.load(ciphertext)
   }
 

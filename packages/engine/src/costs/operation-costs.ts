@@ -13,6 +13,8 @@ import type { CostModel } from './cost-model.js'
 
 /** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
 export const ENCRYPTION_TRANSFORMS = 14
+/** What an encryption with the secret key takes of one under the public key. */
+const SEEDED_SHARE = 0.4
 /** One share of a key-switching key, per residue of it. */
 const KEY_SHARE_TRANSFORMS = 10
 /** One share of a refresh, per residue of it: errors, mask, transforms, and both ends of its way as bytes. */
@@ -90,6 +92,11 @@ export class OperationCosts {
   /** Encoding, encrypting and serialising one vector. */
   encryption(level: number): number {
     return ENCRYPTION_TRANSFORMS * (level + 2) * this.model.ringTransform * this.transformation
+  }
+
+  /** The same of an input. @param seeded with the secret key: message and error share their transform, and half is serialised */
+  inputEncryption(level: number, seeded: boolean): number {
+    return seeded ? this.encryption(level) * SEEDED_SHARE : this.encryption(level)
   }
 
   /** Encoding one clear vector. */

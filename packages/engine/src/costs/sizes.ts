@@ -19,6 +19,11 @@ export class Sizes {
     return 2 * this.polynomial(level)
   }
 
+  /** What a querier sends: a seed stands for the second component where it encrypts with the secret key. */
+  input(level: number, seeded: boolean): number {
+    return seeded ? this.polynomial(level) : this.ciphertext(level)
+  }
+
   /** One polynomial per digit of a key for this level: a share of a Galois key. */
   keyShare(level: number): number {
     return (level + 1) * (this.polynomial(level) + this.special)

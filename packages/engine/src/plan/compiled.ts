@@ -21,4 +21,9 @@ export function keepProgram(plan: Plan, program: Program): void {
 }
 
 /** What the rest of the plan is derived from. */
-export const coreOf = (plan: Plan): PlanCore => ({ ...plan, inputScale: plan.inputs.scale, inputLevel: plan.inputs.level })
+export const coreOf = (plan: Plan): PlanCore => ({
+  ...plan,
+  inputScale: plan.inputs.scale,
+  inputLevel: plan.inputs.level,
+  seededInputs: plan.inputs.seeded
+})

@@ -71,7 +71,8 @@ const inputsOf = (core: PlanCore, program: Program): Plan['inputs'] => ({
   count: program.inputsPerBlock,
   level: core.inputLevel,
   scale: core.inputScale,
-  magnitude: core.architecture.input.magnitude * program.slotFactor
+  magnitude: core.architecture.input.magnitude * program.slotFactor,
+  seeded: core.seededInputs
 })
 
 /**

@@ -25,7 +25,7 @@ export function describePlan(plan: Plan): string {
     `ring       N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP.toFixed(1)} (${limit})`,
     `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${parameters.specialPrimes.map(prime => prime.log2.toFixed(1)).join(', ')} bits`,
     `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${plan.packing === 'complex' ? 'two' : 'one'} to a slot, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
-    `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}`
+    `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}${plan.inputs.seeded ? ', encrypted with the secret key: a seed stands for the second component' : ''}`
   ]
   for (const step of program.steps) lines.push(`${String(step.index + 1).padStart(3)}  ${describeStep(step, architecture)}`)
   lines.push(

@@ -45,6 +45,7 @@ export function costsOf(
   const passes = Math.ceil(batchBlocks / core.batchBlocksPerPass)
   const inputs = batchBlocks * program.inputsPerBlock
   const clearData = core.operands.data === 'clear'
+  const sent = clearData ? 0 : inputs * sizes.input(core.inputLevel, core.seededInputs)
   const clearWeights = core.operands.weights === 'clear'
   const memory = evaluatorMemory(core, program)
   const residence = new Residence(memory, keyMemory(program))
@@ -92,12 +93,12 @@ export function costsOf(
       refresh,
       result: switching,
       steps: seconds,
-      dataEncryption: clearData ? 0 : inputs * (costs.encryption(core.inputLevel) + costs.transfer(sizes.ciphertext(core.inputLevel))),
+      dataEncryption: clearData ? 0 : inputs * costs.inputEncryption(core.inputLevel, core.seededInputs) + costs.transfer(sent),
       modelEncryption: encryption,
       keys: keys.seconds(made.galois, made.relinearizationLevel)
     },
     bytes: {
-      input: clearData ? 0 : inputs * sizes.ciphertext(core.inputLevel),
+      input: sent,
       model: modelBytes,
       keysPerParty: keys.bytesPerParty(made.galois, made.relinearizationLevel),
       refreshesPerParty: refreshBytes,

@@ -66,18 +66,22 @@ export function compile(core: PlanCore, options: CompileOptions = {}): Program {
   }
 }
 
-function settingOf({ batchBlock, operands, packing, parties, threshold }: PlanCore, parameters: Parameters): Setting {
+function settingOf({ batchBlock, operands, packing, parties, threshold, seededInputs }: PlanCore, parameters: Parameters): Setting {
   const noise = new NoiseModel(parameters, parties)
   const rules = new EvaluationRules(parameters, noise, 'positive')
   if (threshold > parties) throw new InvalidPlanError('threshold', `${threshold} of ${parties} key holders`)
   if (operands.data === 'clear' && operands.weights === 'clear') throw new InvalidPlanError('operands', 'nothing is encrypted')
+  if (seededInputs && (parties > 1 || operands.data === 'clear')) {
+    const found = operands.data === 'clear' ? 'clear data' : `${parties} key holders`
+    throw new InvalidPlanError('inputs.seeded', `${found}: only who holds the whole key encrypts with it`)
+  }
   const [smallest, largest] = [smallestBlock(packing), parameters.slots * samplesPerSlot(packing)]
   if (!Number.isInteger(Math.log2(batchBlock)) || batchBlock < smallest || batchBlock > largest) {
     throw new InvalidPlanError('batchBlock', `${batchBlock} is not a power of two from ${smallest} to ${largest}`)
   }
   const stride = batchBlock / samplesPerSlot(packing)
   const width = parameters.slots / stride
-  return { parameters, rules, noise, operands, parties, threshold, packing, slotFactor: slotFactor(packing), stride, width }
+  return { parameters, rules, noise, operands, parties, threshold, seededInputs, packing, slotFactor: slotFactor(packing), stride, width }
 }
 
 /** How many slot vectors a batch block starts from, what they hold, and where they are read. */

@@ -5,7 +5,7 @@ import { readsOf } from '../architecture/values.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import type { MapOrder } from '../packing/map-order.js'
 import type { SlotPacking } from '../packing/slots.js'
-import { factorsOf, type Operands } from '../steps/operands.js'
+import { type Encrypting, factorsOf } from '../steps/operands.js'
 import { inputCount, weightCount } from '../steps/packed.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
 import { inputOrders } from './map-packing.js'
@@ -29,7 +29,7 @@ export function packLayers(
   patterns: Patterns,
   width: number,
   costs: OperationCosts,
-  operands: Operands,
+  operands: Encrypting,
   slots: SlotPacking,
   prices: PackingPrices,
   keys?: () => KeyPrices
@@ -48,14 +48,14 @@ function roughSeconds(
   architecture: Architecture,
   packed: readonly PackedLayer[],
   costs: OperationCosts,
-  operands: Operands,
+  operands: Encrypting,
   { batchBlocks, key }: PackingPrices,
   keys: KeyPrices | undefined
 ): number {
   const rotations = new Set<number>()
   const sizes = typicalSizes(costs)
   const making = costs.model.preparation * (costs.encryption(TYPICAL_LEVEL) + costs.transfer(sizes.ciphertext(TYPICAL_LEVEL)))
-  let seconds = batchBlocks * inputCount(packed[0]!.packing, operands.data) * inputSeconds(costs, operands.data)
+  let seconds = batchBlocks * inputCount(packed[0]!.packing, operands.data) * inputSeconds(costs, operands.data, operands.seededInputs)
   for (const [layer, { packing }] of packed.entries()) {
     const factors = factorsOf(operands, readsOf(architecture.layers[layer]!, layer))
     // clear ones are encoded once, and then wait in memory

@@ -120,7 +120,14 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     primes: chain.primes,
     primeBits,
     inputMinimum:
-      entering(made(settings.data) + (publicCoins(settings.threshold, settings) ? SECOND_ENCRYPTION_BITS : 0), 0) + gain - budget,
+      entering(
+        settings.seededInputs
+          ? noise.secretKeyError()
+          : made(settings.data) + (publicCoins(settings.threshold, settings) ? SECOND_ENCRYPTION_BITS : 0),
+        0
+      ) +
+      gain -
+      budget,
     inputMaximum: encodableBits(settings.data) - SCALE_ROUNDING_BITS - magnitudes[0]!,
     inputMagnitude: magnitudes[0]!,
     inputCost: level => costs.inputCost(level),

@@ -99,6 +99,7 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
     maximumDecryptions: settings.maximumDecryptions,
     parameters: parameters.toJSON(),
     inputScale,
+    seededInputs: settings.seededInputs,
     inputLevel: found.inputLevel,
     steps
   }

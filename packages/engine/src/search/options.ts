@@ -24,6 +24,8 @@ export interface PlanOptions {
   readonly weights: OperandKind
   /** n: key holders, whose secrets the key sums */
   readonly parties: number
+  /** whether whoever encrypts inputs holds the whole key, and does so with it: half the bytes (default false) */
+  readonly seededInputs?: boolean
   /** t: key holders that a refresh or a switch takes (default: all of them) */
   readonly threshold?: number
   /** collective refreshes that the program must contain at least, as far as there are places for them, between two operations (default 0) */
@@ -105,12 +107,16 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
   const precision = relativePrecision(options.precision ?? PRECISION_TARGET, largestLogit)
   if (options.data === 'clear' && options.weights === 'clear')
     throw new InvalidInputError('plan options data and weights', 'one of them encrypted', 'both clear')
+  const { seededInputs = false } = options
+  if (seededInputs && (parties > 1 || options.data === 'clear'))
+    throw new InvalidInputError('plan option seededInputs', 'false unless one party has the whole key, and encrypts its data', 'true')
   return {
     batch: whole('batch', options.batch, 1),
     data: options.data,
     weights: options.weights,
     parties,
     threshold,
+    seededInputs,
     refreshing: options.refreshing ?? true,
     minimumRefreshes: whole('minimumRefreshes', options.minimumRefreshes ?? 0, 0),
     floodingBits,

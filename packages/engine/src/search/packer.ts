@@ -19,7 +19,7 @@ import { commonLayout } from '../packing/overlap.js'
 import type { SlotPacking } from '../packing/slots.js'
 import { type TapArrangement, TapsPacking } from '../packing/taps.js'
 import { diagonalsSeconds } from '../steps/diagonals.js'
-import { type Factors, factorsOf, type Operands } from '../steps/operands.js'
+import { type Encrypting, type Factors, factorsOf } from '../steps/operands.js'
 import { heldVectors, inputCount, type LayerPacking, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
@@ -68,7 +68,7 @@ export class Packer {
     private readonly patterns: Patterns,
     private readonly width: number,
     private readonly costs: OperationCosts,
-    private readonly operands: Operands,
+    private readonly operands: Encrypting,
     private readonly slots: SlotPacking,
     private readonly first: MapOrder | undefined,
     private readonly keys: KeyPrices | undefined
@@ -186,7 +186,7 @@ export class Packer {
     if (!layer.convolution || meetsProduct(architecture, readers, 1)) return undefined
     const { packing, chunk } = tapsFor(architecture, readers, layer, width)
     const factors = factorsOf(this.operands, [0])
-    if (cheaperAsMatrix(packing, layer, this.patterns[0]![0], costs, factors)) return undefined
+    if (cheaperAsMatrix(packing, layer, this.patterns[0]![0], costs, factors, this.operands.seededInputs)) return undefined
     this.layouts.push(packing.output)
     this.orders.push(undefined)
     if (chunk !== undefined) this.keepChunk(1, chunk)
@@ -238,7 +238,8 @@ function cheaperAsMatrix(
   layer: AffineArchitecture,
   pattern: SparseMatrix | undefined,
   costs: OperationCosts,
-  factors: Factors
+  factors: Factors,
+  seeded: boolean
 ): boolean {
   const { width } = taps
   if (width > NARROW_WIDTH || factors.weights === 'encrypted' || !pattern) return false
@@ -249,7 +250,7 @@ function cheaperAsMatrix(
   const seconds = (packing: LayerPacking): number =>
     stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) +
     weightCount(packing) * weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
-    inputCount(packing, factors.input) * inputSeconds(costs, factors.input)
+    inputCount(packing, factors.input) * inputSeconds(costs, factors.input, seeded)
   return seconds(matrix) < seconds(taps)
 }
 

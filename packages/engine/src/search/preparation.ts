@@ -18,7 +18,7 @@ export class Preparation {
   /** @param settings of which what packings depend on is read: every planner of this preparation has the same */
   constructor(
     readonly architecture: Architecture,
-    private readonly settings: Pick<Settings, 'data' | 'weights' | 'searched' | 'batch' | 'threshold' | 'epoch'>
+    private readonly settings: Pick<Settings, 'data' | 'weights' | 'seededInputs' | 'searched' | 'batch' | 'threshold' | 'epoch'>
   ) {
     this.patterns = patternsOf(architecture)
   }

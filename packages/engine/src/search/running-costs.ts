@@ -62,7 +62,8 @@ export class RunningCosts {
     const each =
       settings.data === 'clear'
         ? costs.encoding(level)
-        : SENDING_WEIGHT * (costs.encryption(level) + costs.transfer(this.sizes.ciphertext(level))) +
+        : SENDING_WEIGHT *
+            (costs.inputEncryption(level, settings.seededInputs) + costs.transfer(this.sizes.input(level, settings.seededInputs))) +
           this.reading.inputs * costs.loading(level)
     return batchBlocks * this.inputCount * each
   }

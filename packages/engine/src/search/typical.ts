@@ -8,10 +8,10 @@ import { SENDING_WEIGHT } from '../steps/price.js'
 export const TYPICAL_LEVEL = 3
 const TYPICAL_PRIME_BITS = 45
 
-/** One input ciphertext (or clear slot vector), from its owner to the evaluation. */
-export function inputSeconds(costs: OperationCosts, input: OperandKind): number {
+/** One input ciphertext (or clear slot vector), from its owner to the evaluation. @param seeded encrypted with the secret key */
+export function inputSeconds(costs: OperationCosts, input: OperandKind, seeded: boolean): number {
   if (input === 'clear') return costs.encoding(TYPICAL_LEVEL)
-  const sending = costs.encryption(TYPICAL_LEVEL) + costs.transfer(typicalSizes(costs).ciphertext(TYPICAL_LEVEL))
+  const sending = costs.inputEncryption(TYPICAL_LEVEL, seeded) + costs.transfer(typicalSizes(costs).input(TYPICAL_LEVEL, seeded))
   return SENDING_WEIGHT * sending + costs.loading(TYPICAL_LEVEL)
 }
 

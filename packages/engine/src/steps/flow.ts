@@ -30,7 +30,10 @@ export function made(setting: Setting, kind: OperandKind, metadata: PlaintextMet
 /** The input as it is computed with. */
 export function arrived(setting: Setting, kind: OperandKind, metadata: PlaintextMetadata): Factor {
   const factor = made(setting, kind, metadata)
-  return factor.kind === 'clear' ? factor : { kind: 'encrypted', flow: coined(setting, factor.flow) }
+  if (factor.kind === 'clear') return factor
+  if (!setting.seededInputs) return { kind: 'encrypted', flow: coined(setting, factor.flow) }
+  const noise = combineNoise(setting.noise.secretKeyError(), encodingNoise(setting, metadata))
+  return { kind: 'encrypted', flow: { metadata: { ...factor.flow.metadata, noise } } }
 }
 
 /** With an encryption of zero whose coins are public, where operands and threshold call for it. */

@@ -15,6 +15,12 @@ export interface Operands {
   readonly weights: OperandKind
 }
 
+/** Who encrypts what, and how. */
+export interface Encrypting extends Operands {
+  /** inputs are encrypted with the secret key */
+  readonly seededInputs: boolean
+}
+
 /** Kinds of the two factors of a step's products: everything that flows behind the input is encrypted. */
 export interface Factors {
   readonly input: OperandKind

@@ -12,6 +12,8 @@ export interface Setting {
   readonly parties: number
   /** t: key holders whose shares a refresh or a switch sums */
   readonly threshold: number
+  /** inputs are encrypted with the secret key */
+  readonly seededInputs: boolean
   readonly packing: SlotPacking
   /** log2 of an error that the weights have besides that of their encryption (plan/moved.ts); none when left out */
   readonly weightError?: number

@@ -1,5 +1,5 @@
 /**
- * The hand of a key holder that is the only one: decrypts and re-encrypts, once each (giving.ts), counts what it has done, and reads its own results. It gives no shares
+ * The hand of a key holder that is the only one: decrypts and re-encrypts, once each (giving.ts), counts what it has done, encrypts its own inputs and reads its own results. It gives no shares
  * but those from which evaluation keys are made, which are of its own sums (share-giver.ts).
  *
  * The secret and the share key live in private fields: no inspection, no JSON, no error carries them, and `dispose` wipes both.
@@ -10,10 +10,16 @@ import {
   type Context,
   Decryptor,
   deserializePublicKey,
+  type EncodeOptions,
   type Flooding,
-  type SecretKey
+  isKeyPair,
+  type PublicKey,
+  type SecretKey,
+  SecretKeyEncryptor,
+  type SlotValues,
+  serializeSeeded
 } from '@slytherin/ckks'
-import { DecryptionQuotaError, InvalidShareRequestError, RefreshQuotaError } from '../errors.js'
+import { DecryptionQuotaError, InvalidShareRequestError, NotWholeKeyError, RefreshQuotaError } from '../errors.js'
 import { checkFlooding } from '../flooding.js'
 import { Giving, type GivingInit } from '../giving.js'
 import { decodeComponent } from '../share-giver.js'
@@ -123,6 +129,26 @@ export class WholeKeyHolder implements Disposable {
         protocol.dispose(made)
       }
     })
+  }
+
+  /**
+   * Ciphertexts under the whole key, each with a seed of its own for its second component (ckks/seeded-encryption.ts).
+   *
+   * @param publicKey that of all key holders
+   * @returns encodes, encrypts and serialises; throws what encoding throws, and InvalidShareRequestError once this is disposed
+   * @throws NotWholeKeyError when the public key is of another secret, or of more than this one
+   */
+  encryption(publicKey: PublicKey): (values: SlotValues, options: EncodeOptions) => Uint8Array {
+    this.#checkUsable()
+    const { secret } = this.#init
+    if (!isKeyPair(this.context, secret, publicKey)) throw new NotWholeKeyError()
+    const encryptor = new SecretKeyEncryptor(this.context, secret)
+    return (values, options) => {
+      this.#checkUsable()
+      const made = encryptor.encrypt(values, options)
+      using _first = made.first
+      return serializeSeeded(made)
+    }
   }
 
   /** The slots of a result of its own, which the evaluator has flooded. */

@@ -161,6 +161,7 @@ export function planCommand(streams: Streams): Command {
         ...(threshold === undefined ? {} : { threshold }),
         ...(epoch === undefined ? {} : { epoch: epoch.keys }),
         ...SCENARIOS[scenario],
+        seededInputs: scenario === 'data' && (options.parties ?? epoch?.parties ?? 1) === 1 && epoch === undefined,
         minimumRefreshes,
         refreshing: options.refreshes,
         ...(floodingBits === undefined ? {} : { floodingBits }),

@@ -1,5 +1,6 @@
 /** What a configuration asks of the plan. */
 
+import { asksWithWholeKey } from '@slytherin/protocol'
 import { linkOf } from '../configuration/link.js'
 import type { Configuration } from '../configuration/schema.js'
 import type { PlanRequest } from '../worker/cryptography-module.js'
@@ -14,6 +15,7 @@ export function planRequest({ session, roster }: Configuration): PlanRequest {
     minimumRefreshes,
     refreshing,
     parties: roster.filter(({ roles }) => roles.includes('key-holder')).length,
+    seededInputs: data === 'encrypted' && asksWithWholeKey(roster.map(({ peerId, roles }) => ({ peer: peerId, roles }))),
     ...(floodingBits === undefined ? {} : { floodingBits }),
     ...(floodingBounds === undefined ? {} : { floodingBounds }),
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),

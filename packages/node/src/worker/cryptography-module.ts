@@ -42,6 +42,8 @@ export interface PlanRequest {
   /** Key holders that suffice; all of them when not given. */
   readonly threshold?: number
   readonly minimumRefreshes: number
+  /** Whether inputs are encrypted with the secret key. */
+  readonly seededInputs?: boolean
   readonly floodingBits?: number
   readonly floodingBounds?: Plan['floodingBounds']
   readonly maximumDecryptions?: number

@@ -45,7 +45,10 @@ export const CODES = {
   'out-of-order-message': { summary: 'message out of order', means: ['MissingShareError', 'SessionStateError', 'MissingPartError'] },
   'wrong-session': { summary: 'message belongs to another session' },
   'unknown-member': { summary: 'not a member of this session', means: ['UnknownPartyError'] },
-  'not-permitted': { summary: 'role does not permit this message', means: ['FloodingSecurityError', 'SoleKeyShareError'] },
+  'not-permitted': {
+    summary: 'role does not permit this message',
+    means: ['FloodingSecurityError', 'SoleKeyShareError', 'NotWholeKeyError']
+  },
   'share-conflict': {
     summary: 'a share is given once, and this one differs',
     means: ['ShareAlreadyGivenError', 'DuplicateShareError', 'CiphertextAlreadyAnsweredError', 'SpareMasksUsedError']

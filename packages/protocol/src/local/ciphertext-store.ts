@@ -5,6 +5,7 @@
 import {
   type Ciphertext,
   deserializeCiphertext,
+  deserializeSeeded,
   type Evaluator,
   type EvaluatorCiphertext,
   polynomialBytes,
@@ -18,6 +19,8 @@ import type { PartStore } from './part-store.js'
 export interface ExpectedCiphertext {
   readonly level: number
   readonly scale: number
+  /** A seed stands for its second component. */
+  readonly seeded?: boolean
 }
 
 export class CiphertextStore {
@@ -44,8 +47,7 @@ export class CiphertextStore {
 
   /** Checks a ciphertext in full before it is kept. @throws MalformedCiphertextError and the like */
   async put(key: string, bytes: Uint8Array, expected: ExpectedCiphertext): Promise<void> {
-    const { context } = this.#session
-    using ciphertext = deserializeCiphertext(context, bytes, { level: expected.level, degree: 1, scale: expected.scale })
+    using ciphertext = this.#read(bytes, expected)
     await this.#keep(key, ciphertext, () => bytes)
   }
 
@@ -106,8 +108,13 @@ export class CiphertextStore {
     return 2 * polynomialBytes(level, this.#session.context.parameters.N)
   }
 
-  #load(bytes: Uint8Array, { level, scale }: ExpectedCiphertext): EvaluatorCiphertext {
-    using ciphertext = deserializeCiphertext(this.#session.context, bytes, { level, degree: 1, scale })
+  #load(bytes: Uint8Array, expected: ExpectedCiphertext): EvaluatorCiphertext {
+    using ciphertext = this.#read(bytes, expected)
     return this.#evaluator.load(ciphertext)
+  }
+
+  #read(bytes: Uint8Array, { level, scale, seeded = false }: ExpectedCiphertext): Ciphertext {
+    const { context } = this.#session
+    return seeded ? deserializeSeeded(context, bytes, { level, scale }) : deserializeCiphertext(context, bytes, { level, degree: 1, scale })
   }
 }

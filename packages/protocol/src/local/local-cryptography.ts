@@ -4,7 +4,7 @@
  */
 import { type Context, type Evaluator, KernelEvaluator } from '@slytherin/ckks'
 import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
-import type { ShareLedger } from '@slytherin/mhe'
+import type { ShareLedger, WholeKeyHolder } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
 import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { QueryEvaluation, SummedProtocol } from '../cryptography/evaluator.js'
@@ -118,7 +118,7 @@ export class LocalCryptography implements PartyCryptography {
         throw new SessionStateError('a key holder needs a store of session secrets and a share ledger')
       this.#keyHolder = new KeyHolder(opened, await secrets.take(session.sessionId), ledger, this.#options.allowSoleShares)
     }
-    if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened)
+    if (session.roles.includes('querier') || session.roles.includes('data-owner')) this.#querier = new Querier(opened, () => this.#wholeKey)
     // A witness computes what the evaluator does.
     if (session.roles.includes('evaluator') || session.roles.includes('witness')) this.#evaluator = await this.#makeEvaluatorRole(opened)
   }
@@ -197,9 +197,8 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   async decryptResults(ciphertexts: Uint8Array[]): Promise<Float64Array[]> {
-    if (this.#keyHolder !== undefined && this.#open.parties === 1) {
-      return this.#asQuerier.decryptBy(this.#keyHolder.wholeKey, ciphertexts)
-    }
+    const wholeKey = this.#wholeKey
+    if (wholeKey !== undefined) return this.#asQuerier.decryptBy(wholeKey, ciphertexts)
     if (this.#resultKey === undefined) throw new SessionStateError('no result key was made')
     return this.#asQuerier.decrypt(ciphertexts, this.#resultKey)
   }
@@ -263,6 +262,11 @@ export class LocalCryptography implements PartyCryptography {
 
   get #open(): OpenSession {
     return held(this.#session, 'no session is open')
+  }
+
+  /** Undefined unless this party alone holds the key. */
+  get #wholeKey(): WholeKeyHolder | undefined {
+    return this.#open.parties === 1 ? this.#keyHolder?.wholeKey : undefined
   }
 
   get #asKeyHolder(): KeyHolder {

@@ -1,5 +1,6 @@
 /**
- * Data owner and querier: encrypts samples under the collective key; keeps the key pair that results are switched to; decrypts and unpacks.
+ * Data owner and querier: encrypts samples under the collective key, with the secret key where it holds the whole of it; keeps the key pair that results are switched to;
+ * decrypts and unpacks.
  */
 import {
   Context,
@@ -9,11 +10,13 @@ import {
   Parameters,
   type ParametersJson,
   type Plaintext,
+  type PublicKey,
   SecretKey,
+  type SlotValues,
   serializeCiphertext,
   serializePublicKey
 } from '@slytherin/ckks'
-import { InputPacker, unpackOutputs } from '@slytherin/engine'
+import { InputPacker, type Plan, unpackOutputs } from '@slytherin/engine'
 import { type Kernel, randomSeed } from '@slytherin/ring'
 import type { QueryInputs } from '../cryptography/data-owner.js'
 import { provesEncryptions } from '../terms/proof-batches.js'
@@ -42,16 +45,38 @@ export class ResultKey {
   }
 }
 
+/** What encrypts with the whole key (mhe's `WholeKeyHolder`), where this party holds it. */
+export interface WholeKey {
+  encryption(publicKey: PublicKey): (values: SlotValues, options: Plan['inputs']) => Uint8Array
+}
+
 /** Samples of one query, encrypted piece by piece. */
 class SampleEncryption implements QueryInputs {
   readonly #session: OpenSession
   readonly #maker: ProofMaker | undefined
+  /** Encrypts with the secret key, where the plan says so. */
+  readonly #seeded: ReturnType<WholeKey['encryption']> | undefined
   #packer: InputPacker | undefined
 
-  /** @throws when there are more samples than the plan's batch, or one has the wrong number of features */
-  constructor(session: OpenSession, samples: readonly Float64Array[], query: string, release: string | undefined) {
+  /**
+   * @throws when there are more samples than the plan's batch, or one has the wrong number of features; SessionStateError, NotWholeKeyError where the plan has inputs
+   * encrypted with the whole key, which this party does not hold
+   */
+  constructor(
+    session: OpenSession,
+    samples: readonly Float64Array[],
+    query: string,
+    release: string | undefined,
+    wholeKey: () => WholeKey | undefined
+  ) {
     this.#session = session
     this.#packer = new InputPacker(session.plan, samples)
+    if (session.plan.inputs.seeded) {
+      const key = wholeKey()
+      if (key === undefined) throw new SessionStateError('inputs are encrypted with the whole key, which this party does not hold')
+      this.#seeded = key.encryption(session.publicKey)
+      return
+    }
     const { proofs } = session
     if (proofs !== undefined && provesEncryptions(proofs, proofs.self)) {
       this.#maker = new ProofMaker(session, { sender: proofs.self, query, ...(release === undefined ? {} : { release }) }, index =>
@@ -62,6 +87,7 @@ class SampleEncryption implements QueryInputs {
 
   async encryptInput(index: number): Promise<Uint8Array> {
     if (this.#maker !== undefined) return this.#maker.part(index)
+    if (this.#seeded !== undefined) return this.#seeded(this.#packed(index), this.#session.plan.inputs)
     using plaintext = this.#encode(index)
     using ciphertext = this.#session.encryptor.encrypt(plaintext)
     return serializeCiphertext(ciphertext)
@@ -73,10 +99,14 @@ class SampleEncryption implements QueryInputs {
   }
 
   #encode(index: number): Plaintext {
-    const { plan, context, closed } = this.#session
-    if (closed) throw new SessionStateError('the session was closed')
+    const { plan, context } = this.#session
+    return context.encoder.encode(this.#packed(index), plan.inputs)
+  }
+
+  #packed(index: number): SlotValues {
+    if (this.#session.closed) throw new SessionStateError('the session was closed')
     if (this.#packer === undefined) throw new SessionStateError('the samples of this query were let go')
-    return context.encoder.encode(this.#packer.pack(index), plan.inputs)
+    return this.#packer.pack(index)
   }
 
   async dispose(): Promise<void> {
@@ -86,11 +116,15 @@ class SampleEncryption implements QueryInputs {
 }
 
 export class Querier {
-  constructor(private readonly session: OpenSession) {}
+  /** @param wholeKey of this party, where it holds it */
+  constructor(
+    private readonly session: OpenSession,
+    private readonly wholeKey: () => WholeKey | undefined = () => undefined
+  ) {}
 
   /** @param release nonce of the release that is asked; in a session there is one model */
   openQuery(samples: readonly Float64Array[], query: string, release?: string): QueryInputs {
-    return new SampleEncryption(this.session, samples, query, release)
+    return new SampleEncryption(this.session, samples, query, release, this.wholeKey)
   }
 
   /** Logits of a whole batch, padding included, from results under this querier's own key. */

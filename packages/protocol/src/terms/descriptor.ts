@@ -8,7 +8,7 @@ import { randomBytes, toHex } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError } from '../errors/errors.js'
 import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from './limits.js'
 import { type Plan, type PlanParameters, parsePlan } from './plan.js'
-import { canonicalRoster, hasRole, peersWith, ROLES, type Role, type RosterEntry } from './roster.js'
+import { asksWithWholeKey, canonicalRoster, hasRole, peersWith, ROLES, type Role, type RosterEntry } from './roster.js'
 
 /** Least bits of security of flooding that any party signs. */
 export const MINIMUM_FLOODING_BITS = 30
@@ -239,6 +239,13 @@ function checkConsistency(descriptor: SessionDescriptor, peer: string): void {
       'Take the role witness out of the roster, or give the role key-holder to more parties.'
     )
   }
+  demand(
+    !plan.inputs.seeded || asksWithWholeKey(roster),
+    'plan.inputs.seeded',
+    'false unless all queries are asked by one party, which is the only key holder',
+    true,
+    'Plan for inputs that are encrypted under the public key.'
+  )
   if (plan.operands.data === 'clear') {
     const asking = ['data-owner', 'querier'] as const
     const elsewhere = peersWith(roster, 'data-owner').filter(peer => peer !== descriptor.coordinator)

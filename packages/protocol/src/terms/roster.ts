@@ -54,6 +54,13 @@ export function rosterDifference(here: readonly string[], there: readonly string
   return differences.length === 0 ? undefined : differences.join('; ')
 }
 
+/** Whether one party holds the whole key and is the only one that may ask queries: then all inputs are encrypted with the secret key. */
+export function asksWithWholeKey(roster: readonly RosterEntry[]): boolean {
+  const holders = peersWith(roster, 'key-holder')
+  const asking = new Set([...peersWith(roster, 'data-owner'), ...peersWith(roster, 'querier')])
+  return holders.length === 1 && asking.size === 1 && asking.has(holders[0]!)
+}
+
 /** Peers with a role, in canonical order; a key holder's place in this list is its party number. */
 export function peersWith(roster: readonly RosterEntry[], role: Role): string[] {
   return canonicalRoster(roster)

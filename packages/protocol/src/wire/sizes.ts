@@ -64,7 +64,7 @@ export function messageSizes(plan: Plan): MessageSizes {
     relinearizationShare: plan.relinearizationLevel === null ? 0 : keyRows(plan.relinearizationLevel, 2),
     // With a second component that is not yet divided by the special prime.
     modelPart: rows(2 * primes.length + 1),
-    input: rows(2 * (plan.inputs.level + 1) + 1),
+    input: rows(plan.inputs.seeded ? plan.inputs.level + 1 : 2 * (plan.inputs.level + 1) + 1),
     undivided: rows(primes.length + 1),
     proof: LARGEST_RESPONSE_BYTES * Math.ceil(CHALLENGE_BITS / (logN + 1)) * 2 ** logN + HEADER_BYTES,
     result: rows(2 * (plan.output.level + 1)),
