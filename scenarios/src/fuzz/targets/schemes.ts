@@ -1,15 +1,19 @@
 /** Ciphertexts, keys, components, and the shares of every protocol: residues behind headers, nothing authenticated, one form each. */
 import {
+  CIPHERTEXT_SEED_BYTES,
   deserializeCiphertext,
   deserializeKeySwitchKey,
   deserializePublicKey,
+  deserializeSeeded,
   Encryptor,
   KeyGenerator,
   type KeySwitchKey,
   type PublicKey,
+  SecretKeyEncryptor,
   serializeCiphertext,
   serializeKeySwitchKey,
-  serializePublicKey
+  serializePublicKey,
+  serializeSeeded
 } from '@slytherin/ckks'
 import { CkksError } from '@slytherin/ckks/errors'
 import { readCiphertext, readKeySwitchKeys, readPlaintext, writeCiphertext, writeKeySwitchKeys, writePlaintext } from '@slytherin/ckks/seal'
@@ -64,6 +68,11 @@ export function schemeTargets(cohort: SmallCohort): Target[] {
     return encryptor.encryptProvably(plaintext, seed(label))
   }
   const encrypted = ['one', 'two'].map(encrypt)
+  const seeded = new SecretKeyEncryptor(context, secrets[0]!).encrypt(
+    Float64Array.of(1, -2),
+    { level, scale: parameters.scale },
+    seed('seeded')
+  )
   const keys = new KeyGenerator(context)
   const switching = keys.relinearizationKey(secrets[0]!, { seed: seed('relinearization') })
   const primes = (indices: readonly number[]): bigint[] => indices.map(index => ring.moduli[index]!.value)
@@ -85,6 +94,7 @@ export function schemeTargets(cohort: SmallCohort): Target[] {
     mutate: (bytes, random) => residueAtItsPrime(bytes, random, header, primes(indices), parameters.N)
   })
   const HEADER = 48
+  const SEEDED_HEADER = HEADER + CIPHERTEXT_SEED_BYTES
   return [
     scheme(
       'ciphertext',
@@ -96,6 +106,18 @@ export function schemeTargets(cohort: SmallCohort): Target[] {
         return again
       },
       HEADER,
+      parameters.ciphertextIndices(level)
+    ),
+    scheme(
+      'seeded ciphertext',
+      [serializeSeeded(seeded)],
+      bytes => {
+        const ciphertext = deserializeSeeded(context, bytes, { level, scale: parameters.scale })
+        const again = serializeSeeded({ ...ciphertext, first: ciphertext.components[0]!, seed: bytes.subarray(HEADER, SEEDED_HEADER) })
+        ciphertext.dispose()
+        return again
+      },
+      SEEDED_HEADER,
       parameters.ciphertextIndices(level)
     ),
     scheme(
