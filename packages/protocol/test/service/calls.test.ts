@@ -1,9 +1,11 @@
 import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError } from '@slytherin/protocol'
-import { decodeCall, defineCall, encodeCall, Responder, TransportCaller } from '@slytherin/protocol/service'
+import { type Caller, type CallOptions, decodeCall, defineCall, encodeCall, Responder, TransportCaller } from '@slytherin/protocol/service'
 import { MemoryNetwork } from '@slytherin/protocol/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
+import { PeerUnreachableError } from '../../src/errors/errors.js'
+import { callUntilThere } from '../../src/service/calls/persistent.js'
 
 const ECHO = defineCall({
   kind: 'echo',
@@ -86,4 +88,30 @@ describe('calls', () => {
       { seed: 2, numRuns: 500 }
     )
   })
+})
+
+test('whoever asks until somebody is there hears at once that nobody is, and waits no longer for a connection than it says', async () => {
+  const { caller } = pair()
+  const given: CallOptions[] = []
+  const away: Caller = {
+    self: 'alice',
+    call: async (peer, kind, head, blobs, options = {}) => {
+      given.push(options)
+      if (given.length < 3) throw new PeerUnreachableError({ peer, reason: `not connected within ${options.absence} ms` })
+      return await caller.call(peer, kind, head, blobs, options)
+    }
+  }
+  const absent: string[] = []
+  const { head } = await callUntilThere(away, {
+    peer: 'bob',
+    kind: ECHO,
+    head: { text: 'hello' },
+    signal: AbortSignal.timeout(10_000),
+    pause: 1,
+    absence: 7,
+    onAbsent: error => absent.push(error.message)
+  })
+  expect(head).toEqual({ text: 'HELLO' })
+  expect(given.map(({ absence }) => absence)).toEqual([7, 7, 7])
+  expect(absent).toEqual([expect.stringContaining('within 7 ms'), expect.stringContaining('within 7 ms')])
 })

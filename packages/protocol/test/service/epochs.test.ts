@@ -61,6 +61,33 @@ test('a party that is started again has its share, its keys and the public key, 
   }
 })
 
+test('a day after the end of an epoch its holders have no share of it any more, and are still started', async () => {
+  const { cohort, record, proposal } = await created(2, 3)
+  const { epoch } = record.document.sharing
+  const names = [`${epoch}/share`, `${epoch}/seed`, `${epoch}/next`, `${epoch}/share-key`]
+  const held = async (self: string): Promise<number> => {
+    const secrets = await Promise.all(names.map(async name => await cohort.party(self).disk.secrets.get(name)))
+    return secrets.filter(secret => secret !== undefined).length
+  }
+  cohort.ahead = proposal.expires - Date.now() + 3_600_000
+  for (const self of ['holder-1', 'holder-2']) {
+    await expect(cohort.party(self).epochs.epoch(epoch)).rejects.toMatchObject({ code: 'epoch-refused', field: 'expires' })
+    // A clock that is wrong for a while costs nobody a share.
+    await cohort.party(self).epochs.eraseOver()
+    expect(await held(self)).toBeGreaterThan(0)
+  }
+  cohort.ahead += 86_400_000
+  await cohort.restart('holder-2')
+  for (const self of ['holder-1', 'holder-2']) {
+    await cohort.party(self).epochs.eraseOver()
+    expect(await held(self)).toBe(0)
+    expect(await cohort.party(self).disk.records.get('epoch-erased', epoch)).toBe(true)
+    await cohort.party(self).epochs.eraseOver()
+    await expect(cohort.party(self).epochs.epoch(epoch)).rejects.toMatchObject({ code: 'epoch-refused', field: 'expires' })
+  }
+  expect(await held('holder-3')).toBeGreaterThan(0)
+})
+
 test('keys that are added later are made by those who are up; one that fails costs an attempt', async () => {
   const { cohort, record } = await created(2, 3)
   const { epoch } = record.document.sharing

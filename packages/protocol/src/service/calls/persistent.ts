@@ -14,6 +14,8 @@ export interface PersistentCall<Q, R> {
   readonly blobs?: readonly Uint8Array[]
   readonly signal: AbortSignal
   readonly pause: number
+  /** Milliseconds that a peer without a connection is waited for each time; what the network deems right when absent. */
+  readonly absence?: number
   /** Nobody answered; it is asked again after the pause. */
   onAbsent?(error: Error): void
 }
@@ -21,11 +23,11 @@ export interface PersistentCall<Q, R> {
 /** @throws what the peer answers; the signal's reason */
 export async function callUntilThere<Q, R>(
   caller: Caller,
-  { peer, kind, head, blobs = [], signal, pause, onAbsent }: PersistentCall<Q, R>
+  { peer, kind, head, blobs = [], signal, pause, absence, onAbsent }: PersistentCall<Q, R>
 ): Promise<Message<R>> {
   for (;;) {
     try {
-      return await caller.call(peer, kind, head, blobs, { signal })
+      return await caller.call(peer, kind, head, blobs, { signal, ...(absence === undefined ? {} : { absence }) })
     } catch (error) {
       if (signal.aborted || !(error instanceof PeerUnreachableError || error instanceof DeadlineExceededError)) throw error
       onAbsent?.(error)

@@ -17,6 +17,7 @@ import { EpochHolder } from './holder.js'
 import { keyName, type MadeKey, makeKey } from './key-making.js'
 import { KeyShares } from './key-shares.js'
 import type { EpochsOptions } from './options.js'
+import { demandInForce, eraseOver } from './over.js'
 import { type SharedEpoch, Sharings } from './sharings.js'
 
 interface Known extends SharedEpoch {
@@ -158,6 +159,20 @@ export class Epochs implements OpenEpochs {
     await this.#sharings.checkShare(await this.#of(identifier))
   }
 
+  /** Erases this party's shares of epochs that have been over for a day. Done now and then; it may be repeated. */
+  async eraseOver(): Promise<void> {
+    await eraseOver(this.#options, async ({ sharing: { epoch }, proposal }) => {
+      const known = await this.#open.get(epoch)?.catch(() => undefined)
+      this.#open.delete(epoch)
+      const cryptography = known?.cryptography ?? (await this.#options.cryptography.openEpoch(this.#terms(proposal, epoch)))
+      try {
+        await cryptography.erase()
+      } finally {
+        await cryptography.dispose()
+      }
+    })
+  }
+
   async dispose(): Promise<void> {
     this.#closing.abort(new Error('closed'))
     await this.#holder.dispose()
@@ -177,17 +192,7 @@ export class Epochs implements OpenEpochs {
       this.#open.set(identifier, known)
     }
     const found = await known
-    const { expires } = found.record.proposal
-    if ((this.#options.now ?? Date.now)() > expires) {
-      throw new EpochRefusedError({
-        peer: this.#options.self,
-        kind: 'epoch',
-        field: 'expires',
-        actual: new Date(expires).toISOString(),
-        reason: 'the epoch is over',
-        remedy: 'Make another: slytherin cohort create.'
-      })
-    }
+    this.#demandInForce(found.record.proposal)
     return found
   }
 
@@ -204,7 +209,13 @@ export class Epochs implements OpenEpochs {
         remedy: 'See which there are: slytherin cohort status.'
       })
     }
+    // One that is over is not opened: its share may be erased.
+    this.#demandInForce(record.document.proposal)
     return await this.#known(record.document, await cryptography.openEpoch(this.#terms(record.document.proposal, identifier)))
+  }
+
+  #demandInForce(proposal: EpochProposal): void {
+    demandInForce(proposal, this.#options.self, (this.#options.now ?? Date.now)())
   }
 
   async #known(record: EpochRecord, cryptography: EpochCryptography): Promise<Known> {

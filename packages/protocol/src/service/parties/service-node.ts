@@ -74,6 +74,8 @@ export interface ServiceNodeOptions {
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never
 
 const EVALUATOR_SECRET = 'evaluator/queries'
+/** How often shares of keys that are over are looked for, milliseconds. */
+const ERASING = 3_600_000
 const SECRET_BYTES = 32
 /** Records of what has been passed on. */
 const TOLD = 'told'
@@ -95,6 +97,7 @@ export class ServiceNode {
   #witness: WitnessPart | undefined
   #succession: Succession | undefined
   readonly #background = new Set<Promise<unknown>>()
+  #erasing: ReturnType<typeof setInterval> | undefined
 
   private constructor(options: ServiceNodeOptions) {
     this.#options = options
@@ -271,6 +274,7 @@ export class ServiceNode {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#erasing)
     await this.membership.dispose()
     await this.#succession?.dispose()
     await this.#queries?.dispose()
@@ -352,6 +356,8 @@ export class ServiceNode {
     }
     this.#responder.serve(transport)
     this.membership.start()
+    this.#eraseOver()
+    this.#erasing = setInterval(() => this.#eraseOver(), ERASING)
     await this.#witness?.start()
     for (const { document } of await allOf(documents, WITHDRAWAL)) await this.#witness?.withdrawn(document.release)
     this.#queries?.start()
@@ -390,6 +396,11 @@ export class ServiceNode {
     if (document.kind === 'epoch') this.#inBackground(witness.refresh(), 'epoch')
     if (document.kind === 'release') this.#inBackground(witness.load(identify(RELEASE, document)), 'release')
     if (document.kind === 'withdrawal') this.#inBackground(witness.withdrawn(document.release), 'withdrawal')
+  }
+
+  /** Shares of keys that are over. */
+  #eraseOver(): void {
+    this.#inBackground(this.epochs.eraseOver(), 'epoch')
   }
 
   #inBackground(started: Promise<unknown>, kind: string): void {

@@ -33,6 +33,8 @@ import { type EvaluatorCall, sendInputs } from './upload.js'
 const ASKED = 'asked'
 /** Milliseconds that the evaluator may wait for news before it answers. */
 const WAIT = 20_000
+/** Milliseconds that an evaluator whose connection is gone is waited for before it counts as away: it is asked again, and whoever follows is told. */
+const AWAY = 2_000
 /** Milliseconds that a query lives unless its sender says otherwise. */
 const LIFE = 7 * 86_400_000
 /** Releases whose plans are at hand: reading one takes longer than a small query does. */
@@ -377,6 +379,7 @@ export class ServiceClient {
       blobs,
       signal,
       pause,
+      absence: AWAY,
       onAbsent: error => onEvent?.({ kind: 'absent', query, reason: error.message })
     })
   }

@@ -56,6 +56,8 @@ export class TestCohort {
   readonly refused: Error[] = []
   readonly abandoned: string[] = []
   readonly down = new Set<string>()
+  /** Milliseconds by which everybody's clock is ahead. */
+  ahead = 0
   /** Of everybody's roster. */
   witnesses: readonly string[] = []
   readonly #disks = new Map<string, Disk>()
@@ -93,6 +95,7 @@ export class TestCohort {
         witnesses: () => this.witnesses,
         allowInsecure: true
       },
+      now: () => Date.now() + this.ahead,
       up: peer => !this.down.has(peer),
       onRefused: error => this.refused.push(error),
       onAbandoned: (culprit, reason) => this.abandoned.push(`${self}: ${culprit}: ${reason}`)
