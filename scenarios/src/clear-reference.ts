@@ -13,6 +13,7 @@ import {
 import { approximationOptions, importModelFile, loadSamples, obstacleOf, openCalibration, sourceOf } from '@slytherin/node'
 import { asksWithWholeKey } from '@slytherin/protocol'
 import { calibrationOf } from './calibration.js'
+import { countShared } from './calibration-apart.js'
 import { modelChoiceOf } from './model-choice.js'
 import { batchesOf, partiesOf, type Scenario } from './scenario.js'
 import { truthOf } from './truth.js'
@@ -29,6 +30,8 @@ export interface ClearReference {
   readonly network: Network
   /** Samples that the model owner calibrated on, none of which is asked about; undefined for ranges of a manifest. */
   readonly calibrationRows: number | undefined
+  /** Samples that are asked about and are among those, as tables have equal rows by chance. */
+  readonly calibrationShared: number
   /** How the activations of the file became polynomials. */
   readonly approximation: ApproximatedNetwork['report']
   /** Inputs of approximated activations outside their intervals, in the network that is evaluated. */
@@ -65,6 +68,7 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
     labels: truthOf(network, labels, labelsFile),
     samples,
     calibrationRows: configuration.samples?.count,
+    calibrationShared: await countShared(configuration, samples, shape),
     graph,
     approximated,
     network,

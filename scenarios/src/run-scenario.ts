@@ -10,7 +10,9 @@ import { deploy } from './deployment.js'
 import { machineModel } from './end-to-end.js'
 import { MemoryWatch } from './memory.js'
 import { type RunningParty, startParty } from './processes.js'
-import { makeReport, type ScenarioReport } from './report.js'
+import { provenanceOf } from './provenance.js'
+import { makeReport } from './report/make-report.js'
+import type { ScenarioReport } from './report/scenario-report.js'
 import type { Scenario } from './scenario.js'
 import { simulate } from './simulation.js'
 
@@ -134,7 +136,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
             ...(onSimulated === undefined ? {} : { onProgress: onSimulated })
           })
         : undefined
-    const costModel = await machineModel(evaluator)
+    const [costModel, provenance] = await Promise.all([machineModel(evaluator), provenanceOf(scenario.model)])
     const seen = {
       parties,
       sessions,
@@ -144,6 +146,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
       totalSeconds,
       firstAnswerSeconds,
       costModel,
+      provenance,
       peakMemoryBytes: memory.peak,
       peakMemoryByParty: memory.peaks
     }

@@ -1,8 +1,9 @@
 /** The report as two files: JSON for programs, HTML for people. */
 import { writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { renderHtml, sampleAnswers } from './html-report.js'
-import type { ScenarioReport } from './report.js'
+import { renderHtml } from './html/report/report-page.js'
+import { sampleAnswers } from './html/report/sample-answers.js'
+import type { ScenarioReport } from './report/scenario-report.js'
 import type { ScenarioOutcome } from './run-scenario.js'
 
 /**

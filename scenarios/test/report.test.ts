@@ -13,6 +13,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest'
 import { worstDifference } from '../src/comparison.js'
 import { pictureOf, pngAddress } from '../src/html/png.js'
+import { warningsOf } from '../src/report/warnings.js'
 import { reportJson } from '../src/write-report.js'
 import { ERROR, type Recorded, recorded } from './observation.js'
 
@@ -148,7 +149,7 @@ describe('the page of a report', () => {
   it('draws every chart, named for those who cannot see it', () => {
     const text = page()
     const charts = tags(text, 'svg')
-    expect(charts).toHaveLength(6)
+    expect(charts).toHaveLength(5)
     for (const chart of charts) expect(chart).toMatch(/role="img" aria-labelledby="\S+" aria-describedby="\S+"/)
     const ids = identifiers(text)
     expect(new Set(ids).size).toBe(ids.length)
@@ -161,6 +162,85 @@ describe('the page of a report', () => {
     expect(tags(text, 'script')).toEqual([])
     expect(tags(text, 'link')).toEqual([])
     expect(text.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(/https?:|url\((?!#)|@import| on\w+=/)
+  })
+
+  it('begins with the accuracy of the clear, the polynomial and the encrypted network', () => {
+    const losing: ScenarioReport = {
+      ...report,
+      accuracy: { clear: 0.91, polynomial: 0.895, encrypted: 0.9 },
+      warnings: ['it costs <much>']
+    }
+    const [top] = renderHtml(losing, sampleAnswers(seen.clear, seen.observations.logits)).split('</dl>') as [string]
+    for (const [name, value] of [
+      ['clear', '91.00 %'],
+      ['polynomial', '89.50 %'],
+      ['encrypted', '90.00 %']
+    ]) {
+      expect(top).toContain(`<dt>Accuracy, ${name}</dt><dd>${value}<small>`)
+    }
+    expect(top).toContain('+0.50 points against the polynomial network')
+    expect(top).toMatch(/<p class="warning" role="note"><strong>Warning:<\/strong> it costs &lt;much&gt;\.<\/p>/)
+    expect(renderHtml({ ...losing, warnings: [] }, sampleAnswers(seen.clear, seen.observations.logits))).not.toContain('class="warning"')
+  })
+
+  it('warns where polynomials cost more than half a point', () => {
+    const warnings = (clear: number, polynomial: number, approximated = true): string[] =>
+      warningsOf('classification', { clear, polynomial, encrypted: polynomial }, approximated, {
+        calibrationRows: 500,
+        calibrationShared: 0
+      })
+    expect(warnings(0.91, 0.904)).toEqual([expect.stringContaining('91.00 % with the file')])
+    expect(warnings(0.91, 0.906)).toEqual([])
+    expect(warnings(0.91, 0.92)).toEqual([])
+    expect(warnings(0.91, 0.5, false)).toEqual([])
+    expect(
+      warningsOf('classification', { clear: 1, polynomial: 1, encrypted: 1 }, true, { calibrationRows: 500, calibrationShared: 2 })
+    ).toEqual([expect.stringContaining('2 of the samples')])
+  })
+
+  it('says what it was made with, where the report does', () => {
+    const provenance = { version: '1.2.3', commit: 'c0ffee'.padEnd(40, '0'), modified: true, modelHash: 'ab'.repeat(32) }
+    const text = renderHtml({ ...report, provenance }, sampleAnswers(seen.clear, seen.observations.logits))
+    for (const part of ['1.2.3', `${provenance.commit}, with changes`, provenance.modelHash]) expect(text).toContain(part)
+    expect(page()).not.toContain('Made with')
+  })
+
+  it('explains the words that it has, and no others', () => {
+    const words = (changes: Partial<ScenarioReport>): string[] => {
+      const text = renderHtml({ ...report, ...changes }, sampleAnswers(seen.clear, seen.observations.logits))
+      return [...text.slice(text.indexOf('<dl class="words">')).matchAll(/<dt>([^<]*)<\/dt>/g)].map(([, word]) => word!)
+    }
+    expect(words({})).toEqual(expect.arrayContaining(['polynomial network', 'near tie', 'accuracy', 'level', 'refresh', 'ceremony']))
+    expect(words({})).not.toEqual(expect.arrayContaining(['witness']))
+    expect(words({ refreshes: 0, witnesses: 1, parties: 1 })).toEqual(expect.arrayContaining(['witness']))
+    expect(words({ refreshes: 0 })).not.toContain('refresh')
+  })
+
+  it('has a line for each of a hundred layers, in whatever width', () => {
+    const [layer] = report.layers
+    const layers = Array.from({ length: 100 }, (_, k) => ({
+      ...layer!,
+      name: `block${k}.conv1+block${k}.conv2+block${k}.shortcut+block${k}.sum`,
+      trackedError: 10 ** (-12 + k / 10)
+    }))
+    const text = renderHtml({ ...report, layers }, sampleAnswers(seen.clear, seen.observations.logits))
+    const list = text.slice(text.indexOf('<ul class="tracks"'))
+    const lines = list.slice(0, list.indexOf('</ul>')).match(/<li>.*?<\/li>/g)!
+    expect(lines).toHaveLength(101)
+    layers.forEach(({ name }, k) => {
+      expect(lines[k]).toContain(`<span>${name}</span>`)
+    })
+    const tracked = lines.slice(0, 100).map(line => Number(/class="outline" style="left: ([\d.]+)%/.exec(line)![1]))
+    expect(Math.min(...tracked)).toBeGreaterThanOrEqual(0)
+    expect(Math.max(...tracked)).toBeLessThanOrEqual(100)
+    // a tenth of a power of ten further each
+    tracked.slice(1).forEach((place, k) => {
+      expect(place - tracked[k]!).toBeCloseTo(tracked[1]! - tracked[0]!, 1)
+    })
+    expect(tracked[1]).toBeGreaterThan(tracked[0]!)
+    // times come in drawings that fit on a page of paper each
+    expect([...text.matchAll(/<svg[^>]*aria-labelledby="layers[^"]*-title"/g)]).toHaveLength(4)
+    expect(text).not.toMatch(/NaN|undefined/)
   })
 
   it('escapes names from outside', () => {
@@ -178,7 +258,7 @@ describe('the page of a report', () => {
     const text = renderHtml(named, sampleAnswers(seen.clear, seen.observations.logits))
     expect(text).not.toContain('<img')
     expect(text).not.toContain('onerror="')
-    expect(text.match(/<\/title>/g)).toHaveLength(7)
+    expect(text.match(/<\/title>/g)).toHaveLength(6)
     expect(text).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;&#39;&lt;/title&gt;')
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { makeReport } from '../src/report.js'
+import { makeReport } from '../src/report/make-report.js'
 import { humanReadable, measurementsOf } from '../src/suite/measurements.js'
 import { recorded } from './observation.js'
 

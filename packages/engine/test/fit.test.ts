@@ -42,6 +42,22 @@ function rms(graph: NetworkGraph, forward: (sample: Float64Array) => Float64Arra
   return Math.sqrt(sum / count)
 }
 
+describe('uniform approximation', () => {
+  test('is judged on intervals that other samples gave', () => {
+    // the even samples are twenty times as large: the odd ones' intervals do not reach them
+    const graph = graphWith('silu')
+    const uneven = samples.map((sample, row) => sample.map(value => (row % 2 === 0 ? 20 : 1) * value))
+    const { network: evaluated, report } = approximate(graph, { samples: uneven }, { method: 'minimax', degree: 7 })
+    expect(report.samples).toBe(uneven.length)
+    const flattering = uneven.filter(sample => argmax(evaluate(graph, sample)) === argmax(evaluated.forward(sample))).length / uneven.length
+    expect(report.agreement).toBeLessThan(flattering)
+    // one sample judges nothing
+    const single = approximate(graph, { samples: samples.slice(0, 1) }, { method: 'minimax', degree: 7 })
+    expect(single.report).not.toHaveProperty('agreement')
+    expect(single.report.activations).toHaveLength(2)
+  })
+})
+
 describe('activations fitted to samples', () => {
   test('get closer with the degree, and closer than uniform approximation of the same degree', () => {
     const graph = graphWith('silu')

@@ -20,6 +20,8 @@ interface BarsInit {
   readonly title: string
   readonly description: string
   readonly bars: readonly Bar[]
+  /** What the axis reaches at least, where several drawings have the same. */
+  readonly largest?: number
   readonly format: Format
 }
 
@@ -36,7 +38,7 @@ const MEASURED: KeyEntry = { name: 'measured', colour: series(1), mark: 'box' }
 const PLANNED: KeyEntry = { name: 'planned', colour: MUTED, mark: 'outline' }
 
 /** Horizontal bars, the first on top; foretold values as outlines beside the measured ones. */
-export function bars({ id, title, description, bars, format }: BarsInit): Drawing {
+export function bars({ id, title, description, bars, largest = 0, format }: BarsInit): Drawing {
   const planned = bars.some(bar => bar.planned !== undefined)
   const names = bars.map(bar => bar.name)
   const left = roomFor(names)
@@ -67,7 +69,7 @@ export function bars({ id, title, description, bars, format }: BarsInit): Drawin
     ...(planned ? { key: [MEASURED, PLANNED] } : {}),
     option: {
       grid: { left, right: 90, top: 4, bottom: 26 },
-      xAxis: scaleTo(Math.max(...bars.flatMap(bar => [bar.value, bar.planned ?? 0])), format),
+      xAxis: scaleTo(Math.max(largest, ...bars.flatMap(bar => [bar.value, bar.planned ?? 0])), format),
       yAxis: { ...quietAxis, type: 'category', inverse: true, data: names, axisLabel: { color: INK, margin: 10 } },
       series: planned ? [measured, foretold] : [measured]
     } as Drawing['option']

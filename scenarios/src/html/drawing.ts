@@ -15,7 +15,7 @@ export type ChartOption = Parameters<ReturnType<typeof echarts.init>['setOption'
 export interface KeyEntry {
   readonly name: string
   readonly colour: string
-  readonly mark: 'box' | 'outline' | 'line' | 'dashes' | 'diamond' | 'bar'
+  readonly mark: 'box' | 'outline' | 'dot' | 'diamond' | 'bar'
 }
 
 export interface Drawing {

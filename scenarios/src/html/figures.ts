@@ -24,6 +24,9 @@ export function powerOfTen(exponent: number): string {
   return `10${exponent < 0 ? '⁻' : ''}${[...digits].map(digit => SUPERSCRIPTS[Number(digit)]).join('')}`
 }
 
+/** 2¹⁴ */
+export const powerOf = (base: number, exponent: number): string => powerOfTen(exponent).replace(/^10/, String(base))
+
 /** 2.5·10⁻³ */
 export function small(value: number): string {
   if (value === 0) return '0'

@@ -8,7 +8,7 @@ export const COLOURS = `
   --page: #f6f6f4; --surface: #ffffff; --ink: #1c1d1f; --muted: #63666b; --line: #e3e3df; --good: #1c7a4d; --bad: #b3261e;
   --series-1: #2a78d6; --series-2: #1baf7a; --series-3: #d98e00; --series-4: #7a52c7; --series-5: #6b7280; --series-6: #d6455d;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #121314; --surface: #1b1c1e; --ink: #ececea; --muted: #a2a5aa; --line: #303236; --good: #5cc48d; --bad: #f2857c;
     --series-1: #4c94ec; --series-2: #2fb586; --series-3: #d79a2b; --series-4: #a184e6; --series-5: #8b929c; --series-6: #e5677c;
@@ -36,12 +36,11 @@ figure { margin: 0; }
 .key li { display: flex; align-items: center; gap: 7px; }
 .key i { width: 12px; height: 12px; border-radius: 3px; background: var(--mark); }
 .key i.outline { background: none; border: 1px solid var(--mark); }
-.key i.line, .key i.dashes { width: 20px; height: 0; border-radius: 0; border-top: 2px solid var(--mark); background: none; }
-.key i.dashes { border-top-style: dashed; }
+.key i.dot { border-radius: 50%; }
 .key i.diamond { width: 9px; height: 9px; border-radius: 0; transform: rotate(45deg); }
 .key i.bar { width: 20px; height: 3px; border-radius: 0; }
 .chart { overflow-x: auto; }
-.chart svg { display: block; width: 100%; height: auto; min-width: 560px; font-family: inherit; }
+.chart svg { display: block; width: 100%; height: auto; min-width: 720px; font-family: inherit; }
 .chart.small svg { min-width: 0; margin: 0 auto; }
 details { margin-top: 10px; }
 summary { cursor: pointer; color: var(--muted); font-size: 13px; }
@@ -66,7 +65,42 @@ table.facts th { text-align: left; width: 38%; vertical-align: top; }
 .strip small { display: block; color: var(--muted); }
 .strip .wrong small { color: var(--bad); }
 footer { margin-top: 20px; color: var(--muted); font-size: 13px; }
-@media print { body { background: none; } section, .tiles div { break-inside: avoid; } details { display: none; } }
+.warning { border-left: 4px solid var(--bad); background: var(--surface); color: var(--ink); padding: 10px 14px; margin-top: 14px; max-width: none; overflow-wrap: anywhere; }
+.tracks { list-style: none; margin: 0; padding: 0 18px 0 0; font-size: 12.5px; }
+.tracks li { display: grid; grid-template-columns: minmax(0, 32%) minmax(0, 1fr); column-gap: 22px; align-items: center; min-height: 20px; break-inside: avoid; }
+.tracks span:first-child { overflow-wrap: anywhere; }
+.tracks .track { position: relative; display: block; height: 100%; min-height: 20px; border-right: 1px solid var(--line); background: repeating-linear-gradient(to right, var(--line) 0 1px, transparent 1px calc(100% / var(--steps))); }
+.tracks .axis .track { background: none; border: 0; }
+.tracks b { position: absolute; transform: translateX(-50%); font-weight: 400; color: var(--muted); white-space: nowrap; }
+.tracks i { position: absolute; top: 50%; width: 9px; height: 9px; margin: -4.5px 0 0 -4.5px; background: var(--mark); }
+.tracks i.dot, .tracks i.outline { border-radius: 50%; }
+.tracks i.outline { background: var(--surface); border: 1.5px solid var(--mark); }
+.tracks i.diamond { transform: rotate(45deg); }
+.tracks i.bar { width: 3px; height: 18px; margin: -9px 0 0 -1.5px; }
+.words { columns: 2 340px; column-gap: 32px; margin: 8px 0 0; }
+.words div { break-inside: avoid; padding-bottom: 8px; }
+.words dt { font-weight: 600; }
+.words dd { margin: 0; color: var(--muted); }
+@media (max-width: 560px) {
+  main { padding: 20px 12px 40px; }
+  section { padding: 16px 14px; }
+  .tracks li { grid-template-columns: minmax(0, 1fr); padding-bottom: 4px; }
+  .tracks { padding-left: 12px; }
+}
+@media print {
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { background: none; font-size: 11pt; }
+  main { max-width: none; padding: 0; }
+  section { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: 12px 0; }
+  h2, section > p, .key { break-after: avoid; }
+  tr, .tiles div, .chart svg, .strip li { break-inside: avoid; }
+  thead { display: table-header-group; }
+  .chart, .scroll { overflow: visible; }
+  .chart svg { min-width: 0; }
+  th, td { white-space: normal; padding: 3px 5px; }
+  table { font-size: 9pt; }
+  details { display: none; }
+}
 `
 
 /** What makes a page that fetches anything show nothing of it. */

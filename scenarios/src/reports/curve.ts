@@ -2,7 +2,7 @@
 import { type Drawing, draw, INK, quietAxis, series, valueAxis } from '../html/drawing.js'
 import { seconds, shortened } from '../html/figures.js'
 import { COLOURS } from '../html/page.js'
-import type { ScenarioReport } from '../report.js'
+import type { ScenarioReport } from '../report/scenario-report.js'
 
 const WIDTH = 860
 const HEIGHT = 380

@@ -1,6 +1,6 @@
 /** The runs that the project's README shows, between two marks of it. */
 import { small } from '../html/figures.js'
-import { score } from '../report.js'
+import { score } from '../report/words.js'
 import type { KeptReport } from './kept-reports.js'
 import { markdownTable } from './markdown.js'
 import { rate, seconds } from './overview.js'

@@ -1,7 +1,7 @@
 /** Reports that lie in a folder, one per run of the list. */
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import type { ScenarioReport } from '../report.js'
+import type { ScenarioReport } from '../report/scenario-report.js'
 import { batchesOf, partiesOf, type Scenario } from '../scenario.js'
 import type { Run } from './run-list.js'
 

@@ -1,7 +1,8 @@
 /** The page that sums up all reports: what was answered, how long it took, what it cost. */
 import { formatBytes } from '@slytherin/engine'
 import { small } from '../html/figures.js'
-import { type ScenarioReport, score } from '../report.js'
+import type { ScenarioReport } from '../report/scenario-report.js'
+import { score } from '../report/words.js'
 import type { KeptReport } from './kept-reports.js'
 import { markdownTable } from './markdown.js'
 

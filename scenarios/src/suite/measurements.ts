@@ -2,7 +2,7 @@
  * A run in the form of the FHE benchmarking suite's harness: seconds a stage, sizes of what travels, and how good the predictions are, under the suite's own names. What a stage of ours covers is
  * what the suite's stage of that name does; stages of which nothing is done here (the harness's own, and processing before encryption and after decryption) are left out.
  */
-import type { ScenarioReport } from '../report.js'
+import type { ScenarioReport } from '../report/scenario-report.js'
 
 /** Sizes of the suite, by number of images. */
 export const SIZES = { 1: 'single', 100: 'small', 1000: 'medium', 10000: 'large' } as const

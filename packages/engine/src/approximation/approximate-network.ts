@@ -48,26 +48,40 @@ export function approximate(graph: NetworkGraph, source: ApproximationSource, op
     return onMeasuredIntervals(fitActivations(graph, samples, fitOptions), samples, margin)
   }
   const ranges = samples ? measureActivations(graph, samples) : source.ranges
-  const approximated = approximateActivations(graph, ranges, {
-    method,
-    relativeError,
-    ...(degree === undefined ? {} : { degree }),
-    ...(maximumDegree === undefined ? {} : { maximumDegree }),
-    ...(margin === undefined ? {} : { margin })
-  })
-  return samples ? judged(graph, onMeasuredIntervals(approximated, samples, margin), samples) : approximated
+  const onRanges = (measured: readonly MeasuredActivation[]): ApproximatedNetwork =>
+    approximateActivations(graph, measured, {
+      method,
+      relativeError,
+      ...(degree === undefined ? {} : { degree }),
+      ...(maximumDegree === undefined ? {} : { maximumDegree }),
+      ...(margin === undefined ? {} : { margin })
+    })
+  const approximated = onRanges(ranges)
+  if (!samples || approximated.report.activations.length === 0) {
+    return samples ? onMeasuredIntervals(approximated, samples, margin) : approximated
+  }
+  const within = (some: readonly ArrayLike<number>[]): Network =>
+    onMeasuredIntervals(onRanges(measureActivations(graph, some)), some, margin).network
+  return { ...onMeasuredIntervals(approximated, samples, margin), report: { ...approximated.report, ...judged(graph, samples, within) } }
 }
 
-/** With the agreement of answers: the polynomials rest on the ranges of the samples alone, not on their answers. */
-function judged(graph: NetworkGraph, approximated: ApproximatedNetwork, samples: readonly ArrayLike<number>[]): ApproximatedNetwork {
-  const { network, report } = approximated
-  if (report.activations.length === 0) return approximated
+/**
+ * The agreement of answers. Each half of the samples is judged on intervals that the other half gave: on its own, no input would ever leave them. A single sample is judged by
+ * nothing.
+ */
+function judged(
+  graph: NetworkGraph,
+  samples: readonly ArrayLike<number>[],
+  within: (samples: readonly ArrayLike<number>[]) => Network
+): Pick<ApproximatedNetwork['report'], 'agreement' | 'measure' | 'samples'> {
+  if (samples.length < 2) return {}
+  const networks = [1, 0].map(other => within(samples.filter((_, k) => k % 2 === other)))
   const agreement = agreementOf(
     graph,
     samples.map(sample => evaluate(graph, sample)),
-    samples.map(sample => network.forward(sample))
+    samples.map((sample, k) => networks[k % 2]!.forward(sample))
   )
-  return { ...approximated, report: { ...report, agreement, measure: measureOf(graph), samples: samples.length } }
+  return { agreement, measure: measureOf(graph), samples: samples.length }
 }
 
 /** Polynomials in powers, fused once more on the intervals that samples give them. */

@@ -11,11 +11,14 @@ export function describeApproximation({ activations, agreement, measure, samples
     const [low, high] = interval.map(end => end.toPrecision(3))
     return `activation '${layer}': ${describeActivation(activation)} by ${method} of degree ${degree} on ${low} to ${high}, error at most ${maximumError.toExponential(1)}${mean}`
   })
-  if (agreement === undefined || samples === undefined) return [...lines, 'agreement  unknown: there are no samples, only ranges']
+  if (agreement === undefined || samples === undefined) return [...lines, 'agreement  unknown: there are no samples to judge by']
   const told =
     measure === 'R²'
       ? `R² ${agreement.toFixed(4)}`
       : `${(100 * agreement).toFixed(2)} % of the ${measure === 'share of labels' ? 'labels' : 'predictions'}`
   const few = samples < FEW_SAMPLES ? `, which are few: a share of them says little` : ''
-  return [...lines, `agreement  of the polynomial network with the file's: ${told} on ${samples} samples${few}`]
+  return [
+    ...lines,
+    `agreement  of the polynomial network with the file's: ${told} on ${samples} samples${few}; none was judged by polynomials that had seen it`
+  ]
 }
