@@ -37,6 +37,20 @@ describe('the link between the parties', () => {
     expect(describeEndToEnd(slow, KERNEL_COSTS, WAN)[0]).toMatch(/^link {7}\(100 Mbit\/s, 40 ms\) samples to answers \d+\.\d\d s: /)
   })
 
+  test('takes the proofs of inputs with it, where there are any, and the rounds of a query', () => {
+    const several = plan(architecture, { ...QUERY, batch: 83, weights: 'encrypted', parties: 3, link: WAN })
+    const cost = endToEnd(several, KERNEL_COSTS, WAN)
+    const nearer = endToEnd(several, KERNEL_COSTS, { ...WAN, roundTrip: 0 })
+    expect(cost.proofs).toBeGreaterThan(0)
+    expect(nearer.proofs).toBe(cost.proofs)
+    expect(cost.rounds).toBeCloseTo(2 * WAN.roundTrip, 9)
+    expect(nearer.rounds).toBe(0)
+    // opening, saying that all is there, every refresh, the switch, and the result's way
+    expect(cost.total - nearer.total).toBeCloseTo((4 + several.refreshes.length) * WAN.roundTrip, 9)
+    const alone = plan(architecture, { ...QUERY, batch: 83, seededInputs: true, link: WAN })
+    expect(endToEnd(alone, KERNEL_COSTS, WAN).proofs).toBe(0)
+  })
+
   test('can be one over which nothing is refreshed', () => {
     const made = plan(architecture, { ...QUERY, refreshing: false })
     expect(made.refreshes).toHaveLength(0)

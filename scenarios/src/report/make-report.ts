@@ -136,7 +136,8 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     endToEndSeconds: endToEndSeconds(
       plan,
       seen.firstAnswerSeconds ?? (dataEncryption + seconds('evaluation', 'switch', 'result')) / queries,
-      seen.costModel
+      seen.costModel,
+      session.witnesses
     ),
     queryBytes: { up: sent('data-owner', 'input') / queries, down: received('querier', 'result') / queries },
     degrees: plan.architecture.layers.flatMap(layer => {

@@ -40,6 +40,7 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
   }
   const { loopback, planned } = report.endToEndSeconds
   phases.push(['samples to answers, first batch', loopback.toFixed(2)])
+  if (planned.loopback !== undefined) phases.push(['  as planned', planned.loopback.toFixed(2)])
   phases.push(['  planned for a local network', planned.lan.toFixed(2)], ['  planned for 100 Mbit/s, 40 ms', planned.wan.toFixed(2)])
   const traffic = new Table({
     head: ['party', 'sent', 'received', 'peak memory'],

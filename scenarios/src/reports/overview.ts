@@ -68,6 +68,11 @@ const times: readonly Column[] = [
     cell: ({ endToEndSeconds: whole }: Partial<ScenarioReport>) => (whole ? seconds(whole.loopback) : NONE)
   },
   {
+    head: 'the same as planned',
+    cell: ({ endToEndSeconds: whole }: Partial<ScenarioReport>) =>
+      whole?.planned.loopback === undefined ? NONE : seconds(whole.planned.loopback)
+  },
+  {
     head: 'planned at 1 Gbit/s, at 100 Mbit/s and 40 ms',
     cell: ({ endToEndSeconds: whole }: Partial<ScenarioReport>) =>
       whole ? `${seconds(whole.planned.lan)}, ${seconds(whole.planned.wan)}` : NONE

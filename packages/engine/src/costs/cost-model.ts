@@ -53,9 +53,10 @@ export type CostModel = Readonly<z.infer<typeof costModelSchema>>
 
 /**
  * What no measurement on one machine tells: how many queries a session answers, how warm its code is, what else its disk does, and the way between parties. The bandwidth is what parties on one machine reach, hashing,
- * encryption and framing at both ends included; over a network that is slower the transfer takes longer.
+ * encryption and framing at both ends included; over a network that is slower the transfer takes longer. It and the rate of reading are those of the kept reports (docs/reports): between 60 and 80, and between 340 and
+ * 530 MB/s.
  */
-export const ASSUMED_COSTS = { step: 0.012, reading: 1e9, bandwidth: 90e6, roundTrip: 0.02, preparation: 0.25 } as const
+export const ASSUMED_COSTS = { step: 0.012, reading: 4e8, bandwidth: 70e6, roundTrip: 0.02, preparation: 0.25 } as const
 
 /** The way between parties. */
 export interface Link {

@@ -13,6 +13,12 @@ import type { CostModel } from './cost-model.js'
 
 /** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
 export const ENCRYPTION_TRANSFORMS = 14
+/** An encryption of zero, added to a ciphertext from whose hash its coins come, per residue. */
+const RERANDOMIZATION_TRANSFORMS = 8
+/** Ciphertexts that are proved together to be encryptions (protocol/terms/proof-batches.ts, where the times are that these figures are from). */
+const PROOF_BATCH = 64
+/** Making and checking a proof, in encryptions of its level: for the proof itself, and for each ciphertext in it. */
+const PROOF_ENCRYPTIONS = { proof: 7.5 + 4.4, ciphertext: 0.22 + 0.23 } as const
 /** What an encryption with the secret key takes of one under the public key. */
 const SEEDED_SHARE = 0.4
 /** One share of a key-switching key, per residue of it. */
@@ -97,6 +103,17 @@ export class OperationCosts {
   /** The same of an input. @param seeded with the secret key: message and error share their transform, and half is serialised */
   inputEncryption(level: number, seeded: boolean): number {
     return seeded ? this.encryption(level) * SEEDED_SHARE : this.encryption(level)
+  }
+
+  /** A ciphertext under second components that nobody has foreseen. */
+  rerandomization(level: number): number {
+    return RERANDOMIZATION_TRANSFORMS * (level + 2) * this.model.ringTransform * this.transformation
+  }
+
+  /** Proofs that so many ciphertexts are encryptions: made by who sends them, and checked. */
+  proofs(level: number, count: number): number {
+    const { proof, ciphertext } = PROOF_ENCRYPTIONS
+    return (Math.ceil(count / PROOF_BATCH) * proof + count * ciphertext) * this.encryption(level)
   }
 
   /** Encoding one clear vector. */

@@ -4,7 +4,7 @@ import { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
 import { coreOf, programOf } from './compiled.js'
 import type { Plan } from './plan.js'
-import { costsOf } from './price.js'
+import { costsOf, inputProofs, QUERY_ROUNDS } from './price.js'
 
 /** A gigabit, and a millisecond. */
 export const LAN: Link = { bandwidth: 125e6, roundTrip: 0.001 }
@@ -14,6 +14,10 @@ export const WAN: Link = { bandwidth: DEFAULT_LINK.bandwidth, roundTrip: 0.04 }
 /** Seconds of each stage, one after the other, after keys and model are there. */
 export interface EndToEnd {
   readonly encryption: number
+  /** that inputs are encryptions: made and checked, where they are proved */
+  readonly proofs: number
+  /** in which the query is opened and its inputs are said to be there */
+  readonly rounds: number
   readonly upload: number
   /** operations of the evaluator */
   readonly evaluation: number
@@ -42,20 +46,32 @@ export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
   const results = plan.output.ciphertextsPerBlock * plan.batchBlocks
   const down = results * sizes.ciphertext(output.level)
   const upload = bytes.input / link.bandwidth
-  const encryption = seconds.dataEncryption - upload
+  const proofs = inputProofs(coreOf(plan), costs, plan.inputs.count * plan.batchBlocks)
+  const rounds = plan.operands.data === 'clear' ? 0 : QUERY_ROUNDS * link.roundTrip
+  const encryption = seconds.dataEncryption - upload - proofs - rounds
   const evaluation = seconds.evaluation - seconds.refresh - seconds.result
   const download = down / link.bandwidth + link.roundTrip
   const decryption = results * costs.encoding(output.level)
-  const stages = { encryption, upload, evaluation, refreshes: seconds.refresh, switching: seconds.result, download, decryption }
+  const stages = {
+    encryption,
+    proofs,
+    rounds,
+    upload,
+    evaluation,
+    refreshes: seconds.refresh,
+    switching: seconds.result,
+    download,
+    decryption
+  }
   return {
     ...stages,
     total: Object.values(stages).reduce((sum, value) => sum + value, 0),
-    steady: Math.max(encryption + decryption, upload, download, seconds.evaluation),
+    steady: Math.max(encryption + proofs + decryption, upload, download, seconds.evaluation),
     bytes: { up: bytes.input, down }
   }
 }
 
-const STAGES = ['encryption', 'upload', 'evaluation', 'refreshes', 'switching', 'download', 'decryption'] as const
+const STAGES = ['encryption', 'proofs', 'rounds', 'upload', 'evaluation', 'refreshes', 'switching', 'download', 'decryption'] as const
 
 /** Lines like those of `describePlan`: for a local network and a wide one, or for the link given. */
 export function describeEndToEnd(plan: Plan, model: CostModel, link?: Link): string[] {

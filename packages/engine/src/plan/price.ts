@@ -8,7 +8,7 @@ import { Residence } from '../costs/residence.js'
 import { Sizes } from '../costs/sizes.js'
 import { type SlotPacking, slotFactor } from '../packing/slots.js'
 import { type CompiledStep, valueMade } from '../steps/kinds.js'
-import { factorsOf, type OperandKind } from '../steps/operands.js'
+import { factorsOf, type OperandKind, publicCoins, rerandomizes } from '../steps/operands.js'
 import { heldVectors, type LayerPacking, vectorBytes, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
@@ -25,6 +25,14 @@ function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPack
   return { kind: 'polynomial', outputBlocks, slots, operations }
 }
 
+/** Rounds in which a query is opened, and its inputs are said to be all there. */
+export const QUERY_ROUNDS = 2
+
+/** Seconds in which the inputs of a query are proved to be encryptions, and the proofs checked. What the only key holder encrypts is not proved. */
+export function inputProofs({ operands, seededInputs, inputLevel }: PlanCore, costs: OperationCosts, inputs: number): number {
+  return operands.data === 'clear' || seededInputs ? 0 : costs.proofs(inputLevel, inputs)
+}
+
 /** Seconds and bytes of a plan by a cost model. @param held keys that there are and that cost nothing */
 export function costsOf(
   core: PlanCore,
@@ -34,7 +42,9 @@ export function costsOf(
   held: EvaluationKeyNames = NO_KEYS
 ): Plan['costs'] {
   const { parameters, steps } = program
-  const { threshold } = core
+  const { threshold, operands } = core
+  const coined = publicCoins(threshold, operands)
+  const sentAnew = rerandomizes(threshold, operands)
   const costs = new OperationCosts(model, parameters.logN)
   const sizes = new Sizes(
     parameters.logN,
@@ -60,7 +70,8 @@ export function costsOf(
     if (step.kind === 'refresh') {
       const count = step.step.ciphertextsPerBlock * batchBlocks
       const perParty = count * sizes.refresh(step.step.level, 1)
-      seconds[step.index] = costs.refresh(step.step.level, top, count, threshold, perParty * threshold)
+      const anew = (sentAnew ? costs.rerandomization(step.step.level) : 0) + (coined ? costs.rerandomization(top) : 0)
+      seconds[step.index] = costs.refresh(step.step.level, top, count, threshold, perParty * threshold) + count * anew
       refresh += seconds[step.index]!
       refreshBytes += perParty
       continue
@@ -82,10 +93,15 @@ export function costsOf(
   // inputs come after the weights are there
   if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
   else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
+  if (coined) seconds[0]! += inputs * costs.rerandomization(core.inputLevel)
   const keys = new KeyCosts(costs, sizes, threshold)
   const made = missingKeys(program, held)
   const results = program.output.layout.blocks.length * batchBlocks
-  const switching = costs.switching(program.output.level, results, threshold)
+  const switching =
+    costs.switching(program.output.level, results, threshold) + (sentAnew ? results * costs.rerandomization(program.output.level) : 0)
+  // weights of the only key holder, whose data are then clear to it or another's, are not proved
+  const proved = !clearWeights && (threshold > 1 || !clearData) ? program.weights : []
+  const highest = proved.reduce((level, weight) => Math.max(level, weight.level), 0)
   return {
     model: model.name,
     seconds: {
@@ -93,8 +109,13 @@ export function costsOf(
       refresh,
       result: switching,
       steps: seconds,
-      dataEncryption: clearData ? 0 : inputs * costs.inputEncryption(core.inputLevel, core.seededInputs) + costs.transfer(sent),
-      modelEncryption: encryption,
+      dataEncryption: clearData
+        ? 0
+        : inputs * costs.inputEncryption(core.inputLevel, core.seededInputs) +
+          costs.transfer(sent) +
+          inputProofs(core, costs, inputs) +
+          QUERY_ROUNDS * model.roundTrip,
+      modelEncryption: encryption + costs.proofs(highest, proved.length),
       keys: keys.seconds(made.galois, made.relinearizationLevel)
     },
     bytes: {
