@@ -55,7 +55,7 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
   const samples = await loadSamples({ ...sourceOf(samplesFile), ...select, normalisation, ...laid }, shape)
   const labels = await loadSamples({ ...sourceOf(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
   const configuration = await calibrationOf(scenario)
-  const calibration = await openCalibration(scenario.model, configuration, shape)
+  const calibration = await openCalibration(scenario.model, configuration, shape, graph.inputs)
   const {
     graph: approximated,
     network,

@@ -148,17 +148,26 @@ class TensorsTest(unittest.TestCase):
     def test_every_datatype_comes_back(self) -> None:
         for datatype, dtype in DTYPES.items():
             array = np.arange(6).reshape(2, 3).astype(dtype)
-            body, length = encode_request("input", array, None)
+            body, length = encode_request({"input": array}, None)
             given = json.loads(body[:length])["inputs"][0]
             self.assertEqual(given["datatype"], datatype)
             head = json.dumps({"outputs": [given]}).encode()
             _, outputs = decode_response(head + body[length:], len(head))
             np.testing.assert_array_equal(outputs["input"], array)
 
+    def test_inputs_by_name_stand_one_after_the_other(self) -> None:
+        arrays = {"image": np.arange(8.0).reshape(2, 2, 2), "table": np.array([[1], [2]], dtype=np.int32)}
+        body, length = encode_request(arrays, "q")
+        head = json.loads(body[:length])
+        self.assertEqual([(one["name"], one["shape"], one["datatype"]) for one in head["inputs"]], [("image", [2, 2, 2], "FP64"), ("table", [2, 1], "INT32")])
+        _, outputs = decode_response(json.dumps({"outputs": head["inputs"]}).encode() + body[length:], len(json.dumps({"outputs": head["inputs"]}).encode()))
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(outputs[name], array)
+
     def test_other_arrays_and_addresses_are_refused(self) -> None:
         for wrong in (np.array(["a"]), np.array([1j]), np.array([object()])):
             with self.assertRaises(TypeError):
-                encode_request("input", wrong, None)
+                encode_request({"input": wrong}, None)
         for url in ("ftp://x", "127.0.0.1:8080", "http://x/v2", "https:///"):
             with self.assertRaises(ValueError):
                 Client(url)

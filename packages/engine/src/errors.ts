@@ -250,8 +250,13 @@ export class UnreachableAccuracyError extends EngineError {
 }
 
 /** What is kept of the answers, in words. */
-export const describeAgreement = (value: number, measure: 'share of classes' | 'share of labels' | 'R²'): string =>
-  measure === 'R²' ? `an R² of ${value.toFixed(4)}` : `${(100 * value).toFixed(2)} % of the predictions`
+export const describeAgreement = (
+  value: number,
+  measure: 'share of classes' | 'share of labels' | 'R²' | 'least of the outputs'
+): string =>
+  measure === 'R²' || measure === 'least of the outputs'
+    ? `${measure === 'R²' ? 'an R²' : 'an agreement of the worst output'} of ${value.toFixed(4)}`
+    : `${(100 * value).toFixed(2)} % of the predictions`
 
 /** No degree of fitted polynomials keeps the answers as was asked for. */
 export class UnreachableAgreementError extends EngineError {
@@ -261,7 +266,7 @@ export class UnreachableAgreementError extends EngineError {
     readonly reached: number,
     readonly maximumDegree: number,
     /** what of the answers is to be kept */
-    readonly measure: 'share of classes' | 'share of labels' | 'R²' = 'share of classes'
+    readonly measure: 'share of classes' | 'share of labels' | 'R²' | 'least of the outputs' = 'share of classes'
   ) {
     super(
       `activations of '${model}': polynomials up to degree ${maximumDegree} keep ${describeAgreement(reached, measure)} on held-out samples, ` +

@@ -40,9 +40,10 @@ export type {
   WindowDefinition
 } from './graph/definitions.js'
 export { evaluate } from './graph/evaluate.js'
-export { applyFinal, argmax, describeFinal, type FinalOperator } from './graph/final.js'
+export { applyFinal, argmax, describeFinal, type FinalOperator, finalLength } from './graph/final.js'
 export type { ConvolutionGeometry, PoolGeometry, WindowGeometry } from './graph/geometry.js'
 export { type GraphNode, type GraphOperator, inputShape, type NetworkGraph } from './graph/graph.js'
+export { type InputPart, inputsSize, joinInputs } from './graph/parts.js'
 export { fitsShape } from './graph/sample-shape.js'
 export {
   type Answer,
@@ -50,7 +51,9 @@ export {
   type Label,
   NEAR_TIE_DEVIATIONS,
   type OutputMeaning,
+  type OutputPart,
   type Prediction,
+  splitOutputs,
   TASK_KINDS,
   type Task,
   type TaskChoice,

@@ -19,8 +19,21 @@ export interface ServedModel {
   readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
   /** Names of the classes, in order, where it has any. */
   readonly labels?: readonly (string | number)[]
+  /** Several inputs by name, one after the other in a sample's row. */
+  readonly inputs?: readonly { readonly name: string; readonly shape: readonly number[] }[]
+  /** Several outputs by name, and how many values each has. */
+  readonly outputs?: readonly ServedOutput[]
   /** Grants in force under which it may be asked, those that last longest first. */
   readonly grants: readonly ModelGrant[]
+}
+
+/** One of several outputs of a model. */
+export interface ServedOutput {
+  readonly name: string
+  /** Values of one sample: probabilities, or numbers. */
+  readonly values: number
+  readonly task: ServedModel['task']
+  readonly labels?: readonly (string | number)[]
 }
 
 export interface ModelGrant {
@@ -58,6 +71,8 @@ export interface SampleAnswer {
   readonly prediction: Prediction
   /** The error of the computation could have turned the prediction. */
   readonly nearTie: boolean
+  /** Of a model with several outputs: what each says, in their order. */
+  readonly parts?: readonly { readonly name: string; readonly values: readonly number[]; readonly prediction: Prediction }[]
 }
 
 export interface Backend {

@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type AnsweredRequest, BackendError, Gateway, type GatewayOptions, TokenFile } from '@slytherin/gateway'
+import { type AnsweredRequest, BackendError, Gateway, type GatewayOptions, type ServedModel, TokenFile } from '@slytherin/gateway'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkBinding } from '../src/access/binding.js'
 import { answerTo, FakeBackend, GRANT, MODEL, OTHER_GRANT } from './support/fake-backend.js'
@@ -75,6 +75,58 @@ describe('a gateway', () => {
     const paths = Object.keys(((await (await fetch(`${url}/openapi.json`)).json()) as { paths: object }).paths)
     expect(paths).toContain('/v2/models/{name}/versions/{version}/infer')
     expect((await fetch(`${url}/v2/health/ready`)).status).toBe(200)
+  })
+
+  it('knows inputs and outputs of a model by their names', async () => {
+    const named: ServedModel = {
+      ...MODEL,
+      shape: [5],
+      inputs: [
+        { name: 'image', shape: [2, 2] },
+        { name: 'table', shape: [1] }
+      ],
+      task: 'regression',
+      labels: [],
+      outputs: [
+        { name: 'kind', values: 2, task: 'classification', labels: ['cat', 'dog'] },
+        { name: 'age', values: 1, task: 'regression' }
+      ]
+    }
+    backend.catalogued = { party: 'clinic', missing: [], models: [named] }
+    backend.parts = ([first = 0]) => [
+      { name: 'kind', values: [0.75, 0.25], prediction: 'cat' },
+      { name: 'age', values: [first], prediction: first }
+    ]
+    const url = await start()
+    expect(await (await fetch(`${url}/v2/models/digits`)).json()).toMatchObject({
+      inputs: [
+        { name: 'image', shape: [-1, 2, 2] },
+        { name: 'table', shape: [-1, 1] }
+      ]
+    })
+    const table = { name: 'table', shape: [2, 1], datatype: 'FP32', data: [9, 8] }
+    const image = { name: 'image', shape: [2, 2, 2], datatype: 'FP32', data: [1, 2, 3, 4, 5, 6, 7, 8] }
+    const ask = async (inputs: readonly object[]): Promise<Response> => await fetch(infer(url), asking(undefined, { inputs }))
+    const wanted = { outputs: [{ name: 'kind.values' }, { name: 'kind.prediction' }, { name: 'age.prediction' }] }
+    const response = await fetch(infer(url), asking(undefined, { inputs: [table, image], ...wanted }))
+    expect(await response.json()).toMatchObject({
+      outputs: [
+        { name: 'kind.values', datatype: 'FP64', shape: [2, 2], data: [0.75, 0.25, 0.75, 0.25] },
+        { name: 'kind.prediction', datatype: 'BYTES', shape: [2], data: ['cat', 'cat'] },
+        { name: 'age.prediction', datatype: 'FP64', shape: [2, 1], data: [1, 5] }
+      ]
+    })
+    expect([...backend.asked[0]!.values]).toEqual([1, 2, 3, 4, 9, 5, 6, 7, 8, 8])
+    for (const [inputs, said] of [
+      [[image], /the inputs "image", "table"/],
+      [[image, image], /the inputs/],
+      [[image, { ...table, shape: [1, 1], data: [9] }], /2 rows of every input/],
+      [[image, { ...table, data: [9, 80] }], /row 1, position 0 of "table"/]
+    ] as const) {
+      const refused = await ask(inputs)
+      expect(refused.status).toBe(400)
+      expect(((await refused.json()) as { detail: string }).detail).toMatch(said)
+    }
   })
 
   it('lets requests that come together share a query', async () => {

@@ -18,6 +18,18 @@ export interface Answers {
   readonly nearTies: readonly number[]
   /** Of a regression: standard deviation of the error of every value, in its own unit. */
   readonly deviations?: readonly (readonly number[])[]
+  /** Of a model with several outputs: what each of them says, in the order of the file. */
+  readonly parts?: readonly OutputAnswers[]
+}
+
+/** What one of several outputs says of the samples. */
+export interface OutputAnswers {
+  readonly name: string
+  readonly task: TaskKind
+  readonly predictions: readonly Prediction[]
+  /** What the file's last operator gives, of every sample: probabilities, or numbers. */
+  readonly values: readonly (readonly number[])[]
+  readonly nearTies: readonly number[]
 }
 
 export type PartyEvent =

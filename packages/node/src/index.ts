@@ -29,7 +29,7 @@ export { readNpy } from './data/npy.js'
 export { npzNames, readNpz } from './data/npz.js'
 export { obstacleOf } from './data/obstacle.js'
 export { type ArraySource, type Labels, sourceOf } from './data/read-array.js'
-export { lastSamples, loadLabels, loadSamples, SampleFile } from './data/samples.js'
+export { lastSamples, loadLabels, loadSamples, SampleFile, type Samples } from './data/samples.js'
 export type {
   Answers,
   ErrorReport,

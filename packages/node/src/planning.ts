@@ -59,7 +59,7 @@ export interface PlannedModel {
 export async function planModel(path: string, options: PlanModelOptions): Promise<PlannedModel> {
   const { calibration: source, approximation, output, inputShape, replace, task, ...rest } = options
   const graph = await importModelFile(path, { output, inputShape, replace, task })
-  const calibration = await openCalibration(path, source, inputShapeOf(graph))
+  const calibration = await openCalibration(path, source, inputShapeOf(graph), graph.inputs)
   const wishes = { data: 'encrypted', weights: 'encrypted', ...rest } as const
   const { network, report } = calibration.approximate(graph, {
     ...approximationOptions(approximation),

@@ -46,6 +46,42 @@ describe('sample files', () => {
     }
   })
 
+  it('several inputs by name, in the order of the model', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'slytherin-samples-'))
+    try {
+      const [image, table] = [join(directory, 'image.idx'), join(directory, 'table.csv')]
+      await writeFile(image, idx(8, [3, 2, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))
+      await writeFile(table, 'a,b\n0.5,1\n1.5,2\n2.5,3\n')
+      const parts = [
+        { name: 'table', shape: [2] },
+        { name: 'image', shape: [1, 2, 2] }
+      ]
+      const inputs = { image: { idx: image, normalisation: { scale: 0.5, mean: 0, deviation: 1 } }, table: { csv: table } }
+      const normalisation = { scale: 1, mean: 0, deviation: 1 }
+      const loaded = await loadSamples({ inputs, offset: 1, count: 2, normalisation }, [6], parts)
+      expect(loaded.map(row => [...row])).toEqual([
+        [1.5, 2, 2, 2.5, 3, 3.5],
+        [2.5, 3, 4, 4.5, 5, 5.5]
+      ])
+      const other = loadSamples({ inputs: { image: { idx: image }, other: { csv: table } }, offset: 0, normalisation }, [6], parts)
+      await expect(other).rejects.toMatchObject({
+        name: 'DataFileError',
+        field: 'inputs',
+        expected: 'table, image',
+        actual: 'image, other'
+      })
+      const single = loadSamples({ inputs, offset: 0, normalisation }, [6])
+      await expect(single).rejects.toMatchObject({ field: 'inputs', expected: 'one input without a name' })
+      const narrow = loadSamples({ inputs, offset: 0, normalisation }, [6], [parts[0]!, { name: 'image', shape: [1, 3, 3] }])
+      await expect(narrow).rejects.toMatchObject({ field: 'shape of a sample', expected: '1×3×3' })
+      await writeFile(table, 'a,b\n0.5,1\n')
+      const uneven = loadSamples({ inputs, offset: 0, normalisation }, [6], parts)
+      await expect(uneven).rejects.toMatchObject({ field: 'samples', expected: 'as many as of "image", 3', actual: '1' })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  })
+
   it('npy, and a typed error for everything else', () => {
     const floats = npy('<f4', '2, 3', new Uint8Array(Float32Array.of(1, 2, 3, 4.5, Number.NaN, 6).buffer))
     const array = readNpy(floats, 'x.npy')

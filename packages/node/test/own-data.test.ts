@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateSync, gzipSync } from 'node:zlib'
-import type { SampleArray } from '@slytherin/node'
+import type { SampleArray, Samples } from '@slytherin/node'
 import { DataFileError, loadLabels, loadSamples, readCsv, readIdx, readJson, readNpy, readNpz, SampleFile, sourceOf } from '@slytherin/node'
 import fc from 'fast-check'
 import { decode, encode } from 'fast-png'
@@ -124,7 +124,7 @@ describe('samples of every format', () => {
   it('the class of a record is a field by name; labels alone are read from a field, an array, or a file of their own', async () => {
     const text = '5.1,3.5,setosa\n7.0,3.2,versicolor\n6.3,3.3,setosa\n'
     const flowers = await write('flowers.csv', `length,width,kind\n${text}`)
-    const open = async (file: string, label: string): Promise<SampleFile> => await SampleFile.open({ ...sourceOf(file), label, ...PLAIN })
+    const open = async (file: string, label: string): Promise<Samples> => await SampleFile.open({ ...sourceOf(file), label, ...PLAIN })
     const named = await open(flowers, 'kind')
     expect([...named].map(row => [...row])).toEqual([
       [5.1, 3.5],

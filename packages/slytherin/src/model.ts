@@ -10,6 +10,7 @@ import {
   type ImportOptions,
   importOnnx,
   inputShape,
+  joinInputs,
   KERNEL_COSTS,
   type Network,
   type NetworkGraph,
@@ -26,8 +27,11 @@ import { readModel } from '#files'
 import { NotPlannedError } from './errors.js'
 import { OwnKey } from './own-key.js'
 
-/** One row of numbers a sample, in the order in which the network reads it (channels before rows before columns). */
-export type Rows = readonly ArrayLike<number>[]
+/**
+ * One row of numbers a sample, in the order in which the network reads it (channels before rows before columns); of a network with several inputs, a row for each by its
+ * name, or one row with all of them in the order of the file.
+ */
+export type Rows = readonly (ArrayLike<number> | Readonly<Record<string, ArrayLike<number>>>)[]
 
 /** A path (Node), an address (browsers), or the file's bytes. */
 export type ModelSource = string | URL | Uint8Array
@@ -128,7 +132,7 @@ export class Model implements AsyncDisposable {
       seededInputs: true,
       ...(precision === undefined ? {} : { precision })
     }
-    const calibration = Calibration.fromSamples(samples.map(row => Float64Array.from(row)))
+    const calibration = Calibration.fromSamples(samples.map(row => Float64Array.from(this.#row(row))))
     const { network, report } = calibration.approximate(this.graph, {
       ...approximation,
       obstacle: approximated =>
@@ -175,10 +179,22 @@ export class Model implements AsyncDisposable {
     this.#key ??= new OwnKey(this.#kernel, plan, network)
     const answers: Answer[] = []
     for (let first = 0; first < rows.length; first += plan.batch) {
-      const { logits, deviation } = await this.#key.evaluate(rows.slice(first, first + plan.batch), options)
+      const { logits, deviation } = await this.#key.evaluate(
+        rows.slice(first, first + plan.batch).map(row => this.#row(row)),
+        options
+      )
       answers.push(...logits.map(values => answerOf(this.graph, values, deviation)))
     }
     return answers
+  }
+
+  /** @throws InvalidInputError for an input that is missing, unknown or of another size */
+  #row(row: Rows[number]): ArrayLike<number> {
+    if (typeof row.length === 'number') return row as ArrayLike<number>
+    return joinInputs(
+      this.graph.inputs ?? [{ name: this.graph.inputName, shape: this.inputShape }],
+      row as Readonly<Record<string, ArrayLike<number>>>
+    )
   }
 
   #plannedOrThrow(): Planned {

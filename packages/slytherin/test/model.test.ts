@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { architectureOf, calibrate, evaluate, fuse, InvalidInputError, importOnnx, plan } from '@slytherin/engine'
-import { readNpy } from '@slytherin/node'
+import { readNpy, readNpz } from '@slytherin/node'
 import { loadKernel } from '@slytherin/ring'
 import { describePlan, Model, NotPlannedError } from 'slytherin'
 import { describe, expect, it } from 'vitest'
@@ -54,6 +54,29 @@ describe('a model, its plan, its predictions', () => {
       expect(nearTie).toBe(false)
       expect(prediction).toBe(labels![logits.indexOf(Math.max(...logits))])
     })
+  })
+
+  it('takes inputs by name and answers by the names of the outputs, encrypted as in the clear', async () => {
+    const file = (ending: string): URL => new URL(`cases/torch-default-two-inputs-two-outputs${ending}`, models)
+    const array = readNpy(await readFile(file('-x.npy')), 'x')
+    const all = Array.from({ length: array.rows }, (_, row) => Float64Array.from({ length: 39 }, (__, column) => array.value(row, column)))
+    const rows = all.slice(0, 4).map(row => ({ table: row.slice(36), image: row.slice(0, 36) }))
+    await using model = await Model.load(fileURLToPath(file('.onnx')))
+    await model.plan({ samples: all, batch: 4, approximation: { degree: 7 } })
+    const right = await readFile(file('-right.npz'))
+    const [kinds, ages] = ['kind', 'age'].map(name => readNpz(right, 'right', name)) as [
+      ReturnType<typeof readNpz>,
+      ReturnType<typeof readNpz>
+    ]
+    const answers = await model.predict(rows)
+    answers.forEach(({ parts }, row) => {
+      expect(parts!.map(({ name }) => name)).toEqual(['kind', 'age'])
+      const scores = [0, 1, 2].map(column => kinds.value(row, column))
+      expect(worst(parts![0]!.outputs, scores)).toBeLessThan(0.03)
+      expect(parts![0]!.prediction).toBe(scores.indexOf(Math.max(...scores)))
+      expect(Math.abs(Number(parts![1]!.prediction) - ages.value(row, 0))).toBeLessThan(0.1)
+    })
+    await expect(model.predict([{ image: rows[0]!.image }])).rejects.toThrow(InvalidInputError)
   })
 
   it('has no predictions without a plan, and none for rows that are not what the plan takes; both leave it as it was', async () => {

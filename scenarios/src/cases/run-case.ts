@@ -39,6 +39,17 @@ export async function runCase(file: CaseFile): Promise<CaseResult> {
       worst = Math.max(worst, error)
       if (!(error <= TOLERANCE * Math.max(1, largest))) wrong ??= `${right.output ?? 'output'} differs by ${error.toPrecision(3)}`
     }
+    // several outputs at once say what each does alone
+    const whole = await importModelFile(file.model)
+    if (whole.parts !== undefined) {
+      graph = whole
+      for (const right of file.right) {
+        const { error, largest } = differenceOf(whole, samples, right)
+        worst = Math.max(worst, error)
+        if (!(error <= TOLERANCE * Math.max(1, largest)))
+          wrong ??= `${right.output ?? 'output'}, of all together, differs by ${error.toPrecision(3)}`
+      }
+    }
   } catch (error) {
     return { ...nothing, outcome: 'refused', reason: (error as Error).message }
   }
@@ -50,19 +61,24 @@ export async function runCase(file: CaseFile): Promise<CaseResult> {
 const endsInClass = (graph: NetworkGraph): boolean => graph.final.some(({ kind }) => kind === 'argmax')
 
 /** What the file's output gives: scores, or the label of a class. */
-function outputsOf(graph: NetworkGraph, sample: Float64Array): Float64Array {
+function outputsOf(graph: NetworkGraph, sample: Float64Array, output: string | undefined): Float64Array {
   const logits = evaluate(graph, sample)
+  if (graph.parts !== undefined) return answerOf(graph, logits).parts!.find(({ name }) => name === output)?.outputs ?? new Float64Array()
   return endsInClass(graph) ? Float64Array.of(Number(answerOf(graph, logits).prediction)) : applyFinal(graph.final, logits)
 }
 
 const rowsOf = (array: SampleArray): Float64Array[] =>
   Array.from({ length: array.rows }, (_, row) => Float64Array.from({ length: array.columns }, (__, column) => array.value(row, column)))
 
-function differenceOf(graph: NetworkGraph, samples: readonly Float64Array[], { values }: RightOutput): { error: number; largest: number } {
+function differenceOf(
+  graph: NetworkGraph,
+  samples: readonly Float64Array[],
+  { output, values }: RightOutput
+): { error: number; largest: number } {
   // right outputs may be kept of the first samples only
   let [error, largest] = [values.rows > 0 && values.rows <= samples.length ? 0 : Number.POSITIVE_INFINITY, 0]
   samples.slice(0, values.rows).forEach((sample, row) => {
-    const found = outputsOf(graph, sample)
+    const found = outputsOf(graph, sample, output)
     if (found.length !== values.columns) error = Number.POSITIVE_INFINITY
     found.forEach((value, column) => {
       if (column >= values.columns) return

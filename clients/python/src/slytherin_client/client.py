@@ -6,7 +6,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -42,6 +42,9 @@ class Answer:
     near_tie: NDArray[np.bool_]
     model: str
     version: str
+    #: Of a model with several outputs: what each gives, by its name, and what that means.
+    values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    predictions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Client:
@@ -99,17 +102,18 @@ class Client:
         body, _ = self._request("GET", _path(model, version))
         return decode_metadata(body)
 
-    def predict(self, model: str, samples: ArrayLike, *, version: str | None = None, request_id: str | None = None) -> Answer:
+    def predict(self, model: str, samples: ArrayLike | Mapping[str, ArrayLike], *, version: str | None = None, request_id: str | None = None) -> Answer:
         """Asks a model.
 
-        :param samples: samples first, as the network reads them: ``[n, …]``, real numbers
+        :param samples: samples first, as the network reads them: ``[n, …]``, real numbers; by name for a model with several inputs
         :param version: a revision; the newest without
         :returns: a row for each sample
         :raises GatewayError: with what was expected, or when to come again
         :raises GatewayUnreachableError: when there is no gateway; whether the query was asked is not known then
         :raises TypeError: for an array of something else than real numbers
         """
-        body, length = encode_request("input", np.asarray(samples), request_id)
+        named = samples if isinstance(samples, Mapping) else {"input": samples}
+        body, length = encode_request({name: np.asarray(array) for name, array in named.items()}, request_id)
         headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(length)}
         answer, answered = self._request("POST", f"{_path(model, version)}/infer", body, headers)
         given = answered.get(HEADER_LENGTH.lower())
@@ -121,6 +125,8 @@ class Client:
                 near_tie=outputs["near_tie"],
                 model=head["model_name"],
                 version=head["model_version"],
+                values=_ending(outputs, ".values"),
+                predictions=_ending(outputs, ".prediction"),
             )
         except KeyError as error:
             raise ProtocolError(f"the response lacks {error}") from error
@@ -143,6 +149,10 @@ class Client:
         if response.status >= 300:
             raise _problem(response.status, answer, answered)
         return answer, answered
+
+
+def _ending(outputs: Mapping[str, NDArray[Any]], ending: str) -> dict[str, NDArray[Any]]:
+    return {name.removesuffix(ending): array for name, array in outputs.items() if name.endswith(ending)}
 
 
 def _path(model: str, version: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,20 +36,22 @@ class ModelMetadata:
     outputs: tuple[TensorMetadata, ...]
 
 
-def encode_request(name: str, array: NDArray[Any], request_id: str | None) -> tuple[bytes, int]:
-    """The body of a request with one input, and how many bytes of it are JSON.
+def encode_request(arrays: Mapping[str, NDArray[Any]], request_id: str | None) -> tuple[bytes, int]:
+    """The body of a request with inputs by name, and how many bytes of it are JSON.
 
     Raises TypeError for an array that holds no real numbers.
     """
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    datatype = next((known for known, dtype in DTYPES.items() if dtype == little.dtype), None)
-    if datatype is None:
-        raise TypeError(f"expected an array of {', '.join(str(dtype) for dtype in DTYPES.values())}, got {array.dtype}")
-    data = little.tobytes()
-    head: dict[str, Any] = {
-        "inputs": [{"name": name, "shape": list(array.shape), "datatype": datatype, "parameters": {"binary_data_size": len(data)}}],
-        "parameters": {"binary_data_output": True},
-    }
+    inputs: list[dict[str, Any]] = []
+    data = b""
+    for name, array in arrays.items():
+        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        datatype = next((known for known, dtype in DTYPES.items() if dtype == little.dtype), None)
+        if datatype is None:
+            raise TypeError(f"expected an array of {', '.join(str(dtype) for dtype in DTYPES.values())}, got {array.dtype}")
+        values = little.tobytes()
+        inputs.append({"name": name, "shape": list(array.shape), "datatype": datatype, "parameters": {"binary_data_size": len(values)}})
+        data += values
+    head: dict[str, Any] = {"inputs": inputs, "parameters": {"binary_data_output": True}}
     if request_id is not None:
         head["id"] = request_id
     text = json.dumps(head).encode()

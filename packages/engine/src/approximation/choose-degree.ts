@@ -2,6 +2,7 @@
 import { describeAgreement, UnplannableAgreementError, UnreachableAgreementError } from '../errors.js'
 import { measureOf } from '../graph/agreement.js'
 import type { NetworkGraph } from '../graph/graph.js'
+import { isNumeric } from '../graph/task.js'
 import type { ApproximatedNetwork } from './activations.js'
 
 /** How answers to samples stay that the polynomials were not fitted to. */
@@ -48,7 +49,7 @@ export function chooseDegree(
     const kept = fits.crossValidate(degree)
     if (kept === undefined) continue
     // a number that is read as such has no class that could stay
-    const close = graph.task.kind !== 'regression' && kept.worst <= LOGIT_TOLERANCE
+    const close = !isNumeric(graph) && kept.worst <= LOGIT_TOLERANCE
     if (kept.agreement < agreement && !close) {
       missed.push({ degree, agreement: kept.agreement })
       continue

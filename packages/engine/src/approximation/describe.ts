@@ -13,8 +13,8 @@ export function describeApproximation({ activations, agreement, measure, samples
   })
   if (agreement === undefined || samples === undefined) return [...lines, 'agreement  unknown: there are no samples to judge by']
   const told =
-    measure === 'R²'
-      ? `R² ${agreement.toFixed(4)}`
+    measure === 'R²' || measure === 'least of the outputs'
+      ? `${measure} ${agreement.toFixed(4)}`
       : `${(100 * agreement).toFixed(2)} % of the ${measure === 'share of labels' ? 'labels' : 'predictions'}`
   const few = samples < FEW_SAMPLES ? `, which are few: a share of them says little` : ''
   return [

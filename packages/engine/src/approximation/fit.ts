@@ -12,6 +12,7 @@ import { InvalidInputError } from '../errors.js'
 import { agreementOf, measureOf } from '../graph/agreement.js'
 import { outputSize } from '../graph/geometry.js'
 import type { GraphNode, NetworkGraph } from '../graph/graph.js'
+import { isNumeric } from '../graph/task.js'
 import { fuse } from '../network/fuse.js'
 import { applyLayer, type Layer, type PolynomialLayer, readersOf, readsOf } from '../network/network.js'
 import {
@@ -77,7 +78,7 @@ const COMMON_WEIGHT = 0.1
  */
 export function fitActivations(graph: NetworkGraph, samples: Iterable<ArrayLike<number>>, options: FitOptions = {}): ApproximatedNetwork {
   const fitter = new Fitter(graph, thinned([...samples]), options.margin)
-  const regression = graph.task.kind === 'regression'
+  const regression = isNumeric(graph)
   const { degree, agreement = regression ? DEFAULT_DETERMINATION : DEFAULT_AGREEMENT, maximumDegree = DEFAULT_MAXIMUM_DEGREE } = options
   for (const [name, value] of [
     ['degree', degree ?? 1],

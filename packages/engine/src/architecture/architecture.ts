@@ -6,7 +6,8 @@
 import * as z from 'zod'
 import { InvalidArchitectureError } from '../errors.js'
 import { finalLength, finalOperatorSchema, MAXIMUM_FINAL_OPERATORS } from '../graph/final.js'
-import type { ConvolutionGeometry } from '../graph/geometry.js'
+import { type ConvolutionGeometry, sizeOf } from '../graph/geometry.js'
+import { inputPartsSchema, inputsSize, outputPartsSchema, outputsSize } from '../graph/parts.js'
 import { taskOf, taskSchema } from '../graph/task.js'
 import { convolutionGeometrySchema, featuresOf, type LinearOperation, linearOperationSchema } from './linear-operations.js'
 import { readersOf, readsOf } from './values.js'
@@ -118,7 +119,13 @@ export const ARCHITECTURE_VERSION = 2
 export const architectureSchema = z.strictObject({
   version: z.literal(ARCHITECTURE_VERSION),
   name: z.string().max(512),
-  input: z.strictObject({ shape: z.array(size).min(1).max(8), magnitude: bound, sensitivity: bound.optional() }),
+  input: z.strictObject({
+    shape: z.array(size).min(1).max(8),
+    magnitude: bound,
+    sensitivity: bound.optional(),
+    /** several inputs by name, one after the other in a row */
+    parts: inputPartsSchema.optional()
+  }),
   layers: z
     .array(z.discriminatedUnion('kind', [affineSchema, sumSchema, squareSchema, polynomialSchema, productSchema]))
     .min(1)
@@ -128,7 +135,9 @@ export const architectureSchema = z.strictObject({
     largest: bound,
     /** what the querier applies to the logits, in order, and what comes of it: with the names of the classes as the file has them */
     final: z.array(finalOperatorSchema).max(MAXIMUM_FINAL_OPERATORS),
-    task: taskSchema
+    task: taskSchema,
+    /** several outputs by name, whose logits stand one after the other; each has final operators and a task of its own */
+    parts: outputPartsSchema.optional()
   })
 })
 
@@ -238,18 +247,32 @@ function checkReads(
 }
 
 /** A task that the outputs can have, with a name for every class. */
-function checkMeaning({ output: { features, final, task } }: Architecture): void {
+function checkMeaning({ input, output }: Architecture): void {
+  const { features, final, task, parts } = output
+  const elements = sizeOf(input.shape)
+  if (input.parts && (inputsSize(input.parts) !== elements || input.shape.length !== 1))
+    throw new InvalidArchitectureError('input.parts', `${inputsSize(input.parts)} values in a row of ${input.shape.join('×')}`)
+  if (parts) {
+    if (outputsSize(parts) !== features) throw new InvalidArchitectureError('output.parts', `${outputsSize(parts)} logits of ${features}`)
+    if (final.length > 0 || task.kind !== 'regression')
+      throw new InvalidArchitectureError('output.final', 'a meaning of all outputs together, beside that of each')
+    for (const [index, part] of parts.entries()) checkPart(part, `output.parts.${index}`)
+  }
+  checkPart({ features, final, task }, 'output')
+}
+
+function checkPart({ features, final, task }: Pick<Architecture['output'], 'features' | 'final' | 'task'>, path: string): void {
   let values = features
   for (const [index, operator] of final.entries()) {
     if (operator.kind === 'select' && operator.index >= values) {
-      throw new InvalidArchitectureError(`output.final.${index}`, `selects value ${operator.index} of ${values}`)
+      throw new InvalidArchitectureError(`${path}.final.${index}`, `selects value ${operator.index} of ${values}`)
     }
     values = finalLength([operator], values)
   }
   try {
     taskOf(final, features, { labels: task.labels }, task)
   } catch (error) {
-    throw new InvalidArchitectureError('output.task', (error as Error).message)
+    throw new InvalidArchitectureError(`${path}.task`, (error as Error).message)
   }
 }
 

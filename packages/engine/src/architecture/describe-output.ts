@@ -7,7 +7,11 @@ const TOLD_LABELS = 12
 
 /** What the querier makes of the logits: the task, its classes by the names that the file has for them, and the operators that are left to it. */
 export function describeOutput({ output }: Architecture): string {
-  const { features, final, task } = output
+  if (output.parts === undefined) return describePart(output)
+  return output.parts.map(part => `${part.name}: ${describePart(part)}`).join('; ')
+}
+
+function describePart({ features, final, task }: Pick<Architecture['output'], 'features' | 'final' | 'task'>): string {
   const scores = final.filter(({ kind }) => kind !== 'argmax')
   const names = task.labels ?? Array.from({ length: task.kind === 'binary' ? 2 : finalLength(scores, features) }, (_, k) => k)
   const rest = names.length > TOLD_LABELS ? ` and ${names.length - TOLD_LABELS} more` : ''

@@ -1,11 +1,12 @@
 /** How well answers agree with others, each task by its own measure. */
-import { answerOf, type Label, type OutputMeaning, type Prediction } from './task.js'
+import { answerOf, type Label, type OutputMeaning, type Prediction, splitOutputs } from './task.js'
 
 /** Share of what is equal, or 1 - the share of the variance that is missed. */
-export type Measure = 'share of classes' | 'share of labels' | 'R²'
+export type Measure = 'share of classes' | 'share of labels' | 'R²' | 'least of the outputs'
 
 /** How answers of a task are compared. */
-export function measureOf({ task }: OutputMeaning): Measure {
+export function measureOf({ task, parts }: OutputMeaning): Measure {
+  if (parts !== undefined) return 'least of the outputs'
   if (task.kind === 'regression') return 'R²'
   return task.kind === 'multi-label' ? 'share of labels' : 'share of classes'
 }
@@ -46,9 +47,22 @@ export function likeness({ task }: OutputMeaning, expected: Prediction, actual: 
  * Agreement of networks on the same samples.
  * @param expected logits of every sample, as the file has them
  * @param actual logits of the same samples; one that is missing agrees in nothing
- * @returns share of equal classes or labels; of a regression R²
+ * @returns share of equal classes or labels; of a regression R²; of several outputs the least of theirs
  */
 export function agreementOf(meaning: OutputMeaning, expected: readonly ArrayLike<number>[], actual: readonly ArrayLike<number>[]): number {
+  if (meaning.parts !== undefined) {
+    const [left, right] = [expected, actual].map(rows =>
+      rows.map(row => splitOutputs(meaning.parts!, row).map(({ logits }) => logits))
+    ) as [Float64Array[][], Float64Array[][]]
+    return meaning.parts.reduce((least, part, k) => {
+      const own = agreementOf(
+        part,
+        left.map(row => row[k]!),
+        right.map(row => row[k]!)
+      )
+      return Math.min(least, own)
+    }, 1)
+  }
   const exact = expected.map(row => answerOf(meaning, row))
   const others = expected.map((_, k) => (actual[k] === undefined ? undefined : answerOf(meaning, actual[k])))
   if (meaning.task.kind === 'regression') {

@@ -15,6 +15,14 @@
  * const block = (x: NetworkBuilder) => x.branch(x => x, x => x.conv(first).activation('relu').conv(second)).add().activation('relu')
  * ```
  *
+ * Several inputs and outputs have names:
+ *
+ * ```ts
+ * network({ inputs: { image: [1, 28, 28], table: [6] } })
+ *   .branch(x => x.input('image').conv(kernel).activation('relu').flatten(), x => x.input('table').dense(columns)).concat()
+ *   .heads({ kind: x => x.dense(classes).softmax(), age: x => x.dense(number) })
+ * ```
+ *
  * Weights are row-major, in the order of ONNX.
  */
 
@@ -43,7 +51,8 @@ import {
 } from './geometry.js'
 import type { GraphNode, GraphOperator, NetworkGraph } from './graph.js'
 import { normalization } from './normalization.js'
-import { type Label, type TaskChoice, taskOf } from './task.js'
+import { type InputPart, inputsSize } from './parts.js'
+import { type Label, type OutputPart, type TaskChoice, taskOf } from './task.js'
 
 /** A branch: what is built on a value. */
 export type Path = (from: NetworkBuilder) => NetworkBuilder
@@ -52,11 +61,26 @@ const DEFAULT_SLOPE = 0.01
 const DEFAULT_EPSILON = 1e-5
 
 /** @throws InvalidInputError unless the shape is whole and positive */
-export function network({ input, name = 'network' }: NetworkDefinition): NetworkBuilder {
-  if (input.length === 0 || input.some(dimension => !Number.isInteger(dimension) || dimension < 1)) {
-    throw new InvalidInputError(`input shape of '${name}'`, 'whole dimensions of at least 1', input.join('×') || 'none')
-  }
-  return new NetworkBuilder(name, [{ name: 'input', operator: { kind: 'input' }, inputs: [], shape: [...input] }], [])
+export function network({ input: one, inputs, name = 'network' }: NetworkDefinition): NetworkBuilder {
+  const parts = Object.entries(inputs ?? {}).map(([part, shape]) => ({ name: part, shape: [...shape] }))
+  if (one === undefined && parts.length < 2) throw new InvalidInputError(`inputs of '${name}'`, 'two or more by name', String(parts.length))
+  for (const part of parts) checkShape(`input '${part.name}' of '${name}'`, part.shape)
+  const input = one ?? [inputsSize(parts)]
+  checkShape(`input shape of '${name}'`, input)
+  const nodes: readonly GraphNode[] = [{ name: 'input', operator: { kind: 'input' }, inputs: [], shape: [...input] }]
+  return new NetworkBuilder(name, nodes, [], one === undefined ? { inputs: parts } : {})
+}
+
+/** @throws InvalidInputError unless it is whole and positive */
+function checkShape(what: string, shape: readonly number[]): void {
+  if (shape.length === 0 || shape.some(dimension => !Number.isInteger(dimension) || dimension < 1))
+    throw new InvalidInputError(what, 'whole dimensions of at least 1', shape.join('×') || 'none')
+}
+
+/** What has names besides layers. */
+interface Named {
+  readonly inputs?: readonly InputPart[]
+  readonly parts?: readonly OutputPart[]
 }
 
 /** A graph layer by layer; every call gives a new builder, and `build` the graph. */
@@ -65,7 +89,8 @@ export class NetworkBuilder {
   constructor(
     private readonly networkName: string,
     private readonly nodes: readonly GraphNode[],
-    private readonly final: readonly FinalOperator[]
+    private readonly final: readonly FinalOperator[],
+    private readonly named: Named = {}
   ) {}
 
   /** Shape of one sample after the last layer. */
@@ -189,15 +214,54 @@ export class NetworkBuilder {
 
   /** Branches from here, to be added, multiplied or put next to each other. One that returns what it was given is a shortcut. */
   branch(...paths: readonly [Path, Path, ...Path[]]): Branches<NetworkBuilder> {
-    const { networkName, nodes } = this
+    const { networkName, nodes, named } = this
     const built = paths.map(path => path(this))
     const open = built.find(({ final }) => final.length > 0)
     if (open) throw new ShapeMismatchError(networkName, 'branches that do not end the network', describeFinal(open.final))
     return new Branches(
       nodes,
       built.map(path => path.nodes),
-      all => new NetworkBuilder(networkName, all, [])
+      all => new NetworkBuilder(networkName, all, [], named)
     )
+  }
+
+  /** The input of this name, for a branch to begin with. @throws InvalidInputError when there is none */
+  input(name: string): NetworkBuilder {
+    const { inputs = [] } = this.named
+    const index = inputs.findIndex(part => part.name === name)
+    if (index < 0)
+      throw new InvalidInputError(
+        `input of '${this.networkName}'`,
+        `one of ${inputs.map(part => part.name).join(', ') || 'none by name'}`,
+        name
+      )
+    const { shape } = inputs[index]!
+    const from = inputsSize(inputs.slice(0, index))
+    const size = sizeOf(shape)
+    const layer = this.layerName({}, `${name} `)
+    const operator = sliceOf(layer, this.nodes[0]!.shape, 0, from, from + size)
+    const node: GraphNode = { name: layer, operator, inputs: [0], shape: [size] }
+    return new NetworkBuilder(this.networkName, [...this.nodes, node], [], this.named).reshape(shape)
+  }
+
+  /**
+   * Several outputs by name, each built from here and with an end of its own; nothing follows them.
+   * @param labels names of the classes of outputs that have some
+   */
+  heads(paths: Readonly<Record<string, Path>>, labels: Readonly<Record<string, readonly Label[]>> = {}): NetworkBuilder {
+    const built = Object.entries(paths).map(([name, path]) => ({ name, end: path(this) }))
+    if (built.length < 2) throw new InvalidInputError(`heads of '${this.networkName}'`, 'two or more by name', String(built.length))
+    const parts = built.map(({ name, end }) => {
+      const features = sizeOf(end.shape)
+      return { name, features, final: end.final, task: taskOf(end.final, features, { labels: labels[name] }) }
+    })
+    const flat = built.map(({ end }) => new NetworkBuilder(end.networkName, end.nodes, [], this.named).flatten())
+    const branches = new Branches(
+      this.nodes,
+      flat.map(({ nodes }) => nodes),
+      nodes => new NetworkBuilder(this.networkName, nodes, [], { ...this.named, parts })
+    )
+    return branches.concat({ name: 'heads' })
   }
 
   /** What the querier applies to the logits: class probabilities. */
@@ -228,20 +292,23 @@ export class NetworkBuilder {
       inputName: 'input',
       outputName: 'logits',
       final: this.final,
-      task: taskOf(this.final, sizeOf(this.shape), { labels }, task)
+      task: this.named.parts ? { kind: 'regression' } : taskOf(this.final, sizeOf(this.shape), { labels }, task),
+      ...this.named
     }
   }
 
   private ending(operator: FinalOperator): NetworkBuilder {
-    return new NetworkBuilder(this.networkName, this.nodes, [...this.final, operator])
+    if (this.named.parts) throw new ShapeMismatchError(this.networkName, 'heads that end by themselves', operator.kind)
+    return new NetworkBuilder(this.networkName, this.nodes, [...this.final, operator], this.named)
   }
 
   private append(name: string, operator: GraphOperator, shape: readonly number[]): NetworkBuilder {
+    if (this.named.parts) throw new ShapeMismatchError(name, 'no layer after the heads', 'one')
     if (this.final.length > 0) throw new ShapeMismatchError(name, `no layer after the final ${describeFinal(this.final)}`, 'one')
     if (this.nodes.some(node => node.name === name))
       throw new InvalidInputError(`name of a layer of '${this.networkName}'`, 'a name of its own', name)
     const inputs = [this.nodes.length - 1]
-    return new NetworkBuilder(this.networkName, [...this.nodes, { name, operator, inputs, shape: [...shape] }], [])
+    return new NetworkBuilder(this.networkName, [...this.nodes, { name, operator, inputs, shape: [...shape] }], [], this.named)
   }
 
   private layerName(definition: { readonly name?: string }, kind: string): string {

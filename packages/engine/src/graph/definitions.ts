@@ -5,11 +5,20 @@ import type { ActivationFunction } from '../numeric/activation-functions.js'
 export type Values = ArrayLike<number>
 
 /** Where a built network begins. */
-export interface NetworkDefinition {
-  /** shape of one sample without the batch: [features] or [channels, rows, columns] */
-  readonly input: readonly number[]
+export type NetworkDefinition = {
   readonly name?: string
-}
+} & (
+  | {
+      /** shape of one sample without the batch: [features] or [channels, rows, columns] */
+      readonly input: readonly number[]
+      readonly inputs?: undefined
+    }
+  | {
+      readonly input?: undefined
+      /** Shapes of several inputs by name; branches begin at one of them (`input`), and a sample is one row of all, in this order. */
+      readonly inputs: Readonly<Record<string, readonly number[]>>
+    }
+)
 
 /** What slides over maps. */
 export interface WindowDefinition {

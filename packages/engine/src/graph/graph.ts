@@ -6,7 +6,8 @@ import type { ActivationFunction } from '../numeric/activation-functions.js'
 import type { Expression } from '../numeric/expression.js'
 import type { FinalOperator } from './final.js'
 import type { ConvolutionGeometry, PoolGeometry } from './geometry.js'
-import type { Task } from './task.js'
+import type { InputPart } from './parts.js'
+import type { OutputPart, Task } from './task.js'
 
 /** What a node does. */
 export type GraphOperator =
@@ -73,6 +74,10 @@ export interface NetworkGraph {
   readonly final: readonly FinalOperator[]
   /** what the outputs mean */
   readonly task: Task
+  /** Several inputs by name: a sample is one row with all of them, in this order. */
+  readonly inputs?: readonly InputPart[] | undefined
+  /** Several outputs by name: the logits are one row with those of all, in this order; `final` is empty, and each has its own. */
+  readonly parts?: readonly OutputPart[] | undefined
 }
 
 /** Shape of one input sample. */

@@ -46,10 +46,20 @@ export interface TaskChoice {
   readonly labels?: readonly Label[] | undefined
 }
 
+/** One of several outputs: how many logits it has, and what they mean. */
+export interface OutputPart {
+  readonly name: string
+  readonly features: number
+  readonly final: readonly FinalOperator[]
+  readonly task: Task
+}
+
 /** Final operators and task: what turns logits into an answer. */
 export interface OutputMeaning {
   readonly final: readonly FinalOperator[]
   readonly task: Task
+  /** Several outputs by name, whose logits stand one after the other: each has its own meaning, and together they are numbers. */
+  readonly parts?: readonly OutputPart[] | undefined
 }
 
 /** What a file tells besides its final operators. */
@@ -126,7 +136,24 @@ export interface Answer {
   readonly nearTie: boolean
   /** Of a regression: standard deviation of the error of every output. */
   readonly deviations?: Float64Array
+  /** Of several outputs: what each says, in the order of the file. `outputs` has those of all. */
+  readonly parts?: readonly (Answer & { readonly name: string })[]
 }
+
+/** Values of each part of a row of logits, in order. */
+export function splitOutputs<T extends OutputPart>(parts: readonly T[], logits: ArrayLike<number>): { part: T; logits: Float64Array }[] {
+  const row = Float64Array.from(logits)
+  let start = 0
+  return parts.map(part => {
+    const first = start
+    start += part.features
+    return { part, logits: row.slice(first, start) }
+  })
+}
+
+/** Whether all that is said is numbers. */
+export const isNumeric = ({ task, parts }: OutputMeaning): boolean =>
+  parts === undefined ? task.kind === 'regression' : parts.every(part => part.task.kind === 'regression')
 
 /**
  * Standard deviations within which a decision counts as a near tie. Errors are sums of very many roundings and Gaussian terms, so that a normal deviate beyond six has a
@@ -138,7 +165,8 @@ export const NEAR_TIE_DEVIATIONS = 6
  * Reads an answer from logits.
  * @param deviation standard deviation of the error of every logit; 0 in the clear
  */
-export function answerOf({ final, task }: OutputMeaning, logits: ArrayLike<number>, deviation = 0): Answer {
+export function answerOf({ final, task, parts }: OutputMeaning, logits: ArrayLike<number>, deviation = 0): Answer {
+  if (parts !== undefined) return answerOfParts(parts, logits, deviation)
   const own = Float64Array.from(logits)
   const scores = final.filter(operator => operator.kind !== 'argmax')
   const outputs = applyFinal(scores, own)
@@ -176,6 +204,22 @@ export function answerOf({ final, task }: OutputMeaning, logits: ArrayLike<numbe
       const [below, above] = [scored(() => -deviation), scored(() => deviation)]
       return { prediction, outputs, nearTie: false, deviations: outputs.map((_, k) => Math.abs(above[k]! - below[k]!) / 2) }
     }
+  }
+}
+
+/** Numbers of all outputs together, and what each of them says. */
+function answerOfParts(parts: readonly OutputPart[], logits: ArrayLike<number>, deviation: number): Answer {
+  const answers = splitOutputs(parts, logits).map(({ part, logits: own }) => ({ name: part.name, ...answerOf(part, own, deviation) }))
+  const outputs = Float64Array.from(answers.flatMap(answer => [...answer.outputs]))
+  return {
+    prediction: [...outputs],
+    outputs,
+    nearTie: answers.some(({ nearTie }) => nearTie),
+    // of scores nobody reads a deviation: what their errors do is told by near ties
+    ...(deviation === 0
+      ? {}
+      : { deviations: Float64Array.from(answers.flatMap(answer => [...(answer.deviations ?? answer.outputs.map(() => 0))])) }),
+    parts: answers
   }
 }
 

@@ -81,7 +81,7 @@ class Fuser {
     const logits = this.mixed(graph.output)
     let [{ base }] = logits.terms
     if (!isIdentityAffine(logits) || base === 0) base = this.pushAffine(logits)
-    return new Network(graph.name, inputShape(graph), withoutDead(this.layers, base), graph.final, graph.task)
+    return new Network(graph.name, inputShape(graph), withoutDead(this.layers, base), graph.final, graph.task, graph)
   }
 
   private inputValue(): Value {

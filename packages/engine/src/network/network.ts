@@ -8,7 +8,8 @@ import { type Reader, readersOf, readsOf } from '../architecture/values.js'
 import { InvalidInputError } from '../errors.js'
 import type { FinalOperator } from '../graph/final.js'
 import type { ConvolutionGeometry } from '../graph/geometry.js'
-import type { Task } from '../graph/task.js'
+import type { InputPart } from '../graph/parts.js'
+import type { OutputPart, Task } from '../graph/task.js'
 import { clenshaw } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
@@ -107,7 +108,9 @@ export class Network {
     readonly layers: readonly Layer[],
     /** what the querier applies to the logits, in order */
     readonly final: readonly FinalOperator[],
-    readonly task: Task
+    readonly task: Task,
+    /** several inputs or outputs, by name */
+    readonly named: { readonly inputs?: readonly InputPart[] | undefined; readonly parts?: readonly OutputPart[] | undefined } = {}
   ) {}
 
   get inputs(): number {

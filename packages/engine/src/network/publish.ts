@@ -80,11 +80,18 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
     name: network.name,
     input: {
       shape: [...network.shape],
+      ...(network.named.inputs ? { parts: network.named.inputs.map(({ name, shape }) => ({ name, shape: [...shape] })) } : {}),
       magnitude: ranges.input,
       ...(ranges.sensitivities ? { sensitivity: ranges.sensitivities[0]! } : {})
     },
     layers,
-    output: { features: network.outputs, largest: ranges.largestLogit, final: [...network.final], task: network.task }
+    output: {
+      features: network.outputs,
+      largest: ranges.largestLogit,
+      final: [...network.final],
+      task: network.task,
+      ...(network.named.parts ? { parts: network.named.parts.map(part => ({ ...part, final: [...part.final] })) } : {})
+    }
   })
 }
 

@@ -11,7 +11,8 @@ import {
 } from '../errors.js'
 import { sizeOf } from '../graph/geometry.js'
 import type { GraphNode, GraphOperator, NetworkGraph } from '../graph/graph.js'
-import { type TaskChoice, taskOf } from '../graph/task.js'
+import { type InputPart, inputsSize } from '../graph/parts.js'
+import { type OutputPart, type TaskChoice, taskOf } from '../graph/task.js'
 import { Constants } from './constants.js'
 import { type ImportContext, MAXIMUM_ELEMENTS, type Replacements } from './context.js'
 import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode, type OnnxValue } from './decode.js'
@@ -19,15 +20,16 @@ import { recogniseExpressions } from './expressions.js'
 import type { ExternalData } from './external-data.js'
 import { operatorFor, qualifiedName } from './operators.js'
 import { inOrder, leadingTo } from './order.js'
-import { checkAxes, findTail } from './output.js'
+import { checkAxes, findTails } from './output.js'
 import { recogniseActivations } from './recognise.js'
 import { hopelessness, remedyFor } from './remedies.js'
+import type { OutputTail } from './tail.js'
 
 /** What a file leaves open. */
 export interface ImportOptions {
   /** name of the network; the graph's own name when left out */
   readonly name?: string
-  /** which output of the file to compute; needed when it has several that do not come from the same logits */
+  /** which output of the file to compute; all of them, by name, when it has several and none is named */
   readonly output?: string
   /** shape of one input sample, without the batch, for files that leave it open */
   readonly inputShape?: readonly number[]
@@ -111,16 +113,70 @@ class Importer implements ImportContext {
       [...leadingTo(this.producers, outputs)].filter(node => !this.constants.folds(node)),
       this.replace
     )
-    const input = this.input(outputs)
-    this.append({ name: input.name, operator: { kind: 'input' }, inputs: [], shape: this.inputShape(input, options) })
-    this.values.set(input.name, 0)
-    const { output, logits, final, labels, regressor, axisNodes } = findTail(this.model, this.producers, this.constants, options.output)
-    for (const node of inOrder(this.model.nodes, this.producers, [logits])) {
+    const inputs = this.read(this.inputs(outputs), options)
+    const tails = findTails(this.model, this.producers, this.constants, options.output)
+    for (const node of inOrder(
+      this.model.nodes,
+      this.producers,
+      tails.map(({ logits }) => logits)
+    )) {
       if (this.constants.folds(node)) continue
       const operator = operatorFor(node.domain, node.operator)
       if (!operator) throw new UnsupportedOperatorError(node.name, qualifiedName(node.domain, node.operator), remedyFor(node.operator))
       operator(this, node)
     }
+    const results = tails.map(tail => this.result(tail))
+    const meanings = tails.map(({ output: name, final, labels, regressor }, k) => {
+      const features = sizeOf(this.shape(results[k]!))
+      return { name, features, final, task: taskOf(final, features, { labels, regressor }, tails.length === 1 ? options.task : {}) }
+    })
+    if (tails.length > 1) this.checkWishes(options, meanings)
+    const result = tails.length === 1 ? results[0]! : this.joined(results)
+    const recognised = recogniseExpressions(recogniseActivations(this.nodes), result)
+    const { nodes, output: last } = prune(recognised, result)
+    return {
+      name: options.name ?? this.model.name,
+      nodes: uniquelyNamed(nodes),
+      output: last,
+      inputName: inputs.map(({ name }) => name).join(', '),
+      outputName: meanings.map(({ name }) => name).join(', '),
+      ...(tails.length === 1
+        ? { final: meanings[0]!.final, task: meanings[0]!.task }
+        : { final: [], task: { kind: 'regression' as const }, parts: meanings }),
+      ...(inputs.length === 1 ? {} : { inputs })
+    }
+  }
+
+  /** The graph's input: the file's own, or one row of all where it has several, which slices take apart again. */
+  private read(values: readonly OnnxValue[], options: ImportOptions): InputPart[] {
+    if (values.length > 1 && options.inputShape !== undefined)
+      throw new UnsupportedTopologyError(
+        this.model.name,
+        `one input shape for ${values.length} inputs (${values.map(({ name }) => name).join(', ')})`,
+        'export the model with fixed shapes behind the batch'
+      )
+    const inputs = values.map(value => ({ name: value.name, shape: this.inputShape(value, options) }))
+    if (inputs.length === 1) {
+      const [{ name, shape }] = inputs as [InputPart]
+      this.values.set(name, this.append({ name, operator: { kind: 'input' }, inputs: [], shape }))
+      return inputs
+    }
+    const total = inputsSize(inputs)
+    this.append({ name: 'inputs', operator: { kind: 'input' }, inputs: [], shape: [total] })
+    let start = 0
+    for (const { name, shape } of inputs) {
+      const size = sizeOf(shape)
+      const first = start
+      const indices = Array.from({ length: size }, (_, index) => first + index)
+      const own = this.append({ name, operator: { kind: 'take', shape: [total], axis: 0, indices }, inputs: [0], shape: [size] })
+      this.values.set(name, this.append({ name, operator: { kind: 'reshape' }, inputs: [own], shape }))
+      start += size
+    }
+    return inputs
+  }
+
+  /** The value that holds the logits of an output. */
+  private result({ output, logits, axisNodes }: OutputTail): number {
     const result = this.values.get(logits)
     if (result === undefined) throw new MissingInitializerError(this.model.name, logits)
     if (this.batchAxes.has(logits))
@@ -137,33 +193,46 @@ class Importer implements ImportContext {
       )
     }
     checkAxes(axisNodes, this.shape(result), this.opset)
-    const recognised = recogniseExpressions(recogniseActivations(this.nodes), result)
-    const { nodes, output: last } = prune(recognised, result)
-    return {
-      name: options.name ?? this.model.name,
-      nodes: uniquelyNamed(nodes),
-      output: last,
-      inputName: input.name,
-      outputName: output,
-      final,
-      task: taskOf(final, sizeOf(this.shape(result)), { labels, regressor }, options.task)
-    }
+    return result
   }
 
-  /** The input that the outputs depend on. */
-  private input(outputs: readonly string[]): OnnxValue {
+  /** Logits of several outputs next to each other: each padded with zeros to the whole, and added. */
+  private joined(results: readonly number[]): number {
+    const sizes = results.map(result => sizeOf(this.shape(result)))
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    let start = 0
+    const padded = results.map((result, k) => {
+      const [first, size] = [start, sizes[k]!]
+      start += size
+      const { name } = this.nodes[result]!
+      const flat = this.append({ name, operator: { kind: 'reshape' }, inputs: [result], shape: [size] })
+      const indices = Array.from({ length: total }, (_, index) => (index >= first && index < first + size ? index - first : -1))
+      return this.append({ name, operator: { kind: 'take', shape: [size], axis: 0, indices }, inputs: [flat], shape: [total] })
+    })
+    return padded.reduce((left, right) =>
+      this.append({ name: 'outputs', operator: { kind: 'add' }, inputs: [left, right], shape: [total] })
+    )
+  }
+
+  private checkWishes({ task }: ImportOptions, parts: readonly OutputPart[]): void {
+    if (task?.kind === undefined && task?.threshold === undefined) return
+    throw new UnsupportedTopologyError(
+      this.model.name,
+      `one task for ${parts.length} outputs (${parts.map(({ name }) => name).join(', ')})`,
+      "name the output you want in the option 'output' (--output), or leave the task out"
+    )
+  }
+
+  /** The inputs on which the outputs depend, in the order of the file. */
+  private inputs(outputs: readonly string[]): readonly OnnxValue[] {
     const read = new Set([...outputs, ...[...leadingTo(this.producers, outputs)].flatMap(node => node.inputs)])
     // an only input that nothing reads is left to what is wrong with its readers
     const inputs = this.model.inputs.filter(input => read.has(input.name) || this.model.inputs.length === 1)
-    if (inputs.length !== 1) {
+    if (inputs.length === 0) {
       const list = this.model.inputs.map(input => input.name).join(', ') || 'none'
-      throw new UnsupportedTopologyError(
-        this.model.name,
-        inputs.length === 0 ? `no input leads to the output (inputs: ${list})` : `the graph has ${inputs.length} inputs (${list})`,
-        'export a model with one input'
-      )
+      throw new UnsupportedTopologyError(this.model.name, `no input leads to the output (inputs: ${list})`, 'export a model with an input')
     }
-    return inputs[0]!
+    return inputs
   }
 
   private inputShape({ name, shape }: OnnxValue, { inputShape }: ImportOptions): readonly number[] {

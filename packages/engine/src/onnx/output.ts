@@ -9,10 +9,11 @@ import type { OnnxModel, OnnxNode } from './decode.js'
 import { type OutputTail, TailWalk } from './tail.js'
 
 /**
- * @param wanted name of the output to follow; with several outputs and none named, they must end in the same logits
- * @throws UnsupportedTopologyError when the outputs differ, or none has the wanted name
+ * @param wanted name of the output to follow; all of them when none is named
+ * @returns one for every value that holds logits: outputs that come from the same logits, as labels and scores of a classifier, are one
+ * @throws UnsupportedTopologyError when no output has the wanted name
  */
-export function findTail(model: OnnxModel, producers: Producers, constants: Constants, wanted: string | undefined): OutputTail {
+export function findTails(model: OnnxModel, producers: Producers, constants: Constants, wanted: string | undefined): OutputTail[] {
   const names = model.outputs.map(output => output.name)
   const list = names.join(', ') || 'none'
   if (wanted !== undefined && !names.includes(wanted)) {
@@ -24,25 +25,20 @@ export function findTail(model: OnnxModel, producers: Producers, constants: Cons
   }
   const walk = (name: string): TailWalk => new TailWalk(model, name, producers, constants)
   const tails = (wanted === undefined ? names : [wanted]).map(name => walk(name).run())
-  const chosen = common(tails)
-  if (!chosen) {
-    throw new UnsupportedTopologyError(
-      model.name,
-      `the graph has ${names.length} outputs (${list})`,
-      "export a model with one output, or name the one you want in the option 'output' (--output)"
-    )
-  }
-  if (chosen.labels !== undefined) return chosen
+  const logits = [...new Set(tails.map(tail => tail.logits))]
   // a classifier's names of its classes may stand at another output
   const others = names.filter(name => walk(name).namesClasses).map(name => walk(name).run())
-  return { ...chosen, labels: others.find(({ logits, labels }) => logits === chosen.logits && labels !== undefined)?.labels }
+  return logits.map(value => {
+    const chosen = common(tails.filter(tail => tail.logits === value))
+    const labels = chosen.labels ?? others.find(other => other.logits === value && other.labels !== undefined)?.labels
+    return { ...chosen, labels }
+  })
 }
 
-/** The one output that says most of all, where they come from the same logits: probabilities rather than classes, all of them rather than one column. */
-function common(tails: readonly OutputTail[]): OutputTail | undefined {
-  const [first, ...others] = tails
-  if (!first || others.length === 0) return first
-  if (tails.some(tail => tail.logits !== first.logits)) return undefined
+/** The one output that says most of all that come from the same logits: probabilities rather than classes, all of them rather than one column. */
+function common(tails: readonly OutputTail[]): OutputTail {
+  const [first, ...others] = tails as [OutputTail, ...OutputTail[]]
+  if (others.length === 0) return first
   const column = (tail: OutputTail): boolean => tail.final.at(-1)?.kind === 'select'
   const scores = tails.filter(tail => !tail.isLabel)
   const whole = scores.find(tail => !column(tail))

@@ -1,5 +1,5 @@
 /** Inputs and outputs of a model as the protocol describes them, and answers as such outputs. */
-import type { SampleAnswer, ServedModel } from '../backend.js'
+import type { SampleAnswer, ServedModel, ServedOutput } from '../backend.js'
 import { Problem } from '../http/problem.js'
 import { DATATYPES } from '../tensors/datatypes.js'
 import { numbersOfBytes, numbersOfJson, shown, sizeOf } from '../tensors/decode.js'
@@ -29,20 +29,35 @@ export function metadataOf(model: ServedModel, versions: readonly string[]): Mod
     name: model.name,
     versions,
     platform: PLATFORM,
-    inputs: [{ name: INPUT, datatype: 'FP32', shape: [-1, ...model.shape] }],
+    inputs: inputsOf(model).map(({ name, shape }) => ({ name, datatype: 'FP32', shape: [-1, ...shape] })),
     outputs: outputsOf(model)
   }
 }
 
+/** What a request names: the inputs of the model where they have names, otherwise the only one. */
+const inputsOf = ({ inputs, shape }: ServedModel): readonly { readonly name: string; readonly shape: readonly number[] }[] =>
+  inputs ?? [{ name: INPUT, shape }]
+
 /** `logits`; `prediction` as the task says; `near_tie`, where errors could have turned a prediction. */
-function outputsOf({ task, features, labels }: ServedModel): readonly TensorMetadata[] {
+function outputsOf({ task, features, labels, outputs = [] }: ServedModel): readonly TensorMetadata[] {
   const predicted = { classification: [-1], binary: [-1], 'multi-label': [-1, labels?.length ?? features], regression: [-1, -1] }[task]
   return [
     { name: 'logits', datatype: 'FP64', shape: [-1, features] },
     { name: 'prediction', datatype: predictedType(task, labels), shape: predicted },
-    { name: 'near_tie', datatype: 'BOOL', shape: [-1] }
+    { name: 'near_tie', datatype: 'BOOL', shape: [-1] },
+    ...outputs.flatMap(output => [
+      { name: `${output.name}${OF_VALUES}`, datatype: 'FP64', shape: [-1, output.values] },
+      { name: `${output.name}${OF_PREDICTION}`, datatype: predictedType(output.task, output.labels), shape: predictedShape(output) }
+    ])
   ]
 }
+
+/** Of a model with several outputs, `NAME.values` is what one gives and `NAME.prediction` what that means. */
+const OF_VALUES = '.values'
+const OF_PREDICTION = '.prediction'
+
+const predictedShape = ({ task, values, labels }: ServedOutput): readonly number[] =>
+  ({ classification: [-1], binary: [-1], 'multi-label': [-1, labels?.length ?? values], regression: [-1, -1] })[task]
 
 function predictedType(task: ServedModel['task'], labels: ServedModel['labels']): string {
   if (task === 'multi-label') return 'BOOL'
@@ -57,39 +72,60 @@ function predictedType(task: ServedModel['task'], labels: ServedModel['labels'])
  * @throws Problem saying what the model reads
  */
 export function samplesOf(inputs: readonly RequestedInput[], model: ServedModel): { readonly rows: number; readonly values: Float64Array } {
-  const size = sizeOf(model.shape)
-  const wanted = shown(['n', ...model.shape])
-  const [input] = inputs
-  if (input === undefined || inputs.length > 1 || input.name !== INPUT) {
+  const wanted = inputsOf(model)
+  const given = new Map(inputs.map(input => [input.name, input]))
+  if (given.size !== inputs.length || given.size !== wanted.length || wanted.some(({ name }) => !given.has(name))) {
     throw refused(
       model,
-      `one input "${INPUT}"`,
+      wanted.length === 1 ? `one input "${INPUT}"` : `the inputs ${wanted.map(({ name }) => `"${name}"`).join(', ')}`,
       inputs
         .map(({ name }) => `"${name}"`)
         .join(', ')
         .slice(0, 256)
     )
   }
+  const parts = wanted.map(part => valuesOf(given.get(part.name)!, part, model))
+  const rows = parts[0]!.rows
+  const uneven = parts.findIndex(part => part.rows !== rows)
+  if (uneven >= 0) throw refused(model, `${rows} rows of every input`, `${parts[uneven]!.rows} of "${wanted[uneven]!.name}"`)
+  if (parts.length === 1) return { rows, values: parts[0]!.values }
+  const widths = wanted.map(({ shape }) => sizeOf(shape))
+  const values = Float64Array.from(
+    Array.from({ length: rows }, (_, row) =>
+      parts.flatMap((part, k) => [...part.values.subarray(row * widths[k]!, (row + 1) * widths[k]!)])
+    ).flat()
+  )
+  return { rows, values }
+}
+
+/** The values of one input. */
+function valuesOf(
+  input: RequestedInput,
+  { name, shape }: { readonly name: string; readonly shape: readonly number[] },
+  model: ServedModel
+): { readonly rows: number; readonly values: Float64Array } {
+  const size = sizeOf(shape)
   const type = DATATYPES.get(input.datatype)
   if (type === undefined) throw refused(model, `a datatype of ${[...DATATYPES.keys()].join(', ')}`, `"${input.datatype}"`)
   const [rows = 0, ...sample] = input.shape
   // A flat row has no layout of its own.
-  const fits = shown(sample) === shown(model.shape) || (sample.length === 1 && sample[0] === size)
-  if (!fits || rows < 1) throw refused(model, `shape ${wanted}, n at least 1`, shown(input.shape))
+  const fits = shown(sample) === shown(shape) || (sample.length === 1 && sample[0] === size)
+  if (!fits || rows < 1) throw refused(model, `shape ${shown(['n', ...shape])} of "${name}", n at least 1`, shown(input.shape))
   const values =
-    input.bytes === undefined ? numbersOfJson(input.data, input.shape, type, INPUT) : numbersOfBytes(input.bytes, input.shape, type, INPUT)
+    input.bytes === undefined ? numbersOfJson(input.data, input.shape, type, name) : numbersOfBytes(input.bytes, input.shape, type, name)
   const beyond = values.findIndex(value => !(Math.abs(value) <= model.magnitude))
   if (beyond >= 0) {
-    const where = `row ${Math.floor(beyond / size)}, position ${beyond % size}`
+    const where = `row ${Math.floor(beyond / size)}, position ${beyond % size}${model.inputs === undefined ? '' : ` of "${name}"`}`
     throw refused(model, `values within ±${model.magnitude} (is the input normalised as the model expects?)`, `another at ${where}`)
   }
   return { rows, values }
 }
 
-function refused({ name, shape }: ServedModel, expected: string, actual: string): Problem {
-  const detail = `model "${name}": expected ${expected}, got ${actual}`
+function refused(model: ServedModel, expected: string, actual: string): Problem {
+  const detail = `model "${model.name}": expected ${expected}, got ${actual}`
+  const described = inputsOf(model).map(({ name, shape }) => ({ name, shape: [-1, ...shape], datatypes: [...DATATYPES.keys()] }))
   return new Problem('wrong-input', detail, {
-    members: { expected, input: { name: INPUT, shape: [-1, ...shape], datatypes: [...DATATYPES.keys()] } }
+    members: { expected, ...(model.inputs === undefined ? { input: described[0] } : { inputs: described }) }
   })
 }
 
@@ -107,12 +143,33 @@ export function outputTensor(model: ServedModel, name: string, answers: readonly
   const rows = answers.length
   if (name === 'logits') return { name, datatype, shape: [rows, model.features], data: answers.flatMap(({ logits }) => logits) }
   if (name === 'near_tie') return { name, datatype, shape: [rows], data: answers.map(({ nearTie }) => nearTie) }
+  const part = model.outputs?.findIndex(output => [OF_VALUES, OF_PREDICTION].some(ending => name === `${output.name}${ending}`)) ?? -1
+  if (part >= 0)
+    return partTensor(
+      model.outputs![part]!,
+      name,
+      datatype,
+      answers.map(answer => answer.parts![part]!)
+    )
   const data: Elements[] = answers.map(({ prediction }) => predicted(model, prediction))
   const one = model.task === 'classification' || model.task === 'binary'
   return { name, datatype, shape: one ? [rows] : [rows, data[0]?.length ?? 0], data: data.flat() }
 }
 
-function predicted({ task, labels, features }: ServedModel, prediction: SampleAnswer['prediction']): Elements {
+/** One of several outputs: its values, or what they mean. */
+function partTensor(output: ServedOutput, name: string, datatype: string, answers: NonNullable<SampleAnswer['parts']>): OutputTensor {
+  const rows = answers.length
+  if (name === `${output.name}${OF_VALUES}`)
+    return { name, datatype, shape: [rows, output.values], data: answers.flatMap(({ values }) => values) }
+  const data: Elements[] = answers.map(({ prediction }) => predicted({ ...output, features: output.values }, prediction))
+  const one = output.task === 'classification' || output.task === 'binary'
+  return { name, datatype, shape: one ? [rows] : [rows, data[0]?.length ?? 0], data: data.flat() }
+}
+
+function predicted(
+  { task, labels, features }: Pick<ServedModel, 'task' | 'labels' | 'features'>,
+  prediction: SampleAnswer['prediction']
+): Elements {
   const said = Array.isArray(prediction) ? (prediction as readonly (string | number)[]) : [prediction as string | number]
   if (task !== 'multi-label') return said
   return (labels ?? Array.from({ length: features }, (_, k) => k)).map(label => said.includes(label))

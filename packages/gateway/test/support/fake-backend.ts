@@ -29,6 +29,9 @@ export class FakeBackend implements Backend {
   /** What a query does before it is answered. */
   before: (asked: Asked, signal: AbortSignal) => Promise<void> = async () => undefined
 
+  /** What several outputs say of a sample. */
+  parts: ((sample: readonly number[]) => NonNullable<SampleAnswer['parts']>) | undefined
+
   async catalogue(): Promise<Catalogue> {
     return this.catalogued
   }
@@ -37,6 +40,9 @@ export class FakeBackend implements Backend {
     this.asked.push(asked)
     await this.before(asked, signal)
     const size = asked.values.length / asked.rows
-    return Array.from({ length: asked.rows }, (_, row) => answerTo([...asked.values.subarray(row * size, (row + 1) * size)]))
+    return Array.from({ length: asked.rows }, (_, row) => {
+      const sample = [...asked.values.subarray(row * size, (row + 1) * size)]
+      return { ...answerTo(sample), ...(this.parts === undefined ? {} : { parts: this.parts(sample) }) }
+    })
   }
 }

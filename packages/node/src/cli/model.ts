@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path'
 import { type Replacements, TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
 import type { Streams } from './console.js'
+import { type NamedFiles, namedFiles } from './named-files.js'
 import { ask, finite, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { REPLACE_HELP, replacement } from './replacement.js'
 import { describeModels } from './report-lines.js'
@@ -13,7 +14,7 @@ interface PublishOptions extends PartyOptions {
   cohort?: string
   movable?: boolean
   batch: number
-  data?: string
+  data?: NamedFiles
   count?: number
   scale?: number
   mean?: number
@@ -38,7 +39,11 @@ export function modelCommand(streams: Streams): Command {
       .option('--cohort <name>', 'whose keys (default: the only cohort)')
       .option('-b, --batch <samples>', 'samples per query', positive, 64)
       .option('--movable', 'key holders may move it to the keys that follow these, so that it need not be uploaded again')
-      .option('--data <path>', 'samples that bounds and polynomials are measured on: IDX (gzip or plain), .npy, .npz or .csv')
+      .option(
+        '--data <path>',
+        'samples that bounds and polynomials are measured on: IDX (gzip or plain), .npy, .npz or .csv; NAME=PATH for each of several inputs',
+        namedFiles
+      )
       .option('--count <number>', 'how many of them (default: 256, or all where there are fewer)', positive)
       .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite)
       .option('--mean <number>', '', finite)
@@ -56,7 +61,7 @@ export function modelCommand(streams: Streams): Command {
       file: resolve(file),
       name: options.name ?? basename(file, '.onnx'),
       batch,
-      ...(data === undefined ? {} : { data: { file: resolve(data), ...scalingOf(options) } }),
+      ...(data === undefined ? {} : { data: { file: data, ...scalingOf(options) } }),
       ...(manifest === undefined ? {} : { manifest: resolve(manifest) }),
       ...(revision === undefined ? {} : { revision }),
       ...(cohort === undefined ? {} : { cohort }),

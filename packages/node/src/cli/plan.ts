@@ -25,11 +25,12 @@ import { manifestCalibration, manifestTask } from '../data/calibration.js'
 import { readEpochFile } from '../data/epoch-file.js'
 import { DataFileError } from '../data/errors.js'
 import { exists } from '../data/read.js'
-import { readArray, sourceOf } from '../data/read-array.js'
+import { SampleFile, samplesIn } from '../data/samples.js'
 import { evaluatorNamed } from '../evaluator.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
 import type { Streams } from './console.js'
+import { type NamedFiles, namedFiles } from './named-files.js'
 import { REPLACE_HELP, replacement } from './replacement.js'
 
 interface Options {
@@ -49,8 +50,8 @@ interface Options {
   calibrate?: boolean
   referenceCosts?: boolean
   manifest?: string
-  samples?: string
-  images?: string
+  samples?: NamedFiles
+  images?: NamedFiles
   count?: number
   scale: number
   mean: number
@@ -116,8 +117,12 @@ export function planCommand(streams: Streams): Command {
       '--manifest <path>',
       'JSON list of models with their data or activation ranges (default: manifest.json beside the model or one folder up)'
     )
-    .option('--samples <path>', 'measure on these samples instead: IDX (gzip or plain), .npy, .npz or .csv')
-    .addOption(new Option('--images <path>', 'the same').hideHelp())
+    .option(
+      '--samples <path>',
+      'measure on these samples instead: IDX (gzip or plain), .npy, .npz or .csv; NAME=PATH for each of several inputs',
+      namedFiles
+    )
+    .addOption(new Option('--images <path>', 'the same').argParser(namedFiles).hideHelp())
     .option('--count <number>', 'how many of them (default: 256, or all where there are fewer)', positive)
     .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite, 1)
     .option('--mean <number>', '', finite, 0)
@@ -217,8 +222,8 @@ async function knownOf(
   const { scale, mean, deviation, layout } = options
   const file = options.samples ?? options.images
   if (file !== undefined) {
-    const whole = { ...sourceOf(file), offset: 0, normalisation: { scale, mean, deviation }, ...(layout === undefined ? {} : { layout }) }
-    const count = options.count ?? Math.min(DEFAULT_COUNT, (await readArray(whole)).array.rows)
+    const whole = { ...samplesIn(file), offset: 0, normalisation: { scale, mean, deviation }, ...(layout === undefined ? {} : { layout }) }
+    const count = options.count ?? Math.min(DEFAULT_COUNT, (await SampleFile.open(whole)).count)
     return { calibration: { samples: { ...whole, count } } }
   }
   if (options.manifest !== undefined) return await fromManifest(options.manifest, model)

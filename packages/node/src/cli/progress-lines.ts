@@ -71,7 +71,17 @@ export class ProgressLines {
 }
 
 /** Classes by their names, values with the standard deviation of their errors; what errors could have turned is marked. */
-function describeAnswers({ task, predictions, nearTies, deviations }: Answers): string {
+function describeAnswers({ parts, ...answers }: Answers): string {
+  if (parts === undefined) return describeOne(answers)
+  return parts.map(part => `${part.name}: ${describeOne(part)}`).join('; ')
+}
+
+function describeOne({
+  task,
+  predictions,
+  nearTies,
+  deviations
+}: Pick<Answers, 'task' | 'predictions' | 'nearTies' | 'deviations'>): string {
   if (task === 'regression') {
     const values = predictions.map((value, k) =>
       list(value).map((number, output) => withError(Number(number), deviations?.[k]?.[output] ?? 0))

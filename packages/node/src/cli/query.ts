@@ -1,15 +1,15 @@
 /** `slytherin query`: samples to a model of a service, and what became of them. */
 import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import type { AnswerReport, QueryReport } from '../control/reports.js'
 import type { Streams } from './console.js'
 import { type ScalingOptions, scalingOf } from './model.js'
+import { type NamedFiles, namedFiles } from './named-files.js'
 import { ask, finite, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { describeAnswer, describeQueries } from './report-lines.js'
 
 interface AskOptions extends PartyOptions, ScalingOptions {
-  samples: string
+  samples: NamedFiles
   offset?: number
   follow?: boolean
   out?: string
@@ -20,7 +20,11 @@ export function queryCommand(streams: Streams): Command {
     new Command('ask')
       .description('Send encrypted samples to a model; prints the id of the query, and with --follow what the model says.')
       .argument('<model>', 'what it is called')
-      .requiredOption('-s, --samples <path>', 'IDX (gzip or plain), .npy, .npz or .csv')
+      .requiredOption(
+        '-s, --samples <path>',
+        'IDX (gzip or plain), .npy, .npz or .csv; NAME=PATH for each input of a model with several',
+        namedFiles
+      )
       .option('--offset <number>', 'first of them', natural)
       .option('--count <number>', 'how many of them (default: all)', positive)
       .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite)
@@ -32,7 +36,7 @@ export function queryCommand(streams: Streams): Command {
     'slytherin query lenet --samples scans.npy --follow'
   ).action(async (model: string, options: AskOptions) => {
     const { offset } = options
-    const samples = { file: resolve(options.samples), ...scalingOf(options), ...(offset === undefined ? {} : { offset }) }
+    const samples = { file: options.samples, ...scalingOf(options), ...(offset === undefined ? {} : { offset }) }
     const follow = options.follow === true || options.out !== undefined
     await showAnswer(await ask('query.ask', { model, samples, follow }, options, streams), options, streams)
   })

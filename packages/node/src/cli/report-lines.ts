@@ -127,7 +127,12 @@ export function describeStatus({ party, peers, epochs, models, grants, queries, 
 }
 
 /** A prediction a sample; `?` marks those that the error of the computation could have turned. */
-export function describeAnswer({ task, predictions, nearTies }: AnswerReport): string {
+export function describeAnswer({ parts, ...answer }: AnswerReport): string {
+  if (parts === undefined) return describeOne(answer)
+  return parts.map(part => `${plainText(part.name, 256)}: ${describeOne(part)}`).join('')
+}
+
+function describeOne({ task, predictions, nearTies }: Pick<AnswerReport, 'task' | 'predictions' | 'nearTies'>): string {
   const told = predictions.map((prediction, k) => {
     const text = typeof prediction === 'object' ? `{${prediction.join(', ')}}` : String(prediction)
     return nearTies.includes(k) ? `${text}?` : text

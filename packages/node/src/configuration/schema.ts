@@ -13,34 +13,54 @@ const normalisation = z.strictObject({
   clip: z.number().positive().optional()
 })
 
+/** Where an array of numbers is, and how it lies there. */
+const arraySource = {
+  /** File of any format that is read here, told by its contents, or a folder of PNG images; `FILE#NAME` for an array or a field of it. */
+  file: path.optional(),
+  /** IDX file (gzip or plain), as MNIST comes. */
+  idx: path.optional(),
+  /** NumPy array file, first axis the samples. */
+  npy: path.optional(),
+  /** NumPy archive; `array` names the array where it has several. */
+  npz: path.optional(),
+  array: z.string().min(1).optional(),
+  /** Comma-separated values, one sample a line, with or without a heading; `columns` chooses and orders columns by name or position from 0. */
+  csv: path.optional(),
+  columns: z
+    .array(z.union([z.string(), z.number().int().min(0)]))
+    .min(1)
+    .optional(),
+  /** The field of a table that names the class of a sample, and is no value of it. */
+  label: z.union([z.string().min(1), z.number().int().min(0)]).optional(),
+  /** `nhwc`: samples lie row by row, their channels last, and are brought into the order of the network, channels first. */
+  layout: z.enum(['nhwc']).optional()
+}
+
+interface FilesNamed {
+  readonly [format: string]: unknown
+}
+
+/** How many of the keys that name files there are. */
+const filesNamed = ({ file, idx, npy, npz, csv }: FilesNamed): number =>
+  [file, idx, npy, npz, csv].filter(item => item !== undefined).length
+
+/** One of several inputs. */
+const inputSource = z
+  .strictObject({ ...arraySource, /** that of all inputs when absent */ normalisation: normalisation.optional() })
+  .refine(source => filesNamed(source) === 1, { error: 'expected exactly one of "file", "idx", "npy", "npz" and "csv"' })
+
 export const samples = z
   .strictObject({
-    /** File of any format that is read here, told by its contents, or a folder of PNG images; `FILE#NAME` for an array or a field of it. */
-    file: path.optional(),
-    /** IDX file (gzip or plain), as MNIST comes. */
-    idx: path.optional(),
-    /** NumPy array file, first axis the samples. */
-    npy: path.optional(),
-    /** NumPy archive; `array` names the array where it has several. */
-    npz: path.optional(),
-    array: z.string().min(1).optional(),
-    /** Comma-separated values, one sample a line, with or without a heading; `columns` chooses and orders columns by name or position from 0. */
-    csv: path.optional(),
-    columns: z
-      .array(z.union([z.string(), z.number().int().min(0)]))
-      .min(1)
-      .optional(),
-    /** The field of a table that names the class of a sample, and is no value of it. */
-    label: z.union([z.string().min(1), z.number().int().min(0)]).optional(),
-    /** `nhwc`: samples lie row by row, their channels last, and are brought into the order of the network, channels first. */
-    layout: z.enum(['nhwc']).optional(),
+    ...arraySource,
+    /** Of a model with several inputs: where each is, by its name; sample k is the k-th of all of them. */
+    inputs: z.record(z.string().min(1).max(256), inputSource).optional(),
     offset: z.number().int().min(0).default(0),
     /** All from `offset` on when absent. */
     count: count.optional(),
     normalisation: normalisation.prefault({})
   })
-  .refine(({ file, idx, npy, npz, csv }) => [file, idx, npy, npz, csv].filter(item => item !== undefined).length === 1, {
-    error: 'expected exactly one of "file", "idx", "npy", "npz" and "csv"'
+  .refine(source => filesNamed(source) + (source.inputs === undefined ? 0 : 1) === 1, {
+    error: 'expected exactly one of "file", "idx", "npy", "npz", "csv" and "inputs"'
   })
 
 /** How exact logits must be: so many bits of the largest one, or an absolute error; the worst of a batch counts. */

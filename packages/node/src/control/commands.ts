@@ -36,7 +36,9 @@ const scaling = {
   layout: z.literal('nhwc').optional(),
   count: count.optional()
 }
-const dataFile = z.strictObject({ file: path, ...scaling, offset: z.number().int().min(0).optional() })
+/** A file, or one for each input by its name. */
+const files = z.union([path, z.record(z.string().min(1).max(256), path)])
+const dataFile = z.strictObject({ file: files, ...scaling, offset: z.number().int().min(0).optional() })
 
 /** Samples themselves, for a program on this machine: little-endian doubles, row-major, in base64. */
 const inlineSamples = z.strictObject({ rows: count, values: z.string().max(MAXIMUM_LINE_BYTES) })
@@ -44,7 +46,7 @@ const inlineSamples = z.strictObject({ rows: count, values: z.string().max(MAXIM
 /** An ONNX file, and where the bounds on its values come from: samples, or a manifest; the manifest beside it when neither is given. */
 const modelFile = z.strictObject({
   file: path,
-  data: z.strictObject({ file: path, ...scaling }).optional(),
+  data: z.strictObject({ file: files, ...scaling }).optional(),
   manifest: path.optional(),
   output: z.string().min(1).optional(),
   task: z.enum(['classification', 'binary', 'multi-label', 'regression']).optional(),

@@ -92,8 +92,21 @@ export interface AskableModel {
   readonly features: number
   readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
   readonly labels?: readonly (string | number)[]
+  /** Several inputs by name, one after the other in a sample's row. */
+  readonly inputs?: readonly { readonly name: string; readonly shape: readonly number[] }[]
+  /** Several outputs by name, and how many values each has. */
+  readonly outputs?: readonly NamedOutput[]
   /** In force, those that last longest first. */
   readonly grants: readonly { readonly grant: string; readonly expires: number; readonly queries: number }[]
+}
+
+/** One of several outputs of a model. */
+export interface NamedOutput {
+  readonly name: string
+  /** what its last operator gives for a sample */
+  readonly values: number
+  readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
+  readonly labels?: readonly (string | number)[]
 }
 
 export interface AskableReport {
@@ -125,6 +138,14 @@ export interface AnswerReport {
   readonly logits: readonly (readonly number[])[]
   /** Samples whose prediction the error of the computation could have turned. */
   readonly nearTies: readonly number[]
+  /** Of a model with several outputs: what each of them says, in the order of the file. */
+  readonly parts?: readonly {
+    readonly name: string
+    readonly task: string
+    readonly predictions: readonly (string | number | readonly (string | number)[])[]
+    readonly values: readonly (readonly number[])[]
+    readonly nearTies: readonly number[]
+  }[]
 }
 
 export interface RosterReport {

@@ -1,7 +1,7 @@
 /** Reads what an owner knows of the values that flow through a model: samples, figures written down by hand, or a manifest that lies beside the model. */
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { type ApproximationOptions, Calibration, type MeasuredValues, TASK_KINDS, type TaskChoice } from '@slytherin/engine'
+import { type ApproximationOptions, Calibration, type InputPart, type MeasuredValues, TASK_KINDS, type TaskChoice } from '@slytherin/engine'
 import * as z from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from './errors.js'
@@ -11,15 +11,17 @@ import { lastSamples, loadSamples } from './samples.js'
 /**
  * @param model path of the model, by whose file name a manifest lists it
  * @param shape of one sample as the network reads it; not checked when not given
+ * @param parts its inputs by name, where it has several
  * @throws DataFileError for samples or a manifest that are not what they should be
  */
 export async function openCalibration(
   model: string,
   configuration: CalibrationConfiguration,
-  shape?: readonly number[]
+  shape?: readonly number[],
+  parts?: readonly InputPart[]
 ): Promise<Calibration> {
   const { samples, measured, manifest, margin } = configuration
-  if (samples !== undefined) return Calibration.fromSamples(await loadSamples(samples, shape), margin)
+  if (samples !== undefined) return Calibration.fromSamples(await loadSamples(samples, shape, parts), margin)
   return Calibration.fromMeasured(measured ?? (await readManifest(manifest!, model)), margin)
 }
 

@@ -1,12 +1,25 @@
 /** The samples of a configuration: a range of a data file, normalised as the model wants them. */
-import { fitsShape } from '@slytherin/engine'
+import { fitsShape, type InputPart } from '@slytherin/engine'
 import type { Normalisation, SamplesConfiguration } from '../configuration/schema.js'
 import { channelsFirst, type SampleArray } from './array.js'
 import { DataFileError } from './errors.js'
-import { type Labels, labelsOf, readArray, readLabels, sourceOf } from './read-array.js'
+import { type ArraySource, type Labels, labelsOf, readArray, readLabels, sourceOf } from './read-array.js'
+
+/** Samples of a configuration: rows of numbers as a network reads them. */
+export interface Samples extends Iterable<Float64Array> {
+  readonly count: number
+  /** Classes of the samples, where a file says them. */
+  readonly labels: Labels | undefined
+  /**
+   * The same, for a network that reads samples of this shape.
+   * @param parts its inputs by name, where it has several
+   * @throws DataFileError when they are laid out otherwise
+   */
+  as(shape: readonly number[], parts?: readonly InputPart[]): Samples
+}
 
 /** A range of a data file. The file's bytes are held; its samples are made into numbers one by one, as they are read. */
-export class SampleFile implements Iterable<Float64Array> {
+export class SampleFile implements Samples {
   private constructor(
     private readonly array: SampleArray,
     private readonly configuration: SamplesConfiguration,
@@ -15,9 +28,24 @@ export class SampleFile implements Iterable<Float64Array> {
   ) {}
 
   /** @throws DataFileError when the file is not what it should be or has too few samples */
-  static async open(configuration: SamplesConfiguration): Promise<SampleFile> {
+  static async open(configuration: SamplesConfiguration): Promise<Samples> {
+    const { inputs, ...common } = configuration
+    if (inputs === undefined) return await SampleFile.file(configuration)
+    const opened = new Map<string, Samples>()
+    for (const [name, { normalisation = common.normalisation, ...source }] of Object.entries(inputs)) {
+      opened.set(
+        name,
+        await SampleFile.file({ layout: common.layout, ...source, offset: common.offset, count: common.count, normalisation }, true)
+      )
+    }
+    return new JoinedSamples(opened)
+  }
+
+  /** @param one of several inputs, whose layout is said of those that are images */
+  private static async file(configuration: SamplesConfiguration, one = false): Promise<SampleFile> {
     const { file, array: stored } = await readArray(configuration)
-    const array = configuration.layout === 'nhwc' ? channelsFirst(stored, file) : stored
+    const image = !one || stored.sampleShape.length === 3
+    const array = configuration.layout === 'nhwc' && image ? channelsFirst(stored, file) : stored
     const { offset } = configuration
     const count = configuration.count ?? array.rows - offset
     if (count < 1 || offset + count > array.rows) {
@@ -28,10 +56,6 @@ export class SampleFile implements Iterable<Float64Array> {
     return new SampleFile(array, configuration, file, count)
   }
 
-  /**
-   * The same, for a network that reads samples of this shape.
-   * @throws DataFileError when they are laid out otherwise
-   */
   as(shape: readonly number[]): SampleFile {
     const { sampleShape } = this.array
     if (fitsShape(sampleShape, shape)) return this
@@ -46,7 +70,6 @@ export class SampleFile implements Iterable<Float64Array> {
     })
   }
 
-  /** Classes of the samples of this range, where the file says them. */
   get labels(): Labels | undefined {
     const labels = labelsOf(this.array)
     const { offset } = this.configuration
@@ -60,15 +83,64 @@ export class SampleFile implements Iterable<Float64Array> {
   }
 }
 
+/** Samples whose inputs are in several files: the k-th of each makes the k-th sample. */
+class JoinedSamples implements Samples {
+  readonly count: number
+  readonly labels = undefined
+
+  /** @throws DataFileError unless there are as many of each */
+  constructor(private readonly inputs: ReadonlyMap<string, Samples>) {
+    const counts = [...inputs].map(([name, samples]) => ({ name, count: samples.count }))
+    this.count = counts[0]?.count ?? 0
+    const other = counts.find(({ count }) => count !== this.count)
+    if (other !== undefined)
+      throw new DataFileError(
+        `input "${other.name}"`,
+        'samples',
+        `as many as of "${counts[0]!.name}", ${this.count}`,
+        String(other.count),
+        {
+          remedy: 'Sample k is the k-th of every input: choose ranges of one length.'
+        }
+      )
+  }
+
+  as(_shape: readonly number[], parts: readonly InputPart[] = []): Samples {
+    const wanted = parts.map(({ name }) => name)
+    const given = [...this.inputs.keys()]
+    if (wanted.length !== given.length || wanted.some(name => !this.inputs.has(name)))
+      throw new DataFileError('samples', 'inputs', wanted.join(', ') || 'one input without a name', given.join(', '), {
+        remedy: 'Name the inputs as the model does.'
+      })
+    return new JoinedSamples(new Map(parts.map(({ name, shape }) => [name, this.inputs.get(name)!.as(shape)])))
+  }
+
+  *[Symbol.iterator](): Generator<Float64Array> {
+    const rows = [...this.inputs.values()].map(samples => samples[Symbol.iterator]())
+    for (let k = 0; k < this.count; k++) yield Float64Array.from(rows.flatMap(row => [...(row.next().value as Float64Array)]))
+  }
+}
+
 /**
  * @param shape of one sample as the network reads it; not checked when not given
+ * @param parts its inputs by name, where it has several
  * @returns one row of numbers per sample, all at once
  * @throws DataFileError as `SampleFile`
  */
-export async function loadSamples(configuration: SamplesConfiguration, shape?: readonly number[]): Promise<Float64Array[]> {
+export async function loadSamples(
+  configuration: SamplesConfiguration,
+  shape?: readonly number[],
+  parts?: readonly InputPart[]
+): Promise<Float64Array[]> {
   const samples = await SampleFile.open(configuration)
-  return [...(shape === undefined ? samples : samples.as(shape))]
+  return [...(shape === undefined ? samples : samples.as(shape, parts))]
 }
+
+/** Samples as a command line names them: a file, or one for each input by its name. */
+export const samplesIn = (file: string | Readonly<Record<string, string>>): ArraySource & Pick<SamplesConfiguration, 'inputs'> =>
+  typeof file === 'string'
+    ? sourceOf(file)
+    : { inputs: Object.fromEntries(Object.entries(file).map(([name, one]) => [name, sourceOf(one)])) }
 
 /**
  * @returns the last `wanted` samples of a file, all when it has fewer

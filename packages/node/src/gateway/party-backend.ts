@@ -89,9 +89,16 @@ class Absence {
   }
 }
 
-function answersOf({ logits, predictions, nearTies }: AnswerReport): SampleAnswer[] {
+function answersOf({ logits, predictions, nearTies, parts }: AnswerReport): SampleAnswer[] {
   const near = new Set(nearTies)
-  return logits.map((row, k) => ({ logits: row, prediction: predictions[k]!, nearTie: near.has(k) }))
+  return logits.map((row, k) => ({
+    logits: row,
+    prediction: predictions[k]!,
+    nearTie: near.has(k),
+    ...(parts === undefined
+      ? {}
+      : { parts: parts.map(part => ({ name: part.name, values: part.values[k]!, prediction: part.predictions[k]! })) })
+  }))
 }
 
 /** What a grant can be out of. */

@@ -20,7 +20,7 @@ import {
 import type { Logger } from 'pino'
 import type { CommandError, QuerierCommand } from '../commands.js'
 import type { Configuration } from '../configuration/schema.js'
-import { SampleFile } from '../data/samples.js'
+import { SampleFile, type Samples } from '../data/samples.js'
 import type { DecryptionsLeft, ErrorReport, EventListener, PartyEvent } from '../events.js'
 import { protocolFailures } from '../network/failures.js'
 import { Libp2pTransport } from '../network/transport.js'
@@ -75,7 +75,7 @@ export class Party {
     private readonly worker: CryptographyWorker,
     private readonly names: PeerNames,
     private readonly evidence: FileEvidenceStore,
-    samples: SampleFile | undefined
+    samples: Samples | undefined
   ) {
     const { commands } = init
     const emit = (event: PartyEvent): void => this.emit(event)

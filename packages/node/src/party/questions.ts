@@ -10,7 +10,7 @@ import {
 } from '@slytherin/protocol'
 import { CommandError, type QuerierCommand } from '../commands.js'
 import type { Configuration } from '../configuration/schema.js'
-import type { SampleFile } from '../data/samples.js'
+import type { Samples } from '../data/samples.js'
 import type { EventListener } from '../events.js'
 import { WorkerClosedError, WorkerCrashedError } from '../worker/errors.js'
 import type { PeerNames } from './names.js'
@@ -19,7 +19,7 @@ import { resultOf } from './reports.js'
 export interface QuestionsInit {
   readonly configuration: Configuration
   readonly roles: readonly Role[]
-  readonly samples: SampleFile | undefined
+  readonly samples: Samples | undefined
   /** What to ask without configured samples. */
   readonly commands: AsyncIterator<QuerierCommand | CommandError> | undefined
   readonly emit: EventListener
@@ -40,7 +40,8 @@ export class Questions {
     ended.throwIfAborted()
     this.init.emit({ event: 'ready' })
     if (!this.init.roles.includes('querier') && !this.init.roles.includes('data-owner')) return
-    if (this.init.samples !== undefined) await this.query(peer, this.init.samples.as(plan.architecture.input.shape))
+    if (this.init.samples !== undefined)
+      await this.query(peer, this.init.samples.as(plan.architecture.input.shape, plan.architecture.input.parts))
     else if (this.init.commands !== undefined) await this.obey(peer, this.init.commands, ended)
     await peer.leave()
   }

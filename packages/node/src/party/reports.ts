@@ -13,7 +13,7 @@ export const secondsSince = (since: number): number => Math.max(0, Math.round((D
 
 /** Logits read as the model means them, with what its plan says of their errors. */
 export function resultOf(logits: readonly Float64Array[], plan: Plan): Answers {
-  const { task } = plan.architecture.output
+  const { task, parts } = plan.architecture.output
   const deviation = logitDeviation(plan)
   const answers = logits.map(row => answerOf(plan.architecture.output, row, deviation))
   return {
@@ -22,7 +22,21 @@ export function resultOf(logits: readonly Float64Array[], plan: Plan): Answers {
     logits: logits.map(row => Array.from(row)),
     logitDeviation: deviation,
     nearTies: answers.flatMap(({ nearTie }, k) => (nearTie ? [k] : [])),
-    ...(task.kind === 'regression' ? { deviations: answers.map(answer => Array.from(answer.deviations!)) } : {})
+    ...(task.kind === 'regression' ? { deviations: answers.map(answer => Array.from(answer.deviations!)) } : {}),
+    ...(parts === undefined
+      ? {}
+      : {
+          parts: parts.map(({ name, task: own }, index) => {
+            const each = answers.map(answer => answer.parts![index]!)
+            return {
+              name,
+              task: own.kind,
+              predictions: each.map(({ prediction }) => prediction),
+              values: each.map(({ outputs }) => [...outputs]),
+              nearTies: each.flatMap(({ nearTie }, k) => (nearTie ? [k] : []))
+            }
+          })
+        })
   }
 }
 

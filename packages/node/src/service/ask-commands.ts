@@ -1,4 +1,5 @@
 /** Commands that ask: which models there are to ask, and samples to one of them, from a file or, for a program on this machine, as they are. */
+import { finalLength } from '@slytherin/engine'
 import type { Plan } from '@slytherin/protocol'
 import type { QueryEvent, ServiceNode } from '@slytherin/protocol/service'
 import type { CommandContext, CommandHandlers, ParametersOf } from '../control/commands.js'
@@ -73,6 +74,20 @@ async function askable(party: ServiceContext): Promise<AskableReport> {
       features: output.features,
       task: output.task.kind,
       ...(output.task.labels === undefined ? {} : { labels: output.task.labels }),
+      ...(input.parts === undefined ? {} : { inputs: input.parts }),
+      ...(output.parts === undefined
+        ? {}
+        : {
+            outputs: output.parts.map(({ name, features, final, task }) => ({
+              name,
+              values: finalLength(
+                final.filter(({ kind }) => kind !== 'argmax'),
+                features
+              ),
+              task: task.kind,
+              ...(task.labels === undefined ? {} : { labels: task.labels })
+            }))
+          }),
       grants: grants.map(({ identifier, grant: { expires, queries } }) => ({ grant: identifier, expires, queries }))
     })
   }
@@ -94,8 +109,8 @@ async function grantFor(party: ServiceContext, node: ServiceNode, { document }: 
 }
 
 async function samplesFrom(given: Samples, { architecture }: Plan): Promise<Float64Array[]> {
-  const { shape } = architecture.input
-  if ('file' in given) return [...(await SampleFile.open(samplesOf(given))).as(shape)]
+  const { shape, parts } = architecture.input
+  if ('file' in given) return [...(await SampleFile.open(samplesOf(given))).as(shape, parts)]
   const size = shape.reduce((product, axis) => product * axis, 1)
   const bytes = Buffer.from(given.values, 'base64')
   if (bytes.length !== given.rows * size * Float64Array.BYTES_PER_ELEMENT) {

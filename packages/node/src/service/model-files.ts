@@ -5,12 +5,11 @@ import type { ParametersOf } from '../control/commands.js'
 import { CommandRefusedError } from '../control/errors.js'
 import { manifestCalibration, manifestTask } from '../data/calibration.js'
 import { exists } from '../data/read.js'
-import { sourceOf } from '../data/read-array.js'
-import { SampleFile } from '../data/samples.js'
+import { SampleFile, samplesIn } from '../data/samples.js'
 import type { ModelOptions, PlanRequest } from '../worker/cryptography-module.js'
 
 type ModelParameters = ParametersOf<'cohort.create'>['for'][number]
-type DataParameters = Extract<ParametersOf<'query.ask'>['samples'], { file: string }>
+type DataParameters = Extract<ParametersOf<'query.ask'>['samples'], { file: unknown }>
 
 /** Samples that bounds are measured on, where the command does not say. */
 const DEFAULT_COUNT = 256
@@ -34,7 +33,7 @@ export async function modelOptions(model: ModelParameters, wishes: PlanRequest):
 /** @throws DataFileError */
 export function samplesOf({ file, offset = 0, count, scale = 1, mean = 0, deviation = 1, layout }: DataParameters): SamplesConfiguration {
   return {
-    ...sourceOf(file),
+    ...samplesIn(file),
     offset,
     normalisation: { scale, mean, deviation },
     ...(count === undefined ? {} : { count }),

@@ -1,6 +1,6 @@
 /** A model file as its owner's cryptography reads it: calibrated, its activations approximated so that what it is wished for can be planned. */
 import { basename } from 'node:path'
-import { type Calibration, inputShape } from '@slytherin/engine'
+import { type Calibration, inputShape, type NetworkGraph } from '@slytherin/engine'
 import type { ModelSource } from '@slytherin/protocol'
 import { approximationOptions, manifestTask, openCalibration } from '../data/calibration.js'
 import { readModelFile } from '../data/model-file.js'
@@ -12,8 +12,8 @@ export async function modelSource({ path, calibration: source, approximation, wi
   const task = choice.task ?? (source.manifest === undefined ? undefined : await manifestTask(source.manifest, path))
   const { onnx, options } = await readModelFile(path, { ...choice, task })
   const opened = Promise.withResolvers<Calibration>()
-  const calibrated = async (shape: readonly number[]): Promise<Calibration> => {
-    opened.resolve(await openCalibration(path, source, shape))
+  const calibrated = async (graph: NetworkGraph): Promise<Calibration> => {
+    opened.resolve(await openCalibration(path, source, inputShape(graph), graph.inputs))
     return await opened.promise
   }
   return {
@@ -21,7 +21,7 @@ export async function modelSource({ path, calibration: source, approximation, wi
     onnx,
     options,
     network: async graph => {
-      const calibration = await calibrated(inputShape(graph))
+      const calibration = await calibrated(graph)
       return calibration.approximate(graph, {
         ...approximationOptions(approximation),
         ...(wishes === undefined ? {} : { obstacle: obstacleOf(calibration, wishes) })
