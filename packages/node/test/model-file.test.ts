@@ -10,10 +10,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 const cases = fileURLToPath(new URL('../../../models/cases/', import.meta.url))
 const model = join(cases, 'torch-default-external.onnx')
 
-async function slytherin(...parameters: string[]): Promise<{ code: number; err: string }> {
+async function slytherin(...parameters: string[]): Promise<{ code: number; out: string; err: string }> {
+  const out: string[] = []
   const err: string[] = []
-  const code = await runProgram(parameters, { out: () => {}, err: text => err.push(text), terminal: false })
-  return { code, err: err.join('') }
+  const code = await runProgram(parameters, { out: text => out.push(text), err: text => err.push(text), terminal: false })
+  return { code, out: out.join(''), err: err.join('') }
 }
 
 describe('weights beside a model', () => {
@@ -77,10 +78,41 @@ describe('what a model leaves open', () => {
   const heads = join(cases, 'two-heads.onnx')
   const options = ['--samples', join(cases, 'two-heads-x.npy'), '--reference-costs', '--batch', '4', '--scenario', 'data']
 
-  it('its output is named on the command line, where the message says so', async () => {
-    const unnamed = await slytherin('plan', heads, ...options)
-    expect(unnamed).toMatchObject({ code: 1, err: expect.stringMatching(/2 outputs \(output, 11\).*--output/) })
+  it('outputs come all together, or one by its name, as the message says', async () => {
+    const whole = await slytherin('plan', heads, ...options)
+    expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/output: .*; 11: /) })
+    const judged = await slytherin('plan', heads, ...options, '--task', 'classification')
+    expect(judged).toMatchObject({ code: 1, err: expect.stringMatching(/2 outputs \(output, 11\).*--output/) })
     expect(await slytherin('plan', heads, ...options, '--output', '11')).toMatchObject({ code: 0 })
+  })
+
+  it('inputs are named, each with its file', async () => {
+    const both = join(cases, 'torch-default-two-inputs-two-outputs.onnx')
+    const array = readNpy(await readFile(join(cases, 'torch-default-two-inputs-two-outputs-x.npy')), 'x')
+    const folder = await mkdtemp(join(tmpdir(), 'slytherin-inputs-'))
+    try {
+      const write = async (name: string, from: number, to: number): Promise<string> => {
+        const rows = Array.from({ length: array.rows }, (_, row) =>
+          Array.from({ length: to - from }, (__, column) => array.value(row, from + column)).join(',')
+        )
+        await writeFile(join(folder, name), `${rows.join('\n')}\n`)
+        return join(folder, name)
+      }
+      const [image, table] = [await write('image.csv', 0, 36), await write('table.csv', 36, 39)]
+      const common = ['--reference-costs', '--batch', '4', '--scenario', 'data', '--degree', '3']
+      const named = await slytherin('plan', both, '--samples', `table=${table}`, '--samples', `image=${image}`, ...common)
+      expect(named).toMatchObject({ code: 0, out: expect.stringMatching(/kind: classification.*age: regression/) })
+      const missing = await slytherin('plan', both, '--samples', `image=${image}`, ...common)
+      expect(missing).toMatchObject({ code: 1, err: expect.stringMatching(/inputs.*image, table/) })
+      expect(await slytherin('plan', both, '--samples', image, '--samples', `table=${table}`, ...common)).toMatchObject({ code: 2 })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('stand-ins for maxima are asked for by name', async () => {
+    expect(await slytherin('plan', heads, ...options, '--replace', 'maxPool=pairs')).toMatchObject({ code: 0 })
+    expect(await slytherin('plan', heads, ...options, '--replace', 'maxPool=largest')).toMatchObject({ code: 2 })
   })
 
   it('its input shape, too', async () => {
