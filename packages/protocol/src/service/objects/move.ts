@@ -2,7 +2,7 @@
  * Whether a moved release holds: its owner has allowed it, it is the same model, and t holders of the epoch before have switched it to a key that follows theirs.
  *
  * What the worst evaluator gains by moving: a release's parts under another key of the same holders, no more. Holders switch nothing but parts whose hashes are in a
- * signed release, each once, to the key of an epoch that they have signed themselves. What was made of their shares anybody can make again: shares and proofs are
+ * signed release, each once, to the key of an epoch that they have signed themselves, and that has the same witnesses: these make the moved parts of the shares again. What was made of their shares anybody can make again: shares and proofs are
  * kept, and this document has their hashes.
  */
 import { canonicalJson } from '../../base/canonical.js'
@@ -30,13 +30,6 @@ export function checkMovable({ release, from, sharing, to }: MoveTerms, peer: st
   demand(release.epoch === from.sharing.epoch, 'epoch', from.sharing.epoch, release.epoch, again)
   demand(release.plan.operands.weights === 'encrypted', 'plan.operands.weights', 'encrypted', 'clear', again)
   demand(sharing.threshold > 1, 'threshold', 'two at least', `${sharing.threshold}`, again)
-  demand(
-    from.proposal.witnesses.length === 0,
-    'witnesses',
-    'none: nobody could check a moved model',
-    `${from.proposal.witnesses.length}`,
-    again
-  )
   demand(from.proposal.proofs, 'proofs', 'encryptions that were proved', 'none', again)
   checkFollowing(to.proposal, from, sharing, peer)
 }

@@ -7,6 +7,7 @@ import type { ServiceWitnessOptions } from '../queries/following.js'
 import { ReleaseHandles } from '../queries/handles.js'
 import { ServiceWitness } from '../queries/witness.js'
 import { copyRelease } from '../releases/copies.js'
+import { copyMoved } from '../releases/moved-copies.js'
 import { EvaluatorReleases, type EvaluatorReleasesOptions } from '../releases/releases.js'
 import type { DocumentStore } from '../store/documents.js'
 
@@ -32,11 +33,14 @@ export class WitnessPart {
   /** Nothing is asked of anybody before `start`. */
   static async open(options: WitnessPartOptions): Promise<WitnessPart> {
     const { epochs, self, documents, onError } = options
+    const copy: NonNullable<EvaluatorReleasesOptions['copy']> = async (release, document, plan, signal, onProgress) => {
+      const epoch = await epochs.epoch(document.epoch)
+      if (document.moved === undefined) await copyRelease(release, document, plan, epoch, options, signal, onProgress)
+      else await copyMoved(release, document, plan, epoch, { ...options, before: copy }, signal, onProgress)
+    }
     const releases = new EvaluatorReleases({
       ...options,
-      copy: async (release, document, plan, signal, onProgress) => {
-        await copyRelease(release, document, plan, await epochs.epoch(document.epoch), options, signal, onProgress)
-      },
+      copy,
       onError: error => onError?.(error)
     })
     const witness = await ServiceWitness.open({

@@ -1,7 +1,10 @@
 /**
- * Calls of moving releases to the epoch that follows: evaluator to holder of the old key. Every one may be repeated, after a restart of either side too.
+ * Calls of moving releases to the epoch that follows: evaluator to holder of the old key; and witness to evaluator, for what it makes the moved parts of itself. Every one
+ * may be repeated, after a restart of either side too.
  */
 import * as z from 'zod'
+import { MAXIMUM_PARTIES } from '../../terms/limits.js'
+import { PROOF_BATCH } from '../../terms/proof-batches.js'
 import { defineCall } from '../calls/call.js'
 import { attemptSchema } from '../cryptography/attempt-schema.js'
 import { RELEASE } from '../objects/release.js'
@@ -53,4 +56,23 @@ export const MOVE_SIGN = defineCall({
   kind: 'move/sign',
   request: z.strictObject({ release, number: countSchema, moved: signedSchema(RELEASE) }),
   reply: z.strictObject({ moved: signedSchema(RELEASE) })
+})
+
+/** At a witness of the epoch that was moved to: how a batch of a moved release came about. Hashes of shares by holder, in the order of the document, and of their proofs. */
+export const MOVE_COPY = defineCall({
+  kind: 'move/copy',
+  request: z.strictObject({ release, batch: countSchema }),
+  reply: z.strictObject({
+    number: countSchema,
+    shares: z.array(z.array(identifierSchema).max(PROOF_BATCH)).max(MAXIMUM_PARTIES),
+    proofs: z.array(identifierSchema).max(MAXIMUM_PARTIES)
+  })
+})
+
+/** A share or a proof, by its hash. */
+export const MOVE_COPY_FETCH = defineCall({
+  kind: 'move/copy-fetch',
+  request: z.strictObject({ release, hash: identifierSchema }),
+  reply: nothing,
+  replyBlobs: one
 })

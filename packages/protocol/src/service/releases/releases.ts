@@ -13,6 +13,7 @@ import { moveSpace, releaseSpace } from '../store/content-store.js'
 import { BATCH, BEGIN, EPOCH_KEYS, PART, PROOF, type ReleaseState, SIGN, STATE } from './calls.js'
 import { registerCopies } from './copies.js'
 import { type IntakeOptions, ReleaseIntake } from './intake.js'
+import { registerMovedCopies } from './moved-copies.js'
 
 /** Pause between two tries to make keys, milliseconds. */
 const KEY_PAUSE = 5_000
@@ -87,6 +88,7 @@ export class EvaluatorReleases {
     })
     responder.on(STATE, anybody, async ({ head }) => ({ head: await this.#stateOf(head.release) }))
     registerCopies(responder, this.#options)
+    registerMovedCopies(responder, this.#options)
   }
 
   /** A release that is kept from before, or has come as a document; settles when it is known whether it is ready. @throws ReleaseRefusedError when it is not of its epoch */

@@ -20,7 +20,7 @@ export interface Liar {
 }
 
 /** As `target`, with some methods in the place of its own. */
-function altered<T extends object>(target: T, methods: Partial<T>): T {
+export function altered<T extends object>(target: T, methods: Partial<T>): T {
   return new Proxy(target, {
     get: (object, property) => {
       const member: unknown = Reflect.get(property in methods ? methods : object, property)
