@@ -1,10 +1,26 @@
 /** What one key holder computes in each protocol, and a whole refresh. SEAL has no counterpart. */
-import { GaloisKeyGeneration, PublicKeyGeneration, PublicKeySwitch, Refresh, RelinearizationKeyGeneration } from '@slytherin/mhe'
+import { SecretKey } from '@slytherin/ckks'
+import {
+  Attempt,
+  CONSISTENCY_BITS,
+  encodeComponent,
+  GaloisKeyGeneration,
+  InMemoryShareLedger,
+  PublicKeyGeneration,
+  PublicKeySwitch,
+  Refresh,
+  RelinearizationKeyGeneration,
+  ShamirShare,
+  ShareGiver,
+  ThresholdShareGiver
+} from '@slytherin/mhe'
 import { PARTIES, seedOf } from '../shapes.js'
 
 /** @typedef {import('../main.js').Row} Row */
 
 const SESSION = seedOf('session')
+/** Of whom any `PARTIES` suffice. */
+const HOLDERS = 5
 const FLOODING = { securityBits: 30, maximumDecryptions: 64 }
 
 /** Each share from a seed of its own, as in use. */
@@ -73,6 +89,55 @@ export const multipartyRows = () => [
         kernel: { run: () => protocol.share(bench.ours.secret, request, next()), release: share => protocol.format.dispose(share) },
         seal: null
       }
+    }
+  },
+  {
+    operation: 'share-refresh-all',
+    title: `share: refresh, bytes to bytes, ${PARTIES} of ${PARTIES}`,
+    prepare: bench => {
+      const setup = refreshOf(bench)
+      if (!setup) return null
+      const { context, secret } = bench.ours
+      const request = { ...setup.request, c1: encodeComponent(context, setup.request.c1) }
+      const run = () => {
+        using giver = new ShareGiver(context, {
+          secret: SecretKey.fromPolynomial(secret.polynomial.clone()),
+          shareKey: seedOf('share key'),
+          ledger: new InMemoryShareLedger(),
+          sessionId: SESSION,
+          flooding: FLOODING
+        })
+        return giver.refreshShare(request)
+      }
+      return { kernel: { run, release: () => undefined }, seal: null }
+    }
+  },
+  {
+    operation: 'share-refresh-threshold',
+    title: `share: refresh, bytes to bytes, ${PARTIES} of ${HOLDERS}, other active holders each time`,
+    prepare: bench => {
+      const setup = refreshOf(bench)
+      if (!setup) return null
+      const { context, secret } = bench.ours
+      const { instance: _, ...request } = { ...setup.request, c1: encodeComponent(context, setup.request.c1) }
+      const points = Array.from({ length: HOLDERS }, (_unused, k) => k + 1)
+      const sharing = { epoch: SESSION, generation: 0, lineage: SESSION, access: { threshold: PARTIES, points } }
+      const spares = Math.ceil(CONSISTENCY_BITS / Math.min(...context.ring.moduli.map(({ log2 }) => log2)))
+      const spare = Array.from({ length: spares }, () => new Float64Array(0))
+      let number = 0
+      const run = () => {
+        // What a share costs does not depend on its value.
+        const share = new ShamirShare(context, sharing, 1, secret.polynomial.clone(), spare)
+        using giver = new ThresholdShareGiver({
+          share,
+          shareKey: seedOf('share key'),
+          ledger: new InMemoryShareLedger(),
+          flooding: FLOODING
+        })
+        const active = [1, 2 + (number % 2), 4 + (number % 2)]
+        return giver.refreshShare(new Attempt(sharing, { query: 'benchmark', step: 'refresh', number: number++, active }), request)
+      }
+      return { kernel: { run, release: () => undefined }, seal: null }
     }
   },
   {

@@ -1,4 +1,10 @@
-import { MalformedMessageError, NotPermittedError, OversizedMessageError, UnknownMemberError } from '@slytherin/protocol'
+import {
+  MalformedMessageError,
+  NotPermittedError,
+  OversizedMessageError,
+  UnknownMemberError,
+  PeerUnreachableError as Unreachable
+} from '@slytherin/protocol'
 import { type Caller, type CallOptions, decodeCall, defineCall, encodeCall, Responder, TransportCaller } from '@slytherin/protocol/service'
 import { MemoryNetwork } from '@slytherin/protocol/testing'
 import fc from 'fast-check'
@@ -114,4 +120,21 @@ test('whoever asks until somebody is there hears at once that nobody is, and wai
   expect(head).toEqual({ text: 'HELLO' })
   expect(given.map(({ absence }) => absence)).toEqual([7, 7, 7])
   expect(absent).toEqual([expect.stringContaining('within 7 ms'), expect.stringContaining('within 7 ms')])
+})
+
+test.each([
+  ['bob', 'peer-unreachable'],
+  ['carol', 'remote-failure']
+])('a party that says that %s is not there: %s', async (away, code) => {
+  const network = new MemoryNetwork()
+  const responder = new Responder({ known: () => true })
+  responder.on(
+    ECHO,
+    () => undefined,
+    async () => {
+      throw new Unreachable({ peer: away, reason: 'this party is starting: try again' })
+    }
+  )
+  responder.serve(network.transport('bob'))
+  await expect(new TransportCaller(network.transport('alice')).call('bob', ECHO, { text: '' })).rejects.toMatchObject({ code, peer: 'bob' })
 })

@@ -200,6 +200,29 @@ describe('the queue', () => {
     expect(world.process('evaluator').queries!.report()).toMatchObject({ states: { cancelled: 2 }, bytes: 0, waiting: [] })
   })
 
+  test('gives the count of a query back that ended while it waited, and of no other', async () => {
+    const { world, release } = await served(2, 3)
+    const grant = await world.grant('owner', 'querier', { queries: 2 })
+    for (const peer of world.holders) world.kill(peer)
+    const { client } = world.process('querier')
+    const submit = async (life = 86_400_000): Promise<string> => await client.submit(release, SAMPLES, { grant, life })
+    const running = await submit()
+    while ((await client.status(running)).state !== 'running') await new Promise(resolve => setTimeout(resolve, 10))
+    const waiting = await submit()
+    await expect(submit()).rejects.toThrow(/at most 2/)
+    expect(await client.cancel(waiting)).toMatchObject({ state: 'cancelled' })
+    await submit(1000)
+    await expect(submit()).rejects.toThrow(/at most 2/)
+    world.now += 3_600_000
+    await world.process('evaluator').queries!.sweep()
+    const last = await submit()
+    // It may have been told to key holders.
+    await client.cancel(running)
+    await expect(submit()).rejects.toThrow(/at most 2/)
+    expect(world.process('evaluator').queries!.report().states).toMatchObject({ expired: 1 })
+    await client.cancel(last)
+  })
+
   test('is fair: a querier with many waits for those with few', async () => {
     const { world, release, grants } = await served(2, 3, ['busy', 'other'])
     for (const peer of world.holders) world.kill(peer)

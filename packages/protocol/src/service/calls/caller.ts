@@ -1,5 +1,5 @@
 /** Calls to other parties. */
-import { DeadlineExceededError } from '../../errors/errors.js'
+import { DeadlineExceededError, PeerUnreachableError, RemoteFailureError } from '../../errors/errors.js'
 import type { Transport } from '../../wire/transport.js'
 import type { CallKind, Message } from './call.js'
 import { checkCall, decodeCall, encodeCall, messageBound } from './codec.js'
@@ -63,10 +63,17 @@ export class TransportCaller implements Caller {
       return checkCall(kind, 'reply', decodeCall(bytes, peer), peer)
     } catch (error) {
       if (controller.signal.aborted) throw controller.signal.reason
-      throw error
+      throw isAway(error, peer)
+        ? new PeerUnreachableError({ peer, kind: kind.kind, reason: 'it is being started' }, { cause: error })
+        : error
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', stop)
     }
   }
+}
+
+/** A party that is being started, and says so for whoever is to answer in it: the same as one that is not there. */
+function isAway(error: unknown, peer: string): boolean {
+  return error instanceof RemoteFailureError && error.remote instanceof PeerUnreachableError && error.remote.peer === peer
 }

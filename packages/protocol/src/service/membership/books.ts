@@ -61,6 +61,10 @@ export class Books {
     if (spent.outcome === 'exceeded') throw this.#spentGrant(query, grant, 'queries', spent.used, grant.queries)
   }
 
+  async giveBack({ query, grant: identifier }: Pick<Query, 'query' | 'grant'>, grant: Grant): Promise<void> {
+    await this.#spendings.giveBack(grant.epoch, grantAccount('queries', identifier), query)
+  }
+
   async decrypt(query: Query, grant: Grant, attempt: string, ciphertexts: number): Promise<void> {
     const { epoch, sender } = query
     const { maximumDecryptions } = await this.#alive(epoch, sender)

@@ -11,6 +11,8 @@ export interface QueryBooks {
    * @throws GrantRefusedError (spent, expired, revoked, not for this model or sender), ReleaseRefusedError (withdrawn), EpochRefusedError (expired)
    */
   admit(query: Query, grant: Grant, release: Release): Promise<void>
+  /** A query that no key holder was told of has ended, and is not asked again: it does not count any more. */
+  giveBack(query: Pick<Query, 'query' | 'grant'>, grant: Grant): Promise<void>
   /** Before shares of a result are given: ciphertexts that are decrypted in an attempt. @throws GrantRefusedError, EpochRefusedError */
   decrypt(query: Query, grant: Grant, attempt: string, ciphertexts: number): Promise<void>
   /** Before shares of a refresh are given. @throws EpochRefusedError */

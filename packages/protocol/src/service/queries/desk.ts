@@ -22,7 +22,7 @@ import { decodeSigned, type Signed } from '../objects/signed.js'
 import { type ContentStore, querySpace, resultSpace } from '../store/content-store.js'
 import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
-import type { QueryStatus } from './calls.js'
+import type { QueryState, QueryStatus } from './calls.js'
 import type { ReleaseHandles } from './handles.js'
 import { LIVE, type QueryJournal, type QueryRecord } from './journal.js'
 import type { Pace } from './pace.js'
@@ -358,11 +358,22 @@ export class QueryDesk {
 
   async #end(query: string, state: 'cancelled' | 'expired' | 'fetched' | 'failed', message: string, code = ''): Promise<void> {
     const { journal, runner, contents } = this.#options
-    const record = await journal.change(query, { state, message, code, attempts: {}, result: [], bytes: 0 })
+    let before: QueryState | undefined
+    const record = await journal.change(query, now => {
+      before = now.state
+      return { state, message, code, attempts: {}, result: [], bytes: 0 }
+    })
     runner.stop(query, new OutOfOrderMessageError({ kind: 'query', field: 'state', actual: state }))
     this.#taken.delete(query)
     await clearOpen(contents, record)
     await contents.clear(resultSpace(query))
+    // Key holders are told of a query when it runs, and count it from then on.
+    if (before === 'queued') await this.#giveBack(record)
+  }
+
+  async #giveBack(record: QueryRecord): Promise<void> {
+    const grant = await this.#options.documents.get(GRANT, record.grant)
+    if (grant !== undefined) await this.#options.books.giveBack(record, grant.document)
   }
 
   /** @returns undefined when everything has come and it need not be sent again */

@@ -153,10 +153,7 @@ class MovedCopy {
   ) {}
 
   /** Hashes of the shares of a batch, by holder, and of the proofs. */
-  async batch({
-    number: batch,
-    count
-  }: ProofBatch): Promise<{
+  async batch({ number: batch, count }: ProofBatch): Promise<{
     readonly number: number
     readonly shares: readonly (readonly string[])[]
     readonly proofs: readonly string[]

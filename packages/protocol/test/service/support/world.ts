@@ -116,6 +116,10 @@ export class Books implements QueryBooks {
     asked.add(query.query)
   }
 
+  async giveBack({ query, grant }: Pick<Query, 'query' | 'grant'>): Promise<void> {
+    this.queries.get(grant)?.delete(query)
+  }
+
   async decrypt(query: Query, grant: Grant, attempt: string, ciphertexts: number): Promise<void> {
     if (this.revoked.has(query.grant))
       throw new GrantRefusedError({ peer: query.sender, field: 'grant', actual: 'revoked', remedy: 'Ask for another.' })
