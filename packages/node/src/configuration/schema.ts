@@ -175,8 +175,11 @@ export const configurationSchema = z.strictObject({
       queries: count.optional(),
       /** How exact logits must be: what the evaluator plans for, and the least that this party accepts. Planned by default: an error of 0.5 % of the largest logit. */
       precision: precision.optional(),
-      /** The way between the parties that the evaluator plans for: Mbit/s, and milliseconds of a round trip (100 and 20 when absent). */
-      link: linkSchema.optional(),
+      /**
+       * The way between the parties that the evaluator plans for: Mbit/s, and milliseconds of a round trip (100 and 20 when absent); or `measured`, where it is to find out
+       * with padded pings when the session begins: the slowest of its lines.
+       */
+      link: z.union([linkSchema, z.literal('measured')]).optional(),
       /** Least flooding that this party accepts in a descriptor. */
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
       /** Least statistical distance of flooded results over a session that this party accepts, as minus log2; any when absent. */

@@ -219,10 +219,12 @@ export class Party {
         ...(refreshesPerSession === undefined ? {} : { maximumRefreshes: refreshesPerSession }),
         ...(queries === undefined ? {} : { queries })
       },
-      planner: async (architecture, { parties, floodingBits, maximumDecryptions: decryptions }): Promise<Plan> => {
+      measuresLine: session.link === 'measured',
+      planner: async (architecture, { parties, line, floodingBits, maximumDecryptions: decryptions }): Promise<Plan> => {
         const plan = await this.worker.cryptography.plan(architecture, {
           ...planRequest(this.configuration),
           parties,
+          ...(line === undefined ? {} : { link: line }),
           ...(floodingBits === undefined ? {} : { floodingBits }),
           ...(decryptions === undefined ? {} : { maximumDecryptions: decryptions })
         })

@@ -20,6 +20,6 @@ export function planRequest({ session, roster }: Configuration): PlanRequest {
     ...(floodingBounds === undefined ? {} : { floodingBounds }),
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
     ...(precision === undefined ? {} : { precision }),
-    ...(link === undefined ? {} : { link: linkOf(link) })
+    ...(link === undefined || link === 'measured' ? {} : { link: linkOf(link) })
   }
 }

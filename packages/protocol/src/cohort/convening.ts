@@ -4,6 +4,7 @@ import { together } from '../base/concurrency.js'
 import { equalBytes, hash } from '../base/digest.js'
 import { DescriptorRejectedError, MalformedMessageError, PartyMissingError, SignatureError } from '../errors/errors.js'
 import { connectionsWith, type Lead } from '../session/lead.js'
+import { measureLine } from '../session/line.js'
 import { createDescriptor, encodeDescriptor, type SessionDescriptor } from '../terms/descriptor.js'
 import { type Architecture, outputCount, type Plan, parseArchitecture, refreshCount } from '../terms/plan.js'
 import { hasRole, peersWith, rolesOf, rosterLines } from '../terms/roster.js'
@@ -63,8 +64,15 @@ async function greet(lead: Lead, connection: Connection, deadline: number, outer
   }
 }
 
+const othersOf = ({ connections, self }: Lead): Connection[] => [...connections.values()].filter(({ peer }) => peer !== self)
+
 /** Asks the model owner for the shape of its model and has the planner plan it. @throws MalformedMessageError, whatever the planner throws */
-export async function makePlan(lead: Lead, planner: Planner, limits: Partial<SessionLimits>): Promise<Plan> {
+export async function makePlan(
+  lead: Lead,
+  planner: Planner,
+  limits: Partial<SessionLimits>,
+  { measuresLine = false }: { readonly measuresLine?: boolean | undefined } = {}
+): Promise<Plan> {
   const [owner] = connectionsWith(lead, 'model-owner')
   if (owner === undefined) {
     throw new DescriptorRejectedError({
@@ -88,6 +96,7 @@ export async function makePlan(lead: Lead, planner: Planner, limits: Partial<Ses
   }
   const context: PlanningContext = {
     parties: peersWith(lead.roster, 'key-holder').length,
+    ...(measuresLine ? { line: await measureLine(othersOf(lead), lead.signal) } : {}),
     ...(limits.floodingBits === undefined ? {} : { floodingBits: limits.floodingBits }),
     ...(limits.maximumDecryptions === undefined ? {} : { maximumDecryptions: limits.maximumDecryptions }),
     signal: lead.signal

@@ -1,5 +1,5 @@
 /** What the coordinator asks of the planner. */
-import type { Architecture, Plan } from '../terms/plan.js'
+import type { Architecture, Line, Plan } from '../terms/plan.js'
 
 /** Numbers that the coordinator asks of the planner and puts into the descriptor. */
 export interface SessionLimits {
@@ -18,6 +18,8 @@ export interface SessionLimits {
 export interface PlanningContext {
   /** Number of key holders. */
   parties: number
+  /** The slowest of the lines to the other parties, where the coordinator was asked to measure them. */
+  line?: Line
   /** Where the coordinator's limits name it. */
   floodingBits?: number
   /** Where the coordinator's limits name it. */

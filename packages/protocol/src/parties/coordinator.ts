@@ -236,7 +236,7 @@ export class Coordinator {
       return await orStopped(lead.meter.measure(name, step), lead.signal)
     }
     await phase('roster', async () => await gatherRoster(lead, this.#deadlines.roster))
-    const plan = await phase('plan', async () => await makePlan(lead, planner, limits))
+    const plan = await phase('plan', async () => await makePlan(lead, planner, limits, { measuresLine: this.#options.measuresLine }))
     const build = await softwareBuild()
     await phase('session', async () => {
       await agree(lead, describeSession(lead, plan, limits, { build, proofs: this.#options.proofs }))

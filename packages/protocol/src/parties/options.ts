@@ -39,6 +39,8 @@ export interface PartyOptions {
 export interface CoordinatorOptions extends PartyOptions {
   planner: Planner
   limits?: Partial<SessionLimits>
+  /** Whether the lines to the other parties are measured before the session is planned, for the planner; false when not given. */
+  measuresLine?: boolean
   /** Requests in flight to one party: Galois shares, model parts. Default 3. */
   window?: number
   /** Whether encryptions are proved, as they are by default. False only where an attack shows what this would lay open; nothing that a user can configure reaches this. */

@@ -2,6 +2,7 @@
 import { Parameters, type ParametersJson } from '@slytherin/ckks'
 import {
   type Architecture,
+  type Link as Line,
   movedPrecision,
   type Plan,
   parseArchitecture,
@@ -9,7 +10,7 @@ import {
   type StepReport
 } from '@slytherin/engine'
 
-export type { Architecture, Plan, StepReport }
+export type { Architecture, Line, Plan, StepReport }
 export { parseArchitecture }
 export type PlanParameters = ParametersJson
 

@@ -17,8 +17,8 @@ export interface Connection {
    *         MalformedMessageError or OversizedMessageError for an answer that is none, and the signal's reason
    */
   request<K extends RequestKind>(kind: K, body: Bodies[K], signal: AbortSignal): Promise<Bodies[ReplyOf<K>]>
-  /** Resolves when the party answers; rejects otherwise. */
-  ping(signal: AbortSignal): Promise<void>
+  /** Resolves when the party answers; rejects otherwise. @param padding that is sent along, there and back; at most `MAXIMUM_PADDING_BYTES` */
+  ping(signal: AbortSignal, padding?: Uint8Array): Promise<void>
 }
 
 /** The roles of this process, reached without a network but through the same handlers. */

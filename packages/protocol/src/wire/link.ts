@@ -77,8 +77,8 @@ export class Link implements Connection {
     }
   }
 
-  async ping(signal: AbortSignal): Promise<void> {
-    await this.#attempt('ping', { lane: 0, sequence: 0 }, signal)
+  async ping(signal: AbortSignal, padding?: Uint8Array): Promise<void> {
+    await this.#attempt('ping', { lane: 0, sequence: 0, ...(padding === undefined ? {} : { padding }) }, signal)
   }
 
   async #attempt<K extends RequestKind>(kind: K, body: Bodies[K], outer: AbortSignal): Promise<Bodies[ReplyOf<K>]> {

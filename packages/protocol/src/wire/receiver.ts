@@ -10,7 +10,7 @@ import { translateError } from '../errors/translate.js'
 import { hasRole, type Role, type RosterEntry, rolesOf } from '../terms/roster.js'
 import { decodeBody, encodeMessage, type Header, readHeader } from './codec.js'
 import type { Handler } from './connection.js'
-import { isRequest, KINDS, type RequestKind, RULES, ruleOf } from './kinds.js'
+import { type Bodies, isRequest, KINDS, type RequestKind, RULES, ruleOf } from './kinds.js'
 import { SequenceGuard } from './sequence.js'
 import type { SessionRecord } from './session-record.js'
 import { ENVELOPE_BYTES, MAXIMUM_FAILURE_BYTES } from './sizes.js'
@@ -103,10 +103,7 @@ export class Receiver {
         })
       }
       const body = decodeBody(kind, header.body, record?.sizes, peer)
-      const reply =
-        kind === 'ping'
-          ? { working: this.#guard.isWorking({ peer, ...(body as { lane: number; sequence: number }) }) }
-          : await this.#options.handler(kind, body, { peer, signal })
+      const reply = kind === 'ping' ? this.#pong(peer, body as Bodies['ping']) : await this.#options.handler(kind, body, { peer, signal })
       const response = encodeMessage({ session: header.session, lane, sequence }, rule.reply, reply as never)
       active?.transcript.append('sent', peer, rule.reply, response)
       active?.meter.sent(rule.phase, response.length)
@@ -115,6 +112,10 @@ export class Receiver {
       active?.meter.end(rule.phase)
       this.#guard.finished(message)
     }
+  }
+
+  #pong(peer: string, { lane, sequence, padding }: Bodies['ping']): Bodies['pong'] {
+    return { working: this.#guard.isWorking({ peer, lane, sequence }), ...(padding === undefined ? {} : { padding }) }
   }
 
   #maySend(peer: string, kind: RequestKind): boolean {

@@ -1,6 +1,16 @@
 /** Sessions in one process with the real cryptography and a trained network. */
 import { readFile } from 'node:fs/promises'
-import { architectureOf, calibrate, fuse, importOnnx, type Network, type PlanOptions, plan, type Ranges } from '@slytherin/engine'
+import {
+  architectureOf,
+  calibrate,
+  fuse,
+  importOnnx,
+  type Link,
+  type Network,
+  type PlanOptions,
+  plan,
+  type Ranges
+} from '@slytherin/engine'
 import { InMemoryShareLedger } from '@slytherin/mhe'
 import {
   Coordinator,
@@ -25,6 +35,8 @@ export interface RealSessionOptions {
   /** Besides batch and parties. */
   readonly planning: Pick<PlanOptions, 'data' | 'weights'> & Partial<PlanOptions> & { readonly batch: number }
   readonly queries?: number
+  /** Whether lines are measured before the session is planned. */
+  readonly measuresLine?: boolean
   /** A network of the breast cancer data; one with a hidden layer when not given. */
   readonly model?: string
   /** A model file with as many features, in place of one of those. */
@@ -46,6 +58,8 @@ export interface RealSession {
   readonly refused: Error[]
   /** Plan of the session, once it was made. */
   readonly plan: () => Plan
+  /** What the planner was told of the lines. */
+  readonly line: () => Link | undefined
   party(peer: string): Coordinator | Member
 }
 
@@ -82,6 +96,7 @@ export async function realSession({
   roles,
   planning,
   queries,
+  measuresLine = false,
   model = DEFAULT_MODEL,
   onnx: given,
   evaluator,
@@ -95,6 +110,7 @@ export async function realSession({
   const refused: Error[] = []
   const parties = new Map<string, Coordinator | Member>()
   let made: Plan | undefined
+  let told: Link | undefined
   const common = async (peer: string, list: Role[]): Promise<PartyOptions> => ({
     transport: wires.transport(peer),
     signer: new FakeSigner(peer),
@@ -120,7 +136,9 @@ export async function realSession({
       const coordinator = new Coordinator({
         ...options,
         ...(queries === undefined ? {} : { limits: { queries } }),
-        planner: (architecture, { parties: holders, floodingBits, maximumDecryptions }) => {
+        measuresLine,
+        planner: (architecture, { parties: holders, line, floodingBits, maximumDecryptions }) => {
+          told = line
           made = plan(architecture, {
             ...planning,
             parties: holders,
@@ -145,6 +163,7 @@ export async function realSession({
     wire,
     refused,
     plan: () => made!,
+    line: () => told,
     party: peer => parties.get(peer)!
   }
 }
