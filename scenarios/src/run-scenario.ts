@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Plan, Prediction, StepReport } from '@slytherin/engine'
 import type { ErrorReport, PartyEvent, SessionReport } from '@slytherin/node'
 import { type ClearReference, clearReference, loadReference } from './clear-reference.js'
+import { checkDataFiles } from './data-files.js'
 import { deploy } from './deployment.js'
 import { machineModel } from './end-to-end.js'
 import { MemoryWatch } from './memory.js'
@@ -75,8 +76,9 @@ export interface ScenarioRunOptions {
   readonly signal?: AbortSignal
 }
 
-/** @throws PartyFailedError */
+/** @throws PartyFailedError; ScenarioFileError where data are missing */
 export async function runScenario(scenario: Scenario, options: ScenarioRunOptions = {}): Promise<ScenarioOutcome> {
+  await checkDataFiles(scenario)
   const reference = await loadReference(scenario)
   const start = performance.now()
   const directory = await mkdtemp(join(tmpdir(), 'slytherin-scenario-'))

@@ -21,6 +21,8 @@ const dataSchema = z.strictObject({
   samples: z.string().min(1),
   /** File of the labels, of the values of a regression, or of a 0 or 1 for every label of a sample. */
   labels: z.string().min(1),
+  /** Where the data are had, for whoever runs this without them. */
+  source: z.string().min(1).optional(),
   /** Samples to calibrate on that nobody asks about; when absent, rows of `samples` that are not asked about. */
   calibration: z.string().min(1).optional(),
   /** `nhwc`: channels last; as in a party's configuration. */
@@ -199,7 +201,11 @@ const manifestSchema = z.object({
     z.object({
       name: z.string(),
       file: z.string(),
-      dataset: z.object({ test: z.object({ x: z.string(), y: z.string() }), calibration: z.object({ x: z.string() }).optional() }),
+      dataset: z.object({
+        source: z.string().optional(),
+        test: z.object({ x: z.string(), y: z.string() }),
+        calibration: z.object({ x: z.string() }).optional()
+      }),
       normalisation: z.object({ scale: z.number().optional(), mean: z.unknown(), std: z.unknown() })
     })
   )
@@ -221,6 +227,7 @@ export async function modelsOf(manifest: string): Promise<{ name: string; model:
     data: {
       samples: resolve(folder, dataset.test.x),
       labels: resolve(folder, dataset.test.y),
+      ...(dataset.source === undefined ? {} : { source: dataset.source }),
       ...(dataset.calibration === undefined ? {} : { calibration: resolve(folder, dataset.calibration.x) }),
       // Bytes are scaled; tables of features are stored standardised.
       normalisation: { scale: scale ?? 1, mean: typeof mean === 'number' ? mean : 0, deviation: typeof std === 'number' ? std : 1 }

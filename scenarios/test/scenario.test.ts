@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { loadScenario, partiesOf, ScenarioFileError } from '@slytherin/scenarios'
+import { loadScenario, partiesOf, runScenario, ScenarioFileError } from '@slytherin/scenarios'
 import { describe, expect, it } from 'vitest'
 import { expectAnswers } from './support/answers.js'
 
@@ -25,6 +25,17 @@ describe('a scenario file', () => {
   it('that is missing or wrong is refused with the key at fault', async () => {
     await expect(loadScenario('/nowhere.yaml')).rejects.toThrow(ScenarioFileError)
     await expect(loadScenario(fileURLToPath(new URL('../package.json', import.meta.url)))).rejects.toThrow(/model: /)
+  })
+})
+
+describe('data that are not here', () => {
+  it('are missed before anything starts, with where they are had', async () => {
+    const { data, ...scenario } = await loadScenario(file)
+    const missing = { ...data, calibration: '/nowhere/data_batch_1.bin', source: 'https://example.org/images' }
+    await expect(runScenario({ ...scenario, data: missing })).rejects.toThrow(
+      '/nowhere/data_batch_1.bin: no such file; its data are had from https://example.org/images: put them into /nowhere'
+    )
+    await expect(runScenario({ ...scenario, data: { ...data, samples: '/nowhere/x.npz#x' } })).rejects.toThrow(ScenarioFileError)
   })
 })
 

@@ -1,20 +1,20 @@
 """ResNet-20 (He et al. 2015, arXiv 1512.03385, section 4.2) on CIFAR-10 with activations that can be evaluated under encryption, trained and written as ONNX.
 
-  python resnet20.py train   --data DIR --activation quadratic --checkpoint quadratic.pt --schedule 20:6,24:10,32:18 --rate 0.05
-  python resnet20.py train   --data DIR --activation silu --checkpoint silu.pt --schedule 20:5,24:8,32:12 --rate 0.1
+  python resnet20.py train   --data DIR --activation quadratic --checkpoint quadratic.pt --schedule 20:6,24:6,32:12 --rate 0.05
+  python resnet20.py train   --data DIR --activation silu --start quadratic.pt --checkpoint silu.pt --schedule 32:7 --rate 0.03
   python resnet20.py export  --activation quadratic --checkpoint quadratic.pt --onnx ../../onnx/resnet20-quadratic.onnx
-  python resnet20.py measure --onnx ../../onnx/resnet20-quadratic.onnx --data DIR
+  python resnet20.py publish --onnx ../../onnx/resnet20-quadratic.onnx --data DIR --manifest ../../manifest.json --note TEXT
 
-(numpy, torch 2.15, onnx 1.23, onnxruntime; DIR is CIFAR-10 in any form that cifar10.py reads; two processor cores take 35 minutes and 25)
+(numpy, torch 2.15, onnx 1.23, onnxruntime; DIR is CIFAR-10 in any form that cifar10.py reads; two processor cores take half an hour and a quarter)
 
 quadratic   a·x² + b·x + c, the three learnt for every channel, from 0.08x² + 0.5x. A penalty holds the inputs within ±bound, where it grows as a square: without it a stack of
             quadratics runs away, in training and on images that it has not seen.
-silu        x·sigmoid(x), held within twice the bound, so that a polynomial of small degree does.
+silu        x·sigmoid(x), held within twice the bound, so that a polynomial of small degree does. It starts from what the quadratic network has learnt.
 
 Images grow while it trains (side:epochs): early epochs on smaller ones cost a third. Nesterov's momentum, learning rate up a fifth of the way and down as a cosine, bfloat16,
-weight decay, label smoothing, reflections, shifts by up to four pixels. What is written is the running mean of the weights. The last epoch counts; the test images choose nothing.
+weight decay, label smoothing, reflections, shifts by up to four pixels. The weights of the last step count; the test images choose nothing.
 """
-import argparse, copy, hashlib, math, os, time
+import argparse, hashlib, json, math, os, time
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 import cifar10
 
@@ -87,11 +87,12 @@ def train(args):
     total = steps * len(sides)
     matrices, others = ([p for p in net.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
     optimizer = torch.optim.SGD([dict(params=matrices, weight_decay=WEIGHT_DECAY), dict(params=others, weight_decay=0)], lr=args.rate, momentum=MOMENTUM, nesterov=True)
-    mean = copy.deepcopy(net)
     if os.path.exists(args.checkpoint):
         known = torch.load(args.checkpoint)
-        net.load_state_dict(known["net"]), mean.load_state_dict(known["ema"]), optimizer.load_state_dict(known["opt"])
+        net.load_state_dict(known["net"]), optimizer.load_state_dict(known["opt"])
         step, start = known["step"], known["epoch"]
+    elif args.start:
+        net.load_state_dict(torch.load(args.start)["net"], strict=False)
     random, run = torch.Generator().manual_seed(args.seed * 1000 + start), torch.compile(net)
     for epoch in range(start, len(sides)):
         began, order, loss = time.time(), torch.randperm(len(x), generator=random), 0.0
@@ -110,10 +111,9 @@ def train(args):
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
             step, loss = step + 1, loss + entropy.item()
-            follow(mean, net, min(0.999, step / (step + 10)))
-        torch.save(dict(net=net.state_dict(), ema=mean.state_dict(), opt=optimizer.state_dict(), step=step, epoch=epoch + 1), args.checkpoint + ".part")
+        torch.save(dict(net=net.state_dict(), opt=optimizer.state_dict(), step=step, epoch=epoch + 1), args.checkpoint + ".part")
         os.replace(args.checkpoint + ".part", args.checkpoint)
-        print(f"epoch {epoch + 1}/{len(sides)} side {sides[epoch]} loss {loss / steps:.4f} test {correct(mean, xt, yt) / len(xt):.4f} {time.time() - began:.0f} s", flush=True)
+        print(f"epoch {epoch + 1}/{len(sides)} side {sides[epoch]} loss {loss / steps:.4f} test {correct(net, xt, yt) / len(xt):.4f} {time.time() - began:.0f} s", flush=True)
 
 
 def rate(t):
@@ -132,12 +132,6 @@ def augmented(x, indices, random, parts=8):
 
 
 @torch.no_grad()
-def follow(mean, net, decay):
-    for before, now in zip(mean.state_dict().values(), net.state_dict().values()):
-        before.lerp_(now, 1 - decay) if before.dtype.is_floating_point else before.copy_(now)
-
-
-@torch.no_grad()
 def correct(net, x, y, size=500):
     net.eval()
     return sum((net(x[k : k + size].to(memory_format=torch.channels_last)).argmax(1) == y[k : k + size]).sum().item() for k in range(0, len(x), size))
@@ -147,7 +141,7 @@ def export(args):
     """Writes the network for images of bytes: what normalises them is part of the file. Normalisations after a convolution are folded into it."""
     from onnx import TensorProto, checker, helper, numpy_helper, save
 
-    state = {name: value.double().numpy() for name, value in torch.load(args.checkpoint, map_location="cpu")[args.weights].items()}
+    state = {name: value.double().numpy() for name, value in torch.load(args.checkpoint, map_location="cpu")["net"].items()}
     nodes, tensors = [], []
 
     def constant(name, value):
@@ -187,8 +181,8 @@ def export(args):
         # the normalisation after a sum stays what it is: a factor of the shortcut alone would make another activation of the value that it shares
         inner = convolution(inner, f"{name}.conv2", state[f"{key}.c2.weight"], None, 1)
         shortcut = convolution(x, f"{name}.shortcut", state[f"{key}.sc.weight"], None, stride) if f"{key}.sc.weight" in state else x
-        parts = [constant(f"{name}.normalised.{part}", state[f"{key}.n2.{part}"]) for part in ("weight", "bias", "running_mean", "running_var")]
-        normal = node("BatchNormalization", [node("Add", [inner, shortcut], f"{name}.sum"), *parts], f"{name}.normalised", epsilon=1e-5)
+        parts = [constant(f"{name}.act2.normalised.{part}", state[f"{key}.n2.{part}"]) for part in ("weight", "bias", "running_mean", "running_var")]
+        normal = node("BatchNormalization", [node("Add", [inner, shortcut], f"{name}.sum"), *parts], f"{name}.act2.normalised", epsilon=1e-5)
         x = activation(normal, f"{name}.act2", f"{key}.q2")
     pooled = node("Flatten", [node("GlobalAveragePool", [x], "pool")], "features", axis=1)
     node("Gemm", [pooled, constant("dense.weight", state["f.weight"]), constant("dense.bias", state["f.bias"])], "logits", transB=1)
@@ -201,38 +195,66 @@ def export(args):
     print(args.onnx, os.path.getsize(args.onnx), hashlib.sha256(open(args.onnx, "rb").read()).hexdigest())
 
 
-def measure(args):
-    """How many of the test images onnxruntime gets right, and where the inputs of activations lie."""
+def publish(args):
+    """Measures all test images with onnxruntime, and where inputs of activations lie on them and on a fifth of the training images; writes the entry of the manifest."""
     import onnx, onnxruntime
 
-    x, y = cifar10.load(args.data, "test")
     model = onnx.load(args.onnx)
-    inputs = {node.output[0] for node in model.graph.node if node.name == "conv0" or node.name.endswith((".conv1", ".normalised"))}
-    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in sorted(inputs))
+    watched = [node.output[0] for node in model.graph.node if node.name == "conv0" or node.name.endswith((".conv1", ".normalised"))]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in watched)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = args.threads
     session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    right, least, most = 0, np.inf, -np.inf
-    for k in range(0, len(x), 100):
-        logits, *values = session.run(None, {"image": x[k : k + 100].astype(np.float32)})
-        right += int((logits.argmax(1) == y[k : k + 100]).sum())
-        least, most = min([least, *(v.min() for v in values)]), max([most, *(v.max() for v in values)])
-    print(f"{args.onnx}: {right} of {len(x)} right; inputs of activations {least:.2f} to {most:.2f}")
+
+    def measured(x, y):
+        right, largest, ranges = 0, 0.0, {name: [np.inf, -np.inf] for name in watched}
+        for k in range(0, len(x), 100):
+            logits, *values = session.run(["logits", *watched], {"image": x[k : k + 100].astype(np.float32)})
+            right, largest = right + int((logits.argmax(1) == y[k : k + 100]).sum()), max(largest, float(np.abs(logits).max()))
+            for name, value in zip(watched, values):
+                ranges[name] = [min(ranges[name][0], float(value.min())), max(ranges[name][1], float(value.max()))]
+        return right, largest, ranges
+
+    test, train = cifar10.load(args.data, "test"), [part[:10000] for part in cifar10.load(args.data, "train")]
+    right, largest, ranges = measured(*test)
+    known, trained_largest, trained = measured(*train)
+    activation = {name: name.replace("conv0", "act0").replace(".conv1", ".act1").replace(".act2.normalised", ".act2") for name in watched}
+    name, content = os.path.splitext(os.path.basename(args.onnx))[0], open(args.onnx, "rb").read()
+    folder = "data/cifar-10-batches-bin"
+    entry = dict(
+        name=name, file=f"onnx/{name}.onnx", bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), opset=13, irVersion=8,
+        input=dict(name="image", shape=["N", 3, 32, 32], layout="NCHW"), output=dict(name="logits", shape=["N", 10]),
+        normalisation=dict(formula="x = byte; what normalises is part of the file", scale=1, mean=0, std=1),
+        dataset=dict(name="cifar-10", classes=cifar10.CLASSES, source="https://www.cs.toronto.edu/~kriz/cifar.html", file="cifar-10-binary.tar.gz",
+                     test=dict(x=f"{folder}/test_batch.bin", y=f"{folder}/test_batch.bin"), calibration=dict(x=f"{folder}/data_batch_1.bin")),
+        expected=dict(n=len(test[1]), correctOnnxruntime=right, accuracy=right / len(test[1]), maxAbsLogit=largest),
+        trainAccuracy=dict(n=len(train[1]), correct=known, maxAbsLogit=trained_largest),
+        activationRanges={part: [dict(layer=activation[name], min=low, max=high) for name, (low, high) in found.items()] for part, found in (("train", trained), ("test", ranges))},
+        training=dict(script="training/python/resnet20.py", what=" ".join((__doc__.split("\n\n")[0], args.note)).strip()),
+    )
+    with open(args.manifest) as file:
+        manifest = json.load(file)
+    manifest["models"] = sorted([other for other in manifest["models"] if other["name"] != name] + [entry], key=lambda one: one["name"])
+    with open(args.manifest, "w") as file:
+        json.dump(manifest, file, indent=1, ensure_ascii=False)
+    reached = [min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())]
+    print(f"{args.onnx}: {right} of {len(test[1])} right; inputs of activations {reached[0]:.2f} to {reached[1]:.2f}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, wanted in (("train", "data activation checkpoint"), ("export", "activation checkpoint onnx"), ("measure", "data onnx")):
+    for name, wanted in (("train", "data activation checkpoint"), ("export", "activation checkpoint onnx"), ("publish", "data onnx manifest")):
         command = commands.add_parser(name)
         command.add_argument("--threads", type=int, default=2)
         for option in wanted.split():
             command.add_argument(f"--{option}", required=True, **(dict(choices=["quadratic", "silu"]) if option == "activation" else {}))
         if name == "train":
-            command.add_argument("--schedule", default="20:6,24:10,32:18", help="side:epochs,…")
+            command.add_argument("--start", help="checkpoint of a network with other activations, whose convolutions and normalisations it starts from")
+            command.add_argument("--schedule", default="20:6,24:6,32:12", help="side:epochs,…")
             for option, value in (("rate", 0.05), ("batch", 128), ("seed", 1), ("bound", 3.0), ("boundary", 0.1)):
                 command.add_argument(f"--{option}", type=type(value), default=value)
-        if name == "export":
-            command.add_argument("--weights", choices=["ema", "net"], default="ema", help="the running mean (default), or those of the last step")
+        if name == "publish":
+            command.add_argument("--note", default="", help="what else is to be said of the training and its images")
     args = parser.parse_args()
-    dict(train=train, export=export, measure=measure)[args.command](args)
+    dict(train=train, export=export, publish=publish)[args.command](args)

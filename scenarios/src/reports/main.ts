@@ -88,12 +88,12 @@ async function one(run: Run, { list, folder, force, since, limit }: CommandLine,
     const { failures } = await perform(scenario, {
       report: reportFile(folder, run),
       simulatedSamples: run.simulation === false ? 0 : run.simulation,
-      signal: AbortSignal.any([stop, AbortSignal.timeout(1000 * limit)])
+      signal: AbortSignal.any([stop, AbortSignal.timeout(1000 * (run.limit ?? limit))])
     })
     tell(`${run.name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
     return failures.length === 0 ? undefined : failures.join('; ')
   } catch (error) {
-    const failure = error instanceof Error && error.name === 'TimeoutError' ? `took more than ${limit} s` : message(error)
+    const failure = error instanceof Error && error.name === 'TimeoutError' ? `took more than ${run.limit ?? limit} s` : message(error)
     tell(`failed: ${failure}`)
     return failure
   }

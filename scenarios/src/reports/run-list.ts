@@ -20,6 +20,8 @@ const runSchema = z.strictObject({
   evaluator: z.enum(['kernel', 'seal']).optional(),
   /** Samples that are simulated, at most; false: none. */
   simulation: z.union([count, z.literal(false)]).default(DEFAULT_SIMULATED_SAMPLES),
+  /** Seconds after which it is stopped, in place of those of the command. */
+  limit: count.optional(),
   /** In place of what the scenario expects. */
   expect: z.strictObject({ agreement: z.number().min(0).max(1).optional(), logitError: z.number().positive().optional() }).prefault({}),
   /** In words what the README of the project shows the run as, where it does. */

@@ -6,7 +6,7 @@ import { InvalidInputError } from '../errors.js'
 import { elementFunction } from '../numeric/activation-functions.js'
 import { toUnit } from '../numeric/chebyshev.js'
 import { compileExpression } from '../numeric/expression.js'
-import { outputSize, poolWindow, sizeOf, tapCount, tapSource } from './geometry.js'
+import { type ConvolutionGeometry, channelsPerGroup, outputSize, poolWindow, sizeOf, tapCount, tapSource } from './geometry.js'
 import { type GraphOperator, inputShape, type NetworkGraph } from './graph.js'
 
 /**
@@ -44,12 +44,16 @@ function apply(operator: Exclude<GraphOperator, { kind: 'input' }>, operands: re
       const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
       const taps = tapCount(geometry)
       const out = new Float64Array(geometry.outputChannels * positions)
+      const sources = sourcesOf(geometry)
+      const groupChannels = geometry.outputChannels / geometry.groups
+      const groupInputs = channelsPerGroup(geometry) * geometry.height * geometry.width
       for (let channel = 0; channel < geometry.outputChannels; channel++) {
+        const first = Math.floor(channel / groupChannels) * groupInputs
         for (let position = 0; position < positions; position++) {
           let sum = bias[channel]!
           for (let tap = 0; tap < taps; tap++) {
-            const source = tapSource(geometry, tap, channel, position)
-            if (source >= 0) sum += kernel[channel * taps + tap]! * x[source]!
+            const source = sources[position * taps + tap]!
+            if (source >= 0) sum += kernel[channel * taps + tap]! * x[first + source]!
           }
           out[channel * positions + position] = sum
         }
@@ -125,4 +129,17 @@ function chebyshevSum(coefficients: readonly (number | Float64Array)[], index: n
     ;[previous, current] = [current, 2 * t * current - previous]
   }
   return sum
+}
+
+/** Of every position and tap of the first group's channels, the input that is read, or -1 for padding; the same for every sample. */
+const knownSources = new WeakMap<ConvolutionGeometry, Int32Array>()
+
+function sourcesOf(geometry: ConvolutionGeometry): Int32Array {
+  const known = knownSources.get(geometry)
+  if (known) return known
+  const taps = tapCount(geometry)
+  const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
+  const sources = Int32Array.from({ length: positions * taps }, (_, k) => tapSource(geometry, k % taps, 0, Math.floor(k / taps)))
+  knownSources.set(geometry, sources)
+  return sources
 }
