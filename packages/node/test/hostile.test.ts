@@ -223,6 +223,23 @@ describe('a listed but hostile peer', () => {
     await stillServing(play)
   })
 
+  it('that ends in the middle of an answer is gone, as one that was killed is', async () => {
+    const play = await scene()
+    const cut = (stream: Stream): void => {
+      stream.send(Buffer.concat([encodeHeader(FrameKind.response, 1000), new Uint8Array(500)]))
+      // Its side ends at once, as that of a process that is killed.
+      void stream.close().catch(() => undefined)
+    }
+    await hosts.at(-1)!.handle(REQUEST_PROTOCOL, stream => {
+      stream.addEventListener('message', () => cut(stream), { once: true })
+    })
+    await expect(play.victim.request(play.mallory.peer, new Uint8Array(1), { maximumResponseBytes: 2000 })).rejects.toMatchObject({
+      code: 'peer-unreachable',
+      peer: play.mallory.peer
+    })
+    await stillServing(play)
+  })
+
   it('that truncates a request and closes is a typed fault', async () => {
     const play = await scene()
     const stream = await play.connection.newStream(REQUEST_PROTOCOL)

@@ -2,6 +2,7 @@
 import type { ClearAnswers } from './clear-answers.js'
 import type { ServiceModel } from './description.js'
 import type { ServiceProcesses } from './parties.js'
+import { QueryClock } from './query-clock.js'
 import type { SeededRandom } from './random.js'
 import { type Tally, UNTYPED } from './report.js'
 
@@ -37,6 +38,7 @@ export async function askOnce(
   const before = await bytesOf(processes, querier)
   const { kills } = tally
   let query: string | undefined
+  const clock = new QueryClock(begun)
   tally.queries++
   for (;;) {
     try {
@@ -47,7 +49,13 @@ export async function askOnce(
               querier,
               'query.ask',
               { model, samples, follow: true },
-              { signal, onProgress: progress => (query ??= progress.query) }
+              {
+                signal,
+                onProgress: progress => {
+                  query ??= progress.query
+                  clock.see(progress)
+                }
+              }
             )
           : await processes.ask(querier, 'query.fetch', { query: known }, { signal })
       const { right, error } = answers.judge(offset, reply.answer!.logits, TOLERANCE)
@@ -55,6 +63,8 @@ export async function askOnce(
       if (right) tally.answered++
       else tally.wrong++
       tally.latencies.push((performance.now() - begun) / 1000)
+      const overhead = clock.overhead()
+      if (overhead !== undefined && kills === tally.kills) tally.overheads.push(overhead)
       const after = await bytesOf(processes, querier)
       if (before !== undefined && after !== undefined && after > before) tally.bytes.push(after - before)
       return

@@ -48,6 +48,8 @@ export interface ServiceReport {
   /** From the start of a process until it answers commands. */
   readonly secondsToReady: { readonly median: number; readonly worst: number; readonly evaluatorWorst: number }
   readonly latency: { readonly first: number; readonly median: number; readonly firstHundred: number; readonly lastHundred: number }
+  /** Seconds of a query over those of its encryption, transfer and evaluation (query-clock.ts): of queries that met no kill, in the middle and at worst, the first one left out. */
+  readonly overhead: { readonly median: number; readonly worst: number }
   /** Bytes over all connections of the querier: of queries after its first one, on average. */
   readonly bytesAfterFirstQuery: number
   /** Bytes in the state directories of the parties: a quarter into the run, and at its end. */
@@ -74,6 +76,7 @@ export class Tally {
   readonly ended: string[] = []
   readonly ready: { readonly name: string; readonly seconds: number }[] = []
   readonly latencies: number[] = []
+  readonly overheads: number[] = []
   readonly bytes: number[] = []
 
   refuse(query: RefusedQuery): void {
@@ -137,6 +140,7 @@ export function reportOf(
       firstHundred: median(latencies.slice(0, 100)),
       lastHundred: median(latencies.slice(-100))
     },
+    overhead: { median: median(tally.overheads.slice(1)), worst: Math.max(0, ...tally.overheads.slice(1)) },
     bytesAfterFirstQuery: Math.round(mean(bytes.slice(1))),
     ...ended
   }

@@ -25,6 +25,7 @@ export function renderServiceReport(report: ServiceReport): string {
     `${kills} parties killed, ${killsWhileStarting} of them while they started; ready after ${secondsToReady.median.toFixed(1)} s (worst ${secondsToReady.worst.toFixed(1)} s)`,
     `${shares} shares of ciphertexts given, ${secondShares} of them for a ciphertext that had one`,
     `seconds to an answer: ${latency.first.toFixed(2)} the first, ${latency.median.toFixed(2)} in the middle; first hundred ${latency.firstHundred.toFixed(2)}, last hundred ${latency.lastHundred.toFixed(2)}`,
+    `a query takes ${report.overhead.median.toFixed(2)} times what its encryption, transfer and evaluation take, ${report.overhead.worst.toFixed(2)} times at most`,
     `bytes of a query after the first: ${report.bytesAfterFirstQuery}`,
     ...Object.entries(memory).map(
       ([party, { secondQuarter, lastQuarter, peak }]) =>

@@ -20,7 +20,7 @@ import {
   type ServeLimits,
   type Transport
 } from '@slytherin/protocol'
-import { isFrameFault, StreamClosedError } from '../framing/errors.js'
+import { isFrameFault, StreamClosedError, TruncatedFrameError } from '../framing/errors.js'
 import { FrameKind } from '../framing/frame.js'
 import { FrameStream } from '../framing/frame-stream.js'
 import { Control, type Hello, ownHello } from './control.js'
@@ -330,7 +330,11 @@ export class Libp2pTransport implements Transport {
       }
     )
     const expected = { [FrameKind.response]: maximumResponseBytes, [FrameKind.failure]: MAXIMUM_FAILURE_BYTES }
-    const frame = await Promise.race([frames.receive(expected, signal), broken])
+    const frame = await Promise.race([frames.receive(expected, signal), broken]).catch((error: unknown) => {
+      if (!(error instanceof TruncatedFrameError)) throw error
+      // A process that is killed while it answers ends its streams like this.
+      throw new PeerUnreachableError({ peer, reason: 'the stream ended in the middle of the answer' }, { cause: error })
+    })
     if (frame === undefined) throw new PeerUnreachableError({ peer, reason: 'the stream was closed before the answer' })
     if (frame.kind === FrameKind.failure) throw this.options.failures.decode(peer, frame.payload)
     return frame.payload

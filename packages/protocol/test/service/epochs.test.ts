@@ -210,6 +210,8 @@ test('nobody publishes an encrypted model where the evaluator alone holds the ke
   const draft: ReleaseDraft = { epoch: document.sharing.epoch, owner: 'owner', name: 'm', revision: '1', nonce: '0'.repeat(32), plan }
   const policy = { allowInsecure: true }
   expect(checkDraft(draft, document, 'owner', policy, false).parties).toBe(1)
+  const elsewhere = { ...draft, epoch: 'e'.repeat(64) }
+  expect(() => checkDraft(elsewhere, document, 'owner', policy, false)).toThrow(/epoch.*Publish into the epoch that is in force/)
   const alone = { ...document, proposal: { ...document.proposal, holders: [{ peer: 'evaluator', point: 1 }] } }
   expect(() => checkDraft(draft, alone, 'owner', policy, false)).toThrow(/epoch.holders.*a key holder besides the evaluator/)
 })
