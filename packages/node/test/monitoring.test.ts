@@ -1,8 +1,9 @@
 /** Metrics, health, logs that are bounded, and the audit log of a party of a service. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type DashboardStatus, PAGE_HEADERS } from '@slytherin/dashboard'
 import { createLogger, loadServiceConfiguration, ServiceParty } from '@slytherin/node'
 import type { ServiceEvent } from '@slytherin/protocol/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -196,9 +197,9 @@ describe('a running party', () => {
   })
 
   /** @returns the port of its metrics, where it has one */
-  async function start(name: string, metrics = true): Promise<number> {
+  async function start(name: string, metrics = true, dashboard = ''): Promise<number> {
     const file = cohort.file(name)
-    if (metrics) await writeFile(file, `${await readFile(file, 'utf8')}metrics: { port: 0 }\n`)
+    if (metrics) await writeFile(file, `${await readFile(file, 'utf8')}metrics: { port: 0${dashboard} }\n`)
     let port = 0
     const party = await ServiceParty.open(await loadServiceConfiguration(file), {
       file,
@@ -251,6 +252,56 @@ describe('a running party', () => {
       asked.end()
     })
     expect(status).toBe(403)
+  })
+
+  it('shows a dashboard where one is wanted, to pages of its own alone, and tells it how it is', async () => {
+    const port = await start('carol', true, ', dashboard: true')
+    /** As a browser asks, of which `fetch` does not let one say everything. */
+    const ask = async (
+      path: string,
+      headers: Record<string, string> = {}
+    ): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> =>
+      await new Promise((resolve, reject) => {
+        const asked = request({ port, host: '127.0.0.1', path, headers }, async answer => {
+          const parts: Buffer[] = []
+          for await (const part of answer) parts.push(part as Buffer)
+          resolve({ status: answer.statusCode!, headers: answer.headers, text: Buffer.concat(parts).toString() })
+        })
+        asked.on('error', reject).end()
+      })
+    const page = await ask('/')
+    expect(page.text).toContain('<title>slytherin</title>')
+    expect(page.headers).toMatchObject({ ...PAGE_HEADERS, 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+    expect((await ask('/dashboard.js')).headers['content-type']).toBe('text/javascript; charset=utf-8')
+    const status = await ask('/status.json', {
+      'sec-fetch-site': 'same-origin',
+      origin: `http://127.0.0.1:${port}`,
+      host: `127.0.0.1:${port}`
+    })
+    expect(status.headers['access-control-allow-origin']).toBeUndefined()
+    const told = JSON.parse(status.text) as DashboardStatus
+    expect(told).toMatchObject({
+      version: 1,
+      party: { name: 'carol', roles: ['evaluator'] },
+      missing: [{ message: 'no keys in force are known here', remedy: expect.stringContaining('cohort create') }],
+      peers: [{ name: 'a', state: 'down', bytesSent: 0 }],
+      queue: { states: { open: 0 }, limitQueries: 1000 },
+      queries: [],
+      events: [{ event: 'started', party: 'carol' }]
+    })
+    expect(Math.abs(told.time - Date.now())).toBeLessThan(60_000)
+    // Another site's page, by name, as an image, as a script, by a request of its own; a name of somewhere else that leads here.
+    expect((await ask('/status.json', { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    expect((await ask('/status.json', { 'sec-fetch-site': 'same-site' })).status).toBe(403)
+    expect((await ask('/status.json', { origin: 'http://evil.example' })).status).toBe(403)
+    expect((await ask('/status.json', { origin: 'null' })).status).toBe(403)
+    for (const host of ['evil.example', `127.0.0.1.evil.example:${port}`, 'localhost.'])
+      expect((await ask('/status.json', { host })).status).toBe(403)
+    // A link that somebody follows, and what comes through a tunnel from another port.
+    const followed = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+    expect((await ask('/', followed)).status).toBe(200)
+    expect((await ask('/', { ...followed, 'sec-fetch-dest': 'iframe' })).status).toBe(403)
+    expect((await ask('/status.json', { host: 'localhost:9000' })).status).toBe(200)
   })
 
   it('has no metrics unless they are asked for, and refuses a port that is taken', async () => {

@@ -18,17 +18,19 @@ export interface ServedCohortOptions extends GatewayProcessOptions {
   readonly signal: AbortSignal
   /** Leave the state directories in place. */
   readonly keep: boolean
+  /** Whether every party has one. */
+  readonly dashboards?: boolean
   onLine(text: string): void
 }
 
 /** Brings all of it up, lets `body` use it, and takes it down. */
 export async function withServedCohort<T>(
   scenario: ServiceScenario,
-  { signal, keep, onLine, ...given }: ServedCohortOptions,
+  { signal, keep, onLine, dashboards = false, ...given }: ServedCohortOptions,
   body: (cohort: ServedCohort) => Promise<T>
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'slytherin-gateway-'))
-  const processes = await ServiceProcesses.lay(scenario, directory)
+  const processes = await ServiceProcesses.lay(scenario, directory, { dashboards })
   let gateway: GatewayProcess | undefined
   try {
     onLine(`${processes.parties.length} processes in ${directory}`)

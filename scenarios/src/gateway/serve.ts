@@ -16,7 +16,8 @@ export async function serveCohort(scenario: ServiceScenario, { port, keep, signa
   process.stderr.write(`${scenario.name}: ${scenario.description}\n`)
   const onLine = (text: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`)
   const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
-  await withServedCohort(scenario, { port, keep, signal, onLine }, async ({ gateway }) => {
+  await withServedCohort(scenario, { port, keep, signal, onLine, dashboards: true }, async ({ gateway, processes }) => {
+    for (const { name, dashboard } of processes.parties) process.stdout.write(`dashboard of ${name}: ${dashboard}\n`)
     process.stdout.write(`ready: ${gateway.url}/v2/models/${scenario.models[0]!.name}/infer answers until this is told to stop (Ctrl-C)\n`)
     await stopped
   }).catch((error: unknown) => {

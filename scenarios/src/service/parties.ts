@@ -33,6 +33,8 @@ export interface ServiceParty {
   readonly state: string
   readonly configuration: string
   readonly log: string
+  /** Address of its dashboard, where it has one. */
+  readonly dashboard?: string
   /** How often it was started. */
   starts: number
 }
@@ -72,8 +74,8 @@ export class ServiceProcesses {
     this.#command = command
   }
 
-  /** @param directory made anew */
-  static async lay(scenario: ServiceScenario, directory: string): Promise<ServiceProcesses> {
+  /** @param directory made anew @param options whether every party has a dashboard, on a port of its own */
+  static async lay(scenario: ServiceScenario, directory: string, { dashboards = false } = {}): Promise<ServiceProcesses> {
     await rm(directory, { recursive: true, force: true })
     const command = await bundleCommand(directory)
     const described = rolesOfService(scenario)
@@ -84,13 +86,14 @@ export class ServiceProcesses {
         const keyFile = join(home, 'key')
         const peer = await makeState(state, keyFile)
         const addresses = name === EVALUATOR ? [`/ip4/127.0.0.1/tcp/${await freePort()}`] : []
-        return { name, roles, home, state, keyFile, peer, addresses }
+        const port = dashboards ? await freePort() : undefined
+        return { name, roles, home, state, keyFile, peer, addresses, port }
       })
     )
     const roster = made.map(({ name, peer, roles, addresses }) => ({ name, peerId: peer, roles: [...roles], addresses }))
     const { insecureLogN } = scenario
     const parties = await Promise.all(
-      made.map(async ({ name, roles, home, state, keyFile, peer, addresses }) => {
+      made.map(async ({ name, roles, home, state, keyFile, peer, addresses, port }) => {
         const configuration = join(home, 'party.yaml')
         await mkdir(home, { recursive: true })
         const content = {
@@ -102,10 +105,12 @@ export class ServiceProcesses {
           cohort: { evaluator: EVALUATOR, ...(insecureLogN === undefined ? {} : { policy: { insecureLogN } }) },
           costs: 'reference',
           ...(name === EVALUATOR ? {} : { threads: 1 }),
+          ...(port === undefined ? {} : { metrics: { port, dashboard: true } }),
           log: { level: 'warn' }
         }
         await writeFile(configuration, stringify(content), { mode: 0o600 })
-        return { name, roles, peer, state, configuration, log: join(home, 'log'), starts: 0 }
+        const dashboard = port === undefined ? {} : { dashboard: `http://127.0.0.1:${port}/` }
+        return { name, roles, peer, state, configuration, log: join(home, 'log'), ...dashboard, starts: 0 }
       })
     )
     return new ServiceProcesses(parties, command)

@@ -93,8 +93,11 @@ export const serviceSchema = z.strictObject({
   /** What plans are priced with. */
   costs,
   threads,
-  /** Metrics and health over HTTP, on 127.0.0.1 at this port (0: any that is free); none when absent. */
-  metrics: z.strictObject({ port: z.number().int().min(0).max(65_535) }).optional(),
+  /**
+   * Metrics and health over HTTP, on 127.0.0.1 at this port (0: any that is free); none when absent. With `dashboard` a page, too, of what the party does: peers,
+   * queries, grants and what goes into the audit log, for every user of this machine to read.
+   */
+  metrics: z.strictObject({ port: z.number().int().min(0).max(65_535), dashboard: z.boolean().default(false) }).optional(),
   log,
   auditLog
 })

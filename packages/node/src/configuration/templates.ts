@@ -82,7 +82,8 @@ cohort:
 # Threads of one operation: a number or auto; by default auto at the evaluator and at witnesses, 1 elsewhere.
 # threads: auto
 # Metrics and health over HTTP, for this machine alone: http://127.0.0.1:9464/metrics, /health/live, /health/ready.
-# metrics: { port: 9464 }
+# With dashboard a page of what this party does, too, for every user of this machine to read: http://127.0.0.1:9464/
+# metrics: { port: 9464, dashboard: false }
 log:
   # trace, debug, info, warn, error, silent; on standard error, or appended to a file that is turned over when it has grown to fileBytes.
   #level: info

@@ -4,12 +4,15 @@ import type { DocumentKind, DocumentStore, Signed } from '@slytherin/protocol/se
 import { identify, type ServiceDocument, type ServiceEvent } from '@slytherin/protocol/service'
 import type { Logger } from 'pino'
 import type { AuditEntry, AuditLog } from './audit-log.js'
+import type { History } from './history.js'
 import type { PartyMetrics } from './metrics.js'
 
 export interface ChronicleOptions {
   readonly logger: Logger
   readonly audit: AuditLog
   readonly metrics: PartyMetrics | undefined
+  /** For the dashboard, where there is one. */
+  readonly history?: History | undefined
   /** What the roster calls a peer. */
   name(peer: string): string | undefined
 }
@@ -28,19 +31,24 @@ export class Chronicle {
 
   /** Of a query: into the log with its identifier, the same at all parties. */
   event(event: ServiceEvent): void {
-    const { logger, audit, metrics } = this.#options
+    const { logger, metrics, history } = this.#options
     metrics?.event(event)
+    history?.event(event)
     switch (event.event) {
       case 'query': {
         const { query, state, epoch, release, sender, querier, samples, code } = event
         const failure = code === '' ? {} : { code }
         const by = { sender: this.#named(sender), querier: this.#named(querier) }
         logger.info({ query, state, querier: by.querier.name ?? querier, samples, ...failure }, `query ${state}`)
-        audit.add({ event: `query-${state}`, query, epoch, release, ...by, samples, ...failure })
+        this.#audit({ event: `query-${state}`, query, epoch, release, ...by, samples, ...failure })
         return
       }
       case 'phase':
         logger.debug({ query: event.query, phase: event.phase, seconds: event.seconds }, `query: ${event.phase}`)
+        return
+      case 'progress':
+      case 'step':
+        // For whoever watches: a log would be full of them.
         return
       case 'retry':
         logger.warn({ query: event.query, code: event.code }, 'query is begun again')
@@ -49,32 +57,32 @@ export class Chronicle {
         const { query, epoch, release, grant, sender, querier, samples } = event
         const by = { sender: this.#named(sender), querier: this.#named(querier) }
         logger.info({ query, querier: by.querier.name ?? querier, samples }, 'helping with a query')
-        audit.add({ event: 'query-admitted', query, epoch, release, grant, ...by, samples })
+        this.#audit({ event: 'query-admitted', query, epoch, release, grant, ...by, samples })
         return
       }
       case 'shares': {
         const { query, protocol, epoch, grant, querier, step, attempt, ciphertexts, seconds } = event
         logger[protocol === 'switch' ? 'info' : 'debug']({ query, protocol, step, attempt, ciphertexts, seconds }, 'shares given')
-        audit.add({ event: 'shares', query, protocol, epoch, grant, querier: this.#named(querier), step, attempt, ciphertexts })
+        this.#audit({ event: 'shares', query, protocol, epoch, grant, querier: this.#named(querier), step, attempt, ciphertexts })
         return
       }
       case 'endorsed': {
         const { query, protocol, epoch, release, step, attempt } = event
         logger[protocol === 'switch' ? 'info' : 'debug']({ query, protocol, step, attempt }, 'endorsed')
-        audit.add({ event: 'endorsed', query, protocol, epoch, release, step, attempt })
+        this.#audit({ event: 'endorsed', query, protocol, epoch, release, step, attempt })
         return
       }
       case 'not-endorsed': {
         const { query, evaluator, code, culprit } = event
         const by = { evaluator: this.#named(evaluator), ...(culprit === '' ? {} : { culprit: this.#named(culprit) }) }
         logger.warn({ query, code }, 'a query is not endorsed')
-        audit.add({ event: 'not-endorsed', query, code, ...by })
+        this.#audit({ event: 'not-endorsed', query, code, ...by })
         return
       }
       default: {
         const { event: kind, query, epoch, release, samples } = event
         logger.info({ query, samples }, `query ${kind}`)
-        audit.add({ event: `query-${kind}`, query, epoch, release, samples })
+        this.#audit({ event: `query-${kind}`, query, epoch, release, samples })
       }
     }
   }
@@ -95,14 +103,19 @@ export class Chronicle {
 
   /** Of the party itself: that it has started, that its roster has changed. */
   party(entry: AuditEntry): void {
+    this.#audit(entry)
+  }
+
+  #audit(entry: AuditEntry): void {
     this.#options.audit.add(entry)
+    this.#options.history?.audit(entry)
   }
 
   #document(identifier: string, document: ServiceDocument): void {
     const entry = this.#entryOf(identifier, document)
     if (entry === undefined) return
     const { event, ...fields } = entry
-    this.#options.audit.add(entry)
+    this.#audit(entry)
     this.#options.logger.info(fields, event.replaceAll('-', ' '))
   }
 

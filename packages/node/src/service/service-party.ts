@@ -13,6 +13,7 @@ import type { RosterReport } from '../control/reports.js'
 import { ControlServer } from '../control/server.js'
 import { AuditLog } from '../monitoring/audit-log.js'
 import { Chronicle } from '../monitoring/chronicle.js'
+import { History, type Traffic } from '../monitoring/history.js'
 import { PartyMetrics } from '../monitoring/metrics.js'
 import { MonitorServer } from '../monitoring/server.js'
 import { protocolFailures } from '../network/failures.js'
@@ -27,6 +28,7 @@ import { VERSION } from '../version.js'
 import type { CryptographyWorkerOptions } from '../worker/cryptography-worker.js'
 import type { ServiceContext } from './context.js'
 import { RestartingCore } from './core.js'
+import { dashboardStatus } from './dashboard-status.js'
 import { ErrorLog } from './error-log.js'
 import { figuresOf, missing } from './figures.js'
 import { consoleHandlers } from './handlers.js'
@@ -63,6 +65,7 @@ export class ServiceParty implements ServiceContext {
     readonly core: RestartingCore,
     readonly chronicle: Chronicle,
     private readonly metrics: PartyMetrics | undefined,
+    private readonly history: History | undefined,
     names: PeerNames
   ) {
     this.#configuration = configuration
@@ -98,7 +101,9 @@ export class ServiceParty implements ServiceContext {
       })
       undo.push(async () => await audit.close())
       const names = new PeerNames(configuration.roster)
-      const chronicle = new Chronicle({ logger: init.logger, audit, metrics, name: peer => (party?.names ?? names).of(peer) })
+      const traffic = (): Traffic => ({ sent: party?.transport.bytes.sent() ?? 0, received: party?.transport.bytes.received() ?? 0 })
+      const history = configuration.metrics?.dashboard === true ? new History(traffic) : undefined
+      const chronicle = new Chronicle({ logger: init.logger, audit, metrics, history, name: peer => (party?.names ?? names).of(peer) })
       const transport = await Libp2pTransport.start({
         privateKey: identity.privateKey,
         name: configuration.name,
@@ -165,7 +170,7 @@ export class ServiceParty implements ServiceContext {
       await core.start()
       forgetPassphrase(keySource)
       undo.push(async () => await core.stop())
-      party = new ServiceParty(configuration, init, lock, transport, database, core, chronicle, metrics, names)
+      party = new ServiceParty(configuration, init, lock, transport, database, core, chronicle, metrics, history, names)
       const opened = party
       const monitor = await opened.#monitor()
       if (monitor !== undefined) undo.push(async () => await monitor.close())
@@ -209,7 +214,7 @@ export class ServiceParty implements ServiceContext {
 
   /** Metrics and health, where they are asked for. @throws ConfigurationError for a port that is taken */
   async #monitor(): Promise<MonitorServer | undefined> {
-    const { metrics } = this
+    const { metrics, history } = this
     const port = this.#configuration.metrics?.port
     if (metrics === undefined || port === undefined) return undefined
     metrics.watch(async () => await figuresOf(this))
@@ -218,9 +223,10 @@ export class ServiceParty implements ServiceContext {
         port,
         metrics: async () => ({ text: await metrics.text(), type: metrics.contentType }),
         missing: async () => missing(this, await figuresOf(this)),
+        ...(history === undefined ? {} : { dashboard: async () => await dashboardStatus(this, history) }),
         onFailure: error => this.fault(error as Error)
       })
-      this.tell(`metrics and health on http://127.0.0.1:${monitor.port}`)
+      this.tell(`${history === undefined ? '' : 'dashboard, '}metrics and health on http://127.0.0.1:${monitor.port}`)
       return monitor
     } catch (error) {
       const got = (error as NodeJS.ErrnoException).code ?? (error as Error).message

@@ -1,7 +1,7 @@
 /** Publishing, evaluating under attempts and reading results, with real cryptography and without messages. */
 import { randomBytes } from 'node:crypto'
 import { logitDeviation } from '@slytherin/engine'
-import { inputCount, type Plan } from '@slytherin/protocol'
+import { inputCount, type Plan, type StepReport } from '@slytherin/protocol'
 import {
   type AttemptName,
   LocalReleases,
@@ -63,6 +63,8 @@ class Holders {
   readonly asked: { attempt: AttemptName; instance: string; c1: string[] }[] = []
   readonly #holders = new Map<number, ReleaseCryptography>()
   readonly #of: Cast
+  /** What was told of the steps of the plan. */
+  readonly steps: StepReport[] = []
   /** Attempts at each step that have failed. */
   readonly failed = new Map<string, number>()
   /** Says of a point whether it answers, and how. */
@@ -113,7 +115,8 @@ class Holders {
         this.failed.set(attempt.step, attempt.number + 1)
       },
       resultKey: async () => targetKey,
-      progress: () => undefined
+      progress: () => undefined,
+      step: report => void this.steps.push(report)
     }
   }
 }
@@ -154,8 +157,20 @@ describe.each([
 ])('%i of %i holders', (threshold, holders) => {
   test('answer what the clear network answers', async () => {
     const of = await cast(threshold, holders)
-    const answers = await ask(of, await new Holders(of).start())
+    const asked = await new Holders(of).start()
+    const answers = await ask(of, asked)
     expect(errorOf(SAMPLES, answers)).toBeLessThan(0.01)
+    // Every step of every pass is told as it is done, in order.
+    const { steps } = asked
+    const passes = Math.max(1, ...steps.map(({ blocks: [from] }) => from / of.plan.batchBlocksPerPass + 1))
+    const indices = steps.map(({ step }) => step)
+    expect(indices.slice(0, indices.length / passes)).toEqual([...new Set(indices)].sort((a, b) => a - b))
+    expect(steps.filter(({ kind }) => kind === 'refresh')).toHaveLength(of.plan.refreshes.length * passes)
+    for (const { seconds, level, noise, scale } of steps) {
+      expect(seconds).toBeGreaterThan(0)
+      expect(level).toBeLessThan(of.plan.parameters.primes.length)
+      expect(noise).toBeLessThan(Math.log2(scale))
+    }
   })
 
   test('carry the noise of as many shares as the plan says', async () => {

@@ -92,8 +92,8 @@ export interface ReleaseCallbacks {
   keep?(pass: number, step: number, ciphertexts: Uint8Array[]): Promise<void>
   /** What was taken last of a pass, if it is there. */
   kept?(pass: number): Promise<Resumed | undefined>
-  /** Told once, when the plan has been run. */
-  layers?(steps: StepReport[]): void
+  /** Told after every step of every pass. */
+  step?(report: StepReport): void
 }
 
 /** Where a pass goes on: after a step of the plan, a refresh, with what came of it. */

@@ -1,6 +1,6 @@
 /** One query of a release at the evaluator. Its inputs lie in the content store; nothing of it outlives it here. */
 import type { Evaluator } from '@slytherin/ckks'
-import { clearInputs, type InputSource, type RunOptions, run, type StepReport } from '@slytherin/engine'
+import { clearInputs, type InputSource, type RunOptions, run } from '@slytherin/engine'
 import type { EvaluationProgress } from '../../cryptography/evaluator.js'
 import { type CoinedQuery, coinedInput } from '../../local/coined.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
@@ -45,7 +45,6 @@ export class LocalReleaseEvaluation implements ReleaseEvaluation {
     stop.throwIfAborted()
     const assistance = new AttemptedAssistance(session, evaluator)
     const query = { callbacks, secret: this.#secret, querierHoldsKey: this.#terms.querierHoldsKey, signal: stop }
-    const steps: StepReport[] = []
     const tell = paced((progress: EvaluationProgress) => callbacks.progress(progress), PROGRESS_MILLISECONDS)
     const outputs = await run(session.plan, {
       evaluator,
@@ -54,9 +53,8 @@ export class LocalReleaseEvaluation implements ReleaseEvaluation {
       ...assistance.refresher(query),
       signal: stop,
       onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
-      onStep: step => steps.push(step)
+      onStep: report => callbacks.step?.(report)
     })
-    callbacks.layers?.(steps)
     return await assistance.result(query, outputs)
   }
 

@@ -8,7 +8,7 @@ import { build } from '../../errors/build.js'
 import { type ProtocolError, QuotaExceededError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import { switchStep } from '../../terms/instances.js'
-import type { Plan } from '../../terms/plan.js'
+import type { Plan, StepReport } from '../../terms/plan.js'
 import type { EndorsementDemand } from '../../terms/policy.js'
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { OpenEpoch } from '../cryptography/open-epoch.js'
@@ -41,6 +41,7 @@ export interface AssistedQueryOptions {
   readonly signal: AbortSignal
   onPhase(phase: QueryPhase, seconds: number): void
   onProgress(progress: EvaluationProgress): void
+  onStep(report: StepReport): void
   /** Whether nothing is done until key holders are back. */
   onWaiting(waiting: boolean): void
 }
@@ -133,6 +134,10 @@ export class AssistedQuery implements ReleaseCallbacks {
 
   progress(progress: EvaluationProgress): void {
     this.#options.onProgress(progress)
+  }
+
+  step(report: StepReport): void {
+    this.#options.onStep(report)
   }
 
   /** @returns undefined when the attempt has failed */

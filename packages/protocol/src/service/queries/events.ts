@@ -2,6 +2,7 @@
  * What happens to queries at a party, as it happens: for logs, figures and records of whoever runs it. Identifiers, names of peers, counts and seconds; nothing of a
  * request's data.
  */
+import type { StepReport } from '../../terms/plan.js'
 import type { QueryState } from './calls.js'
 
 /** Where the time of a query goes at an evaluator: in the queue, waiting for key holders, for witnesses, holders' shares, and all of its evaluation, these included. */
@@ -27,6 +28,31 @@ export type ServiceEvent =
       readonly query: string
       readonly phase: QueryPhase
       readonly seconds: number
+    }
+  | {
+      /** At the evaluator: how far the evaluation is, a few times a second, or what is waited for. */
+      readonly event: 'progress'
+      readonly query: string
+      /** Work items that are finished, and in all; both 0 where nothing is counted. */
+      readonly done: number
+      readonly total: number
+      /** What is being done, in plain words. */
+      readonly step: string
+    }
+  | {
+      /** At the evaluator: a step of the plan has been done in a pass. What is tracked follows from the plan and from bounds, not from anybody's data. */
+      readonly event: 'step'
+      readonly query: string
+      /** Index into the plan's steps. */
+      readonly step: number
+      readonly kind: StepReport['kind']
+      readonly layer: string
+      /** Of the batch blocks that are evaluated together, from 0. */
+      readonly pass: number
+      readonly seconds: number
+      /** Level of the results, and log2 of the tracked error in their messages. */
+      readonly level: number
+      readonly deviation: number
     }
   | {
       /** At the evaluator: it failed in what may pass, and is tried again. */

@@ -217,6 +217,10 @@ export class QueryRunner {
         signal,
         onPhase: (phase, seconds) => onEvent({ event: 'phase', query, phase, seconds }),
         onProgress: progress => this.#progress(query, progress),
+        onStep: ({ step, kind, layer, blocks: [from], seconds, level, scale, noise }) => {
+          const pass = Math.floor(from / plan.batchBlocksPerPass)
+          onEvent({ event: 'step', query, step, kind, layer, pass, seconds, level, deviation: noise - Math.log2(scale) })
+        },
         onWaiting: waiting => this.#waits(query, waiting)
       })
       const results = await evaluation.evaluate(assisted, signal)
@@ -256,6 +260,7 @@ export class QueryRunner {
     const running = this.#running.get(query)
     if (running === undefined) return
     running.progress = progress
+    this.#options.onEvent({ event: 'progress', query, ...progress })
     this.#options.journal.touch(query)
   }
 
