@@ -10,7 +10,10 @@ import { preparePages } from './prepare.mjs'
 
 /** What is listed: more than what is required. */
 const EVERYTHING = ['Class', 'Interface', 'Function', 'TypeAlias', 'Variable', 'Enum', 'Method']
-const PACKAGES = ['slytherin', ...['ring', 'ckks', 'mhe', 'engine', 'protocol', 'gateway', 'dashboard', 'node', 'web'].map(name => `@slytherin/${name}`)]
+const PACKAGES = [
+  'slytherin',
+  ...['ring', 'ckks', 'mhe', 'engine', 'protocol', 'gateway', 'dashboard', 'node', 'web'].map(name => `@slytherin/${name}`)
+]
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 process.chdir(here)
