@@ -2,7 +2,7 @@
  * Ciphertexts and keys as bytes: header (see `header.ts`), then packed residues. Readers take nothing on trust: every field is compared with what the caller
  * expects before anything is allocated, and residues are below their primes before any arithmetic sees them.
  */
-import { encodePacked, LengthMismatchError, type Polynomial, packedLength, ResidueRangeError } from '@slytherin/ring'
+import { LengthMismatchError, type Polynomial, packedLength, ResidueRangeError, visitPacked } from '@slytherin/ring'
 import { Ciphertext } from './ciphertext.js'
 import type { Context } from './context.js'
 import { MalformedCiphertextError, MalformedKeySwitchKeyError, MalformedPublicKeyError } from './errors.js'
@@ -175,9 +175,11 @@ function write(header: Header, polynomials: readonly Polynomial[], seed: Uint8Ar
   bytes.set(seed, HEADER_BYTES)
   let offset = HEADER_BYTES + seed.length
   for (const polynomial of polynomials) {
-    const packed = encodePacked(ring, polynomial)
-    bytes.set(packed, offset)
-    offset += packed.byteLength
+    // row by row, with no copy of the whole
+    visitPacked(polynomial.ring, polynomial, row => {
+      bytes.set(row, offset)
+      offset += row.byteLength
+    })
   }
   return bytes
 }
