@@ -46,6 +46,9 @@ def response(prediction: dict[str, Any], *sections: bytes) -> tuple[int, dict[st
     outputs = [
         prediction,
         {"name": "logits", "datatype": "FP64", "shape": [2, 1], "data": [[1.5], [-2.0]]},
+        {"name": "values", "datatype": "FP64", "shape": [2, 1], "data": [[0.8], [0.1]]},
+        {"name": "kind.values", "datatype": "FP64", "shape": [2, 1], "data": [[0.3], [0.2]]},
+        {"name": "kind.prediction", "datatype": "INT64", "shape": [2], "data": [4, 5]},
         {"name": "near_tie", "datatype": "BOOL", "shape": [2], "parameters": {"binary_data_size": 2}},
     ]
     head = json.dumps({"model_name": "m", "model_version": "3", "outputs": outputs}).encode()
@@ -72,6 +75,9 @@ class ClientTest(unittest.TestCase):
         answer = self.client.predict("a/b", np.array([[1, 2], [3, 4]], dtype=">f4"), version="3", request_id="q")
         self.assertEqual(answer.prediction.tolist(), ["cat", "ä"])
         self.assertEqual(answer.logits.tolist(), [[1.5], [-2.0]])
+        self.assertEqual(answer.values.tolist(), [[0.8], [0.1]])
+        self.assertEqual(answer.values_of["kind"].tolist(), [[0.3], [0.2]])
+        self.assertEqual(answer.prediction_of["kind"].tolist(), [4, 5])
         self.assertEqual(answer.near_tie.tolist(), [False, True])
         self.assertEqual((answer.model, answer.version), ("m", "3"))
         [(method, path, headers, body)] = Pretender.asked

@@ -16,6 +16,8 @@ export interface ServedModel {
   readonly batch: number
   /** Logits of one sample. */
   readonly features: number
+  /** Numbers that the file's last operator makes of them: probabilities, for instance. */
+  readonly values: number
   readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
   /** Names of the classes, in order, where it has any. */
   readonly labels?: readonly (string | number)[]
@@ -68,6 +70,8 @@ export type Prediction = string | number | readonly (string | number)[]
 /** What a model says of one sample. */
 export interface SampleAnswer {
   readonly logits: readonly number[]
+  /** What the file's last operator gives. */
+  readonly values: readonly number[]
   readonly prediction: Prediction
   /** The error of the computation could have turned the prediction. */
   readonly nearTie: boolean

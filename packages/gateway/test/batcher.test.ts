@@ -8,7 +8,8 @@ import { Problem } from '../src/http/problem.js'
 
 const never = new AbortController().signal
 const rowsOf = (first: number, rows: number): Float64Array => Float64Array.from({ length: rows }, (_, k) => first + k)
-const answers = (values: Float64Array): SampleAnswer[] => [...values].map(value => ({ logits: [value], prediction: value, nearTie: false }))
+const answers = (values: Float64Array): SampleAnswer[] =>
+  [...values].map(value => ({ logits: [value], values: [value], prediction: value, nearTie: false }))
 const said = ({ answers: given }: Batched): number[] => given.map(({ logits }) => logits[0]!)
 
 /** A batcher whose queries are answered when the test lets them. */

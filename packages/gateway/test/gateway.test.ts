@@ -51,6 +51,7 @@ describe('a gateway', () => {
       inputs: [{ name: 'input', shape: [-1, 2, 3] }],
       outputs: [
         { name: 'logits', shape: [-1, 2] },
+        { name: 'values', shape: [-1, 2] },
         { name: 'prediction', datatype: 'BYTES' },
         { name: 'near_tie', datatype: 'BOOL' }
       ]
@@ -67,6 +68,7 @@ describe('a gateway', () => {
       id: 'q-7',
       outputs: [
         { name: 'logits', datatype: 'FP64', shape: [1, 2], data: answerTo(SAMPLE).logits },
+        { name: 'values', datatype: 'FP64', shape: [1, 2], data: answerTo(SAMPLE).values },
         { name: 'prediction', datatype: 'BYTES', shape: [1], data: ['cat'] },
         { name: 'near_tie', datatype: 'BOOL', shape: [1], data: [false] }
       ]
@@ -146,7 +148,7 @@ describe('a gateway', () => {
     [400, 'a wrong shape', asking([1], {}), 'expected 6 values for shape [1, 2, 3], got 1'],
     [400, 'a value that the model does not read', asking([1, 2, 3, 4, 5, 11]), 'values within ±10'],
     [400, 'no JSON', { ...asking(), body: '{"secret' }, 'expected JSON'],
-    [400, 'an output that there is not', asking(SAMPLE, { outputs: [{ name: 'odds' }] }), 'expected some of logits, prediction, near_tie'],
+    [400, 'an output that there is not', asking(SAMPLE, { outputs: [{ name: 'odds' }] }), 'expected some of logits, values, prediction, near_tie'],
     [413, 'too large a body', asking('x'.repeat(2 ** 16)), 'larger than'],
     [415, 'another kind of body', { ...asking(), headers: { 'content-type': 'text/plain' } }, 'application/json']
   ])('answers %i to %s', async (status, _what, request, detail) => {

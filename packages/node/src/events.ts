@@ -12,6 +12,8 @@ export interface Answers {
   /** Of each sample: its class, by the name that the model has for it; the names of all its labels; its value, or several. */
   readonly predictions: readonly Prediction[]
   readonly logits: readonly (readonly number[])[]
+  /** What the file's last operator gives, of every sample: probabilities, or numbers; before an ArgMax its scores. */
+  readonly values: readonly (readonly number[])[]
   /** Standard deviation of the error of every logit, from the noise of the evaluation and the flooding of the result. */
   readonly logitDeviation: number
   /** Places of predictions that errors of six such deviations could have turned. */

@@ -92,12 +92,13 @@ const ASKABLE: AskableReport = {
       magnitude: 1,
       batch: 4,
       features: 1,
+      values: 1,
       task: 'classification',
       grants: [{ grant: hex('b'), expires: 0, queries: 100 }]
     }
   ]
 }
-const ANSWER = { task: 'classification', predictions: [7, 2], logits: [[0.5], [0.25]], nearTies: [1] }
+const ANSWER = { task: 'classification', predictions: [7, 2], logits: [[0.5], [0.25]], values: [[0.6], [0.4]], nearTies: [1] }
 
 /** Remembers what it was told, and says what a party would. */
 function pretend(heard: [string, unknown][], overrides: Partial<CommandHandlers> = {}): CommandHandlers {

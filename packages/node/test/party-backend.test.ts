@@ -21,6 +21,7 @@ const MODEL: ServedModel = {
   magnitude: 1,
   batch: 4,
   features: 1,
+  values: 1,
   task: 'binary',
   grants: [{ grant: GRANT, expires: 9, queries: 100 }]
 }
@@ -65,13 +66,13 @@ describe('a party behind a gateway', () => {
     const backend = await backendOf({
       'query.ask': async parameters => {
         heard = parameters
-        const answer = { task: 'binary', predictions: [1, 'no'], logits: [[2.5], [-1]], nearTies: [1] }
+        const answer = { task: 'binary', predictions: [1, 'no'], logits: [[2.5], [-1]], values: [[0.92], [0.27]], nearTies: [1] }
         return { query: 'q', model: 'lenet', querier: evaluator, samples: 2, state: 'answered', expires: 0, answer }
       }
     })
     expect(await backend.predict(asked, never)).toEqual([
-      { logits: [2.5], prediction: 1, nearTie: false },
-      { logits: [-1], prediction: 'no', nearTie: true }
+      { logits: [2.5], values: [0.92], prediction: 1, nearTie: false },
+      { logits: [-1], values: [0.27], prediction: 'no', nearTie: true }
     ])
     expect(heard).toMatchObject({ model: 'lenet', revision: '2', grant: GRANT, follow: true, transient: true, samples: { rows: 2 } })
     const { values } = heard!.samples as { readonly values: string }

@@ -42,9 +42,11 @@ class Answer:
     near_tie: NDArray[np.bool_]
     model: str
     version: str
+    #: What the model's last operator gives: probabilities, or numbers.
+    values: NDArray[np.float64]
     #: Of a model with several outputs: what each gives, by its name, and what that means.
-    values: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    predictions: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    values_of: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    prediction_of: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Client:
@@ -125,8 +127,9 @@ class Client:
                 near_tie=outputs["near_tie"],
                 model=head["model_name"],
                 version=head["model_version"],
-                values=_ending(outputs, ".values"),
-                predictions=_ending(outputs, ".prediction"),
+                values=outputs["values"],
+                values_of=_ending(outputs, ".values"),
+                prediction_of=_ending(outputs, ".prediction"),
             )
         except KeyError as error:
             raise ProtocolError(f"the response lacks {error}") from error

@@ -41,6 +41,8 @@ export interface ImportContext {
   push(node: OnnxNode, operator: GraphOperator, inputs: readonly number[], shape: readonly number[]): number
   /** the node's output is the same value under another name */
   alias(node: OnnxNode, value: number): void
+  /** Names a value that the file has no name for. */
+  name(name: string, value: number): void
   /** Whether the file has the first axis of the value's samples as rows of the batch: [batch·rows, features]. */
   isMerged(value: number): boolean
   /** Says that it has, of a value just pushed. */

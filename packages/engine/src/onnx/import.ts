@@ -18,6 +18,7 @@ import { type ImportContext, MAXIMUM_ELEMENTS, type Replacements } from './conte
 import { type ConstantTensor, decodeOnnx, type OnnxModel, type OnnxNode, type OnnxValue } from './decode.js'
 import { recogniseExpressions } from './expressions.js'
 import type { ExternalData } from './external-data.js'
+import { rawScores } from './operators/learning.js'
 import { operatorFor, qualifiedName } from './operators.js'
 import { inOrder, leadingTo } from './order.js'
 import { checkAxes, findTails } from './output.js'
@@ -99,6 +100,7 @@ class Importer implements ImportContext {
         if (this.producers.has(output)) throw new MalformedModelError(`value '${output}' is written twice, by node '${node.name}' too`)
         this.producers.set(output, node)
       }
+      if (node.operator === 'LinearClassifier') this.producers.set(rawScores(node), node)
     }
     this.constants = new Constants(model, this.producers, name => {
       const value = this.values.get(name)
@@ -292,6 +294,13 @@ class Importer implements ImportContext {
       )
     }
     const source = this.producers.get(name)
+    if (source?.operator === 'LinearClassifier') {
+      throw new UnsupportedTopologyError(
+        node.name,
+        `${source.outputs[0] === name ? 'classes' : 'scores after the post_transform'} of classifier '${source.name}' in the middle of a network`,
+        'end with the classifier, or use post_transform NONE or LOGISTIC'
+      )
+    }
     if (source && source.outputs.indexOf(name) > 0) {
       throw new UnsupportedTopologyError(
         node.name,
@@ -356,10 +365,14 @@ class Importer implements ImportContext {
     this.merged.add(value)
   }
 
-  /** Scores and labels of a classifier both stand for its logits; other operators have one output that counts. */
+  name(name: string, value: number): void {
+    this.values.set(name, value)
+  }
+
+  /** The first output is the one that counts; a classifier's is classes, which are no value. */
   alias(node: OnnxNode, value: number): void {
-    const outputs = node.operator === 'LinearClassifier' ? node.outputs : node.outputs.slice(0, 1)
-    for (const output of outputs) if (output !== '') this.values.set(output, value)
+    const [output = ''] = node.outputs
+    if (output !== '' && node.operator !== 'LinearClassifier') this.values.set(output, value)
   }
 
   /** Names are made unique, so that reports and ranges can refer to them. */

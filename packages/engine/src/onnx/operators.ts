@@ -27,6 +27,7 @@ const STANDARD: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['ReduceSumSquare', reductions.reduceSumSquare],
   ['ReduceL1', reductions.reduceL1],
   ['ReduceL2', reductions.reduceL2],
+  ['ReduceProd', reductions.reduceProduct],
   ['CumSum', reductions.cumulativeSum],
   ['MaxPool', maxima.maxPool],
   ['GlobalMaxPool', maxima.globalMaxPool],
@@ -118,7 +119,9 @@ const STANDARD: ReadonlyMap<string, Operator> = new Map<string, Operator>([
 const LEARNING: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['LinearClassifier', learning.linearClassifier],
   ['LinearRegressor', learning.linearRegressor],
-  ['Scaler', learning.scaler]
+  ['Scaler', learning.scaler],
+  ['ArrayFeatureExtractor', learning.arrayFeatureExtractor],
+  ['Imputer', learning.imputer]
 ])
 
 const isStandard = (domain: string): boolean => domain === '' || domain === 'ai.onnx'

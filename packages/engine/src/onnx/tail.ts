@@ -10,6 +10,7 @@ import { floatAttribute } from './attributes.js'
 import type { Constants, Producers } from './constants.js'
 import type { OnnxModel, OnnxNode } from './decode.js'
 import { attributeLabels, constantLabels, encodedLabels } from './labels.js'
+import { rawScores } from './operators/learning.js'
 
 export interface OutputTail {
   /** the file's output */
@@ -34,6 +35,8 @@ interface Step {
 }
 
 const SELU = { alpha: 1.6732631921768188, gamma: 1.0507010221481323 }
+/** Operators whose values are not negative, so that their sum is that of their magnitudes. */
+const POSITIVE: ReadonlySet<string> = new Set(['Sigmoid', 'Softmax', 'Exp', 'Relu', 'HardSigmoid'])
 const RESHAPES = ['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']
 const FLOAT_TYPES: ReadonlySet<number> = new Set([DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16])
 
@@ -127,6 +130,8 @@ export class TailWalk {
         if (!this.isLabel(output)) return undefined
         this.labelSteps.push(labels => encodedLabels(node, labels))
         return through
+      case 'Binarizer':
+        return this.isLabel(output) ? through : undefined
       case 'ArgMax':
         return joint({ kind: 'argmax' })
       case 'Softmax':
@@ -165,15 +170,53 @@ export class TailWalk {
         return local({ kind: 'hardSigmoid', alpha: floatAttribute(node, 'alpha', 0.2), beta: floatAttribute(node, 'beta', 0.5) })
       case 'Clip':
         return this.clip(node)
-      case 'Add':
-      case 'Sub':
-      case 'Mul':
       case 'Div':
+        return this.shares(node) ?? this.affine(node)
+      case 'Sub':
+        return this.logarithms(node) ?? this.affine(node)
+      case 'Add':
+      case 'Mul':
       case 'Neg':
         return this.affine(node)
       default:
         return undefined
     }
+  }
+
+  /** x / Σ x, as several classifiers of two classes become one of many. */
+  private shares(node: OnnxNode): Step | undefined {
+    const [values = '', total = ''] = node.inputs
+    const source = this.producers.get(total)
+    if (source?.operator !== 'ReduceSum' || source.inputs[0] !== values || !this.isPositive(values)) return undefined
+    return this.isReducedAlongLogits(source) ? { before: values, operators: [{ kind: 'normalize' }] } : undefined
+  }
+
+  /** x - ln Σ eˣ, as naive Bayes has its probabilities. */
+  private logarithms(node: OnnxNode): Step | undefined {
+    const [values = '', total = ''] = node.inputs
+    let source = this.producers.get(total)
+    while (source && ['Reshape', 'Identity', 'Unsqueeze'].includes(source.operator)) source = this.producers.get(source.inputs[0] ?? '')
+    if (source?.operator !== 'ReduceLogSumExp' || source.inputs[0] !== values) return undefined
+    return this.isReducedAlongLogits(source, false) ? { before: values, operators: [{ kind: 'logSoftmax' }] } : undefined
+  }
+
+  private isReducedAlongLogits(source: OnnxNode, kept = true): boolean {
+    const axes =
+      source.attributes.get('axes')?.integers ??
+      (this.constants.has(source.inputs[1]) ? [...this.constants.read(source, source.inputs[1]!, 1).values] : [])
+    const last = axes.length === 1 && (axes[0] === 1 || axes[0] === -1)
+    return last && (!kept || (source.attributes.get('keepdims')?.integer ?? 1) === 1)
+  }
+
+  /** Whether a value is not negative by what makes it, seen through what renames, cuts and joins. */
+  private isPositive(name: string, depth = 0): boolean {
+    const node = this.producers.get(name)
+    if (node === undefined || depth > 64) return false
+    const logistic = node.operator === 'LinearClassifier' && node.attributes.get('post_transform')?.text === 'LOGISTIC'
+    if (logistic || POSITIVE.has(node.operator)) return true
+    if (node.operator === 'Concat') return node.inputs.every(input => this.isPositive(input, depth + 1))
+    const through = ['Identity', 'Cast', 'Slice', 'Squeeze', 'Unsqueeze', 'Reshape', 'ArrayFeatureExtractor']
+    return through.includes(node.operator) && this.isPositive(node.inputs[0] ?? '', depth + 1)
   }
 
   /** Limits as attributes (before opset 11) or as inputs. */
@@ -264,8 +307,11 @@ export class TailWalk {
     if (!node.operator.endsWith('Classifier')) return
     this.labels = attributeLabels(node) ?? this.labels
     const isScores = this.logits !== node.outputs[0]
-    this.logits = node.outputs.find(name => name !== '') ?? this.logits
-    if (node.operator !== 'LinearClassifier') return
+    if (node.operator !== 'LinearClassifier') {
+      this.logits = node.outputs.find(name => name !== '') ?? this.logits
+      return
+    }
+    this.logits = rawScores(node)
     const transform = node.attributes.get('post_transform')?.text ?? 'NONE'
     const operators: Record<string, readonly FinalOperator[]> = {
       NONE: [],
@@ -298,7 +344,7 @@ export class TailWalk {
       seen.add(name)
       const source = this.producers.get(name)
       if (!source) return false
-      if (source.operator === 'ArgMax') return true
+      if (source.operator === 'ArgMax' || source.operator === 'Binarizer') return true
       if (source.operator === 'ArrayFeatureExtractor') return this.isConstant(source.inputs[0] ?? '')
       if (source.domain === 'ai.onnx.ml' && source.operator.endsWith('Classifier')) return name === source.outputs[0]
       if (!['Identity', 'Cast', 'LabelEncoder', ...RESHAPES].includes(source.operator)) return false

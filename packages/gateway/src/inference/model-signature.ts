@@ -38,11 +38,12 @@ export function metadataOf(model: ServedModel, versions: readonly string[]): Mod
 const inputsOf = ({ inputs, shape }: ServedModel): readonly { readonly name: string; readonly shape: readonly number[] }[] =>
   inputs ?? [{ name: INPUT, shape }]
 
-/** `logits`; `prediction` as the task says; `near_tie`, where errors could have turned a prediction. */
-function outputsOf({ task, features, labels, outputs = [] }: ServedModel): readonly TensorMetadata[] {
+/** `logits`; `values`, what the file's last operator makes of them; `prediction` as the task says; `near_tie`, where errors could have turned a prediction. */
+function outputsOf({ task, features, values, labels, outputs = [] }: ServedModel): readonly TensorMetadata[] {
   const predicted = { classification: [-1], binary: [-1], 'multi-label': [-1, labels?.length ?? features], regression: [-1, -1] }[task]
   return [
     { name: 'logits', datatype: 'FP64', shape: [-1, features] },
+    { name: 'values', datatype: 'FP64', shape: [-1, values] },
     { name: 'prediction', datatype: predictedType(task, labels), shape: predicted },
     { name: 'near_tie', datatype: 'BOOL', shape: [-1] },
     ...outputs.flatMap(output => [
@@ -142,6 +143,7 @@ export function outputTensor(model: ServedModel, name: string, answers: readonly
   const { datatype } = outputsOf(model).find(output => output.name === name)!
   const rows = answers.length
   if (name === 'logits') return { name, datatype, shape: [rows, model.features], data: answers.flatMap(({ logits }) => logits) }
+  if (name === 'values') return { name, datatype, shape: [rows, model.values], data: answers.flatMap(({ values }) => values) }
   if (name === 'near_tie') return { name, datatype, shape: [rows], data: answers.map(({ nearTie }) => nearTie) }
   const part = model.outputs?.findIndex(output => [OF_VALUES, OF_PREDICTION].some(ending => name === `${output.name}${ending}`)) ?? -1
   if (part >= 0)

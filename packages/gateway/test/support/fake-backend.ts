@@ -13,6 +13,7 @@ export const MODEL: ServedModel = {
   magnitude: 10,
   batch: 4,
   features: 2,
+  values: 2,
   task: 'classification',
   labels: ['cat', 'dog'],
   grants: [{ grant: GRANT, expires: Date.UTC(2030, 0, 1), queries: 5 }]
@@ -20,7 +21,12 @@ export const MODEL: ServedModel = {
 
 export function answerTo(sample: readonly number[]): SampleAnswer {
   const sum = sample.reduce((total, value) => total + value, 0)
-  return { logits: [sum, sample[0]!], prediction: sum >= sample[0]! ? 'cat' : 'dog', nearTie: sum === sample[0] }
+  return {
+    logits: [sum, sample[0]!],
+    values: [sum / 2, sample[0]! / 2],
+    prediction: sum >= sample[0]! ? 'cat' : 'dog',
+    nearTie: sum === sample[0]
+  }
 }
 
 export class FakeBackend implements Backend {

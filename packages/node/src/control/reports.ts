@@ -90,6 +90,8 @@ export interface AskableModel {
   readonly batch: number
   /** Logits of a sample. */
   readonly features: number
+  /** Numbers that the file's last operator makes of them: probabilities, for instance. */
+  readonly values: number
   readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
   readonly labels?: readonly (string | number)[]
   /** Several inputs by name, one after the other in a sample's row. */
@@ -136,6 +138,8 @@ export interface AnswerReport {
   readonly task: string
   readonly predictions: readonly (string | number | readonly (string | number)[])[]
   readonly logits: readonly (readonly number[])[]
+  /** What the file's last operator gives: probabilities, or numbers; before an ArgMax its scores. */
+  readonly values: readonly (readonly number[])[]
   /** Samples whose prediction the error of the computation could have turned. */
   readonly nearTies: readonly number[]
   /** Of a model with several outputs: what each of them says, in the order of the file. */

@@ -89,10 +89,11 @@ class Absence {
   }
 }
 
-function answersOf({ logits, predictions, nearTies, parts }: AnswerReport): SampleAnswer[] {
+function answersOf({ logits, values, predictions, nearTies, parts }: AnswerReport): SampleAnswer[] {
   const near = new Set(nearTies)
   return logits.map((row, k) => ({
     logits: row,
+    values: values[k]!,
     prediction: predictions[k]!,
     nearTie: near.has(k),
     ...(parts === undefined

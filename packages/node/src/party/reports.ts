@@ -20,6 +20,7 @@ export function resultOf(logits: readonly Float64Array[], plan: Plan): Answers {
     task: task.kind,
     predictions: answers.map(answer => answer.prediction),
     logits: logits.map(row => Array.from(row)),
+    values: answers.map(({ outputs }) => [...outputs]),
     logitDeviation: deviation,
     nearTies: answers.flatMap(({ nearTie }, k) => (nearTie ? [k] : [])),
     ...(task.kind === 'regression' ? { deviations: answers.map(answer => Array.from(answer.deviations!)) } : {}),

@@ -53,6 +53,13 @@ export function askCommands(party: ServiceContext): Pick<CommandHandlers, 'query
   }
 }
 
+/** Numbers that the final operators make of the logits, before an ArgMax. */
+const valuesOf = ({ final, features }: Pick<Plan['architecture']['output'], 'final' | 'features'>): number =>
+  finalLength(
+    final.filter(({ kind }) => kind !== 'argmax'),
+    features
+  )
+
 async function askable(party: ServiceContext): Promise<AskableReport> {
   const { node } = await party.core.get()
   const named = (peer: string): AskableModel['owner'] => ({ peer, name: party.names.of(peer) ?? peer })
@@ -72,6 +79,7 @@ async function askable(party: ServiceContext): Promise<AskableReport> {
       magnitude: input.magnitude,
       batch,
       features: output.features,
+      values: output.parts === undefined ? valuesOf(output) : output.parts.reduce((sum, part) => sum + valuesOf(part), 0),
       task: output.task.kind,
       ...(output.task.labels === undefined ? {} : { labels: output.task.labels }),
       ...(input.parts === undefined ? {} : { inputs: input.parts }),
@@ -80,10 +88,7 @@ async function askable(party: ServiceContext): Promise<AskableReport> {
         : {
             outputs: output.parts.map(({ name, features, final, task }) => ({
               name,
-              values: finalLength(
-                final.filter(({ kind }) => kind !== 'argmax'),
-                features
-              ),
+              values: valuesOf({ features, final }),
               task: task.kind,
               ...(task.labels === undefined ? {} : { labels: task.labels })
             }))

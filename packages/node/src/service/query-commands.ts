@@ -176,8 +176,8 @@ async function acknowledged(party: ServiceContext, query: string, { signal }: Co
 }
 
 export function answerOf(logits: readonly Float64Array[], plan: Plan): AnswerReport {
-  const { task, predictions, logits: rows, nearTies, parts } = resultOf(logits, plan)
-  return { task, predictions, logits: rows, nearTies, ...(parts === undefined ? {} : { parts }) }
+  const { task, predictions, logits: rows, values, nearTies, parts } = resultOf(logits, plan)
+  return { task, predictions, logits: rows, values, nearTies, ...(parts === undefined ? {} : { parts }) }
 }
 
 /** What is kept of answers; those whose time is over are erased. */

@@ -25,6 +25,8 @@ export const dropout: Operator = (context, node) => {
   context.alias(node, context.value(node, 0))
 }
 
+/** TensorProto.DataType */
+const BOOLEAN = 9
 /** TensorProto.DataType of float32, float16, float64 and bfloat16. */
 const FLOAT_TYPES: ReadonlySet<number> = new Set([1, 10, 11, 16])
 /** Operations whose values are 0 and 1, which every type holds. */
@@ -35,6 +37,12 @@ export const cast: Operator = (context, node) => {
   const value = context.value(node, 0)
   const { operator } = context.node(value)
   const truth = operator.kind === 'elementwise' && operator.expression.kind === 'operation' && TRUTH.has(operator.expression.operation)
+  if (to === BOOLEAN && !truth) {
+    // true is what is not zero
+    const expression = operation('not', operation('not', argument()))
+    context.push(node, { kind: 'elementwise', expression }, [value], context.shape(value))
+    return
+  }
   if (!FLOAT_TYPES.has(to) && !truth) {
     throw new UnsupportedAttributeError(
       node.name,

@@ -7,6 +7,7 @@ import { hasInput, type ImportContext, type Operator, sampleAxis } from '../cont
 import type { OnnxNode } from '../decode.js'
 import { along } from './along.js'
 import { permuted } from './layers.js'
+import { taken } from './take.js'
 
 /** The mean of `columns` consecutive elements, for each of `channels` groups. */
 export const meanGeometry = (channels: number, columns: number): PoolGeometry => ({
@@ -74,6 +75,25 @@ export const reduceSum = reduce({ total: true })
 export const reduceSumSquare = reduce({ total: true, of: 'square' })
 export const reduceL1 = reduce({ total: true, of: 'abs' })
 export const reduceL2 = reduce({ total: true, of: 'square', root: true })
+
+/** Products of elements along axes of a sample, in pairs. */
+export const reduceProduct: Operator = (context, node) => {
+  const input = context.value(node, 0)
+  const shape = context.shape(input)
+  let value = input
+  const axes = reducedAxes(context, node, shape.length) ?? []
+  for (const axis of axes) {
+    let open = Array.from({ length: shape[axis]! }, (_, position) => taken(context, node, value, axis, [position]))
+    while (open.length > 1) {
+      const pairs = Array.from({ length: Math.ceil(open.length / 2) }, (_, k) => open.slice(2 * k, 2 * k + 2))
+      open = pairs.map(pair => (pair.length === 1 ? pair[0]! : context.push(node, { kind: 'multiply' }, pair, context.shape(pair[0]!))))
+    }
+    value = open[0]!
+  }
+  const keep = integerAttribute(node, 'keepdims', 1) === 1
+  const out = shape.flatMap((size, axis) => (!axes.includes(axis) ? [size] : keep ? [1] : []))
+  context.push(node, { kind: 'reshape' }, [value], out)
+}
 
 /** Sums of all elements up to each, along one axis. */
 export const cumulativeSum: Operator = (context, node) => {
