@@ -8,18 +8,23 @@ export const FEW_CALIBRATION_SAMPLES = 100
 
 /** @throws ScenarioFileError when every row is asked about; DataFileError */
 export async function calibrationOf({ data, manifest, images, calibrationSamples }: Scenario): Promise<CalibrationConfiguration> {
-  if (calibrationSamples === 0) return { manifest }
-  const { samples, calibration, normalisation, layout } = data
+  if (calibrationSamples === 0) {
+    if (manifest === undefined)
+      throw new ScenarioFileError('"calibrationSamples: 0" takes the ranges of a manifest: give the scenario a "manifest"')
+    return { manifest }
+  }
+  const { samples, calibration, normalisation, layout, label } = data
   const laid = layout === undefined ? {} : { layout }
   const own = calibration ?? samples
-  if (own !== samples) return { samples: { ...(await lastSamples(own, normalisation, calibrationSamples)), ...laid } }
-  const { count: rows } = await SampleFile.open({ ...sourceOf(samples), offset: 0, normalisation })
+  if (own !== samples)
+    return { samples: { ...(await lastSamples({ ...sourceOf(own), label }, normalisation, calibrationSamples)), ...laid } }
+  const { count: rows } = await SampleFile.open({ ...sourceOf(samples), label, offset: 0, normalisation })
   const count = Math.min(calibrationSamples, rows - images)
   if (count < 1) {
     throw new ScenarioFileError(
-      `${samples}: all ${rows} rows are asked about, and none is left to calibrate on: ask about fewer images, give the scenario "data.calibration", or calibrate on ` +
+      `${samples}: all ${rows} rows are asked about, and none is left to calibrate on: ask about fewer (--images), give others (--calibration FILE, or "data.calibration"), or calibrate on ` +
         'the ranges of the manifest with "calibrationSamples: 0"'
     )
   }
-  return { samples: { ...sourceOf(samples), offset: rows - count, count, normalisation, ...laid } }
+  return { samples: { ...sourceOf(samples), label, offset: rows - count, count, normalisation, ...laid } }
 }

@@ -10,17 +10,20 @@ import {
   type PlanOptions,
   type Prediction
 } from '@slytherin/engine'
-import { approximationOptions, importModelFile, loadSamples, obstacleOf, openCalibration, sourceOf } from '@slytherin/node'
+import { approximationOptions, importModelFile, loadLabels, obstacleOf, openCalibration, SampleFile, sourceOf } from '@slytherin/node'
 import { asksWithWholeKey } from '@slytherin/protocol'
 import { calibrationOf } from './calibration.js'
 import { countShared } from './calibration-apart.js'
+import { predictionsOf } from './comparison.js'
 import { modelChoiceOf } from './model-choice.js'
 import { batchesOf, partiesOf, type Scenario } from './scenario.js'
 import { truthOf } from './truth.js'
 
 export interface ClearReference {
-  /** what the data say, in the words of the model */
+  /** What the data say, in the words of the model; where they say nothing, what the network of the file says. */
   readonly labels: readonly Prediction[]
+  /** Whether the data say it. */
+  readonly labelled: boolean
   /** Of the network as the file writes it, node by node in float64. */
   readonly logits: readonly Float64Array[]
   /** Of the network that is evaluated: activations approximated, layers fused; float64, too. */
@@ -39,7 +42,9 @@ export interface ClearReference {
 }
 
 /** A reference before anything has been computed with it. */
-export interface LoadedReference extends Omit<ClearReference, 'logits' | 'polynomial' | 'outOfRange'> {
+export interface LoadedReference extends Omit<ClearReference, 'logits' | 'polynomial' | 'outOfRange' | 'labels' | 'labelled'> {
+  /** undefined where the data have none */
+  readonly labels: readonly Prediction[] | undefined
   /** as the file writes it, and with polynomials */
   readonly graph: NetworkGraph
   readonly approximated: NetworkGraph
@@ -47,13 +52,14 @@ export interface LoadedReference extends Omit<ClearReference, 'logits' | 'polyno
 
 /** Everything of a reference but its answers; the network is made as the model owner makes it, from the same files. @throws DataFileError and the engine's import errors */
 export async function loadReference(scenario: Scenario): Promise<LoadedReference> {
-  const { samples: samplesFile, labels: labelsFile, normalisation, layout } = scenario.data
+  const { samples: samplesFile, labels: labelsFile, normalisation, layout, label } = scenario.data
   const select = { offset: 0, count: scenario.images }
   const graph = await importModelFile(scenario.model, await modelChoiceOf(scenario))
   const shape = inputShape(graph)
   const laid = layout === undefined ? {} : { layout }
-  const samples = await loadSamples({ ...sourceOf(samplesFile), ...select, normalisation, ...laid }, shape)
-  const labels = await loadSamples({ ...sourceOf(labelsFile), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
+  const file = (await SampleFile.open({ ...sourceOf(samplesFile), label, ...select, normalisation, ...laid })).as(shape)
+  const samples = [...file]
+  const labels = labelsFile === undefined ? file.labels : await loadLabels(labelsFile, select)
   const configuration = await calibrationOf(scenario)
   const calibration = await openCalibration(scenario.model, configuration, shape, graph.inputs)
   const {
@@ -65,7 +71,7 @@ export async function loadReference(scenario: Scenario): Promise<LoadedReference
     obstacle: obstacleOf(calibration, planWishes(scenario))
   })
   return {
-    labels: truthOf(network, labels, labelsFile),
+    labels: labels && truthOf(network, labels, labelsFile ?? samplesFile),
     samples,
     calibrationRows: configuration.samples?.count,
     calibrationShared: await countShared(configuration, samples, shape),
@@ -96,10 +102,13 @@ function planWishes(scenario: Scenario): PlanOptions {
 }
 
 export function clearReference({ graph, approximated, ...rest }: LoadedReference): ClearReference {
-  const { samples, network, approximation } = rest
+  const { samples, network, approximation, labels } = rest
+  const logits = samples.map(sample => evaluate(graph, sample))
   return {
     ...rest,
-    logits: samples.map(sample => evaluate(graph, sample)),
+    labels: labels ?? predictionsOf(network, logits),
+    labelled: labels !== undefined,
+    logits,
     polynomial: samples.map(sample => network.forward(sample)),
     outOfRange: approximation.activations.length === 0 ? [] : countOutOfInterval(approximated, samples)
   }

@@ -18,6 +18,20 @@ export function natural(text: string): number {
   return value
 }
 
+/** @throws InvalidArgumentError */
+export function finite(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number')
+  return value
+}
+
+/** Names with commas between them. @throws InvalidArgumentError */
+export function list(text: string): readonly string[] {
+  const names = text.split(',').map(name => name.trim())
+  if (names.some(name => name === '')) throw new InvalidArgumentError('expected names with commas between them')
+  return names
+}
+
 /** Dimensions, as 3x32x32 or 3,32,32. @throws InvalidArgumentError */
 export const shape = (text: string): readonly number[] => text.split(/[x×,]/).map(positive)
 

@@ -106,8 +106,14 @@ export async function makeState(state: string, keyFile: string): Promise<string>
 }
 
 function samplesOf(scenario: Scenario): object {
-  const { samples, normalisation, layout } = scenario.data
-  return { ...sourceOf(samples), count: scenario.images, normalisation, ...(layout === undefined ? {} : { layout }) }
+  const { samples, normalisation, layout, label } = scenario.data
+  return {
+    ...sourceOf(samples),
+    count: scenario.images,
+    normalisation,
+    ...(layout === undefined ? {} : { layout }),
+    ...(label === undefined ? {} : { label })
+  }
 }
 
 /**

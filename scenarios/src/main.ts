@@ -2,7 +2,7 @@
 import { type Replacements, TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { REPLACE_HELP, replacement } from '@slytherin/node'
 import { Command, Option } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, natural, positive, shape, stopping } from './command-line.js'
+import { EXIT_FAILED, EXIT_USAGE, finite, list, natural, positive, shape, stopping } from './command-line.js'
 import { serveCohort } from './gateway/serve.js'
 import { perform } from './perform.js'
 import { DEFAULT_SIMULATED_SAMPLES } from './run-scenario.js'
@@ -22,6 +22,14 @@ interface CommandLine {
   replace?: Replacements
   task?: TaskKind
   layout?: 'nhwc'
+  data?: string
+  labels?: string
+  labelColumn?: string
+  calibration?: string
+  classes?: readonly string[]
+  scale?: number
+  mean?: number
+  deviation?: number
   report?: string
   keep?: boolean
   evidence?: string
@@ -40,7 +48,15 @@ const program = new Command('scenario')
   .option('--replace <what>', REPLACE_HELP, replacement)
   .addOption(new Option('--task <name>', 'what the outputs mean (default: as the manifest or the model file says)').choices(TASK_KINDS))
   .addOption(new Option('--layout <name>', 'samples have their channels last').choices(['nhwc']))
-  .option('--images <count>', 'number of samples, from the first of the test set', positive)
+  .option('--data <path>', 'own samples: .npy, .npz, .csv, .json, IDX, or a folder of PNG images; FILE#NAME for an array of it')
+  .option('--labels <path>', 'what is right for them, in a file of any of these formats; FILE#NAME for an array or a column of it')
+  .option('--label-column <name>', 'the field of a table of samples that is the class')
+  .option('--classes <names>', 'names of the classes in the order of the outputs: cat,dog', list)
+  .option('--calibration <path>', 'samples that the model owner calibrates on (default: the last of the data, which are not asked about)')
+  .option('--scale <number>', 'x = (raw·scale - mean) / deviation (default: as the scenario or the manifest says)', finite)
+  .option('--mean <number>', '', finite)
+  .option('--deviation <number>', '', finite)
+  .option('--images <count>', 'number of samples, from the first of the data', positive)
   .option('--batch <count>', 'samples per query that the plan is made for (default: all, in equal parts when they are very many)', positive)
   .option('--parties <count>', 'number of key holders in all', positive)
   .option('--witnesses <count>', 'number of witnesses, of which key holders demand one; 0: none, and none demanded', natural)
@@ -61,7 +77,7 @@ process.exitCode = await main(program.args[0]!, program.opts<CommandLine>())
 
 async function main(
   file: string,
-  { report, keep, evidence, simulation, task, minutes, seed, gateway, ...others }: CommandLine
+  { report, keep, evidence, simulation, task, minutes, seed, gateway, classes, ...others }: CommandLine
 ): Promise<number> {
   try {
     if (await isService(file)) {
@@ -73,7 +89,7 @@ async function main(
       const unexplained = await performService(scenario, { seed, report, keep, signal: stopping() })
       return unexplained.length === 0 ? 0 : EXIT_FAILED
     }
-    const overrides = task === undefined ? others : { ...others, task: { kind: task } }
+    const overrides = task === undefined && classes === undefined ? others : { ...others, task: { kind: task, labels: classes } }
     const wanted = typeof simulation === 'number' ? simulation : DEFAULT_SIMULATED_SAMPLES
     const simulatedSamples = simulation === false || report === undefined ? 0 : wanted
     const { failures } = await perform(await loadScenario(file, overrides), {

@@ -1,10 +1,9 @@
 /** A scenario file: which parties there are, what they hold, what is asked. Paths are relative to the file. */
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Replacements, TaskChoice } from '@slytherin/engine'
-import { configurationSchema } from '@slytherin/node'
+import { ConfigurationError, configurationSchema, parseWith, parseYaml, SampleFile, sourceOf, suggest } from '@slytherin/node'
 import { ROLES } from '@slytherin/protocol'
-import { parse } from 'yaml'
 import * as z from 'zod'
 
 const count = z.number().int().positive()
@@ -17,10 +16,15 @@ const partySchema = z.strictObject({
 })
 
 const dataSchema = z.strictObject({
-  /** IDX (gzip or plain) or NumPy file of the samples. */
+  /** File of the samples, of any format that is read, or a folder of PNG images; `FILE#NAME` for an array of it. */
   samples: z.string().min(1),
-  /** File of the labels, of the values of a regression, or of a 0 or 1 for every label of a sample. */
-  labels: z.string().min(1),
+  /**
+   * File of the labels, of the values of a regression, or of a 0 or 1 for every label of a sample. When absent, the classes that stand with the samples; where there are none, answers are
+   * held against the clear network alone.
+   */
+  labels: z.string().min(1).optional(),
+  /** The field of a table of samples that is the class. */
+  label: z.union([z.string().min(1), z.number().int().min(0)]).optional(),
   /** Where the data are had, for whoever runs this without them. */
   source: z.string().min(1).optional(),
   /** Samples to calibrate on that nobody asks about; when absent, rows of `samples` that are not asked about. */
@@ -44,8 +48,8 @@ export const scenarioSchema = z.strictObject({
   replace: configurationSchema.shape.replace,
   /** What the outputs mean; as the manifest or the model file says when absent; as in a party's configuration. */
   task: configurationSchema.shape.task,
-  /** List of trained models with their data. */
-  manifest: z.string().min(1),
+  /** List of trained models with their data; needed where they are not given here. */
+  manifest: z.string().min(1).optional(),
   /** What is asked about; the manifest's test set of the model when absent. */
   data: dataSchema.optional(),
   /** The model owner calibrates on so many samples, of those that are not asked about; 0: on the ranges that the manifest has. */
@@ -98,6 +102,9 @@ export interface Scenario extends ScenarioFile {
   data: ScenarioData
 }
 
+/** Rows that are left to calibrate on where a single file of the command line has many; of fewer, half. */
+const CALIBRATION_ROWS = 500
+
 export interface PartyDescription {
   readonly name: string
   readonly roles: readonly (typeof ROLES)[number][]
@@ -116,6 +123,14 @@ export interface ScenarioOverrides {
   readonly replace?: Replacements
   readonly task?: TaskChoice
   readonly layout?: 'nhwc'
+  /** Own samples, in place of the scenario's data; paths as the command line has them. */
+  readonly data?: string
+  readonly labels?: string
+  readonly labelColumn?: string
+  readonly calibration?: string
+  readonly scale?: number
+  readonly mean?: number
+  readonly deviation?: number
 }
 
 /** The file is missing, is not YAML, or says something that it must not. */
@@ -128,46 +143,33 @@ export async function readScenarioFile<T>(file: string, schema: z.ZodType<T>): P
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new ScenarioFileError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`, { cause: error })
   })
-  let content: unknown
   try {
-    content = parse(text)
+    return parseWith(schema, parseYaml(text, file), file)
   } catch (error) {
-    throw new ScenarioFileError(`${file}: not YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    if (error instanceof ConfigurationError) throw new ScenarioFileError(error.message, { cause: error })
+    throw error
   }
-  const checked = schema.safeParse(content)
-  if (!checked.success) {
-    const lines = checked.error.issues.map(issue => `  ${issue.path.join('.') || 'file'}: ${issue.message}`)
-    throw new ScenarioFileError(`${file}:\n${lines.join('\n')}`)
-  }
-  return checked.data
 }
 
 /** @throws ScenarioFileError naming file, key, what was expected */
 export async function loadScenario(file: string, overrides: ScenarioOverrides = {}): Promise<Scenario> {
   const content = await readScenarioFile(file, scenarioSchema)
   const here = dirname(resolve(file))
-  const manifest = resolve(here, content.manifest)
-  const listed = await modelsOf(manifest)
+  const manifest = content.manifest === undefined ? undefined : resolve(here, content.manifest)
+  const listed = manifest === undefined ? [] : await modelsOf(manifest)
   const named = listed.find(entry => entry.name === overrides.model)
   const model = named?.model ?? (overrides.model === undefined ? resolve(here, content.model) : resolve(overrides.model))
-  const given = content.data
-  const data =
-    given === undefined
-      ? listed.find(entry => entry.model === model)?.data
-      : {
-          ...given,
-          samples: resolve(here, given.samples),
-          labels: resolve(here, given.labels),
-          ...(given.calibration === undefined ? {} : { calibration: resolve(here, given.calibration) })
-        }
+  await mustExist(model, listed, overrides.model)
+  const data = dataOf(content.data, listed.find(entry => entry.model === model)?.data, overrides, here)
   if (data === undefined) {
     const names = listed.map(entry => entry.name).join(', ')
-    throw new ScenarioFileError(`${file}: no data for ${model}: give the scenario "data", or choose a model of ${manifest}: ${names}`)
+    const known = manifest === undefined ? '' : `, or choose a model of ${manifest}: ${names}`
+    throw new ScenarioFileError(`${file}: no data for ${model}: say --data FILE, give the scenario "data"${known}`)
   }
   const scenario: Scenario = { ...content, manifest, model, data }
+  if (overrides.data !== undefined && overrides.images === undefined) scenario.images = await imagesOf(scenario)
   if (overrides.images !== undefined) scenario.images = overrides.images
   if (overrides.task !== undefined) scenario.task = overrides.task
-  if (overrides.layout !== undefined) scenario.data = { ...data, layout: overrides.layout }
   if (overrides.output !== undefined) scenario.output = overrides.output
   if (overrides.replace !== undefined) scenario.replace = overrides.replace
   if (overrides.inputShape !== undefined) scenario.inputShape = [...overrides.inputShape]
@@ -176,6 +178,61 @@ export async function loadScenario(file: string, overrides: ScenarioOverrides = 
   if (overrides.witnesses !== undefined) setWitnesses(scenario, overrides.witnesses)
   if (overrides.parties !== undefined) setKeyHolders(scenario, overrides.parties, file)
   return scenario
+}
+
+const exists = async (file: string): Promise<boolean> =>
+  await access(file).then(
+    () => true,
+    () => false
+  )
+
+/** @throws ScenarioFileError with the name that was probably meant */
+async function mustExist(model: string, listed: readonly { readonly name: string }[], given: string | undefined): Promise<void> {
+  if (given === undefined || (await exists(model))) return
+  const names = listed.map(({ name }) => name)
+  const near = suggest(given, names)
+  const remedy = near === undefined ? `Models of the manifest: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`
+  throw new ScenarioFileError(`--model: expected a model of the manifest, or an ONNX file, got "${given}". ${remedy}`)
+}
+
+/** The command line's data, else the scenario's, else those that the manifest has of the model. Own samples are normalised as the model's of the manifest unless it is said otherwise. */
+function dataOf(
+  content: ScenarioData | undefined,
+  listed: ScenarioData | undefined,
+  { data, labels, labelColumn, calibration, layout, scale, mean, deviation }: ScenarioOverrides,
+  here: string
+): ScenarioData | undefined {
+  const written = content && {
+    ...content,
+    samples: resolve(here, content.samples),
+    ...(content.labels === undefined ? {} : { labels: resolve(here, content.labels) }),
+    ...(content.calibration === undefined ? {} : { calibration: resolve(here, content.calibration) })
+  }
+  const known = written ?? listed
+  const base =
+    data === undefined ? known : { samples: resolve(data), normalisation: known?.normalisation ?? { scale: 1, mean: 0, deviation: 1 } }
+  if (base === undefined) return undefined
+  const { normalisation } = base
+  return {
+    ...base,
+    ...(labels === undefined ? {} : { labels: resolve(labels) }),
+    ...(labelColumn === undefined ? {} : { label: labelColumn }),
+    ...(calibration === undefined ? {} : { calibration: resolve(calibration) }),
+    ...(layout === undefined ? {} : { layout }),
+    normalisation: {
+      scale: scale ?? normalisation.scale,
+      mean: mean ?? normalisation.mean,
+      deviation: deviation ?? normalisation.deviation
+    }
+  }
+}
+
+/** How many of own samples are asked about: those that the scenario would ask about, as far as there are, and rows to calibrate on are left. @throws DataFileError */
+async function imagesOf({ data, images, calibrationSamples }: Scenario): Promise<number> {
+  const { samples, label, calibration, normalisation } = data
+  const { count: rows } = await SampleFile.open({ ...sourceOf(samples), label, offset: 0, normalisation })
+  const kept = calibration !== undefined || calibrationSamples === 0 ? 0 : Math.min(CALIBRATION_ROWS, rows >> 1)
+  return Math.min(images, Math.max(1, rows - kept))
 }
 
 /** As many witnesses as wanted, in processes of their own, and key holders that demand the endorsement of one of them; none of both for 0. */

@@ -1,5 +1,6 @@
 /** What the labels of a data file say, in the words of the model. */
 import type { OutputMeaning, Prediction } from '@slytherin/engine'
+import type { Labels } from '@slytherin/node'
 import { ScenarioFileError } from './scenario.js'
 
 /**
@@ -8,14 +9,21 @@ import { ScenarioFileError } from './scenario.js'
  * @param file for errors
  * @throws ScenarioFileError for labels that the model does not have
  */
-export function truthOf({ task }: OutputMeaning, rows: readonly Float64Array[], file: string): Prediction[] {
+export function truthOf({ task }: OutputMeaning, given: Labels | readonly Float64Array[], file: string): Prediction[] {
   const { labels } = task
+  if ('labels' in given && typeof given.labels[0] === 'string') {
+    const unknown = given.labels.find(label => !labels?.map(String).includes(String(label)))
+    if (unknown === undefined) return given.labels.map(label => labels!.find(one => String(one) === label)!)
+    const known = labels === undefined ? 'which has none by name' : `whose are ${labels.slice(0, 20).join(', ')}`
+    throw new ScenarioFileError(`${file}: "${unknown}" is no class of the model, ${known}`)
+  }
+  const rows = 'labels' in given ? given.labels.map(label => Float64Array.of(Number(label))) : given
   if (task.kind === 'regression') return rows.map(row => (row.length === 1 ? row[0]! : [...row]))
   if (task.kind === 'multi-label') return rows.map(row => [...row].flatMap((flag, k) => (flag > 0.5 ? [labels?.[k] ?? k] : [])))
-  const given = rows.map(row => row[0]!)
-  if (labels === undefined || given.every(label => labels.includes(label))) return given
-  const unknown = given.find(label => labels[label] === undefined)
+  const places = rows.map(row => row[0]!)
+  if (labels === undefined || places.every(label => labels.includes(label))) return places
+  const unknown = places.find(label => labels[label] === undefined)
   if (unknown !== undefined)
     throw new ScenarioFileError(`${file}: label ${unknown} is none of the model's, which are ${labels.slice(0, 20).join(', ')}`)
-  return given.map(place => labels[place]!)
+  return places.map(place => labels[place]!)
 }

@@ -49,7 +49,7 @@ describe('a regression, simulated', () => {
   let truth: number[]
   beforeAll(async () => {
     seen = await simulated('diabetes-regression', 64)
-    truth = (await loadSamples({ ...sourceOf(seen.scenario.data.labels), offset: 0, count: 64, normalisation: RAW })).map(row => row[0]!)
+    truth = (await loadSamples({ ...sourceOf(seen.scenario.data.labels!), offset: 0, count: 64, normalisation: RAW })).map(row => row[0]!)
   })
 
   it('is judged by R² and by errors in the units of its data, not by signs', () => {
@@ -115,7 +115,7 @@ describe('classes by the names of the file, simulated', () => {
     const { report, clear, logits, scenario } = seen
     const names = ['barbera', 'barolo', 'grignolino']
     expect(clear.network.task).toMatchObject({ kind: 'classification', labels: names })
-    const places = await loadSamples({ ...sourceOf(scenario.data.labels), offset: 0, count: 35, normalisation: RAW })
+    const places = await loadSamples({ ...sourceOf(scenario.data.labels!), offset: 0, count: 35, normalisation: RAW })
     expect(clear.labels).toEqual(places.map(row => names[row[0]!]))
     const right = predictionsOf(clear.network, logits).filter((name, k) => name === names[places[k]![0]!])
     expect(report.accuracyEncrypted).toBe(right.length / 35)
@@ -134,7 +134,7 @@ describe('classes by the names of the file, simulated', () => {
     const turned = { ...clear, labels: clear.labels.map((name, k) => (k === 2 ? (name === 'barolo' ? 'barbera' : 'barolo') : name)) }
     const prediction = predictionsOf(clear.network, logits)[2]
     expect(renderReport(seen.report, predictionsOf(clear.network, logits), turned)).toContain(
-      `image 2: ${prediction}, is ${turned.labels[2]}`
+      `sample 2: ${prediction}, is ${turned.labels[2]}`
     )
   })
 })

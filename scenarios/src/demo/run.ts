@@ -3,9 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, extname, join } from 'node:path'
 import { fuse, importOnnx, type Network, type Prediction } from '@slytherin/engine'
-import { loadSamples, sourceOf } from '@slytherin/node'
+import { loadLabels, loadSamples, sourceOf } from '@slytherin/node'
 import { isSame, largestOf, predictionsOf, worstDifference } from '../comparison.js'
 import { describeMachine } from '../machine.js'
+import { ScenarioFileError } from '../scenario.js'
 import type { ServiceModel, ServiceScenario } from '../service/description.js'
 import { disksOf } from '../service/disk.js'
 import { secondShares } from '../service/ledgers.js'
@@ -224,10 +225,10 @@ async function samplesOf({ queriers }: ServiceScenario, { file, data, batch }: S
   const { samples, labels, normalisation, layout } = data
   const select = { offset: 0, count: queriers * batch }
   const laid = layout === undefined ? {} : { layout }
-  const rows = await loadSamples({ ...sourceOf(labels), ...select, normalisation: { scale: 1, mean: 0, deviation: 1 } })
+  if (labels === undefined) throw new ScenarioFileError(`${samples}: the demonstration counts right answers, and needs labels`)
   return {
     network,
     samples: await loadSamples({ ...sourceOf(samples), ...select, normalisation, ...laid }, network.shape),
-    labels: truthOf(network, rows, labels)
+    labels: truthOf(network, await loadLabels(labels, select), labels)
   }
 }

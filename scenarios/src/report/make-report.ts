@@ -105,6 +105,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     parties: seen.parties.filter(party => party.roles.includes('key-holder')).length,
     images: scenario.images,
     task: task.kind,
+    labelled: clear.labelled,
     accuracyClear: accuracy.clear,
     accuracyFile: accuracy.clear,
     accuracyEncrypted: accuracy.encrypted,
@@ -179,7 +180,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       bytes: plan.costs.bytes,
       worstLogitError: plan.precision.worstError
     },
-    ...confusionOf(meaning, truth, logits.encrypted, plan.output.features),
+    ...(clear.labelled ? confusionOf(meaning, truth, logits.encrypted, plan.output.features) : {}),
     queries: session.queries,
     refreshes: session.refreshes,
     witnesses: session.witnesses,

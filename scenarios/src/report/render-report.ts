@@ -14,11 +14,13 @@ const NEGLIGIBLE = 1e-9
 export function renderReport(report: ScenarioReport, predictions: readonly Prediction[], clear: ClearReference): string {
   const percent = (value: number): string => score(report.task, value)
   const regression = report.task === 'regression'
-  const head = regression ? ['', 'R²', "against the file's", 'error in units of the data'] : ['', 'correct', "same as the file's"]
+  const { labelled } = clear
+  const told = labelled ? [regression ? 'R²' : 'correct'] : []
+  const head = ['', ...told, ...(regression ? ["against the file's", 'error in units of the data'] : ["same as the file's"])]
   const answers = new Table({ head, style: { head: [], border: [] } })
   const line = (name: string, way: keyof FourWays<number>, value: number, agreement?: number): string[] => [
     name,
-    percent(value),
+    ...(labelled ? [percent(value)] : []),
     agreement === undefined ? '' : regression ? percent(agreement) : `${Math.round(agreement * report.images)} of ${report.images}`,
     ...(regression ? [report.valueError?.[way]?.toPrecision(4) ?? ''] : [])
   ]
@@ -52,15 +54,17 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
   }
   const { logN, logQP, securityBits, floodingBits, floodingDistanceBits, maximumDecryptions } = report.parameters
   const wrong = predictions.flatMap((prediction, k) =>
-    isSame(clear.network, clear.labels[k]!, prediction) ? [] : [`image ${k}: ${shown(prediction)}, is ${shown(clear.labels[k]!)}`]
+    isSame(clear.network, clear.labels[k]!, prediction) ? [] : [`sample ${k}: ${shown(prediction)}, is ${shown(clear.labels[k]!)}`]
   )
   return [
     `First predictions: ${predictions.slice(0, 32).map(shown).join(' ')}${predictions.length > 32 ? ' …' : ''}`,
     regression
       ? `First values: ${clear.labels.slice(0, 32).map(shown).join(' ')}${predictions.length > 32 ? ' …' : ''}`
       : wrong.length === 0
-        ? 'Every image was recognised.'
-        : `Not recognised: ${wrong.slice(0, 8).join('; ')}${wrong.length > 8 ? ` and ${wrong.length - 8} more` : ''}`,
+        ? labelled
+          ? 'Every sample was recognised.'
+          : "Every answer is that of the file's network in the clear; the data have no labels to judge it by."
+        : `${labelled ? 'Not recognised' : "Not as the file's network in the clear"}: ${wrong.slice(0, 8).join('; ')}${wrong.length > 8 ? ` and ${wrong.length - 8} more` : ''}`,
     answers.toString(),
     ...describeActivations(report),
     describeDisagreements(report),

@@ -36,6 +36,8 @@ export interface ScenarioReport {
   images: number
   /** What the outputs mean. */
   task: TaskKind
+  /** Whether the data have labels; accuracies are otherwise against the network of the file. Absent in reports from before there were data without. */
+  labelled?: boolean
   /** Shares of the images (of a multi-label task: of the labels) that are classified as labelled; of a regression R²: by the network of the file, and by what the querier read. */
   accuracyClear: number
   /** The first of the two, under the name that says whose it is. */

@@ -20,6 +20,7 @@ interface PublishOptions extends PartyOptions {
   mean?: number
   deviation?: number
   layout?: 'nhwc'
+  labelColumn?: string
   manifest?: string
   output?: string
   replace?: Replacements
@@ -41,7 +42,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--movable', 'key holders may move it to the keys that follow these, so that it need not be uploaded again')
       .option(
         '--data <path>',
-        'samples that bounds and polynomials are measured on: IDX (gzip or plain), .npy, .npz or .csv; NAME=PATH for each of several inputs',
+        'samples that bounds and polynomials are measured on: .npy, .npz, .csv, .json, IDX, or a folder of PNG images; NAME=PATH for each of several inputs',
         namedFiles
       )
       .option('--count <number>', 'how many of them (default: 256, or all where there are fewer)', positive)
@@ -49,6 +50,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--mean <number>', '', finite)
       .option('--deviation <number>', '', finite)
       .addOption(new Option('--layout <name>', 'samples lie row by row, channels last').choices(['nhwc']))
+      .option('--label-column <name>', 'the field of a table that is the class, and no value of a sample')
       .option('--manifest <path>', 'JSON list of models with data or ranges, instead of --data (default: manifest.json beside the model)')
       .option('--output <name>', 'which output of the model, where it has several')
       .option('--replace <what>', REPLACE_HELP, replacement)
@@ -101,15 +103,24 @@ export interface ScalingOptions {
   mean?: number
   deviation?: number
   layout?: 'nhwc'
+  labelColumn?: string
 }
 
 /** How samples of a file become the model's inputs, as far as it is said. */
-export function scalingOf({ count, scale, mean, deviation, layout }: ScalingOptions): ScalingOptions {
+export function scalingOf({
+  count,
+  scale,
+  mean,
+  deviation,
+  layout,
+  labelColumn
+}: ScalingOptions): Omit<ScalingOptions, 'labelColumn'> & { label?: string } {
   return {
     ...(count === undefined ? {} : { count }),
     ...(scale === undefined ? {} : { scale }),
     ...(mean === undefined ? {} : { mean }),
     ...(deviation === undefined ? {} : { deviation }),
-    ...(layout === undefined ? {} : { layout })
+    ...(layout === undefined ? {} : { layout }),
+    ...(labelColumn === undefined ? {} : { label: labelColumn })
   }
 }

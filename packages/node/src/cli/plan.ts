@@ -67,6 +67,7 @@ interface Options {
   task?: TaskKind
   decisionThreshold?: number
   layout?: 'nhwc'
+  labelColumn?: string
   precision?: number
   logitError?: number
   bandwidth?: number
@@ -119,9 +120,10 @@ export function planCommand(streams: Streams): Command {
     )
     .option(
       '--samples <path>',
-      'measure on these samples instead: IDX (gzip or plain), .npy, .npz or .csv; NAME=PATH for each of several inputs',
+      'measure on these samples instead: .npy, .npz, .csv, .json, IDX, or a folder of PNG images; FILE#NAME for an array of it; NAME=PATH for each of several inputs',
       namedFiles
     )
+    .option('--label-column <name>', 'the field of a table that is the class, and no value of a sample')
     .addOption(new Option('--images <path>', 'the same').argParser(namedFiles).hideHelp())
     .option('--count <number>', 'how many of them (default: 256, or all where there are fewer)', positive)
     .option('--scale <number>', 'x = (raw·scale - mean) / deviation', finite, 1)
@@ -219,10 +221,12 @@ async function knownOf(
   model: string,
   options: Options
 ): Promise<{ readonly calibration: CalibrationConfiguration; readonly task?: TaskChoice | undefined }> {
-  const { scale, mean, deviation, layout } = options
+  const { scale, mean, deviation, layout, labelColumn: label } = options
   const file = options.samples ?? options.images
   if (file !== undefined) {
-    const whole = { ...samplesIn(file), offset: 0, normalisation: { scale, mean, deviation }, ...(layout === undefined ? {} : { layout }) }
+    const normalisation = { scale, mean, deviation }
+    const laid = layout === undefined ? {} : { layout }
+    const whole = { ...samplesIn(file), ...(label === undefined ? {} : { label }), offset: 0, normalisation, ...laid }
     const count = options.count ?? Math.min(DEFAULT_COUNT, (await SampleFile.open(whole)).count)
     return { calibration: { samples: { ...whole, count } } }
   }

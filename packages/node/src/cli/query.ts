@@ -22,7 +22,7 @@ export function queryCommand(streams: Streams): Command {
       .argument('<model>', 'what it is called')
       .requiredOption(
         '-s, --samples <path>',
-        'IDX (gzip or plain), .npy, .npz or .csv; NAME=PATH for each input of a model with several',
+        '.npy, .npz, .csv, .json, IDX, or a folder of PNG images; FILE#NAME for an array of it; NAME=PATH for each input of a model with several',
         namedFiles
       )
       .option('--offset <number>', 'first of them', natural)
@@ -31,6 +31,7 @@ export function queryCommand(streams: Streams): Command {
       .option('--mean <number>', '', finite)
       .option('--deviation <number>', '', finite)
       .addOption(new Option('--layout <name>', 'samples lie row by row, channels last').choices(['nhwc']))
+      .option('--label-column <name>', 'the field of a table that is the class, and no value of a sample')
       .option('-f, --follow', 'wait for the answer, and show how far it is; interrupted, the query goes on')
       .option('-o, --out <path>', 'write the answer as JSON'),
     'slytherin query lenet --samples scans.npy --follow'

@@ -34,6 +34,7 @@ const scaling = {
   mean: z.number().optional(),
   deviation: z.number().positive().optional(),
   layout: z.literal('nhwc').optional(),
+  label: z.string().min(1).optional(),
   count: count.optional()
 }
 /** A file, or one for each input by its name. */

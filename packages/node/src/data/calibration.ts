@@ -6,6 +6,7 @@ import * as z from 'zod'
 import type { ApproximationConfiguration, CalibrationConfiguration } from '../configuration/schema.js'
 import { DataFileError } from './errors.js'
 import { exists } from './read.js'
+import { sourceOf } from './read-array.js'
 import { lastSamples, loadSamples } from './samples.js'
 
 /**
@@ -50,7 +51,7 @@ export async function manifestCalibration(manifest: string, model: string): Prom
   const { scale = 1, mean, std, clip } = normalisation
   // Bytes are scaled; tables of features are stored standardised.
   const stored = { scale, mean: typeof mean === 'number' ? mean : 0, deviation: typeof std === 'number' ? std : 1 }
-  return { samples: await lastSamples(file, clip === undefined ? stored : { ...stored, clip }, CALIBRATION_SAMPLES) }
+  return { samples: await lastSamples(sourceOf(file), clip === undefined ? stored : { ...stored, clip }, CALIBRATION_SAMPLES) }
 }
 
 const manifestSchema = z.looseObject({

@@ -146,8 +146,8 @@ export const samplesIn = (file: string | Readonly<Record<string, string>>): Arra
  * @returns the last `wanted` samples of a file, all when it has fewer
  * @throws DataFileError when the file is not what it should be
  */
-export async function lastSamples(file: string, normalisation: Normalisation, wanted: number): Promise<SamplesConfiguration> {
-  const whole = { ...sourceOf(file), offset: 0, normalisation }
+export async function lastSamples(source: ArraySource, normalisation: Normalisation, wanted: number): Promise<SamplesConfiguration> {
+  const whole = { ...source, offset: 0, normalisation }
   const { count: rows } = await SampleFile.open(whole)
   const count = Math.min(wanted, rows)
   return { ...whole, offset: rows - count, count }

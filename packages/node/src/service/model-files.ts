@@ -31,13 +31,23 @@ export async function modelOptions(model: ModelParameters, wishes: PlanRequest):
 }
 
 /** @throws DataFileError */
-export function samplesOf({ file, offset = 0, count, scale = 1, mean = 0, deviation = 1, layout }: DataParameters): SamplesConfiguration {
+export function samplesOf({
+  file,
+  offset = 0,
+  count,
+  scale = 1,
+  mean = 0,
+  deviation = 1,
+  layout,
+  label
+}: DataParameters): SamplesConfiguration {
   return {
     ...samplesIn(file),
     offset,
     normalisation: { scale, mean, deviation },
     ...(count === undefined ? {} : { count }),
-    ...(layout === undefined ? {} : { layout })
+    ...(layout === undefined ? {} : { layout }),
+    ...(label === undefined ? {} : { label })
   }
 }
 

@@ -7,7 +7,7 @@ import { html, type Markup } from '../markup.js'
 export function headline(report: ScenarioReport): Markup {
   const { evaluation } = report.secondsByPhase
   const tiles: [string, string, string][] = [
-    ...accuracies(report),
+    ...(report.labelled === false ? [] : accuracies(report)),
     ['Same as in the clear', sameAs(report, report.agreement), `${sameAs(report, report.agreementPolynomial)} as the evaluated network`],
     [
       'Near ties',

@@ -12,7 +12,16 @@ const WAYS = {
   encrypted: 'Encrypted: what the querier read'
 } as const
 
-export function fourWays({ task, valueError, accuracy, logitError, computationError, images, simulatedImages }: ScenarioReport): Markup {
+export function fourWays({
+  task,
+  labelled,
+  valueError,
+  accuracy,
+  logitError,
+  computationError,
+  images,
+  simulatedImages
+}: ScenarioReport): Markup {
   const part = simulatedImages !== undefined && simulatedImages < images
   const rows = (Object.keys(WAYS) as (keyof typeof WAYS)[]).flatMap(way => {
     const correct = accuracy[way]
@@ -25,7 +34,7 @@ export function fourWays({ task, valueError, accuracy, logitError, computationEr
   })
   return html`<section><h2>Four ways to the same answers</h2>
 <p>The same ${images} samples each time${part ? `, but only the first ${simulatedImages} of them simulated` : ''}.</p>
-${table(['', 'accuracy', task === 'regression' ? 'error in units of the data' : 'correct', 'worst logit error against clear', 'against polynomial'], rows)}
+${table(['', labelled === false ? "as the file's network" : 'accuracy', task === 'regression' ? 'error in units of the data' : 'correct', 'worst logit error against clear', 'against polynomial'], rows)}
 </section>`
 }
 
