@@ -8,6 +8,11 @@ export interface Streams {
   readonly terminal: boolean
 }
 
+/** Something that a command needs has not been said. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
 /** A command that ended with another code than 0 and has said why. */
 export class ExitError extends Error {
   override name = 'ExitError'

@@ -6,12 +6,13 @@ import { CommandFailedError, ControlProtocolError, NoPartyError } from '../contr
 import { VERSION } from '../version.js'
 import { auditCommand } from './audit.js'
 import { cohortCommand } from './cohort.js'
-import { ExitError, type Streams } from './console.js'
+import { ExitError, type Streams, UsageError } from './console.js'
 import { doctorCommand } from './doctor.js'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.js'
 import { grantCommand } from './grant.js'
 import { initCommand } from './init.js'
 import { modelCommand } from './model.js'
+import { newCommand } from './new.js'
 import { partyCommand } from './party.js'
 import { planCommand } from './plan.js'
 import { queryCommand } from './query.js'
@@ -32,6 +33,7 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     .showHelpAfterError('(run with --help for usage)')
     .addHelpText('after', EXAMPLES)
   const commands = [
+    newCommand,
     initCommand,
     partyCommand,
     rosterCommand,
@@ -58,7 +60,7 @@ export async function runProgram(parameters: readonly string[], streams: Streams
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
     if (error instanceof ExitError) return error.exitCode
-    if (error instanceof ConfigurationError || error instanceof BindingRefusedError) {
+    if (error instanceof ConfigurationError || error instanceof BindingRefusedError || error instanceof UsageError) {
       streams.err(`${error.message}\n`)
       return EXIT_USAGE
     }
@@ -85,6 +87,7 @@ function configure(command: Command, streams: Streams): void {
 
 const EXAMPLES = `
 Examples:
+  slytherin new tumours --model tumours.onnx --data rows.csv --label-column diagnosis --secret both
   slytherin init --directory ./state --name hospital-a --key-file ./party.key
   slytherin roster check --config party.yaml --connect
   slytherin party --config party.yaml
