@@ -46,7 +46,13 @@ function evaluatePacked(packing: DiagonalsPacking, matrix: SparseMatrix, x: Arra
   let current = packing.giantSteps - 1
   for (const item of packing.items) {
     const target = item.kind === 'bias' ? 0 : item.giant
-    for (; current > target; current--) sum = turn(sum, packing.babySteps)
+    const distance = packing.leaps ? current - target : 1
+    // leaps are taken by what has been summed: before the first product there is nothing to turn
+    if (item.kind === 'diagonal' && sum.every(s => s === 0)) current = target
+    for (; current > target; current -= distance) {
+      if (packing.leaps) expect(packing.distances).toContain(distance)
+      sum = turn(sum, distance * packing.babySteps)
+    }
     if (item.kind === 'bias') {
       for (const fold of packing.folds) sum = sum.map((s, index) => s + sum[(index + fold) % sum.length]!)
       outputs.push(sum)
@@ -160,6 +166,32 @@ describe('diagonals', () => {
         )
       }),
       { numRuns: runs(40) }
+    )
+  })
+
+  test('giant steps that are leapt over give the same product with no more rotations', () => {
+    fc.assert(
+      fc.property(shapes, ({ rows, columns, logWidth, logBaby, seed }) => {
+        const matrix = randomMatrix(rows, columns, seed, 0.02)
+        const input = sequentialLayout(columns, 2 ** logWidth)
+        const diagonals = fullDiagonals(rows, input)
+        const shape = { outputs: rows, input, diagonals, babySteps: 2 ** logBaby, present: presentDiagonals(matrix, input, diagonals) }
+        const [stepping, leaping] = [new DiagonalsPacking(shape), new DiagonalsPacking({ ...shape, leaps: true })]
+        const rotations = (packing: DiagonalsPacking): number[] =>
+          Array.from({ length: packing.outputBlocks }, (_, block) => packing.descents(block).length)
+        rotations(leaping).forEach((count, block) => {
+          expect(count).toBeLessThanOrEqual(rotations(stepping)[block]!)
+          expect(count).toBeLessThanOrEqual(leaping.giants(block).length)
+        })
+        expect(rotations(leaping).some((count, block) => count < rotations(stepping)[block]!)).toBe(stepping.gaps)
+        expectProduct(
+          leaping,
+          matrix,
+          Float64Array.from({ length: columns }, (_, index) => value(seed + 7, index)),
+          99
+        )
+      }),
+      { numRuns: runs(60) }
     )
   })
 

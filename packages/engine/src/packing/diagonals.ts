@@ -13,7 +13,8 @@
  *   z = Σ_G rot_{G·s}( Σ_t rot_{-G·s}(diag_{G·s+t}) ⊙ rot_t(x) )
  *
  * so the baby rotations rot_t(x) are shared by all G, by all output blocks, and hoisted from one decomposition; diagonals come rotated already. The outer sum is
- * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0.
+ * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0. Where many Z_G are empty, as between the
+ * rows of a multiplexed kernel, it may leap from one that is not to the next, with a key for every distance that occurs.
  * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
  *
  * The rows of A may be in any order, with empty ones among them: which row stands where is then a list of its own (see map-order.ts).
@@ -43,6 +44,8 @@ export interface DiagonalsShape {
   readonly diagonals: number
   /** s */
   readonly babySteps: number
+  /** whether giant steps without diagonals are leapt over, by rotations with keys of their own */
+  readonly leaps?: boolean
   /** structurally non-zero diagonals; undefined when every one may hold a weight */
   readonly present: DiagonalMask | undefined
   /** of every input block, where they are of several values (`joint`) */
@@ -68,6 +71,7 @@ export class DiagonalsPacking {
   readonly outputBlocks: number
   readonly outputs: number
   readonly order: Int32Array | undefined
+  readonly leaps: boolean
   /** rotations, in positions, of the rotate-and-add folds */
   readonly folds: readonly number[]
   /** of every input block, where they are of several values */
@@ -88,6 +92,7 @@ export class DiagonalsPacking {
     this.giantSteps = Math.ceil(diagonals / this.babySteps)
     this.outputs = outputs
     this.order = shape.order
+    this.leaps = shape.leaps ?? false
     this.outputBlocks = Math.ceil(outputs / this.width)
     const folds: number[] = []
     for (let step = this.rows; step < input.period; step *= 2) folds.push(step)
@@ -155,10 +160,28 @@ export class DiagonalsPacking {
     return giants
   }
 
-  /** Giant rotations of one output block at most: from the last giant step that it has down to the first. */
+  /** Giant rotations of one output block, in giant steps: from the last that it has down to the first. */
+  descents(outputBlock: number): readonly number[] {
+    const giants = this.giants(outputBlock)
+    if (!this.leaps) return new Array<number>(giants.at(-1) ?? 0).fill(1)
+    return giants.map((giant, k) => giant - (giants[k - 1] ?? 0)).filter(distance => distance > 0)
+  }
+
+  /** All of them that occur. */
+  get distances(): ReadonlySet<number> {
+    return new Set(Array.from({ length: this.outputBlocks }, (_, block) => this.descents(block)).flat())
+  }
+
+  /** Whether leaps would save some output block a rotation. */
+  get gaps(): boolean {
+    const gap = (giants: readonly number[]): boolean => (giants.at(-1) ?? 0) > giants.filter(giant => giant > 0).length
+    return Array.from({ length: this.outputBlocks }, (_, block) => this.giants(block)).some(gap)
+  }
+
+  /** Giant rotations of one output block at most. */
   get mostGiantRotations(): number {
     let most = 0
-    for (let block = 0; block < this.outputBlocks; block++) most = Math.max(most, this.giants(block).at(-1) ?? 0)
+    for (let block = 0; block < this.outputBlocks; block++) most = Math.max(most, this.descents(block).length)
     return most
   }
 
@@ -246,7 +269,7 @@ export class DiagonalsPacking {
    */
   rotations(input: 'clear' | 'encrypted' = 'encrypted'): number[] {
     const needed = new Set<number>(this.folds)
-    if (this.mostGiantRotations > 0) needed.add(this.babySteps)
+    for (const distance of this.distances) needed.add(distance * this.babySteps)
     for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
       if (this.clear(inputBlock, input)) continue
       for (const baby of this.babies(inputBlock)) if (baby > 0) needed.add(baby)

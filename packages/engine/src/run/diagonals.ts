@@ -34,7 +34,7 @@ export async function runDiagonals(
   let sums: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
   let partial: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
   let current = packing.giantSteps - 1
-  /** sum ← rot(sum) once for every giant step down to `target`, after adding what has been multiplied at the present one */
+  /** sum ← rot(sum) for the giant steps down to `target`, one by one or in a leap, after adding what has been multiplied at the present one */
   const descend = async (target: number): Promise<void> => {
     for (let block = 0; block < rotated.length; block++) {
       const part = partial[block]
@@ -46,8 +46,9 @@ export async function runDiagonals(
           bench.scope.drop(linear)
         } else sums[block] = linear
       }
-      for (let rest = current; rest > target && sums[block]; rest--)
-        sums[block] = bench.replace(sums[block]!, bench.evaluator.rotate(sums[block]!, giant))
+      const distance = packing.leaps ? current - target : 1
+      for (let rest = current; rest > target && sums[block]; rest -= distance)
+        sums[block] = bench.replace(sums[block]!, bench.evaluator.rotate(sums[block]!, distance * giant))
       await bench.breathe()
     }
     partial = rotated.map(() => undefined)

@@ -34,7 +34,9 @@ export function packLayers(
   prices: PackingPrices,
   keys?: () => KeyPrices
 ): PackedLayer[] {
-  const pack = (order?: MapOrder): PackedLayer[] => new Packer(architecture, patterns, width, costs, operands, slots, order, keys?.()).run()
+  const leap = prices.key / prices.batchBlocks
+  const pack = (order?: MapOrder): PackedLayer[] =>
+    new Packer(architecture, patterns, width, costs, operands, slots, order, leap, keys?.()).run()
   const usual = pack()
   const orders = inputOrders(architecture, width)
   if (orders.length === 0) return usual

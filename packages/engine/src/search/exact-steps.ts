@@ -67,10 +67,11 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
       return
     }
     const { diagonals, babySteps } = packing
+    const leaps = packing.leaps ? ({ leaps: true } as const) : {}
     const { chunked, input, order } = packed[index]!
     if (layer.kind === 'sum') {
       const weightScales = reads.map(value => product / scales[value]!)
-      steps.push({ kind: 'sum', ...common, weightScales, scale, diagonals, babySteps, ...(order ? { order } : {}) })
+      steps.push({ kind: 'sum', ...common, weightScales, scale, diagonals, babySteps, ...leaps, ...(order ? { order } : {}) })
       return
     }
     steps.push({
@@ -80,6 +81,7 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
       scale,
       diagonals,
       babySteps,
+      ...leaps,
       chunked,
       ...(input ? { input } : {}),
       ...(order ? { order } : {})

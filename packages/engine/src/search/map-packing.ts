@@ -94,8 +94,9 @@ export function inputOrders({ layers }: Architecture, width: number): MapOrder[]
   const origin = (reach[0] + stride - 1) * aligned + reach[1] + stride - 1
   const whole = order(aligned, nextPowerOfTwo(origin + rows * aligned), origin)
   const tight = order(columns, rows * columns, 0)
-  const tried = whole.plane * input.channels <= width ? [whole] : [tight, order(aligned, rows * aligned, 0)]
-  return tried.filter((candidate, k) => isSound(candidate) && tried.findIndex(other => other.row === candidate.row) === k)
+  const tried = [...(whole.plane * input.channels <= width ? [whole] : []), tight, order(aligned, rows * aligned, 0)]
+  const same = (a: MapOrder, b: MapOrder): boolean => a.row === b.row && a.plane === b.plane && a.origin === b.origin
+  return tried.filter((candidate, k) => isSound(candidate) && tried.findIndex(other => same(other, candidate)) === k)
 }
 
 /** Where the result of a layer stands whose input stands so; undefined where no order of maps fits it. */

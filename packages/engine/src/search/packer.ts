@@ -53,6 +53,7 @@ export type Patterns = readonly (readonly (SparseMatrix | undefined)[])[]
 const NARROW_WIDTH = 16
 
 type Unheld = Omit<PackedLayer, 'held'>
+type PackingShape = Omit<DiagonalsShape, 'babySteps' | 'leaps'>
 
 export class Packer {
   private readonly readers: readonly (readonly number[])[]
@@ -62,7 +63,10 @@ export class Packer {
   /** diagonals of a layout that is made for the one layer that reads it, by value */
   private readonly chunks = new Map<number, number>()
 
-  /** @param first how the data owner lays out its maps; as other kinds of packing have it when not given */
+  /**
+   * @param first how the data owner lays out its maps; as other kinds of packing have it when not given
+   * @param leap seconds that another key costs, for every batch block, so that giant steps can be leapt over
+   */
   constructor(
     private readonly architecture: Architecture,
     private readonly patterns: Patterns,
@@ -71,6 +75,7 @@ export class Packer {
     private readonly operands: Encrypting,
     private readonly slots: SlotPacking,
     private readonly first: MapOrder | undefined,
+    private readonly leap: number,
     private readonly keys: KeyPrices | undefined
   ) {
     this.readers = readersOf(architecture.layers)
@@ -153,9 +158,9 @@ export class Packer {
     return { ...found, chunked: index === 0 && this.chunks.has(0), ...(index === 0 && first ? { input: first } : {}) }
   }
 
-  private matrix(shape: Omit<DiagonalsShape, 'babySteps'>, index: number, order: MapOrder | undefined): Unheld {
+  private matrix(shape: PackingShape, index: number, order: MapOrder | undefined): Unheld {
     const factors = factorsOf(this.operands, readsOf(this.architecture.layers[index]!, index))
-    const packing = cheapestSteps(shape, this.costs, factors, this.keys)
+    const packing = cheapestSteps(shape, this.costs, factors, this.leap, this.keys)
     this.keys?.add(packing.rotations(factors.input))
     this.layouts.push(packing.output)
     this.orders.push(order)
@@ -246,7 +251,7 @@ function cheaperAsMatrix(
   const layout = sequentialLayout(layer.inputs, width)
   const diagonals = fullDiagonals(layer.outputs, layout)
   const shape = { outputs: layer.outputs, input: layout, diagonals, present: presentOnce(pattern, layout, diagonals) }
-  const matrix = cheapestSteps(shape, costs, factors)
+  const matrix = cheapestSteps(shape, costs, factors, 0)
   const seconds = (packing: LayerPacking): number =>
     stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) +
     weightCount(packing) * weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
@@ -254,24 +259,25 @@ function cheaperAsMatrix(
   return seconds(matrix) < seconds(taps)
 }
 
-/** The number of baby steps (a power of two) that costs least. */
-function cheapestSteps(
-  shape: Omit<DiagonalsShape, 'babySteps'>,
-  costs: OperationCosts,
-  factors: Factors,
-  keys?: KeyPrices
-): DiagonalsPacking {
+/** The number of baby steps (a power of two) that costs least, and whether giant steps are leapt over. @param leap seconds that the key for another distance of leaps costs */
+function cheapestSteps(shape: PackingShape, costs: OperationCosts, factors: Factors, leap: number, keys?: KeyPrices): DiagonalsPacking {
   let best: DiagonalsPacking | undefined
   let lowest = Number.POSITIVE_INFINITY
-  for (let babySteps = 1; babySteps <= shape.diagonals; babySteps *= 2) {
-    const packing = new DiagonalsPacking({ ...shape, babySteps })
+  const consider = (packing: DiagonalsPacking, more: number): void => {
     const encodings = factors.input === 'clear' ? inputCount(packing, 'clear') * costs.encoding(TYPICAL_LEVEL) : 0
-    const making = keys?.seconds(packing.rotations(factors.input), TYPICAL_LEVEL) ?? 0
+    const making = keys ? keys.seconds(packing.rotations(factors.input), TYPICAL_LEVEL) : more
     const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors) + encodings + making
     if (seconds < lowest) {
       lowest = seconds
       best = packing
     }
+  }
+  for (let babySteps = 1; babySteps <= shape.diagonals; babySteps *= 2) {
+    const stepping = new DiagonalsPacking({ ...shape, babySteps })
+    consider(stepping, 0)
+    if (!stepping.gaps) continue
+    const leaping = new DiagonalsPacking({ ...shape, babySteps, leaps: true })
+    consider(leaping, leap * (leaping.distances.size - 1))
   }
   return best!
 }

@@ -23,6 +23,8 @@ export const diagonalsSchema = z.strictObject({
   ...affineSchema.shape,
   diagonals: positiveCount,
   babySteps: positiveCount,
+  /** giant steps without diagonals are leapt over; absent where they are not */
+  leaps: z.literal(true).optional(),
   /** the data owner lays its input out in chunks (first layer only) */
   chunked: z.boolean(),
   /** the data owner lays its maps out so (first layer only) */
@@ -96,7 +98,7 @@ function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchi
   if (step.babySteps > diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${diagonals} diagonals`)
   const pattern = patternOnce(layer.operations)
   const present = pattern && presentOnce(pattern, layout, diagonals, order)
-  return new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps: step.babySteps, present })
+  return new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps: step.babySteps, leaps: step.leaps ?? false, present })
 }
 
 /** @throws InvalidPlanError unless it is an order of so many values */
@@ -152,8 +154,7 @@ export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCost
   }
   let switches = packing.outputBlocks * packing.folds.length
   for (let block = 0; block < packing.outputBlocks; block++) {
-    const giants = packing.giants(block)
-    switches += (giants.at(-1) ?? 0) + (bothEncrypted(factors) ? giants.length : 0)
+    switches += packing.descents(block).length + (bothEncrypted(factors) ? packing.giants(block).length : 0)
   }
   return (
     sum +

@@ -29,6 +29,8 @@ export const sumSchema = z.strictObject({
   weightScales: z.array(scale).min(2).max(64),
   diagonals: positiveCount,
   babySteps: positiveCount,
+  /** giant steps without diagonals are leapt over; absent where they are not */
+  leaps: z.literal(true).optional(),
   /** where the values of the result stand, which are maps; one after the other when not given */
   order: mapOrderSchema.optional()
 })
@@ -123,9 +125,9 @@ function packed(
   if (step.diagonals !== input.diagonals) throw new InvalidPlanError(`${path}.diagonals`, `${step.diagonals}, expected ${input.diagonals}`)
   if (step.babySteps > input.diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${input.diagonals} diagonals`)
   const { layout, diagonals, present, blocks } = input
-  const { babySteps } = step
+  const { babySteps, leaps = false } = step
   return {
-    packing: new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps, present, joint: blocks }),
+    packing: new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps, leaps, present, joint: blocks }),
     summands: parts.map(({ summand }) => summand)
   }
 }
