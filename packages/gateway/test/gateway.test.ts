@@ -148,7 +148,12 @@ describe('a gateway', () => {
     [400, 'a wrong shape', asking([1], {}), 'expected 6 values for shape [1, 2, 3], got 1'],
     [400, 'a value that the model does not read', asking([1, 2, 3, 4, 5, 11]), 'values within ±10'],
     [400, 'no JSON', { ...asking(), body: '{"secret' }, 'expected JSON'],
-    [400, 'an output that there is not', asking(SAMPLE, { outputs: [{ name: 'odds' }] }), 'expected some of logits, values, prediction, near_tie'],
+    [
+      400,
+      'an output that there is not',
+      asking(SAMPLE, { outputs: [{ name: 'odds' }] }),
+      'expected some of logits, values, prediction, near_tie'
+    ],
     [413, 'too large a body', asking('x'.repeat(2 ** 16)), 'larger than'],
     [415, 'another kind of body', { ...asking(), headers: { 'content-type': 'text/plain' } }, 'application/json']
   ])('answers %i to %s', async (status, _what, request, detail) => {
