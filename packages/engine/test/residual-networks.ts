@@ -12,9 +12,6 @@ export interface ResidualNetworkShape {
   readonly classes: number
 }
 
-/** 19 convolutions and a dense layer on 32×32 pixels. */
-export const RESNET_20: ResidualNetworkShape = { side: 32, channels: [16, 32, 64], blocks: 3, classes: 10 }
-
 /** c₀ + c₁x + c₂x², as networks are trained with. */
 const QUADRATIC = [0.02, 0.5, 0.04]
 
