@@ -169,7 +169,7 @@ def _demo(folder: Path, onnx: Path | None, epochs: int) -> None:
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description='Activations become quadratics for every channel, fine-tuned.')
     parser.add_argument('--demo', action='store_true', help='try it on a small network and the MNIST images of the project')
-    parser.add_argument('--data', type=Path, default=Path(__file__).parent.parent / 'data', help='folder of the MNIST test images')
+    parser.add_argument('--data', type=Path, default=Path(__file__).parents[2] / 'data', help='folder of the MNIST test images')
     parser.add_argument('--epochs', type=int, default=6)
     parser.add_argument('--onnx', type=Path, help='write the tuned network')
     options = parser.parse_args()
