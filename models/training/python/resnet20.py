@@ -2,6 +2,7 @@
 
   python resnet20.py train   --data DIR --activation quadratic --checkpoint quadratic.pt --schedule 20:6,24:6,32:12 --rate 0.05
   python resnet20.py train   --data DIR --activation silu --start quadratic.pt --checkpoint silu.pt --schedule 32:7 --rate 0.03
+  python resnet20.py export  --activation silu --weights ema --checkpoint silu.pt --onnx ../../onnx/resnet20-silu.onnx
   python resnet20.py export  --activation quadratic --checkpoint quadratic.pt --onnx ../../onnx/resnet20-quadratic.onnx
   python resnet20.py publish --onnx ../../onnx/resnet20-quadratic.onnx --data DIR --manifest ../../manifest.json --note TEXT
 
@@ -12,9 +13,10 @@ quadratic   a·x² + b·x + c, the three learnt for every channel, from 0.08x² 
 silu        x·sigmoid(x), held within twice the bound, so that a polynomial of small degree does. It starts from what the quadratic network has learnt.
 
 Images grow while it trains (side:epochs): early epochs on smaller ones cost a third. Nesterov's momentum, learning rate up a fifth of the way and down as a cosine, bfloat16,
-weight decay, label smoothing, reflections, shifts by up to four pixels. The weights of the last step count; the test images choose nothing.
+weight decay, label smoothing, reflections, shifts by up to four pixels. The weights of the last step count, or their
+running mean (ema), which quadratics do not bear: one batch that runs away stays in its statistics for long. The test images choose nothing.
 """
-import argparse, hashlib, json, math, os, time
+import argparse, copy, hashlib, json, math, os, time
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 import cifar10
 
@@ -87,12 +89,14 @@ def train(args):
     total = steps * len(sides)
     matrices, others = ([p for p in net.parameters() if (p.ndim > 1) == wide] for wide in (True, False))
     optimizer = torch.optim.SGD([dict(params=matrices, weight_decay=WEIGHT_DECAY), dict(params=others, weight_decay=0)], lr=args.rate, momentum=MOMENTUM, nesterov=True)
+    mean = copy.deepcopy(net)
     if os.path.exists(args.checkpoint):
         known = torch.load(args.checkpoint)
-        net.load_state_dict(known["net"]), optimizer.load_state_dict(known["opt"])
+        net.load_state_dict(known["net"]), mean.load_state_dict(known["ema"]), optimizer.load_state_dict(known["opt"])
         step, start = known["step"], known["epoch"]
     elif args.start:
         net.load_state_dict(torch.load(args.start)["net"], strict=False)
+        mean.load_state_dict(net.state_dict())
     random, run = torch.Generator().manual_seed(args.seed * 1000 + start), torch.compile(net)
     for epoch in range(start, len(sides)):
         began, order, loss = time.time(), torch.randperm(len(x), generator=random), 0.0
@@ -111,13 +115,20 @@ def train(args):
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimizer.step()
             step, loss = step + 1, loss + entropy.item()
-        torch.save(dict(net=net.state_dict(), opt=optimizer.state_dict(), step=step, epoch=epoch + 1), args.checkpoint + ".part")
+            follow(mean, net, min(0.999, step / (step + 10)))
+        torch.save(dict(net=net.state_dict(), ema=mean.state_dict(), opt=optimizer.state_dict(), step=step, epoch=epoch + 1), args.checkpoint + ".part")
         os.replace(args.checkpoint + ".part", args.checkpoint)
         print(f"epoch {epoch + 1}/{len(sides)} side {sides[epoch]} loss {loss / steps:.4f} test {correct(net, xt, yt) / len(xt):.4f} {time.time() - began:.0f} s", flush=True)
 
 
 def rate(t):
     return t / WARM_UP if t < WARM_UP else 0.5 * (1 + math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP))) * (1 - 1e-3) + 1e-3
+
+
+@torch.no_grad()
+def follow(mean, net, decay):
+    for before, now in zip(mean.state_dict().values(), net.state_dict().values()):
+        before.lerp_(now, 1 - decay) if before.dtype.is_floating_point else before.copy_(now)
 
 
 def augmented(x, indices, random, parts=8):
@@ -141,7 +152,7 @@ def export(args):
     """Writes the network for images of bytes: what normalises them is part of the file. Normalisations after a convolution are folded into it."""
     from onnx import TensorProto, checker, helper, numpy_helper, save
 
-    state = {name: value.double().numpy() for name, value in torch.load(args.checkpoint, map_location="cpu")["net"].items()}
+    state = {name: value.double().numpy() for name, value in torch.load(args.checkpoint, map_location="cpu")[args.weights].items()}
     nodes, tensors = [], []
 
     def constant(name, value):
@@ -254,6 +265,8 @@ if __name__ == "__main__":
             command.add_argument("--schedule", default="20:6,24:6,32:12", help="side:epochs,…")
             for option, value in (("rate", 0.05), ("batch", 128), ("seed", 1), ("bound", 3.0), ("boundary", 0.1)):
                 command.add_argument(f"--{option}", type=type(value), default=value)
+        if name == "export":
+            command.add_argument("--weights", choices=["net", "ema"], default="net", help="those of the last step (default), or their running mean")
         if name == "publish":
             command.add_argument("--note", default="", help="what else is to be said of the training and its images")
     args = parser.parse_args()
