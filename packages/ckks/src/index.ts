@@ -47,8 +47,10 @@ export {
   maskBits,
   maskedModulusBits,
   minimumRefreshLevel,
+  minimumWholeKeyRefreshLevel,
   refreshErrorNoise,
-  refreshNoise
+  refreshNoise,
+  wholeKeyModulusBits
 } from './masks.js'
 export type { CountedOperation } from './metadata-evaluator.js'
 export { combineNoise, type KeySwitchNoise, NoiseModel, type NoisyMessage, SOURCE_MARGIN_BITS } from './noise.js'

@@ -8,6 +8,12 @@
  *
  * Masks that are sampled fill what there is beyond: ⌊log2 Q_l⌋ - 2 - ⌈log2 shares⌉ bits. A value beyond its bound is then hidden, too, as long as it is short of the
  * modulus itself: under a mask of b bits it would be an outlier that shows its high bits.
+ *
+ * Where one party holds the whole key there is a single mask M, and the party gets m + M modulo Q_l. So M may be uniform modulo Q_l: what the party gets is uniform, too, whatever
+ * m is, and nothing is left to chance but correctness. Coefficient j wraps around with probability |m_j| / Q_l, and then the result is wrong. With Σ_j |m_j| ≤ √N·‖m‖₂ and
+ * ‖m‖₂ ≤ scale·magnitude (Parseval) that happens to a ciphertext with probability below 2^-40 where
+ *
+ *   Q_l ≥ 2^40·√N·2·scale·magnitude
  */
 import { SOURCE_MARGIN_BITS } from './noise.js'
 import type { Parameters } from './parameters.js'
@@ -58,6 +64,19 @@ export function minimumRefreshLevel(parameters: Parameters, shares: number, scal
     modulus *= parameters.primes[level]!.value
     if (modulus >= needed) return level
   }
+  return undefined
+}
+
+/** minus log2 of the probability that a ciphertext's refresh by who holds the whole key goes wrong. */
+const WRAPPING_BITS = 40
+
+/** log2 of the least Q_l for a refresh by who holds the whole key. @param messageBits log2 of scale times the bound on |slot| */
+export const wholeKeyModulusBits = (messageBits: number, logN: number): number => WRAPPING_BITS + logN / 2 + 1 + Math.max(0, messageBits)
+
+/** The lowest level at which who holds the whole key can refresh a ciphertext, or undefined when no level of the parameters is high enough. */
+export function minimumWholeKeyRefreshLevel(parameters: Parameters, scale: number, magnitude: number): number | undefined {
+  const needed = wholeKeyModulusBits(Math.log2(scale) + Math.log2(magnitude), parameters.logN)
+  for (let level = 0; level <= parameters.maxLevel; level++) if (parameters.logModulus(level) >= needed) return level
   return undefined
 }
 

@@ -1,4 +1,5 @@
 import {
+  Context,
   combineNoise,
   floodedBits,
   floodingDistanceBits,
@@ -10,6 +11,7 @@ import {
   maskedModulusBits,
   minimumNoise,
   minimumRefreshLevel,
+  minimumWholeKeyRefreshLevel,
   NoiseModel,
   noiseAfterFlooding,
   Parameters,
@@ -17,8 +19,11 @@ import {
   refreshNoise,
   SOURCE_MARGIN_BITS,
   securityBitsFor,
-  slotNoise
+  slotNoise,
+  wholeKeyModulusBits
 } from '@slytherin/ckks'
+import { loadKernel } from '@slytherin/ring'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SECURE } from './support.js'
 
@@ -116,6 +121,35 @@ describe('masks of a refresh', () => {
       expect(bits).toBe(Math.floor(parameters.logModulus(maxLevel)) - 2 - Math.ceil(Math.log2(shares)))
       expect(bits).toBeGreaterThan(leastMaskBits(40))
     }
+  })
+
+  it('of who holds the whole key wrap a ciphertext with a probability below 2^-40', () => {
+    for (const magnitude of [2 ** -20, 1, 7, 1000]) {
+      const { scale, N } = parameters
+      const level = minimumWholeKeyRefreshLevel(parameters, scale, magnitude)!
+      const modulus = (top: number): bigint => parameters.primes.slice(0, top + 1).reduce((product, { value }) => product * value, 1n)
+      // the sum of the absolute values of all coefficients, twice
+      const largest = (2n * BigInt(Math.sqrt(N)) * BigInt(Math.ceil(scale * 2 ** 20 * Math.max(magnitude, 1 / scale)))) / 2n ** 20n
+      expect(modulus(level) >= 2n ** 40n * largest).toBe(true)
+      expect(modulus(level - 1) < 2n ** 40n * largest).toBe(true)
+      expect(wholeKeyModulusBits(Math.log2(scale * magnitude), parameters.logN)).toBeCloseTo(40 + Math.log2(Number(largest)), 6)
+    }
+    expect(minimumWholeKeyRefreshLevel(parameters, 2 ** 300, 1)).toBeUndefined()
+  })
+
+  it('are sized by coefficients that sum to no more than √N·scale·magnitude', async () => {
+    const context = Context.create(parameters, await loadKernel())
+    const { scale, slots, N } = parameters
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: slots }), (frequency, filled) => {
+        const values = Float64Array.from({ length: slots }, (_, k) => (k < filled ? Math.sign(Math.sin(frequency * k * k + 0.5)) : 0))
+        const { coefficients } = context.encoder.coefficients(values, parameters.maxLevel, scale)
+        // each rounded
+        expect(coefficients.reduce((sum, value) => sum + Math.abs(value), 0)).toBeLessThanOrEqual(Math.sqrt(N) * scale + N)
+      }),
+      { numRuns: 10 }
+    )
+    context.dispose()
   })
 
   it('leave two errors per share', () => {

@@ -37,6 +37,7 @@ import type { Polynomial } from '@slytherin/ring'
 import { ShareAggregation } from './aggregation.js'
 import { InvalidShareRequestError, RefreshLevelError, ShareMismatchError } from './errors.js'
 import { hashParts, hex } from './hash.js'
+import { checkMessage } from './message-bounds.js'
 import { expandReference, referenceSeed } from './reference.js'
 import {
   addImage,
@@ -104,10 +105,7 @@ export class Refresh {
 
   /** Least bits of each mask, for messages of this scale and bound. @throws InvalidShareRequestError */
   static leastMaskBits(scale: number, magnitude: number): number {
-    if (!(scale > 0) || !Number.isFinite(scale)) throw new InvalidShareRequestError('refresh', 'scale', 'positive and finite', scale)
-    if (!(magnitude >= 0) || !Number.isFinite(magnitude)) {
-      throw new InvalidShareRequestError('refresh', 'magnitude', 'finite and not negative', magnitude)
-    }
+    checkMessage(scale, magnitude)
     return leastMaskBits(Math.log2(scale) + Math.log2(magnitude))
   }
 

@@ -43,7 +43,7 @@ const { context, ring, parameters, sessionId } = cohort
 const [secret] = cohort.secrets as [SecretKey]
 const encryptor = new Encryptor(context, collectivePublicKey(cohort))
 const flooding = { securityBits: 30, maximumDecryptions: 4 }
-const lowest = Refresh.minimumLevel(parameters, 1, parameters.scale, 1)
+const lowest = WholeKeyRefresh.minimumLevel(parameters, parameters.scale, 1)
 const protocol = new WholeKeyRefresh(context, sessionId)
 
 const init = (ledger = new InMemoryShareLedger()) => ({
@@ -107,31 +107,49 @@ describe('a refresh by who holds the whole key', () => {
     expect(protocol.serializedLength(lowest)).toBeLessThan(share)
   })
 
-  it('shows the holder a mask that fills the modulus', () => {
-    const { plaintext, ciphertext } = made('masked', lowest)
-    const bits = protocol.maskBits(lowest, parameters.scale, 1)
-    expect(bits).toBe(Math.floor(parameters.logModulus(lowest)) - 2)
-    expect(bits).toBeGreaterThanOrEqual(Refresh.leastMaskBits(parameters.scale, 1))
-    const { masked } = asked('masked', ciphertext)
-    const seen = phaseCoefficients(cohort, masked, ciphertext.components[1]!)
-    // uniform of 2^bits: a standard deviation of 2^bits / √12
-    expect(Math.log2(standardDeviation(seen))).toBeCloseTo(bits - 0.5 * Math.log2(12), 0)
-    expect(standardDeviation(seen)).toBeGreaterThan(2 ** 128 * standardDeviation(coefficients(ring, plaintext.polynomial)))
+  it('shows the holder residues that are uniform, whatever the message is', () => {
+    const modulus = 2 ** parameters.logModulus(lowest)
+    for (const [label, bits] of [
+      ['usual', 0],
+      ['beyond its bound', Math.floor(parameters.logModulus(lowest)) - 2 - 45]
+    ] as const) {
+      const { ciphertext } = made(`seen ${label}`, lowest)
+      const components = ciphertext.components.map(component => ring.multiplyScalar(component.clone(), component, 2n ** BigInt(bits)))
+      const { masked } = asked(`seen ${label}`, new Ciphertext(components, ciphertext))
+      const seen = phaseCoefficients(cohort, masked, components[1]!)
+      // of 256 coefficients: mean square 1/12 ± 5·0.075/16, and about as many in every quarter
+      const meanSquare = seen.reduce((sum, value) => sum + (value / modulus) ** 2, 0) / seen.length
+      expect(Math.abs(meanSquare - 1 / 12)).toBeLessThan((5 * 0.0745) / 16)
+      const quarters = [0, 0, 0, 0]
+      for (const value of seen) quarters[Math.min(3, Math.floor(4 * (value / modulus + 0.5)))]!++
+      for (const count of quarters) expect(Math.abs(count - seen.length / 4)).toBeLessThan(5 * Math.sqrt((seen.length * 3) / 16))
+    }
   })
 
-  it('holds where a message is far beyond its bound, up to a quarter of the modulus', () => {
-    using holder = new WholeKeyHolder(context, init())
-    const { ciphertext } = made('overflow', lowest)
-    const factor = 2n ** BigInt(Math.floor(parameters.logModulus(lowest)) - 3 - 45)
-    const components = ciphertext.components.map(component => ring.multiplyScalar(component.clone(), component, factor))
-    const huge = new Ciphertext(components, ciphertext)
-    const { request, mask } = asked('overflow', huge)
-    const fresh = protocol.finalize(huge, mask, protocol.deserialize(holder.refresh(request), 'overflow', lowest))
-    const before = exactPhase(huge)
-    expect(Math.log2(Number(before.reduce((worst, value) => (value > worst ? value : worst), 0n)))).toBeGreaterThan(
-      parameters.logModulus(lowest) - 10
-    )
-    expect(exactPhase(fresh).every((value, i) => Math.abs(Number(value - before[i]!)) <= 20)).toBe(true)
+  it('goes wrong by a multiple of the modulus, as often as messages are large beside it', () => {
+    using holder = new WholeKeyHolder(context, { ...init(), maximumRefreshes: 100 })
+    const modulus = parameters.primes.slice(0, lowest + 1).reduce((product, { value }) => product * value, 1n)
+    let wrapped = 0
+    let expected = 0
+    for (let k = 0; k < 8; k++) {
+      const { ciphertext } = made(`wrapping ${k}`, lowest)
+      const factor = 2n ** BigInt(Math.floor(parameters.logModulus(lowest)) - 1 - 45)
+      const components = ciphertext.components.map(component => ring.multiplyScalar(component.clone(), component, factor))
+      const huge = new Ciphertext(components, ciphertext)
+      const { request, mask } = asked(`wrapping ${k}`, huge)
+      const fresh = protocol.finalize(huge, mask, protocol.deserialize(holder.refresh(request), `wrapping ${k}`, lowest))
+      const before = exactPhase(huge)
+      exactPhase(fresh).forEach((value, i) => {
+        const difference = value - before[i]!
+        const times = Math.round(Number(difference) / Number(modulus))
+        expect(Math.abs(times)).toBeLessThanOrEqual(1)
+        expect(Math.abs(Number(difference - BigInt(times) * modulus))).toBeLessThanOrEqual(Math.floor(6 * 3.2))
+        wrapped += Math.abs(times)
+        expected += Math.abs(Number(before[i]!)) / Number(modulus)
+      })
+    }
+    expect(expected).toBeGreaterThan(5)
+    expect(Math.abs(wrapped - expected)).toBeLessThan(5 * Math.sqrt(expected))
   })
 
   it('is refused where level, lengths or residues are not right, and nothing of it is written down', () => {

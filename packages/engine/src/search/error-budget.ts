@@ -2,7 +2,7 @@
  * The error that the logits may have, divided among the sources of noise by walking gains back from the logits: that gives the least scale of everything that is encoded
  * or computed, and with the bounds on values the largest.
  */
-import { floodedBits, floodingGrowth, maskedModulusBits, noiseAfterFlooding } from '@slytherin/ckks'
+import { floodedBits, floodingGrowth, maskedModulusBits, noiseAfterFlooding, wholeKeyModulusBits } from '@slytherin/ckks'
 import { isMap, type MapArchitecture, magnitudeBefore, type PolynomialArchitecture, partsOf } from '../architecture/architecture.js'
 import { readersOf, readsOf, waitingValues } from '../architecture/values.js'
 import { samplesPerSlot } from '../packing/slots.js'
@@ -135,7 +135,11 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     refreshable: (value, level, scale) => {
       if (!settings.refreshing) return false
       const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[value]!
-      return (level + 1) * primeBits >= maskedModulusBits(messageBits, refreshShares(settings.threshold, settings)) + MASK_MARGIN_BITS
+      const modulusBits =
+        settings.threshold === 1
+          ? wholeKeyModulusBits(messageBits, chain.logN)
+          : maskedModulusBits(messageBits, refreshShares(settings.threshold, settings))
+      return (level + 1) * primeBits >= modulusBits + MASK_MARGIN_BITS
     },
     refreshCost: (value, level) => costs.refreshCost(value, level),
     finishable: (level, scale) => fitsFlooded(leavingModulus(level), flooded(scale), 2 ** scale, 2 ** magnitudes.at(-1)!),

@@ -1,5 +1,5 @@
 /** A collective refresh: schema, rule and noise. The multiparty package refuses shares below the level that is the lowest here, too. */
-import { minimumRefreshLevel, refreshNoise } from '@slytherin/ckks'
+import { minimumRefreshLevel, minimumWholeKeyRefreshLevel, refreshNoise } from '@slytherin/ckks'
 import * as z from 'zod'
 import { InvalidPlanError } from '../errors.js'
 import { added, coined, type Flow, sent } from './flow.js'
@@ -41,7 +41,10 @@ export function compileRefresh(state: CompilerState, step: RefreshStep, index: n
   for (const [field, value] of Object.entries(expected)) {
     if (step[field as keyof typeof expected] !== value) throw new InvalidPlanError(`${path}.${field}`, `differs from ${value}`)
   }
-  const minimum = minimumRefreshLevel(parameters, refreshShares(threshold, operands), step.scale, step.magnitude)
+  const minimum =
+    threshold === 1
+      ? minimumWholeKeyRefreshLevel(parameters, step.scale, step.magnitude)
+      : minimumRefreshLevel(parameters, refreshShares(threshold, operands), step.scale, step.magnitude)
   if (minimum === undefined || step.level < minimum) {
     throw new InvalidPlanError(`${path}.level`, `${step.level} is too low for the masks, which need ${minimum ?? 'more primes'}`)
   }

@@ -1,24 +1,34 @@
 /**
  * A refresh where one party holds the whole key: it decrypts and encrypts afresh, and gives no share. One round, from level l to the top level L.
  *
- *   evaluator   (c0 + M, c1)                                  in R_Ql, M uniform of b bits, (c0, c1) re-randomised
- *   holder      m' = c0 + M + c1·s                            as integers below Q_l / 2, lifted to Q_L exactly
+ *   evaluator   (c0 + M, c1)                                  in R_Ql, M uniform modulo Q_l, (c0, c1) re-randomised
+ *   holder      m' = c0 + M + c1·s                            as integers within Q_l / 2, lifted to Q_L exactly
  *               (c0', seed)     c0' = -a·s + m' + e, a = expand(seed)      in R_QL
  *   evaluator   (c0' - M, a)
  *
- * The holder sees m + M, a message under a mask that fills the modulus (`maskBits` of the ckks package, for one mask): neither M nor a message up to Q_l / 4 wraps, and every
- * message within the plan's bound is at a statistical distance of at most 2^-128 per coefficient from none. c1 tells it nothing: it is re-randomised (rerandomization.ts).
+ * The holder sees m + M modulo Q_l, which is uniform whatever m is. M is lifted to Q_L as the integers within Q_l / 2, like m': the two differ by m unless a coefficient of m + M has
+ * wrapped around, which happens to a message within the plan's bound with probability below 2^-40 (masks.ts of the ckks package). c1 tells it nothing: it is re-randomised
+ * (rerandomization.ts).
  *
  * The evaluator gets a fresh encryption, whatever it sent: with a crafted c1 it is one of a multiple of s, or of anything else, and an encryption is all that it is. In a share
  * s·c1 would stand under a mask, and outgrow it.
  *
  * The decryption is exact: what a refresh adds is the one error e. `a` is expanded from a public seed, as bytes no more than a share.
  */
-import { Ciphertext, type Context, combineNoise, ERROR_SIGMA, maskBits, refreshErrorNoise, type SecretKey } from '@slytherin/ckks'
+import {
+  Ciphertext,
+  type Context,
+  combineNoise,
+  ERROR_SIGMA,
+  minimumWholeKeyRefreshLevel,
+  type Parameters,
+  refreshErrorNoise,
+  type SecretKey
+} from '@slytherin/ckks'
 import { deriveSeed, type Polynomial } from '@slytherin/ring'
 import { InvalidShareRequestError, MalformedShareError, RefreshLevelError, ShareMismatchError } from '../errors.js'
+import { checkMessage } from '../message-bounds.js'
 import { expandReference } from '../reference.js'
-import { Refresh } from '../refresh.js'
 import { withDerivedSeed } from '../sampling.js'
 import { overwritable, releasingOnError, withScratch } from '../scratch.js'
 import { ShareFormat } from '../share-format.js'
@@ -74,10 +84,12 @@ export class WholeKeyRefresh {
     })
   }
 
-  /** b, the bits of the evaluator's mask at a level: coefficients are uniform in [-2^(b-1), 2^(b-1)). @throws InvalidShareRequestError */
-  maskBits(level: number, scale: number, magnitude: number): number {
-    Refresh.leastMaskBits(scale, magnitude)
-    return maskBits(this.context.parameters, level, 1, Math.log2(scale) + Math.log2(magnitude))
+  /** The lowest level at which a ciphertext can be refreshed. @throws RefreshLevelError when no level of the parameters is high enough; InvalidShareRequestError */
+  static minimumLevel(parameters: Parameters, scale: number, magnitude: number): number {
+    checkMessage(scale, magnitude)
+    const level = minimumWholeKeyRefreshLevel(parameters, scale, magnitude)
+    if (level !== undefined) return level
+    throw new RefreshLevelError(parameters.maxLevel, -1, Math.ceil(parameters.logModulus(parameters.maxLevel)), 1)
   }
 
   /**
@@ -95,7 +107,11 @@ export class WholeKeyRefresh {
     return releasingOnError(made => {
       const mask = overwritable(ring, parameters.ciphertextIndices(parameters.maxLevel), 'coefficient')
       made.push(mask)
-      withDerivedSeed(seed, ['mask'], derived => ring.ntt(ring.uniformBits(mask, derived, this.maskBits(level, scale, magnitude))))
+      withScratch(ring, scratch => {
+        const uniform = scratch.allocate(parameters.ciphertextIndices(level), 'coefficient')
+        withDerivedSeed(seed, ['mask'], derived => ring.uniform(uniform, derived))
+        ring.ntt(ring.extendBasis(mask, uniform))
+      })
       const masked = overwritable(ring, parameters.ciphertextIndices(level), 'ntt')
       made.push(masked)
       ring.add(masked, ciphertext.components[0]!, mask)
@@ -187,7 +203,7 @@ export class WholeKeyRefresh {
     if (!Number.isInteger(level) || level < 0 || level > parameters.maxLevel) {
       throw new InvalidShareRequestError('refresh-whole', 'level', `0 to ${parameters.maxLevel}`, level)
     }
-    const minimum = Refresh.minimumLevel(parameters, 1, scale, magnitude)
-    if (level < minimum) throw new RefreshLevelError(level, minimum, Refresh.leastMaskBits(scale, magnitude), 1)
+    const minimum = WholeKeyRefresh.minimumLevel(parameters, scale, magnitude)
+    if (level < minimum) throw new RefreshLevelError(level, minimum, Math.ceil(parameters.logModulus(minimum)), 1)
   }
 }
