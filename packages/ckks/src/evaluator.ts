@@ -67,6 +67,26 @@ export interface LinearCombiner {
 /** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
 export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
 
+/** An encoded vector outside the memory of the evaluator that has encoded it, for that evaluator alone. */
+export interface StoredPlaintext {
+  readonly level: number
+  readonly scale: number
+  readonly magnitude: number
+  /** row by row, as the evaluator computes with them */
+  readonly residues: Float64Array
+}
+
+/** What an evaluator may offer whose memory is smaller than the machine's: encoded vectors wait outside, from where they come back in a fraction of the time that encoding takes. */
+export interface PlaintextStorage {
+  /** A copy outside; the plaintext stays as it is. @throws ForeignOperandError; RangeError where there is no memory for it */
+  storePlaintext(plaintext: EvaluatorPlaintext): StoredPlaintext
+  /** The same vector again, to be disposed by the caller. @throws InvalidLevelError, EncodingError */
+  loadPlaintext(stored: StoredPlaintext): EvaluatorPlaintext
+}
+
+/** Whether an evaluator lets encoded vectors wait outside its memory. */
+export const storesPlaintexts = (evaluator: Evaluator): evaluator is Evaluator & PlaintextStorage => 'storePlaintext' in evaluator
+
 /** Computes on ciphertexts. */
 export interface Evaluator extends Disposable {
   readonly name: string

@@ -18,7 +18,10 @@ export {
   isCiphertext,
   isCombiner,
   type LinearCombination,
-  type LinearCombiner
+  type LinearCombiner,
+  type PlaintextStorage,
+  type StoredPlaintext,
+  storesPlaintexts
 } from './evaluator.js'
 export {
   type Flooding,

@@ -1,16 +1,19 @@
+import { Context, type EvaluatorPlaintext, KernelEvaluator, Parameters } from '@slytherin/ckks'
 import {
   architectureOf,
   ClearWeights,
   calibrate,
   fuse,
   KERNEL_COSTS,
+  type Plan,
   packScalar,
   plan,
   publicCoins,
-  refreshShares
+  refreshShares,
+  weightDescriptor
 } from '@slytherin/engine'
 import { type Kernel, loadKernel } from '@slytherin/ring'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { largestDifference, networkOf, testSamples } from './data.ts'
 import { runEncrypted } from './encrypted.ts'
 import { architectureFor, simulate, simulatorFor } from './simulate.ts'
@@ -181,6 +184,40 @@ describe('rules', () => {
       expect(new Set(asked).size).toBe(allowance > 0 ? asked.length / 2 : asked.length)
     }
   })
+})
+
+/** Weights of a plan, which are not listed where they are clear. */
+function weightCountOf(made: Plan): number {
+  for (let index = 0; ; index++) {
+    try {
+      weightDescriptor(made, index)
+    } catch {
+      return index
+    }
+  }
+}
+
+test('clear weights beyond the kernel’s memory are encoded once, too, as long as they may wait outside', async () => {
+  const name = 'breast-cancer-wdbc-mlp-square'
+  const made = plan(architectureFor(name), { data: 'encrypted', weights: 'clear', batch: 2, parties: 1, floodingBits: 30, floodingBounds: 'norms' })
+  const context = Context.create(Parameters.fromJSON(made.parameters), await loadKernel())
+  const count = weightCountOf(made)
+  for (const storedBytes of [2 ** 30, 0]) {
+    using evaluator = new KernelEvaluator(context)
+    const encoded = vi.spyOn(evaluator, 'plaintext')
+    using weights = new ClearWeights(made, networkOf(name), evaluator, 0, storedBytes)
+    await weights.prepare()
+    expect(encoded).toHaveBeenCalledTimes(storedBytes > 0 ? count : 1)
+    encoded.mockClear()
+    const residues = async () => evaluator.storePlaintext((await weights.source(count - 1)) as EvaluatorPlaintext).residues
+    const first = await residues()
+    for (let index = 0; index < count; index++) await weights.source(index)
+    expect(await residues()).toEqual(first)
+    expect(encoded).toHaveBeenCalledTimes(storedBytes > 0 ? 0 : count + 2)
+    // no more at a time than a runner holds
+    expect(evaluator.live.plaintexts).toBeLessThan(count)
+  }
+  context.dispose()
 })
 
 test('public coins are for two encrypted operands and two key holders or more', () => {

@@ -18,7 +18,9 @@ import type {
   EvaluatorPair,
   EvaluatorPlaintext,
   LinearCombination,
-  LinearCombiner
+  LinearCombiner,
+  PlaintextStorage,
+  StoredPlaintext
 } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import type { KeySwitchKey } from '../keys.js'
@@ -33,6 +35,7 @@ import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js
 import { Monomials } from './monomials.js'
 import { checkForeign, ownCiphertext, ownPlaintext } from './operands.js'
 import { batches, type Factors, Products, sameShape } from './products.js'
+import { copiedIn, copiedOut } from './stored-plaintexts.js'
 import { Sums } from './sums.js'
 
 type Product = Factors & { readonly state: CiphertextMetadata }
@@ -43,7 +46,7 @@ export interface KernelEvaluatorOptions {
   keyBytes?: number
 }
 
-export class KernelEvaluator implements Evaluator, LinearCombiner {
+export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStorage {
   readonly name = 'kernel'
   readonly parameters: Parameters
   readonly slots: number
@@ -121,6 +124,14 @@ export class KernelEvaluator implements Evaluator, LinearCombiner {
   plaintext(values: SlotValues, options: EncodeOptions): EvaluatorPlaintext {
     const { polynomial, level, scale, magnitude } = this.constants.encode(values, options) ?? this.context.encoder.encode(values, options)
     return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
+  }
+
+  storePlaintext(plaintext: EvaluatorPlaintext): StoredPlaintext {
+    return copiedOut(this.context, this.plain('storePlaintext', plaintext))
+  }
+
+  loadPlaintext(stored: StoredPlaintext): EvaluatorPlaintext {
+    return copiedIn(this.context, this.live, stored)
   }
 
   constant(value: number, options: EncodeOptions): EvaluatorPlaintext {

@@ -121,6 +121,11 @@ export class OperationCosts {
     return (this.model.embedding + (level + 1) * this.model.transform) * this.transformation
   }
 
+  /** Copying one encoded vector back into the kernel's memory: a pass over its residues. */
+  copying(level: number): number {
+    return (level + 1) * this.model.product * this.pass
+  }
+
   transfer(bytes: number): number {
     return bytes / this.model.bandwidth
   }

@@ -10,6 +10,8 @@ export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
 
 /** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
 export const RESIDENT_WEIGHT_BYTES = 2 ** 30
+/** Bytes of encoded clear weights that wait outside the kernel's memory when there is no more room in it. */
+export const STORED_WEIGHT_BYTES = 2 ** 32
 /** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */
 export const RESIDENT_INPUT_BYTES = 2 ** 31
 /** What the kernel's memory can grow to. */
@@ -31,6 +33,7 @@ export const hasRoom = (bytesFree: number, bytes: number, evaluatorMemory: numbe
 export class Residence {
   private room: number
   private readonly left: { weights: number; inputs: number }
+  private storage = STORED_WEIGHT_BYTES
 
   /** @param keyBytes of evaluation keys */
   constructor(evaluatorMemory: number, keyBytes: number) {
@@ -44,5 +47,12 @@ export class Residence {
     this.room -= kept * bytes
     this.left[kind] -= kept * bytes
     return count - kept
+  }
+
+  /** @returns how many of `count` encoded weights that are not kept in the kernel's memory wait outside it */
+  stored(count: number, bytes: number): number {
+    const kept = Math.min(count, Math.floor(this.storage / bytes))
+    this.storage -= kept * bytes
+    return kept
   }
 }

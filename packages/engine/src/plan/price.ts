@@ -11,7 +11,7 @@ import { type CompiledStep, valueMade } from '../steps/kinds.js'
 import { factorsOf, type OperandKind, publicCoins, rerandomizes } from '../steps/operands.js'
 import { heldVectors, type LayerPacking, vectorBytes, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
-import { stepSeconds, weightSeconds } from '../steps/price.js'
+import { readingSeconds, stepSeconds } from '../steps/price.js'
 import type { CompiledRefresh } from '../steps/refresh.js'
 import { type EvaluationKeyNames, missingKeys, NO_KEYS } from './epoch-keys.js'
 import type { Plan, PlanCore } from './plan.js'
@@ -80,11 +80,13 @@ export function costsOf(
     const packing = packingOf(step, core.packing)
     const factors = factorsOf(core.operands, step.reads)
     const weights = weightCount(packing)
-    const read = passes * outside('weights', weights, factors.weights, level)
+    const outsideKernel = outside('weights', weights, factors.weights, level)
+    const copied = clearWeights && model.retaining ? residence.stored(outsideKernel, vectorBytes('clear', level, parameters.N)) : 0
+    const read = { made: passes * (outsideKernel - copied), copied: passes * copied }
     seconds[step.index]! +=
       model.step +
       batchBlocks * stepSeconds(packing, costs, level, rescalings, factors) +
-      read * weightSeconds(packing, costs, level, factors)
+      readingSeconds(packing, read, costs, level, factors)
     if (!clearWeights) {
       encryption += weights * (costs.encryption(level) + costs.transfer(sizes.ciphertext(level)))
       modelBytes += weights * sizes.ciphertext(level)

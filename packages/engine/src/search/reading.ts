@@ -3,6 +3,7 @@
 import { RESIDENT_WEIGHT_BYTES, Residence } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
 import { inputCount, vectorBytes, weightCount } from '../steps/packed.js'
+import type { WeightsRead } from '../steps/price.js'
 import type { Settings } from './options.js'
 import type { PackedLayer } from './packer.js'
 
@@ -10,8 +11,8 @@ import type { PackedLayer } from './packer.js'
 const COMFORTABLE_BYTES = 1.25 * 2 ** 30
 
 export interface Reading {
-  /** weights that do not stay in memory, by layer, in all passes together */
-  readonly weights: readonly number[]
+  /** weights that do not stay in the evaluator's memory, by layer, in all passes together */
+  readonly weights: readonly WeightsRead[]
   /** share of the input ciphertexts that do not wait in memory */
   readonly inputs: number
 }
@@ -31,7 +32,12 @@ export function readingOf(
   const residence = new Residence(perPass * held, 0)
   const outside = (kind: 'weights' | 'inputs', count: number, operand: OperandKind): number =>
     operand === 'clear' || settings.costModel.retaining ? residence.outside(kind, count, bytes(operand)) : count
-  const weights = packed.map(({ packing }) => passes * outside('weights', weightCount(packing), settings.weights))
+  const storing = settings.weights === 'clear' && settings.costModel.retaining
+  const weights = packed.map(({ packing }): WeightsRead => {
+    const outsideKernel = outside('weights', weightCount(packing), settings.weights)
+    const copied = storing ? residence.stored(outsideKernel, bytes('clear')) : 0
+    return { made: passes * (outsideKernel - copied), copied: passes * copied }
+  })
   const inputs = batchBlocks * inputCount(packed[0]!.packing, settings.data)
   return { weights, inputs: settings.data === 'clear' ? 1 : outside('inputs', inputs, 'encrypted') / inputs }
 }

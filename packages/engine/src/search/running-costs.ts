@@ -7,7 +7,7 @@ import { Sizes } from '../costs/sizes.js'
 import { samplesPerSlot } from '../packing/slots.js'
 import { bothEncrypted, factorsOf } from '../steps/operands.js'
 import { inputCount, isSlotwise, vectorBytes, weightCount } from '../steps/packed.js'
-import { SENDING_WEIGHT, stepSeconds, weightSeconds } from '../steps/price.js'
+import { readingSeconds, SENDING_WEIGHT, stepSeconds } from '../steps/price.js'
 import { blocksPerPass, type Reading, readingOf } from './reading.js'
 import type { Schedule } from './schedule.js'
 import type { Trial } from './trial.js'
@@ -83,7 +83,7 @@ export class RunningCosts {
     const factors = factorsOf(settings, readsOf(this.trial.architecture.layers[index]!, index))
     const making = factors.weights === 'encrypted' ? costs.encryption(level) + costs.transfer(sizes.ciphertext(level)) : 0
     const weights =
-      this.reading.weights[index]! * weightSeconds(packing, costs, level, factors) + weightCount(packing) * costs.model.preparation * making
+      readingSeconds(packing, this.reading.weights[index]!, costs, level, factors) + weightCount(packing) * costs.model.preparation * making
     return weights + this.keyCost(index, level) + batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
   }
 

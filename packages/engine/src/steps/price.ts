@@ -32,6 +32,26 @@ export function stepSeconds(packing: LayerPacking, costs: OperationCosts, level:
   }
 }
 
+/** What a step reads of its weights every time that it runs. */
+export interface WeightsRead {
+  /** loaded, or encoded */
+  readonly made: number
+  /** encoded before, and copied into the kernel's memory */
+  readonly copied: number
+}
+
+/** Reading all of them. */
+export const readingSeconds = (
+  packing: LayerPacking,
+  { made, copied }: WeightsRead,
+  costs: OperationCosts,
+  level: number,
+  factors: Factors
+): number => {
+  const each = weightSeconds(packing, costs, level, factors)
+  return made * each + copied * Math.min(each, costs.copying(level))
+}
+
 /** Reading one weight of a step: loading a ciphertext, or encoding a clear weight. */
 export function weightSeconds(packing: LayerPacking, costs: OperationCosts, level: number, factors: Factors): number {
   if (costs.model.combining && scalarWeights(packing, factors)) return 0

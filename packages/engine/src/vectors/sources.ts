@@ -1,7 +1,7 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
-import { isCombiner, polynomialBytes } from '@slytherin/ckks'
-import { WEIGHTS_HELD } from '../costs/residence.js'
+import { isCombiner, polynomialBytes, type StoredPlaintext, storesPlaintexts } from '@slytherin/ckks'
+import { STORED_WEIGHT_BYTES, WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
 import type { Network } from '../network/network.js'
 import { programOf } from '../plan/compiled.js'
@@ -17,11 +17,13 @@ import { packScalar, packWeight, weightDescriptor } from './weights.js'
 const SCALARS_PER_TURN = 1000
 
 /**
- * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready.
+ * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready. Beyond that they wait
+ * outside the evaluator's memory, up to `storedBytes`, where the evaluator can copy them back (`PlaintextStorage`).
  * Hand it to `run` as `weights: clear.source, scalars: clear.scalar, retainWeights: true`; dispose when the model is done with.
  */
 export class ClearWeights implements Disposable {
   private readonly kept = new Map<number, EvaluatorPlaintext>()
+  private readonly stored = new Map<number, StoredPlaintext>()
   private readonly numbers = new Map<number, number>()
   private passing: EvaluatorPlaintext[] = []
   private bytes = 0
@@ -30,7 +32,8 @@ export class ClearWeights implements Disposable {
     private readonly plan: Plan,
     private readonly network: Network,
     private readonly evaluator: Evaluator,
-    private readonly maximumBytes = 2 ** 30
+    private readonly maximumBytes = 2 ** 30,
+    private storedBytes = STORED_WEIGHT_BYTES
   ) {}
 
   /**
@@ -48,8 +51,8 @@ export class ClearWeights implements Disposable {
           if (offset % SCALARS_PER_TURN === 0) await nextTurn()
           continue
         }
-        if (this.bytes + this.sizeOf(step.firstWeight + offset) > this.maximumBytes) return
         await this.source(step.firstWeight + offset)
+        if (!this.has(step.firstWeight + offset)) return
         await nextTurn()
       }
     }
@@ -58,14 +61,18 @@ export class ClearWeights implements Disposable {
   readonly source: WeightSource = async index => {
     const known = this.kept.get(index)
     if (known) return known
+    const stored = this.stored.get(index)
+    if (stored && storesPlaintexts(this.evaluator)) return this.lent(this.evaluator.loadPlaintext(stored))
     const descriptor = weightDescriptor(this.plan, index)
     const weight = this.evaluator.plaintext(packWeight(this.plan, this.network, index), descriptor)
     const size = this.sizeOf(index)
     if (this.bytes + size <= this.maximumBytes) {
       this.bytes += size
       this.kept.set(index, weight)
-    } else this.lend(weight)
-    return weight
+      return weight
+    }
+    this.store(index, weight, size)
+    return this.lent(weight)
   }
 
   /** Weight `index` as a number, for plans whose blocks have one position. @throws as `packScalar` */
@@ -81,6 +88,7 @@ export class ClearWeights implements Disposable {
   dispose(): void {
     for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()
     this.kept.clear()
+    this.stored.clear()
     this.passing = []
     this.bytes = 0
   }
@@ -93,10 +101,27 @@ export class ClearWeights implements Disposable {
     return polynomialBytes(weightDescriptor(this.plan, index).level, 2 * this.evaluator.slots)
   }
 
+  private has(index: number): boolean {
+    return this.kept.has(index) || this.stored.has(index)
+  }
+
+  /** Where there is no memory for it, it is encoded again. */
+  private store(index: number, weight: EvaluatorPlaintext, size: number): void {
+    if (size > this.storedBytes || !storesPlaintexts(this.evaluator)) return
+    try {
+      this.stored.set(index, this.evaluator.storePlaintext(weight))
+      this.storedBytes -= size
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      this.storedBytes = 0
+    }
+  }
+
   /** What was asked for before the weights that a runner holds is done with. */
-  private lend(weight: EvaluatorPlaintext): void {
+  private lent(weight: EvaluatorPlaintext): EvaluatorPlaintext {
     this.passing.push(weight)
     while (this.passing.length > WEIGHTS_HELD) this.passing.shift()![Symbol.dispose]()
+    return weight
   }
 }
 
