@@ -1,5 +1,5 @@
 /**
- * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; and a page that asks a cohort outside it.
+ * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; and pages that ask a cohort outside them.
  */
 import assert from 'node:assert/strict'
 import { copyFile } from 'node:fs/promises'
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { bundleByEsbuild, bundleByVite } from '../../packages/slytherin/test/support/bundle.ts'
 import { askAsPage } from './ask.mjs'
 import { startChromium } from './chromium.mjs'
+import { pageAsks } from './page-asks.mjs'
 import { serve } from './serve.mjs'
 
 /** Of 4096 slots the worst is beyond six standard deviations once in 10^5 runs. */
@@ -26,6 +27,7 @@ try {
   }
   await threadsOfFiles()
   await askAsPage(browser)
+  await pageAsks(browser)
 } finally {
   await browser.close()
 }

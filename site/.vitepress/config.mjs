@@ -24,6 +24,7 @@ export default {
           { text: 'First steps', link: '/guide/first-steps' },
           { text: 'Your own network', link: '/guide/own-network' },
           { text: 'Your own data', link: '/guide/own-data' },
+          { text: 'Ask from a browser', link: '/guide/browser' },
           { text: 'Choosing a scenario', link: '/guide/scenarios' },
           { text: 'Scenario files', link: '/scenarios' },
           { text: 'Glossary', link: '/guide/glossary' }

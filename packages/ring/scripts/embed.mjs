@@ -23,13 +23,14 @@ export async function embed(build, variants) {
     '/** SHA-256, hexadecimal, of every compiled kernel: what computes ciphertexts, to the byte. The same list on every platform. */',
     `export const KERNEL_HASHES: readonly string[] = ${JSON.stringify(hashes)}`
   ])
-  const embedded = await Promise.all(
-    EMBEDDED.map(async name => [name, deflateRawSync(await kernel(name), { level: 9 }).toString('base64')])
-  )
-  await write('kernels.ts', [
-    '/** Kernels for ordinary memory, compressed by DEFLATE, base64. */',
-    `export const KERNELS: { readonly [variant in 'simd' | 'fallback']: string } = ${JSON.stringify(Object.fromEntries(embedded))}`
-  ])
+  for (const name of EMBEDDED) {
+    const text = deflateRawSync(await kernel(name), { level: 9 }).toString('base64')
+    // One file each: a page that loads code in pieces loads the one that it runs.
+    await write(`kernel-${name}.ts`, [
+      `/** The kernel ${name} for ordinary memory, compressed by DEFLATE, base64. */`,
+      `export const KERNEL = ${JSON.stringify(text)}`
+    ])
+  }
   const { outputFiles } = await bundle({
     entryPoints: [THREAD],
     bundle: true,

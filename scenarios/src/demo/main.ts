@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { servePage } from '../browser/serve.js'
 import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from '../command-line.js'
 import { LASTING, serveCohort } from '../gateway/serve.js'
 import { loadServiceScenario } from '../service/description.js'
@@ -22,6 +23,8 @@ interface CommandLine {
   report?: string
   keep?: boolean
   gateway?: number
+  browser?: boolean | number
+  open: boolean
 }
 
 const program = new Command('demo')
@@ -34,12 +37,15 @@ const program = new Command('demo')
     'in place of the queries: stay, with a gateway on this port in front of a querier, until told to stop',
     positive
   )
+  .option('--browser [port]', 'in place of the queries: stay, with a page on this port that asks, and open it', positive)
+  .option('--no-open', 'print the address of the page only')
   .addHelpText(
     'after',
     `
 Examples:
   npm run demo
   npm run demo -- --report demo.json                         # and demo.html
+  npm run demo -- --browser                                  # draw a digit in a page: encrypted there, answered by the cohort
   npm run demo -- --gateway 8080                             # programs ask: curl, tritonclient, clients/python
   npm run scenario -- scenarios/both-encrypted.yaml          # one session with a witness, in place of a service
   npm run scenario -- scenarios/service.yaml --minutes 3     # a service for longer, with kills at random instants`
@@ -50,7 +56,7 @@ Examples:
 
 process.exitCode = await main(program.opts<CommandLine>())
 
-async function main({ images, report: file, keep, gateway }: CommandLine): Promise<number> {
+async function main({ images, report: file, keep, gateway, browser, open }: CommandLine): Promise<number> {
   const lines = new StepLines()
   try {
     const loaded = await loadServiceScenario(DEMO)
@@ -58,6 +64,12 @@ async function main({ images, report: file, keep, gateway }: CommandLine): Promi
     if (gateway !== undefined) {
       lines.stop()
       await serveCohort({ ...scenario, ...LASTING }, { port: gateway, keep: keep === true, signal: stopping() })
+      return 0
+    }
+    if (browser !== undefined) {
+      lines.stop()
+      const port = typeof browser === 'number' ? browser : 0
+      await servePage({ ...scenario, ...LASTING, queriers: 0 }, { port, open, keep: keep === true, signal: stopping() })
       return 0
     }
     lines.say(`${scenario.name}: ${scenario.description}`)

@@ -74,8 +74,12 @@ export class ServiceProcesses {
     this.#command = command
   }
 
-  /** @param directory made anew @param options whether every party has a dashboard, on a port of its own */
-  static async lay(scenario: ServiceScenario, directory: string, { dashboards = false } = {}): Promise<ServiceProcesses> {
+  /** @param directory made anew @param options whether every party has a dashboard, on a port of its own; port of the evaluator's WebSockets, for pages: none when not given */
+  static async lay(
+    scenario: ServiceScenario,
+    directory: string,
+    { dashboards = false, webSockets }: { readonly dashboards?: boolean; readonly webSockets?: number } = {}
+  ): Promise<ServiceProcesses> {
     await rm(directory, { recursive: true, force: true })
     const command = await bundleCommand(directory)
     const described = rolesOfService(scenario)
@@ -92,6 +96,7 @@ export class ServiceProcesses {
     )
     const roster = made.map(({ name, peer, roles, addresses }) => ({ name, peerId: peer, roles: [...roles], addresses }))
     const { insecureLogN } = scenario
+    const pages = webSockets === undefined ? [] : [`/ip4/127.0.0.1/tcp/${webSockets}/ws`]
     const parties = await Promise.all(
       made.map(async ({ name, roles, home, state, keyFile, peer, addresses, port }) => {
         const configuration = join(home, 'party.yaml')
@@ -100,7 +105,7 @@ export class ServiceProcesses {
           name,
           state,
           keystore: { keyFile },
-          network: { listen: addresses, deadlines: deadlinesFor(made.length) },
+          network: { listen: [...addresses, ...(name === EVALUATOR ? pages : [])], deadlines: deadlinesFor(made.length) },
           roster,
           cohort: { evaluator: EVALUATOR, ...(insecureLogN === undefined ? {} : { policy: { insecureLogN } }) },
           costs: 'reference',

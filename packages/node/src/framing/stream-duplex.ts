@@ -9,6 +9,7 @@ import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { IdleDeadlineError, StreamClosedError } from './errors.js'
 import type { Chunk } from './frame.js'
+import { SilenceTimer } from './timers.js'
 
 export interface StreamDuplexOptions {
   /** Peer id of the other end, for errors. */
@@ -125,18 +126,18 @@ export class StreamDuplex {
   private drainEvent(): Promise<void> {
     return new Promise((resolve, reject) => {
       let before = this.options.arrived?.() ?? 0
-      const timer = setTimeout(() => {
+      const timer = new SilenceTimer(this.stallMilliseconds, () => {
         const now = this.options.arrived?.() ?? 0
         if (now > before) {
           before = now
-          timer.refresh()
-          return
+          return true
         }
         this.wakeWriter = undefined
         reject(new IdleDeadlineError(this.options.peer, this.stallMilliseconds, 'sending'))
-      }, this.stallMilliseconds)
+        return false
+      })
       this.wakeWriter = () => {
-        clearTimeout(timer)
+        timer.stop()
         this.wakeWriter = undefined
         resolve()
       }

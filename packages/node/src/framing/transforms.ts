@@ -129,7 +129,7 @@ class ByteReader {
   }
 
   private async nextWithinDeadline(): Promise<IteratorResult<Chunk>> {
-    let timer: NodeJS.Timeout | undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
     const deadline = new Promise<never>((_, reject) => {
       const miss = (): void => reject(new IdleDeadlineError(this.peer, this.idleMilliseconds, 'receiving'))
       timer = setTimeout(() => {

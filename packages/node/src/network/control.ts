@@ -209,5 +209,9 @@ function parse<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
 }
 
 export function ownHello(name: string, software: string, version: number = PROTOCOL_VERSION): Hello {
-  return { version, software, name, incarnation: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex') }
+  return { version, software, name, incarnation: hexadecimal(crypto.getRandomValues(new Uint8Array(16))) }
+}
+
+function hexadecimal(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -2,7 +2,7 @@
  * Keeps a connection to a peer: dial, wait while it lasts, dial again with growing, jittered pauses. libp2p's own reconnection gives up
  * its tag after a failure and knows nothing of the hello, so this loop is the one that counts.
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { delay } from '../framing/timers.js'
 import { HelloMismatchError, HelloRefusedError } from './errors.js'
 import { DIAL_BACKOFF, REFUSED_PAUSE } from './settings.js'
 
@@ -30,7 +30,7 @@ export async function keepConnected(target: DialTarget, signal: AbortSignal): Pr
       if (signal.aborted) return
       target.failed(error as Error)
       const refused = error instanceof HelloMismatchError || error instanceof HelloRefusedError
-      await delay((refused ? REFUSED_PAUSE : pause) * (0.75 + jitter() / 2), undefined, { signal }).catch(() => {})
+      await delay((refused ? REFUSED_PAUSE : pause) * (0.75 + jitter() / 2), signal).catch(() => {})
       pause = Math.min(pause * DIAL_BACKOFF.factor, DIAL_BACKOFF.longest)
     }
   }

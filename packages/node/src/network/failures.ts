@@ -1,6 +1,6 @@
 /** Errors on the wire as the protocol package encodes them. */
 import { encodeFailure, remoteFailure } from '@slytherin/protocol'
-import type { FailureCodec } from './transport.js'
+import type { FailureCodec } from './peer-transport.js'
 
 export const protocolFailures: FailureCodec = {
   encode: encodeFailure,

@@ -1,5 +1,5 @@
 /**
- * The libp2p node of a party: TCP, TLS 1.3 or Noise, yamux, and the roster as allow-list.
+ * The libp2p node of a party: TCP, WebSockets where it listens on some, TLS 1.3 or Noise, yamux, and the roster as allow-list.
  *
  * A peer outside the roster is refused as soon as its identity is proven, before any protocol is negotiated; an address outside
  * `allowedAddresses` before its first byte is read.
@@ -13,12 +13,13 @@ import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { UnknownPeerError } from './errors.js'
+import { guardedWebSockets, isWebSocketAddress } from './guarded-web-sockets.js'
 import { guardedYamux } from './guarded-yamux.js'
 import type { NetworkDeadlines, NetworkLimits } from './settings.js'
 
 export interface HostOptions {
   readonly privateKey: PrivateKey
-  /** Multiaddrs to listen on; none for a party that only dials. */
+  /** Multiaddrs to listen on; none for a party that only dials. Pages connect to one that ends in `/ws`. */
   readonly listen: readonly string[]
   /** Multiaddrs told to others instead of those listened on. */
   readonly announce?: readonly string[]
@@ -40,7 +41,10 @@ export async function createHost(options: HostOptions): Promise<Libp2p> {
   return await createLibp2p({
     privateKey: options.privateKey,
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
-    transports: [tcp({ maxConnections: limits.connections * 4, inboundSocketInactivityTimeout: 120_000 })],
+    transports: [
+      tcp({ maxConnections: limits.connections * 4, inboundSocketInactivityTimeout: 120_000 }),
+      ...(options.listen.some(isWebSocketAddress) ? [guardedWebSockets()] : [])
+    ],
     connectionEncrypters: [tls(), noise()],
     streamMuxers: [guardedYamux(limits)],
     connectionGater: gater(options),

@@ -5,7 +5,8 @@ import type { Logger } from 'pino'
 import type { Configuration } from '../configuration/schema.js'
 import { type Answers, type DecryptionsLeft, type EventListener, type PartyEvent, peakMemoryBytes, type SessionReport } from '../events.js'
 import { PeerLeftError } from '../network/errors.js'
-import type { Libp2pTransport, NetworkNotice } from '../network/transport.js'
+import type { NetworkNotice } from '../network/peer-transport.js'
+import type { Libp2pTransport } from '../network/transport.js'
 import type { PeerNames } from './names.js'
 
 /** Seconds since a time, in milliseconds since 1970. */

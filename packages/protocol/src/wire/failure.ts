@@ -9,7 +9,7 @@ import {
   RemoteFailureError
 } from '../errors/errors.js'
 import { translateError } from '../errors/translate.js'
-import { Failure } from '../generated/messages.js'
+import { Failure } from '../generated/failure.js'
 import { MAXIMUM_FAILURE_BYTES } from './sizes.js'
 
 /** Longest text of one field on the wire, in characters. */

@@ -7,7 +7,11 @@ import type { ProofTerms } from '../../terms/proof-batches.js'
 import type { EpochMeans } from './epoch-means.js'
 
 /** @param proofs how this party's encryptions are proved; undefined where they are not */
-export function releaseSession(epoch: EpochMeans, plan: Plan, proofs: ProofTerms | undefined): OpenSession {
+export function releaseSession(
+  epoch: Pick<EpochMeans, 'terms' | 'threshold' | 'context' | 'publicKey'>,
+  plan: Plan,
+  proofs: ProofTerms | undefined
+): OpenSession {
   const { terms, threshold, context, publicKey } = epoch
   const { floodingBits, maximumDecryptions, maximumRefreshes } = terms
   const counts = { parties: threshold, floodingBits, maximumDecryptions, maximumRefreshes }

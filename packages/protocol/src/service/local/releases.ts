@@ -2,14 +2,10 @@
  * All releases of an epoch at one party. Weights of several releases are kept in memory together, up to a bound: where one more needs room, the release that was
  * not used for longest gives its own up, and loads them again when it is asked.
  */
-import { KeyGenerator, Parameters, SecretKey, serializePublicKey } from '@slytherin/ckks'
 import { type Architecture, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
-import { randomSeed } from '@slytherin/ring'
 import { ModelOwner, type ModelSource } from '../../local/model-owner.js'
 import { SessionStateError } from '../../local/open-session.js'
-import type { Plan } from '../../terms/plan.js'
 import type { ProofTerms } from '../../terms/proof-batches.js'
-import { isWholeKey } from '../../terms/share-requests.js'
 import type { MoveCryptography, MoveCryptographyTerms } from '../cryptography/move.js'
 import type {
   PublicationCryptography,
@@ -20,11 +16,13 @@ import type {
   ResultKeyPair
 } from '../cryptography/release.js'
 import type { ContentStore } from '../store/content-store.js'
+import { checkedPlan } from './checked-plan.js'
 import type { EpochMeans } from './epoch-means.js'
 import { Publication } from './publication.js'
 import { LocalRelease } from './release.js'
 import { LocalMove } from './release-move.js'
 import { releaseSession } from './release-session.js'
+import { makeResultKey } from './result-key.js'
 
 export interface LocalReleasesOptions {
   /** This party, as documents name it. */
@@ -58,7 +56,7 @@ export class LocalReleases implements ReleasesCryptography {
 
   async openPublication(terms: PublicationTerms): Promise<PublicationCryptography> {
     const { network } = await this.#model(terms.model)
-    const session = releaseSession(this.#epoch, this.#checked(terms.plan), this.#proofs(terms.owner))
+    const session = releaseSession(this.#epoch, checkedPlan(terms.plan, this.#epoch), this.#proofs(terms.owner))
     const publication = new Publication(session, network, terms, () => {
       session.dispose()
       this.#publications.delete(publication)
@@ -68,7 +66,7 @@ export class LocalReleases implements ReleasesCryptography {
   }
 
   async openRelease(terms: ReleaseTerms): Promise<ReleaseCryptography> {
-    const session = releaseSession(this.#epoch, this.#checked(terms.plan), this.#proofs(terms.owner))
+    const session = releaseSession(this.#epoch, checkedPlan(terms.plan, this.#epoch), this.#proofs(terms.owner))
     const clear = terms.plan.operands.weights === 'clear' && terms.model !== undefined
     const network = clear ? (await this.#model(terms.model!)).network : undefined
     const release = new LocalRelease(this.#epoch, session, terms, {
@@ -83,18 +81,14 @@ export class LocalReleases implements ReleasesCryptography {
 
   async openMove(terms: MoveCryptographyTerms): Promise<MoveCryptography> {
     const { self, contents } = this.#options
-    const checked = { ...terms, plan: this.#checked(terms.plan) }
+    const checked = { ...terms, plan: checkedPlan(terms.plan, this.#epoch) }
     const move: LocalMove = new LocalMove(this.#epoch, checked, { self, contents, onDisposed: () => this.#moves.delete(move) })
     this.#moves.add(move)
     return move
   }
 
   async resultKey(): Promise<ResultKeyPair> {
-    const { context } = this.#epoch
-    const seed = randomSeed()
-    using secret = SecretKey.fromSeed(context, seed)
-    using key = new KeyGenerator(context).publicKey(secret)
-    return { seed, publicKey: serializePublicKey(key) }
+    return makeResultKey(this.#epoch.context)
   }
 
   /** Closes everything that is open; the epoch stays. */
@@ -102,23 +96,6 @@ export class LocalReleases implements ReleasesCryptography {
     for (const release of [...this.#open]) await release.dispose()
     for (const publication of [...this.#publications]) await publication.dispose()
     for (const move of [...this.#moves]) await move.dispose()
-  }
-
-  /** @throws SessionStateError when the plan is for other parameters, another number of secrets or fewer shares than the epoch's */
-  #checked(plan: Plan): Plan {
-    const { context, terms, threshold } = this.#epoch
-    const { parameters } = context
-    if (plan.parties !== terms.dealers) {
-      throw new SessionStateError(`the release's plan is for a key of ${plan.parties} secrets, its epoch's sums ${terms.dealers}`)
-    }
-    // More shares than planned for would be more flooding and masks than there is room for; one share alone is the whole key, and another protocol.
-    if (plan.threshold < threshold || isWholeKey(plan) !== (threshold === 1)) {
-      throw new SessionStateError(`the release's plan is for ${plan.threshold} shares, its epoch takes ${threshold}: plan it anew`)
-    }
-    if (!Parameters.fromJSON(plan.parameters, { allowInsecure: true }).equals(parameters)) {
-      throw new SessionStateError("the release's plan has other parameters than its epoch")
-    }
-    return plan
   }
 
   #proofs(modelOwner: string): ProofTerms | undefined {

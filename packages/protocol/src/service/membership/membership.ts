@@ -168,7 +168,8 @@ export class Membership {
           { signal }
         )
         // What it refuses it is not owed any more: it has said why, and its own log has it.
-        for (const [name] of some) owed.delete(name)
+        // One that was owed again meanwhile is: it may have been refused for what has come since.
+        for (const [name, bytes] of some) if (owed.get(name) === bytes) owed.delete(name)
         tries = 0
       } catch (error) {
         if (signal.aborted) return

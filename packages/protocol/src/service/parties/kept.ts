@@ -34,7 +34,7 @@ export interface Asking {
 
 /** Grants that allow it, best first: those in force that expire last. Grants go with releases that were moved to the epoch. */
 export async function grantsFor(
-  books: Books,
+  books: Pick<Books, 'isRevoked'>,
   documents: DocumentStore,
   { sender, epoch, owner, model, now }: Asking
 ): Promise<{ identifier: string; grant: Grant }[]> {

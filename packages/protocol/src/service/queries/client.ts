@@ -12,8 +12,7 @@ import { componentsHash } from '../../terms/statements.js'
 import type { CallKind, Message } from '../calls/call.js'
 import type { Caller } from '../calls/caller.js'
 import { callUntilThere, PAUSE } from '../calls/persistent.js'
-import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
-import type { ReleaseCryptography } from '../cryptography/release.js'
+import type { AskingEpoch, AskingEpochs, AskingRelease } from '../cryptography/asking.js'
 import { readableByEvaluator } from '../objects/epoch.js'
 import { GRANT, type Grant } from '../objects/grant.js'
 import { QUERY, type Query } from '../objects/query.js'
@@ -43,7 +42,7 @@ const RELEASES = 16
 export interface ServiceClientOptions {
   readonly caller: Caller
   readonly signer: Signer
-  readonly epochs: OpenEpochs
+  readonly epochs: AskingEpochs
   readonly documents: DocumentShelf
   readonly records: RecordStore
   readonly secrets: SecretStore
@@ -103,7 +102,7 @@ export class ServiceClient {
   readonly #options: ServiceClientOptions
   /** Those used last come last. */
   readonly #ready = new Map<string, ReadyRelease>()
-  readonly #handles: ReleaseHandles
+  readonly #handles: ReleaseHandles<AskingEpoch>
 
   constructor(options: ServiceClientOptions) {
     this.#options = options
@@ -300,21 +299,21 @@ export class ServiceClient {
     await secrets.erase(offered)
   }
 
-  async #submit(epoch: OpenEpoch, asked: Query, key: Uint8Array, grant: Signed<Grant>, options: AskOptions): Promise<QueryStatus> {
+  async #submit(epoch: AskingEpoch, asked: Query, key: Uint8Array, grant: Signed<Grant>, options: AskOptions): Promise<QueryStatus> {
     const signed = withSignatures(asked, [await sign(QUERY, asked, this.#options.signer)])
     const blobs = [encodeSigned(signed), key, encodeSigned(grant)]
     return (await this.#call(epoch, SUBMIT, {}, blobs, asked.query, options)).head
   }
 
   /** A new key pair; the seed is durable, sealed, before the key leaves. */
-  async #resultKey(epoch: OpenEpoch, query: string): Promise<Uint8Array> {
+  async #resultKey(epoch: AskingEpoch, query: string): Promise<Uint8Array> {
     const { seed, publicKey } = await epoch.releases.resultKey()
     await this.#options.secrets.put(secretName(query), seed)
     seed.fill(0)
     return publicKey
   }
 
-  async #remember(query: string, { epoch, release, samples, expires }: Query, opened: OpenEpoch): Promise<void> {
+  async #remember(query: string, { epoch, release, samples, expires }: Query, opened: AskingEpoch): Promise<void> {
     const asked: Asked = { epoch, release, samples, expires, holdsKey: soleHolder(opened) === this.#options.signer.self }
     await this.#options.records.put(ASKED, query, asked)
   }
@@ -328,13 +327,13 @@ export class ServiceClient {
     this.#options.onEvent?.({ event, query, epoch, release, samples })
   }
 
-  async #asked(query: string): Promise<{ readonly asked: Asked; readonly epoch: OpenEpoch }> {
+  async #asked(query: string): Promise<{ readonly asked: Asked; readonly epoch: AskingEpoch }> {
     const asked = (await this.#options.records.get(ASKED, query)) as Asked | undefined
     if (asked === undefined) throw unknown('query', query)
     return { asked, epoch: await this.#options.epochs.epoch(asked.epoch) }
   }
 
-  async #with<T>(release: string, body: (cryptography: ReleaseCryptography) => Promise<T>): Promise<T> {
+  async #with<T>(release: string, body: (cryptography: AskingRelease) => Promise<T>): Promise<T> {
     await this.#release(release)
     return await this.#handles.use(release, async ({ cryptography }) => await body(cryptography))
   }
@@ -357,13 +356,13 @@ export class ServiceClient {
     return ready
   }
 
-  async #cancelQuietly(epoch: OpenEpoch, query: string): Promise<void> {
+  async #cancelQuietly(epoch: AskingEpoch, query: string): Promise<void> {
     const { caller } = this.#options
     await caller.call(epoch.record.proposal.evaluator, CANCEL, { query }).catch(() => undefined)
   }
 
   async #call<Q, R>(
-    epoch: OpenEpoch,
+    epoch: AskingEpoch,
     kind: CallKind<Q, R>,
     head: Q,
     blobs: readonly Uint8Array[],
@@ -387,7 +386,7 @@ export class ServiceClient {
 
 const secretName = (name: string): string => `result-key-${name}`
 
-function soleHolder({ record }: OpenEpoch): string | undefined {
+function soleHolder({ record }: AskingEpoch): string | undefined {
   const { holders } = record.proposal
   return holders.length === 1 ? holders[0]!.peer : undefined
 }

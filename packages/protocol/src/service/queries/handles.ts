@@ -1,7 +1,7 @@
 /** Releases whose cryptography is open, so many at a time: the one that was not used for longest is closed, never one that is in use. */
 import type { Plan } from '../../terms/plan.js'
-import type { OpenEpoch, OpenEpochs } from '../cryptography/open-epoch.js'
-import type { ReleaseCryptography } from '../cryptography/release.js'
+import type { AskingEpoch } from '../cryptography/asking.js'
+import type { OpenEpoch } from '../cryptography/open-epoch.js'
 import type { Release } from '../objects/release.js'
 
 /** Their weights have a bound of their own. */
@@ -12,35 +12,38 @@ export interface ReadyRelease {
   readonly plan: Plan
 }
 
-export interface UsedRelease extends ReadyRelease {
-  readonly cryptography: ReleaseCryptography
-  readonly epoch: OpenEpoch
+/** What releases of such epochs are opened as. */
+type ReleaseOf<E extends AskingEpoch> = Awaited<ReturnType<E['releases']['openRelease']>>
+
+export interface UsedRelease<E extends AskingEpoch = OpenEpoch> extends ReadyRelease {
+  readonly cryptography: ReleaseOf<E>
+  readonly epoch: E
 }
 
-interface Handle {
-  readonly cryptography: Promise<ReleaseCryptography>
+interface Handle<E extends AskingEpoch> {
+  readonly cryptography: Promise<ReleaseOf<E>>
   users: number
 }
 
-export class ReleaseHandles {
-  readonly #epochs: OpenEpochs
+export class ReleaseHandles<E extends AskingEpoch = OpenEpoch> {
+  readonly #epochs: { epoch(identifier: string): Promise<E> }
   readonly #ready: (release: string) => ReadyRelease
   readonly #computes: boolean
   /** Those used last come last. */
-  readonly #handles = new Map<string, Handle>()
+  readonly #handles = new Map<string, Handle<E>>()
 
   /**
    * @param ready    throws ReleaseRefusedError unless a release may be asked
    * @param computes whether this party evaluates: models that are clear are read then
    */
-  constructor(epochs: OpenEpochs, ready: (release: string) => ReadyRelease, computes: boolean) {
+  constructor(epochs: { epoch(identifier: string): Promise<E> }, ready: (release: string) => ReadyRelease, computes: boolean) {
     this.#epochs = epochs
     this.#ready = ready
     this.#computes = computes
   }
 
   /** @throws ReleaseRefusedError, EpochRefusedError, what `body` throws */
-  async use<T>(identifier: string, body: (release: UsedRelease) => Promise<T>): Promise<T> {
+  async use<T>(identifier: string, body: (release: UsedRelease<E>) => Promise<T>): Promise<T> {
     const { document, plan } = this.#ready(identifier)
     const epoch = await this.#epochs.epoch(document.epoch)
     const handle = this.#handles.get(identifier) ?? this.#open(identifier, document, plan, epoch)
@@ -75,8 +78,9 @@ export class ReleaseHandles {
     this.#close(0)
   }
 
-  #open(identifier: string, { nonce, owner, parts, name }: Release, plan: Plan, { releases }: OpenEpoch): Handle {
-    const cryptography = releases.openRelease({ nonce, owner, plan, parts, ...(this.#computes ? { model: name } : {}) })
+  #open(identifier: string, { nonce, owner, parts, name }: Release, plan: Plan, { releases }: E): Handle<E> {
+    const terms = { nonce, owner, plan, parts, ...(this.#computes ? { model: name } : {}) }
+    const cryptography = releases.openRelease(terms) as Promise<ReleaseOf<E>>
     cryptography.catch(() => this.#handles.delete(identifier))
     return { cryptography, users: 0 }
   }

@@ -13,8 +13,9 @@ export const platform: Platform = {
   processors: () => globalThis.navigator?.hardwareConcurrency ?? 1,
   kernelBytes: async (variant, shared) => {
     if (variant === 'revectorised') throw new Error('it is for Node, where V8 takes flags')
-    const { KERNELS } = await import('../../generated/kernels.js')
-    const bytes = await inflate(KERNELS[variant])
+    const { KERNEL } =
+      variant === 'simd' ? await import('../../generated/kernel-simd.js') : await import('../../generated/kernel-fallback.js')
+    const bytes = await inflate(KERNEL)
     return shared ? withSharedMemory(bytes) : bytes
   },
   startThread
