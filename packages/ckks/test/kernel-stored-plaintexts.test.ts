@@ -1,5 +1,13 @@
 /** Encoded vectors outside the kernel's memory and back. */
-import { Context, EncodingError, ForeignOperandError, InvalidLevelError, KernelEvaluator, Parameters, storesPlaintexts } from '@slytherin/ckks'
+import {
+  Context,
+  EncodingError,
+  ForeignOperandError,
+  InvalidLevelError,
+  KernelEvaluator,
+  Parameters,
+  storesPlaintexts
+} from '@slytherin/ckks'
 import { describe, expect, it } from 'vitest'
 import { complexSlots, SMALL, sharedKernel } from './support.js'
 

@@ -199,7 +199,14 @@ function weightCountOf(made: Plan): number {
 
 test('clear weights beyond the kernel’s memory are encoded once, too, as long as they may wait outside', async () => {
   const name = 'breast-cancer-wdbc-mlp-square'
-  const made = plan(architectureFor(name), { data: 'encrypted', weights: 'clear', batch: 2, parties: 1, floodingBits: 30, floodingBounds: 'norms' })
+  const made = plan(architectureFor(name), {
+    data: 'encrypted',
+    weights: 'clear',
+    batch: 2,
+    parties: 1,
+    floodingBits: 30,
+    floodingBounds: 'norms'
+  })
   const context = Context.create(Parameters.fromJSON(made.parameters), await loadKernel())
   const count = weightCountOf(made)
   for (const storedBytes of [2 ** 30, 0]) {

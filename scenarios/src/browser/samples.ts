@@ -13,6 +13,7 @@ export interface PageSamples {
 export async function samplesForPage({ data, file }: ServiceModel): Promise<PageSamples> {
   const plain = { scale: 1, mean: 0, deviation: 1 }
   const select = { offset: 0, count: LOOKED_AT }
+  if (data.labels === undefined) throw new Error(`${file}: its data have no labels, by which one image of each class is taken`)
   const labels = await loadSamples({ ...sourceOf(data.labels), ...select, normalisation: plain })
   const images = await loadSamples({ ...sourceOf(data.samples), ...select, normalisation: plain })
   const { normalisation } = data
