@@ -7,7 +7,8 @@ const LOOKED_AT = 200
 
 export interface PageSamples {
   readonly normalisation: { readonly scale: number; readonly mean: number; readonly std: number }
-  readonly samples: { readonly label: string /** Bytes, base64. */; readonly pixels: string }[]
+  /** Pixels: bytes, base64. */
+  readonly samples: { readonly label: string; readonly pixels: string }[]
 }
 
 export async function samplesForPage({ data, file }: ServiceModel): Promise<PageSamples> {

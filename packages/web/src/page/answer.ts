@@ -71,9 +71,10 @@ function showBars({ outputs, prediction }: AnswerSummary, { labels }: ModelSumma
   element('bars', HTMLElement).replaceChildren(...items)
 }
 
-export function showError({ message, name, party, remedy }: ErrorReport): void {
+/** By its code where it has one: names of classes are shortened in the page's script. */
+export function showError({ message, name, code, party, remedy }: ErrorReport): void {
   const who = party === undefined ? '' : ` (from ${party})`
-  say('error', `${name}${who}: ${message}${remedy === undefined || message.includes(remedy) ? '' : ` ${remedy}`}`)
+  say('error', `${code ?? name}${who}: ${message}${remedy === undefined || message.includes(remedy) ? '' : ` ${remedy}`}`)
 }
 
 function bytes(count: number): string {
