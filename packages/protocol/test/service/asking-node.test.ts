@@ -1,9 +1,7 @@
-/** A party that only asks, among whole parties: what it hears of, what it asks, and what it does not believe. */
+/** A party that only asks, among whole parties: what it hears of, and what it asks. */
 import {
   type AskableRelease,
   AskingNode,
-  decodeCall,
-  encodeCall,
   LocalAsking,
   MemoryDocumentStore,
   MemoryRecordStore,
@@ -83,25 +81,4 @@ test('it hears of models and of its grants alone, asks with proofs, and reads th
   const forms = values.map(value => Buffer.from(Float64Array.of(value).buffer))
   expect(forms.filter(form => left.includes(form))).toEqual([])
   expect(Buffer.concat([left, forms[0]!]).includes(forms[0]!)).toBe(true)
-})
-
-test('another public key than the one that all holders have signed is refused, and so is a changed result', async () => {
-  const { service, release, grant } = await served({ parties: PARTIES })
-  service.roster.push({ peer: PAGE, roles: ['querier', 'data-owner'] })
-  const { node } = page(service)
-  const own = await grant(PAGE)
-  const model = await granted(node)
-  let forged = 'epoch/public-key'
-  service.network.setFault(({ from, to, direction, bytes }) => {
-    if (from !== 'evaluator' || to !== PAGE || direction !== 'response') return undefined
-    const call = decodeCall(bytes, from)
-    if (call.kind !== forged) return undefined
-    const blobs = call.blobs.map(blob => blob.slice())
-    blobs.at(-1)![blobs.at(-1)!.length - 1]! ^= 1
-    return encodeCall(call.kind, call.head, blobs)
-  })
-  await expect(node.prepare(model)).rejects.toMatchObject({ name: 'MalformedMessageError', field: 'publicKey', peer: 'evaluator' })
-  forged = 'query/result'
-  const asked = node.client.ask(release, SAMPLES, { grant: own, signal: AbortSignal.timeout(60_000) })
-  await expect(asked).rejects.toMatchObject({ name: 'SignatureError' })
 })
