@@ -1,5 +1,5 @@
 /**
- * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; and pages that ask a cohort outside them.
+ * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; pages that ask a cohort outside them; and parties' dashboards.
  */
 import assert from 'node:assert/strict'
 import { copyFile } from 'node:fs/promises'
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { bundleByEsbuild, bundleByVite } from '../../packages/slytherin/test/support/bundle.ts'
 import { askAsPage } from './ask.mjs'
 import { startChromium } from './chromium.mjs'
+import { watchDashboards } from './dashboard.mjs'
 import { pageAsks } from './page-asks.mjs'
 import { serve } from './serve.mjs'
 
@@ -28,6 +29,7 @@ try {
   await threadsOfFiles()
   await askAsPage(browser)
   await pageAsks(browser)
+  await watchDashboards(browser)
 } finally {
   await browser.close()
 }
