@@ -42,6 +42,8 @@ export class Membership {
   readonly #up = new Map<string, string>()
   readonly #abort = new AbortController()
   readonly #greeting = new Map<string, Promise<void>>()
+  /** Peers that came back while they were being greeted, perhaps over the connection that was lost. */
+  readonly #back = new Set<string>()
   /** By peer, what is still to be handed to it. */
   readonly #owed = new Map<string, Map<string, Uint8Array>>()
   readonly #handing = new Map<string, Promise<void>>()
@@ -142,53 +144,67 @@ export class Membership {
     this.#hand(peer)
   }
 
-  /** Hands a peer what it is owed, until it has it or is gone; when it comes back, what is left. */
+  /**
+   * Hands a peer what it is owed, until it has it or is gone; when it comes back, what is left. Not while it is being greeted: what it lacks is not known yet, and a
+   * grant that came before the epoch it is of would be refused, and not owed again.
+   */
   #hand(peer: string): void {
-    if (this.#handing.has(peer) || this.#abort.signal.aborted) return
+    if (this.#handing.has(peer) || this.#greeting.has(peer) || this.#abort.signal.aborted) return
     const owed = this.#owed.get(peer)
     if (owed === undefined || owed.size === 0) return
-    const work = this.#handAll(peer, owed).finally(() => {
+    const work = this.#handAll(peer, owed).then(paused => {
       this.#handing.delete(peer)
+      if (paused) this.#hand(peer)
     })
     this.#handing.set(peer, work)
   }
 
-  async #handAll(peer: string, owed: Map<string, Uint8Array>): Promise<void> {
+  /** @returns whether it has stopped for a greeting */
+  async #handAll(peer: string, owed: Map<string, Uint8Array>): Promise<boolean> {
     const { caller, onError } = this.#options
     const { signal } = this.#abort
     for (let tries = 0; owed.size > 0 && !signal.aborted; ) {
-      const some = [...owed].slice(0, DOCUMENTS_AT_ONCE)
+      if (this.#greeting.has(peer)) return true
+      const some = inOrder([...owed].map(([name, bytes]) => ({ kind: name.split(' ')[0]!, name, bytes }))).slice(0, DOCUMENTS_AT_ONCE)
       try {
-        const kinds = some.map(([name]) => name.split(' ')[0]!)
+        const kinds = some.map(({ kind }) => kind)
         await caller.call(
           peer,
           OFFER,
           { kinds },
-          some.map(([, bytes]) => bytes),
+          some.map(({ bytes }) => bytes),
           { signal }
         )
         // What it refuses it is not owed any more: it has said why, and its own log has it.
         // One that was owed again meanwhile is: it may have been refused for what has come since.
-        for (const [name, bytes] of some) if (owed.get(name) === bytes) owed.delete(name)
+        for (const { name, bytes } of some) if (owed.get(name) === bytes) owed.delete(name)
         tries = 0
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted) return false
         onError?.(translateError(error, { peer }), peer)
         await delay(RETRY[Math.min(tries++, RETRY.length - 1)]!, signal).catch(() => undefined)
-        if (tries > RETRY.length) return
+        if (tries > RETRY.length) return false
       }
     }
+    return false
   }
 
   #greet(peer: string): void {
-    if (this.#greeting.has(peer) || this.#abort.signal.aborted) return
-    const work = this.#greetUntilHeard(peer).finally(() => {
+    if (this.#abort.signal.aborted) return
+    if (this.#greeting.has(peer)) {
+      this.#back.add(peer)
+      return
+    }
+    const work = this.#greetUntilHeard(peer).then(heard => {
       this.#greeting.delete(peer)
+      if (this.#back.delete(peer) && !heard) this.#greet(peer)
+      this.#hand(peer)
     })
     this.#greeting.set(peer, work)
   }
 
-  async #greetUntilHeard(peer: string): Promise<void> {
+  /** @returns whether all of it went well */
+  async #greetUntilHeard(peer: string): Promise<boolean> {
     const { caller, software, onError } = this.#options
     const { signal } = this.#abort
     for (let tries = 0; !signal.aborted; tries++) {
@@ -197,17 +213,18 @@ export class Membership {
         this.#checkVersion(head.service, peer)
         this.#isUp(peer, head.software)
         if (this.#isHub) await this.#compare(peer, head.held, signal)
-        return
+        return true
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted) return false
         const typed = translateError(error, { peer })
         // Nobody there: news of it comes from the transport.
-        if (typed.code === 'peer-unreachable') return
+        if (typed.code === 'peer-unreachable') return false
         onError?.(typed, peer)
-        if (tries >= RETRY.length) return
+        if (tries >= RETRY.length) return false
         await delay(RETRY[tries]!, signal).catch(() => undefined)
       }
     }
+    return false
   }
 
   /** Takes what is lacking here, then gives what is lacking there. */
@@ -215,7 +232,6 @@ export class Membership {
     const { caller, onError } = this.#options
     const own = new Set((await this.#held()).map(nameOf))
     const theirs = new Set(held.map(nameOf))
-    // Kinds that others refer to come first.
     const lacking = inOrder(held.filter(name => isTold(name.kind) && !own.has(nameOf(name))))
     for (let k = 0; k < lacking.length; k += DOCUMENTS_AT_ONCE) {
       const names = lacking.slice(k, k + DOCUMENTS_AT_ONCE)
@@ -226,7 +242,6 @@ export class Membership {
     }
     const missing = inOrder((await this.#held()).filter(name => !theirs.has(nameOf(name))))
     for (const { kind, bytes, identifier } of await this.#read(missing, peer)) this.#owe(peer, `${kind} ${identifier}`, bytes)
-    this.#hand(peer)
   }
 
   async #take(kindName: string, bytes: Uint8Array, peer: string): Promise<void> {
@@ -285,7 +300,8 @@ export class Membership {
 
 const nameOf = ({ kind, identifier }: DocumentName): string => `${kind} ${identifier}`
 
-function inOrder<T extends DocumentName>(names: readonly T[]): T[] {
+/** Kinds that others refer to come first. */
+function inOrder<T extends Pick<DocumentName, 'kind'>>(names: readonly T[]): T[] {
   const place = new Map(DOCUMENT_KINDS.map(({ kind }, k) => [kind, k]))
   return [...names].sort((a, b) => (place.get(a.kind) ?? 0) - (place.get(b.kind) ?? 0))
 }
