@@ -17,6 +17,9 @@ export interface CalibrationOptions {
 /** Factor on measured bounds. */
 export const DEFAULT_MARGIN = 1.5
 
+/** Logits that are differentiated at once. */
+const TOGETHER = 16
+
 /** Bounds are never below this, so that logarithms stay finite. */
 const SMALLEST_BOUND = 2 ** -20
 
@@ -70,50 +73,59 @@ class SensitivityMeasurement {
   }
 
   add(sample: Float64Array, outputs: readonly Float64Array[]): void {
-    const { layers, outputs: logits } = this.network
     const values = [sample, ...outputs]
-    for (let logit = 0; logit < logits; logit++) {
-      // by value; those of branches that one value leads to add up
-      const derivatives: (Float64Array | undefined)[] = new Array(values.length).fill(undefined)
-      derivatives[layers.length] = new Float64Array(logits)
-      derivatives[layers.length]![logit] = 1
-      for (let index = layers.length - 1; index >= 0; index--) {
-        const derivative = derivatives[index + 1]!
-        this.record(index + 1, derivative)
-        const layer = layers[index]!
-        const reads = readsOf(layer, index)
-        reads.forEach((value, part) => {
-          const own = this.back(index, part, derivative, reads, values)
-          const others = derivatives[value]
-          derivatives[value] = others ? own.map((term, feature) => term + others[feature]!) : own
-        })
-      }
-      this.record(0, derivatives[0]!)
-    }
+    const { outputs: logits } = this.network
+    for (let first = 0; first < logits; first += TOGETHER) this.addLogits(first, Math.min(TOGETHER, logits - first), values)
   }
 
-  /** Derivative by the part-th value that a layer reads. */
+  /** Derivatives of `count` logits at once, which stand side by side for every feature. */
+  private addLogits(first: number, count: number, values: readonly Float64Array[]): void {
+    const { layers, outputs: logits } = this.network
+    // by value; those of branches that one value leads to add up
+    const derivatives: (Float64Array | undefined)[] = new Array(values.length).fill(undefined)
+    const last = new Float64Array(logits * count)
+    for (let logit = 0; logit < count; logit++) last[(first + logit) * count + logit] = 1
+    derivatives[layers.length] = last
+    for (let index = layers.length - 1; index >= 0; index--) {
+      const derivative = derivatives[index + 1]!
+      this.record(index + 1, derivative, count)
+      const reads = readsOf(layers[index]!, index)
+      reads.forEach((value, part) => {
+        const own = this.back(index, part, derivative, count, reads, values)
+        const others = derivatives[value]
+        derivatives[value] = others ? own.map((term, k) => term + others[k]!) : own
+      })
+      derivatives[index + 1] = undefined
+    }
+    this.record(0, derivatives[0]!, count)
+  }
+
+  /** Derivatives by the part-th value that a layer reads. */
   private back(
     index: number,
     part: number,
     derivative: Float64Array,
+    count: number,
     reads: readonly number[],
     values: readonly Float64Array[]
   ): Float64Array {
     const layer = this.network.layers[index]!
-    if (layer.kind === 'affine') return layer.matrix.applyTransposed(derivative)
-    if (layer.kind === 'sum') return layer.parts[part]!.matrix.applyTransposed(derivative)
-    if (layer.kind === 'product') {
-      const other = values[reads[1 - part]!]!
-      return derivative.map((value, feature) => value * other[feature]!)
+    if (layer.kind === 'affine') return layer.matrix.applyTransposedTogether(derivative, count)
+    if (layer.kind === 'sum') return layer.parts[part]!.matrix.applyTransposedTogether(derivative, count)
+    const slope = this.slopes[index]
+    const read = values[reads[layer.kind === 'product' ? 1 - part : 0]!]!
+    const factors = slope ? read.map((value, feature) => slope(value, feature)) : read
+    const back = new Float64Array(derivative.length)
+    for (let feature = 0, k = 0; feature < factors.length; feature++) {
+      for (const end = k + count; k < end; k++) back[k] = derivative[k]! * factors[feature]!
     }
-    const slope = this.slopes[index]!
-    const read = values[reads[0]!]!
-    return derivative.map((value, feature) => value * slope(read[feature]!, feature))
+    return back
   }
 
-  private record(boundary: number, derivative: Float64Array): void {
-    this.largest[boundary] = Math.max(this.largest[boundary]!, norm(derivative))
+  private record(boundary: number, derivative: Float64Array, count: number): void {
+    const squares = new Float64Array(count)
+    for (let k = 0; k < derivative.length; k++) squares[k % count]! += derivative[k]! ** 2
+    this.largest[boundary] = Math.max(this.largest[boundary]!, Math.sqrt(largest(squares)))
   }
 
   finish(margin: number): { sensitivities: number[] } {

@@ -63,12 +63,16 @@ export class SparseMatrix {
     return out
   }
 
-  /** Aᵀ·x */
-  applyTransposed(x: ArrayLike<number>): Float64Array<ArrayBuffer> {
-    const out = new Float64Array(this.columns)
+  /** Aᵀ·X for as many vectors as `count`, whose elements stand side by side, row by row: a large matrix passes through memory once. */
+  applyTransposedTogether(x: Float64Array, count: number): Float64Array<ArrayBuffer> {
+    const out = new Float64Array(this.columns * count)
     for (let row = 0; row < this.rows; row++) {
-      const factor = x[row]!
-      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) out[this.index[k]!]! += factor * this.values[k]!
+      const from = row * count
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) {
+        const value = this.values[k]!
+        const to = this.index[k]! * count
+        for (let vector = 0; vector < count; vector++) out[to + vector]! += x[from + vector]! * value
+      }
     }
     return out
   }
