@@ -1,7 +1,7 @@
 /** What a plan says of flooding and masks is what the multiparty package does, to the last place: both take it from one set of formulas. */
 import { type Context, NoiseModel, Parameters } from '@slytherin/ckks'
 import { type PlanOptions, plan, refreshShares, switchShares } from '@slytherin/engine'
-import { checkHeadroom, noiseAfterFlooding, Refresh, slotPrecision } from '@slytherin/mhe'
+import { checkHeadroom, noiseAfterFlooding, Refresh, slotPrecision, WholeKeyRefresh } from '@slytherin/mhe'
 import { describe, expect, it } from 'vitest'
 import { recorded } from './observation.js'
 
@@ -41,7 +41,9 @@ describe.each([
     expect(small.refreshes.length).toBeGreaterThan(0)
     for (const { level, scale, magnitude } of small.refreshes) {
       expect(level).toBeGreaterThanOrEqual(
-        Refresh.minimumLevel(parameters, refreshShares(small.threshold, small.operands), scale, magnitude)
+        small.parties === 1
+          ? WholeKeyRefresh.minimumLevel(parameters, scale, magnitude)
+          : Refresh.minimumLevel(parameters, refreshShares(small.threshold, small.operands), scale, magnitude)
       )
     }
   })

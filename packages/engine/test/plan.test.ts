@@ -206,7 +206,11 @@ describe('architectures', () => {
     ['another version', a => Object.assign(a, { version: 1 }), /version/],
     ['one final operator in place of a list', a => Object.assign(a.output, { final: 'softmax' }), /output\.final/],
     ['no task', a => Object.assign(a.output, { task: undefined }), /output\.task/],
-    ['more labels than outputs', a => Object.assign(a.output.task, { labels: Array.from({ length: 11 }, (_, k) => k) }), /labels/],
+    [
+      'more labels than outputs',
+      a => Object.assign(a.output.task, { labels: Array.from({ length: 11 }, (_, k) => k) }),
+      /output\.task.*10 of them, got 11/
+    ],
     ['layers that do not fit', a => Object.assign(a.layers[2]!, { inputs: 5 }), /layers\.2/],
     ['wrong output', a => Object.assign(a.output, { features: 11 }), /output/],
     ['a negative bound', a => Object.assign(a.layers[0]!, { outputMagnitude: -1 }), /outputMagnitude/],

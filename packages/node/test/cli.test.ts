@@ -140,7 +140,7 @@ describe('slytherin plan', () => {
     expect(text).toMatchObject({ code: 0, err: '' })
     expect(text.out).toContain('128-bit security')
     const json = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--parties', '5', '--threshold', '3', '--json')
-    expect(JSON.parse(json.out)).toMatchObject({ version: 6, parties: 5, threshold: 3, batch: 64 })
+    expect(JSON.parse(json.out)).toMatchObject({ version: 5, parties: 5, threshold: 3, batch: 64 })
   })
 
   it('plans into a key epoch, says which keys it lacks, and where it does not do', async () => {

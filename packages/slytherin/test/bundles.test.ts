@@ -72,7 +72,7 @@ describe('ring, ckks and mhe in a page', () => {
     const rows = Array.from({ length: 3 }, (_, seed) => Array.from({ length: 30 }, (_, k) => Math.sin(seed + k)))
     const { graph, outputs, deviation } = await page.predict!(onnx, rows)
     for (const [k, row] of rows.entries()) expect(Math.abs(outputs[k]! - evaluate(graph, row)[0]!)).toBeLessThan(6 * deviation)
-    expect(bundle.size.raw).toBeLessThan(600_000)
+    expect(bundle.size.raw).toBeLessThan(700_000)
   })
 
   it("Vite's defaults bundle them, and the bundle computes", async () => {

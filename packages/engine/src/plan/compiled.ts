@@ -25,5 +25,5 @@ export const coreOf = (plan: Plan): PlanCore => ({
   ...plan,
   inputScale: plan.inputs.scale,
   inputLevel: plan.inputs.level,
-  seededInputs: plan.inputs.seeded
+  seededInputs: plan.inputs.seeded === true
 })

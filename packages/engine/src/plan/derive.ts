@@ -72,7 +72,7 @@ const inputsOf = (core: PlanCore, program: Program): Plan['inputs'] => ({
   level: core.inputLevel,
   scale: core.inputScale,
   magnitude: core.architecture.input.magnitude * program.slotFactor,
-  seeded: core.seededInputs
+  ...(core.seededInputs ? { seeded: true as const } : {})
 })
 
 /**

@@ -25,9 +25,9 @@ const bytes = z.number().min(0)
 /**
  * Raised whenever the same plan would be derived otherwise, since a plan is checked by deriving it again. 2: the noise that shares add is counted with its margin. 3: what
  * flooding is sized by is a number of its own, and so is the statistical distance. 4: the threshold is a number beside that of the key holders.
- * 5: public coins of inputs and refreshed ciphertexts are counted. 6: inputs may come with a seed for their second component.
+ * 5: public coins of inputs and refreshed ciphertexts are counted. What a plan may leave out, and an earlier one lacked, does not raise it.
  */
-export const PLAN_VERSION = 6
+export const PLAN_VERSION = 5
 
 /**
  * What of the model owner's word the flooding rests on. `magnitudes`: largest values only, which also size scales, so that whoever understates them pays for it;
@@ -76,7 +76,7 @@ export const planSchema = z.strictObject({
    * input ciphertexts per batch block. Seeded: encrypted with the secret key, by the one party that holds the whole of it, and half as long, for a seed stands for the
    * second component
    */
-  inputs: z.strictObject({ count: positiveCount, level, scale, magnitude, seeded: z.boolean() }),
+  inputs: z.strictObject({ count: positiveCount, level, scale, magnitude, seeded: z.literal(true).optional() }),
   /** weights in order of use */
   weights: z.strictObject({
     count,
