@@ -16,6 +16,7 @@ import { serve } from './serve.mjs'
 const DEVIATIONS = 6.5
 const BUNDLERS = { esbuild: bundleByEsbuild, Vite: bundleByVite }
 
+const begun = performance.now()
 const browser = await startChromium()
 console.log(`Chromium ${browser.version()}`)
 try {
@@ -30,6 +31,7 @@ try {
   await askAsPage(browser)
   await pageAsks(browser)
   await watchDashboards(browser)
+  console.log(`All of it: ${((performance.now() - begun) / 1000).toFixed(0)} s`)
 } finally {
   await browser.close()
 }

@@ -63,6 +63,8 @@ export async function pageAsks(browser, { screenshots = process.argv.includes('-
     await page.keyboard.press('Space')
     await answered(page, '1')
     await expectAccessible(page, 'the page with an answer')
+    // Tab goes on from where was clicked last.
+    await page.click('h1')
     const stops = await tabStops(page)
     for (const id of ['#pad', '#wipe', '#ask'])
       assert.ok(
@@ -74,15 +76,14 @@ export async function pageAsks(browser, { screenshots = process.argv.includes('-
     await refused(page, processes)
     await context.close()
     await uninvited(browser, origin)
-    await forEachLook(browser, origin, async (look, { name }) => {
+    const visit = async (look, { name }) => {
       await look.waitForFunction(() => globalThis.document.querySelectorAll('#samples button').length === 10)
       await look.click('[aria-label="Sample of 5"]')
       await expectAccessible(look, name)
       if (screenshots) await takeScreenshot(look, at(`docs/guide/images/browser-${name}.png`))
-    }).catch(error => {
-      // Whoever is not let in is told by a connection that closes, which browsers write to the console.
-      if (!/WebSocket/.test(error.message)) throw error
-    })
+    }
+    // Whoever is not let in is told by a connection that closes, which browsers write to the console.
+    await forEachLook(browser, origin, visit, { expected: /WebSocket/ })
     console.log(`  Lighthouse: ${JSON.stringify(await expectLighthouse(`${origin}/`, { accessibility: 100, performance: 95 }))}`)
   }).finally(() => proxy?.close())
 }
@@ -94,15 +95,39 @@ async function asks(page, button, expected) {
 
 async function answered(page, expected) {
   const begun = performance.now()
+  await noteSteps(page)
   await page.click('#ask')
-  await page.waitForFunction(() => /answer|There is no/.test(globalThis.document.querySelector('#answer').textContent))
+  await page
+    .waitForFunction(() => /answer|There is no/.test(globalThis.document.querySelector('#answer').textContent))
+    .catch(async error => {
+      const shown = await page.$$eval('#phases, #error, #answer, #state-text', parts =>
+        parts.map(part => part.textContent.replace(/\s+/g, ' '))
+      )
+      throw new Error(`no answer; the page shows ${JSON.stringify(shown)}`, { cause: error })
+    })
   assert.equal(await page.textContent('#error'), '')
   assert.equal(await page.textContent('#answer strong'), expected)
   const spent = await page.$$eval('#phases .detail', details => details.map(detail => detail.textContent))
   console.log(
     `  ${expected} in ${((performance.now() - begun) / 1000).toFixed(2)} s: encrypt ${spent[0]}, queue ${spent[1]}, compute ${spent[2]}, read ${spent[3]}`
   )
+  console.log(`    ${(await page.evaluate(() => globalThis.steps)).map(([at, text]) => `${(at / 1000).toFixed(2)} ${text}`).join('; ')}`)
   assert.equal(await page.locator('#bars li').count(), 10)
+}
+
+/** When the page says that it begins what. */
+async function noteSteps(page) {
+  await page.evaluate(() => {
+    const begun = performance.now()
+    const steps = []
+    globalThis.steps = steps
+    globalThis.watcher?.disconnect()
+    globalThis.watcher = new MutationObserver(() => {
+      const text = globalThis.document.querySelector('#phases .now .detail')?.textContent.replace(/^\d+ of \d+(, )?/, '') ?? ''
+      if (text !== '' && steps.at(-1)?.[1] !== text) steps.push([performance.now() - begun, text])
+    })
+    globalThis.watcher.observe(globalThis.document.querySelector('#phases'), { subtree: true, childList: true, characterData: true })
+  })
 }
 
 /** No run of an image's bytes, where it is not all ground: how many there are. */

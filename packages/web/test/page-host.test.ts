@@ -9,6 +9,7 @@ import { type NetworkNotice, PeerTransport, protocolFailures } from '@slytherin/
 import { OversizedMessageError } from '@slytherin/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PageHost } from '../src/connection/page-host.js'
+import { WebSocketConnection } from '../src/connection/web-socket-connection.js'
 
 const LISTEN = ['/ip4/127.0.0.1/tcp/0/ws']
 const ends: (() => Promise<unknown>)[] = []
@@ -66,6 +67,17 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe('a page and a party', () => {
+  it('stay connected when the time that connecting may take is over', async () => {
+    const [evaluator, own] = [await identity(), await identity()]
+    const { url } = await party(evaluator, [own.peer])
+    const limit = new AbortController()
+    const socket = await WebSocketConnection.open(url, limit.signal)
+    ends.push(async () => socket.abort(new Error('the test is over')))
+    limit.abort(new Error('the time is over'))
+    await new Promise(resolve => setTimeout(resolve, 200))
+    expect(socket.status).toBe('open')
+  })
+
   it('exchange whole messages in both directions, of megabytes too', async () => {
     const [evaluator, own] = [await identity(), await identity()]
     const { transport: server, url } = await party(evaluator, [own.peer])

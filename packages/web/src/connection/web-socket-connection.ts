@@ -33,15 +33,22 @@ export class WebSocketConnection extends AbstractMessageStream {
     socket.binaryType = 'arraybuffer'
     await new Promise<void>((resolve, reject) => {
       const give = (reason: unknown): void => {
+        signal.removeEventListener('abort', stop)
         socket.close()
         reject(reason)
       }
-      socket.addEventListener('open', () => resolve(), { once: true })
+      const stop = (): void => give(signal.reason)
+      const opened = (): void => {
+        // A time limit for opening is none for what was opened.
+        signal.removeEventListener('abort', stop)
+        resolve()
+      }
+      socket.addEventListener('open', opened, { once: true })
       // A socket does not say why.
       socket.addEventListener('error', () => give(new ConnectionFailedError(url, 'nobody answers there, or the address is not allowed')), {
         once: true
       })
-      signal.addEventListener('abort', () => give(signal.reason), { once: true })
+      signal.addEventListener('abort', stop, { once: true })
     })
     return new WebSocketConnection(socket)
   }

@@ -19,6 +19,7 @@ export function startQuerier(onEvent: (event: QuerierEvent) => void): CallQuerie
   })
   worker.addEventListener('error', ({ message }) => {
     const error = { name: 'WorkerError', message: message || 'the worker of this page was not loaded' }
+    onEvent({ kind: 'trouble', error })
     for (const settle of waiting.values()) settle({ ok: false, error })
     waiting.clear()
   })

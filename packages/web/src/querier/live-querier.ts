@@ -14,7 +14,7 @@ import type { CohortTerms } from './cohort-terms.js'
 import { reportOf } from './error-report.js'
 import { hexadecimal, type PageIdentity } from './identity.js'
 import type { AnswerSummary, AskReport, ErrorReport, ModelSummary, Phase, QuerierEvent } from './messages.js'
-import { observed } from './observed-cryptography.js'
+import { type Observer, observed } from './observed-cryptography.js'
 import { PhaseClock } from './phase-clock.js'
 
 /** A query whose page was closed lives no longer, milliseconds. */
@@ -37,7 +37,8 @@ export class LiveQuerier {
   readonly #transport: PeerTransport
   readonly #node: AskingNode
   readonly #cryptography: LocalAsking
-  #onCiphertext: ((bytes: Uint8Array) => void) | undefined
+  /** Of the query that is under way. */
+  #observer: Observer | undefined
 
   private constructor(options: LiveQuerierOptions, transport: PeerTransport) {
     this.#options = options
@@ -49,7 +50,10 @@ export class LiveQuerier {
       signer: identity.signer,
       software: terms.software,
       roster: terms.roster,
-      cryptography: observed(this.#cryptography, bytes => this.#onCiphertext?.(bytes)),
+      cryptography: observed(this.#cryptography, {
+        onStep: step => this.#observer?.onStep(step),
+        onCiphertext: bytes => this.#observer?.onCiphertext(bytes)
+      }),
       stores: { documents: new PageDocuments(database), records: new PageRecords(database), secrets: new PageSecrets(database) },
       onDocument: () => void this.tellModels(),
       onPeer: (_peer, state) => options.onEvent({ kind: 'connection', state }),
@@ -76,7 +80,7 @@ export class LiveQuerier {
     return querier
   }
 
-  /** Tells which models there are; of one that may be asked, the key that samples are encrypted under is fetched meanwhile. */
+  /** Tells which models there are; of one that may be asked, what its first query needs is made ready meanwhile. */
   async tellModels(): Promise<void> {
     try {
       const askable = await this.#node.askable()
@@ -99,9 +103,16 @@ export class LiveQuerier {
     const before = { sent: bytes.sent(), received: bytes.received() }
     const clock = new PhaseClock()
     const ciphertexts: Uint8Array[] = []
-    const tell = (phase: Phase, done = 0, total = 0, detail = ''): void => onEvent({ kind: 'phase', phase, done, total, detail })
+    let latest: Extract<QuerierEvent, { kind: 'phase' }> = { kind: 'phase', phase: 'encrypt', done: 0, total: 0, detail: '' }
+    const tell = (phase: Phase, done = 0, total = 0, detail = ''): void => {
+      latest = { kind: 'phase', phase, done, total, detail }
+      onEvent(latest)
+    }
     const onQuery = (event: QueryEvent): void => {
-      if (event.kind === 'inputs') tell('encrypt', event.done, event.total)
+      if (event.kind === 'inputs') tell('encrypt', event.done, event.total, latest.detail)
+      // It is asked again until it is there, or whoever asks has enough.
+      if (event.kind === 'absent')
+        tell(latest.phase, latest.done, latest.total, `the evaluator does not answer, asked again: ${event.reason}`)
       if (event.kind !== 'status') return
       const { state, position, done, total, step } = event.status
       if (state === 'queued') clock.enter('queue')
@@ -109,8 +120,11 @@ export class LiveQuerier {
       if (state === 'queued') tell('queue', 0, 0, position > 0 ? `${position} before this one` : '')
       if (state === 'running') tell('compute', done, total, step)
     }
-    this.#onCiphertext = ciphertext => void ciphertexts.push(ciphertext)
-    tell('encrypt')
+    this.#observer = {
+      onStep: step => tell('encrypt', latest.done, latest.total, step),
+      onCiphertext: ciphertext => void ciphertexts.push(ciphertext)
+    }
+    tell('encrypt', 0, 0, 'asking for room')
     let query: string | undefined
     try {
       query = await client.submit(release, rows, { grant, life: LIFE, onEvent: onQuery, signal })
@@ -134,7 +148,7 @@ export class LiveQuerier {
       if (query !== undefined) await client.cancel(query, { signal: AbortSignal.timeout(CANCEL_PATIENCE) }).catch(() => undefined)
       throw error
     } finally {
-      this.#onCiphertext = undefined
+      this.#observer = undefined
     }
   }
 

@@ -96,6 +96,9 @@ function tell(message: WorkerMessage): void {
   postMessage(message)
 }
 
+// What nobody waits for is told as well.
+addEventListener('unhandledrejection', ({ reason }) => tell({ event: { kind: 'trouble', error: reportOf(reason, () => undefined) } }))
+
 const worker = new PageWorker()
 addEventListener('message', ({ data: { id, method, parameters } }: MessageEvent<WorkerRequest>) => {
   const called = worker[method] as (...given: readonly unknown[]) => Promise<Outcome<unknown>>

@@ -110,9 +110,9 @@ export class AskingNode {
     return found.sort((a, b) => b.document.created - a.document.created)
   }
 
-  /** Fetches the key that samples are encrypted under, so that the first query need not wait for it. */
-  async prepare({ document }: AskableRelease): Promise<void> {
-    await this.#epochs.epoch(document.epoch)
+  /** Fetches the key that samples are encrypted under and opens the release, so that the first query need not wait for it. */
+  async prepare({ release }: AskableRelease): Promise<void> {
+    await this.client.prepare(release)
   }
 
   async stop(): Promise<void> {

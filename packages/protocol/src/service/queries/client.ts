@@ -120,6 +120,11 @@ export class ServiceClient {
     return { query, logits: await this.answer(query, options) }
   }
 
+  /** Opens a release, which the first query takes most of its time for otherwise. @throws ReleaseRefusedError, EpochRefusedError */
+  async prepare(release: string): Promise<void> {
+    await this.#with(release, async () => undefined)
+  }
+
   /** Encrypts, proves, sends and signs. @returns the query's name, once it is queued */
   async submit(release: string, samples: readonly Float64Array[], options: AskOptions): Promise<string> {
     const { documents, signer, now = Date.now } = this.#options
