@@ -63,7 +63,7 @@ describe('t of n key holders', () => {
 
   test('a plan of the version before it had one is refused with what to do', () => {
     const { threshold: _, ...old } = all
-    expect(() => parsePlan({ ...old, version: 3 })).toThrow(/version: 3, where 6 is read here: plan anew/)
+    expect(() => parsePlan({ ...old, version: 3 })).toThrow(/version: 3, where 5 is read here: plan anew/)
   })
 
   test('one that suffices holds the whole key: it is flooded for as several are, unless the key is the owner’s of the model', () => {
