@@ -6,6 +6,7 @@ import { judge } from '../src/attacks/verdict.js'
 describe('over sockets, an attack is stopped by its layer, and by nothing else', () => {
   it.each(ATTACKS.filter(({ networked }) => networked))('$name', { timeout: 480_000 }, async attack => {
     const verdict = await judge(attack, { sockets: true })
-    expect(verdict).toMatchObject({ attack: attack.name, network: 'sockets', blocked: true, succeedsWithoutLayer: true })
+    expect(verdict).toMatchObject({ attack: attack.name, network: 'sockets', blocked: true })
+    expect([verdict.succeedsWithoutLayer, verdict.stoppedTwice]).toEqual(attack.alsoStoppedBy ? [false, true] : [true, undefined])
   })
 })

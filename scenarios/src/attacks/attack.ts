@@ -20,6 +20,8 @@ export interface Attack {
   readonly layer: string | undefined
   /** What the detail says where the layer, and nothing else, has stopped it. */
   readonly stoppedBy?: RegExp
+  /** What the detail says without the layer, where something else has come to stop it, too. */
+  readonly alsoStoppedBy?: RegExp
   /** Whether it is mounted among parties that talk: by memory, or over sockets. */
   readonly networked?: boolean
   /** Whether it takes seconds, and so runs in the suite. */

@@ -73,6 +73,8 @@ export const craftedRefreshWholeKey: Attack = {
   name: 'crafted-refresh-whole-key',
   layer: 'a party that holds the whole key gives no shares',
   stoppedBy: /a holder of the whole key gives no shares.*; re-encrypted, nothing of the secret/,
+  // Its plan has no level at which a share could be masked: a re-encryption needs fewer primes.
+  alsoStoppedBy: /no level of these parameters holds 1 masks/,
   networked: true,
   fast: true,
   mount: async ({ layerOn, sockets }) => {

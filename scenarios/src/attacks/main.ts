@@ -22,7 +22,7 @@ for (const [index, { attack, over }] of runs.entries()) {
   process.stdout.write(`${index + 1} of ${runs.length}: ${attack.name}${over ? ', over sockets' : ''}\n`)
   const verdict = await judge(attack, { sockets: over })
   verdicts.push(verdict)
-  const { layer, blocked, succeedsWithoutLayer, details } = verdict
+  const { layer, blocked, succeedsWithoutLayer, stoppedTwice = false, details } = verdict
   if (layer === null) {
     process.stdout.write(
       `  a known limit, stopped by nothing: ${succeedsWithoutLayer ? 'succeeds' : 'DOES NOT BITE'} (${details.withLayer})\n`
@@ -30,11 +30,15 @@ for (const [index, { attack, over }] of runs.entries()) {
     continue
   }
   process.stdout.write(`  ${blocked ? 'blocked' : 'NOT BLOCKED'} by "${layer}" (${details.withLayer})\n`)
-  process.stdout.write(`  without it: ${succeedsWithoutLayer ? 'succeeds' : 'DOES NOT BITE'} (${details.withoutLayer})\n`)
+  process.stdout.write(
+    `  without it: ${succeedsWithoutLayer ? 'succeeds' : stoppedTwice ? 'stopped by something else' : 'DOES NOT BITE'} (${details.withoutLayer})\n`
+  )
 }
 if (json !== undefined) await writeFile(json, `${JSON.stringify(verdicts, null, 2)}\n`)
 const closed = verdicts.filter(({ layer }) => layer !== null)
-const held = closed.filter(({ blocked, succeedsWithoutLayer }) => blocked && succeedsWithoutLayer).length
+const held = closed.filter(
+  ({ blocked, succeedsWithoutLayer, stoppedTwice = false }) => blocked && (succeedsWithoutLayer || stoppedTwice)
+).length
 const open = verdicts.filter(({ layer, succeedsWithoutLayer }) => layer === null && succeedsWithoutLayer).length
 process.stdout.write(`${held} of ${closed.length} blocked by their layer, and known to bite without it\n`)
 if (open > 0) process.stdout.write(`${open} that nothing stops: SECURITY.md, known limits\n`)

@@ -9,6 +9,8 @@ export interface Verdict {
   readonly blocked: boolean
   /** Without the layer, or where there is none: the attack is known to bite. */
   readonly succeedsWithoutLayer: boolean
+  /** Without the layer something else stops it, which is named with the attack. */
+  readonly stoppedTwice?: true
   /** Over libp2p on loopback, or by memory; attacks that need no network say neither. */
   readonly network?: 'sockets' | 'memory'
   readonly seconds: number
@@ -24,6 +26,7 @@ export async function judge(attack: Attack, { sockets = false }: { readonly sock
     layer: attack.layer ?? null,
     blocked: !withLayer.succeeded && attack.stoppedBy?.test(withLayer.detail) === true,
     succeedsWithoutLayer: withoutLayer.succeeded,
+    ...(!withoutLayer.succeeded && attack.alsoStoppedBy?.test(withoutLayer.detail) ? { stoppedTwice: true as const } : {}),
     ...(attack.networked ? { network: sockets ? ('sockets' as const) : ('memory' as const) } : {}),
     seconds: (performance.now() - start) / 1000,
     details: { withLayer: withLayer.detail, withoutLayer: withoutLayer.detail }

@@ -105,8 +105,9 @@ async function curl(url: string, model: string): Promise<void> {
     '-d',
     JSON.stringify(body)
   ])
-  const { id, outputs } = JSON.parse(stdout) as { id: string; outputs: { data: unknown[] }[] }
-  if (id !== 'c' || outputs.length !== 3) throw new Error(`curl was answered ${stdout}`)
+  const { id, outputs } = JSON.parse(stdout) as { id: string; outputs: { name: string }[] }
+  if (id !== 'c' || outputs.map(({ name }) => name).join() !== 'logits,values,prediction,near_tie')
+    throw new Error(`curl was answered ${stdout}`)
   say('curl has an answer')
 }
 
