@@ -53,11 +53,9 @@ test('of two witnesses one that lies stops nothing that one is enough for, and h
 
   // No downgrade: keys, models and queries with fewer witnesses than a party asks for are refused by it.
   demand.witnesses = 3
-  await expect(ask()).rejects.toThrow(/assist\.witnesses is 3 here|expected 3 witnesses, as key holders demand/)
+  await expect(ask()).rejects.toThrow(/expected 3 witnesses, as key holders demand/)
   const proposal = { ...proposalFor(smallPlan({ parties: 3, threshold: 2 }), 2, 3), witnesses: ['witness-1', 'witness-2'] }
-  await expect(service.node('evaluator').createEpoch(proposal, AbortSignal.timeout(60_000))).rejects.toThrow(
-    /assist\.witnesses is 3 here|expected 3 witnesses, as key holders demand/
-  )
+  await expect(service.node('evaluator').createEpoch(proposal, AbortSignal.timeout(60_000))).rejects.toThrow(/assist\.witnesses is 3 here/)
 })
 
 test('a query waits for a witness that is away and says so; one that is killed midway catches up, and follows another attempt', async () => {
