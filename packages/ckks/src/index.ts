@@ -1,5 +1,7 @@
 /**
  * The CKKS scheme: parameter sets and their security, encoder, keys, encryption, noise tracking, and evaluators behind one interface. Knows nothing of networks or parties.
+ *
+ * @module
  */
 
 export { Ciphertext, type CiphertextMetadata, type CiphertextState } from './ciphertext.js'

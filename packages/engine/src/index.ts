@@ -1,5 +1,7 @@
 /**
  * Networks under encryption: ONNX file → layer graph → fused network → public architecture → plan → packed slots → run.
+ *
+ * @module
  */
 export {
   type ActivationApproximationOptions,

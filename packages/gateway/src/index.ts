@@ -1,6 +1,8 @@
 /**
  * `@slytherin/gateway`: the Open Inference Protocol (KServe v2) over HTTP in front of whatever answers (backend.ts); a querier's party in `slytherin serve`.
  * It knows no cryptography, and imports no other package of slytherin.
+ *
+ * @module
  */
 export { BindingRefusedError, isLoopback } from './access/binding.js'
 export { type TokenEntry, TokenFile } from './access/tokens.js'

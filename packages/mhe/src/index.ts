@@ -1,6 +1,8 @@
 /**
  * `@slytherin/mhe`: the multiparty layer of CKKS, local steps only. One module per protocol, each with the same verbs:
  * `referencePolynomial → share → aggregate → finalize`.
+ *
+ * @module
  */
 export { ShareAggregation } from './aggregation.js'
 export {

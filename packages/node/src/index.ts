@@ -1,4 +1,8 @@
-/** A party of a slytherin cohort as a process: configuration, identity, storage, network, cryptography worker, command line. */
+/**
+ * A party of a slytherin cohort as a process: configuration, identity, storage, network, cryptography worker, command line.
+ *
+ * @module
+ */
 export type { Streams } from './cli/console.js'
 export { runProgram } from './cli/program.js'
 export { REPLACE_HELP, replacement } from './cli/replacement.js'

@@ -1,4 +1,8 @@
-/** Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport. */
+/**
+ * Sessions between parties: descriptor, ceremony, model upload, queries, refreshes, results; over any transport.
+ *
+ * @module
+ */
 
 export { type AuditOptions, type AuditReport, audit, clean } from './audit/audit.js'
 export { type Culprit, type CulpritParts, culpritParts, culpritSchema, verifyCulprit } from './audit/culprit.js'

@@ -1,6 +1,8 @@
 /**
  * Polynomials in residue number system form on a WebAssembly kernel: transforms, arithmetic, base extension, automorphisms, seeded sampling,
  * residues as bytes. Knows nothing of keys, scales or messages.
+ *
+ * @module
  */
 
 export type { Domain } from './domain.js'

@@ -1,5 +1,7 @@
 /**
  * `@slytherin/ckks/seal`: stock Microsoft SEAL, through the optional dependency node-seal, as a second evaluator and as a reference, and its bytes. For Node.
+ *
+ * @module
  */
 export * from './frame.js'
 export { type SealModule, SealRuntime } from './runtime.js'

@@ -9,7 +9,9 @@ import { checkRelations, type Signed, statementsOf } from './relations.js'
 import { Replay, type ReplayCryptography, type ReplayProgress, unreplayable } from './replay.js'
 import type { EvidenceSource } from './source.js'
 
+/** What `audit` is told: how to check signatures, whether to evaluate again, and which queries. */
 export interface AuditOptions {
+  /** Of the session's signature scheme; false, never a throw, for a signature that does not hold. */
   readonly verify: VerifySignature
   /** What evaluates again; nothing is when not given. The caller disposes it. */
   readonly cryptography?: ((facts: SessionFacts) => Promise<ReplayCryptography>) | undefined
@@ -19,22 +21,33 @@ export interface AuditOptions {
   readonly seed?: string | undefined
   /** This query only. */
   readonly query?: string | undefined
+  /** Told of each finding as it is made, in the order of `AUDIT_STEPS`. */
   readonly onFinding?: ((finding: Finding) => void) | undefined
+  /** Told how far the replay has come. */
   readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
 }
 
+/** What `audit` found of one session; it holds when `clean` says so. */
 export interface AuditReport {
   /** Hexadecimal; undefined when the records do not tell. */
   readonly session: string | undefined
+  /** In the order of the steps; one for each step and thing looked at, those that hold included. */
   readonly findings: readonly Finding[]
+  /** Those of the findings that name a party. */
   readonly accusations: readonly Accusation[]
   /** Queries that were evaluated again, of all that were signed. */
   readonly evaluated: number
+  /** Queries that were signed. */
   readonly queries: number
+  /** What the signatures establish; undefined when the records do not tell which session this was. */
   readonly facts: SessionFacts | undefined
 }
 
-/** @param sources what several parties have kept of one session, or one of them */
+/**
+ * Checks what parties have kept of a session: records unbroken, signatures, statements against each other, and, given cryptography, a replay of queries. Never
+ * throws for what it finds: that is in the report.
+ * @param sources what several parties have kept of one session, or one of them
+ */
 export async function audit(sources: readonly EvidenceSource[], options: AuditOptions): Promise<AuditReport> {
   const findings: Finding[] = []
   const tell = (...more: readonly Finding[]): void => {

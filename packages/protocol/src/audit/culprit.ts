@@ -12,6 +12,7 @@ import type { EvidenceSource } from './source.js'
 
 const text = z.string().max(4 * MAXIMUM_TEXT_BYTES)
 
+/** The head of a culprit file: JSON that is followed by the byte strings which `blobs` lists. Unknown fields are refused. */
 export const culpritSchema = z.strictObject({
   culprit: z.literal(1),
   accusation: z.strictObject({ party: text, offence: z.enum(OFFENCES), about: text, query: text.optional() }),
@@ -20,6 +21,7 @@ export const culpritSchema = z.strictObject({
   blobs: z.array(z.strictObject({ hash: z.string().regex(/^[0-9a-f]{64}$/), bytes: z.number().int().min(0) })).max(2 ** 20)
 })
 
+/** A culprit file's head as parsed: an accusation, the records it rests on, and the hashes and lengths of the byte strings behind it. */
 export type Culprit = z.infer<typeof culpritSchema>
 
 /** What a culprit file has to contain. */

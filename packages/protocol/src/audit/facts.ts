@@ -15,13 +15,18 @@ import type { EvidenceSource } from './source.js'
 /** Whether a peer has signed a digest. */
 export type VerifySignature = (peer: string, digest: Uint8Array, signature: Uint8Array) => Promise<boolean>
 
+/** What the records of a session establish by signatures alone; a replay starts from it. Maps are by peer id where nothing else is said. */
 export interface SessionFacts {
+  /** 32 bytes: a digest of the descriptor and every party's nonce. */
   readonly sessionId: Uint8Array
   readonly descriptor: SessionDescriptor
   /** Key holders in party order. */
   readonly holders: readonly string[]
+  /** Those whose signatures hold, from all sources, each once. */
   readonly statements: readonly SignedStatement[]
+  /** Shares that open the commitments of their holders: hashes, salts and signatures. */
   readonly revealed: ReadonlyMap<CommittedProtocol, ReadonlyMap<string, RecordOf<'revealed'>>>
+  /** What each key holder has signed of the collective public key that it summed. */
   readonly confirmations: ReadonlyMap<string, RecordOf<'confirmation'>>
   /** Hashes by the one hash that statements name. */
   readonly components: ReadonlyMap<string, readonly string[]>

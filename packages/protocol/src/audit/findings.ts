@@ -14,6 +14,7 @@ export const AUDIT_STEPS = [
   'results',
   'evaluation'
 ] as const
+/** A part of the audit, as findings name it. */
 export type AuditStep = (typeof AUDIT_STEPS)[number]
 
 /**
@@ -35,6 +36,7 @@ export const OFFENCES = [
   'request',
   'evaluation'
 ] as const
+/** What a party is accused of; `OFFENCES` says what each means. */
 export type Offence = (typeof OFFENCES)[number]
 
 /** Whom a finding names, and for what. */
@@ -48,6 +50,7 @@ export interface Accusation {
   readonly query?: string | undefined
 }
 
+/** One thing that the audit looked at, and whether it holds. */
 export interface Finding {
   readonly step: AuditStep
   /** `unknown` when what was kept does not tell. */
@@ -59,6 +62,7 @@ export interface Finding {
   readonly disputed?: true
 }
 
+/** Whether two accusations name the same party, offence, subject and query: how a culprit file is held against the audit of its evidence. */
 export function sameAccusation(a: Accusation, b: Accusation): boolean {
   return a.party === b.party && a.offence === b.offence && a.about === b.about && a.query === b.query
 }

@@ -25,6 +25,10 @@ export interface EvidenceList {
   complete(): void
 }
 
+/**
+ * Keeps the evidence of the session that a party is in: buffers records until the session has an id, then writes them to the store in the order in which they
+ * came.
+ */
 export class Gathering implements Evidence {
   readonly #store: EvidenceStore
   readonly #self: string

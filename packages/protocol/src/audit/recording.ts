@@ -3,6 +3,10 @@ import type { EvaluationCallbacks, EvaluatorCryptography, QueryEvaluation } from
 import type { SessionCryptography } from '../cryptography/session.js'
 import type { Gathering } from './gathering.js'
 
+/**
+ * The same cryptography, which also hands every key share, model part, input, proof, refresh or switch share and result to `evidence`, and waits while evidence
+ * has no room.
+ */
 export function recording<C extends EvaluatorCryptography & Pick<SessionCryptography, 'open'>>(cryptography: C, evidence: Gathering): C {
   let parts = evidence.list()
   const own: Partial<EvaluatorCryptography & SessionCryptography> = {

@@ -29,6 +29,7 @@ const statement: z.ZodType<Statement> = z.discriminatedUnion('kind', [
 
 const protocol = z.enum(['public key', 'relinearization'])
 
+/** A line of a session's evidence, discriminated by `record`. Unknown fields are refused, and texts, hashes and lists are bounded. */
 export const recordSchema = z.discriminatedUnion('record', [
   /** Whose evidence this is. */
   z.strictObject({ record: z.literal('keeper'), peer: text, roles: z.array(z.enum(ROLES)), blobs: z.boolean() }),
@@ -59,6 +60,7 @@ export const recordSchema = z.discriminatedUnion('record', [
   z.strictObject({ record: z.literal('end'), reason: text })
 ])
 
+/** One record of `recordSchema`. */
 export type EvidenceRecord = z.infer<typeof recordSchema>
 export type RecordOf<K extends EvidenceRecord['record']> = Extract<EvidenceRecord, { record: K }>
 

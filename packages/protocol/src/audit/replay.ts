@@ -21,12 +21,16 @@ import { blobOf, type EvidenceSource } from './source.js'
 /** Nobody of the session: proves nothing, and checks everything. */
 const AUDITOR = 'auditor'
 
+/** What a replay computes with: an evaluator's cryptography, without any secret. */
 export type ReplayCryptography = SessionCryptography & EvaluatorCryptography
 
+/** How far a replay has come within a step. */
 export interface ReplayProgress {
   readonly step: AuditStep
+  /** In units of the step: shares, model parts, or steps of a query's plan. */
   readonly done: number
   readonly total: number
+  /** What is being done, for a person. */
   readonly text: string
 }
 

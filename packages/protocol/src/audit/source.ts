@@ -4,8 +4,9 @@ import type { EvidenceRecord } from './records.js'
 
 /** Takes what is kept of one session. Nothing here throws or waits: what cannot be written is said in the records, or not kept. */
 export interface EvidenceSink {
+  /** Appends a record; they are read back in this order. */
   record(record: EvidenceRecord): void
-  /** @param bytes not altered any more */
+  /** Keeps a byte string under its SHA-256, hexadecimal; at once or later. @param bytes not altered any more */
   keep(hash: string, bytes: Uint8Array): void
   /** So many bytes are about to come: what there is no room for is not begun with. */
   expect(bytes: number): void
@@ -15,10 +16,11 @@ export interface EvidenceSink {
   end(): void
 }
 
+/** Where a party keeps the evidence of its sessions, each by itself. */
 export interface EvidenceStore {
   /** Whether byte strings are kept at all. */
   readonly blobs: boolean
-  /** @param session its id, hexadecimal */
+  /** Opens what takes the evidence of a new session. @param session its id, hexadecimal */
   begin(session: string): EvidenceSink
 }
 

@@ -15,6 +15,7 @@ export interface SessionLimits {
   queries: number
 }
 
+/** What a planner is told beside the architecture: the cohort, its lines, and limits that the coordinator has set. */
 export interface PlanningContext {
   /** Number of key holders. */
   parties: number
@@ -24,7 +25,9 @@ export interface PlanningContext {
   floodingBits?: number
   /** Where the coordinator's limits name it. */
   maximumDecryptions?: number
+  /** Fires when the session ends before its plan is made. */
   signal: AbortSignal
 }
 
+/** Makes the plan of a session from the model owner's public architecture. What it throws ends the session, and `Coordinator.run` throws it. */
 export type Planner = (architecture: Architecture, context: PlanningContext) => Plan | Promise<Plan>

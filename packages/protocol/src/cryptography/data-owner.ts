@@ -10,6 +10,7 @@ export interface QueryInputs {
   dispose(): Promise<void>
 }
 
+/** Encrypts a data owner's samples under the collective key of the open session. */
 export interface DataOwnerCryptography {
   /**
    * @param query its name, which proofs are made for

@@ -1,6 +1,7 @@
 /** What the flows ask of a model owner's cryptography. */
 import type { Architecture } from '../terms/plan.js'
 
+/** What a model owner computes: its public architecture, and its weights under the collective key. */
 export interface ModelOwnerCryptography {
   /** Public shape of the model; asked before a session is open. */
   architecture(): Promise<Architecture>

@@ -12,6 +12,7 @@ import type { ModelOwnerCryptography } from './model-owner.js'
 import type { QuerierCryptography } from './querier.js'
 import type { SessionCryptography } from './session.js'
 
+/** All roles' cryptography in one object, as a process with several roles needs it. */
 export interface PartyCryptography
   extends SessionCryptography,
     KeyHolderCryptography,

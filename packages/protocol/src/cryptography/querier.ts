@@ -1,6 +1,7 @@
 /** What the flows ask of a querier's cryptography. */
 import type { PlanParameters } from '../terms/plan.js'
 
+/** What a querier computes: the key that its results are switched to, and the results read with it. */
 export interface QuerierCryptography {
   /** Makes the querier's own key pair (once per session; asked before the session is open) and returns the serialized public key. */
   resultKey(parameters: PlanParameters): Promise<Uint8Array>

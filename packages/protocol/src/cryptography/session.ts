@@ -3,12 +3,16 @@ import type { Plan } from '../terms/plan.js'
 import type { ProofTerms } from '../terms/proof-batches.js'
 import type { Role } from '../terms/roster.js'
 
+/** What the cryptography of a party is told when a session opens; all of it from the descriptor that every party signed. */
 export interface SessionParameters {
+  /** 32 bytes; public coins and shares are derived from it. */
   sessionId: Uint8Array
   plan: Plan
   /** Number of key holders. */
   parties: number
+  /** s: bits of security, in the Kullback–Leibler sense, of the flooding noise in every switch. */
   floodingBits: number
+  /** τ: ciphertexts that may be switched in the whole session. */
   maximumDecryptions: number
   /** Ciphertexts that a key holder helps to refresh. */
   maximumRefreshes: number
@@ -18,6 +22,7 @@ export interface SessionParameters {
   roles: Role[]
 }
 
+/** What every party's cryptography does whatever its roles: opens a session, sums the collective public key, closes. */
 export interface SessionCryptography {
   /** What the roles ask belongs to the session that is open, and is refused with a SessionStateError when none is. */
   open(session: SessionParameters): Promise<void>

@@ -11,6 +11,7 @@ interface CodeEntry {
   readonly means?: readonly string[]
 }
 
+/** Every code, with its sentence, the details it never lacks, and the errors of other packages that it stands for. */
 export const CODES = {
   /** Bytes, or numbers in them, that are not what the kind of message demands. */
   'malformed-message': {
@@ -78,6 +79,7 @@ export const CODES = {
   internal: { summary: 'internal error' }
 } as const satisfies Record<string, CodeEntry>
 
+/** A code of `CODES`, as a `Failure` message carries it. */
 export type ErrorCode = keyof typeof CODES
 
 /** Codes of errors that details alone make. */

@@ -7,6 +7,7 @@
 import { type ErrorCode, entryOf } from './codes.js'
 import { plainText } from './plain.js'
 
+/** What an error says beside its code. All texts are bounded and freed of control characters: much of it comes from other parties. */
 export interface ErrorDetails {
   /** Peer at fault, as the transport names it. */
   peer?: string
@@ -14,7 +15,9 @@ export interface ErrorDetails {
   kind?: string
   /** Field of that message, e.g. `c1[2]`. */
   field?: string
+  /** What should have come, in words or as a number with its unit. */
   expected?: string
+  /** What came. */
   actual?: string
   /** Phase of the session, e.g. `galois-keys`. */
   phase?: string
@@ -22,6 +25,7 @@ export interface ErrorDetails {
   remedy?: string
   /** Peer that caused a session to end. */
   culprit?: string
+  /** Why, where the fault is not in one field: another party's words, or a cause below. */
   reason?: string
 }
 
@@ -43,6 +47,7 @@ function sentence(summary: string, details: ErrorDetails): string {
 
 /** Base of every error this package throws; a class names its code (codes.ts), which those that specialise it share. */
 export abstract class ProtocolError extends Error implements ErrorDetails {
+  /** As it travels; `errorFromCode` makes the error again at the other end. */
   readonly code: ErrorCode
   declare readonly peer?: string
   declare readonly kind?: string
@@ -69,6 +74,7 @@ export abstract class ProtocolError extends Error implements ErrorDetails {
   }
 }
 
+/** The names of all details, in the order in which they are written. */
 export const DETAIL_KEYS = [
   'peer',
   'kind',

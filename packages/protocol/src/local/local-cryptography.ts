@@ -21,6 +21,7 @@ import { MemoryPartStore, type PartStore } from './part-store.js'
 import { Querier, ResultKey } from './querier.js'
 import type { SessionSecretStore } from './session-secrets.js'
 
+/** What a party's cryptography is given when it is made; which parts are needed depends on its roles. */
 export interface LocalCryptographyOptions {
   /** Needed by key holders. */
   readonly secrets?: SessionSecretStore
@@ -38,6 +39,7 @@ export interface LocalCryptographyOptions {
   readonly allowSoleShares?: boolean
   /** What an evaluator computes with as it came, without public coins; only an attack that shows what this would lay open asks for it. */
   readonly omitPublicCoins?: OpenSessionOptions['omitPublicCoins']
+  /** Build of the WebAssembly kernel; `auto` (the default) is the fastest that this machine runs. */
   readonly kernelVariant?: KernelVariant | 'auto'
   /** Threads that share an operation, this one included; 1 when not given. `dispose` ends them. */
   readonly threads?: number | 'auto'
@@ -47,6 +49,10 @@ export interface LocalCryptographyOptions {
   readonly allowInsecure?: boolean
 }
 
+/**
+ * All roles' cryptography in the calling thread. Calls return promises and compute before they do; for a process that must stay responsive, the node package
+ * runs it in a worker.
+ */
 export class LocalCryptography implements PartyCryptography {
   readonly #options: LocalCryptographyOptions
   readonly #kernel: Kernel
@@ -64,10 +70,12 @@ export class LocalCryptography implements PartyCryptography {
     this.#store = options.store ?? new MemoryPartStore()
   }
 
+  /** Loads the kernel and starts its threads; `dispose` ends them. */
   static async create(options: LocalCryptographyOptions = {}): Promise<LocalCryptography> {
     return new LocalCryptography(options, await LocalCryptography.loadKernel(options))
   }
 
+  /** The kernel that the options name, compiled in advance where they ask for that. */
   protected static async loadKernel(options: LocalCryptographyOptions): Promise<Kernel> {
     const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
     if (options.warmUp === true) await warmUp(kernel)

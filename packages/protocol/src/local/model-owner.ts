@@ -31,6 +31,10 @@ export interface ModelSource {
   readonly ranges: (network: Network) => Ranges | Promise<Ranges>
 }
 
+/**
+ * A network in the hands of its owner: imported from ONNX, approximated or fused, its public architecture, and its weights, encrypted for a session item by
+ * item.
+ */
 export class ModelOwner {
   /** What is proved in the session that is open. */
   #proving: { readonly session: OpenSession; readonly maker: ProofMaker } | undefined

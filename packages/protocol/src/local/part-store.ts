@@ -4,6 +4,7 @@ export interface PartStore {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** @throws MissingPartError */
   get(key: string): Promise<Uint8Array>
+  /** Forgets what has this key; nothing happens where nothing has. */
   delete(key: string): Promise<void>
   /** Forgets everything. */
   clear(): Promise<void>

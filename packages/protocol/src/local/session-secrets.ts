@@ -4,14 +4,18 @@
  */
 import { randomBytes, toHex } from '../base/digest.js'
 
+/** Bytes of each of the two secrets of a session. */
 export const SESSION_SECRET_BYTES = 32
 
 /** 32 bytes each, from the platform's generator. Whoever is given them wipes them. */
 export interface SessionSecrets {
+  /** The key holder's share of the session's secret key is sampled from it. */
   readonly secretSeed: Uint8Array
+  /** The randomness of every share that the holder gives is derived from it. */
   readonly shareKey: Uint8Array
 }
 
+/** Keeps a key holder's secrets of the session that it is in, so that a restarted process gives the same shares. */
 export interface SessionSecretStore {
   /**
    * A copy of a session's secrets: fresh ones the first time, the same as long as the session lives, in whatever process. What is kept of other sessions is

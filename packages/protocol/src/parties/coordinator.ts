@@ -61,6 +61,9 @@ interface Run {
   phase: Phase
 }
 
+/**
+ * The evaluator of a session: gathers the roster, plans, leads ceremony and model upload, answers queries. Has whatever other roles the roster gives this peer.
+ */
 export class Coordinator {
   readonly #options: CoordinatorOptions
   readonly #deadlines: Deadlines

@@ -18,6 +18,7 @@ const FAREWELL = 2_000
 /** How often within the idle deadline a member looks after its coordinator. */
 const CHECKS_PER_IDLE = 6
 
+/** A party of a session that does not evaluate: answers the coordinator in its roles, and asks queries where it may. */
 export class Member {
   readonly #options: MemberOptions
   readonly #deadlines: Deadlines

@@ -12,12 +12,15 @@ import type { Signer } from '../terms/signer.js'
 import type { Deadlines } from '../wire/deadlines.js'
 import type { Transport } from '../wire/transport.js'
 
+/** What every party of a session is given. */
 export interface PartyOptions {
   transport: Transport
   signer: Signer
   /** Everybody of the session with roles, this party included. A descriptor with another roster is refused. */
   roster: readonly RosterEntry[]
+  /** For all roles that this party has in the roster. */
   cryptography: PartyCryptography
+  /** What this party demands of a descriptor before it signs, and of requests before it helps; the defaults of `AcceptancePolicy` when not given. */
   policy?: AcceptancePolicy
   /** Other than the real checks where an attack shows what they keep out; nothing that a user can configure reaches this. */
   shareChecks?: ShareChecks
@@ -25,7 +28,9 @@ export interface PartyOptions {
   evidence?: Evidence
   /** Where what is signed is kept, and what a replay needs, for an audit; nothing is when not given. */
   evidenceStore?: EvidenceStore
+  /** In place of `DEFAULT_DEADLINES`, one by one. */
   deadlines?: Partial<Deadlines>
+  /** Told of every step of every phase that this party takes part in. */
   onProgress?(event: ProgressEvent): void
   /** Told of every wait that takes longer than usual, again and again until it ends. */
   onWaiting?(event: WaitingEvent): void
@@ -33,11 +38,14 @@ export interface PartyOptions {
   onDecryptions?(event: DecryptionsEvent): void
   /** Told of every message refused and every fault of a peer that did not end the session. */
   onRefused?(error: Error, peer: string): void
+  /** Stops the party; a session in progress is aborted. */
   signal?: AbortSignal
 }
 
+/** What a coordinator is given beside what every party is. */
 export interface CoordinatorOptions extends PartyOptions {
   planner: Planner
+  /** Numbers of the descriptor that are not left to the planner. */
   limits?: Partial<SessionLimits>
   /** Whether the lines to the other parties are measured before the session is planned, for the planner; false when not given. */
   measuresLine?: boolean
@@ -49,6 +57,7 @@ export interface CoordinatorOptions extends PartyOptions {
   onLayers?(query: string, steps: StepReport[]): void
 }
 
+/** What a member is given beside what every party is. */
 export interface MemberOptions extends PartyOptions {
   /** Results of queries that another party (a data owner) asked for this querier. */
   onPredictions?(result: { query: string; from: string; predictions: Float64Array[]; plan: Plan }): void

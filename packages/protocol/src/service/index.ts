@@ -1,4 +1,8 @@
-/** A standing service: key epochs, model releases, grants and queries with lives of their own. */
+/**
+ * A standing service: key epochs, model releases, grants and queries with lives of their own.
+ *
+ * @module
+ */
 export * from './calls/call.js'
 export * from './calls/caller.js'
 export * from './calls/codec.js'

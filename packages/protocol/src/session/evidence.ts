@@ -2,6 +2,7 @@
 import type { SignedStatement } from '../terms/statements.js'
 import type { Bodies } from '../wire/kinds.js'
 
+/** Is handed what parties sign while a session lives. */
 export interface Evidence {
   /** Told of every statement once its signature is made or has been verified. Must not throw. */
   keep(signed: SignedStatement): void

@@ -4,17 +4,22 @@ import type { Plan } from '../terms/plan.js'
 import type { RosterEntry } from '../terms/roster.js'
 import type { TranscriptExport } from '../wire/transcript.js'
 
+/** What a session was: its terms, what each phase cost this process, and this party's transcript. */
 export interface SessionSummary {
   /** Session id, hexadecimal. */
   session: string
+  /** Peer id of the party whose summary this is. */
   self: string
   coordinator: string
   roster: RosterEntry[]
   plan: Plan
+  /** s: bits of security of the flooding noise in every switch. */
   floodingBits: number
+  /** τ: ciphertexts that may be switched in the whole session. */
   maximumDecryptions: number
   switchesPerQuerier: number
   maximumRefreshes: number
+  /** Only phases that this process took part in. */
   phases: Partial<Record<Phase, PhaseFigures>>
   /** Queries answered (coordinator), asked or read (others). */
   queries: number
@@ -24,5 +29,6 @@ export interface SessionSummary {
   witnesses: number
   /** Endorsements gathered (coordinator), given (witness) or held against requests (key holder). */
   endorsements: number
+  /** Hash chain of every message that this party sent or received. */
   transcript: TranscriptExport
 }

@@ -15,6 +15,7 @@ export const MINIMUM_FLOODING_BITS = 30
 const MAXIMUM_FLOODING_BITS = 128
 const MAXIMUM_COUNT = 2 ** 40
 
+/** Everything that the parties of a session sign before it opens. */
 export interface SessionDescriptor {
   readonly version: 3
   /** Hash of the coordinator's software (build.ts): a witness computes the same bytes with the same software alone. */
@@ -26,6 +27,7 @@ export interface SessionDescriptor {
   readonly coordinator: string
   /** Canonical order. */
   readonly roster: readonly RosterEntry[]
+  /** The CKKS parameters, the same as the plan's. */
   readonly parameters: PlanParameters
   readonly plan: Plan
   /** s: bits of security, in the Kullback–Leibler sense, of the flooding noise in every switch. */
@@ -98,6 +100,7 @@ export function createDescriptor(init: DescriptorInit): SessionDescriptor {
   return descriptor
 }
 
+/** Canonical JSON in UTF-8: the bytes whose SHA-256 is the proposal id. */
 export function encodeDescriptor(descriptor: SessionDescriptor): Uint8Array {
   return canonicalBytes(descriptor)
 }

@@ -24,6 +24,7 @@ export const PHASES = [
  */
 export type Phase = (typeof PHASES)[number]
 
+/** A step of a phase was taken: `done` of `total`. */
 export interface ProgressEvent {
   phase: Phase
   done: number
@@ -48,11 +49,14 @@ export interface WaitingEvent {
 
 /** How many ciphertexts may still be switched for a querier in this session. */
 export interface DecryptionsEvent {
+  /** Peer id. */
   querier: string
   left: number
+  /** At the beginning: the descriptor's `switchesPerQuerier`. */
   allowed: number
 }
 
+/** What a phase cost one process. */
 export interface PhaseFigures {
   /** Time during which at least one step of the phase was under way in this process. */
   seconds: number

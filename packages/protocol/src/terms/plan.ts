@@ -12,6 +12,7 @@ import {
 
 export type { Architecture, Line, Plan, StepReport }
 export { parseArchitecture }
+/** CKKS parameters as a plan and a descriptor write them. */
 export type PlanParameters = ParametersJson
 
 /**

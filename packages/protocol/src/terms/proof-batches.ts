@@ -21,11 +21,13 @@ export const PROOF_BATCH = 64
 /** Residue polynomials that a batch has too many, at most, because its ciphertexts are of several levels: in time and bytes they come near a proof. */
 const LARGEST_RAISE = 48
 
+/** A run of one sender's ciphertexts that one proof covers. */
 export interface ProofBatch {
   /** Place among the batches. */
   readonly number: number
   /** Index of its first ciphertext among the sender's. */
   readonly first: number
+  /** Ciphertexts, at most `PROOF_BATCH`. */
   readonly count: number
   /** Of every C1, the highest of the ciphertexts'. */
   readonly level: number

@@ -12,6 +12,7 @@ export const ROLES = ['key-holder', 'model-owner', 'data-owner', 'querier', 'eva
  */
 export type Role = (typeof ROLES)[number]
 
+/** A party of a session, with all roles that it has there. */
 export interface RosterEntry {
   /** Peer id, as the transport names it. */
   readonly peer: string
@@ -25,10 +26,12 @@ export function canonicalRoster(roster: readonly RosterEntry[]): RosterEntry[] {
     .sort((a, b) => (a.peer < b.peer ? -1 : a.peer > b.peer ? 1 : 0))
 }
 
+/** A peer's roles; undefined when it is not in the roster. */
 export function rolesOf(roster: readonly RosterEntry[], peer: string): readonly Role[] | undefined {
   return roster.find(entry => entry.peer === peer)?.roles
 }
 
+/** Whether a peer is in the roster with this role. */
 export function hasRole(roster: readonly RosterEntry[], peer: string, role: Role): boolean {
   return rolesOf(roster, peer)?.includes(role) ?? false
 }

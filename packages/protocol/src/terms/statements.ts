@@ -77,6 +77,7 @@ export interface ResultStatement extends Computed {
   readonly result: string
 }
 
+/** Everything that is signed while a session lives, discriminated by `kind`. */
 export type Statement =
   | KeyShareStatement
   | ModelStatement
@@ -86,7 +87,9 @@ export type Statement =
   | SharesStatement
   | ResultStatement
 
+/** A statement with its signature over `statementDigest`. */
 export interface SignedStatement<S extends Statement = Statement> {
+  /** Peer id. */
   readonly signer: string
   readonly statement: S
   readonly signature: Uint8Array

@@ -14,6 +14,7 @@ import { Envelope } from '../generated/messages.js'
 import { type Bodies, KIND_OF_FIELD, KINDS, type Kind } from './kinds.js'
 import type { MessageSizes } from './sizes.js'
 
+/** Version in every envelope; a message of another one is refused as malformed. */
 export const PROTOCOL_VERSION = 3
 const MAXIMUM_UINT32 = 2 ** 32 - 1
 
@@ -21,19 +22,24 @@ const MAXIMUM_UINT32 = 2 ** 32 - 1
 const compare = globalThis.Buffer?.compare
 const same = (a: Uint8Array, b: Uint8Array): boolean => (compare === undefined ? equalBytes(a, b) : compare(a, b) === 0)
 
+/** An envelope that has been read, with its body as bytes. */
 export interface Header {
   readonly version: number
   /** Empty, the proposal id or the session id. */
   readonly session: Uint8Array
+  /** A sender has one request under way in each lane, so that a slow one holds up no other. */
   readonly lane: number
+  /** Place in its lane. */
   readonly sequence: number
   readonly kind: Kind
   /** Undecoded body. */
   readonly body: Uint8Array
 }
 
+/** What says which session a message belongs to, and its place there. */
 export type Addressing = Pick<Header, 'session' | 'lane' | 'sequence'>
 
+/** An envelope with one body, in the one form that `readHeader` takes. */
 export function encodeMessage<K extends Kind>(addressing: Addressing, kind: K, body: Bodies[K]): Uint8Array {
   const { session, lane, sequence } = addressing
   return Envelope.encode({ version: PROTOCOL_VERSION, session, lane, sequence, [kind]: body } as Partial<Envelope>)

@@ -11,4 +11,5 @@ export interface Deadlines {
   heartbeat: number
 }
 
+/** What holds where a party is given nothing else. */
 export const DEFAULT_DEADLINES: Deadlines = { idle: 25_000, roster: 300_000, longest: 900_000, heartbeat: 5_000 }

@@ -19,6 +19,7 @@ type Loose<T> = T extends Uint8Array
 
 type EnvelopeBodies = Omit<messages.Envelope, 'version' | 'session' | 'lane' | 'sequence'>
 
+/** A kind of message, by the name of its field in the envelope. */
 export type Kind = keyof EnvelopeBodies
 /** Decoded bodies by kind. */
 export type Bodies = { [K in Kind]: Loose<NonNullable<EnvelopeBodies[K]>> }
@@ -275,7 +276,9 @@ export const RULES = asRules({
   abort: { reply: 'acknowledged', scope: 'none', phase: 'close', from: 'anyone' }
 })
 
+/** A kind that is answered; every kind is either a request or a reply. */
 export type RequestKind = keyof typeof RULES
+/** The kind that answers a request. */
 export type ReplyOf<K extends RequestKind> = (typeof RULES)[K]['reply']
 
 export function ruleOf(kind: Kind): Rule | undefined {

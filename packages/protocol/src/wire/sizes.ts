@@ -22,6 +22,7 @@ const HEADER_BYTES = 4096
 const CHALLENGE_BITS = 130
 const LARGEST_RESPONSE_BYTES = 9.5
 
+/** Most bytes that each part of a message may have under a plan, and most ciphertexts in one request. */
 export interface MessageSizes {
   readonly publicKeyShare: number
   readonly resultKey: number
@@ -46,6 +47,7 @@ export interface MessageSizes {
   readonly switchCount: number
 }
 
+/** The bounds that follow from a plan: residues of 8 bytes, ring degree, levels and counts. */
 export function messageSizes(plan: Plan): MessageSizes {
   const { logN, primes, specialPrimes } = plan.parameters
   const row = 8 * 2 ** logN

@@ -9,6 +9,7 @@
 import { digest, fromHex, hash, toHex } from '../base/digest.js'
 import type { Signer } from '../terms/signer.js'
 
+/** One message of a transcript, by its hash. */
 export interface TranscriptEntry {
   direction: 'sent' | 'received'
   peer: string
@@ -19,7 +20,9 @@ export interface TranscriptEntry {
   hash: string
 }
 
+/** A transcript to be shown to others; `signTranscript` binds its owner to it. */
 export interface TranscriptExport {
+  /** Peer id of whose transcript this is. */
   self: string
   /** Session id, hexadecimal; the proposal id when the session never opened. */
   session: string

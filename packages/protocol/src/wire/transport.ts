@@ -14,11 +14,13 @@ export interface RequestOptions {
   onProgress?(): void
 }
 
+/** Bounds on what a served request may be. */
 export interface ServeLimits {
   /** A longer request is refused before it is read in full (OversizedMessageError). Asked anew for every request. */
   maximumRequestBytes: number | ((peer: string) => number)
 }
 
+/** Answers a peer's request. The signal fires when the peer is gone or gives the request up. */
 export type RequestHandler = (peer: string, request: Uint8Array, context: { signal: AbortSignal }) => Promise<Uint8Array>
 
 /**
@@ -29,9 +31,10 @@ export type RequestHandler = (peer: string, request: Uint8Array, context: { sign
  */
 export type PeerState = 'up' | 'down' | 'back'
 
-/** @param reason why it is down, where the network knows */
+/** Told when a peer comes or goes. @param reason why it is down, where the network knows */
 export type PeerListener = (peer: string, state: PeerState, reason?: string) => void
 
+/** A network of authenticated peers. */
 export interface Transport {
   /** This party's peer id, as text. */
   readonly self: string
