@@ -3,8 +3,16 @@ import { runInNewContext } from 'node:vm'
 import { MalformedShareError } from '@slytherin/mhe'
 import { CryptographyWorker, type HostedCryptography, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
 import { type EvaluationCallbacks, PartyMissingError, type Plan, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
-import { afterEach, describe, expect, it } from 'vitest'
-import { LARGE_BYTES, PART_CRASHES, PART_IS_A_VIEW, PART_IS_LARGE, PART_THREAD, PART_THROWS } from './support/fake-cryptography.js'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import {
+  LARGE_BYTES,
+  PART_CRASHES,
+  PART_IS_A_VIEW,
+  PART_IS_LARGE,
+  PART_THREAD,
+  PART_THROWS,
+  PART_YOUNG_GENERATION
+} from './support/fake-cryptography.js'
 import { until } from './support/network.js'
 
 const module = new URL('./support/fake-cryptography.ts', import.meta.url).href
@@ -198,6 +206,33 @@ describe('cryptography worker', () => {
       expect(await failure(query.encryptInput(0))).toBeInstanceOf(SessionStateError)
       await query.dispose()
     }
+  })
+
+  it('leaves nothing of a call to the garbage collector that keeps a port', async () => {
+    const { cryptography } = await opened()
+    const registered = vi.spyOn(FinalizationRegistry.prototype, 'register')
+    const unregistered = vi.spyOn(FinalizationRegistry.prototype, 'unregister')
+    try {
+      for (let k = 0; k < 20; k++) expect((await cryptography.modelPart(PART_THREAD)).byteLength).toBe(1)
+      expect(registered).not.toHaveBeenCalled()
+      for (let k = 0; k < 20; k++) {
+        const query = await cryptography.openQuery([Float64Array.of(1)], 'q')
+        await query.encryptInput(0)
+        await query.dispose()
+      }
+      const tokens = registered.mock.calls.map(([, , token]) => token)
+      expect(tokens.length).toBeGreaterThanOrEqual(20)
+      expect(new Set(unregistered.mock.calls.map(([token]) => token))).toEqual(new Set(tokens))
+    } finally {
+      vi.restoreAllMocks()
+    }
+  })
+
+  it('has a bound on the part of its heap that is for new objects, which would grow for hundreds of queries', async () => {
+    const { cryptography } = await opened()
+    const [young] = await cryptography.modelPart(PART_YOUNG_GENERATION)
+    expect(young).toBeGreaterThanOrEqual(8)
+    expect(young).toBeLessThanOrEqual(32)
   })
 
   it('still answers what was asked before it was disposed of', async () => {

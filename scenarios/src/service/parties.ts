@@ -23,6 +23,8 @@ const START_PATIENCE = 600_000
 /** How long one may take to end when it is asked to. */
 const STOP_PATIENCE = 60_000
 const SPAWN_TRIES = 10
+/** As units and containers start a party: bounds the part of its heap that is for new objects, MiB (docs/operations.md). */
+const NODE_OPTIONS = ['--max-semi-space-size=8']
 /** Of a party's log, in errors. */
 const LAST_LINES = 12
 
@@ -178,7 +180,7 @@ export class ServiceProcesses {
     // Its own descriptor: what it says last is there when it has ended.
     const log = createWriteStream(party.log, { flags: 'a' })
     await once(log, 'open')
-    const child = execa(process.execPath, [this.#command, 'party', '--config', party.configuration], {
+    const child = execa(process.execPath, [...NODE_OPTIONS, this.#command, 'party', '--config', party.configuration], {
       reject: false,
       buffer: false,
       stdin: 'ignore',

@@ -10,7 +10,7 @@
  */
 
 import { SessionStateError } from '@slytherin/protocol'
-import { type Endpoint, expose, type Remote, releaseProxy, transfer, wrap } from 'comlink'
+import { type Endpoint, expose, releaseProxy, transfer, wrap } from 'comlink'
 import { dismantleError, rebuildError, type TransferredError } from './error-transfer.js'
 
 /** A value on its way. */
@@ -27,6 +27,25 @@ type Outcome = { readonly ok: true; readonly packed: Packed } | { readonly ok: f
 /** An object as the other thread calls it. */
 export interface Service {
   call(method: string, parameters: Packed): Promise<Outcome>
+}
+
+/** The other thread's end of a service. */
+export interface RemoteService extends Service {
+  /** Nothing more is asked: both ends of its port are closed. */
+  release(): void
+}
+
+/** comlink makes a proxy of every property that is read, and keeps the port of each proxy until the garbage collector has been through all of memory: here all calls share one. */
+export function serviceAt(endpoint: Endpoint): RemoteService {
+  const service = wrap<Service>(endpoint)
+  const { call } = service
+  return {
+    call: async (method, parameters) => (await call(method, parameters)) as Outcome,
+    release: () => {
+      call[releaseProxy]()
+      service[releaseProxy]()
+    }
+  }
 }
 
 /** Stands between a call and its answer; the thread may end in between. */
@@ -63,17 +82,12 @@ export function serviceOf(target: object, bytes: Bytes = 'move', methods: readon
 }
 
 /** Calls a method of the other thread. @throws what it throws, class and fields included; a signal's own reason */
-export async function callService(
-  service: Remote<Service>,
-  method: string,
-  parameters: readonly unknown[],
-  guard: Guard
-): Promise<unknown> {
+export async function callService(service: RemoteService, method: string, parameters: readonly unknown[], guard: Guard): Promise<unknown> {
   const signals = parameters.filter(parameter => parameter instanceof AbortSignal)
   for (const signal of signals) signal.throwIfAborted()
   const departure = new Departure(parameters, 'copy')
   try {
-    const outcome = await guard(service.call(method, transfer(departure.packed, departure.transfers)) as Promise<Outcome>)
+    const outcome = await guard(service.call(method, transfer(departure.packed, departure.transfers)))
     if (!outcome.ok) throw rebuildError(outcome.error)
     return new Arrival(outcome.packed, guard, false).value
   } catch (error) {
@@ -186,9 +200,9 @@ class Arrival {
   }
 
   private object(port: MessagePort, methods: readonly string[], fields: unknown, guard: Guard): object {
-    const service = wrap<Service>(port as Endpoint)
+    const service = serviceAt(port as Endpoint)
     const held = new HeldObject(service, guard)
-    if (this.onLoan) this.undo.push(() => service[releaseProxy]())
+    if (this.onLoan) this.undo.push(() => service.release())
     const call = (method: string, parameters: unknown[]): Promise<unknown> => {
       if (!this.onLoan) return held.call(method, parameters)
       const answer = callService(service, method, parameters, guard)
@@ -218,7 +232,7 @@ class HeldObject {
   #released = false
 
   constructor(
-    private readonly service: Remote<Service>,
+    private readonly service: RemoteService,
     private readonly guard: Guard
   ) {}
 
@@ -242,7 +256,7 @@ class HeldObject {
   #release(): void {
     if (this.#released) return
     this.#released = true
-    this.service[releaseProxy]()
+    this.service.release()
   }
 }
 

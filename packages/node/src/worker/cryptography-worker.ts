@@ -6,9 +6,8 @@
  * WorkerCrashedError.
  */
 import { Worker } from 'node:worker_threads'
-import { wrap } from 'comlink'
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs'
-import { callService, type Service } from './crossing.js'
+import { callService, serviceAt } from './crossing.js'
 import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
 import { WorkerClosedError, WorkerCrashedError } from './errors.js'
 
@@ -26,6 +25,11 @@ interface Disposed {
 
 const DEFAULT_MODULE = new URL('./local-cryptography.js', import.meta.url).href
 const DEFAULT_CLOSE_MILLISECONDS = 3000
+/**
+ * Of the thread's JavaScript heap, MiB. Left to itself V8 lets the part for new objects grow to 128 MiB as queries go by, and hands little of it back; polynomials are
+ * not in it.
+ */
+const YOUNG_GENERATION = 24
 
 /** The thread, as long as it lives. */
 class CryptographyThread {
@@ -84,9 +88,12 @@ export class CryptographyWorker<H extends Disposed = HostedCryptography> {
     options: O,
     { module = DEFAULT_MODULE, closeMilliseconds = DEFAULT_CLOSE_MILLISECONDS }: CryptographyWorkerOptions = {}
   ): Promise<CryptographyWorker<H>> {
-    const worker = new Worker(new URL('./entry.js', import.meta.url), { name: 'cryptography', execArgv: process.execArgv })
+    const worker = new Worker(new URL('./entry.js', import.meta.url), {
+      name: 'cryptography',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION }
+    })
     const thread = new CryptographyThread(worker)
-    const host = wrap<Service>(nodeEndpoint(worker))
+    const host = serviceAt(nodeEndpoint(worker))
     try {
       const cryptography = await callService(host, 'create', [module, options], pending => thread.guard(pending))
       return new CryptographyWorker(thread, cryptography as H, closeMilliseconds)

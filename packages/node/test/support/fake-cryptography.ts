@@ -3,7 +3,7 @@
  * alone.
  */
 import { basename } from 'node:path'
-import { threadId } from 'node:worker_threads'
+import { resourceLimits, threadId } from 'node:worker_threads'
 import { plan } from '@slytherin/engine'
 import { MalformedShareError } from '@slytherin/mhe'
 import type { CryptographyOptions, HostedCryptography, PlanRequest } from '@slytherin/node'
@@ -16,6 +16,8 @@ export const PART_THROWS = 1002
 export const PART_IS_A_VIEW = 1003
 export const PART_THREAD = 1004
 export const PART_IS_LARGE = 1005
+/** How many MiB the thread's heap has for new objects, at most. */
+export const PART_YOUNG_GENERATION = 1006
 export const LARGE_BYTES = 1 << 24
 
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
@@ -39,6 +41,7 @@ class HostedFake extends FakeCryptography implements HostedCryptography {
     if (index === PART_IS_A_VIEW) return new Uint8Array(new SharedArrayBuffer(1 << 20), 100, 50).fill(9)
     if (index === PART_THREAD) return Uint8Array.of(threadId)
     if (index === PART_IS_LARGE) return new Uint8Array(LARGE_BYTES).fill(1)
+    if (index === PART_YOUNG_GENERATION) return Uint8Array.of(resourceLimits.maxYoungGenerationSizeMb ?? 0)
     return await super.modelPart(index)
   }
 }
