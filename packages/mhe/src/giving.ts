@@ -22,12 +22,12 @@ export interface GivingInit {
   readonly ledger: ShareLedger
   /** 32 bytes. */
   readonly sessionId: Uint8Array
-  /** What has been given in the session, for hands of one session that come one after the other; read from the ledger when left out. */
+  /** How much has been given in the session, for hands of one session that come one after the other; read from the ledger when left out. */
   readonly given?: Given
 }
 
-/** Instances given of protocols that have been counted, by protocol. */
-export type Given = Map<ShareProtocol, Set<string>>
+/** How many instances were given of protocols that have been counted, by protocol. Which they were, the ledger knows: a session may have millions. */
+export type Given = Map<ShareProtocol, number>
 
 export class Giving {
   readonly sessionId: Uint8Array
@@ -56,9 +56,9 @@ export class Giving {
    */
   give<T>(protocol: ShareProtocol, instance: string, input: readonly (Uint8Array | string)[], make: (seed: Uint8Array) => T): T {
     const inputHash = hashParts(...input)
-    const given = this.#instances(protocol)
-    this.#ledger.claim({ session: this.#session, protocol, instance, inputHash: hex(inputHash) })
-    given.add(instance)
+    const given = this.#given.get(protocol)
+    const outcome = this.#ledger.claim({ session: this.#session, protocol, instance, inputHash: hex(inputHash) })
+    if (outcome === 'first' && given !== undefined) this.#given.set(protocol, given + 1)
     return this.withSeed([protocol, instance, inputHash], make)
   }
 
@@ -74,8 +74,7 @@ export class Giving {
 
   /** Whether an instance may be given where `maximum` may be in all; one that was given before may. */
   hasRoom(protocol: ShareProtocol, instance: string, maximum: number): boolean {
-    const given = this.#instances(protocol)
-    return given.has(instance) || given.size < maximum
+    return this.#count(protocol) < maximum || this.#ledger.has(this.#session, protocol, instance)
   }
 
   /** Wipes the key. */
@@ -83,12 +82,11 @@ export class Giving {
     this.#shareKey.fill(0)
   }
 
-  #instances(protocol: ShareProtocol): Set<string> {
-    let given = this.#given.get(protocol)
-    if (given === undefined) {
-      given = new Set(this.#ledger.instances?.(this.#session, protocol) ?? [])
-      this.#given.set(protocol, given)
-    }
-    return given
+  #count(protocol: ShareProtocol): number {
+    const known = this.#given.get(protocol)
+    if (known !== undefined) return known
+    const count = this.#ledger.count(this.#session, protocol)
+    this.#given.set(protocol, count)
+    return count
   }
 }

@@ -27,8 +27,10 @@ export interface ShareLedger {
    * @throws ShareAlreadyGivenError when another input was recorded for the instance
    */
   claim(entry: ShareLedgerEntry): 'first' | 'again'
-  /** Instances recorded for a protocol in a session, as of now. A ledger that outlives the process should tell them: quotas rest on it. */
-  instances?(session: string, protocol: string): Iterable<string>
+  /** How many instances are recorded for a protocol in a session: quotas rest on it. */
+  count(session: string, protocol: string): number
+  /** Whether an instance is recorded. */
+  has(session: string, protocol: string, instance: string): boolean
 }
 
 /** Ledger of a process that keeps its session in memory only: tests, benchmarks, a cohort of one. */
@@ -51,7 +53,20 @@ export class InMemoryShareLedger implements ShareLedger {
     throw new ShareAlreadyGivenError(entry.session, entry.protocol, entry.instance, recorded, entry.inputHash)
   }
 
-  instances(session: string, protocol: string): Iterable<string> {
-    return [...(this.sessions.get(JSON.stringify([session, protocol]))?.keys() ?? [])]
+  count(session: string, protocol: string): number {
+    return this.#of(session, protocol)?.size ?? 0
+  }
+
+  has(session: string, protocol: string, instance: string): boolean {
+    return this.#of(session, protocol)?.has(instance) ?? false
+  }
+
+  /** Instances recorded, in the order in which they came. */
+  instances(session: string, protocol: string): string[] {
+    return [...(this.#of(session, protocol)?.keys() ?? [])]
+  }
+
+  #of(session: string, protocol: string): ReadonlyMap<string, string> | undefined {
+    return this.sessions.get(JSON.stringify([session, protocol]))
   }
 }

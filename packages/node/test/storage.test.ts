@@ -209,7 +209,7 @@ describe('durability', () => {
     const last = Number(stdout.trim().split('\n').at(-1))
     expect(last).toBeGreaterThan(3)
     using ledger = new SqliteShareLedger(path)
-    expect([...ledger.instances('s', 'refresh')]).toHaveLength(last + 1)
+    expect(ledger.count('s', 'refresh')).toBe(last + 1)
     for (let i = 0; i <= last; i++) {
       expect(ledger.claim({ session: 's', protocol: 'refresh', instance: `i${i}`, inputHash: `h${i}` })).toBe('again')
     }
@@ -229,7 +229,7 @@ describe('share ledger', () => {
       expect.objectContaining({ name: 'ShareAlreadyGivenError', instance: 'q/0' })
     )
     expect(ledger.claim(entry)).toBe('again')
-    expect(ledger.instances('s', 'switch')).toEqual(['q/0', 'q/1'])
+    expect(ledger.count('s', 'switch')).toBe(2)
   })
 
   it('of which bytes or tables are not its own is refused, and says what to do', async () => {

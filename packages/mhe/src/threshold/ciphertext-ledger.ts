@@ -43,7 +43,11 @@ export class CiphertextLedger implements ShareLedger {
     return this.ledger.claim(entry)
   }
 
-  instances(session: string, protocol: string): Iterable<string> {
-    return this.ledger.instances?.(session, protocol) ?? []
+  count(session: string, protocol: string): number {
+    return this.ledger.count(session, protocol)
+  }
+
+  has(session: string, protocol: string, instance: string): boolean {
+    return this.ledger.has(session, protocol, instance)
   }
 }

@@ -13,7 +13,7 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
   private readonly database: DatabaseSync
   private readonly insert: StatementSync
   private readonly find: StatementSync
-  private readonly list: StatementSync
+  private readonly counting: StatementSync
   private readonly reading: StatementSync
   /** Random, made with the ledger, hexadecimal: tells it from any other. */
   readonly identity: string
@@ -31,10 +31,10 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
       const prepared = this.guarded(() => [
         database.prepare('INSERT INTO share VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
         database.prepare('SELECT inputHash FROM share WHERE session = ? AND protocol = ? AND instance = ?'),
-        database.prepare('SELECT instance FROM share WHERE session = ? AND protocol = ? ORDER BY instance'),
+        database.prepare('SELECT COUNT(*) AS count FROM share WHERE session = ? AND protocol = ?'),
         database.prepare('SELECT session, protocol, instance, inputHash FROM share WHERE ? IS NULL OR session = ?')
       ])
-      ;[this.insert, this.find, this.list, this.reading] = prepared as [StatementSync, StatementSync, StatementSync, StatementSync]
+      ;[this.insert, this.find, this.counting, this.reading] = prepared as [StatementSync, StatementSync, StatementSync, StatementSync]
     } catch (error) {
       database.close()
       throw error
@@ -82,8 +82,12 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
     throw new ShareAlreadyGivenError(session, protocol, instance, recorded, inputHash)
   }
 
-  instances(session: string, protocol: string): string[] {
-    return this.guarded(() => this.list.all(session, protocol)).map(row => String(row['instance']))
+  count(session: string, protocol: string): number {
+    return this.guarded(() => Number(this.counting.get(session, protocol)?.['count']))
+  }
+
+  has(session: string, protocol: string, instance: string): boolean {
+    return this.guarded(() => this.find.get(session, protocol, instance) !== undefined)
   }
 
   /** What SQLite throws says nothing of what to do. */

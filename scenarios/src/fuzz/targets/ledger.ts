@@ -102,7 +102,7 @@ export async function ledgerTargets(): Promise<TargetGroup> {
         const answers = Array.from({ length: SHARES }, (_, k) => ledger.claim(entry(k)))
         // What it has forgotten, the mark remembers: rows that are missing are missing in what is recorded, too.
         demand(answers.filter(answer => answer === 'again').length <= known, 'more shares are known than counted')
-        demand(ledger.instances(session, 'refresh').length >= SHARES, 'a share that was claimed is not listed')
+        demand(ledger.count(session, 'refresh') >= SHARES, 'a share that was claimed is not counted')
         return bytes
       }
     }
