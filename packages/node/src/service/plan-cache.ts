@@ -2,14 +2,19 @@
 import { type Plan, parsePlan } from '@slytherin/protocol'
 import type { KnownRelease } from './lookup.js'
 
+/** Plans are megabytes; models that are asked at one time are few. */
+const KEPT = 16
+
 export class PlanCache {
+  /** Those used last come last. */
   readonly #plans = new Map<string, Plan>()
 
   of({ release, document }: Pick<KnownRelease, 'release' | 'document'>): Plan {
-    const known = this.#plans.get(release)
-    if (known !== undefined) return known
-    const plan = parsePlan(document.plan)
+    const plan = this.#plans.get(release) ?? parsePlan(document.plan)
+    this.#plans.delete(release)
     this.#plans.set(release, plan)
+    const [oldest] = this.#plans.keys()
+    if (this.#plans.size > KEPT) this.#plans.delete(oldest!)
     return plan
   }
 }

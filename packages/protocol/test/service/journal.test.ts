@@ -65,6 +65,9 @@ test('a query that is over stays over, whatever is still being done of it', asyn
   expect(await journal.change('a', now => (now.state === 'running' ? { state: 'done' } : undefined))).toMatchObject({ state: 'cancelled' })
   expect(journal.note('a', { inputs: ['x'] })).toMatchObject({ state: 'cancelled', inputs: [] })
   expect(journal.list()).toEqual([])
+  // Nor is there news of it, of which the journal would keep a version for ever.
+  journal.touch('a')
+  expect(journal.version('a')).toBe(0)
 })
 
 test('started again it knows the same, and forgets what could not be asked again', async () => {

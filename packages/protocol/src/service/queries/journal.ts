@@ -217,7 +217,7 @@ export class QueryJournal {
     this.#queries.delete(query)
     this.#remember(left)
     this.#count(record.state, 1)
-    this.touch(query)
+    this.#wake(query)
     this.#versions.delete(query)
     this.#onState(record)
     return record
@@ -236,9 +236,14 @@ export class QueryJournal {
     else this.#counts.delete(state)
   }
 
-  /** There is news of the query. */
+  /** There is news of the query. Of one that is over there is none. */
   touch(query: string): void {
+    if (!this.#queries.has(query)) return
     this.#versions.set(query, this.version(query) + 1)
+    this.#wake(query)
+  }
+
+  #wake(query: string): void {
     const waiting = this.#waiting.get(query)
     this.#waiting.delete(query)
     for (const wake of waiting ?? []) wake()

@@ -122,6 +122,7 @@ export class QueryRunner {
 
   /** Stops a query that runs. */
   stop(query: string, reason: Error): void {
+    this.#failures.delete(query)
     this.#running.get(query)?.abort.abort(reason)
   }
 

@@ -6,6 +6,9 @@ import type { RecordStore } from '../store/records.js'
 
 const WITNESSED = 'witnessed'
 
+/** How often entries are looked for whose time is over, milliseconds. */
+const SWEEP = 3_600_000
+
 /** Of one step of a query. */
 export interface StepEntry {
   /** The attempt that was endorsed last, or gone on from. */
@@ -23,35 +26,46 @@ export interface WitnessedQuery {
   readonly steps: Readonly<Record<string, StepEntry>>
 }
 
+/** On the disk alone: a witness follows a few queries at a time, and has followed any number. */
 export class WitnessDiary {
   readonly #records: RecordStore
-  readonly #queries = new Map<string, WitnessedQuery>()
+  readonly #now: () => number
+  #swept = Number.NEGATIVE_INFINITY
 
-  private constructor(records: RecordStore) {
+  private constructor(records: RecordStore, now: () => number) {
     this.#records = records
+    this.#now = now
   }
 
   /** Forgets what has expired. */
   static async open(records: RecordStore, now: () => number): Promise<WitnessDiary> {
-    const diary = new WitnessDiary(records)
-    for (const { key, value } of await records.list(WITNESSED)) {
-      const entry = value as WitnessedQuery
-      if (entry.expires + CLOCKS < now()) await records.delete(WITNESSED, key)
-      else diary.#queries.set(key, entry)
-    }
+    const diary = new WitnessDiary(records, now)
+    await diary.#forget()
     return diary
   }
 
-  of(query: string, step: string): StepEntry | undefined {
-    return this.#queries.get(query)?.steps[step]
+  async of(query: string, step: string): Promise<StepEntry | undefined> {
+    return (await this.#of(query))?.steps[step]
   }
 
-  /** Durable before it resolves. */
+  /** Durable before it resolves. Of one query one at a time. */
   async write(query: string, expires: number, step: string, entry: StepEntry): Promise<void> {
-    const steps = { ...this.#queries.get(query)?.steps, [step]: entry }
-    const record = { expires, steps }
-    await this.#records.put(WITNESSED, query, record)
-    this.#queries.set(query, record)
+    await this.#forget()
+    const steps = { ...(await this.#of(query))?.steps, [step]: entry }
+    await this.#records.put(WITNESSED, query, { expires, steps } satisfies WitnessedQuery)
+  }
+
+  async #of(query: string): Promise<WitnessedQuery | undefined> {
+    return (await this.#records.get(WITNESSED, query)) as WitnessedQuery | undefined
+  }
+
+  async #forget(): Promise<void> {
+    const now = this.#now()
+    if (now < this.#swept + SWEEP) return
+    this.#swept = now
+    for (const { key, value } of await this.#records.list(WITNESSED)) {
+      if ((value as WitnessedQuery).expires + CLOCKS < now) await this.#records.delete(WITNESSED, key)
+    }
   }
 }
 

@@ -86,7 +86,7 @@ export class WitnessSteps implements ReleaseCallbacks {
           remedy: 'Ask the query again.'
         })
       }
-      const entry = this.#options.diary.of(query, step)
+      const entry = await this.#options.diary.of(query, step)
       if (entry?.used === true && entry.number !== attempt.number) {
         throw this.#refused(
           'attempt.number',
@@ -144,7 +144,7 @@ export class WitnessSteps implements ReleaseCallbacks {
     this.#answered = undefined
     const { diary } = this.#options
     const { query, expires } = this.#query
-    const { c1 = '' } = diary.of(query, answered.step) ?? {}
+    const { c1 = '' } = (await diary.of(query, answered.step)) ?? {}
     await diary.write(query, expires, answered.step, { number: answered.number, instance: answered.instance, c1, used: true })
   }
 
@@ -180,7 +180,7 @@ export class WitnessSteps implements ReleaseCallbacks {
     const reason = `${own.assist} ${own.instance} is not what the signed keys, model and query come to`
     if (asked.instance !== own.instance) throw this.#refused('instance', own.instance, asked.instance, reason)
     if (asked.c1 !== own.c1) throw this.#refused('c1', own.c1, asked.c1, reason)
-    const before = diary.of(query, step)
+    const before = await diary.of(query, step)
     if (before?.instance === own.instance && before.c1 !== '' && before.c1 !== own.c1) {
       throw new InternalError({
         kind: 'witness',
