@@ -28,7 +28,9 @@ const schema = z.strictObject({
   /** Kills after which it ends, if that comes first. */
   kills: z.number().int().min(0).optional(),
   /** Seconds between two kills on average; 0 for none. */
-  killsEvery: z.number().min(0).default(15)
+  killsEvery: z.number().min(0).default(15),
+  /** Names of the parties that are killed; all of them when not given. */
+  killed: z.array(z.string().min(1)).min(1).optional()
 })
 
 type File = z.infer<typeof schema>

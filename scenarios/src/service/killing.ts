@@ -16,13 +16,18 @@ export interface KillOptions {
   readonly random: SeededRandom
   /** Seconds between two kills, on average. */
   readonly every: number
+  /** Names of those that are killed; all when not given. */
+  readonly only?: readonly string[] | undefined
   readonly signal: AbortSignal
   /** Whether there is to be another. */
   goes(): boolean
 }
 
 /** @throws Error when a party that nobody killed does not come back */
-export async function killAtRandom({ processes, tally, random, every, signal, goes }: KillOptions): Promise<void> {
+export async function killAtRandom({ processes, tally, random, every, only, signal, goes }: KillOptions): Promise<void> {
+  const victims = processes.parties.filter(({ name }) => only === undefined || only.includes(name))
+  if (victims.length === 0)
+    throw new Error(`nobody is called ${only?.join(' or ')}: the parties are ${processes.parties.map(({ name }) => name).join(', ')}`)
   const returning = new Map<string, Promise<void>>()
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => undefined)
@@ -31,8 +36,12 @@ export async function killAtRandom({ processes, tally, random, every, signal, go
     const early = random.next() < WHILE_STARTING
     while (!early && returning.size >= STARTING) await Promise.race([...returning.values(), failed.promise])
     if (!goes()) break
-    const starting = processes.parties.filter(({ name }) => returning.has(name) && processes.isRunning(name))
-    const up = processes.parties.filter(({ name }) => !returning.has(name))
+    const starting = victims.filter(({ name }) => returning.has(name) && processes.isRunning(name))
+    const up = victims.filter(({ name }) => !returning.has(name))
+    if (up.length === 0 && (starting.length === 0 || !early)) {
+      await Promise.race([...returning.values(), failed.promise])
+      continue
+    }
     const { name } = random.pick(early && starting.length > 0 ? starting : up)
     // Sometimes at once, sometimes after a while.
     const away = random.next() < 0.5 ? 0 : random.exponential(Math.min(AWAY, every / 4))

@@ -67,7 +67,7 @@ async function serve(
   tally: Tally,
   { seed, signal, onLine }: ServiceRunOptions
 ): Promise<Record<string, number> | undefined> {
-  const { minutes, queries: wanted, kills: wantedKills, killsEvery, queriers, models } = scenario
+  const { minutes, queries: wanted, kills: wantedKills, killsEvery, killed, queriers, models } = scenario
   const clear = new Map(await Promise.all(models.map(async model => [model.name, await ClearAnswers.of(model)] as const)))
   const begun = Date.now()
   /** Share of the run that is done, by whatever ends it first. */
@@ -99,7 +99,9 @@ async function serve(
   const kills =
     killsEvery === 0
       ? Promise.resolve()
-      : killAtRandom({ processes, tally, random, every: killsEvery, signal, goes }).catch((error: Error) => tally.ended.push(error.message))
+      : killAtRandom({ processes, tally, random, every: killsEvery, only: killed, signal, goes }).catch((error: Error) =>
+          tally.ended.push(error.message)
+        )
   try {
     await Promise.all([...queries, kills])
     return await disks
