@@ -116,8 +116,25 @@ describe.each(Object.keys(DATABASES) as (keyof typeof DATABASES)[])('records, do
     await spendings.giveBack(hex('a'), 'g', '4')
     expect(await spendings.has(hex('a'), 'g', '4')).toBe(false)
     expect(await spendings.spend([claim('g', '5', 3)])).toEqual({ outcome: 'first' })
-    await spendings.forget(hex('a'))
-    expect(await spendings.used(hex('a'), 'g')).toBe(0)
+    await spendings.spend([{ ...claim('g', '1', 1), epoch: hex('b') }, claim('e', '1', 4)])
+    expect([await spendings.accounts(hex('a')), await spendings.accounts(hex('b')), await spendings.accounts(hex('c'))]).toEqual([
+      ['e', 'g'],
+      ['g'],
+      []
+    ])
+    await spendings.forget(hex('a'), 'g')
+    expect([await spendings.used(hex('a'), 'g'), await spendings.used(hex('a'), 'e'), await spendings.used(hex('b'), 'g')]).toEqual([
+      0, 4, 1
+    ])
+    expect(await spendings.accounts(hex('a'))).toEqual(['e'])
+    // A claim that is not recorded leaves the counts as they were, those of accounts that come before it, too.
+    expect(await spendings.spend([claim('n', '1', 7), claim('e', '9', 7)])).toMatchObject({ outcome: 'exceeded', used: 4 })
+    expect([await spendings.used(hex('a'), 'n'), await spendings.used(hex('a'), 'e')]).toEqual([0, 4])
+    expect(await spendings.spend([claim('n', '1', 7), claim('e', '9', 6)])).toEqual({ outcome: 'first' })
+    expect(await spendings.spend([claim('n', '2', 4)])).toMatchObject({ outcome: 'exceeded', used: 7 })
+    expect(await spendings.accounts(hex('a'))).toEqual(['e', 'n'])
+    // What was forgotten may be had again.
+    expect(await spendings.spend([claim('g', '1', 10)])).toEqual({ outcome: 'first' })
   })
 })
 

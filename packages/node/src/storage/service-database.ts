@@ -197,7 +197,10 @@ class Spendings implements SpendingStore {
   readonly #find: StatementSync
   readonly #sum: StatementSync
   readonly #remove: StatementSync
+  readonly #accounts: StatementSync
   readonly #forget: StatementSync
+  /** What accounts have come to, as far as that was asked: to sum an account up takes the longer the more was taken from it. */
+  readonly #totals = new Map<string, number>()
 
   constructor(database: DatabaseSync, guarded: Guarded) {
     this.#database = database
@@ -206,15 +209,19 @@ class Spendings implements SpendingStore {
     this.#find = database.prepare('SELECT amount FROM spending WHERE epoch = ? AND account = ? AND item = ?')
     this.#sum = database.prepare('SELECT COALESCE(SUM(amount), 0) AS sum FROM spending WHERE epoch = ? AND account = ?')
     this.#remove = database.prepare('DELETE FROM spending WHERE epoch = ? AND account = ? AND item = ?')
-    this.#forget = database.prepare('DELETE FROM spending WHERE epoch = ?')
+    this.#accounts = database.prepare('SELECT DISTINCT account FROM spending WHERE epoch = ? ORDER BY account')
+    this.#forget = database.prepare('DELETE FROM spending WHERE epoch = ? AND account = ?')
   }
 
   async spend(claims: readonly Claim[]): Promise<Spent> {
     return this.#guarded(() => {
       try {
+        const added = new Map<string, number>()
         this.#database.exec('BEGIN IMMEDIATE')
-        const spent = this.#claim(claims)
+        const spent = this.#claim(claims, added)
         this.#database.exec('claim' in spent ? 'ROLLBACK' : 'COMMIT')
+        if ('claim' in spent) return spent
+        for (const [name, amount] of added) this.#totals.set(name, this.#totals.get(name)! + amount)
         return spent
       } catch (error) {
         // One that found no room may have been rolled back already.
@@ -226,6 +233,7 @@ class Spendings implements SpendingStore {
 
   async giveBack(epoch: string, account: string, item: string): Promise<void> {
     this.#guarded(() => this.#remove.run(epoch, account, item))
+    this.#totals.delete(nameOf(epoch, account))
   }
 
   async used(epoch: string, account: string): Promise<number> {
@@ -236,26 +244,40 @@ class Spendings implements SpendingStore {
     return this.#find.get(epoch, account, item) !== undefined
   }
 
-  async forget(epoch: string): Promise<void> {
-    this.#guarded(() => this.#forget.run(epoch))
+  async accounts(epoch: string): Promise<string[]> {
+    return this.#accounts.all(epoch).map(row => String(row['account']))
   }
 
-  #claim(claims: readonly Claim[]): Spent {
-    let added = 0
+  async forget(epoch: string, account: string): Promise<void> {
+    this.#guarded(() => this.#forget.run(epoch, account))
+    this.#totals.delete(nameOf(epoch, account))
+  }
+
+  /** @param added what comes to each account if this is committed */
+  #claim(claims: readonly Claim[], added: Map<string, number>): Spent {
     for (const claim of claims) {
       const { epoch, account, item, amount, limit } = claim
       const known = this.#find.get(epoch, account, item)?.['amount']
       if (known !== undefined && Number(known) !== amount) return { outcome: 'differs', claim, used: Number(known) }
       if (known !== undefined) continue
-      const used = this.#used(epoch, account)
+      const name = nameOf(epoch, account)
+      const pending = added.get(name) ?? 0
+      // Summed up before anything is inserted.
+      const used = this.#used(epoch, account) + pending
       if (used + amount > limit) return { outcome: 'exceeded', claim, used }
       this.#insert.run(epoch, account, item, amount)
-      added++
+      added.set(name, pending + amount)
     }
-    return { outcome: added === 0 ? 'again' : 'first' }
+    return { outcome: added.size === 0 ? 'again' : 'first' }
   }
 
   #used(epoch: string, account: string): number {
-    return Number(this.#sum.get(epoch, account)?.['sum'])
+    const name = nameOf(epoch, account)
+    const used = this.#totals.get(name) ?? Number(this.#sum.get(epoch, account)?.['sum'])
+    this.#totals.set(name, used)
+    return used
   }
 }
+
+/** Of an account, in memory. An epoch's identifier is hexadecimal. */
+const nameOf = (epoch: string, account: string): string => `${epoch} ${account}`

@@ -37,6 +37,12 @@ test('keys once, then two queriers ask, with a holder gone, parties started agai
   const { decryptions, refreshes } = await service.node('holder-2').books.epochUse(epoch, proposal)
   expect(decryptions.used).toBeGreaterThan(0)
   expect(refreshes.used).toBeGreaterThan(0)
+  // What was counted is of no use when keys and grants are over, and is on the disk no longer.
+  const { spendings } = service.disk('holder-2')
+  expect(await spendings.accounts(epoch)).toHaveLength(6)
+  service.now = () => proposal.expires + 2 * 86_400_000
+  await service.restart('holder-2')
+  await until(async () => (await spendings.accounts(epoch)).length === 0, 'what was counted is forgotten')
 })
 
 test('who was away is told what it missed; what was revoked, or is spent, is refused by name', async () => {

@@ -1,12 +1,11 @@
 /** Shares of epochs that are over: erased, so that whoever comes by the disk of a holder later learns nothing of what was asked before. */
 import { EpochRefusedError } from '../../errors/errors.js'
 import type { EpochProposal, EpochRecord } from '../objects/epoch.js'
+import { ERASE_AFTER } from '../objects/validity.js'
 import type { EpochsOptions } from './options.js'
 
 /** Record of an epoch whose share was erased. */
 const ERASED = 'epoch-erased'
-/** After an epoch's end, milliseconds: a clock that is wrong for a while costs nobody a share. */
-export const ERASE_AFTER = 86_400_000
 
 /** Shares of epochs that have been over for a day and of which this party was a holder at some time, each once. @param erase may be repeated */
 export async function eraseOver(

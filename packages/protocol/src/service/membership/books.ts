@@ -4,10 +4,10 @@
  */
 import { EpochRefusedError, GrantRefusedError, ReleaseRefusedError } from '../../errors/errors.js'
 import { EPOCH, type EpochProposal } from '../objects/epoch.js'
-import type { Grant } from '../objects/grant.js'
+import { GRANT, type Grant } from '../objects/grant.js'
 import type { Query } from '../objects/query.js'
 import type { Release } from '../objects/release.js'
-import { hasExpired, timeText } from '../objects/validity.js'
+import { ERASE_AFTER, hasExpired, timeText } from '../objects/validity.js'
 import type { DocumentStore } from '../store/documents.js'
 import type { Claim, SpendingStore } from '../store/spendings.js'
 
@@ -23,6 +23,8 @@ export interface Budget {
 }
 
 const grantAccount = (what: 'queries' | 'decryptions', grant: string): string => `grant ${what} ${grant}`
+/** Of a grant's account. */
+const grantOf = (account: string): string | undefined => /^grant \w+ (\w+)$/.exec(account)?.[1]
 const epochAccount = (what: 'decryptions' | 'refreshes'): string => `epoch ${what}`
 
 export class Books {
@@ -118,6 +120,24 @@ export class Books {
     return {
       decryptions: { used: await this.#spendings.used(epoch, epochAccount('decryptions')), limit: maximumDecryptions },
       refreshes: { used: await this.#spendings.used(epoch, epochAccount('refreshes')), limit: maximumRefreshes }
+    }
+  }
+
+  /**
+   * Removes what was counted of epochs that have been over for a day. Counts of a grant that is in force stay, for it goes with models to the keys that follow, and so do
+   * those of one that this party has not been handed.
+   */
+  async forgetOver(): Promise<void> {
+    const isOver = ({ expires }: { readonly expires: number }): boolean => expires + ERASE_AFTER <= this.#now()
+    for (const { identifier, epoch } of await this.#documents.list({ kind: EPOCH.kind })) {
+      const proposal = (await this.#documents.get(EPOCH, identifier))?.document.proposal
+      if (proposal === undefined || !isOver(proposal)) continue
+      this.#proposals.delete(epoch)
+      for (const account of await this.#spendings.accounts(epoch)) {
+        const name = grantOf(account)
+        const grant = name === undefined ? undefined : (await this.#documents.get(GRANT, name))?.document
+        if (name === undefined || (grant !== undefined && isOver(grant))) await this.#spendings.forget(epoch, account)
+      }
     }
   }
 

@@ -74,7 +74,7 @@ export interface ServiceNodeOptions {
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never
 
 const EVALUATOR_SECRET = 'evaluator/queries'
-/** How often shares of keys that are over are looked for, milliseconds. */
+/** How often shares of keys that are over, and what was counted of them, are looked for, milliseconds. */
 const ERASING = 3_600_000
 const SECRET_BYTES = 32
 /** Records of what has been passed on. */
@@ -398,9 +398,10 @@ export class ServiceNode {
     if (document.kind === 'withdrawal') this.#inBackground(witness.withdrawn(document.release), 'withdrawal')
   }
 
-  /** Shares of keys that are over. */
+  /** What is left of keys that are over. */
   #eraseOver(): void {
     this.#inBackground(this.epochs.eraseOver(), 'epoch')
+    this.#inBackground(this.books.forgetOver(), 'epoch')
   }
 
   #inBackground(started: Promise<unknown>, kind: string): void {

@@ -28,8 +28,10 @@ export interface SpendingStore {
   giveBack(epoch: string, account: string, item: string): Promise<void>
   used(epoch: string, account: string): Promise<number>
   has(epoch: string, account: string, item: string): Promise<boolean>
-  /** Removes all accounts of an epoch. */
-  forget(epoch: string): Promise<void>
+  /** Of an epoch, those from which something was taken. */
+  accounts(epoch: string): Promise<string[]>
+  /** Removes an account with its items: of what nobody can ask for any more. */
+  forget(epoch: string, account: string): Promise<void>
 }
 
 /** Amount by item, and their sum. */
@@ -80,8 +82,14 @@ export class MemorySpendingStore implements SpendingStore {
     return this.#epochs.get(epoch)?.get(account)?.items.has(item) ?? false
   }
 
-  async forget(epoch: string): Promise<void> {
-    this.#epochs.delete(epoch)
+  async accounts(epoch: string): Promise<string[]> {
+    return [...(this.#epochs.get(epoch) ?? [])].flatMap(([account, { items }]) => (items.size > 0 ? [account] : [])).sort()
+  }
+
+  async forget(epoch: string, account: string): Promise<void> {
+    const accounts = this.#epochs.get(epoch)
+    accounts?.delete(account)
+    if (accounts?.size === 0) this.#epochs.delete(epoch)
   }
 
   #account(epoch: string, account: string): Account {

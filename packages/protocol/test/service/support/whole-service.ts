@@ -53,6 +53,8 @@ export class Service {
   readonly nodes = new Map<string, ServiceNode>()
   readonly errors: string[] = []
   readonly roster: RosterEntry[]
+  /** Clock of those that are started from now on. */
+  now: () => number = Date.now
   readonly #options: ServiceOptions
   readonly #disks = new Map<string, ReturnType<typeof freshDisk>>()
   readonly #cryptography = new Map<string, LocalServiceCryptography>()
@@ -90,6 +92,7 @@ export class Service {
       stores: disk,
       policy: { allowInsecure: true, ...policy?.(self) },
       patience: 2_000,
+      now: () => this.now(),
       ...(next === undefined ? {} : { next }),
       onError: error => this.errors.push(`${self}: ${error.message}`)
     })
