@@ -7,6 +7,7 @@
  */
 import type * as z from 'zod'
 
+/** Bounds on the byte strings of a request or a reply. A request longer than all of its sender's kinds allow is refused before it is read in full. */
 export interface BlobBound {
   /** How many at most. */
   readonly count: number
@@ -16,8 +17,10 @@ export interface BlobBound {
   readonly total?: number
 }
 
+/** Of a message that is a head alone. */
 export const NO_BLOBS: BlobBound = { count: 0, bytes: 0 }
 
+/** One kind of call: its name on the wire, the schemas of both heads, and the bounds of their blobs. */
 export interface CallKind<Q, R> {
   /** Unique among all kinds. */
   readonly kind: string
@@ -27,11 +30,13 @@ export interface CallKind<Q, R> {
   readonly replyBlobs: BlobBound
 }
 
+/** What a call carries in one direction: a head that fits its schema, and byte strings. */
 export interface Message<T> {
   readonly head: T
   readonly blobs: readonly Uint8Array[]
 }
 
+/** A kind of call; without bounds, a side carries no blobs. */
 export function defineCall<Q, R>(
   kind: Pick<CallKind<Q, R>, 'kind' | 'request' | 'reply'> & { requestBlobs?: BlobBound; replyBlobs?: BlobBound }
 ): CallKind<Q, R> {

@@ -7,6 +7,7 @@ import { checkCall, decodeCall, encodeCall, messageBound } from './codec.js'
 /** How long a call may be silent, milliseconds: nothing sent, nothing answered. */
 export const PATIENCE = 60_000
 
+/** How long a call may take, and what gives it up. */
 export interface CallOptions {
   readonly signal?: AbortSignal
   /** Milliseconds without a byte in either direction. */
@@ -25,6 +26,7 @@ export interface Caller {
   call<Q, R>(peer: string, kind: CallKind<Q, R>, head: Q, blobs?: readonly Uint8Array[], options?: CallOptions): Promise<Message<R>>
 }
 
+/** Calls over a transport. A peer that is still being started counts as unreachable. */
 export class TransportCaller implements Caller {
   readonly #transport: Transport
 

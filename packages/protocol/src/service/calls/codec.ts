@@ -24,6 +24,7 @@ export function messageBound({ count, bytes, total = count * bytes }: BlobBound)
   return FIXED + MAXIMUM_HEAD_BYTES + 4 * count + Math.min(total, count * bytes)
 }
 
+/** Bytes of a request or reply. Nothing is checked here: the receiver does that (`checkCall`). */
 export function encodeCall(kind: string, head: unknown, blobs: readonly Uint8Array[]): Uint8Array {
   const json = canonicalBytes({ kind, head })
   const start = FIXED + 4 * blobs.length + json.length

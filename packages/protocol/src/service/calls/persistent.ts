@@ -7,12 +7,14 @@ import type { Caller } from './caller.js'
 /** Pause before a peer that was not there is asked again, milliseconds. */
 export const PAUSE = 2_000
 
+/** A call that is repeated until its peer is there. */
 export interface PersistentCall<Q, R> {
   readonly peer: string
   readonly kind: CallKind<Q, R>
   readonly head: Q
   readonly blobs?: readonly Uint8Array[]
   readonly signal: AbortSignal
+  /** Milliseconds between two tries. */
   readonly pause: number
   /** Milliseconds that a peer without a connection is waited for each time; what the network deems right when absent. */
   readonly absence?: number

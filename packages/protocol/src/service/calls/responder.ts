@@ -9,11 +9,13 @@ import type { Transport } from '../../wire/transport.js'
 import type { CallKind, Message } from './call.js'
 import { checkCall, decodeCall, encodeCall, messageBound } from './codec.js'
 
+/** Who has called, and a signal that fires when the caller is gone. */
 export interface CallContext {
   readonly peer: string
   readonly signal: AbortSignal
 }
 
+/** Answers one kind of call; its request has been checked against the kind. What it throws goes back as a typed failure (`translateError`). */
 export type CallHandler<Q, R> = (message: Message<Q>, context: CallContext) => Promise<{ head: R; blobs?: readonly Uint8Array[] }>
 
 interface Entry {
@@ -22,12 +24,15 @@ interface Entry {
   readonly handler: CallHandler<unknown, unknown>
 }
 
+/** Whom a responder lets in. */
 export interface ResponderOptions {
   /** Whether a peer may send anything at all. */
   known(peer: string): boolean
+  /** Told of every request that was refused or failed, with what its sender was told. */
   onRefused?(error: Error, peer: string): void
 }
 
+/** Checks requests of other parties and hands them to the handlers of their kinds. */
 export class Responder {
   readonly #options: ResponderOptions
   readonly #entries = new Map<string, Entry>()
@@ -36,12 +41,16 @@ export class Responder {
     this.#options = options
   }
 
-  /** @param allow who is expected instead, when a peer may not send this kind; undefined when it may */
+  /**
+   * Registers the one handler of a kind; a second one is a programming error, and throws.
+   * @param allow who is expected instead, when a peer may not send this kind; undefined when it may
+   */
   on<Q, R>(kind: CallKind<Q, R>, allow: (peer: string) => string | undefined, handler: CallHandler<Q, R>): void {
     if (this.#entries.has(kind.kind)) throw new Error(`two handlers of ${kind.kind}`)
     this.#entries.set(kind.kind, { kind, allow, handler } as unknown as Entry)
   }
 
+  /** Takes every request of the transport. */
   serve(transport: Transport): void {
     transport.serve(async (peer, request, { signal }) => await this.receive(peer, request, signal), {
       maximumRequestBytes: peer => this.maximumRequestBytes(peer)
@@ -72,6 +81,7 @@ export class Responder {
     }
   }
 
+  /** Most bytes of a request that this peer may send: of the kinds it is allowed, the longest. A stranger may send a head alone. */
   maximumRequestBytes(peer: string): number {
     if (!this.#options.known(peer)) return messageBound({ count: 0, bytes: 0 })
     let most = messageBound({ count: 0, bytes: 0 })

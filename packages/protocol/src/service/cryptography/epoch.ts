@@ -8,9 +8,12 @@ export interface EpochTerms {
   readonly parameters: PlanParameters
   /** n, the number of dealers of the first sharing: the secret is a sum of as many. */
   readonly dealers: number
+  /** s: bits of security of the flooding in every switch (Kullback–Leibler sense). */
   readonly floodingBits: number
+  /** τ: ciphertexts that may be switched in the whole epoch. */
   readonly maximumDecryptions: number
   readonly maximumRefreshes: number
+  /** Whether whoever encrypts proves that it did. */
   readonly proofs: boolean
 }
 
@@ -19,6 +22,7 @@ export interface SharingName {
   readonly generation: number
   /** Hexadecimal. */
   readonly lineage: string
+  /** t: holders that it takes. */
   readonly threshold: number
   /** Ascending. */
   readonly points: readonly number[]
@@ -27,8 +31,11 @@ export interface SharingName {
 /** One try of one step by one active set (mhe/threshold/attempt.ts). */
 export interface AttemptName {
   readonly sharing: SharingName
+  /** Name of the query, or `keys` where keys are made. */
   readonly query: string
+  /** Of the plan, and the pass (`r<step>.<pass>`), or `out` for the result. */
   readonly step: string
+  /** Counts the tries of the step; each has an active set of its own. */
   readonly number: number
   /** Points of the t holders that are asked, ascending. */
   readonly active: readonly number[]

@@ -2,8 +2,11 @@
 import type { Plan } from '../../terms/plan.js'
 import type { AttemptName } from './epoch.js'
 
+/** Which release is moved, to which key, in which attempt. */
 export interface MoveCryptographyTerms {
+  /** Of the release; its weights are what is moved. */
   readonly plan: Plan
+  /** Peer id of the model's owner. */
   readonly owner: string
   /** Of the release that comes of it. */
   readonly nonce: string
@@ -24,5 +27,6 @@ export interface MoveCryptography {
   verify(holder: string, batch: number, shares: Uint8Array[], proof: Uint8Array): Promise<void>
   /** Part `index` under the new key. @param shares of the active holders, in the order of their points; checked before */
   combine(index: number, part: Uint8Array, shares: Uint8Array[]): Promise<Uint8Array>
+  /** Lets go of the attempt's polynomials and keys; may be repeated. */
   dispose(): Promise<void>
 }

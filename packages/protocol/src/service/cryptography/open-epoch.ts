@@ -9,6 +9,7 @@ export interface EpochKeys {
   readonly galois: readonly GaloisKeyName[]
 }
 
+/** A key epoch that is in force, opened at this party. */
 export interface OpenEpoch {
   readonly record: EpochRecord
   readonly releases: ReleasesCryptography
@@ -24,6 +25,7 @@ export interface OpenEpoch {
   followKeys(signal: AbortSignal): Promise<boolean>
 }
 
+/** The key epochs that a party knows. */
 export interface OpenEpochs {
   /** @throws EpochRefusedError for one that is unknown here, expired or over */
   epoch(identifier: string): Promise<OpenEpoch>

@@ -13,6 +13,7 @@ import type { MoveCryptography, MoveCryptographyTerms } from './move.js'
 export interface PublicationTerms {
   /** Which of this party's models. */
   readonly model: string
+  /** For the parameters of the epoch. */
   readonly plan: Plan
   /** This party, as the release names it, and the release's nonce: what proofs are made for. */
   readonly owner: string
@@ -27,10 +28,13 @@ export interface PublicationCryptography {
   part(index: number): Promise<Uint8Array>
   /** Proof that the weights of a batch are encryptions (terms/proof-batches.ts). */
   prove(batch: number): Promise<Uint8Array>
+  /** Lets go of the model's polynomials. */
   dispose(): Promise<void>
 }
 
+/** What a release is opened with: whose it is, its plan, and the hashes of its parts. */
 export interface ReleaseTerms {
+  /** Of the release; its parts are kept under it (`releaseSpace`). */
   readonly nonce: string
   readonly owner: string
   readonly plan: Plan
@@ -52,6 +56,7 @@ export interface BatchCheck {
   readonly proof: Uint8Array
 }
 
+/** What an evaluation is opened with; together with the model it determines every byte of what is asked and answered. */
 export interface EvaluationTerms {
   /** Names it among evaluations of this release; attempts are of this query. */
   readonly query: string
@@ -79,14 +84,19 @@ export type Attempted<R> = R & { readonly attempt: AttemptName }
 export interface ReleaseCallbacks {
   /** The attempt to make of a step (`r<step>.<pass>`, or `out`): the one that is not yet known to have failed. */
   attempt(step: string): Promise<AttemptName>
+  /** Shares of a collective refresh. */
   refresh(request: Attempted<RefreshRequest>): Promise<Uint8Array[][] | undefined>
+  /** Shares of the collective switch of the result to the querier's key. */
   switchShares(request: Attempted<SwitchRequest>): Promise<Uint8Array[][] | undefined>
+  /** Where one party holds the whole key: a fresh encryption of each masked message. */
   refreshWhole(request: Attempted<RefreshWholeRequest>): Promise<Uint8Array[] | undefined>
+  /** Where one party holds the whole key: each result under the querier's key. */
   switchWhole(request: Attempted<SwitchRequest>): Promise<Uint8Array[] | undefined>
   /** A holder's answer was none: the attempt has failed. @param point the holder's */
   rejected(attempt: AttemptName, point: number, reason: string): Promise<void>
   /** The querier's key, to which an evaluator of a clear model adds flooding of its own. */
   resultKey(): Promise<Uint8Array>
+  /** Told as the plan runs. */
   progress(progress: EvaluationProgress): void
   /** Takes what a refresh of a pass has come to: an evaluation that is started again may go on from there. Serialised. */
   keep?(pass: number, step: number, ciphertexts: Uint8Array[]): Promise<void>
@@ -102,9 +112,11 @@ export interface Resumed {
   readonly ciphertexts: readonly Uint8Array[]
 }
 
+/** One query at an evaluator or a witness, ready to be run. */
 export interface ReleaseEvaluation {
   /** Result ciphertexts under the querier's key. @throws the signal's reason; what a callback throws */
   evaluate(callbacks: ReleaseCallbacks, signal?: AbortSignal): Promise<Uint8Array[]>
+  /** Lets go of the evaluation. */
   dispose(): Promise<void>
 }
 
@@ -128,15 +140,19 @@ export interface ReleaseCryptography {
   /** Logits per sample of the batch, padding included. @param seed of the result key; null for the holder of the whole key, whose results are under that */
   decryptResults(ciphertexts: Uint8Array[], seed: Uint8Array | null): Promise<Float64Array[]>
 
+  /** Opens a query whose inputs are in the content store. Runs nothing yet. The caller disposes it. */
   openEvaluation(terms: EvaluationTerms): Promise<ReleaseEvaluation>
 
   /** One share for each ciphertext. @throws UnforeseenRequestError, mhe's typed errors (given before, another sharing, quota) */
   refreshShare(request: Attempted<RefreshRequest>): Promise<Uint8Array[]>
+  /** One share for each ciphertext of the result. @throws UnforeseenRequestError, mhe's typed errors (given before, another sharing, quota) */
   switchShare(request: Attempted<SwitchRequest> & { readonly targetKey: Uint8Array }): Promise<Uint8Array[]>
   /** By the holder of the whole key: a fresh encryption of each masked message. */
   refreshWhole(request: Attempted<RefreshWholeRequest>): Promise<Uint8Array[]>
+  /** By the holder of the whole key: each ciphertext of the result under the target key. */
   switchWhole(request: Attempted<SwitchRequest> & { readonly targetKey: Uint8Array }): Promise<Uint8Array[]>
 
+  /** Lets go of the release's memory; what is stored stays. */
   dispose(): Promise<void>
 }
 
@@ -144,9 +160,12 @@ export interface ReleaseCryptography {
 export interface ReleasesCryptography {
   /** Public shape of one of this party's models. */
   architecture(model: string): Promise<Architecture>
+  /** Opens one of this party's models for encryption into the epoch. The caller disposes it. */
   openPublication(terms: PublicationTerms): Promise<PublicationCryptography>
+  /** Opens a release for any of this party's roles; its plan is checked against the epoch. The caller disposes it. */
   openRelease(terms: ReleaseTerms): Promise<ReleaseCryptography>
   /** A move away from this epoch. */
   openMove(terms: MoveCryptographyTerms): Promise<MoveCryptography>
+  /** A fresh key pair for the results of one query. The caller wipes its seed. */
   resultKey(): Promise<ResultKeyPair>
 }

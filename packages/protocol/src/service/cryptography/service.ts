@@ -18,9 +18,13 @@ export interface DealingTerms {
   readonly own: { readonly dealer: number | null; readonly receiver: number | null }
 }
 
+/** What a receiver says of a dealing; all receivers judge it by the same evidence. */
 export interface DealingComplaint {
+  /** Point of who dealt. */
   readonly dealer: number
+  /** Point of who complains. */
   readonly receiver: number
+  /** The envelope does not open, or its share is not on the dealer's polynomial. */
   readonly reason: 'unreadable' | 'inconsistent'
 }
 
@@ -58,6 +62,7 @@ export interface DealingCryptography {
   wrongDealers(coin: Uint8Array, answers: readonly { readonly dealer: number; readonly answer: Uint8Array }[]): Promise<number[]>
   /** Sums what these dealers dealt to this party's share of the new sharing, and keeps it, sealed, beside the one before until `EpochCryptography.adopt`. */
   complete(dealers: readonly number[]): Promise<SharingName>
+  /** Wipes what was read and is not yet part of a share that is kept. */
   dispose(): Promise<void>
 }
 
@@ -85,6 +90,7 @@ export interface EpochCryptography {
   /** Whether these shares of the active holders switch it. @param seed of the secret key of `targetKey`; wiped @throws RejectedShareError */
   testSharing(attempt: AttemptName, shares: Uint8Array[], seed: Uint8Array): Promise<boolean>
 
+  /** This holder's share of the collective public key; the same bytes again for the same attempt. */
   publicKeyShare(attempt: AttemptName): Promise<Uint8Array>
   /** Sums the shares of the active holders, in the order of their points, keeps the key. @returns its SHA-256, hexadecimal @throws RejectedShareError */
   sumPublicKey(attempt: AttemptName, shares: Uint8Array[]): Promise<string>
@@ -95,9 +101,11 @@ export interface EpochCryptography {
   /** @throws SessionStateError before it is known */
   publicKey(): Promise<Uint8Array>
 
+  /** This holder's share of round one of the relinearisation key of a level. */
   relinearizationShareOne(attempt: AttemptName, level: number): Promise<Uint8Array>
-  /** @param ones shares of round one of the active holders, in the order of their points: this holder sums them itself */
+  /** This holder's share of round two. @param ones shares of round one of the active holders, in the order of their points: this holder sums them itself */
   relinearizationShareTwo(attempt: AttemptName, level: number, ones: Uint8Array[]): Promise<Uint8Array>
+  /** This holder's share of the Galois key of an element and level. */
   galoisShare(attempt: AttemptName, element: number, level: number): Promise<Uint8Array>
 
   /**
@@ -110,11 +118,13 @@ export interface EpochCryptography {
   /** Puts a kept key to use, when its SHA-256 is this; false when it is not there or damaged. */
   loadKey(name: EvaluationKeyName, hash: string): Promise<boolean>
 
+  /** Releases of this epoch; always the same object. */
   releases(): Promise<ReleasesCryptography>
   /** Lets go of memory; what is kept stays. */
   dispose(): Promise<void>
 }
 
+/** What an epoch is opened with by a party that holds a share or computes. */
 export interface OpenEpochTerms extends EpochTerms {
   readonly threshold: number
   /** Whether this party computes, and so keeps evaluation keys. */
@@ -127,5 +137,6 @@ export interface OpenEpochTerms extends EpochTerms {
 export interface ServiceCryptography {
   /** The public half of a fresh X25519 key pair for one round of dealing; the other half is used once, and forgotten with the process. */
   receiverKey(): Promise<Uint8Array>
+  /** Opens an epoch with whatever this party has kept of it. */
   openEpoch(terms: OpenEpochTerms): Promise<EpochCryptography>
 }

@@ -7,10 +7,13 @@ import { EPOCH, type EpochRecord } from '../objects/epoch.js'
 import type { DocumentStore } from '../store/documents.js'
 import { PUBLIC_KEY } from './calls.js'
 
+/** What the epochs of a party that only asks are given. */
 export interface AskedEpochsOptions {
   readonly self: string
+  /** What evaluators are asked for public keys through. */
   readonly caller: Caller
   readonly cryptography: AskingCryptography
+  /** Where epoch records come from. */
   readonly documents: DocumentStore
   readonly now?: () => number
 }
@@ -20,6 +23,7 @@ interface Opened {
   readonly releases: OpenAskingReleases
 }
 
+/** Opens epochs for asking: fetches the collective public key from the evaluator and takes it only under the hash of the signed record. */
 export class AskedEpochs implements AskingEpochs {
   readonly #options: AskedEpochsOptions
   readonly #open = new Map<string, Promise<Opened>>()
@@ -44,6 +48,7 @@ export class AskedEpochs implements AskingEpochs {
     throw this.#refused('expires', actual, 'the epoch is over', 'Wait for the next one of this cohort.')
   }
 
+  /** Closes every epoch that is open. */
   async dispose(): Promise<void> {
     for (const opening of this.#open.values()) await opening.then(async ({ releases }) => await releases.dispose()).catch(() => undefined)
     this.#open.clear()

@@ -38,6 +38,9 @@ interface KeyRecord extends Omit<MadeKey, 'hash'> {
   readonly hash: string
 }
 
+/**
+ * The key epochs of a party that holds shares, computes or witnesses: takes part in ceremonies, opens epochs on demand, makes their keys, renews and reshares.
+ */
 export class Epochs implements OpenEpochs {
   readonly #options: EpochsOptions
   readonly #holder: EpochHolder
@@ -76,6 +79,7 @@ export class Epochs implements OpenEpochs {
     this.#sharings = new Sharings(options, async epoch => await this.#of(epoch))
   }
 
+  /** Registers what evaluators, holders and witnesses of an epoch may ask. */
   register(responder: Responder): void {
     this.#holder.register(responder)
     this.#sharings.register(responder)
@@ -111,6 +115,7 @@ export class Epochs implements OpenEpochs {
     return record
   }
 
+  /** Signed records of all epochs that are kept here, those that are over included. */
   async list(): Promise<Signed<EpochRecord>[]> {
     return await this.#options.epochs.list()
   }
@@ -173,6 +178,7 @@ export class Epochs implements OpenEpochs {
     })
   }
 
+  /** Gives up what is under way and closes every epoch; what is kept stays. */
   async dispose(): Promise<void> {
     this.#closing.abort(new Error('closed'))
     await this.#holder.dispose()

@@ -5,6 +5,7 @@ import type { AcceptancePolicy } from '../../terms/policy.js'
 import type { EpochProposal } from '../objects/epoch.js'
 import { lackingWitnesses } from '../objects/witness-demand.js'
 
+/** What a holder demands of an epoch before it signs its proposal. Times in milliseconds. */
 export interface EpochPolicy {
   /** Peers that may coordinate an epoch. */
   evaluator(peer: string): boolean
@@ -26,7 +27,9 @@ export interface EpochPolicy {
   readonly maximumLife?: number
   /** Whether an epoch that follows one which comes to its end may be made without anybody having asked for it. True when not given. */
   readonly automatic?: boolean
+  /** Takes parameters below the security table; for tests alone. */
   readonly allowInsecure?: boolean
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
 }
 

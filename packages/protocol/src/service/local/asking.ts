@@ -10,6 +10,7 @@ import { checkedPlan } from './checked-plan.js'
 import { releaseSession } from './release-session.js'
 import { makeResultKey } from './result-key.js'
 
+/** What the cryptography of a party that only asks is given. */
 export interface LocalAskingOptions {
   /** This party, as documents name it. */
   readonly self: string
@@ -19,6 +20,7 @@ export interface LocalAskingOptions {
   readonly allowInsecure?: boolean
 }
 
+/** Asking in this thread; the cryptography of a page's querier, in its worker. */
 export class LocalAsking implements AskingCryptography {
   readonly #options: LocalAskingOptions
   readonly #open = new Set<LocalAskingEpoch>()

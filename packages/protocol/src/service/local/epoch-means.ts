@@ -11,6 +11,7 @@ export interface EpochHand {
   readonly whole: WholeKeyHolder | undefined
 }
 
+/** An epoch's context, keys and this party's hand in it, as releases compute with them. */
 export interface EpochMeans {
   readonly terms: EpochTerms
   /** t. */

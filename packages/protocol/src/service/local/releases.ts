@@ -24,11 +24,13 @@ import { LocalMove } from './release-move.js'
 import { releaseSession } from './release-session.js'
 import { makeResultKey } from './result-key.js'
 
+/** What the releases of an epoch are given. */
 export interface LocalReleasesOptions {
   /** This party, as documents name it. */
   readonly self: string
   /** Who holds the whole key, if one party does. */
   readonly soleHolder: string | null
+  /** Where parts of models and inputs are. */
   readonly contents: ContentStore
   /** This party's models, by the name that publications give. */
   readonly models?: (model: string) => Promise<ModelSource>
@@ -36,6 +38,7 @@ export interface LocalReleasesOptions {
   readonly weightBytes?: number
 }
 
+/** Releases of one epoch in this thread: publications, evaluations, shares and moves, whatever the party's roles. */
 export class LocalReleases implements ReleasesCryptography {
   readonly #epoch: EpochMeans
   readonly #options: LocalReleasesOptions

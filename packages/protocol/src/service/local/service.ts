@@ -6,7 +6,9 @@ import { SessionStateError } from '../../local/open-session.js'
 import type { EpochCryptography, OpenEpochTerms, ServiceCryptography } from '../cryptography/service.js'
 import { LocalEpoch, type LocalEpochOptions } from './epoch.js'
 
+/** What a party's cryptography in a service is given. */
 export interface LocalServiceOptions extends Omit<LocalEpochOptions, 'kernel' | 'onDisposed' | 'takeReceiverKey'> {
+  /** Build of the WebAssembly kernel; `auto` (the default) is the fastest that this machine runs. */
   readonly kernelVariant?: KernelVariant | 'auto'
   /** Threads that share an operation; 1 when not given. */
   readonly threads?: number | 'auto'
@@ -16,6 +18,7 @@ export interface LocalServiceOptions extends Omit<LocalEpochOptions, 'kernel' | 
 
 const MAXIMUM_RECEIVER_KEYS = 64
 
+/** A party's cryptography in a service, in the calling thread; the node package runs it in a worker. */
 export class LocalServiceCryptography implements ServiceCryptography {
   readonly #options: LocalServiceOptions
   readonly #kernel: Kernel
@@ -28,6 +31,7 @@ export class LocalServiceCryptography implements ServiceCryptography {
     this.#kernel = kernel
   }
 
+  /** Loads the kernel and starts its threads; `dispose` ends them. */
   static async create(options: LocalServiceOptions): Promise<LocalServiceCryptography> {
     const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
     if (options.warmUp === true) await warmUp(kernel)
@@ -57,6 +61,7 @@ export class LocalServiceCryptography implements ServiceCryptography {
     return epoch
   }
 
+  /** Closes every epoch, wipes keys of rounds that were not opened, and ends the kernel's threads. */
   async dispose(): Promise<void> {
     for (const epoch of [...this.#open]) await epoch.dispose()
     for (const key of this.#receiverKeys.values()) key.fill(0)

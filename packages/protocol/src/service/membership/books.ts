@@ -11,12 +11,14 @@ import { ERASE_AFTER, hasExpired, timeText } from '../objects/validity.js'
 import type { DocumentStore } from '../store/documents.js'
 import type { Claim, SpendingStore } from '../store/spendings.js'
 
+/** Where documents are and where is counted. */
 export interface BooksOptions {
   readonly documents: DocumentStore
   readonly spendings: SpendingStore
   readonly now?: () => number
 }
 
+/** What has been used of a limit, as counted at this party. */
 export interface Budget {
   readonly used: number
   readonly limit: number
@@ -27,6 +29,7 @@ const grantAccount = (what: 'queries' | 'decryptions', grant: string): string =>
 const grantOf = (account: string): string | undefined => /^grant \w+ (\w+)$/.exec(account)?.[1]
 const epochAccount = (what: 'decryptions' | 'refreshes'): string => `epoch ${what}`
 
+/** The counts of one party: every key holder and the evaluator keep their own, and believe nobody else's. */
 export class Books {
   readonly #documents: DocumentStore
   readonly #spendings: SpendingStore
@@ -39,6 +42,9 @@ export class Books {
     this.#now = now
   }
 
+  /**
+   * Counts a query against its grant. @throws GrantRefusedError (revoked, expired, spent), ReleaseRefusedError (withdrawn), EpochRefusedError (unknown, over)
+   */
   async admit(query: Query, grant: Grant, release: Release): Promise<void> {
     const { epoch, sender } = query
     await this.#alive(epoch, sender)
@@ -63,10 +69,12 @@ export class Books {
     if (spent.outcome === 'exceeded') throw this.#spentGrant(query, grant, 'queries', spent.used, grant.queries)
   }
 
+  /** Takes back what `admit` has counted. */
   async giveBack({ query, grant: identifier }: Pick<Query, 'query' | 'grant'>, grant: Grant): Promise<void> {
     await this.#spendings.giveBack(grant.epoch, grantAccount('queries', identifier), query)
   }
 
+  /** Counts ciphertexts of a result, once per attempt, against grant and epoch. @throws GrantRefusedError, EpochRefusedError when either is spent */
   async decrypt(query: Query, grant: Grant, attempt: string, ciphertexts: number): Promise<void> {
     const { epoch, sender } = query
     const { maximumDecryptions } = await this.#alive(epoch, sender)
@@ -81,6 +89,7 @@ export class Books {
     throw this.#spentEpoch(sender, 'decryptions', spent.used, maximumDecryptions)
   }
 
+  /** Counts refreshed ciphertexts, once per attempt, against the epoch. @throws EpochRefusedError when it is spent */
   async refresh(query: Query, attempt: string, ciphertexts: number): Promise<void> {
     const { epoch, sender } = query
     const { maximumRefreshes } = await this.#alive(epoch, sender)
@@ -90,6 +99,7 @@ export class Books {
     if (spent.outcome === 'exceeded') throw this.#spentEpoch(sender, 'refreshes', spent.used, maximumRefreshes)
   }
 
+  /** Counts the parts of a release that is moved, once per attempt, as decryptions of the epoch that it leaves. @throws EpochRefusedError when it is spent */
   async move(epoch: string, attempt: string, ciphertexts: number, peer: string): Promise<void> {
     const { maximumDecryptions: limit } = await this.#alive(epoch, peer)
     const spent = await this.#spendings.spend([{ epoch, account: epochAccount('decryptions'), item: attempt, amount: ciphertexts, limit }])
@@ -113,6 +123,7 @@ export class Books {
     }
   }
 
+  /** What an epoch has been used of here. @param epoch its identifier */
   async epochUse(
     epoch: string,
     { maximumDecryptions, maximumRefreshes }: EpochProposal

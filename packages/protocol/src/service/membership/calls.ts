@@ -5,10 +5,12 @@ import { identifierSchema } from '../objects/signed.js'
 
 /** Documents named in one call, and carried in one. */
 export const NAMES_AT_ONCE = 4096
+/** Documents carried in one call. */
 export const DOCUMENTS_AT_ONCE = 64
 const MAXIMUM_DOCUMENT_BYTES = 8 << 20
 
 const nameSchema = z.strictObject({ kind: z.string().max(40), identifier: identifierSchema })
+/** A document by its kind and identifier. */
 export type DocumentName = z.infer<typeof nameSchema>
 
 const softwareSchema = z.strictObject({ software: z.string().max(80), service: z.number().int().min(1) })
@@ -20,6 +22,7 @@ export const GREET = defineCall({
   reply: softwareSchema.extend({ held: z.array(nameSchema).max(NAMES_AT_ONCE) })
 })
 
+/** Asks for documents by name; what is not there, or is not the asker's concern, is left out of the answer. */
 export const GIVE = defineCall({
   kind: 'members/give',
   request: z.strictObject({ names: z.array(nameSchema).max(DOCUMENTS_AT_ONCE) }),

@@ -21,8 +21,10 @@ import { concerns } from './concern.js'
 const SERVICE_VERSION = 2
 const RETRY = [500, 1_000, 2_000, 5_000, 10_000, 30_000] as const
 
+/** What membership is given. `self` and peers are peer ids. */
 export interface MembershipOptions {
   readonly self: string
+  /** Version that others are told, for people to read. */
   readonly software: string
   readonly signer: Signer
   readonly transport: Pick<Transport, 'onPeerChange'>
@@ -30,13 +32,17 @@ export interface MembershipOptions {
   readonly documents: DocumentStore
   /** Peers that this party may hear of now, itself not among them. */
   peers(): readonly string[]
+  /** Of the roster at present. */
   hasRole(peer: string, role: Role): boolean
   /** A document that was not here before. */
   onDocument?(kind: string, signed: Signed<ServiceDocument>): void
+  /** A peer has been greeted, with the version of its software, or is gone. */
   onPeer?(peer: string, state: 'up' | 'down', software?: string): void
+  /** What a peer has sent and was refused, or why it could not be greeted. */
   onError?(error: Error, peer: string): void
 }
 
+/** Who is there, and the exchange of documents: evaluators are hubs, others meet only them. */
 export class Membership {
   readonly #options: MembershipOptions
   readonly #up = new Map<string, string>()
@@ -53,6 +59,7 @@ export class Membership {
     this.#options = options
   }
 
+  /** Registers greetings, and giving and taking documents. */
   register(responder: Responder): void {
     const { software } = this.#options
     const anybody = (): undefined => undefined
@@ -100,6 +107,7 @@ export class Membership {
     return peer === this.#options.self || this.#up.has(peer)
   }
 
+  /** Version of a peer's software; undefined while it is not up. */
   softwareOf(peer: string): string | undefined {
     return this.#up.get(peer)
   }
@@ -126,6 +134,7 @@ export class Membership {
     await this.#spread(kind, signed, others)
   }
 
+  /** Stops greeting and handing over; waits for what is under way. */
   async dispose(): Promise<void> {
     this.#unsubscribe?.()
     this.#abort.abort(new Error('closed'))

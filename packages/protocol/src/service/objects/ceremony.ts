@@ -17,6 +17,7 @@ export interface Entry {
   readonly holder: string
   /** H of 32 bytes that are revealed later; empty where a ceremony has none. */
   readonly nonce: string
+  /** Commitment to this holder's part of the round's coin, hexadecimal. */
   readonly coin: string
   /** X25519, for this round alone; hexadecimal. */
   readonly receiverKey: string
@@ -34,9 +35,11 @@ export interface Dealt {
   readonly hash: string
 }
 
+/** A complaint of a holder about a dealing, signed. */
 export interface ComplaintDocument {
   readonly kind: 'complaint'
   readonly version: 1
+  /** Hash of the round. */
   readonly round: string
   /** Points. */
   readonly dealer: number
@@ -62,6 +65,7 @@ export interface ShareCommitmentDocument {
 const hex64 = identifierSchema
 const pointSchema = z.number().int().min(1).max(MAXIMUM_PARTIES)
 
+/** Signed by the holder that enters. */
 export const ENTRY: DocumentKind<Entry> = {
   kind: 'ceremony-entry',
   schema: z.strictObject({
@@ -76,6 +80,7 @@ export const ENTRY: DocumentKind<Entry> = {
   signers: ({ holder }) => [holder]
 }
 
+/** Signed by the dealer. */
 export const DEALT: DocumentKind<Dealt> = {
   kind: 'dealt',
   schema: z.strictObject({
@@ -89,6 +94,7 @@ export const DEALT: DocumentKind<Dealt> = {
   signers: ({ dealer }) => [dealer]
 }
 
+/** Signed by the holder that complains. */
 export const COMPLAINT: DocumentKind<ComplaintDocument> = {
   kind: 'complaint',
   schema: z.strictObject({
@@ -103,6 +109,7 @@ export const COMPLAINT: DocumentKind<ComplaintDocument> = {
   signers: ({ holder }) => [holder]
 }
 
+/** Signed by the holder whose share it is. */
 export const SHARE_COMMITMENT: DocumentKind<ShareCommitmentDocument> = {
   kind: 'share-commitment',
   schema: z.strictObject({

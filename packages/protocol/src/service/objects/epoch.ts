@@ -16,6 +16,7 @@ import { countSchema, type DocumentKind, identifierSchema, identify, nameSchema,
 
 /** Decryptions that an epoch allows unless its makers say otherwise. */
 export const DEFAULT_DECRYPTIONS = 1_000_000
+/** Refreshed ciphertexts that an epoch allows unless its makers say otherwise. */
 export const DEFAULT_REFRESHES = 100_000_000
 
 /** A holder and its point, the small integer at which it holds the sharing polynomial: 1 … n at first; a holder that joins gets one that was never used. */
@@ -30,18 +31,21 @@ export interface GaloisKeyName {
   readonly level: number
 }
 
+/** What the evaluator proposes: a collective key, who shares it, for how long and for how much. In force once every holder has signed. */
 export interface EpochProposal {
   readonly kind: 'epoch-proposal'
   readonly version: 1
   /** Name of the cohort. */
   readonly cohort: string
   readonly nonce: string
+  /** Milliseconds since 1970, as `expires`. */
   readonly created: number
   readonly expires: number
   /** Coordinates, holds evaluation keys and models, computes. */
   readonly evaluator: string
   /** By ascending point. */
   readonly holders: readonly Holder[]
+  /** t: holders that it takes to help with anything. */
   readonly threshold: number
   /** Who runs every query again, and endorses what holders are asked. */
   readonly witnesses: readonly string[]
@@ -52,6 +56,7 @@ export interface EpochProposal {
   readonly floodingBits: number
   /** τ: ciphertexts that may be switched in the whole epoch. */
   readonly maximumDecryptions: number
+  /** Ciphertexts that may be refreshed in the whole epoch. */
   readonly maximumRefreshes: number
   /** Evaluation keys that are made at once: level of the relinearisation key or null, Galois keys by ascending element. */
   readonly relinearizationLevel: number | null
@@ -67,6 +72,7 @@ export interface SharingRecord {
   readonly kind: 'sharing'
   readonly version: 1
   readonly epoch: string
+  /** 0 for the sharing of the ceremony, one more with every renewal and resharing. */
   readonly generation: number
   /** Stands for every dealing that the shares were summed from; hexadecimal. */
   readonly lineage: string
@@ -74,6 +80,7 @@ export interface SharingRecord {
   readonly holders: readonly Holder[]
 }
 
+/** An epoch whose keys are made: its proposal, nonces, first sharing and the hash of its public key. */
 export interface EpochRecord {
   readonly kind: 'epoch'
   readonly version: 1
@@ -136,6 +143,7 @@ const recordSchema = z.strictObject({
 
 const peersOf = (holders: readonly Holder[]): string[] => holders.map(({ peer }) => peer)
 
+/** Signed by the evaluator and every holder. */
 export const EPOCH_PROPOSAL: DocumentKind<EpochProposal> = {
   kind: 'epoch-proposal',
   schema: proposalSchema,
@@ -161,6 +169,7 @@ export const EPOCH_PROPOSAL: DocumentKind<EpochProposal> = {
   }
 }
 
+/** Signed by every holder of the sharing. */
 export const SHARING: DocumentKind<SharingRecord> = {
   kind: 'sharing',
   schema: sharingSchema,
@@ -168,6 +177,7 @@ export const SHARING: DocumentKind<SharingRecord> = {
   check: ({ holders, threshold }, peer) => checkHolders(holders, threshold, 'sharing', peer)
 }
 
+/** Signed as its proposal is; its check derives the epoch's identifier again. */
 export const EPOCH: DocumentKind<EpochRecord> = {
   kind: 'epoch',
   schema: recordSchema,

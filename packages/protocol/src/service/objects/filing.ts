@@ -5,11 +5,14 @@ import { QUERY, type Query } from './query.js'
 import { RELEASE, type Release, WITHDRAWAL, type Withdrawal } from './release.js'
 import type { DocumentKind } from './signed.js'
 
+/** Every document that a service keeps and passes on, discriminated by `kind`. */
 export type ServiceDocument = EpochProposal | EpochRecord | SharingRecord | Release | Withdrawal | Grant | Revocation | Query
 
+/** Where a document is filed. */
 export interface Filing {
   /** Identifier of the epoch, hexadecimal; empty for a proposal, which is not one yet. */
   readonly epoch: string
+  /** What it is looked for by; `filingOf` says what that is for each kind. */
   readonly name: string
 }
 

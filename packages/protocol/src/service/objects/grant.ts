@@ -2,9 +2,11 @@
 import * as z from 'zod'
 import { countSchema, type DocumentKind, identifierSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
 
+/** Who may ask which models of an owner, how often and until when. */
 export interface Grant {
   readonly kind: 'grant'
   readonly version: 1
+  /** Identifier of the epoch that it is given in; it follows releases that are moved. */
   readonly epoch: string
   /** Owner of the releases that it is for. */
   readonly issuer: string
@@ -15,6 +17,7 @@ export interface Grant {
   /** Names of models, any revision of them; `*` for all of the issuer's. */
   readonly models: readonly string[]
   readonly nonce: string
+  /** Milliseconds since 1970, as `expires`. */
   readonly created: number
   readonly expires: number
   /** Queries that it is good for. */
@@ -23,6 +26,7 @@ export interface Grant {
   readonly decryptions: number
 }
 
+/** Ends a grant before it expires. */
 export interface Revocation {
   readonly kind: 'revocation'
   readonly version: 1
@@ -33,6 +37,7 @@ export interface Revocation {
   readonly created: number
 }
 
+/** Signed by its issuer. */
 export const GRANT: DocumentKind<Grant> = {
   kind: 'grant',
   schema: z.strictObject({
@@ -55,6 +60,7 @@ export const GRANT: DocumentKind<Grant> = {
   signers: ({ issuer }) => [issuer]
 }
 
+/** Signed by the issuer of the grant; that it is the same one is checked where it is taken. */
 export const REVOCATION: DocumentKind<Revocation> = {
   kind: 'revocation',
   schema: z.strictObject({
@@ -68,6 +74,7 @@ export const REVOCATION: DocumentKind<Revocation> = {
   signers: ({ issuer }) => [issuer]
 }
 
+/** Whether a grant is for a model of this name. */
 export function grantsModel({ models }: Grant, name: string): boolean {
   return models.includes('*') || models.includes(name)
 }

@@ -9,6 +9,7 @@ import { grantEpochs, type Release } from './release.js'
 import { resultKeyDigest } from './result-key.js'
 import { checkSigned, type Signed } from './signed.js'
 
+/** A signed query with everything that it names. */
 export interface QueryParts {
   readonly query: Signed<Query>
   readonly grant: Signed<Grant>

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { countSchema, type DocumentKind, identifierSchema, nonceSchema, peerSchema, timeSchema } from './signed.js'
 
+/** What is asked, signed before it is queued. Peers by id; documents by identifier; times in milliseconds since 1970. */
 export interface Query {
   readonly kind: 'query'
   readonly version: 1
@@ -12,6 +13,7 @@ export interface Query {
   readonly query: string
   readonly sender: string
   readonly querier: string
+  /** At most the plan's batch. */
   readonly samples: number
   /** `componentsHash` (terms/statements.ts) of the inputs in order, hexadecimal. */
   readonly inputs: string
@@ -23,6 +25,7 @@ export interface Query {
   readonly expires: number
 }
 
+/** Signed by its sender. */
 export const QUERY: DocumentKind<Query> = {
   kind: 'query',
   schema: z.strictObject({

@@ -13,12 +13,14 @@ import { countSchema, type DocumentKind, identifierSchema, nameSchema, nonceSche
 /** How often a model may be moved before it is uploaded again: each time leaves noise in its weights. */
 export const MAXIMUM_MOVES = 64
 
+/** A model that its owner has put up in an epoch: plan, hashes of the encrypted parts, names of its classes. */
 export interface Release {
   readonly kind: 'release'
   readonly version: 1
   /** Identifier of the epoch (epochIdentifier). */
   readonly epoch: string
   readonly owner: string
+  /** What people call the model; grants name it so. */
   readonly name: string
   /** Of the model, as its owner counts: "1", "2024-05". */
   readonly revision: string
@@ -28,6 +30,7 @@ export interface Release {
   readonly plan: Plan
   /** Encrypted parts in the plan's order: SHA-256 of each, hexadecimal, and `partsRoot` of them all. None where the model is clear at its evaluator. */
   readonly parts: readonly string[]
+  /** `partsRoot` of `parts`. */
   readonly root: string
   /** Classes by name, where results are classes; empty when not said. */
   readonly classes: readonly string[]
@@ -49,6 +52,7 @@ export interface Moved {
   readonly shares: readonly { readonly holder: string; readonly root: string }[]
 }
 
+/** Ends a release; of one that was moved, withdrawing it before or after the move ends both. */
 export interface Withdrawal {
   readonly kind: 'withdrawal'
   readonly version: 1
@@ -107,6 +111,7 @@ export function grantEpochs({ epoch, moved }: Pick<Release, 'epoch' | 'moved'>):
   return [epoch, ...(moved?.from.map(origin => origin.epoch) ?? [])]
 }
 
+/** Signed by the owner of the release. */
 export const WITHDRAWAL: DocumentKind<Withdrawal> = {
   kind: 'withdrawal',
   schema: z.strictObject({

@@ -13,12 +13,15 @@ import { MalformedMessageError, SignatureError } from '../../errors/errors.js'
 import { MAXIMUM_DESCRIPTOR_BYTES, MAXIMUM_PARTIES, MAXIMUM_TEXT_BYTES } from '../../terms/limits.js'
 import type { Signer } from '../../terms/signer.js'
 
+/** A peer id as text. */
 export const peerSchema = z.string().min(1).max(MAXIMUM_TEXT_BYTES)
+/** SHA-256 in hexadecimal: of a document, or of bytes. */
 export const identifierSchema = z.string().regex(/^[0-9a-f]{64}$/)
 /** 16 random bytes, hexadecimal: no two documents are the same. */
 export const nonceSchema = z.string().regex(/^[0-9a-f]{32}$/)
 /** Milliseconds since 1970. */
 export const timeSchema = z.number().int().min(0)
+/** A whole number from 0 to 2^40. */
 export const countSchema = z
   .number()
   .int()
@@ -29,12 +32,14 @@ export const nameSchema = z.string().regex(/^[\w][\w.-]{0,63}$/)
 
 const signatureSchema = z.strictObject({ peer: peerSchema, signature: z.string().regex(/^([0-9a-f]{2}){1,512}$/) })
 
+/** One party's signature under a document. */
 export interface Signature {
   readonly peer: string
   /** Hexadecimal. */
   readonly signature: string
 }
 
+/** A document with the signatures under it. */
 export interface Signed<T> {
   readonly document: T
   /** In the order of their peers. */
@@ -57,6 +62,7 @@ export function identify<T>({ kind }: DocumentKind<T>, document: T): string {
   return toHex(digest(`slytherin ${kind}`, canonicalBytes(document)))
 }
 
+/** The 32 bytes that a signer signs. */
 export function signedDigest(identifier: string, signer: string): Uint8Array {
   return digest('slytherin signed document', fromHex(identifier), signer)
 }
@@ -116,6 +122,7 @@ function checkOrder<T>(kind: DocumentKind<T>, signatures: readonly Signature[], 
   })
 }
 
+/** Canonical JSON in UTF-8: how a document is kept and sent. */
 export function encodeSigned<T>(signed: Signed<T>): Uint8Array {
   return canonicalBytes(signed)
 }

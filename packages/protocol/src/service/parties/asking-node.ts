@@ -23,9 +23,11 @@ import type { RecordStore } from '../store/records.js'
 import type { SecretStore } from '../store/secrets.js'
 import { allOf, grantsFor } from './kept.js'
 
+/** What a party that only asks is given. */
 export interface AskingNodeOptions {
   readonly transport: Transport
   readonly signer: Signer
+  /** Version that others are told. */
   readonly software: string
   /** Whom this party knows, itself not necessarily among them. */
   readonly roster: readonly RosterEntry[]
@@ -36,7 +38,9 @@ export interface AskingNodeOptions {
   readonly now?: () => number
   /** A document that was not here before. */
   onDocument?(kind: string, document: ServiceDocument): void
+  /** An evaluator has been greeted, or is gone. */
   onPeer?(peer: string, state: 'up' | 'down', software?: string): void
+  /** What was refused, or failed in the background. */
   onError?(error: Error, peer?: string): void
 }
 
@@ -49,7 +53,9 @@ export interface AskableRelease {
   readonly grants: readonly string[]
 }
 
+/** A querier and nothing else: learns what may be asked from evaluators, and asks through `client`. */
 export class AskingNode {
+  /** What queries are asked and followed through. */
   readonly client: ServiceClient
   readonly #options: AskingNodeOptions
   readonly #membership: Membership
@@ -87,6 +93,7 @@ export class AskingNode {
     this.#membership.start()
   }
 
+  /** Meets the evaluators of the roster, and goes on doing so until `stop`. */
   static start(options: AskingNodeOptions): AskingNode {
     return new AskingNode(options)
   }
@@ -115,6 +122,7 @@ export class AskingNode {
     await this.client.prepare(release)
   }
 
+  /** Leaves; queries that are under way go on at their evaluators, and a later start takes them up. */
   async stop(): Promise<void> {
     await this.#membership.dispose()
     this.client.dispose()

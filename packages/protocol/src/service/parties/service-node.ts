@@ -39,6 +39,7 @@ import { allOf, demandThreshold, grantsFor, namedOf } from './kept.js'
 import { type NextEpochOptions, registerSpent, Succession } from './succession.js'
 import { WitnessPart } from './witness-part.js'
 
+/** Everything that a party keeps. Each store is durable by itself; in a deployment all are. */
 export interface ServiceStores {
   readonly documents: DocumentStore
   readonly records: RecordStore
@@ -47,25 +48,31 @@ export interface ServiceStores {
   readonly spendings: SpendingStore
 }
 
+/** What a party of a service is given, whatever its roles. */
 export interface ServiceNodeOptions {
   readonly transport: Transport
   readonly signer: Signer
+  /** Version that others are told. */
   readonly software: string
   /** As configured; asked anew whenever it matters, so that it may change. */
   roster(): readonly RosterEntry[]
   readonly cryptography: ServiceCryptography
   readonly stores: ServiceStores
   readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder' | 'witnesses'> & ReleasePolicy
+  /** Of the queue, at an evaluator. */
   readonly limits?: Partial<QueueLimits>
   /** When an evaluator makes the epoch that follows. */
   readonly next?: NextEpochOptions
   /** Milliseconds without a byte after which a holder counts as absent. */
   readonly patience?: number
   readonly now?: () => number
+  /** How far a ceremony, a renewal or a move has come; `epoch` is empty while one is made. */
   onProgress?(event: { epoch: string; step: string; done: number; total: number }): void
+  /** A peer has been greeted, or is gone. */
   onPeer?(peer: string, state: 'up' | 'down', software?: string): void
   /** A document that was not here before. */
   onDocument?(kind: string, document: ServiceDocument): void
+  /** What was refused, or failed in the background; `peer` where somebody else is concerned. */
   onError?(error: Error, peer?: string): void
   /** What happens to queries: to those that this party computes, helps with, or has asked. */
   onEvent?: ServiceListener
@@ -80,12 +87,18 @@ const SECRET_BYTES = 32
 /** Records of what has been passed on. */
 const TOLD = 'told'
 
+/** A party of a standing service, in all roles that the roster gives it: epochs, releases, grants, queries, each with its own life. */
 export class ServiceNode {
   readonly self: string
+  /** Key epochs that this party takes part in. */
   readonly epochs: Epochs
+  /** What is counted here of grants and epochs. */
   readonly books: Books
+  /** Who is there. */
   readonly membership: Membership
+  /** Puts up this party's models. */
   readonly publisher: Publisher
+  /** Asks queries of this party's. */
   readonly client: ServiceClient
   readonly #options: ServiceNodeOptions
   readonly #responder: Responder
@@ -180,10 +193,12 @@ export class ServiceNode {
     return node
   }
 
+  /** Whether the roster gives this party the role, at present. */
   get isEvaluator(): boolean {
     return rolesOf(this.#options.roster(), this.self)?.includes('evaluator') ?? false
   }
 
+  /** Signed documents that are kept here. */
   get documents(): DocumentStore {
     return this.#options.stores.documents
   }
@@ -193,6 +208,7 @@ export class ServiceNode {
     return this.#releases
   }
 
+  /** At an evaluator: the queue, its limits, and what runs. */
   get queries(): EvaluatorQueries | undefined {
     return this.#queries
   }
@@ -273,6 +289,7 @@ export class ServiceNode {
     this.membership.reload()
   }
 
+  /** Answers nothing any more and closes everything; what is durable is taken up by the next start. */
   async stop(): Promise<void> {
     clearInterval(this.#erasing)
     await this.membership.dispose()

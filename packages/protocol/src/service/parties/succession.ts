@@ -22,8 +22,9 @@ export const DEFAULT_NEXT_AT = 0.9
 const LOOK = 60_000
 const PAUSE = 30_000
 
+/** When the next epoch is made, and whether by itself. */
 export interface NextEpochOptions {
-  /** Between 0 and 1. */
+  /** Share of a budget or of the epoch's time that is spent when the next one is made, between 0 and 1; `DEFAULT_NEXT_AT` when not given. */
   readonly at?: number
   /** Whether the next epoch is made without a command; false when not given. */
   readonly automatic?: boolean
@@ -31,6 +32,7 @@ export interface NextEpochOptions {
   readonly look?: number
 }
 
+/** What succession at an evaluator is given. */
 export interface SuccessionOptions extends NextEpochOptions {
   readonly self: string
   readonly caller: Caller
@@ -39,9 +41,12 @@ export interface SuccessionOptions extends NextEpochOptions {
   readonly mover: Mover
   /** Makes an epoch and tells everybody. */
   create(proposal: EpochProposal, signal: AbortSignal): Promise<Signed<EpochRecord>>
+  /** Whether a peer answers at present. */
   up(peer: string): boolean
+  /** What went wrong in the background, and is tried again. */
   onError?(error: Error): void
   readonly now: () => number
+  /** Milliseconds before what went wrong is tried again. */
   readonly pause?: number
 }
 
@@ -60,6 +65,7 @@ export function registerSpent(responder: Responder, epochs: Epochs, books: Books
   )
 }
 
+/** At an evaluator: makes the epoch that follows one, when it is asked to or when a budget comes to its end, and has releases moved to it. */
 export class Succession {
   readonly #options: SuccessionOptions
   readonly #abort = new AbortController()
@@ -93,6 +99,7 @@ export class Succession {
     return new Succession({ ...options, mover })
   }
 
+  /** Begins to look after epochs and to move releases. */
   start(): void {
     this.#work ??= Promise.all([this.#moving(), this.#looking()])
   }
@@ -139,6 +146,7 @@ export class Succession {
     return Math.max((now() - created) / (expires - created), ...shares)
   }
 
+  /** Stops; an epoch or a move that is under way is given up. */
   async dispose(): Promise<void> {
     this.#abort.abort(new Error('closed'))
     await this.#work

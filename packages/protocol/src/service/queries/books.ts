@@ -5,6 +5,7 @@ import type { Grant } from '../objects/grant.js'
 import type { Query } from '../objects/query.js'
 import type { Release } from '../objects/release.js'
 
+/** The books as a flow of queries sees them; `Books` keeps them. */
 export interface QueryBooks {
   /**
    * That this query may be asked under its grant, and counts as one.

@@ -14,11 +14,14 @@ import { countSchema, identifierSchema, nonceSchema, peerSchema } from '../objec
 export const PART_BYTES = 64 << 20
 /** All ciphertexts of one refresh or result together. */
 const REQUEST_BYTES = 2 ** 31
+/** Most ciphertexts of one refresh or of a result. */
 export const CIPHERTEXTS = 2048
 
 const nothing = z.strictObject({})
+/** A signature in hexadecimal, up to 512 bytes. */
 export const signatureSchema = z.string().regex(/^([0-9a-f]{2}){1,512}$/)
 
+/** States of a query, as `QueryState` explains them. */
 export const QUERY_STATES = ['open', 'queued', 'running', 'done', 'failed', 'cancelled', 'fetched', 'expired'] as const
 
 /**
@@ -44,6 +47,7 @@ const statusSchema = z.strictObject({
   code: z.string().max(80)
 })
 
+/** How a query stands, as its sender and its querier are told. */
 export type QueryStatus = z.infer<typeof statusSchema>
 
 /** Asks for a place before there are inputs, or what has come of them. */
@@ -66,6 +70,7 @@ export const OPEN = defineCall({
   })
 })
 
+/** One encrypted input, by its index and SHA-256; what is there already is answered at once. */
 export const INPUT = defineCall({
   kind: 'query/input',
   request: z.strictObject({ query: nonceSchema, index: countSchema, hash: identifierSchema }),
@@ -73,6 +78,7 @@ export const INPUT = defineCall({
   requestBlobs: { count: 1, bytes: PART_BYTES }
 })
 
+/** Proof that the inputs of a batch are encryptions, once all of them are there. */
 export const PROVE = defineCall({
   kind: 'query/proof',
   request: z.strictObject({ query: nonceSchema, batch: countSchema }),
@@ -101,6 +107,7 @@ export const STATUS = defineCall({
   reply: statusSchema
 })
 
+/** Gives a query up, for its sender or its querier; inputs are erased. */
 export const CANCEL = defineCall({ kind: 'query/cancel', request: z.strictObject({ query: nonceSchema }), reply: statusSchema })
 
 /** To its querier alone: the signed query, then the encrypted result, under the evaluator's signature. */
@@ -140,6 +147,7 @@ const assisted = {
   endorsements: z.array(z.strictObject({ peer: peerSchema, signature: signatureSchema })).max(256)
 }
 
+/** To a key holder: shares of a refresh. Blobs: second components; back come the shares, with the holder's signature. */
 export const REFRESH = defineCall({
   kind: 'query/refresh',
   request: z.strictObject({
@@ -156,6 +164,7 @@ export const REFRESH = defineCall({
   replyBlobs: { count: CIPHERTEXTS, bytes: PART_BYTES, total: REQUEST_BYTES }
 })
 
+/** To a key holder: shares of the switch of a result to the querier's key. */
 export const SWITCH = defineCall({
   kind: 'query/switch',
   request: z.strictObject({ ...assisted, level: z.number().int().min(0).max(64), noise: z.number() }),

@@ -39,17 +39,22 @@ const LIFE = 7 * 86_400_000
 /** Releases whose plans are at hand: reading one takes longer than a small query does. */
 const RELEASES = 16
 
+/** What asking is given. */
 export interface ServiceClientOptions {
   readonly caller: Caller
   readonly signer: Signer
   readonly epochs: AskingEpochs
+  /** Releases and grants that queries name. */
   readonly documents: DocumentShelf
+  /** Where queries are remembered until their results are read. */
   readonly records: RecordStore
+  /** Where seeds of result keys are, one for each query. */
   readonly secrets: SecretStore
   readonly policy?: ReleasePolicy
   readonly now?: () => number
   /** Before an evaluator that was not there is asked again, milliseconds. */
   readonly pause?: number
+  /** Milliseconds that the evaluator may wait for news before it answers. */
   readonly wait?: number
   readonly onEvent?: ServiceListener
 }
@@ -63,11 +68,13 @@ export interface OfferedKey {
   readonly signature: string
 }
 
+/** What becomes of a query: inputs sent, its status at the evaluator, or that the evaluator does not answer and is asked again. */
 export type QueryEvent =
   | { readonly kind: 'inputs'; readonly query: string; readonly done: number; readonly total: number }
   | { readonly kind: 'status'; readonly status: QueryStatus }
   | { readonly kind: 'absent'; readonly query: string; readonly reason: string }
 
+/** Under which grant and for whom a query is asked, and who is told what becomes of it. */
 export interface AskOptions {
   /** Identifier of the grant that it is asked under. */
   readonly grant: string
@@ -75,17 +82,21 @@ export interface AskOptions {
   readonly life?: number
   /** Somebody else's key, who will read the result. */
   readonly resultKey?: OfferedKey
+  /** Told of every change. */
   onEvent?(event: QueryEvent): void
   /** The answer, before the evaluator may erase it: whoever must not lose it keeps it here. */
   onAnswer?(query: string, logits: readonly Float64Array[]): void | Promise<void>
+  /** Ends the waiting, not the query. */
   readonly signal?: AbortSignal
 }
 
 type FollowOptions = Pick<AskOptions, 'onEvent' | 'onAnswer' | 'signal'>
 
+/** A query's answer. */
 export interface Answered {
+  /** Its name: 32 hexadecimal digits. */
   readonly query: string
-  /** Per sample. */
+  /** One array per sample, in the order in which they were asked. */
   readonly logits: Float64Array[]
 }
 
@@ -98,6 +109,7 @@ interface Asked {
   readonly holdsKey: boolean
 }
 
+/** Asks queries of releases and follows them, also those that an earlier process has asked. */
 export class ServiceClient {
   readonly #options: ServiceClientOptions
   /** Those used last come last. */
@@ -248,11 +260,13 @@ export class ServiceClient {
     this.#over('answered', query, asked)
   }
 
+  /** How the query stands now. @throws what the evaluator refuses with */
   async status(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {
     const { epoch } = await this.#asked(query)
     return (await this.#call(epoch, STATUS, { query, version: 0, wait: 0 }, [], query, options)).head
   }
 
+  /** Gives the query up at the evaluator and forgets it here. */
   async cancel(query: string, options: Pick<AskOptions, 'signal'> = {}): Promise<QueryStatus> {
     const { epoch, asked } = await this.#asked(query)
     const { head } = await this.#call(epoch, CANCEL, { query }, [], query, options)

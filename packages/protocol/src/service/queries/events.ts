@@ -8,6 +8,7 @@ import type { QueryState } from './calls.js'
 /** Where the time of a query goes at an evaluator: in the queue, waiting for key holders, for witnesses, holders' shares, and all of its evaluation, these included. */
 export type QueryPhase = 'queue' | 'absence' | 'witnesses' | 'refresh' | 'switch' | 'evaluation'
 
+/** One event, discriminated by `event`. Times in seconds. */
 export type ServiceEvent =
   | {
       /** At the evaluator: it is in another state than before. */
@@ -113,4 +114,5 @@ export type ServiceEvent =
       readonly samples: number
     }
 
+/** Told of events as they happen; must not throw. */
 export type ServiceListener = (event: ServiceEvent) => void

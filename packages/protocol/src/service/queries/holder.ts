@@ -40,6 +40,7 @@ const REMEMBERED = 16
 /** Releases whose plans are at hand. */
 const RELEASES = 8
 
+/** What a key holder's part in queries is given. */
 export interface QueryHolderOptions {
   readonly signer: Signer
   readonly epochs: OpenEpochs
@@ -66,6 +67,7 @@ interface KnownRelease {
   readonly cryptography: ReleaseCryptography
 }
 
+/** A key holder's part in queries: checks what is announced, demands endorsements, counts, gives shares and signs them. */
 export class QueryHolder {
   readonly #options: QueryHolderOptions
   /** Those used last come last. */
@@ -76,6 +78,7 @@ export class QueryHolder {
     this.#options = options
   }
 
+  /** Registers announcements, refreshes and switches. */
   register(responder: Responder): void {
     const anybody = (): undefined => undefined
     responder.on(ANNOUNCE, anybody, async ({ blobs }, { peer }) => {
@@ -133,6 +136,7 @@ export class QueryHolder {
     })
   }
 
+  /** Closes the releases that are open. */
   async dispose(): Promise<void> {
     for (const release of this.#releases.values())
       await release.then(async ({ cryptography }) => await cryptography.dispose()).catch(() => undefined)

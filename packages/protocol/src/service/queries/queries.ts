@@ -24,6 +24,7 @@ import { WitnessDesk } from './witness-desk.js'
 /** How often what has expired is looked for, milliseconds. */
 const SWEEP = 60_000
 
+/** What an evaluator's queue is given. */
 export interface EvaluatorQueriesOptions {
   readonly transport: Pick<Transport, 'onPeerChange'>
   readonly caller: Caller
@@ -41,6 +42,7 @@ export interface EvaluatorQueriesOptions {
   pending(release: string): boolean
   /** A part of the model is lost. */
   onDamaged(release: string, reason: string): void
+  /** What went wrong in the background. */
   onError?(error: Error): void
   onEvent?: ServiceListener
   readonly limits?: Partial<QueueLimits>
@@ -52,8 +54,11 @@ export interface EvaluatorQueriesOptions {
   readonly storagePause?: number
 }
 
+/** The queue as an operator sees it. */
 export interface QueueReport {
+  /** Number of queries in each state. */
   readonly states: Readonly<Partial<Record<QueryState, number>>>
+  /** That all queries take on the disk. */
   readonly bytes: number
   readonly limits: QueueLimits
   /** In the order in which they will be done. */
@@ -62,8 +67,10 @@ export interface QueueReport {
   readonly results: readonly QueueEntry[]
 }
 
+/** One query of the queue. */
 export type QueueEntry = Pick<QueryRecord, 'query' | 'querier' | 'release' | 'samples' | 'state' | 'expires'>
 
+/** An evaluator's queue: takes inputs, runs queries, keeps results until they are fetched. Survives a kill at any instant. */
 export class EvaluatorQueries {
   readonly #desk: QueryDesk
   readonly #journal: QueryJournal
@@ -127,6 +134,7 @@ export class EvaluatorQueries {
     this.#witnesses.register(responder)
   }
 
+  /** Begins to run what is queued, and to look for what has expired. */
   start(): void {
     this.#runner.start()
     this.#sweeping ??= setInterval(() => void this.sweep().catch(this.#onError), SWEEP)
@@ -158,6 +166,7 @@ export class EvaluatorQueries {
     }
   }
 
+  /** Stops queries that run; the next start takes them up. */
   async dispose(): Promise<void> {
     clearInterval(this.#sweeping)
     await this.#runner.dispose()

@@ -10,6 +10,7 @@ import { countSchema, identifierSchema, nameSchema, nonceSchema } from '../objec
 const MAXIMUM_PART_BYTES = 64 << 20
 
 const levelSchema = z.number().int().min(0).max(64)
+/** Evaluation keys of an epoch: level of the relinearisation key or null, Galois keys. */
 export const keysSchema = z.strictObject({
   relinearizationLevel: levelSchema.nullable(),
   galois: z.array(z.strictObject({ element: countSchema, level: levelSchema })).max(4096)
@@ -45,6 +46,7 @@ export const BATCH = defineCall({
   reply: z.strictObject({ parts: z.array(identifierSchema.nullable()).max(PROOF_BATCH), proved: z.boolean() })
 })
 
+/** One encrypted part of the model, by its index and SHA-256. */
 export const PART = defineCall({
   kind: 'release/part',
   request: z.strictObject({ ...place, index: countSchema, hash: identifierSchema }),
@@ -52,6 +54,7 @@ export const PART = defineCall({
   requestBlobs: { count: 1, bytes: MAXIMUM_PART_BYTES }
 })
 
+/** Proof that the parts of a batch are encryptions, once all of them are there. */
 export const PROOF = defineCall({
   kind: 'release/proof',
   request: z.strictObject({ ...place, batch: countSchema }),
@@ -59,6 +62,7 @@ export const PROOF = defineCall({
   requestBlobs: { count: 1, bytes: MAXIMUM_PART_BYTES }
 })
 
+/** States of a release, as `ReleaseState` explains them. */
 export const RELEASE_STATES = ['keys', 'ready', 'withdrawn', 'damaged'] as const
 
 /**
@@ -81,6 +85,7 @@ export const SIGN = defineCall({
   requestBlobs: { count: 1, bytes: 8 << 20 }
 })
 
+/** How a release stands at the evaluator. */
 export const STATE = defineCall({ kind: 'release/state', request: z.strictObject({ release: identifierSchema }), reply: stateSchema })
 
 /** A witness to the evaluator: proofs of a release's batches, by their SHA-256; none where its owner proves nothing. */

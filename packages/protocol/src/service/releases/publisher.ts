@@ -29,6 +29,7 @@ const PUBLISHED_PARTS = 'publication-parts'
 /** Parts of a batch that are on their way at a time. */
 const PARTS_AT_ONCE = 4
 
+/** What publishing is given. */
 export interface PublisherOptions {
   readonly caller: Caller
   readonly signer: Signer
@@ -48,18 +49,23 @@ export interface PlanningTerms {
   readonly keys: EpochKeys
 }
 
+/** Which model is put up, where and under what name. */
 export interface PublishRequest {
+  /** Identifier of the epoch, hexadecimal. */
   readonly epoch: string
   /** Which of this party's models, as its cryptography calls it. */
   readonly model: string
   readonly name: string
   readonly revision: string
+  /** Classes by name, where results are classes. */
   readonly classes?: readonly string[]
   /** Whether key holders may move it to epochs that follow, so that it need not be uploaded again; false when not given. */
   readonly movable?: boolean
   /** Plans into the epoch; asked once, at the start of a publication. */
   planner(architecture: Architecture, terms: PlanningTerms): Plan | Promise<Plan>
+  /** Parts that have been sent, then evaluation keys that are being made. */
   onProgress?(progress: { readonly done: number; readonly total: number; readonly what: 'parts' | 'keys' }): void
+  /** Gives the publication up; asked for again, it goes on where it was left. */
   readonly signal?: AbortSignal
 }
 
@@ -70,6 +76,7 @@ interface Begun {
   readonly signed?: Signed<Release>
 }
 
+/** Puts an owner's models up in epochs: plans, encrypts, proves, uploads, signs. */
 export class Publisher {
   readonly #options: PublisherOptions
 

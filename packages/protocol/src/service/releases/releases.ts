@@ -18,12 +18,14 @@ import { registerMovedCopies } from './moved-copies.js'
 /** Pause between two tries to make keys, milliseconds. */
 const KEY_PAUSE = 5_000
 
+/** What an evaluator's releases, or a witness's copies, are given. */
 export interface EvaluatorReleasesOptions extends Omit<IntakeOptions, 'onKept'> {
   readonly self: string
   /** Told when a release may be asked from now on. */
   onReady?(release: string, document: Release): void
   /** What went wrong in the background. */
   onError?(error: Error): void
+  /** Milliseconds between two tries to make keys. */
   readonly keyPause?: number
   /**
    * At a witness: fetches what is lacking of a release. Where it is not given, what is lacking is lost.
@@ -45,6 +47,7 @@ interface Kept {
   reason: string
 }
 
+/** Takes releases, has the evaluation keys made that they lack, and says which may be asked. */
 export class EvaluatorReleases {
   readonly #options: EvaluatorReleasesOptions
   readonly #intake: ReleaseIntake
@@ -170,6 +173,7 @@ export class EvaluatorReleases {
     }
   }
 
+  /** Gives up what is being prepared; the next start takes it up. */
   async dispose(): Promise<void> {
     this.#abort.abort(new Error('closed'))
     await Promise.all(this.#preparing.values())

@@ -4,14 +4,17 @@
  */
 import { hash, toHex } from '../../base/digest.js'
 
+/** Keeps byte strings by space and SHA-256. */
 export interface ContentStore {
   /** Durable before it resolves. @returns SHA-256, hexadecimal @throws StorageFullError; what is there stays */
   put(space: string, bytes: Uint8Array): Promise<string>
   /** Undefined for what is not there, or is damaged: that is erased, so that it may be put again. */
   get(space: string, hash: string): Promise<Uint8Array | undefined>
+  /** Whether it is there; damage is found only when it is read. */
   has(space: string, hash: string): Promise<boolean>
   /** Erases a space and everything in it; one that is not there is no fault. */
   clear(space: string): Promise<void>
+  /** Names of all spaces. */
   spaces(): Promise<string[]>
   /** Bytes that a space takes. */
   size(space: string): Promise<number>

@@ -2,22 +2,26 @@
 import { type Filing, filingOf, type ServiceDocument } from '../objects/filing.js'
 import { type DocumentKind, decodeSigned, encodeSigned, identify, type Signed } from '../objects/signed.js'
 
+/** A document in the store, by kind, identifier and filing. */
 export interface StoredName extends Filing {
   readonly kind: string
   /** Of the document (`identify`), hexadecimal. */
   readonly identifier: string
 }
 
+/** What `list` looks for; everything that is not given matches. */
 export interface DocumentFilter extends Partial<Filing> {
   readonly kind?: string
 }
 
+/** Keeps signed documents by kind and identifier. */
 export interface DocumentStore {
   /**
    * Durable before it resolves. A document that is there stays as it is, signatures included.
    * @throws StorageFullError; what is there stays
    */
   put<T extends ServiceDocument>(kind: DocumentKind<T>, signed: Signed<T>): Promise<'new' | 'known'>
+  /** Undefined for what is not there. */
   get<T extends ServiceDocument>(kind: DocumentKind<T>, identifier: string): Promise<Signed<T> | undefined>
   /** By kind, then in the order in which they were put. */
   list(filter: DocumentFilter): Promise<StoredName[]>
@@ -25,6 +29,7 @@ export interface DocumentStore {
   remove(kind: string, identifier: string): Promise<void>
 }
 
+/** Keeps documents in memory: for tests. */
 export class MemoryDocumentStore implements DocumentStore {
   readonly #documents = new Map<string, { name: StoredName; bytes: Uint8Array }>()
 

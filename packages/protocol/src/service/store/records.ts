@@ -4,9 +4,11 @@
  */
 import { canonicalJson } from '../../base/canonical.js'
 
+/** Keeps JSON values by kind and key. */
 export interface RecordStore {
   /** Takes the place of what is there. @throws StorageFullError; what is there stays */
   put(kind: string, key: string, value: unknown): Promise<void>
+  /** A copy, or undefined for what is not there. */
   get(kind: string, key: string): Promise<unknown>
   /** Of a kind, by key. */
   list(kind: string): Promise<{ readonly key: string; readonly value: unknown }[]>

@@ -5,28 +5,35 @@
  * again. Several claims are recorded together or not at all.
  */
 
+/** What is to be taken from an account, for what. */
 export interface Claim {
   /** Identifier of the epoch, hexadecimal: an account ends with it. */
   readonly epoch: string
+  /** Name of the count within its epoch. */
   readonly account: string
+  /** What it is for: counted once, however often it is claimed. */
   readonly item: string
   readonly amount: number
   /** What the account may come to in all. */
   readonly limit: number
 }
 
+/** What became of claims. */
 export type Spent =
   /** `again`: every item was there with its amount. */
   | { readonly outcome: 'first' | 'again' }
   /** Nothing was recorded: this claim is above its limit, or its item is there with another amount. */
   | { readonly outcome: 'exceeded' | 'differs'; readonly claim: Claim; readonly used: number }
 
+/** Keeps accounts of epochs. */
 export interface SpendingStore {
   /** All or none; durable before it resolves. @throws StorageFullError; nothing is recorded then */
   spend(claims: readonly Claim[]): Promise<Spent>
   /** Takes an item back; what is not there is no fault. */
   giveBack(epoch: string, account: string, item: string): Promise<void>
+  /** Sum of all items of an account; 0 where there is none. */
   used(epoch: string, account: string): Promise<number>
+  /** Whether an item has been recorded. */
   has(epoch: string, account: string, item: string): Promise<boolean>
   /** Of an epoch, those from which something was taken. */
   accounts(epoch: string): Promise<string[]>
@@ -40,6 +47,7 @@ interface Account {
   used: number
 }
 
+/** Keeps accounts in memory: for tests. */
 export class MemorySpendingStore implements SpendingStore {
   /** By account, by epoch. */
   readonly #epochs = new Map<string, Map<string, Account>>()
