@@ -1,7 +1,10 @@
 import type { Polynomial } from '@slytherin/ring'
 
+/** What is tracked of a ciphertext without its key. */
 export interface CiphertextMetadata {
+  /** l: residues modulo q_0 … q_l are left. */
   readonly level: number
+  /** Δ: what messages are multiplied with before they are rounded. */
   readonly scale: number
   /** Number of components minus one: 1 or 2. */
   readonly degree: number

@@ -48,6 +48,10 @@ export class EvaluationRules {
     }
   }
 
+  /**
+   * State of a ciphertext plus a plaintext: levels equal, scales alike; the plaintext's rounding and the difference of scales count as noise. @throws
+   * LevelMismatchError, ScaleMismatchError
+   */
   addPlain(operation: string, a: CiphertextMetadata, p: PlaintextMetadata): CiphertextMetadata {
     this.sameLevel(operation, a.level, p.level)
     return {
@@ -84,6 +88,10 @@ export class EvaluationRules {
     return constant === 0 ? sum : this.addPlain(operation, sum, { level: sum.level, scale: sum.scale, magnitude: Math.abs(constant) })
   }
 
+  /**
+   * State of a product, of degree 2 and of the scales' product. @param same whether it is a square, whose error terms are correlated @throws
+   * LevelMismatchError, DegreeMismatchError, ScaleOverflowError
+   */
   multiply(operation: string, a: CiphertextMetadata, b: CiphertextMetadata, same: boolean): CiphertextMetadata {
     this.sameLevel(operation, a.level, b.level)
     this.degreeOne(operation, a)
@@ -97,6 +105,7 @@ export class EvaluationRules {
     }
   }
 
+  /** State of a ciphertext times a plaintext. @throws LevelMismatchError, ScaleOverflowError */
   multiplyPlain(operation: string, a: CiphertextMetadata, p: PlaintextMetadata): CiphertextMetadata {
     this.sameLevel(operation, a.level, p.level)
     const plain = { ...p, noise: this.noise.encoding(p.scale, p.magnitude) }
@@ -109,7 +118,10 @@ export class EvaluationRules {
     }
   }
 
-  /** @param keyNoise log2 σ of the relinearisation key's error, the collective one's when unknown */
+  /**
+   * State after c2·s² has been switched to s. @throws DegreeMismatchError unless the degree is 2
+   * @param keyNoise log2 σ of the relinearisation key's error, the collective one's when unknown
+   */
   relinearize(a: CiphertextMetadata, keyNoise: number | undefined): CiphertextMetadata {
     if (a.degree !== 2) throw new DegreeMismatchError('relinearize', 2, a.degree)
     return { ...this.switched(a, keyNoise ?? this.noise.collectiveRelinearizationKey), degree: 1 }
@@ -121,6 +133,7 @@ export class EvaluationRules {
     return this.switched(a, keyNoise ?? this.noise.collectiveKey)
   }
 
+  /** State after division by the last prime: one level less, scale divided by the prime, rounding noise added. @throws InvalidLevelError at level 0 */
   rescale(a: CiphertextMetadata): CiphertextMetadata {
     if (a.level < 1) throw new InvalidLevelError('rescale', a.level, this.parameters.maxLevel, 1)
     const prime = this.parameters.primes[a.level]!
@@ -133,6 +146,10 @@ export class EvaluationRules {
     }
   }
 
+  /**
+   * State after residues above `level` are dropped; scale and noise stay. @throws InvalidLevelError; ScaleOverflowError when the scale does not fit the smaller
+   * modulus
+   */
   dropLevel(a: CiphertextMetadata, level: number): CiphertextMetadata {
     if (!Number.isInteger(level) || level < 0 || level > a.level) throw new InvalidLevelError('dropLevel', level, a.level)
     if (Math.log2(a.scale) >= this.parameters.logModulus(level)) {

@@ -17,13 +17,14 @@ export interface KeySwitchOptions {
 export class KeyGenerator {
   constructor(private readonly context: Context) {}
 
-  /** @param seed 32 secret bytes, random by default */
+  /** A public key (-a·s + e, a) over QP. @param seed 32 secret bytes, random by default */
   publicKey(secret: SecretKey, seed: Uint8Array = randomSeed()): PublicKey {
     const { parameters } = this.context
     const { b, a } = this.encryptionOfZero(secret, parameters.keyIndices(), deriveSeed(seed, 'public key'))
     return new PublicKey(b, a)
   }
 
+  /** A key that switches s² to s, for ciphertexts up to the level of the options. */
   relinearizationKey(secret: SecretKey, options: KeySwitchOptions = {}): KeySwitchKey {
     const { ring, parameters } = this.context
     const square = ring.allocate(parameters.keyIndices(), 'ntt')

@@ -36,6 +36,7 @@ export class SecretKey implements Disposable {
     return new SecretKey(polynomial)
   }
 
+  /** A fresh ternary secret from the platform's random generator. */
   static generate(context: Context): SecretKey {
     const seed = randomSeed()
     try {
@@ -85,6 +86,7 @@ export class PublicKey implements Disposable {
     readonly a: Polynomial
   ) {}
 
+  /** Lets go of both polynomials. */
   dispose(): void {
     this.b.dispose()
     this.a.dispose()
@@ -118,6 +120,7 @@ export class KeySwitchKey implements Disposable {
     if (this.digits.length !== digits) throw new KeyMismatchError(operation, 'digits', digits, this.digits.length)
   }
 
+  /** Lets go of every digit's polynomials. */
   dispose(): void {
     for (const { b, a } of this.digits) {
       b.dispose()

@@ -134,10 +134,12 @@ export class NoiseModel {
     return Math.log2(Math.abs(difference) * magnitude) - 0.5 * this.logN
   }
 
+  /** log2 σ of the error of a product of independent messages, per coefficient: each error times the other's message, and the product of the errors. */
   product(a: NoisyMessage, b: NoisyMessage): number {
     return combineNoise(messageBits(a) + b.noise, messageBits(b) + a.noise, 0.5 * this.logN + a.noise + b.noise)
   }
 
+  /** log2 σ of the error of a square, whose two cross terms are the same and add. */
   square(a: NoisyMessage): number {
     return combineNoise(1 + messageBits(a) + a.noise, 0.5 * (1 + this.logN) + 2 * a.noise)
   }
@@ -148,7 +150,7 @@ export class NoiseModel {
     return Number.isFinite(larger) ? larger + Math.log2(2 ** (a - larger) + 2 ** (b - larger)) : larger
   }
 
-  /** @param logPrime log2 of the prime divided by */
+  /** log2 σ after division by a prime: the noise divided, and the rounding of every component. @param logPrime log2 of the prime divided by */
   rescale(noise: number, logPrime: number, degree: number): number {
     return combineNoise(noise - logPrime, this.rounding(degree))
   }

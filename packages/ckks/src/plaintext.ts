@@ -10,6 +10,7 @@ export class Plaintext implements Disposable {
     readonly magnitude: number
   ) {}
 
+  /** Lets go of the polynomial without zeroing it; `wipe` for what is secret. */
   dispose(): void {
     this.polynomial.dispose()
   }

@@ -1,7 +1,9 @@
 /** The page as files that any HTTP server can serve, and the headers that it is to be served with. It asks its own origin for `status.json`, and nobody for anything else. */
 import { FAVICON, HTML, SCRIPT, STYLE } from './generated/page.js'
 
+/** A file of the page, ready to be served. */
 export interface PageFile {
+  /** Content type of the response. */
   readonly type: string
   readonly body: string
 }

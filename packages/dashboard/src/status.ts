@@ -6,6 +6,7 @@
  */
 export const STATUS_VERSION = 1
 
+/** Everything that the page shows, put together anew for every request. */
 export interface DashboardStatus {
   readonly version: typeof STATUS_VERSION
   /** When this was put together. */
@@ -29,6 +30,7 @@ export interface DashboardStatus {
   readonly errors: readonly { readonly time: number; readonly code: string; readonly message: string }[]
 }
 
+/** The party whose page this is, and what its process takes. */
 export interface PartyStatus {
   readonly name: string
   /** Peer id. */
@@ -36,10 +38,14 @@ export interface PartyStatus {
   /** key-holder, model-owner, data-owner, querier, evaluator, witness. */
   readonly roles: readonly string[]
   readonly software: string
+  /** When its process started. */
   readonly started: number
+  /** Of frames to all peers since then. */
   readonly bytesSent: number
   readonly bytesReceived: number
+  /** Resident memory of the process. */
   readonly memoryBytes: number
+  /** On the file system of its state. */
   readonly diskFreeBytes?: number
   /** How often the thread of cryptography had to be started again. */
   readonly restarts: number
@@ -48,6 +54,7 @@ export interface PartyStatus {
 /** `unknown` to who does not speak with it: everybody speaks with the evaluator alone, and it with everybody. */
 export type Presence = 'this party' | 'up' | 'down' | 'unknown'
 
+/** Another party of the roster, as seen from here. */
 export interface PeerStatus {
   readonly name: string
   readonly roles: readonly string[]
@@ -66,6 +73,7 @@ export interface Budget {
   readonly limit: number
 }
 
+/** A key epoch that this party knows. */
 export interface EpochStatus {
   readonly epoch: string
   readonly cohort: string
@@ -88,16 +96,21 @@ export interface EpochStatus {
   readonly refreshes?: Budget
 }
 
+/** A release that this party knows. */
 export interface ModelStatus {
+  /** Its identifier, hexadecimal. */
   readonly release: string
   readonly name: string
   readonly revision: string
   readonly owner: string
   readonly created: number
+  /** In plain words: whether it may be asked, and if not why. */
   readonly state: string
 }
 
+/** A grant that concerns this party. */
 export interface GrantStatus {
+  /** Its identifier, hexadecimal. */
   readonly grant: string
   readonly issuer: string
   readonly querier: string
@@ -107,12 +120,15 @@ export interface GrantStatus {
   readonly queries: Partial<Budget> & { readonly limit: number }
   readonly decryptions: Partial<Budget> & { readonly limit: number }
   readonly expires: number
+  /** `valid`, `expired` or `revoked`. */
   readonly state: string
 }
 
+/** An evaluator's queue. */
 export interface QueueStatus {
   /** Queries by state: open, queued, running, done. */
   readonly states: Readonly<Record<string, number>>
+  /** That all queries take on the disk. */
   readonly bytes: number
   readonly limitBytes: number
   readonly limitQueries: number
@@ -149,7 +165,9 @@ export interface QueryHistory {
   readonly bytes?: { readonly sent: number; readonly received: number }
 }
 
+/** What a key holder has given for one query. */
 export interface ShareHistory {
+  /** Answered, repeated ones included. */
   readonly requests: number
   readonly ciphertexts: number
   readonly seconds: number

@@ -38,6 +38,7 @@ export interface ServedOutput {
   readonly labels?: readonly (string | number)[]
 }
 
+/** A grant of the party's, as far as a gateway chooses among them. */
 export interface ModelGrant {
   /** Its identifier. */
   readonly grant: string
@@ -47,6 +48,7 @@ export interface ModelGrant {
   readonly queries: number
 }
 
+/** What the party may ask at present. */
 export interface Catalogue {
   /** What the party calls itself. */
   readonly party: string
@@ -56,6 +58,7 @@ export interface Catalogue {
   readonly models: readonly ServedModel[]
 }
 
+/** What one query asks. */
 export interface Asked {
   readonly model: ServedModel
   /** Identifier of the grant that the query is charged to. */
@@ -65,6 +68,7 @@ export interface Asked {
   readonly values: Float64Array
 }
 
+/** A class or label by name or number, a number, or several of them. */
 export type Prediction = string | number | readonly (string | number)[]
 
 /** What a model says of one sample. */
@@ -79,6 +83,7 @@ export interface SampleAnswer {
   readonly parts?: readonly { readonly name: string; readonly values: readonly number[]; readonly prediction: Prediction }[]
 }
 
+/** What answers a gateway's requests. */
 export interface Backend {
   /** @throws BackendError */
   catalogue(): Promise<Catalogue>

@@ -28,6 +28,7 @@ import { Predictor } from './inference/predictor.js'
 /** What tells nothing of models or callers: for those that watch whether it runs, and for those that read what there is. */
 const PUBLIC: ReadonlySet<string> = new Set(['/v2/health/live', '/v2/health/ready', '/openapi.json'])
 
+/** What a gateway speaks TLS with: paths of PEM files. */
 export interface TlsFiles {
   readonly certificate: string
   readonly key: string
@@ -37,37 +38,45 @@ export interface TlsFiles {
 
 /** A request that was answered; what the log may know of it. */
 export interface AnsweredRequest {
+  /** Of the request, as its sender or the gateway named it. */
   readonly id: string
   readonly method: string
   /** Its pattern: what stands in the path is the sender's. */
   readonly route: string
   readonly status: number
   readonly milliseconds: number
+  /** Name of the token or certificate; never the token. */
   readonly caller: string
 }
 
+/** What a gateway is given; what is left out has a default. */
 export interface GatewayOptions {
   readonly backend: Backend
   readonly tokens: TokenFile
+  /** Release of the software, for the server's metadata. */
   readonly version: string
+  /** Address to listen on; 127.0.0.1 when absent. */
   readonly host?: string
   /** 0 for any that is free. */
   readonly port?: number
   readonly tls?: TlsFiles
+  /** That a proxy in front of it speaks TLS; tokens are demanded then. */
   readonly behindProxy?: boolean
-  /** Milliseconds. */
+  /** Milliseconds that a request waits for others to share its query. */
   readonly batchDelay?: number
-  /** Bytes. */
+  /** Most bytes of a request; more is answered with 413. */
   readonly bodyLimit?: number
   /** Milliseconds until an answer must be there. */
   readonly timeout?: number
   /** For Prometheus, on loopback; none when absent. */
   readonly metricsPort?: number
+  /** Told of every request once it is answered. */
   onRequest?(request: AnsweredRequest): void
   /** Something broke; never with anything of a request in it. */
   onError?(error: { readonly id: string; readonly name: string; readonly at: string }): void
 }
 
+/** An HTTP server of the Open Inference Protocol (KServe v2) over a backend. */
 export class Gateway {
   readonly #app: FastifyInstance
   readonly #predictor: Predictor

@@ -8,6 +8,7 @@ import { DuplicateShareError, MissingShareError, ShareMismatchError, UnknownPart
 import { equalBytes, hashParts } from './hash.js'
 import type { ShareFormat, ShareIdentity } from './share-format.js'
 
+/** The sum of one share per party, as they arrive. Owns what it has summed until `take`. */
 export class ShareAggregation<S> implements Disposable {
   private readonly hashes = new Map<number, Uint8Array>()
   private total: S | undefined
@@ -58,6 +59,7 @@ export class ShareAggregation<S> implements Disposable {
     return Array.from({ length: this.parties }, (_, party) => party).filter(party => !this.hashes.has(party))
   }
 
+  /** Whether every party has contributed. */
   get complete(): boolean {
     return this.hashes.size === this.parties
   }

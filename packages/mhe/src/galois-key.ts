@@ -52,6 +52,7 @@ export class GaloisKeyGeneration {
     })
   }
 
+  /** What the shares of an element are named by. @throws InvalidShareRequestError for an element outside 1 < g < 2N or even */
   identity(element: number): ShareIdentity {
     this.checkElement(element)
     return { instance: String(element), level: this.level }
@@ -92,6 +93,7 @@ export class GaloisKeyGeneration {
     )
   }
 
+  /** Their sum, as a new share. @throws ShareMismatchError when there is none or shapes differ */
   aggregate(shares: Iterable<GaloisShare>): GaloisShare {
     return this.format.sum(shares)
   }
@@ -112,6 +114,7 @@ export class GaloisKeyGeneration {
     )
   }
 
+  /** Residues packed to the bits of their primes, behind a header that binds session, protocol, element and level. */
   serialize(share: GaloisShare, element: number): Uint8Array {
     return this.format.serialize(share, this.identity(element))
   }

@@ -102,6 +102,7 @@ export class PublicKeySwitch {
     checkHeadroom(this.context, request, flooding, this.holders)
   }
 
+  /** Their sum, as a new share. @throws ShareMismatchError when there is none or shapes differ */
   aggregate(shares: Iterable<SwitchShare>): SwitchShare {
     return this.format.sum(shares)
   }
@@ -145,6 +146,7 @@ export class PublicKeySwitch {
     })
   }
 
+  /** Residues packed to the bits of their primes, behind a header that binds session, instance and level. */
   serialize(share: SwitchShare, instance: string): Uint8Array {
     return this.format.serialize(share, { instance, level: share.h0.indices.length - 1 })
   }

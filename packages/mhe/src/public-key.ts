@@ -63,11 +63,12 @@ export class PublicKeyGeneration {
     return new ShareAggregation(this.format, this.identity, parties)
   }
 
-  /** @param aggregate b; moves into the key */
+  /** The collective public key (b, a), a being the session's reference polynomial. @param aggregate b; moves into the key */
   finalize(aggregate: Polynomial): PublicKey {
     return new PublicKey(aggregate, this.referencePolynomial())
   }
 
+  /** Residues packed to the bits of their primes, behind a header that binds session and protocol. */
   serialize(share: Polynomial): Uint8Array {
     return this.format.serialize(share, this.identity)
   }

@@ -199,6 +199,7 @@ export class Refresh {
     if (c1.indices.length !== level + 1) throw new ShareMismatchError('refresh', 'moduli of c1', level + 1, c1.indices.length)
   }
 
+  /** Their sum, as a new share. @throws ShareMismatchError when there is none or shapes differ */
   aggregate(shares: Iterable<RefreshShare>): RefreshShare {
     return this.format.sum(shares)
   }
@@ -253,6 +254,7 @@ export class Refresh {
     )
   }
 
+  /** Residues packed to the bits of their primes, behind a header that binds session, instance and level. */
   serialize(share: RefreshShare, instance: string): Uint8Array {
     return this.format.serialize(share, { instance, level: share.h0.indices.length - 1 })
   }

@@ -75,6 +75,7 @@ export class RelinearizationKeyGeneration {
   }
 
   /**
+   * This party's part of round one, one pair of polynomials per digit, NTT form over Q_l·P.
    * @param ephemeralSeed 32 secret bytes for u_i, the same in both rounds and for nothing else
    * @param seed          32 secret bytes for the errors of this share only
    */
@@ -109,11 +110,13 @@ export class RelinearizationKeyGeneration {
     )
   }
 
+  /** Sum of round one, as a new share. @throws ShareMismatchError when there is none or shapes differ */
   aggregateOne(shares: Iterable<RelinearizationShareOne>): RelinearizationShareOne {
     return this.formatOne.sum(shares)
   }
 
   /**
+   * This party's part of round two. @throws ShareMismatchError unless the sum of round one has the shape of this level
    * @param ephemeralSeed the seed given to `shareOne`
    * @param aggregatedOne sum of everybody's round one
    * @param seed          32 secret bytes for the errors of this share only
@@ -144,6 +147,7 @@ export class RelinearizationKeyGeneration {
     )
   }
 
+  /** Sum of round two, as a new share. @throws ShareMismatchError when there is none or shapes differ */
   aggregateTwo(shares: Iterable<RelinearizationShareTwo>): RelinearizationShareTwo {
     return this.formatTwo.sum(shares)
   }
@@ -170,6 +174,7 @@ export class RelinearizationKeyGeneration {
     )
   }
 
+  /** A share of round one, or the sum of all as `aggregate`, as it travels. */
   serializeOne(share: RelinearizationShareOne, kind: 'share' | 'aggregate' = 'share'): Uint8Array {
     return this.formatOne.serialize(share, this.identity, kind)
   }
@@ -179,6 +184,7 @@ export class RelinearizationKeyGeneration {
     return this.formatOne.deserialize(bytes, this.identity, kind)
   }
 
+  /** A share of round two as it travels. */
   serializeTwo(share: RelinearizationShareTwo): Uint8Array {
     return this.formatTwo.serialize(share, this.identity)
   }

@@ -56,7 +56,9 @@ export interface ShareLayout<S> {
   readonly protocol: ShareProtocol
   /** Moduli of each polynomial, in order. */
   shape(level: number): readonly (readonly number[])[]
+  /** The share's polynomials in the order of `shape`; views, not copies. */
   parts(share: S): readonly Polynomial[]
+  /** The inverse of `parts`; takes the polynomials over. */
   assemble(parts: readonly Polynomial[]): S
 }
 
@@ -70,6 +72,7 @@ export class ShareFormat<S> {
     checkSessionId(sessionId)
   }
 
+  /** Whose shares these are. */
   get protocol(): ShareProtocol {
     return this.layout.protocol
   }
@@ -79,6 +82,7 @@ export class ShareFormat<S> {
     return this.layout.shape(level).reduce((length, indices) => length + this.context.ring.packedLength([...indices]), SHARE_HEADER_BYTES)
   }
 
+  /** Header, then every polynomial packed to the bits of its primes. @throws ShareMismatchError unless it has the shape of the level */
   serialize(share: S, identity: ShareIdentity, kind: ShareKind = 'share'): Uint8Array {
     this.checkShape(share, identity.level)
     const out = new Uint8Array(this.serializedLength(identity.level))
@@ -141,6 +145,7 @@ export class ShareFormat<S> {
     })
   }
 
+  /** Lets go of every polynomial of a share. */
   dispose(share: S): void {
     for (const part of this.layout.parts(share)) part.dispose()
   }

@@ -117,6 +117,7 @@ export class ShareGiver implements Disposable {
     this.#holders = init.holders ?? context.parties
   }
 
+  /** Serialised share of the collective public key; the same bytes again whenever it is asked for. */
   publicKeyShare(): Uint8Array {
     const protocol = new PublicKeyGeneration(this.context, this.sessionId)
     return this.#give(protocol.format, protocol.identity, [], seed => protocol.share(this.#secret, seed))

@@ -13,6 +13,7 @@ const commandSchema = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('leave') })
 ])
 
+/** One command, as parsed: `samples` is one array of features per sample. */
 export type QuerierCommand = z.infer<typeof commandSchema>
 
 /** A line that is no command. */

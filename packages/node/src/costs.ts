@@ -8,6 +8,7 @@ export interface Measurable {
   readonly evaluator: 'kernel' | 'seal'
   readonly kernel: string
   readonly threads: number
+  /** Measures what operations take, about a second's work. @param name under which the cost model is kept */
   measure(name: string): Promise<CostModel>
 }
 

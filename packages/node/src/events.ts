@@ -34,6 +34,7 @@ export interface OutputAnswers {
   readonly nearTies: readonly number[]
 }
 
+/** Everything that a party of a session tells, discriminated by `event`. */
 export type PartyEvent =
   | {
       /** The party listens and its cryptography is ready. */
@@ -149,6 +150,7 @@ export interface SessionReport {
   readonly transcriptHead: string
 }
 
+/** An error as it is told: its name, its sentence, and whom and what it names. */
 export interface ErrorReport {
   readonly name: string
   readonly message: string
@@ -162,6 +164,7 @@ export interface ErrorReport {
   readonly culpritName?: string
 }
 
+/** Told of every event in order; must not throw. */
 export type EventListener = (event: PartyEvent) => void
 
 /** The fields of an error that may be told. */

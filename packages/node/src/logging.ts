@@ -1,6 +1,7 @@
 /** Logs with pino: JSON lines on standard error, readable lines on a terminal; whatever could be a secret is redacted. */
 import { type DestinationStream, type Logger, pino } from 'pino'
 
+/** Least severe of what is written; `silent` for nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 /** Field names that are never written, at the first two depths of what is logged. */
@@ -19,6 +20,7 @@ const SECRET_FIELDS = [
   'samples'
 ]
 
+/** Where a log goes, how much of it, and in which form. */
 export interface LoggerOptions {
   readonly level: LogLevel
   /** Readable lines instead of JSON. */
@@ -27,7 +29,10 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream
 }
 
-/** @param name party, in every line; components add theirs with `child({ component })` */
+/**
+ * A pino logger whose lines carry the party's name. Fields that may hold secrets or samples are written as `[redacted]`.
+ * @param name party, in every line; components add theirs with `child({ component })`
+ */
 export function createLogger(name: string, { level, readable, destination }: LoggerOptions): Logger {
   const out = destination ?? { write: (line: string) => process.stderr.write(line) }
   return pino(

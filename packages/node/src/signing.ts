@@ -4,6 +4,7 @@ import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Signer } from '@slytherin/protocol'
 
+/** Who a party is: an Ed25519 key, and the libp2p peer id that follows from it. */
 export interface Identity {
   readonly privateKey: Ed25519PrivateKey
   /** Peer id as text. */

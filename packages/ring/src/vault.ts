@@ -119,6 +119,7 @@ export class PolynomialVault implements Disposable {
     return entry.resident
   }
 
+  /** The counterpart of `acquire`: from the last one on, the polynomial may be moved out. @throws RangeError when released more often than acquired */
   release(vaulted: VaultedPolynomial): void {
     const entry = this.#entry(vaulted)
     if (entry.pins === 0) throw new RangeError('released more often than acquired')

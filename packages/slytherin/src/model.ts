@@ -102,6 +102,7 @@ export class Model implements AsyncDisposable {
     return new Model(await loadKernel(threads === undefined ? {} : { threads }), graph)
   }
 
+  /** As the file names its graph, or as the options do. */
   get name(): string {
     return this.graph.name
   }

@@ -84,6 +84,7 @@ export class LinearTransform implements Disposable {
     return this.diagonals.rotations
   }
 
+  /** Lets go of the encoded diagonals. */
   dispose(): void {
     for (const terms of this.giants.values()) for (const { polynomial } of terms) polynomial.dispose()
   }

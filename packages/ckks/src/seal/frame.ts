@@ -210,6 +210,7 @@ const MAXIMUM_SIZE = 3
 const MAXIMUM_N = 2 ** 17
 const MAXIMUM_MODULI = 64
 
+/** SEAL 4.1's uncompressed serialisation of a ciphertext. */
 export function writeCiphertext(fields: SealCiphertextFields): Uint8Array {
   return new Writer(ciphertextBytes(fields)).ciphertext(fields).bytes
 }
@@ -222,6 +223,7 @@ export function readCiphertext(bytes: Uint8Array): SealCiphertextFields {
   return fields
 }
 
+/** SEAL 4.1's uncompressed serialisation of a plaintext. */
 export function writePlaintext(fields: SealPlaintextFields): Uint8Array {
   const size = SEAL_HEADER_BYTES + PLAINTEXT_FIELDS + ARRAY_OVERHEAD + fields.words.byteLength
   return new Writer(size)

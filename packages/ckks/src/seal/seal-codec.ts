@@ -36,6 +36,7 @@ export class SealCodec {
     readonly seal: SealParameters
   ) {}
 
+  /** Bytes that SEAL loads as a ciphertext of the same level, scale and components. @throws InvalidLevelError */
   ciphertextBytes(ciphertext: Ciphertext): Uint8Array {
     const { level, scale, components } = ciphertext
     this.context.parameters.checkLevel('ciphertextBytes', level)
@@ -57,6 +58,7 @@ export class SealCodec {
     })
   }
 
+  /** Bytes that SEAL loads as a plaintext of the same level and scale. */
   plaintextBytes(plaintext: Plaintext): Uint8Array {
     const words = this.words(plaintext.polynomial, this.context.parameters.ciphertextIndices(plaintext.level).length)
     return writePlaintext({ parmsId: this.seal.parmsIds[plaintext.level]!, scale: plaintext.scale, words })
@@ -69,6 +71,7 @@ export class SealCodec {
     return new Plaintext(this.decode(words, this.context.parameters.ciphertextIndices(level)), level, scale, magnitude)
   }
 
+  /** Bytes that SEAL loads as a public key. */
   publicKeyBytes(key: PublicKey): Uint8Array {
     return writeCiphertext(this.keyFields(key.b, key.a))
   }

@@ -74,6 +74,7 @@ export class SealParameters implements Disposable {
     return level < 0 ? undefined : level
   }
 
+  /** Frees SEAL's context and its parmsIds. */
   dispose(): void {
     for (const handle of this.parmsIdHandles) handle.dispose()
     this.context.dispose()

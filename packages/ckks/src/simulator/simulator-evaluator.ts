@@ -319,6 +319,7 @@ export class SimulatorEvaluator implements Evaluator, LinearCombiner {
     return a
   }
 
+  /** Forgets which keys there are. */
   dispose(): void {
     this.galoisKeys = new Map()
     this.relinearizationKey = undefined

@@ -33,6 +33,7 @@ export interface ApproximatedActivation extends PolynomialApproximation {
   readonly range: MeasuredActivation
 }
 
+/** What approximation has come to: every polynomial, the levels they take, and how well answers agree. */
 export interface ApproximationReport {
   readonly activations: readonly ApproximatedActivation[]
   /** levels that the activations take together */
@@ -45,6 +46,7 @@ export interface ApproximationReport {
   readonly samples?: number
 }
 
+/** A network with polynomial activations, and what became of each. */
 export interface ApproximatedNetwork {
   /** with polynomials in place of the activations */
   readonly graph: NetworkGraph

@@ -24,12 +24,12 @@ export class Calibration {
     private readonly margin: number | undefined
   ) {}
 
-  /** @param margin factor on every bound (`CalibrationOptions`) */
+  /** From samples of the owner's: what is known of the network is measured on them. @param margin factor on every bound (`CalibrationOptions`) */
   static fromSamples(samples: readonly Float64Array[], margin?: number): Calibration {
     return new Calibration({ samples }, margin)
   }
 
-  /** @param margin factor on every bound (`CalibrationOptions`) */
+  /** From ranges that were measured before, as a file keeps them. @param margin factor on every bound (`CalibrationOptions`) */
   static fromMeasured(measured: MeasuredValues, margin?: number): Calibration {
     return new Calibration({ measured }, margin)
   }

@@ -36,6 +36,7 @@ export const taskSchema = z.strictObject({
   labels: z.array(label).min(1).max(MAXIMUM_LABELS).optional()
 })
 
+/** What a network's outputs mean, as it travels in the architecture. */
 export type Task = z.infer<typeof taskSchema>
 
 /** A wish for a task: what is left out follows from the file. */
@@ -128,6 +129,7 @@ export function taskOf(final: readonly FinalOperator[], logits: number, hints: T
 /** What is told of one sample: a class, labels, a number, or several numbers. */
 export type Prediction = Label | readonly Label[]
 
+/** What a network says of one sample, read from its logits. */
 export interface Answer {
   readonly prediction: Prediction
   /** what the file's last operator gives; before an ArgMax its scores */

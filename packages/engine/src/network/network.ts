@@ -113,10 +113,12 @@ export class Network {
     readonly named: { readonly inputs?: readonly InputPart[] | undefined; readonly parts?: readonly OutputPart[] | undefined } = {}
   ) {}
 
+  /** Features of one sample: the product of its shape. */
   get inputs(): number {
     return this.shape.reduce((product, dimension) => product * dimension, 1)
   }
 
+  /** Logits of one sample. */
   get outputs(): number {
     const last = this.layers.at(-1)
     return last ? outputsOf(last) : this.inputs

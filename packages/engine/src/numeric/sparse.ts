@@ -25,7 +25,7 @@ export class SparseMatrix {
     readonly values: Float64Array
   ) {}
 
-  /** @param row calls `put` for the entries of a row, each column at most once, in any order */
+  /** Row by row; columns of a row are put in ascending order. @param row calls `put` for the entries of a row, each column at most once, in any order */
   static build(rows: number, columns: number, row: (row: number, put: (column: number, value: number) => void) => void): SparseMatrix {
     const start = new Int32Array(rows + 1)
     // grown as entries come: millions of them, for a convolution of large maps
@@ -44,10 +44,12 @@ export class SparseMatrix {
     return new SparseMatrix(rows, columns, start, index.slice(0, count), values.slice(0, count))
   }
 
+  /** The identity of size × size. */
   static identity(size: number): SparseMatrix {
     return SparseMatrix.build(size, size, (row, put) => put(row, 1))
   }
 
+  /** Entries that are stored, zeros among them included. */
   get entries(): number {
     return this.values.length
   }
@@ -153,6 +155,7 @@ export class SparseMatrix {
     return largest
   }
 
+  /** Largest absolute value of an entry; 0 for none. */
   get largest(): number {
     return this.values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0)
   }

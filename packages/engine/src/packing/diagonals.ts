@@ -219,6 +219,7 @@ export class DiagonalsPacking {
     return peak
   }
 
+  /** Where results lie: in the order that was asked for, periodic where they fit one period, sequential otherwise. */
   get output(): Layout {
     this.laidOut ??= this.layOut()
     return this.laidOut
@@ -237,6 +238,7 @@ export class DiagonalsPacking {
     return this.order ? this.order[place]! : place
   }
 
+  /** Input blocks, each a ciphertext of a batch block. */
   get inputBlocks(): number {
     return this.input.blocks.length
   }

@@ -82,6 +82,7 @@ export class TapsPacking {
     ]
   }
 
+  /** Output blocks, each a ciphertext of a batch block. */
   get outputBlocks(): number {
     return this.output.blocks.length
   }

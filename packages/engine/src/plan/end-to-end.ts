@@ -33,7 +33,7 @@ export interface EndToEnd {
   readonly bytes: { readonly up: number; readonly down: number }
 }
 
-/** @param model what operations cost; its own link does not count */
+/** Seconds and bytes of one query of the plan's batch over a link, stage by stage. @param model what operations cost; its own link does not count */
 export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
   const { parameters, output } = programOf(plan)
   const { seconds, bytes } = costsOf(coreOf(plan), programOf(plan), { ...model, ...link }, plan.batchBlocks)

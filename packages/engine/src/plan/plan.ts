@@ -118,6 +118,7 @@ export const planSchema = z.strictObject({
   })
 })
 
+/** How a network is evaluated: parameters, packing, weights, steps, refreshes, keys, precision and costs; JSON, the same for every party, signed by all. */
 export type Plan = z.infer<typeof planSchema>
 
 /** What a plan is derived from. */

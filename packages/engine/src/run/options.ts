@@ -24,6 +24,7 @@ export interface Refresher {
   ): Promise<EvaluatorCiphertext[]>
 }
 
+/** How far a run of a plan is. */
 export interface RunProgress {
   /** name of the layer that is being computed */
   readonly layer: string

@@ -1,6 +1,7 @@
 /** Where a gateway may listen: on loopback as it is; elsewhere only where who asks is known, and nobody reads along. */
 import { BlockList, isIP } from 'node:net'
 
+/** Where a gateway is to listen, and what keeps strangers out. */
 export interface Binding {
   readonly host: string
   readonly hasTokens: boolean
@@ -21,6 +22,7 @@ const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
+/** Whether a host is `localhost`, in 127.0.0.0/8, or ::1; other names are not looked up. */
 export function isLoopback(host: string): boolean {
   const version = isIP(host)
   return host === 'localhost' || (version !== 0 && loopback.check(host, version === 4 ? 'ipv4' : 'ipv6'))

@@ -31,6 +31,7 @@ const fileSchema = z.strictObject({
     .max(10_000)
 })
 
+/** What is kept of a token: everything but the token. */
 export type TokenEntry = z.infer<typeof fileSchema>['tokens'][number]
 
 /** A file of tokens that cannot be used. */
@@ -38,6 +39,7 @@ export class TokenFileError extends Error {
   override name = 'TokenFileError'
 }
 
+/** The tokens of a gateway, in a file that is read again when it has changed. */
 export class TokenFile {
   #entries: readonly TokenEntry[] = []
   #modified = -1

@@ -84,6 +84,7 @@ export class Fingerprints implements Disposable {
     return this.#spareWeights.map(weights => sumOfProducts(this.context.ring.moduli, weights, spare))
   }
 
+  /** Lets go of the weights. */
   dispose(): void {
     for (const weight of this.#weights) weight.dispose()
   }

@@ -42,10 +42,12 @@ export class DealtShare implements Disposable, Fingerprinted {
     return `DealtShare { dealer: ${this.dealer}, receiver: ${this.receiver} }`
   }
 
+  /** Who dealt to whom, and nothing of the share. */
   toJSON(): object {
     return { dealer: this.dealer, receiver: this.receiver }
   }
 
+  /** Wipes the share; may be repeated. */
   dispose(): void {
     if (this.polynomial.isDisposed) return
     this.polynomial.wipe()

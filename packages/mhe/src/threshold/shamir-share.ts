@@ -76,6 +76,7 @@ export class ShamirShare implements Disposable {
     return `ShamirShare { point: ${this.point}, generation: ${this.sharing.generation} }`
   }
 
+  /** Point and generation, and nothing of the share. */
   toJSON(): object {
     return { point: this.point, generation: this.sharing.generation }
   }
@@ -102,6 +103,7 @@ export class ShamirShare implements Disposable {
     return SecretKey.fromPolynomial(ring.multiplyScalar(out, this.#polynomial, weight))
   }
 
+  /** The share and its spare masks in the clear, for sealed storage: as secret as the share. */
   serialize(): Uint8Array {
     const { access, generation, epoch, lineage } = this.sharing
     const { ring } = this.context
@@ -157,6 +159,7 @@ export class ShamirShare implements Disposable {
     }
   }
 
+  /** Wipes the share; may be repeated. */
   dispose(): void {
     if (this.#polynomial.isDisposed) return
     this.#polynomial.wipe()

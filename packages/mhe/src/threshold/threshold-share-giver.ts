@@ -53,6 +53,7 @@ export class ThresholdShareGiver implements Disposable {
     this.#ledger = new CiphertextLedger(init.ledger)
   }
 
+  /** This holder's point of the sharing. */
   get point(): number {
     return this.#init.share.point
   }

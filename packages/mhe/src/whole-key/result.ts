@@ -96,6 +96,7 @@ export class WholeKeySwitch {
     return this.#switch.finalize(ciphertext, reencryption, flooding, 1, flooded)
   }
 
+  /** A re-encryption as it travels, bound to session, instance and level. */
   serialize(reencryption: SwitchShare, instance: string): Uint8Array {
     return this.#format.serialize(reencryption, { instance, level: reencryption.h0.indices.length - 1 })
   }
@@ -105,6 +106,7 @@ export class WholeKeySwitch {
     return this.#format.deserialize(bytes, { instance, level })
   }
 
+  /** Lets go of both polynomials. */
   dispose(reencryption: SwitchShare): void {
     this.#format.dispose(reencryption)
   }

@@ -3,6 +3,7 @@ import type { Replacements } from '@slytherin/engine'
 import { InvalidArgumentError } from 'commander'
 import { replacements } from '../configuration/schema.js'
 
+/** What `--help` says of the option. */
 export const REPLACE_HELP =
   'what stands for operators that nothing evaluates: maxPool=pairs, maxPool=average or fakeQuantization=identity; may be given twice'
 

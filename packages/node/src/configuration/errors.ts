@@ -3,11 +3,13 @@
 export interface ConfigurationIssue {
   /** Path of the key, as `roster[1].peerId`; empty for the file itself. */
   readonly key: string
+  /** In words, as `got`. */
   readonly expected: string
   readonly got: string
   readonly remedy?: string
 }
 
+/** A file that cannot be used, with every fault in it at once. */
 export class ConfigurationError extends Error {
   override name = 'ConfigurationError'
 

@@ -11,7 +11,10 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
   return parseConfiguration(await readText(file), file)
 }
 
-/** @param file name for messages; its directory is where relative paths start */
+/**
+ * The configuration of one session, from its text. @throws ConfigurationError naming every fault at once
+ * @param file name for messages; its directory is where relative paths start
+ */
 export function parseConfiguration(text: string, file: string): Configuration {
   const configuration = resolvePaths(parseWith(configurationSchema, parseYaml(text, file), file), dirname(resolve(file)))
   const issues = rules(configuration)
@@ -41,7 +44,10 @@ export async function loadServiceConfiguration(file: string): Promise<ServiceCon
   return parseServiceConfiguration(await readText(file), file)
 }
 
-/** @param file name for messages; its directory is where relative paths start */
+/**
+ * The configuration of a party of a service, from its text. @throws ConfigurationError naming every fault at once
+ * @param file name for messages; its directory is where relative paths start
+ */
 export function parseServiceConfiguration(text: string, file: string): ServiceConfiguration {
   const document = parseYaml(text, file)
   if (!document.has('cohort')) {

@@ -133,6 +133,7 @@ export const approximation = z.strictObject({
   margin: z.number().min(0).optional()
 })
 
+/** party.yaml of one session, key by key, with defaults. Unknown keys are refused; rules between keys are in load.ts. */
 export const configurationSchema = z.strictObject({
   /** What this party calls itself. */
   name: z.string().min(1).max(128),
@@ -252,8 +253,13 @@ export const configurationSchema = z.strictObject({
   keepParts: z.boolean().default(false)
 })
 
+/** party.yaml of one session with its defaults filled in and its paths absolute. */
 export type Configuration = z.infer<typeof configurationSchema>
+/** `samples`: which file, which of its rows, and how they are brought to the network's scale. */
 export type SamplesConfiguration = NonNullable<Configuration['samples']>
+/** `calibration`: samples, a manifest or measured ranges that bound the model's values. */
 export type CalibrationConfiguration = NonNullable<Configuration['calibration']>
+/** `approximation`: how activations become polynomials. */
 export type ApproximationConfiguration = z.infer<typeof approximation>
+/** How raw values become what the network was trained on. */
 export type Normalisation = z.infer<typeof normalisation>

@@ -123,9 +123,12 @@ export const PARAMETERS = {
   'query.fetch': z.strictObject({ query: identifier })
 } as const satisfies Record<string, z.ZodType>
 
+/** Name of a command over a party's control socket. */
 export type CommandName = keyof typeof PARAMETERS
+/** What a command takes, as its schema in `PARAMETERS` parses it. */
 export type ParametersOf<C extends CommandName> = z.infer<(typeof PARAMETERS)[C]>
 
+/** What each command answers. */
 export interface Results {
   status: StatusReport
   'roster.reload': RosterReport

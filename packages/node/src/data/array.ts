@@ -10,6 +10,7 @@ export interface SampleArray {
   readonly columns: number
   /** Sizes of one sample's axes; empty where a sample is one number. */
   readonly sampleShape: readonly number[]
+  /** One number as the file has it, before any normalisation; both places from 0. */
   value(row: number, column: number): number
   /** Class of every sample, where the file says it: by name, or by its place from 0. */
   readonly labels?: readonly Label[]

@@ -17,8 +17,10 @@ export interface ModelChoice {
   readonly task?: TaskChoice | undefined
 }
 
+/** A model as it was read, with what its import needs. */
 export interface ModelFile {
   readonly onnx: Uint8Array
+  /** What the file leaves open, and the files beside it that hold its weights. */
   readonly options: Omit<ImportOptions, 'name'>
 }
 

@@ -14,6 +14,7 @@ import { Handover } from './handover.js'
 import { StreamDuplex, type StreamDuplexOptions } from './stream-duplex.js'
 import { decodeFrames, encodeFrames } from './transforms.js'
 
+/** How long and how slow the other end may be. */
 export interface FrameStreamOptions extends StreamDuplexOptions {
   /** Longest silence inside a frame, in ms. */
   readonly idleMilliseconds: number
@@ -24,6 +25,7 @@ export interface FrameStreamOptions extends StreamDuplexOptions {
 /** The kinds that may come next, each with the largest payload in bytes; a function is asked when a frame of its kind is announced. */
 export type Expected = Partial<Record<FrameKind, number | (() => number)>>
 
+/** Frames over one libp2p stream, with back-pressure in both directions. */
 export class FrameStream {
   private readonly duplex: StreamDuplex
   private readonly outgoing = new Handover<Frame>()
@@ -71,6 +73,7 @@ export class FrameStream {
     )
   }
 
+  /** Peer id of the other end. */
   get peer(): string {
     return this.options.peer
   }

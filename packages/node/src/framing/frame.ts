@@ -26,6 +26,7 @@ export const FrameKind = {
   failure: 0x12
 } as const
 
+/** One of the values of `FrameKind`. */
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind]
 
 const NAMES = new Map<number, string>(Object.entries(FrameKind).map(([name, value]) => [value, name]))
@@ -35,6 +36,7 @@ export function describeKind(kind: number): string {
   return NAMES.get(kind) ?? `0x${kind.toString(16).padStart(2, '0')}`
 }
 
+/** A kind and its payload; the payload is opaque here. */
 export interface Frame {
   readonly kind: FrameKind
   readonly payload: Uint8Array
@@ -52,10 +54,12 @@ export const MAXIMUM_FRAME_BYTES = 0xffff_ffff
  */
 export const CHUNK_BYTES = 64 * 1024
 
+/** Whether a byte is a kind that this version knows. */
 export function isFrameKind(kind: number): kind is FrameKind {
   return NAMES.has(kind)
 }
 
+/** The five bytes before a payload. @param length of the payload, in bytes @throws RangeError above `MAXIMUM_FRAME_BYTES` */
 export function encodeHeader(kind: FrameKind, length: number): Uint8Array {
   if (length > MAXIMUM_FRAME_BYTES) throw new RangeError(`a frame holds at most ${MAXIMUM_FRAME_BYTES} bytes, not ${length}`)
   const header = new Uint8Array(FRAME_HEADER_BYTES)

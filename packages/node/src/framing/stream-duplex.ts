@@ -11,6 +11,7 @@ import { IdleDeadlineError, StreamClosedError } from './errors.js'
 import type { Chunk } from './frame.js'
 import { SilenceTimer } from './timers.js'
 
+/** How much is queued, how long is waited, and who is told of bytes. */
 export interface StreamDuplexOptions {
   /** Peer id of the other end, for errors. */
   readonly peer: string
@@ -20,15 +21,20 @@ export interface StreamDuplexOptions {
   readonly stallMilliseconds?: number
   /** Bytes of the whole connection that are known to have arrived; a stream that waits while they grow is not stalled. */
   readonly arrived?: () => number
+  /** Told of every piece that has come, in bytes. */
   readonly onReceived?: (bytes: number) => void
+  /** Told of every piece that has left, in bytes. */
   readonly onSent?: (bytes: number) => void
 }
 
 const DEFAULT_HIGH_WATER_BYTES = 1 << 20
 const DEFAULT_STALL_MILLISECONDS = 20_000
 
+/** One libp2p stream as a source and a sink that wait for each other. */
 export class StreamDuplex {
+  /** What the other end sends; ends when it does. @throws StreamClosedError when the stream breaks */
   readonly source: AsyncGenerator<Chunk>
+  /** Sends everything of a source; the stream stays open. @throws StreamClosedError; IdleDeadlineError when the other end takes nothing for too long */
   readonly sink: (source: AsyncIterable<Chunk>) => Promise<void>
 
   private readonly queue = new Uint8ArrayList()

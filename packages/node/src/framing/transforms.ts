@@ -34,6 +34,7 @@ export function encodeFrames(): (source: AsyncIterable<Frame>) => AsyncGenerator
   }
 }
 
+/** What frames may come, and how long one may take. */
 export interface DecodeOptions {
   /** Peer id of the other end, for errors. */
   readonly peer: string
@@ -51,6 +52,7 @@ export interface DecodeOptions {
 }
 
 /**
+ * A transform from chunks to whole frames.
  * @throws FrameTooLargeError, UnexpectedFrameError before the payload is read
  * @throws TruncatedFrameError when the bytes end inside a frame
  * @throws IdleDeadlineError when they stop coming inside a frame

@@ -2,6 +2,7 @@
 import { encodeFailure, remoteFailure } from '@slytherin/protocol'
 import type { FailureCodec } from './peer-transport.js'
 
+/** `encodeFailure` and `remoteFailure` of `@slytherin/protocol`, for a transport. */
 export const protocolFailures: FailureCodec = {
   encode: encodeFailure,
   decode: (peer, bytes) => remoteFailure(bytes, peer)

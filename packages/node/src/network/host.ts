@@ -17,6 +17,7 @@ import { guardedWebSockets, isWebSocketAddress } from './guarded-web-sockets.js'
 import { guardedYamux } from './guarded-yamux.js'
 import type { NetworkDeadlines, NetworkLimits } from './settings.js'
 
+/** What a libp2p node is made with. */
 export interface HostOptions {
   readonly privateKey: PrivateKey
   /** Multiaddrs to listen on; none for a party that only dials. Pages connect to one that ends in `/ws`. */

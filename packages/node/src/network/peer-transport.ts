@@ -36,12 +36,15 @@ import {
 
 /** How errors travel; the protocol package's `encodeFailure` and `decodeFailure`. */
 export interface FailureCodec {
+  /** At most `MAXIMUM_FAILURE_BYTES` bytes; whatever was thrown is encoded. */
   encode(error: unknown): Uint8Array
   /** The error to throw for a failure that `peer` sent; must not throw for malformed bytes. */
   decode(peer: string, bytes: Uint8Array): Error
 }
 
+/** A peer that may connect. */
 export interface TransportPeer {
+  /** Peer id as text. */
   readonly peer: string
   /** Where it can be dialled; none for a peer that dials us. */
   readonly addresses: readonly string[]

@@ -2,11 +2,13 @@
 
 /** Protocols of this version. A change that old parties cannot follow changes the number in all of them. */
 export const CONTROL_PROTOCOL = '/slytherin/1.0.0/control'
+/** The protocol of request streams. */
 export const REQUEST_PROTOCOL = '/slytherin/1.0.0/request'
 
 /** What the hello carries; both sides must agree. */
 export const PROTOCOL_VERSION = 2
 
+/** How long the network layer waits, in milliseconds. */
 export interface NetworkDeadlines {
   /** TCP connect, handshake and multiplexer together. */
   readonly dial: number
@@ -26,6 +28,7 @@ export interface NetworkDeadlines {
   readonly response: number
 }
 
+/** What holds where a party is given nothing else. */
 export const DEFAULT_DEADLINES: NetworkDeadlines = {
   dial: 10_000,
   hello: 5_000,
@@ -37,6 +40,7 @@ export const DEFAULT_DEADLINES: NetworkDeadlines = {
   response: 15 * 60_000
 }
 
+/** How much the network layer takes, in bytes where nothing else is said. */
 export interface NetworkLimits {
   /** Connections in all, and half-open ones. */
   readonly connections: number
@@ -52,6 +56,7 @@ export interface NetworkLimits {
   readonly slowestRate: number
 }
 
+/** What holds where a party is given nothing else: for a local network. */
 export const DEFAULT_LIMITS: NetworkLimits = {
   connections: 64,
   streams: 64,

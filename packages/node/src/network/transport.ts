@@ -6,12 +6,15 @@ import { createHost, type HostOptions } from './host.js'
 import { PeerTransport, type PeerTransportOptions, type TransportHost } from './peer-transport.js'
 import { DEFAULT_DEADLINES, DEFAULT_LIMITS } from './settings.js'
 
+/** What a party's transport is given: peers, identity and addresses. */
 export interface TransportOptions
   extends PeerTransportOptions,
     Pick<HostOptions, 'privateKey' | 'listen' | 'announce' | 'allowedAddresses' | 'metrics'> {}
 
+/** The protocol's transport over a libp2p node of this process. */
 export class Libp2pTransport extends PeerTransport {
   private constructor(
+    /** The libp2p node; stopped with the transport. */
     readonly host: Libp2p,
     options: TransportOptions,
     allowed: Set<string>

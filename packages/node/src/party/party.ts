@@ -36,10 +36,12 @@ import { Questions } from './questions.js'
 import { resultOf, secondsSince, sessionReport, tellNotice, usageEvent } from './reports.js'
 import { ownRoles, peersToMeet } from './roster.js'
 
+/** What a party of a session is given beside its configuration. */
 export interface PartyInit {
   /** Name of the configuration file, for errors. */
   readonly file: string
   readonly logger: Logger
+  /** Told of everything that happens, in order. */
   readonly onEvent: EventListener
   /** What a querier without configured samples is to ask. */
   readonly commands?: AsyncIterator<QuerierCommand | CommandError>
@@ -53,6 +55,7 @@ const RETRY_PAUSE = 2000
 /** How long leaving a session may take. */
 const FAREWELL_PATIENCE = 7000
 
+/** A party of sessions as a process: one after the other, as long as its configuration says. */
 export class Party {
   private readonly started = performance.now()
   private readonly stopping = new AbortController()
@@ -84,6 +87,7 @@ export class Party {
   }
 
   /**
+   * Locks the state, opens identity and keystore, starts worker and network. What had been opened is closed again when a later step fails.
    * @throws ConfigurationError when the roster does not fit the identity
    * @throws StorageError for what is wrong with the state directory
    */

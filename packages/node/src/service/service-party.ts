@@ -37,6 +37,7 @@ import { KeyProgress } from './key-progress.js'
 import { Outlet } from './outlet.js'
 import { PlanCache } from './plan-cache.js'
 
+/** What a party of a service is given beside its configuration. */
 export interface ServicePartyInit {
   /** Its configuration's file: read again when the roster changes. */
   readonly file: string
@@ -47,6 +48,7 @@ export interface ServicePartyInit {
   readonly onLine?: (text: string) => void
 }
 
+/** A party of a standing service as a process: database, network, cryptography worker, control socket, metrics and dashboard. */
 export class ServiceParty implements ServiceContext {
   readonly started = Date.now()
   readonly errors = new ErrorLog()
@@ -291,6 +293,7 @@ export class ServiceParty implements ServiceContext {
     this.init.logger.warn({ error: { ...report } }, report.message)
   }
 
+  /** A line for whoever watches the process. */
   tell(text: string): void {
     this.init.onLine?.(text)
   }

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 /** Readable and writable by the owner alone. */
 export const SECRET_MODE = 0o600
 
-/** @param mode permission bits of the new file */
+/** Replaces a file as a whole; it is on the platter when this resolves. @param mode permission bits of the new file */
 export async function writeAtomically(path: string, contents: Uint8Array | string, mode = SECRET_MODE): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`
   try {

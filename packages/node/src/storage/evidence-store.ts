@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { canonicalJson, chained, type EvidenceRecord, type EvidenceSink, type EvidenceStore } from '@slytherin/protocol'
 import { BLOBS, blobFile, RECORDS, recordsFile, SESSION_NAME } from './evidence-format.js'
 
+/** How much evidence is kept, and for how long. */
 export interface EvidenceBounds {
   /** All sessions together. */
   readonly maximumBytes: number
@@ -25,6 +26,7 @@ interface FileEvidenceOptions extends EvidenceBounds {
 /** So much may wait to be written before whoever can wait does. */
 const MAXIMUM_WAITING_BYTES = 64 * 2 ** 20
 
+/** A party's evidence of sessions, a folder for each. */
 export class FileEvidenceStore implements EvidenceStore {
   readonly #options: FileEvidenceOptions
   readonly #writing = new Set<FileEvidence>()

@@ -9,6 +9,7 @@ import type { Configuration } from '../configuration/schema.js'
 import { writeAtomically } from './atomic-file.js'
 import { FileModeError, MissingFileError, PassphraseSourceError } from './errors.js'
 
+/** Where the passphrase or key is, never what it is. */
 export type KeySource =
   | { readonly kind: 'environment'; readonly name: string }
   | { readonly kind: 'passphrase-file'; readonly path: string }
@@ -21,6 +22,7 @@ export function keySourceOf({ keystore }: Pick<Configuration, 'keystore'>): KeyS
   return { kind: 'key-file', path: keystore.keyFile! }
 }
 
+/** Bytes of a key file. */
 export const KEY_FILE_BYTES = 32
 const MINIMUM_PASSPHRASE_CHARACTERS = 8
 
@@ -41,6 +43,7 @@ export class KeyMaterial implements Disposable {
     return this.#bytes
   }
 
+  /** Overwrites the bytes with zeros. */
   dispose(): void {
     this.#bytes.fill(0)
   }
@@ -49,10 +52,12 @@ export class KeyMaterial implements Disposable {
     this.dispose()
   }
 
+  /** What `console.log` and `util.inspect` print: the kind alone. */
   [inspect.custom](): string {
     return `KeyMaterial(${this.kind})`
   }
 
+  /** Left out of JSON. */
   toJSON(): undefined {
     return undefined
   }

@@ -13,6 +13,7 @@ const PURPOSE = 'keystore'
 const SECRET_BYTES = 32
 const NAMES = ['sessionKey'] as const
 
+/** A secret of the keystore by name. */
 export type SecretName = (typeof NAMES)[number]
 
 /** Secrets of 32 bytes each, one today. Shows nothing of itself; `dispose` wipes. */

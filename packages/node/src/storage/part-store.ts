@@ -15,6 +15,7 @@ interface Place {
   released: boolean
 }
 
+/** Parts of one session in one file. */
 export class FilePartStore implements PartStore {
   private readonly places = new Map<string, Place>()
   private readonly free = new Map<number, number[]>()
@@ -29,6 +30,7 @@ export class FilePartStore implements PartStore {
   ) {}
 
   /**
+   * Opens an empty store.
    * @param directory made when missing; `name` is the file in it, replaced when it exists
    * @param options.keep leave the file where it is when the store is closed, and its contents when it is cleared
    */
@@ -81,6 +83,7 @@ export class FilePartStore implements PartStore {
     if (!this.keep) await this.file.truncate(0)
   }
 
+  /** Closes the file, and removes it unless it is to be kept. */
   async close(): Promise<void> {
     await this.file.close()
     if (!this.keep) await rm(this.path, { force: true })

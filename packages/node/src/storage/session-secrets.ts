@@ -18,11 +18,13 @@ const PURPOSE = 'session'
 const IDENTITY_BYTES = 16
 const SEALED = /^([0-9a-f]+)\.json$/
 
+/** How strictly secrets are bound to the ledger. */
 export interface FileSessionSecretsOptions {
   /** Whether the ledger must be the one that the secrets were made with. Only an attack that shows what this keeps out says false. */
   readonly bound?: boolean
 }
 
+/** A key holder's secrets of the session that lives, sealed on disk. */
 export class FileSessionSecrets implements SessionSecretStore, AsyncDisposable {
   readonly #directory: string
   readonly #ledger: SqliteShareLedger

@@ -9,6 +9,7 @@ import { ShareAlreadyGivenError, type ShareLedger, type ShareLedgerEntry } from 
 import { LedgerDamagedError, LedgerMovedError } from './errors.js'
 import type { LedgerContent, LedgerMark } from './ledger-mark.js'
 
+/** A durable share ledger: for every share that was given, the hash of what it was given for. */
 export class SqliteShareLedger implements ShareLedger, Disposable {
   private readonly database: DatabaseSync
   private readonly insert: StatementSync
@@ -105,6 +106,7 @@ export class SqliteShareLedger implements ShareLedger, Disposable {
     throw new LedgerMovedError(this.path)
   }
 
+  /** Closes the database. */
   dispose(): void {
     this.database.close()
   }

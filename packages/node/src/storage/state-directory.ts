@@ -4,13 +4,18 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { FileModeError, StateInUseError } from './errors.js'
 
+/** Where each thing lies in a state directory; absolute where the directory is. */
 export interface StatePaths {
   readonly directory: string
+  /** the identity's private key, sealed */
   readonly identity: string
+  /** the key that secrets of sessions are sealed under, itself sealed */
   readonly keystore: string
+  /** which shares were given, and for what */
   readonly ledger: string
   /** sealed secrets of the session that lives */
   readonly sessions: string
+  /** encrypted model parts and inputs of the session that lives */
   readonly parts: string
   /** what was signed in past sessions, for an audit */
   readonly evidence: string
@@ -22,9 +27,11 @@ export interface StatePaths {
   readonly auditLog: string
   /** measured costs of this machine */
   readonly costs: string
+  /** held by the one process that works here */
   readonly lock: string
 }
 
+/** The places in a state directory; nothing is made. */
 export function statePaths(directory: string): StatePaths {
   return {
     directory,
@@ -62,6 +69,7 @@ export class StateLock implements Disposable {
     return new StateLock(database)
   }
 
+  /** Lets another process work in the directory. */
   dispose(): void {
     this.database.close()
   }

@@ -54,12 +54,16 @@ export interface PlanRequest {
   readonly weights: OperandKind
 }
 
+/** A party's cryptography as it runs in the worker: everything of the protocol, and planning. */
 export interface HostedCryptography extends PartyCryptography {
+  /** The engine's plan for an architecture, priced with the costs that the options name. @throws the engine's errors when no plan fits */
   plan(architecture: Architecture, request: PlanRequest): Promise<Plan>
   /** Wipes secrets, closes files. */
   dispose(): Promise<void>
 }
 
+/** A module that the worker imports by its URL. */
 export interface CryptographyModule {
+  /** Opens keystore and ledger, loads the model and the kernel. @throws what opening or loading them throws */
   createCryptography(options: CryptographyOptions): Promise<HostedCryptography>
 }

@@ -11,6 +11,7 @@ import { callService, serviceAt } from './crossing.js'
 import type { CryptographyOptions, HostedCryptography } from './cryptography-module.js'
 import { WorkerClosedError, WorkerCrashedError } from './errors.js'
 
+/** What the thread hosts, and how long closing may take. */
 export interface CryptographyWorkerOptions {
   /** URL of the module to host; the party's real cryptography when absent. */
   readonly module?: string
@@ -74,7 +75,7 @@ class CryptographyThread {
   }
 }
 
-/** @typeParam H what the hosted module makes */
+/** A thread that hosts a party's cryptography, and the handle to call it by. @typeParam H what the hosted module makes */
 export class CryptographyWorker<H extends Disposed = HostedCryptography> {
   private constructor(
     private readonly thread: CryptographyThread,

@@ -35,6 +35,7 @@ export class Polynomial implements Disposable {
     return this.basis.indices
   }
 
+  /** Whether its memory was given back; every use fails with DisposedError then. */
   get isDisposed(): boolean {
     return this.#address < 0
   }

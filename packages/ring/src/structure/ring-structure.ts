@@ -71,6 +71,7 @@ export class RingStructure implements Disposable {
     return this.#tables.roots
   }
 
+  /** Whether its tables were given back; every use fails with DisposedError then. */
   get isDisposed(): boolean {
     return this.#disposed
   }
@@ -156,6 +157,7 @@ export class RingStructure implements Disposable {
     this.kernel.forEach(indices.length, indices.length * this.N * cost, (calls, k, own) => body(calls, indices[k]!, k, own), scratch)
   }
 
+  /** Throws unless the element is odd and below 2N. @throws InvalidArgumentError */
   checkGaloisElement(galoisElement: number): void {
     if (!Number.isInteger(galoisElement) || galoisElement <= 0 || galoisElement >= 2 * this.N || galoisElement % 2 === 0) {
       throw new InvalidArgumentError('galoisElement', `an odd integer below 2N = ${2 * this.N}`, galoisElement)
