@@ -1,19 +1,13 @@
 /**
- * `npm run docs`: pages by VitePress and the reference by TypeDoc, into site/dist. Nothing is fetched, neither here nor by the pages. `npm run docs -- --undocumented` lists what of the
- * reference has no words, and writes nothing. What typedoc.json requires to have some is refused without.
+ * `npm run docs`: pages by VitePress and the reference by TypeDoc, into site/dist. Nothing is fetched, neither here nor by the pages. An exported symbol without words is an error
+ * (typedoc.json says of which kinds), and so are more properties without words than there were (properties.mjs). `npm run docs -- --undocumented` lists both, and writes nothing.
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Application } from 'typedoc'
 import { build } from 'vitepress'
 import { preparePages } from './prepare.mjs'
-
-/** What is listed: more than what is required. */
-const EVERYTHING = ['Class', 'Interface', 'Function', 'TypeAlias', 'Variable', 'Enum', 'Method']
-const PACKAGES = [
-  'slytherin',
-  ...['ring', 'ckks', 'mhe', 'engine', 'protocol', 'gateway', 'dashboard', 'node', 'web'].map(name => `@slytherin/${name}`)
-]
+import { checkProperties, undocumentedProperties } from './properties.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 process.chdir(here)
@@ -27,12 +21,13 @@ if (!listing) {
 
 const app = await Application.bootstrapWithPlugins({
   options: 'typedoc.json',
-  name: `slytherin ${version}`,
-  ...(listing ? { requiredToBeDocumented: EVERYTHING, packagesRequiringDocumentation: PACKAGES } : {})
+  name: `slytherin ${version}`
 })
 const project = await app.convert()
 if (project === undefined) throw new Error('TypeDoc could not read the sources')
 app.validate(project)
+for (const line of await checkProperties(project)) app.logger.error(line)
+if (listing) for (const names of Object.values(undocumentedProperties(project))) for (const name of names) console.log(name)
 if (!listing) await app.generateOutputs(project)
 if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exitCode = 1
-else console.log('site/dist: open it with any web server, for example npx vite preview --outDir site/dist')
+else if (!listing) console.log('site/dist: open it with any web server, for example npx vite preview --outDir site/dist')

@@ -69,6 +69,7 @@ export class SecretKey implements Disposable {
     return this.#polynomial
   }
 
+  /** Zeroes the secret and lets go of its memory. */
   dispose(): void {
     this.#polynomial.wipe()
     this.#polynomial.dispose()

@@ -42,6 +42,7 @@ export type NamedFunction =
 
 /** A function on the reals, twice differentiable between its breakpoints. */
 export interface RealFunction {
+  /** f(x) in double precision. */
   readonly evaluate: (x: number) => number
   /** where the derivative (or, seldom, the value) jumps */
   readonly breakpoints: readonly number[]

@@ -2,7 +2,9 @@
 
 /** Where a command writes; tests bring their own. */
 export interface Streams {
+  /** Standard output. */
   readonly out: (text: string) => void
+  /** Standard error. */
   readonly err: (text: string) => void
   /** Standard output is a terminal. */
   readonly terminal: boolean

@@ -88,6 +88,7 @@ export interface PeerTransportOptions {
   readonly failures: FailureCodec
   readonly deadlines?: Partial<NetworkDeadlines>
   readonly limits?: Partial<NetworkLimits>
+  /** Told what happens to connections. */
   readonly onNotice?: (notice: NetworkNotice) => void
   /** Protocol version in the hello; for tests. */
   readonly version?: number
@@ -95,9 +96,13 @@ export interface PeerTransportOptions {
 
 export class PeerTransport implements Transport {
   readonly self: string
+  /** Payload bytes since the start, in total or of one peer. */
   readonly bytes = {
+    /** Handed to connections. */
     sent: (peer?: string): number => this.total(peer, 'sentBytes'),
+    /** Read from connections. */
     received: (peer?: string): number => this.total(peer, 'receivedBytes'),
+    /** Of those sent to a peer, what it has said to have received. */
     arrived: (peer: string): number => this.total(peer, 'arrivedBytes')
   }
 
@@ -236,6 +241,7 @@ export class PeerTransport implements Transport {
     await this.carrier.stop()
   }
 
+  /** Answers streams from now on, and begins to dial. */
   protected async begin(): Promise<void> {
     const streams = { maxInboundStreams: this.limits.streams, maxOutboundStreams: this.limits.streams }
     await this.carrier.handle(CONTROL_PROTOCOL, (stream, connection) => this.accept(stream, connection), streams)

@@ -238,18 +238,22 @@ export class ServiceParty implements ServiceContext {
     }
   }
 
+  /** Its configuration as read last: a changed roster takes its place. */
   get configuration(): ServiceConfiguration {
     return this.#configuration
   }
 
+  /** What the roster calls peers. */
   get names(): PeerNames {
     return this.#names
   }
 
+  /** Its peer id. */
   get self(): string {
     return this.transport.self
   }
 
+  /** Its roles in the roster at present; none when it is not in it. */
   get roles(): readonly Role[] {
     return this.#configuration.roster.find(({ peerId }) => peerId === this.self)?.roles ?? []
   }

@@ -54,7 +54,9 @@ export interface Transport {
 
   /** Payload bytes since start, in total or for one peer; only ever growing. */
   readonly bytes: {
+    /** Handed to the network. */
     sent(peer?: string): number
+    /** Read from the network. */
     received(peer?: string): number
     /** Of the bytes sent to a peer, those that it has said to have received, parts of messages included. */
     arrived(peer: string): number

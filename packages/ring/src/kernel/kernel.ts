@@ -109,7 +109,6 @@ export class Kernel {
     await pool?.dispose()
   }
 
-  /** As `dispose`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }

@@ -34,6 +34,7 @@ export class TransportCaller implements Caller {
     this.#transport = transport
   }
 
+  /** This party's peer id, the transport's. */
   get self(): string {
     return this.#transport.self
   }

@@ -16,6 +16,7 @@ export class RoutedCaller implements Caller {
     this.#responder = responder
   }
 
+  /** This party's peer id, that of the caller beneath. */
   get self(): string {
     return this.#others.self
   }

@@ -15,6 +15,7 @@ export interface AskedEpochsOptions {
   readonly cryptography: AskingCryptography
   /** Where epoch records come from. */
   readonly documents: DocumentStore
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
 }
 

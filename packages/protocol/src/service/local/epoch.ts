@@ -46,8 +46,11 @@ export interface LocalEpochOptions {
   readonly secrets: SecretStore
   readonly contents: ContentStore
   readonly ledger: ShareLedger
+  /** This party's models, by the name that publications give. */
   readonly models?: LocalReleasesOptions['models']
+  /** Bytes of weights of all releases in memory; 1 GiB when not given. */
   readonly weightBytes?: number
+  /** For tests: rings that are below the security table. */
   readonly allowInsecure?: boolean
   /** The private half of a key pair that was made for a round; once. @throws SessionStateError */
   takeReceiverKey(publicKey: Uint8Array): Uint8Array

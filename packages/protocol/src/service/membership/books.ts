@@ -15,6 +15,7 @@ import type { Claim, SpendingStore } from '../store/spendings.js'
 export interface BooksOptions {
   readonly documents: DocumentStore
   readonly spendings: SpendingStore
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
 }
 

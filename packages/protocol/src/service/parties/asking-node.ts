@@ -35,6 +35,7 @@ export interface AskingNodeOptions {
   readonly stores: { readonly documents: DocumentStore; readonly records: RecordStore; readonly secrets: SecretStore }
   /** What this party demands of a release. */
   readonly policy?: ReleasePolicy
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
   /** A document that was not here before. */
   onDocument?(kind: string, document: ServiceDocument): void

@@ -65,6 +65,7 @@ export interface ServiceNodeOptions {
   readonly next?: NextEpochOptions
   /** Milliseconds without a byte after which a holder counts as absent. */
   readonly patience?: number
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
   /** How far a ceremony, a renewal or a move has come; `epoch` is empty while one is made. */
   onProgress?(event: { epoch: string; step: string; done: number; total: number }): void

@@ -45,6 +45,7 @@ export interface SuccessionOptions extends NextEpochOptions {
   up(peer: string): boolean
   /** What went wrong in the background, and is tried again. */
   onError?(error: Error): void
+  /** Clock, milliseconds since 1970. */
   readonly now: () => number
   /** Milliseconds before what went wrong is tried again. */
   readonly pause?: number

@@ -51,6 +51,7 @@ export interface ServiceClientOptions {
   /** Where seeds of result keys are, one for each query. */
   readonly secrets: SecretStore
   readonly policy?: ReleasePolicy
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
   /** Before an evaluator that was not there is asked again, milliseconds. */
   readonly pause?: number

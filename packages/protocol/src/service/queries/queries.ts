@@ -46,6 +46,7 @@ export interface EvaluatorQueriesOptions {
   onError?(error: Error): void
   onEvent?: ServiceListener
   readonly limits?: Partial<QueueLimits>
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
   /** Milliseconds without a byte in either direction, after which a holder counts as absent. */
   readonly patience?: number

@@ -38,6 +38,7 @@ export interface PublisherOptions {
   readonly records: RecordStore
   readonly secrets: SecretStore
   readonly policy?: ReleasePolicy
+  /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
   /** Before an evaluator that was not there is asked again, and between questions after a state, milliseconds. */
   readonly pause?: number
