@@ -1,10 +1,13 @@
 /**
  * Bundles in Chromium: `npm run test:browser`. ring, ckks and mhe on one thread and on several; pages that ask a cohort outside them; and parties' dashboards.
+ * `--report FILE` writes what was measured as JSON, with the best of three runs of Lighthouse.
  */
 import assert from 'node:assert/strict'
-import { copyFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { bundleByEsbuild, bundleByVite } from '../../packages/slytherin/test/support/bundle.ts'
 import { askAsPage } from './ask.mjs'
 import { startChromium } from './chromium.mjs'
@@ -16,6 +19,8 @@ import { serve } from './serve.mjs'
 const DEVIATIONS = 6.5
 const BUNDLERS = { esbuild: bundleByEsbuild, Vite: bundleByVite }
 
+const { values: wanted } = parseArgs({ options: { report: { type: 'string' } } })
+const runs = wanted.report === undefined ? 1 : 3
 const begun = performance.now()
 const browser = await startChromium()
 console.log(`Chromium ${browser.version()}`)
@@ -29,11 +34,21 @@ try {
   }
   await threadsOfFiles()
   await askAsPage(browser)
-  await pageAsks(browser)
-  await watchDashboards(browser)
+  const page = await pageAsks(browser, { runs })
+  const dashboard = await watchDashboards(browser, { runs })
   console.log(`All of it: ${((performance.now() - begun) / 1000).toFixed(0)} s`)
+  if (wanted.report !== undefined) await report(wanted.report, { page, dashboard })
 } finally {
   await browser.close()
+}
+
+async function report(file, measured) {
+  const machine = { processor: cpus()[0].model, cores: availableParallelism(), load: loadavg().map(load => Number(load.toFixed(1))) }
+  const { version } = process
+  await writeFile(
+    file,
+    `${JSON.stringify({ date: new Date().toISOString(), machine, node: version, chromium: browser.version(), ...measured }, null, 2)}\n`
+  )
 }
 
 /** Where a content security policy allows the page's own files only, threads need a file, too; without it, the error says so. */

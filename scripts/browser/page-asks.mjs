@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { withPageCohort } from '../../scenarios/dist/browser/serve.js'
+import { forPage, withPageCohort } from '../../scenarios/dist/browser/serve.js'
 import { loadServiceScenario } from '../../scenarios/dist/service/description.js'
 import { OWNER } from '../../scenarios/dist/service/parties.js'
 import { expectAccessible, tabStops } from './accessibility.mjs'
 import { startChromium } from './chromium.mjs'
 import { expectLighthouse } from './lighthouse.mjs'
-import { forEachLook, watch } from './looks.mjs'
+import { forEachLook, LOOKS, watch } from './looks.mjs'
 import { recordingProxy } from './recording-proxy.mjs'
 import { takeScreenshot } from './screenshot.mjs'
 
@@ -23,11 +23,15 @@ const MOST = 200_000
 /** Consecutive bytes of an image, as it is asked, that must not be seen on the line. */
 const RUN = 8
 
-export async function pageAsks(browser, { screenshots = process.argv.includes('--screenshots') } = {}) {
+/**
+ * @param {import('playwright-core').Browser} browser
+ * @param {{ screenshots?: boolean, runs?: number }} options `runs` of Lighthouse at most
+ * @returns what was measured: bytes of script and kernel, seconds and bytes of every query, Lighthouse's scores
+ */
+export async function pageAsks(browser, { screenshots = false, runs } = {}) {
   const { total } = JSON.parse(await readFile(at('packages/web/dist/assets/sizes.json'), 'utf8'))
   assert.ok(total <= MOST, `script and kernel are ${total} bytes compressed by gzip`)
-  const loaded = await loadServiceScenario(at('scenarios/demo.yaml'))
-  const scenario = { ...loaded, queriers: 0, decryptions: 4096, models: loaded.models.map(model => ({ ...model, batch: 1 })) }
+  const scenario = forPage(await loadServiceScenario(at('scenarios/demo.yaml')))
   let proxy
   const front = async url => {
     proxy = await recordingProxy(url)
@@ -35,7 +39,7 @@ export async function pageAsks(browser, { screenshots = process.argv.includes('-
   }
   const onLine = text => console.log(`  ${text}`)
   const options = { port: 0, keep: false, front, onLine, signal: new AbortController().signal }
-  await withPageCohort(scenario, options, async ({ url, origin, processes }) => {
+  return await withPageCohort(scenario, options, async ({ url, origin, processes }) => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
     const page = await context.newPage()
     page.setDefaultTimeout(PATIENCE)
@@ -44,15 +48,23 @@ export async function pageAsks(browser, { screenshots = process.argv.includes('-
     await page.waitForFunction(() => /lets this page ask/.test(globalThis.document.querySelector('#state-text').textContent))
     assert.equal(new URL(page.url()).hash, '', 'the token stays in the address')
 
-    const bytes = await page.evaluate(() => globalThis.fetch('settings.json').then(response => response.json()))
-    for (const label of [3, 7]) await asks(page, `[aria-label="Sample of ${label}"]`, String(label))
+    const { samples } = await page.evaluate(() => globalThis.fetch('settings.json').then(response => response.json()))
+    const labels = ['3', '7']
+    const asked = []
+    for (const label of labels) asked.push(await asks(page, `[aria-label="Sample of ${label}"]`, label))
+    if (screenshots) await photograph(page)
     const line = proxy.sent()
     assert.ok(line.length > 100_000, `${line.length} bytes were sent: no ciphertexts`)
-    const looked = bytes.samples.map(({ pixels, label }) => [label, unseen(line, Buffer.from(pixels, 'base64'), label)])
-    for (const [label, runs] of looked)
-      assert.ok(runs > 0 || !['3', '7'].includes(label), `the ${label} that was asked has nothing to look for`)
-    console.log(`  ${line.length} bytes on the line, and no ${RUN} bytes of an image among them`)
-    if (screenshots) await takeScreenshot(page, at('docs/guide/images/browser-answer.png'), { fullPage: true })
+    for (const { label, pixels } of samples.filter(sample => labels.includes(sample.label)))
+      assert.ok(unseen(line, Buffer.from(pixels, 'base64'), label) > 0, `the ${label} that was asked has nothing to look for`)
+    console.log(`  ${line.length} bytes on the line, and no ${RUN} bytes of an image that was asked among them`)
+
+    assert.deepEqual(failures, [])
+    await isCut(page, proxy)
+    assert.deepEqual(
+      failures.splice(0).filter(failure => !failure.includes('WebSocket')),
+      []
+    )
 
     // A one by keyboard alone: down from the middle of the top.
     await page.click('#wipe')
@@ -61,7 +73,7 @@ export async function pageAsks(browser, { screenshots = process.argv.includes('-
     await page.keyboard.press('Space')
     for (let k = 0; k < 14; k++) await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Space')
-    await answered(page, '1')
+    asked.push(await answered(page, '1'))
     await expectAccessible(page, 'the page with an answer')
     // Tab goes on from where was clicked last.
     await page.click('h1')
@@ -80,17 +92,28 @@ export async function pageAsks(browser, { screenshots = process.argv.includes('-
       await look.waitForFunction(() => globalThis.document.querySelectorAll('#samples button').length === 10)
       await look.click('[aria-label="Sample of 5"]')
       await expectAccessible(look, name)
-      if (screenshots) await takeScreenshot(look, at(`docs/guide/images/browser-${name}.png`))
     }
     // Whoever is not let in is told by a connection that closes, which browsers write to the console.
     await forEachLook(browser, origin, visit, { expected: /WebSocket/ })
-    console.log(`  Lighthouse: ${JSON.stringify(await expectLighthouse(`${origin}/`, { accessibility: 100, performance: 95 }))}`)
+    const scores = await expectLighthouse(`${origin}/`, runs)
+    console.log(`  Lighthouse: ${JSON.stringify(scores)}`)
+    return { gzipBytes: total, queries: asked, lighthouse: scores }
   }).finally(() => proxy?.close())
+}
+
+/** A connection that is lost for a moment, and a dial that fails meanwhile: the page says so, and asks again when it is back. */
+async function isCut(page, proxy) {
+  const says = async pattern =>
+    await page.waitForFunction(wanted => globalThis.document.querySelector('#state-text').textContent.includes(wanted), pattern)
+  proxy.cut(1_500)
+  await says('Not connected')
+  await says('lets this page ask')
+  assert.ok(await page.isEnabled('#ask'), 'the page is connected again, and does not ask')
 }
 
 async function asks(page, button, expected) {
   await page.click(button)
-  await answered(page, expected)
+  return await answered(page, expected)
 }
 
 async function answered(page, expected) {
@@ -107,12 +130,27 @@ async function answered(page, expected) {
     })
   assert.equal(await page.textContent('#error'), '')
   assert.equal(await page.textContent('#answer strong'), expected)
+  const seconds = Number(((performance.now() - begun) / 1000).toFixed(2))
   const spent = await page.$$eval('#phases .detail', details => details.map(detail => detail.textContent))
-  console.log(
-    `  ${expected} in ${((performance.now() - begun) / 1000).toFixed(2)} s: encrypt ${spent[0]}, queue ${spent[1]}, compute ${spent[2]}, read ${spent[3]}`
-  )
+  console.log(`  ${expected} in ${seconds} s: encrypt ${spent[0]}, queue ${spent[1]}, compute ${spent[2]}, read ${spent[3]}`)
   console.log(`    ${(await page.evaluate(() => globalThis.steps)).map(([at, text]) => `${(at / 1000).toFixed(2)} ${text}`).join('; ')}`)
+  const [sent, received] = await Promise.all(['#left-sent', '#left-received'].map(async place => await page.textContent(place)))
+  console.log(`    sent ${sent}; received ${received}`)
   assert.equal(await page.locator('#bars li').count(), 10)
+  return { seconds, sent, received }
+}
+
+/** With its answer, in every look. */
+async function photograph(page) {
+  const before = page.viewportSize()
+  for (const { name, viewport, colorScheme } of LOOKS) {
+    await page.setViewportSize(viewport)
+    await page.emulateMedia({ colorScheme })
+    const file = at(`docs/guide/images/browser-${name}.png`)
+    console.log(`  ${file}: ${Math.round((await takeScreenshot(page, file, { fullPage: true })) / 1000)} kB`)
+  }
+  await page.setViewportSize(before)
+  await page.emulateMedia({ colorScheme: null })
 }
 
 /** When the page says that it begins what. */
@@ -172,7 +210,7 @@ async function uninvited(browser, origin) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const browser = await startChromium()
   try {
-    await pageAsks(browser)
+    await pageAsks(browser, { screenshots: process.argv.includes('--screenshots') })
   } finally {
     await browser.close()
   }

@@ -2,21 +2,38 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
-/** @param {string} url of the server @returns {Promise<{ url: string, sent: () => Buffer, close: () => void }>} */
+/**
+ * @param {string} url of the server
+ * @returns {Promise<{ url: string, sent: () => Buffer, cut: (milliseconds: number) => void, close: () => void }>} `cut` ends every connection and lets nobody in for so long
+ */
 export async function recordingProxy(url) {
   const { port } = new URL(url)
   const frames = []
+  const open = new Set()
+  let cutUntil = 0
   const server = createServer(client => {
+    if (performance.now() < cutUntil) {
+      client.destroy()
+      return
+    }
     const upstream = connect(Number(port), '127.0.0.1')
     const read = unmasking(payload => frames.push(payload))
     client.on('data', read)
-    for (const socket of [client, upstream]) socket.on('error', () => undefined)
+    for (const socket of [client, upstream]) {
+      open.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => open.delete(socket))
+    }
     client.pipe(upstream)
     upstream.pipe(client)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { url: `ws://127.0.0.1:${server.address().port}`, sent: () => Buffer.concat(frames), close: () => server.close() }
+  const cut = milliseconds => {
+    cutUntil = performance.now() + milliseconds
+    for (const socket of open) socket.destroy()
+  }
+  return { url: `ws://127.0.0.1:${server.address().port}`, sent: () => Buffer.concat(frames), cut, close: () => server.close() }
 }
 
 /** @param {(payload: Buffer) => void} onPayload */

@@ -24,6 +24,17 @@ describe('the link between the parties', () => {
     expect(one.costs.bytes.input).toBeLessThan(1.5e6)
   })
 
+  test('and so do the queries that keys and weights are shared by', () => {
+    const query = { ...QUERY, weights: 'encrypted', parties: 3, threshold: 2 } as const
+    const [few, many] = [plan(architecture, query), plan(architecture, { ...query, expectedQueries: 20 })]
+    expect(few.inputs.count).toBe(25)
+    expect(many.inputs.count).toBe(1)
+    expect(many.costs.bytes.input).toBeLessThan(1.5e6)
+    expect(many.galoisKeys.length).toBeGreaterThan(few.galoisKeys.length)
+    expect(endToEnd(many, KERNEL_COSTS, WAN).total).toBeLessThan(endToEnd(few, KERNEL_COSTS, WAN).total / 2)
+    expect(() => plan(architecture, { ...query, expectedQueries: 0 })).toThrow(/expectedQueries/)
+  })
+
   test('costs what its bandwidth and round trips say', () => {
     const lan = endToEnd(slow, KERNEL_COSTS, LAN)
     const wan = endToEnd(slow, KERNEL_COSTS, WAN)

@@ -42,6 +42,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly epoch?: EpochKeys
   /** The way between the parties that the plan is made for; 100 Mbit/s and 20 ms when not given. */
   readonly link?: Link
+  /** Queries that keys and encrypted weights are made for once; what the cost model says when not given. */
+  readonly expectedQueries?: number
   /** What operations cost; built-in figures of the kernel when not given. */
   readonly costModel?: CostModel
 }

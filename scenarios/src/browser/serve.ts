@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { VERSION } from '@slytherin/node'
 import { execa } from 'execa'
 import { freePort } from '../deployment.js'
+import { LASTING } from '../gateway/serve.js'
 import type { ServiceScenario } from '../service/description.js'
 import { COMMAND, EVALUATOR, OWNER, ServiceProcesses } from '../service/parties.js'
 import { prepare } from '../service/prepare.js'
@@ -12,6 +13,18 @@ import { Invitations } from './invitations.js'
 import { openInBrowser } from './open.js'
 import { PageServer } from './page-server.js'
 import { samplesForPage } from './samples.js'
+
+/**
+ * A page asks about one image at a time, and every cohort with a page is asked often: planned for many queries, an image is one ciphertext rather than one for each tap of the first
+ * convolution's kernel, for which there are more keys and parts of the model.
+ */
+export const forPage = (scenario: ServiceScenario): ServiceScenario => ({
+  ...scenario,
+  ...LASTING,
+  queriers: 0,
+  expectedQueries: 20,
+  models: scenario.models.map(model => ({ ...model, batch: 1 }))
+})
 
 /** What the model's owner grants to a page. */
 const GRANT = { queries: 10_000, decryptions: 2 ** 16, days: 7 } as const

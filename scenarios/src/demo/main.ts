@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { servePage } from '../browser/serve.js'
+import { forPage, servePage } from '../browser/serve.js'
 import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from '../command-line.js'
 import { LASTING, serveCohort } from '../gateway/serve.js'
 import { loadServiceScenario } from '../service/description.js'
@@ -69,7 +69,7 @@ async function main({ images, report: file, keep, gateway, browser, open }: Comm
     if (browser !== undefined) {
       lines.stop()
       const port = typeof browser === 'number' ? browser : 0
-      await servePage({ ...scenario, ...LASTING, queriers: 0 }, { port, open, keep: keep === true, signal: stopping() })
+      await servePage(forPage(scenario), { port, open, keep: keep === true, signal: stopping() })
       return 0
     }
     lines.say(`${scenario.name}: ${scenario.description}`)

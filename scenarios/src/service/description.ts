@@ -17,6 +17,8 @@ const schema = z.strictObject({
   witnesses: z.number().int().min(0).max(64).default(0),
   queriers: count.max(64),
   models: z.array(z.strictObject({ name: z.string().min(1), model: z.string().min(1), batch: count })).min(1),
+  /** Queries that keys and models are planned for: many are worth more keys and parts, where a query then sends less. */
+  expectedQueries: count.optional(),
   floodingBits: z.number().int().min(30).max(100).optional(),
   decryptions: count.optional(),
   /** For tests alone: rings of this degree (log2), whatever the security table says. */

@@ -22,7 +22,7 @@ export interface PrepareOptions {
 }
 
 export async function prepare(
-  { models, queriers, holders, threshold, floodingBits, decryptions, manifest }: ServiceScenario,
+  { models, queriers, holders, threshold, floodingBits, decryptions, expectedQueries, manifest }: ServiceScenario,
   processes: ServiceProcesses,
   { signal, onLine, members, onKeys, onProgress }: PrepareOptions
 ): Promise<Prepared> {
@@ -31,6 +31,7 @@ export async function prepare(
     onProgress: ({ text, done, total }: { readonly text: string; readonly done?: number; readonly total?: number }) =>
       onProgress?.(text, done, total)
   }
+  const planned = expectedQueries === undefined ? {} : { expectedQueries }
   await until(async () => (await processes.ask(EVALUATOR, 'status', {}, { signal })).peers.every(({ state }) => state !== 'down'), signal)
   const keys = await secondsOf(
     async () =>
@@ -45,7 +46,8 @@ export async function prepare(
           days: 30,
           ...(members === undefined ? {} : { holders: [...members] }),
           ...(floodingBits === undefined ? {} : { floodingBits }),
-          ...(decryptions === undefined ? {} : { decryptions })
+          ...(decryptions === undefined ? {} : { decryptions }),
+          ...planned
         },
         telling
       )
@@ -55,7 +57,9 @@ export async function prepare(
   const times: Record<string, number> = {}
   for (const { name, file, batch } of models) {
     await until(async () => (await processes.ask(OWNER, 'cohort.status', {}, { signal })).epochs.length > 0, signal)
-    const seconds = await secondsOf(async () => await processes.ask(OWNER, 'model.publish', { file, manifest, name, batch }, telling))
+    const seconds = await secondsOf(
+      async () => await processes.ask(OWNER, 'model.publish', { file, manifest, name, batch, ...planned }, telling)
+    )
     times[name] = seconds
     onLine(`${name} published: ${seconds.toFixed(1)} s`)
   }

@@ -25,7 +25,8 @@ function Page(): VNode {
   }, [view?.title])
   if (view === undefined) {
     return (
-      <main>
+      // Of a key of its own: were it the same element, what it becomes would seem to have moved.
+      <main key="loading">
         <h1>slytherin</h1>
         <p role="status">{failure ?? 'Asking the party …'}</p>
       </main>

@@ -46,6 +46,11 @@ export interface PlanOptions {
   readonly costModel?: CostModel
   /** way between the parties that the cheapest plan is looked for with (default: 100 Mbit/s and 20 ms); what a plan says that it costs is by the cost model's own */
   readonly link?: Link
+  /**
+   * queries that keys and encrypted weights are made for once: each bears that share of what making them costs (default: what the cost model says, a quarter of it). Many queries make worth it
+   * to have more keys and weights for fewer inputs
+   */
+  readonly expectedQueries?: number
   /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */
   readonly evaluatorMemory?: number
   /** fixes the ring degree instead of searching it */
@@ -69,8 +74,10 @@ const DEFAULT_MAXIMUM_DECRYPTIONS = 2 ** 20
 const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in; precision as a share of the largest logit. */
-export type Settings = Required<Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch' | 'link'>> & {
-  /** what the search counts with: the cost model with the link in it */
+export type Settings = Required<
+  Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch' | 'link' | 'expectedQueries'>
+> & {
+  /** what the search counts with: the cost model with the link in it, and the share of preparation */
   readonly searched: CostModel
   readonly precision: number
   readonly logN: number | undefined
@@ -97,6 +104,8 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     throw new InvalidInputError('plan option link.bandwidth', 'bytes per second above 0', String(link.bandwidth))
   if (!(link.roundTrip >= 0 && Number.isFinite(link.roundTrip)))
     throw new InvalidInputError('plan option link.roundTrip', 'seconds of at least 0', String(link.roundTrip))
+  const preparation =
+    options.expectedQueries === undefined ? costModel.preparation : 1 / whole('expectedQueries', options.expectedQueries, 1)
   const usual = threshold === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
   const epoch = options.epoch && plannedInto(options, options.epoch)
   const { floodingBits = epoch?.keys.floodingBits, floodingDistanceBits = usual } = options
@@ -129,7 +138,7 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
       1
     ),
     costModel,
-    searched: { ...costModel, ...link },
+    searched: { ...costModel, ...link, preparation },
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
     logN: options.logN ?? epoch?.parameters.logN,
     packing: options.packing,

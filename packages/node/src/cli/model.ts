@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path'
 import { type Replacements, TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
 import type { Streams } from './console.js'
+import { EXPECTED_QUERIES_HELP } from './expected-queries.js'
 import { type NamedFiles, namedFiles } from './named-files.js'
 import { ask, finite, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { REPLACE_HELP, replacement } from './replacement.js'
@@ -14,6 +15,7 @@ interface PublishOptions extends PartyOptions {
   cohort?: string
   movable?: boolean
   batch: number
+  expectedQueries?: number
   data?: NamedFiles
   count?: number
   scale?: number
@@ -39,6 +41,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--revision <name>', 'which revision of it (default: 1, and one more every time)')
       .option('--cohort <name>', 'whose keys (default: the only cohort)')
       .option('-b, --batch <samples>', 'samples per query', positive, 64)
+      .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
       .option('--movable', 'key holders may move it to the keys that follow these, so that it need not be uploaded again')
       .option(
         '--data <path>',
@@ -58,13 +61,14 @@ export function modelCommand(streams: Streams): Command {
       .option('--degree <number>', 'degree of the polynomials that take the place of activations (default: as small as is good)', positive),
     'slytherin model publish lenet.onnx --name lenet --data calibration.npy'
   ).action(async (file: string, options: PublishOptions) => {
-    const { revision, cohort, movable, batch, data, manifest, output, replace, task, degree } = options
+    const { revision, cohort, movable, batch, expectedQueries, data, manifest, output, replace, task, degree } = options
     const parameters = {
       file: resolve(file),
       name: options.name ?? basename(file, '.onnx'),
       batch,
       ...(data === undefined ? {} : { data: { file: data, ...scalingOf(options) } }),
       ...(manifest === undefined ? {} : { manifest: resolve(manifest) }),
+      ...(expectedQueries === undefined ? {} : { expectedQueries }),
       ...(revision === undefined ? {} : { revision }),
       ...(cohort === undefined ? {} : { cohort }),
       ...(movable === undefined ? {} : { movable }),

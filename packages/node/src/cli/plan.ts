@@ -30,6 +30,7 @@ import { evaluatorNamed } from '../evaluator.js'
 import { planModel } from '../planning.js'
 import { readCosts, userCostFile } from '../storage/cost-file.js'
 import type { Streams } from './console.js'
+import { EXPECTED_QUERIES_HELP } from './expected-queries.js'
 import { type NamedFiles, namedFiles } from './named-files.js'
 import { REPLACE_HELP, replacement } from './replacement.js'
 
@@ -72,6 +73,7 @@ interface Options {
   logitError?: number
   bandwidth?: number
   roundTrip?: number
+  expectedQueries?: number
   json?: boolean
 }
 
@@ -153,6 +155,7 @@ export function planCommand(streams: Streams): Command {
     .addOption(new Option('--logit-error <number>', 'largest error of a logit').argParser(finite).conflicts('precision'))
     .option('--bandwidth <Mbit/s>', 'between the parties: what the plan is made for (default: 100)', finite)
     .option('--round-trip <ms>', 'between the parties (default: 20)', finite)
+    .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
@@ -176,6 +179,7 @@ export function planCommand(streams: Streams): Command {
         ...(floodingBounds === undefined ? {} : { floodingBounds }),
         costModel,
         ...(link === undefined ? {} : { link }),
+        ...(options.expectedQueries === undefined ? {} : { expectedQueries: options.expectedQueries }),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,
         inputShape: options.inputShape,

@@ -70,7 +70,8 @@ export const PARAMETERS = {
     witnesses: z.array(party).max(255).optional(),
     days,
     decryptions: count.optional(),
-    floodingBits: z.number().int().min(30).max(100).optional()
+    floodingBits: z.number().int().min(30).max(100).optional(),
+    expectedQueries: count.optional()
   }),
   'cohort.status': z.strictObject({ name: name.optional() }),
   'cohort.join': z.strictObject({ name, holder: party, threshold: count.max(255).optional() }),
@@ -89,6 +90,7 @@ export const PARAMETERS = {
     revision: name.optional(),
     cohort: name.optional(),
     batch: count,
+    expectedQueries: count.optional(),
     movable: z.boolean().optional()
   }),
   'model.list': z.strictObject({}),

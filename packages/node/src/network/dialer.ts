@@ -24,16 +24,25 @@ export async function keepConnected(target: DialTarget, signal: AbortSignal): Pr
   while (!signal.aborted) {
     try {
       if (!target.connected()) await target.dial(signal)
-      pause = DIAL_BACKOFF.first
+      const since = performance.now()
       await target.disconnected(signal)
+      if (performance.now() - since > DIAL_BACKOFF.longest) pause = DIAL_BACKOFF.first
+      // One that is lost as soon as it is there, to another process of the same identity perhaps, which dials again, too.
+      else pause = await rest(pause, signal)
     } catch (error) {
       if (signal.aborted) return
       target.failed(error as Error)
       const refused = error instanceof HelloMismatchError || error instanceof HelloRefusedError
-      await delay((refused ? REFUSED_PAUSE : pause) * (0.75 + jitter() / 2), signal).catch(() => {})
-      pause = Math.min(pause * DIAL_BACKOFF.factor, DIAL_BACKOFF.longest)
+      const next = await rest(refused ? REFUSED_PAUSE : pause, signal)
+      pause = refused ? Math.min(pause * DIAL_BACKOFF.factor, DIAL_BACKOFF.longest) : next
     }
   }
+}
+
+/** @returns the pause that comes next */
+async function rest(pause: number, signal: AbortSignal): Promise<number> {
+  await delay(pause * (0.75 + jitter() / 2), signal).catch(() => {})
+  return Math.min(pause * DIAL_BACKOFF.factor, DIAL_BACKOFF.longest)
 }
 
 /** Uniform in [0, 1); keeps parties that start together from dialling in step. */

@@ -284,8 +284,16 @@ export class PeerTransport implements Transport {
       connected: () => link.connected,
       dial: async signal => {
         const within = AbortSignal.any([signal, AbortSignal.timeout(this.deadlines.dial)])
-        await this.carrier.dial(link.peer, within)
-        await link.whenConnected(this.deadlines.hello, signal)
+        // Waited for from before the dial: a connection may have been greeted, refused or lost by the time that its dialling settles.
+        const over = new AbortController()
+        const greeted = link.whenConnected(this.deadlines.dial + this.deadlines.hello, AbortSignal.any([signal, over.signal]))
+        greeted.catch(() => undefined)
+        try {
+          await this.carrier.dial(link.peer, within)
+          await greeted
+        } finally {
+          over.abort()
+        }
       },
       disconnected: signal => link.whenDisconnected(signal),
       failed: error => this.options.onNotice?.({ kind: 'dial-failed', peer: link.peer, error })

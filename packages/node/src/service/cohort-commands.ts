@@ -19,7 +19,7 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
       return { epochs: await Promise.all(epochs.map(async epoch => await epochReport(party, node, epoch))) }
     },
     'cohort.create': async (
-      { name, for: models, batch, holders, witnesses: named, days, decryptions, floodingBits, ...given },
+      { name, for: models, batch, holders, witnesses: named, days, decryptions, floodingBits, expectedQueries, ...given },
       { signal, progress }
     ) => {
       const { node, cryptography } = await party.core.get()
@@ -70,7 +70,8 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
         maximumDecryptions,
         data: 'encrypted',
         weights: 'encrypted',
-        ...(floodingBits === undefined ? {} : { floodingBits })
+        ...(floodingBits === undefined ? {} : { floodingBits }),
+        ...(expectedQueries === undefined ? {} : { expectedQueries })
       } as const
       const terms = await cryptography.keyTerms(await Promise.all(models.map(async model => await modelOptions(model, wishes))))
       signal.throwIfAborted()

@@ -11,7 +11,7 @@ const BEGUN = 'publishing'
 
 export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'model.publish' | 'model.list' | 'model.withdraw'> {
   return {
-    'model.publish': async ({ name, revision: given, cohort, batch, movable = false, ...file }, { signal, progress }) => {
+    'model.publish': async ({ name, revision: given, cohort, batch, expectedQueries, movable = false, ...file }, { signal, progress }) => {
       const { node, cryptography } = await party.core.get()
       const { records } = party.database
       const { epoch, record } = await epochInForce(node, cohort)
@@ -27,7 +27,8 @@ export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'mod
         floodingBits,
         maximumDecryptions,
         data: 'encrypted',
-        weights: 'encrypted'
+        weights: 'encrypted',
+        ...(expectedQueries === undefined ? {} : { expectedQueries })
       } as const
       await party.core.setModel(model, await modelOptions(file, wishes))
       await records.put(BEGUN, place, revision)

@@ -50,6 +50,7 @@ export interface PlanRequest {
   readonly precision?: Precision
   readonly refreshing?: boolean
   readonly link?: Link
+  readonly expectedQueries?: number
   readonly data: OperandKind
   readonly weights: OperandKind
 }

@@ -81,7 +81,7 @@ class Planner {
     const { insecureLogN } = this.#options
     const wished: EpochModel[] = []
     for (const model of models) {
-      const { batch, minimumRefreshes, data, weights, floodingBounds, precision } = model.wishes
+      const { batch, minimumRefreshes, data, weights, floodingBounds, precision, expectedQueries } = model.wishes
       const { architecture } = await ModelOwner.create(await modelSource(model))
       wished.push({
         architecture,
@@ -90,7 +90,8 @@ class Planner {
         data,
         weights,
         ...(floodingBounds === undefined ? {} : { floodingBounds }),
-        ...(precision === undefined ? {} : { precision })
+        ...(precision === undefined ? {} : { precision }),
+        ...(expectedQueries === undefined ? {} : { expectedQueries })
       })
     }
     const { parties, threshold, floodingBits, maximumDecryptions } = models[0]!.wishes

@@ -43,7 +43,7 @@ export function showAnswer(report: AskReport, model: ModelSummary): void {
   say('left-to', `${report.to.name} at ${report.to.url} (${report.to.peer})`)
   say(
     'left-sent',
-    `${bytes(report.sentBytes)}: ${report.ciphertexts} ciphertext${report.ciphertexts === 1 ? '' : 's'}, proofs that they are ones, a key for the result, signatures`
+    `${bytes(report.sentBytes)}: ${report.ciphertexts === 1 ? 'a ciphertext and a proof that it is one' : `${report.ciphertexts} ciphertexts and proofs that they are ones`}, a key for the result, signatures`
   )
   say('left-received', bytes(report.receivedBytes))
   say('left-excerpt', `${report.excerpt} …`)

@@ -8,7 +8,9 @@ export function element<T extends HTMLElement>(id: string, type: Type<T>): T {
 }
 
 export function say(id: string, text: string): void {
-  element(id, HTMLElement).textContent = text
+  const found = element(id, HTMLElement)
+  // What is said again is read out again.
+  if (found.textContent !== text) found.textContent = text
 }
 
 export function on(id: string, kind: string, listener: (event: Event) => void): void {

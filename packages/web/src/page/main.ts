@@ -67,7 +67,7 @@ function take(event: QuerierEvent): void {
   else if (event.kind === 'connection') {
     connected = event.state === 'up'
     element('dot', HTMLElement).className = connected ? 'dot up' : 'dot'
-    if (!connected) say('state-text', `Not connected${event.reason === undefined ? '' : `: ${event.reason}`}`)
+    if (!connected) say('state-text', `Not connected${event.reason === undefined ? '' : `: ${event.reason}`}. It is tried again.`)
   } else {
     const before = select.value
     models = event.models

@@ -3,9 +3,10 @@
  * the same code as at any other party: signatures of documents, hashes of keys, schemas and bounds of replies, ciphertexts before arithmetic.
  */
 import { answerOf, logitDeviation } from '@slytherin/engine'
-import { type NetworkNotice, PeerTransport, protocolFailures } from '@slytherin/node/portable'
+import { PeerTransport, protocolFailures } from '@slytherin/node/portable'
 import { type AskableRelease, AskingNode, LocalAsking, type QueryEvent } from '@slytherin/protocol/service'
 import type { Kernel } from '@slytherin/ring'
+import { ConnectionNews } from '../connection/connection-news.js'
 import { PageHost } from '../connection/page-host.js'
 import { NoGrantError, UnknownModelError } from '../errors.js'
 import type { PageDatabase } from '../storage/page-database.js'
@@ -40,7 +41,7 @@ export class LiveQuerier {
   /** Of the query that is under way. */
   #observer: Observer | undefined
 
-  private constructor(options: LiveQuerierOptions, transport: PeerTransport) {
+  private constructor(options: LiveQuerierOptions, transport: PeerTransport, news: ConnectionNews) {
     this.#options = options
     this.#transport = transport
     const { database, identity, terms, kernel } = options
@@ -56,7 +57,7 @@ export class LiveQuerier {
       }),
       stores: { documents: new PageDocuments(database), records: new PageRecords(database), secrets: new PageSecrets(database) },
       onDocument: () => void this.tellModels(),
-      onPeer: (_peer, state) => options.onEvent({ kind: 'connection', state }),
+      onPeer: news.membership,
       onError: error => this.#trouble(error)
     })
   }
@@ -65,17 +66,16 @@ export class LiveQuerier {
   static async start(options: LiveQuerierOptions): Promise<LiveQuerier> {
     const { identity, terms, onEvent } = options
     const { peer, url } = terms.evaluator
+    const news = new ConnectionNews(onEvent)
     const transport = await PeerTransport.over(new PageHost(identity.privateKey), {
       peers: [{ peer, addresses: [url] }],
       name: 'page',
       software: terms.software,
       failures: protocolFailures,
-      onNotice: (notice: NetworkNotice) => {
-        if (!('error' in notice) || notice.error === undefined) return
-        onEvent({ kind: 'connection', state: 'down', reason: notice.error.message })
-      }
+      onNotice: news.notice
     })
-    const querier = new LiveQuerier(options, transport)
+    transport.onPeerChange(news.peer)
+    const querier = new LiveQuerier(options, transport, news)
     await querier.tellModels()
     return querier
   }
