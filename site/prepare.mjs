@@ -16,7 +16,9 @@ export async function sources() {
     ['README.md', 'overview.md'],
     ['SECURITY.md', 'security.md'],
     ['CONTRIBUTING.md', 'contributing.md'],
-    ['scenarios/README.md', 'scenarios.md']
+    ['scenarios/README.md', 'scenarios.md'],
+    ['deploy/README.md', 'deploy.md'],
+    ['clients/python/README.md', 'python.md']
   ])
   for (const name of await readdir(join(root, 'docs'))) if (name.endsWith('.md')) found.set(`docs/${name}`, name)
   for (const name of await readdir(join(root, 'docs/guide'))) found.set(`docs/guide/${name}`, `guide/${name}`)

@@ -25,6 +25,8 @@ export default {
           { text: 'Your own network', link: '/guide/own-network' },
           { text: 'Your own data', link: '/guide/own-data' },
           { text: 'Ask from a browser', link: '/guide/browser' },
+          { text: 'Ask from programs', link: '/gateway' },
+          { text: 'Ask from Python', link: '/python' },
           { text: 'Choosing a scenario', link: '/guide/scenarios' },
           { text: 'Scenario files', link: '/scenarios' },
           { text: 'Glossary', link: '/guide/glossary' }
@@ -35,6 +37,7 @@ export default {
         items: [
           { text: 'A service among machines', link: '/service' },
           { text: 'Operations', link: '/operations' },
+          { text: 'Units, images, manifests', link: '/deploy' },
           { text: 'Security', link: '/security' }
         ]
       },
