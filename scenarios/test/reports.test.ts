@@ -97,6 +97,17 @@ describe('the page that sums up', () => {
     for (const line of page.split('\n').filter(text => text.startsWith('|'))) expect(line).toMatch(/\|$/)
   })
 
+  it('keeps the line of a report of an earlier release', async () => {
+    const runs = await loadRuns(await written('runs: [{ name: a, scenario: s, headline: The one }]'))
+    await writeFile(reportFile(folder, runs[0]!), JSON.stringify({ ...report, task: undefined, disagreements: undefined }))
+    const kept = await readReports(folder, runs)
+    const [answers] = renderOverview(kept, undefined)
+      .split('\n')
+      .filter(line => line.startsWith('| [a](a.html) |')) as [string]
+    expect(answers).toContain(`${report.images} of ${report.images} (of the polynomial one) | –`)
+    expect(renderHeadlines(kept, 'docs/reports', undefined)).toContain('[The one](docs/reports/a.html)')
+  })
+
   it('puts its headlines between the marks of another page', async () => {
     const runs = await loadRuns(await written('runs: [{ name: a, scenario: s, headline: The one }, { name: b, scenario: s }]'))
     const headlines = renderHeadlines(

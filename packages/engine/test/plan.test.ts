@@ -28,6 +28,19 @@ const demo = (): Plan => plan(architectureFor('cryptonet-square'), { ...common, 
 const copy = (value: unknown): Plan => JSON.parse(JSON.stringify(value))
 
 describe('plans', () => {
+  test('where the security table has room, digits of several primes make keys smaller; stock SEAL takes one special prime', () => {
+    const architecture = architectureFor('cryptonet-square')
+    const options = { ...common, batch: 83, minimumRefreshes: 0 }
+    const made = plan(architecture, options)
+    const { alpha, logN, logQP } = Parameters.fromJSON(made.parameters)
+    expect(alpha).toBeGreaterThan(1)
+    expect(logQP).toBeLessThanOrEqual(SECURITY_TABLE.get(logN)!)
+    const seal = plan(architecture, { ...options, costModel: { ...KERNEL_COSTS, hoisting: false } })
+    expect(Parameters.fromJSON(seal.parameters).alpha).toBe(1)
+    expect(made.costs.bytes.keysPerParty / made.galoisKeys.length).toBeLessThan(seal.costs.bytes.keysPerParty / seal.galoisKeys.length)
+    expect(describePlan(made)).toContain(`special ${alpha} of 49.0 bits`)
+  })
+
   test('the same inputs give the same plan', () => {
     expect(JSON.stringify(demo())).toBe(JSON.stringify(demo()))
   })
@@ -43,7 +56,8 @@ describe('plans', () => {
     const parameters = Parameters.fromJSON(made.parameters)
     expect(parameters.securityBits).toBe(128)
     expect(parameters.logQP).toBeLessThanOrEqual(SECURITY_TABLE.get(parameters.logN)!)
-    expect(parameters.specialPrimes.length).toBe(1)
+    expect(parameters.specialPrimes.length).toBeGreaterThanOrEqual(1)
+    expect(parameters.specialPrimes.length).toBeLessThanOrEqual(parameters.primes.length)
     for (const prime of parameters.primes) expect(prime.log2).toBeLessThanOrEqual(parameters.specialPrimes[0]!.log2)
     expect(Math.log2(made.batchBlock) % 1).toBe(0)
     expect(made.batchBlocks * made.batchBlock).toBeGreaterThanOrEqual(batch)

@@ -12,24 +12,16 @@ export interface KeptReport {
 
 export const reportFile = (folder: string, { name }: Run): string => join(folder, `${name}.json`)
 
-/** What reports of an earlier release lack, one or the other. */
-const NEEDED = [
-  'operands',
-  'rolesByParty',
-  'activations',
-  'accuracy',
-  'planned',
-  'secondsByPhase',
-  'machine',
-  'task',
-  'disagreements'
-] as const
+/** Without these it is no report of a scenario, or one of a release that is too old. */
+const NEEDED = ['operands', 'rolesByParty', 'activations', 'accuracy', 'planned', 'secondsByPhase', 'machine'] as const
+/** What a report of a release lacks that knew of classifications alone; it compared with the polynomial network, and did not tell disagreements apart. */
+const EARLIER = { task: 'classification' } as const
 
-/** The run's report; undefined where there is none, or none that can be read. */
+/** The run's report, which may be of an earlier release: such a one stays until there is a newer; undefined where there is none, or none that can be read. */
 export async function readReport(folder: string, run: Run): Promise<ScenarioReport | undefined> {
   try {
     const report = JSON.parse(await readFile(reportFile(folder, run), 'utf8')) as Partial<ScenarioReport>
-    return NEEDED.every(key => report[key] !== undefined) ? (report as ScenarioReport) : undefined
+    return NEEDED.every(key => report[key] !== undefined) ? ({ ...EARLIER, ...report } as ScenarioReport) : undefined
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw error

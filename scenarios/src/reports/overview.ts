@@ -32,12 +32,15 @@ const answers: readonly Column[] = [
   { head: 'encrypted', cell: report => score(report.task, report.accuracy.encrypted) },
   {
     head: "same as the file's network",
-    cell: ({ task, agreement, images }) =>
-      task === 'regression' ? score(task, agreement) : `${Math.round(agreement * images)} of ${images}`
+    // a report that does not tell disagreements apart compared with the polynomial network
+    cell: ({ task, agreement, images, disagreements }: ScenarioReport & { disagreements?: ScenarioReport['disagreements'] }) => {
+      if (task === 'regression') return score(task, agreement)
+      return `${Math.round(agreement * images)} of ${images}${disagreements === undefined ? ' (of the polynomial one)' : ''}`
+    }
   },
   {
     head: 'changed by encryption: near ties, beyond',
-    cell: ({ disagreements }) => `${disagreements.within}, ${disagreements.beyond}`
+    cell: ({ disagreements: changed }: Partial<ScenarioReport>) => (changed ? `${changed.within}, ${changed.beyond}` : NONE)
   },
   { head: 'worst logit error / largest logit', cell: report => small(report.maxLogitError / report.maxLogit) }
 ]

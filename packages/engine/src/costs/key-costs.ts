@@ -1,5 +1,5 @@
 /**
- * What making the evaluation keys costs. A key for level l has l + 1 digits over l + 1 ciphertext primes and the special prime, so its shares grow with the square of
+ * What making the evaluation keys costs. A key for level l has ⌈(l + 1) / α⌉ digits over l + 1 ciphertext primes and the α special ones, so its shares grow with the square of
  * the level. The relinearisation key takes three polynomials per digit, two in its first round and one in its second.
  */
 

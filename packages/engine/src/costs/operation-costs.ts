@@ -1,11 +1,12 @@
 /**
  * Cost model: seconds of each operation from a few machine constants, bytes of what travels.
  *
- * The unit is one pass over one residue (N numbers modulo one prime) at N = 2^14; transforms grow as N·log N, all else as N. With R = level + 1 residues, one special
- * prime and R digits:
+ * The unit is one pass over one residue (N numbers modulo one prime) at N = 2^14; transforms grow as N·log N, all else as N. With R = level + 1 residues,
+ * α special primes and d = ⌈R/α⌉ digits:
  *
- *   key switch   R·(R+1) + R + 2·(R+2) transforms, 2·R·(R+1) passes of the key
- *   hoisted      2·(R+2) transforms, 2·R·(R+1) passes of the key, after one decomposition of R·(R+1) + R transforms
+ *   hoisted      2·(R+1+α) transforms, 2·d·(R+α) passes of the key, after one decomposition of d·(R+α) + R transforms
+ *   extension    of a digit of several primes, and of a remainder: α terms for each residue that it is brought to; with α = 1 there is nothing to add up
+ *   key switch   all of it
  *   rescale      2·R passes of the rescaling
  *   multiply     4·R products (ciphertexts), 2·R (plaintext)
  */
@@ -26,6 +27,9 @@ const KEY_SHARE_TRANSFORMS = 10
 /** One share of a refresh, per residue of it: errors, mask, transforms, and both ends of its way as bytes. */
 const REFRESH_SHARE_TRANSFORMS = 8
 
+/** A term of an extension to another prime, of several: in products. */
+const EXTENSION_TERM = 1
+
 /** Bytes of one stored number, packed to the bits of its prime. */
 const STORED_BYTES = 6
 
@@ -38,7 +42,9 @@ export class OperationCosts {
 
   constructor(
     readonly model: CostModel,
-    readonly logN: number
+    readonly logN: number,
+    /** α: special primes, and ciphertext primes in a digit of a key */
+    readonly specialPrimes = 1
   ) {
     this.pass = 2 ** (logN - 14)
     this.transformation = (this.pass * logN) / 14
@@ -65,14 +71,28 @@ export class OperationCosts {
 
   private decomposition(level: number): number {
     const residues = level + 1
-    return (residues * (residues + 1) + residues) * this.model.transform * this.transformation
+    const extended = this.keyRows(level)
+    return (extended + residues) * this.model.transform * this.transformation + this.extension(extended)
   }
 
   private hoisted(level: number): number {
     const residues = level + 1
     return (
-      2 * (residues + 2) * this.model.transform * this.transformation + 2 * residues * (residues + 1) * this.model.keyProduct * this.pass
+      2 * (residues + 1 + this.specialPrimes) * this.model.transform * this.transformation +
+      2 * this.keyRows(level) * this.model.keyProduct * this.pass +
+      this.extension(2 * residues)
     )
+  }
+
+  /** Residues of one polynomial per digit: d·(R+α). */
+  private keyRows(level: number): number {
+    const residues = level + 1
+    return Math.ceil(residues / this.specialPrimes) * (residues + this.specialPrimes)
+  }
+
+  /** Bringing so many residues of digits to other primes. */
+  private extension(residues: number): number {
+    return this.specialPrimes === 1 ? 0 : residues * this.specialPrimes * EXTENSION_TERM * this.model.product * this.pass
   }
 
   keySwitch(level: number): number {
@@ -142,8 +162,8 @@ export class OperationCosts {
     return this.model.roundTrip + count * (parties + 1) * share
   }
 
-  /** Seconds in which `parties` make shares of one polynomial per digit, for a key-switching key of this level with one special prime. */
+  /** Seconds in which `parties` make shares of one polynomial per digit, for a key-switching key of this level. */
   switchingKey(level: number, parties: number): number {
-    return parties * (level + 1) * (level + 2) * KEY_SHARE_TRANSFORMS * this.model.ringTransform * this.transformation
+    return parties * this.keyRows(level) * KEY_SHARE_TRANSFORMS * this.model.ringTransform * this.transformation
   }
 }

@@ -2,11 +2,18 @@
 export class Sizes {
   /** packed bytes of one residue row */
   private readonly rows: readonly number[]
+  /** of all special primes */
   private readonly special: number
 
-  constructor(logN: number, primeBits: readonly number[], specialPrimeBits: number) {
+  /** @param specialPrimes how many there are, which is how many primes a digit of a key has */
+  constructor(
+    logN: number,
+    primeBits: readonly number[],
+    specialPrimeBits: number,
+    private readonly specialPrimes = 1
+  ) {
     this.rows = primeBits.map(bits => (2 ** logN * bits) / 8)
-    this.special = (2 ** logN * specialPrimeBits) / 8
+    this.special = (specialPrimes * 2 ** logN * specialPrimeBits) / 8
   }
 
   polynomial(level: number): number {
@@ -26,7 +33,7 @@ export class Sizes {
 
   /** One polynomial per digit of a key for this level: a share of a Galois key. */
   keyShare(level: number): number {
-    return (level + 1) * (this.polynomial(level) + this.special)
+    return Math.ceil((level + 1) / this.specialPrimes) * (this.polynomial(level) + this.special)
   }
 
   /** c1 to every party, one share of both polynomials back from each. */

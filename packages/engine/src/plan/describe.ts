@@ -23,7 +23,7 @@ export function describePlan(plan: Plan): string {
   const lines = [
     `plan for ${plan.model}: ${plan.operands.data} data, ${plan.operands.weights} model, ${describeHolders(plan)}, batch of ${plan.batch}`,
     `ring       N = 2^${parameters.logN}, log2(QP) = ${parameters.logQP.toFixed(1)} (${limit})`,
-    `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${parameters.specialPrimes.map(prime => prime.log2.toFixed(1)).join(', ')} bits`,
+    `chain      ${parameters.primes.length} primes of ${[...new Set(primeBits)].join(', ')} bits, special ${describeSpecial(parameters.specialPrimes)}`,
     `packing    ${plan.batchBlocks} block(s) of ${plan.batchBlock} samples, ${plan.packing === 'complex' ? 'two' : 'one'} to a slot, ${program.width} positions each, ${plan.batchBlocksPerPass} block(s) per pass`,
     `input      ${plan.inputs.count} ${plan.operands.data === 'clear' ? 'clear vector(s)' : 'ciphertext(s)'} per block at level ${plan.inputs.level}, scale 2^${bits(plan.inputs.scale)}${plan.inputs.seeded ? ', encrypted with the secret key: a seed stands for the second component' : ''}`
   ]
@@ -42,6 +42,9 @@ export function describePlan(plan: Plan): string {
   )
   return lines.join('\n')
 }
+
+const describeSpecial = (primes: readonly { readonly log2: number }[]): string =>
+  `${primes.length === 1 ? '' : `${primes.length} of `}${[...new Set(primes.map(prime => prime.log2.toFixed(1)))].join(', ')} bits`
 
 const describeHolders = ({ parties, threshold }: Plan): string =>
   threshold === parties ? `${parties} key holder(s)` : `${threshold} of ${parties} key holders`

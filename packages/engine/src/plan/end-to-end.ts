@@ -37,11 +37,12 @@ export interface EndToEnd {
 export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
   const { parameters, output } = programOf(plan)
   const { seconds, bytes } = costsOf(coreOf(plan), programOf(plan), { ...model, ...link }, plan.batchBlocks)
-  const costs = new OperationCosts(model, parameters.logN)
+  const costs = new OperationCosts(model, parameters.logN, parameters.alpha)
   const sizes = new Sizes(
     parameters.logN,
     parameters.primes.map(prime => prime.bits),
-    parameters.specialPrimes[0]!.bits
+    parameters.specialPrimes[0]!.bits,
+    parameters.alpha
   )
   const results = plan.output.ciphertextsPerBlock * plan.batchBlocks
   const down = results * sizes.ciphertext(output.level)

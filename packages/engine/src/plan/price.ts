@@ -45,11 +45,12 @@ export function costsOf(
   const { threshold, operands } = core
   const coined = publicCoins(threshold, operands)
   const sentAnew = rerandomizes(threshold, operands)
-  const costs = new OperationCosts(model, parameters.logN)
+  const costs = new OperationCosts(model, parameters.logN, parameters.alpha)
   const sizes = new Sizes(
     parameters.logN,
     parameters.primes.map(prime => prime.bits),
-    parameters.specialPrimes[0]!.bits
+    parameters.specialPrimes[0]!.bits,
+    parameters.alpha
   )
   const top = parameters.maxLevel
   const passes = Math.ceil(batchBlocks / core.batchBlocksPerPass)
@@ -146,9 +147,9 @@ function evaluatorMemory(core: PlanCore, { architecture, steps, parameters }: Pr
   return core.batchBlocksPerPass * Math.max(...held)
 }
 
-/** Bytes of the evaluation keys in the evaluator's memory: two polynomials a digit, over the primes of their level and the special one. */
+/** Bytes of the evaluation keys in the evaluator's memory: two polynomials a digit, over the primes of their level and the special ones. */
 function keyMemory({ galoisKeys, relinearizationLevel, parameters }: Program): number {
   const levels = galoisKeys.map(({ level }) => level)
   if (relinearizationLevel !== null) levels.push(relinearizationLevel)
-  return levels.reduce((sum, level) => sum + 2 * (level + 1) * polynomialBytes(level + 1, parameters.N), 0)
+  return levels.reduce((sum, level) => sum + 2 * parameters.digits(level) * polynomialBytes(level + parameters.alpha, parameters.N), 0)
 }

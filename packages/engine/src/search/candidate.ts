@@ -33,9 +33,9 @@ export class Search {
   private readonly costs: RunningCosts
 
   constructor(preparation: Preparation, settings: Settings, chain: Chain) {
-    const { logN, packing, batchBlock } = chain
+    const { logN, packing, batchBlock, specialPrimes } = chain
     this.trial = trialOf(preparation.architecture, settings, chain, preparation.packedLayers(logN, packing, batchBlock))
-    this.costs = new RunningCosts(this.trial, preparation.costsOf(logN))
+    this.costs = new RunningCosts(this.trial, preparation.costsOf(logN, specialPrimes))
   }
 
   /** The cheapest. @param bound cost that it must stay below */

@@ -49,6 +49,7 @@ export class ChainSearch {
     this.search(RING_DEGREES)
     if (!this.best) return undefined
     if (epoch) return derivePlan(this.best.core, costModel, { allowInsecure, held: epoch.keys })
+    this.chooseSpecialPrimes()
     this.chooseWidth()
     return derivePlan(this.best.core, costModel, { allowInsecure })
   }
@@ -130,7 +131,15 @@ export class ChainSearch {
     for (let primes = from; primes <= MAXIMUM_PRIMES && worse <= PATIENCE && !this.satisfied; primes++) {
       const primeBits = widestPrimes(logN, primes, this.settings.insecure)
       if (primeBits === undefined) break
-      const outcome = this.consider({ logN, primes, primeBits, specialPrimeBits: MAXIMUM_PRIME_BITS, packing, batchBlock })
+      const outcome = this.consider({
+        logN,
+        primes,
+        primeBits,
+        specialPrimeBits: MAXIMUM_PRIME_BITS,
+        specialPrimes: 1,
+        packing,
+        batchBlock
+      })
       if (outcome === 'impossible') continue
       fewest = Math.min(fewest, primes)
       if (outcome === 'better') worse = 0
@@ -159,13 +168,29 @@ export class ChainSearch {
   }
 
   /**
+   * More special primes for the ring, packing and batch block found: digits of several primes make keys smaller and key switches faster, as long as the security table
+   * leaves room for them. An evaluator that shares no decomposition is stock SEAL, which takes one.
+   */
+  private chooseSpecialPrimes(): void {
+    const { insecure, costModel } = this.settings
+    if (insecure || !costModel.hoisting) return
+    const { primes } = this.best!.chain
+    for (let specialPrimes = 2; specialPrimes <= primes; specialPrimes++) {
+      const { chain } = this.best!
+      const widest = widestPrimes(chain.logN, primes, insecure, specialPrimes)
+      if (widest === undefined) break
+      this.consider({ ...chain, primes, primeBits: Math.min(widest, chain.primeBits), specialPrimes })
+    }
+  }
+
+  /**
    * Other widths of the primes for the ring, packing and batch block found: narrower ones make smaller ciphertexts, and where a rescaling drops no more than it must,
    * fewer of them do.
    */
   private chooseWidth(): void {
-    const { logN, primes: most } = this.best!.chain
+    const { logN, primes: most, specialPrimes } = this.best!.chain
     for (let primes = most; primes >= Math.max(MINIMUM_PRIMES, most - FEWER_PRIMES); primes--) {
-      const widest = widestPrimes(logN, primes, this.settings.insecure)!
+      const widest = widestPrimes(logN, primes, this.settings.insecure, specialPrimes)!
       for (let primeBits = widest; primeBits >= Math.max(MINIMUM_PRIME_BITS, widest - NARROWER_BITS); primeBits--) {
         this.consider({ ...this.best!.chain, primes, primeBits })
       }
@@ -184,9 +209,9 @@ export class ChainSearch {
   }
 }
 
-/** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special prime; undefined when that is too few. */
-export function widestPrimes(logN: number, primes: number, insecure: boolean): number | undefined {
+/** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special primes; undefined when that is too few. */
+export function widestPrimes(logN: number, primes: number, insecure: boolean, specialPrimes = 1): number | undefined {
   if (insecure) return MAXIMUM_PRIME_BITS - 1
-  const bits = Math.min(MAXIMUM_PRIME_BITS, Math.floor((maximumLogQP(logN) - MAXIMUM_PRIME_BITS) / primes))
+  const bits = Math.min(MAXIMUM_PRIME_BITS, Math.floor((maximumLogQP(logN) - specialPrimes * MAXIMUM_PRIME_BITS) / primes))
   return bits >= MINIMUM_PRIME_BITS ? bits : undefined
 }

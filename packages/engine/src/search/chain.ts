@@ -7,6 +7,8 @@ export interface Chain {
   readonly primes: number
   readonly primeBits: number
   readonly specialPrimeBits: number
+  /** α: how many special primes, and primes in a digit of a key */
+  readonly specialPrimes: number
   readonly packing: SlotPacking
   readonly batchBlock: number
 }
@@ -14,8 +16,8 @@ export interface Chain {
 /** Parameters by what they are generated from: finding primes takes longer than trying a chain, and there are no more than some thousand chains. */
 const generated = new Map<string, Parameters>()
 
-export function parametersFor({ logN, primes, primeBits, specialPrimeBits }: Chain, insecure: boolean): Parameters {
-  const name = [logN, primes, primeBits, specialPrimeBits, insecure].join()
+export function parametersFor({ logN, primes, primeBits, specialPrimeBits, specialPrimes }: Chain, insecure: boolean): Parameters {
+  const name = [logN, primes, primeBits, specialPrimeBits, specialPrimes, insecure].join()
   let parameters = generated.get(name)
   if (parameters === undefined) {
     parameters = Parameters.generate({
@@ -24,6 +26,7 @@ export function parametersFor({ logN, primes, primeBits, specialPrimeBits }: Cha
       primeBits,
       levels: primes - 1,
       specialPrimeBits,
+      specialPrimes,
       scale: 2 ** (primeBits - 1),
       insecure
     })

@@ -41,7 +41,7 @@ export interface PlannedEpoch {
 /** What a distance may differ by when the bits of security that it takes are told back from it. */
 const DISTANCE_TOLERANCE = 1e-6
 
-type Ring = Pick<Chain, 'logN' | 'primes' | 'primeBits'>
+type Ring = Pick<Chain, 'logN' | 'primes' | 'primeBits' | 'specialPrimes'>
 
 /** How far the models got on one ring. */
 interface Attempt {
@@ -117,20 +117,23 @@ export function planEpoch(models: readonly EpochModel[], options: EpochOptions):
 }
 
 const ringOf = (made: Plan): Ring => {
-  const { logN, primes } = programOf(made).parameters
-  return { logN, primes: primes.length, primeBits: primes[0]!.bits }
+  const { logN, primes, alpha } = programOf(made).parameters
+  return { logN, primes: primes.length, primeBits: primes[0]!.bits, specialPrimes: alpha }
 }
 
 const distinct = (values: readonly number[]): number[] => [...new Set(values)].sort((a, b) => a - b)
 
-/** Every ring of a model with every number and size of primes of one, as wide as security lets them be at most. */
+/** Every ring of a model with every number and size of primes of one and every number of special primes, as wide as security lets them be at most. */
 function* combined(alone: readonly Plan[], insecure: boolean): Generator<Ring> {
   const rings = alone.map(ringOf)
   for (const logN of distinct(rings.map(ring => ring.logN))) {
     for (const primes of distinct(rings.map(ring => ring.primes))) {
-      const widest = widestPrimes(logN, primes, insecure)
-      if (widest === undefined) continue
-      for (const primeBits of distinct([...rings.map(ring => Math.min(widest, ring.primeBits)), widest])) yield { logN, primes, primeBits }
+      for (const specialPrimes of distinct(rings.map(ring => ring.specialPrimes))) {
+        const widest = widestPrimes(logN, primes, insecure, specialPrimes)
+        if (widest === undefined) continue
+        for (const primeBits of distinct([...rings.map(ring => Math.min(widest, ring.primeBits)), widest]))
+          yield { logN, primes, primeBits, specialPrimes }
+      }
     }
   }
 }
@@ -143,7 +146,7 @@ function* beyond(alone: readonly Plan[], { logN: fixed, insecure = false }: Epoc
     for (let primes = longest; primes <= MAXIMUM_PRIMES; primes++) {
       const primeBits = widestPrimes(logN, primes, insecure)
       if (primeBits === undefined) break
-      yield { logN, primes, primeBits }
+      yield { logN, primes, primeBits, specialPrimes: 1 }
     }
   }
 }

@@ -18,7 +18,7 @@ interface Asked {
 export interface PlannedInto {
   readonly keys: EpochKeys
   readonly parameters: Parameters
-  readonly chain: Pick<Chain, 'logN' | 'primes' | 'primeBits' | 'specialPrimeBits'>
+  readonly chain: Pick<Chain, 'logN' | 'primes' | 'primeBits' | 'specialPrimeBits' | 'specialPrimes'>
   /** highest level at which the epoch's key of an element works; -1 where it has none */
   galoisLevel(element: number): number
   readonly relinearizationLevel: number
@@ -41,8 +41,6 @@ export function plannedInto(options: Asked, epoch: EpochKeys): PlannedInto {
       'at least two, all of one size but the first, which may be larger',
       parameters.primes.map(prime => prime.log2.toFixed(2)).join(', ')
     )
-  if (parameters.specialPrimes.length !== 1)
-    throw new InvalidInputError('plan option epoch.parameters.specialPrimes', 'one', String(parameters.specialPrimes.length))
   for (const { level } of [...keys.galois, ...(keys.relinearizationLevel === null ? [] : [{ level: keys.relinearizationLevel }])]) {
     if (level > parameters.maxLevel)
       throw new InvalidInputError('plan option epoch', `keys up to level ${parameters.maxLevel}`, `one of level ${level}`)
@@ -56,7 +54,8 @@ export function plannedInto(options: Asked, epoch: EpochKeys): PlannedInto {
       primes: parameters.primes.length,
       // primes just below a power of two count as ones of that many bits, as they do where chains are chosen
       primeBits: Math.ceil(least) - least < MAXIMUM_SPREAD_BITS ? Math.ceil(least) : least,
-      specialPrimeBits: parameters.specialPrimes[0]!.bits
+      specialPrimeBits: parameters.specialPrimes[0]!.bits,
+      specialPrimes: parameters.alpha
     },
     galoisLevel: element => levels.get(element) ?? -1,
     relinearizationLevel: keys.relinearizationLevel ?? -1

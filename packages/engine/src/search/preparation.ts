@@ -12,7 +12,7 @@ import { TYPICAL_LEVEL, typicalSizes } from './typical.js'
 
 export class Preparation {
   private readonly patterns: Patterns
-  private readonly costs = new Map<number, OperationCosts>()
+  private readonly costs = new Map<string, OperationCosts>()
   private readonly packed = new Map<string, readonly PackedLayer[]>()
 
   /** @param settings of which what packings depend on is read: every planner of this preparation has the same */
@@ -28,15 +28,16 @@ export class Preparation {
     return architecture === this.architecture ? this : new Preparation(architecture, this.settings)
   }
 
-  costsOf(logN: number): OperationCosts {
-    return remembered(this.costs, logN, () => new OperationCosts(this.settings.searched, logN))
+  costsOf(logN: number, specialPrimes: number): OperationCosts {
+    return remembered(this.costs, `${logN} ${specialPrimes}`, () => new OperationCosts(this.settings.searched, logN, specialPrimes))
   }
 
+  /** The same whatever the number of special primes: the search looks for that when it has found a packing. */
   packedLayers(logN: number, packing: SlotPacking, batchBlock: number): readonly PackedLayer[] {
     const { architecture, patterns, settings } = this
     const stride = batchBlock / samplesPerSlot(packing)
     const width = 2 ** (logN - 1) / stride
-    const costs = this.costsOf(logN)
+    const costs = this.costsOf(logN, this.settings.epoch?.chain.specialPrimes ?? 1)
     const batchBlocks = Math.ceil(settings.batch / batchBlock)
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
       const key = settings.searched.preparation * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
@@ -52,7 +53,12 @@ export class Preparation {
     const { N } = epoch.parameters
     const keys = new KeyCosts(
       costs,
-      new Sizes(epoch.chain.logN, new Array(epoch.chain.primes).fill(epoch.chain.primeBits), epoch.chain.specialPrimeBits),
+      new Sizes(
+        epoch.chain.logN,
+        new Array(epoch.chain.primes).fill(epoch.chain.primeBits),
+        epoch.chain.specialPrimeBits,
+        epoch.chain.specialPrimes
+      ),
       threshold
     )
     const added = new Set<number>()

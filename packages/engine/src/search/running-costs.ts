@@ -33,7 +33,7 @@ export class RunningCosts {
     private readonly costs: OperationCosts
   ) {
     const { chain, settings, packings, packed, batchBlocks, parameters } = trial
-    this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits)
+    this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits, chain.specialPrimes)
     this.keys = new KeyCosts(costs, this.sizes, settings.threshold)
     const { N } = parameters
     const stride = chain.batchBlock / samplesPerSlot(chain.packing)

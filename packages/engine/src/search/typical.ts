@@ -16,4 +16,4 @@ export function inputSeconds(costs: OperationCosts, input: OperandKind, seeded: 
 }
 
 export const typicalSizes = (costs: OperationCosts): Sizes =>
-  new Sizes(costs.logN, new Array<number>(TYPICAL_LEVEL + 1).fill(TYPICAL_PRIME_BITS), TYPICAL_PRIME_BITS)
+  new Sizes(costs.logN, new Array<number>(TYPICAL_LEVEL + 1).fill(TYPICAL_PRIME_BITS), TYPICAL_PRIME_BITS, costs.specialPrimes)

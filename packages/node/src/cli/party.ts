@@ -12,6 +12,7 @@ import { Party } from '../party/party.js'
 import { ServiceParty } from '../service/service-party.js'
 import { ExitError, type Streams } from './console.js'
 import { EXIT_FAILURE, EXIT_OK } from './exit-codes.js'
+import { countBuffersWithHeap } from './external-memory.js'
 import { ProgressLines } from './progress-lines.js'
 
 interface Options {
@@ -32,6 +33,7 @@ export function partyCommand(streams: Streams): Command {
     .action(async (options: Options) => {
       const party = await loadPartyConfiguration(options.config)
       if (party.kind === 'service') return await serve(options, party.configuration, streams)
+      countBuffersWithHeap()
       const { configuration } = party
       const json = options.jsonEvents === true
       const logger = createLogger(configuration.name, { level: configuration.log.level, readable: !json && process.stderr.isTTY })
