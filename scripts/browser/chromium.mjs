@@ -3,9 +3,16 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-/** Sandboxes need rights that containers do not give; the tests open nothing but this machine's own pages. */
-export const FLAGS = ['--no-sandbox']
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'
+]
+/** Sandboxes need rights that containers do not give, whose shared memory is small, too; the tests open nothing but this machine's own pages. */
+export const FLAGS = ['--no-sandbox', '--disable-dev-shm-usage']
 
 /** @returns the browser, to be closed by whoever starts it @throws Error as findChromium does */
 export async function startChromium() {
@@ -23,12 +30,19 @@ export function findChromium() {
 
 function install() {
   console.log('No Chromium here: apt-get install chromium …')
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
-    const { status, error } = spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'] })
-    if (status !== 0) fail(error?.message ?? `apt-get ${args[0]} ended with code ${status}`)
+  const [command, ...before] = process.getuid?.() === 0 ? ['apt-get'] : ['sudo', '-n', 'apt-get']
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  for (const args of [
+    ['update', '-q', '-o', 'Acquire::Retries=3'],
+    ['install', '-q', '-y', '--no-install-recommends', '-o', 'Acquire::Retries=3', 'chromium']
+  ]) {
+    const { status, error } = spawnSync(command, [...before, ...args], { stdio: ['ignore', 'ignore', 'inherit'], env })
+    if (status !== 0) fail(error?.message ?? `${[command, ...before, args[0]].join(' ')} ended with code ${status}`)
   }
 }
 
 function fail(why) {
-  throw new Error(`there is no Chromium to test in (${why}): install one, or name its executable in CHROMIUM`)
+  throw new Error(
+    `there is no Chromium to test in (${why}): as root "apt-get update && apt-get install -y chromium" installs one on Debian; elsewhere install Chromium or Chrome and name its executable in CHROMIUM`
+  )
 }

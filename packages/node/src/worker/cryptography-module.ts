@@ -50,6 +50,7 @@ export interface PlanRequest {
   readonly precision?: Precision
   readonly refreshing?: boolean
   readonly link?: Link
+  /** Queries that keys and encrypted weights are made for once; what the cost model says when not given. */
   readonly expectedQueries?: number
   readonly data: OperandKind
   readonly weights: OperandKind
