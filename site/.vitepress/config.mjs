@@ -1,5 +1,5 @@
 /** The site: no fonts, scripts or search from elsewhere. */
-const packages = ['slytherin', 'ring', 'ckks', 'mhe', 'engine', 'protocol', 'gateway', 'dashboard', 'node', 'web']
+const packages = ['slytherin', 'ring', 'ckks', 'mhe', 'engine', 'protocol', 'gateway', 'fleet', 'dashboard', 'node', 'web']
 
 export default {
   title: 'slytherin',

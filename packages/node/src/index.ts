@@ -8,7 +8,13 @@ export { runProgram } from './cli/program.js'
 export { REPLACE_HELP, replacement } from './cli/replacement.js'
 export { type QuerierCommand, readCommands } from './commands.js'
 export { ConfigurationError, type ConfigurationIssue } from './configuration/errors.js'
-export { loadConfiguration, loadServiceConfiguration, parseConfiguration, parseServiceConfiguration } from './configuration/load.js'
+export {
+  loadConfiguration,
+  loadServiceConfiguration,
+  parseConfiguration,
+  parseServiceConfiguration,
+  parseWorkerConfiguration
+} from './configuration/load.js'
 export { parseWith, parseYaml } from './configuration/read.js'
 export {
   type ApproximationConfiguration,

@@ -25,6 +25,16 @@ const inPlace: Plugin = {
   }
 }
 
+/** Loaded by who has a fleet, from where they are: nobody else waits for them. */
+const lazily: Plugin = {
+  name: 'lazily',
+  setup(build) {
+    build.onResolve({ filter: /^(bullmq|ioredis|@aws-sdk\/client-s3)$/ }, ({ path }) => {
+      return { path: import.meta.resolve(path), external: true }
+    })
+  }
+}
+
 /** What CommonJS modules ask Node for. */
 const BANNER = "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);"
 
@@ -42,7 +52,7 @@ export async function bundleCommand(directory: string): Promise<string> {
     platform: 'node',
     target: 'node24',
     banner: { js: BANNER },
-    plugins: [inPlace],
+    plugins: [inPlace, lazily],
     logLevel: 'error'
   })
   // Its process would stay as long as this one.

@@ -41,6 +41,15 @@ export interface ServiceParty {
   starts: number
 }
 
+export interface LayOptions {
+  /** Whether every party has one, on a port of its own. */
+  readonly dashboards?: boolean
+  /** Port of the evaluator's WebSockets, for pages; none when not given. */
+  readonly webSockets?: number
+  /** The evaluator's, as in party.yaml. */
+  readonly fleet?: object
+}
+
 /** Names of all parties with their roles, holders first. */
 export function rolesOfService({ holders, witnesses, queriers }: ServiceScenario): { name: string; roles: readonly Role[] }[] {
   const many = (name: string, count: number, roles: readonly Role[]): { name: string; roles: readonly Role[] }[] =>
@@ -76,11 +85,11 @@ export class ServiceProcesses {
     this.#command = command
   }
 
-  /** @param directory made anew @param options whether every party has a dashboard, on a port of its own; port of the evaluator's WebSockets, for pages: none when not given */
+  /** @param directory made anew */
   static async lay(
     scenario: ServiceScenario,
     directory: string,
-    { dashboards = false, webSockets }: { readonly dashboards?: boolean; readonly webSockets?: number } = {}
+    { dashboards = false, webSockets, fleet }: LayOptions = {}
   ): Promise<ServiceProcesses> {
     await rm(directory, { recursive: true, force: true })
     const command = await bundleCommand(directory)
@@ -111,7 +120,7 @@ export class ServiceProcesses {
           roster,
           cohort: { evaluator: EVALUATOR, ...(insecureLogN === undefined ? {} : { policy: { insecureLogN } }) },
           costs: 'reference',
-          ...(name === EVALUATOR ? {} : { threads: 1 }),
+          ...(name === EVALUATOR ? (fleet === undefined ? {} : { fleet }) : { threads: 1 }),
           ...(port === undefined ? {} : { metrics: { port, dashboard: true } }),
           log: { level: 'warn' }
         }

@@ -29,6 +29,11 @@ export class Values {
     return this.alive.get(this.program.readers.length - 1)!
   }
 
+  /** What is alive besides a value, but the inputs, which are read again where they are needed. */
+  others(besides: number): Map<number, Blocks> {
+    return new Map([...this.alive].filter(([value]) => value !== 0 && value !== besides))
+  }
+
   /** A value that a step reads, for it to take over: the value itself where no later step reads it, or a copy at the step's level. */
   async take(step: CompiledStep, part = 0): Promise<Blocks> {
     const value = step.reads[part]!

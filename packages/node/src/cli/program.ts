@@ -20,6 +20,7 @@ import { rosterCommand } from './roster.js'
 import { serveCommand } from './serve.js'
 import { statusCommand } from './status.js'
 import { tokenCommand } from './token.js'
+import { workerCommand } from './worker.js'
 
 /**
  * @param parameters without `node` and script name
@@ -44,6 +45,7 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     statusCommand,
     serveCommand,
     tokenCommand,
+    workerCommand,
     doctorCommand,
     planCommand,
     auditCommand
@@ -96,6 +98,7 @@ Examples:
   slytherin query lenet --samples scans.npy --follow
   slytherin status
   slytherin serve --config clinic.yaml
+  slytherin worker --config worker.yaml
   slytherin doctor
   slytherin plan model.onnx --batch 64 --parties 3
   slytherin audit --evidence ./state/evidence

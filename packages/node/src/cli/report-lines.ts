@@ -4,6 +4,7 @@ import type {
   AnswerReport,
   Budget,
   EpochReport,
+  FleetReport,
   GrantReport,
   ModelReport,
   PeerReport,
@@ -105,8 +106,27 @@ function describeWitnessing({ endorsements, queries }: WitnessingReport): string
   return `${endorsements} endorsements given since the start\n${followed}`
 }
 
+function describeFleet({ queue, connected, workers, waiting }: FleetReport): string {
+  const lines = workers.map(({ worker, host, variant, threads, busy, done }) => {
+    return `  ${worker}  ${plainText(host, 256)}, ${threads} thread${threads === 1 ? '' : 's'}, kernel ${variant}, ${done} parts done, ${busy === null ? 'free' : 'busy'}\n`
+  })
+  const wait = waiting === 0 ? '' : `, ${waiting} part${waiting === 1 ? ' waits' : 's wait'}`
+  return `fleet: ${workers.length} worker${workers.length === 1 ? '' : 's'}, ${plainText(queue, 256)} ${connected ? 'connected' : 'cannot be reached'}${wait}\n${lines.join('')}`
+}
+
 /** Everything, one part after the other; parts without entries are left out. */
-export function describeStatus({ party, peers, epochs, models, grants, queries, answers, witnessing, errors }: StatusReport): string {
+export function describeStatus({
+  party,
+  peers,
+  epochs,
+  models,
+  grants,
+  queries,
+  answers,
+  witnessing,
+  fleet,
+  errors
+}: StatusReport): string {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
   const crashes = party.crashes === 0 ? '' : `, cryptography started again ${party.crashes} times`
   const head =
@@ -121,6 +141,7 @@ export function describeStatus({ party, peers, epochs, models, grants, queries, 
     describeQueries(queries),
     answers === 0 ? '' : `${answers} answer${answers === 1 ? ' is' : 's are'} kept here: slytherin query status\n`,
     witnessing === undefined ? '' : describeWitnessing(witnessing),
+    fleet === undefined ? '' : describeFleet(fleet),
     errors.length === 0 ? '' : `last errors\n${errors.map(({ time, message }) => `  ${date(time)}  ${plainText(message, 400)}\n`).join('')}`
   ]
   return parts.filter(part => part !== '').join('\n')

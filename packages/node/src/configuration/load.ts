@@ -5,6 +5,7 @@ import { parseWith, parseYaml, readText, withAbsolutePaths } from './read.js'
 import { networkRules, rosterRules } from './rules.js'
 import { type Configuration, configurationSchema } from './schema.js'
 import { type ServiceConfiguration, serviceSchema } from './service-schema.js'
+import { type WorkerConfiguration, workerSchema } from './worker-schema.js'
 
 /** @throws ConfigurationError naming every fault at once */
 export async function loadConfiguration(file: string): Promise<Configuration> {
@@ -59,14 +60,33 @@ export function parseServiceConfiguration(text: string, file: string): ServiceCo
   const configuration = {
     ...parsed,
     ...withAbsolutePaths({ state: parsed.state, keystore: parsed.keystore }, PATH_KEYS, base),
-    log: withAbsolutePaths(parsed.log, LOG_PATHS, base)
+    log: withAbsolutePaths(parsed.log, LOG_PATHS, base),
+    ...(parsed.fleet === undefined ? {} : { fleet: withAbsolutePaths(parsed.fleet, FLEET_PATHS, base) })
   }
   const issues = [...rosterRules(configuration.roster), ...networkRules(configuration.network), ...cohortRules(configuration)]
   if (issues.length > 0) throw new ConfigurationError(file, issues)
   return configuration
 }
 
+/** worker.yaml, of a further machine of an evaluator's fleet. @throws ConfigurationError naming every fault at once */
+export async function loadWorkerConfiguration(file: string): Promise<WorkerConfiguration> {
+  return parseWorkerConfiguration(await readText(file), file)
+}
+
+/** @param file name for messages; its directory is where relative paths start */
+export function parseWorkerConfiguration(text: string, file: string): WorkerConfiguration {
+  const parsed = parseWith(workerSchema, parseYaml(text, file), file)
+  const base = dirname(resolve(file))
+  return {
+    ...parsed,
+    fleet: withAbsolutePaths(parsed.fleet, FLEET_PATHS, base),
+    cache: withAbsolutePaths(parsed.cache, FLEET_PATHS, base),
+    log: withAbsolutePaths(parsed.log, LOG_PATHS, base)
+  }
+}
+
 const LOG_PATHS: ReadonlySet<string> = new Set(['file'])
+const FLEET_PATHS: ReadonlySet<string> = new Set(['directory', 'redisPasswordFile'])
 /** Keys whose values are paths, wherever they stand in these parts of the file. */
 const PATH_KEYS = new Set(['state', 'model', 'file', 'idx', 'npy', 'npz', 'csv', 'manifest', 'passphraseFile', 'keyFile', 'directory'])
 

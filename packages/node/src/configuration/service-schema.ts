@@ -2,6 +2,7 @@
  * Schema of party.yaml for a party of a standing service: cohorts, models, grants and queries come and go by commands, so that only what this party is, whom it
  * knows and what it puts up with stands in the file. Times are milliseconds, sizes bytes.
  */
+import { fleetSchema } from '@slytherin/fleet'
 import * as z from 'zod'
 import { bytes, costs, count, keystore, logLevel, milliseconds, network, path, peerId, rosterEntry, threads } from './parts.js'
 
@@ -93,6 +94,8 @@ export const serviceSchema = z.strictObject({
   /** What plans are priced with. */
   costs,
   threads,
+  /** At the evaluator: further machines of its operator that evaluate with it; this one alone when absent. */
+  fleet: fleetSchema.optional(),
   /**
    * Metrics and health over HTTP, on 127.0.0.1 at this port (0: any that is free); none when absent. With `dashboard` a page, too, of what the party does: peers,
    * queries, grants and what goes into the audit log, for every user of this machine to read.

@@ -171,6 +171,26 @@ export interface WitnessingReport {
   }[]
 }
 
+/** Further machines that evaluate with an evaluator. */
+export interface FleetReport {
+  /** Where its queue is, and whether it can be reached. */
+  readonly queue: string
+  readonly connected: boolean
+  readonly workers: readonly {
+    readonly worker: string
+    readonly host: string
+    /** Of the kernel. */
+    readonly variant: string
+    readonly threads: number
+    /** The part of an evaluation that it is at. */
+    readonly busy: string | null
+    /** Parts that it has done. */
+    readonly done: number
+  }[]
+  /** Parts of evaluations that nobody is at. */
+  readonly waiting: number
+}
+
 export interface StatusReport {
   readonly party: Named & {
     readonly roles: readonly string[]
@@ -194,6 +214,8 @@ export interface StatusReport {
   readonly answers: number
   /** At a witness. */
   readonly witnessing?: WitnessingReport
+  /** At an evaluator that has one. */
+  readonly fleet?: FleetReport
   /** The last few, newest first. */
   readonly errors: readonly { readonly time: number; readonly code: string; readonly message: string }[]
 }

@@ -8,7 +8,7 @@ import type { ContentDirectory } from '../storage/content-directory.js'
 import type { ServiceDatabase } from '../storage/service-database.js'
 import type { ModelOptions } from '../worker/cryptography-module.js'
 import { CryptographyWorker, type CryptographyWorkerOptions } from '../worker/cryptography-worker.js'
-import type { HostedService, ServiceCryptographyOptions } from '../worker/service-module.js'
+import type { FleetListener, HostedService, ServiceCryptographyOptions } from '../worker/service-module.js'
 import type { Outlet } from './outlet.js'
 
 /** Between a crash and the next start, milliseconds; longer when crashes follow each other. */
@@ -30,6 +30,7 @@ export interface CoreOptions {
   readonly node: Omit<ServiceNodeOptions, 'transport' | 'cryptography' | 'stores'>
   readonly roles: () => readonly Role[]
   onCrash(error: Error): void
+  readonly onFleet: FleetListener
 }
 
 export interface Core {
@@ -93,6 +94,8 @@ export class RestartingCore {
       const { records, spendings } = database
       const stores = { records, documents, spendings, contents, secrets }
       const node = await ServiceNode.start({ ...nodeOptions, transport: outlet.plug(), cryptography, stores })
+      // Until the thread ends.
+      if (options.fleet !== undefined) void cryptography.followFleet(this.#options.onFleet).catch(() => undefined)
       this.#worker = worker
       return { node, cryptography }
     } catch (error) {

@@ -132,6 +132,7 @@ export class ServiceParty implements ServiceContext {
       const roles = (): readonly Role[] => rolesOf(roster(), identity.peer) ?? []
       const computes = roles().some(role => role === 'evaluator' || role === 'witness')
       const { insecureLogN, minimumFloodingBits, minimumThreshold, lowerThreshold, maximumDecryptions, maximumAge, assist } = policy
+      const fleet = roles().includes('evaluator') ? configuration.fleet : undefined
       const core = new RestartingCore({
         outlet: new Outlet(transport),
         database,
@@ -144,7 +145,8 @@ export class ServiceParty implements ServiceContext {
           threads: configuration.threads ?? (computes ? 'auto' : 1),
           costs: configuration.costs,
           weightBytes: limits.weightBytes,
-          insecureLogN
+          insecureLogN,
+          ...(fleet === undefined ? {} : { fleet })
         },
         worker: init.worker,
         roles,
@@ -163,12 +165,20 @@ export class ServiceParty implements ServiceContext {
             allowInsecure: insecureLogN !== undefined
           },
           next,
+          ...(fleet === undefined ? {} : { concurrency: fleet.queries }),
           limits: { queries: limits.queries, bytes: limits.queueBytes, longest: limits.answers },
           onProgress: event => party?.keyProgress.tell(event),
           onError: error => party?.fault(error),
           onEvent: event => chronicle.event(event)
         },
-        onCrash: error => party?.fault(error)
+        onCrash: error => party?.fault(error),
+        onFleet: {
+          tell: text => {
+            init.logger.info({ component: 'fleet' }, text)
+            party?.tell(text)
+          },
+          fault: error => party?.fault(error)
+        }
       })
       await core.start()
       forgetPassphrase(keySource)

@@ -16,14 +16,15 @@ import { epochsOf, type KnownEpoch, type KnownRelease, releasesOf } from './look
 import { answersKept, openQueries } from './query-commands.js'
 
 export async function statusReport(party: ServiceContext): Promise<StatusReport> {
-  const { node } = await party.core.get()
+  const { node, cryptography } = await party.core.get()
   const { self, names, configuration, transport } = party
-  const [epochs, models, grants, queries, answers] = await Promise.all([
+  const [epochs, models, grants, queries, answers, fleet] = await Promise.all([
     epochsOf(node).then(async known => await Promise.all(known.map(async epoch => await epochReport(party, node, epoch)))),
     modelReports(party, node),
     grantReports(party, node),
     openQueries(party, node),
-    answersKept(party)
+    answersKept(party),
+    configuration.fleet !== undefined && node.isEvaluator ? cryptography.fleetStatus() : undefined
   ])
   return {
     party: {
@@ -57,6 +58,7 @@ export async function statusReport(party: ServiceContext): Promise<StatusReport>
     queries,
     answers,
     ...(node.witness === undefined ? {} : { witnessing: witnessing(node.witness.report()) }),
+    ...(fleet === undefined ? {} : { fleet }),
     errors: party.errors.list()
   }
 }

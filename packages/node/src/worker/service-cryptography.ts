@@ -11,6 +11,7 @@ import { SecretDirectory } from '../storage/secret-directory.js'
 import { SqliteShareLedger } from '../storage/share-ledger.js'
 import { statePaths } from '../storage/state-directory.js'
 import type { ModelOptions, PlanRequest } from './cryptography-module.js'
+import { openFleet } from './fleet.js'
 import { modelSource } from './model-source.js'
 import type { HostedService, ServiceCryptographyOptions, WishedModel } from './service-module.js'
 
@@ -29,7 +30,9 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
   })
   sealing.fill(0)
   const models = new Map<string, ModelOptions>()
+  const fleet = options.fleet === undefined ? undefined : await openFleet(options.fleet, threads)
   const cryptography = await LocalServiceCryptography.create({
+    ...(fleet === undefined ? {} : { blocks: fleet.blocks }),
     self,
     secrets,
     ledger,
@@ -54,7 +57,10 @@ export async function createCryptography(options: ServiceCryptographyOptions): P
     setModel: async (name, model) => void models.set(name, model),
     planInto: async (architecture, request, epoch) => await planner.into(parseArchitecture(architecture), request, epoch),
     keyTerms: async wanted => await planner.keyTerms(wanted),
+    fleetStatus: async () => fleet?.blocks.status(),
+    followFleet: async listener => await fleet?.follow(listener),
     dispose: async () => {
+      await fleet?.close()
       await cryptography.dispose()
       secrets.dispose()
       ledger.dispose()

@@ -1,5 +1,6 @@
 /** What a module offers that hosts a party's cryptography in a service (service-cryptography.ts; tests bring their own). */
 import type { EpochKeys } from '@slytherin/engine'
+import type { FleetConfiguration, FleetStatus } from '@slytherin/fleet'
 import type { Architecture, Plan } from '@slytherin/protocol'
 import type { SecretStore, ServiceCryptography } from '@slytherin/protocol/service'
 import type { KeySource } from '../storage/key-source.js'
@@ -17,10 +18,18 @@ export interface ServiceCryptographyOptions {
   readonly weightBytes: number
   /** Rings below 128 bits of security, of this degree (log2): for tests. */
   readonly insecureLogN: number | undefined
+  /** Further machines that evaluate; this one alone when absent. */
+  readonly fleet?: FleetConfiguration
 }
 
 /** A model, and what keys for it are to be good for. */
 export type WishedModel = ModelOptions & { readonly wishes: PlanRequest }
+
+/** In plain words, for whoever runs the party. */
+export interface FleetListener {
+  tell(text: string): void
+  fault(error: Error): void
+}
 
 export interface HostedService extends ServiceCryptography {
   /** Secrets of a party's flows, sealed: the rest of `SecretStore`. */
@@ -33,6 +42,10 @@ export interface HostedService extends ServiceCryptography {
   planInto(architecture: Architecture, request: PlanRequest, epoch: EpochKeys): Promise<Plan>
   /** Ring and keys that all of these models can be planned into; holders, threshold, flooding and decryptions are the first one's. */
   keyTerms(models: readonly WishedModel[]): Promise<EpochKeys>
+  /** Machines that evaluate with this one; undefined where this one is alone. */
+  fleetStatus(): Promise<FleetStatus | undefined>
+  /** Tells what happens in the fleet until the cryptography is disposed of. */
+  followFleet(listener: FleetListener): Promise<void>
   /** Wipes secrets, closes files. */
   dispose(): Promise<void>
 }

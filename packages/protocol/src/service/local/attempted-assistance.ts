@@ -76,25 +76,29 @@ export class AttemptedAssistance {
     let pass = 0
     return {
       refresher: {
-        refresh: async (handles, { index }) => {
-          const at = pass
-          const fresh = await this.#attempts(query, `r${index}.${at}`, handles, async asked =>
-            this.#whole ? await this.#refreshWhole(query, index, asked) : await this.#refresh(query, index, asked)
-          )
-          await query.callbacks.keep?.(
-            at,
-            index,
-            fresh.map(handle => this.#serialized(handle))
-          )
-          return fresh
-        }
+        refresh: async (handles, { index }) => await this.refreshed(query, pass, index, handles)
       },
       resume: async begun => {
         pass = begun
         const kept = await query.callbacks.kept?.(begun)
-        return kept === undefined ? undefined : { step: kept.step, ciphertexts: this.#resumed(kept) }
+        return kept === undefined ? undefined : { step: kept.step, ciphertexts: this.resumed(kept) }
       }
     }
+  }
+
+  /** Has all ciphertexts of a pass refreshed at a step of the plan; takes them over. */
+  async refreshed(
+    query: AssistedQuery,
+    pass: number,
+    step: number,
+    handles: readonly EvaluatorCiphertext[]
+  ): Promise<EvaluatorCiphertext[]> {
+    const fresh = await this.#attempts(query, `r${step}.${pass}`, handles, async asked =>
+      this.#whole ? await this.#refreshWhole(query, step, asked) : await this.#refresh(query, step, asked)
+    )
+    const serialized = fresh.map(handle => this.#serialized(handle))
+    await query.callbacks.keep?.(pass, step, serialized)
+    return fresh
   }
 
   #serialized(handle: EvaluatorCiphertext): Uint8Array {
@@ -102,7 +106,8 @@ export class AttemptedAssistance {
     return serializeCiphertext(stored)
   }
 
-  #resumed({ step, ciphertexts }: Resumed): EvaluatorCiphertext[] {
+  /** What was kept of a refresh, loaded; the caller disposes it. */
+  resumed({ step, ciphertexts }: Resumed): EvaluatorCiphertext[] {
     const { context } = this.#session
     const { scale } = this.#refreshOf(step)
     return ciphertexts.map(bytes => {

@@ -3,6 +3,7 @@ import { type Context, deserializeKeySwitchKey, type Evaluator, type KeySwitchKe
 import { GaloisKeyGeneration, RelinearizationKeyGeneration, type RelinearizationShareOne, type ShareAggregation } from '@slytherin/mhe'
 import { RejectedShareError } from '../../cryptography/rejected-share.js'
 import { SessionStateError } from '../../local/open-session.js'
+import type { BlockMeans } from '../cryptography/blocks.js'
 import type { AttemptName } from '../cryptography/epoch.js'
 import type { EvaluationKeyName } from '../cryptography/service.js'
 import type { ContentStore } from '../store/content-store.js'
@@ -14,6 +15,8 @@ export class EpochKeyRing {
   readonly #contents: ContentStore
   readonly #space: string
   readonly #evaluator: () => Evaluator
+  /** By what they are for. */
+  readonly #used = new Map<string, BlockMeans['keys'][number]>()
 
   /** @param evaluator that keys are put to use in. @throws where this party does not compute */
   constructor(context: Context, epoch: Uint8Array, contents: ContentStore, space: string, evaluator: () => Evaluator) {
@@ -22,6 +25,11 @@ export class EpochKeyRing {
     this.#contents = contents
     this.#space = space
     this.#evaluator = evaluator
+  }
+
+  /** The keys that are in use. */
+  get used(): BlockMeans['keys'] {
+    return [...this.#used.values()]
   }
 
   /** Serialised sum of round one of a relinearisation key. @throws RejectedShareError */
@@ -45,7 +53,7 @@ export class EpochKeyRing {
     const key = name.kind === 'galois' ? this.#galois(name, attempt, shares) : this.#relinearization(name.level, attempt, shares, ones)
     try {
       const hash = await this.#contents.put(this.#space, serializeKeySwitchKey(key))
-      this.#use(name, key)
+      this.#use(name, key, hash)
       return hash
     } finally {
       key.dispose()
@@ -57,14 +65,15 @@ export class EpochKeyRing {
     if (bytes === undefined) return false
     const key = deserializeKeySwitchKey(this.#context, bytes, { level: name.level })
     try {
-      this.#use(name, key)
+      this.#use(name, key, hash)
       return true
     } finally {
       key.dispose()
     }
   }
 
-  #use(name: EvaluationKeyName, key: KeySwitchKey): void {
+  #use(name: EvaluationKeyName, key: KeySwitchKey, hash: string): void {
+    this.#used.set(name.kind === 'galois' ? `galois ${name.element}` : name.kind, { ...name, space: this.#space, hash })
     if (name.kind === 'galois') this.#evaluator().setGaloisKey(name.element, key)
     else this.#evaluator().setRelinearizationKey(key)
   }

@@ -28,6 +28,7 @@ import type { Kernel, Polynomial } from '@slytherin/ring'
 import { digest, fromHex, hash, toHex } from '../../base/digest.js'
 import { RejectedShareError } from '../../cryptography/rejected-share.js'
 import { SessionStateError } from '../../local/open-session.js'
+import type { BlockRunner } from '../cryptography/blocks.js'
 import type { AttemptName, SharingName } from '../cryptography/epoch.js'
 import type { ReleasesCryptography } from '../cryptography/release.js'
 import type { DealingCryptography, DealingTerms, EpochCryptography, EvaluationKeyName, OpenEpochTerms } from '../cryptography/service.js'
@@ -50,6 +51,8 @@ export interface LocalEpochOptions {
   readonly models?: LocalReleasesOptions['models']
   /** Bytes of weights of all releases in memory; 1 GiB when not given. */
   readonly weightBytes?: number
+  /** Has parts of evaluations done, on other machines too. */
+  readonly blocks?: BlockRunner
   /** For tests: rings that are below the security table. */
   readonly allowInsecure?: boolean
   /** The private half of a key pair that was made for a round; once. @throws SessionStateError */
@@ -86,7 +89,7 @@ export class LocalEpoch implements EpochCryptography {
     const parameters = Parameters.fromJSON(terms.parameters, { allowInsecure })
     this.context = Context.create(parameters, options.kernel, { parties: terms.dealers })
     if (terms.evaluates) this.#evaluator = new KernelEvaluator(this.context)
-    const { self, contents, models, weightBytes } = options
+    const { self, contents, models, weightBytes, blocks } = options
     this.#share = new EpochShare(terms, this.context, options)
     this.#keys = new EpochKeyRing(this.context, this.#epoch, contents, epochSpace(terms.epoch), () => this.#computing())
     this.#releases = new LocalReleases(this.#means(), {
@@ -94,6 +97,7 @@ export class LocalEpoch implements EpochCryptography {
       soleHolder: terms.soleHolder,
       contents,
       ...(models === undefined ? {} : { models }),
+      ...(blocks === undefined ? {} : { blocks }),
       ...(weightBytes === undefined ? {} : { weightBytes })
     })
   }
@@ -280,6 +284,7 @@ export class LocalEpoch implements EpochCryptography {
     const key = (): PublicKey => this.#key()
     const computing = (): Evaluator => this.#computing()
     const held = (): EpochHand => this.#share.hand
+    const keys = (): EpochMeans['keys'] => this.#keys.used
     return {
       terms,
       threshold: terms.threshold,
@@ -289,6 +294,9 @@ export class LocalEpoch implements EpochCryptography {
       },
       get evaluator() {
         return computing()
+      },
+      get keys() {
+        return keys()
       },
       get hand() {
         return held()

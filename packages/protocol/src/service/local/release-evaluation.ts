@@ -1,14 +1,17 @@
 /** One query of a release at the evaluator. Its inputs lie in the content store; nothing of it outlives it here. */
-import type { Evaluator } from '@slytherin/ckks'
+import type { Evaluator, EvaluatorCiphertext } from '@slytherin/ckks'
 import { clearInputs, type InputSource, type RunOptions, run } from '@slytherin/engine'
 import type { EvaluationProgress } from '../../cryptography/evaluator.js'
 import { type CoinedQuery, coinedInput } from '../../local/coined.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import { paced } from '../../local/paced.js'
 import { MissingPartError } from '../../local/part-store.js'
+import type { BlockRunner } from '../cryptography/blocks.js'
 import type { EvaluationTerms, ReleaseCallbacks, ReleaseEvaluation } from '../cryptography/release.js'
 import { AttemptedAssistance } from './attempted-assistance.js'
+import { evaluateInBlocks } from './block-evaluation.js'
 import type { ReleaseParts } from './release-parts.js'
+import type { SharedRelease } from './shared-release.js'
 
 /** How often an evaluation says how far it is. */
 const PROGRESS_MILLISECONDS = 200
@@ -22,6 +25,10 @@ export interface EvaluationMeans {
   /** What coins of its inputs depend on besides the query. */
   readonly coined: Omit<CoinedQuery, 'query'>
   weights(): Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'>
+  /** Has parts done, on other machines too. */
+  readonly blocks?: BlockRunner
+  /** The release as other machines know it; absent where they cannot evaluate it. */
+  readonly shared?: SharedRelease
 }
 
 export class LocalReleaseEvaluation implements ReleaseEvaluation {
@@ -46,15 +53,22 @@ export class LocalReleaseEvaluation implements ReleaseEvaluation {
     const assistance = new AttemptedAssistance(session, evaluator)
     const query = { callbacks, secret: this.#secret, querierHoldsKey: this.#terms.querierHoldsKey, signal: stop }
     const tell = paced((progress: EvaluationProgress) => callbacks.progress(progress), PROGRESS_MILLISECONDS)
-    const outputs = await run(session.plan, {
-      evaluator,
-      inputs: this.#inputs(),
-      ...this.#means.weights(),
-      ...assistance.refresher(query),
-      signal: stop,
-      onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
-      onStep: report => callbacks.step?.(report)
-    })
+    const { blocks, shared } = this.#means
+    if (blocks !== undefined && shared !== undefined) {
+      const outputs = await evaluateInBlocks({ ...this.#means, blocks, shared, assistance, query, terms: this.#terms, tell })
+      return await assistance.result(query, outputs)
+    }
+    const whole = async (): Promise<EvaluatorCiphertext[]> =>
+      await run(session.plan, {
+        evaluator,
+        inputs: this.#inputs(),
+        ...this.#means.weights(),
+        ...assistance.refresher(query),
+        signal: stop,
+        onProgress: ({ layer, done, total }) => tell({ done, total, step: layer }),
+        onStep: report => callbacks.step?.(report)
+      })
+    const outputs = await (blocks === undefined ? whole() : blocks.alone(whole, stop))
     return await assistance.result(query, outputs)
   }
 

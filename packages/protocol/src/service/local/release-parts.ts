@@ -19,10 +19,10 @@ import type { ContentStore } from '../store/content-store.js'
 export class ReleaseParts {
   readonly #session: OpenSession
   readonly #nonce: string
-  readonly #contents: ContentStore
+  readonly #contents: Pick<ContentStore, 'get'>
   readonly #batches: { readonly model: readonly ProofBatch[]; readonly input: readonly ProofBatch[] }
 
-  constructor(session: OpenSession, nonce: string, contents: ContentStore) {
+  constructor(session: OpenSession, nonce: string, contents: Pick<ContentStore, 'get'>) {
     this.#session = session
     this.#nonce = nonce
     this.#contents = contents

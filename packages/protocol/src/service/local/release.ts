@@ -10,6 +10,7 @@ import { UnforeseenRequestError } from '../../errors/unforeseen-request.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import { Querier } from '../../local/querier.js'
 import { checkRefresh, checkSwitch } from '../../terms/share-requests.js'
+import { type BlockRunner, isShareable } from '../cryptography/blocks.js'
 import type {
   Attempted,
   BatchCheck,
@@ -24,11 +25,15 @@ import type { EpochMeans } from './epoch-means.js'
 import { type EvaluationMeans, LocalReleaseEvaluation } from './release-evaluation.js'
 import { ReleaseParts } from './release-parts.js'
 import { ReleaseWeights } from './release-weights.js'
+import { SharedRelease } from './shared-release.js'
 
 export interface LocalReleaseOptions {
   readonly contents: ContentStore
   /** This party's own model, where it is clear at this evaluator. */
   readonly network: Network | undefined
+  readonly soleHolder: string | null
+  /** Has parts of evaluations done, on other machines too. */
+  readonly blocks?: BlockRunner
   /** Takes bytes of what all releases may keep in memory. */
   reserve(release: LocalRelease, bytes: number): boolean
   onDisposed(release: LocalRelease): void
@@ -45,6 +50,7 @@ export class LocalRelease implements ReleaseCryptography {
   readonly #evaluations = new Map<string, LocalReleaseEvaluation>()
   #weights: ReleaseWeights | undefined
   #clear: ClearWeights | undefined
+  #shared: SharedRelease | undefined
 
   constructor(epoch: EpochMeans, session: OpenSession, terms: ReleaseTerms, options: LocalReleaseOptions) {
     this.#epoch = epoch
@@ -91,13 +97,18 @@ export class LocalRelease implements ReleaseCryptography {
   async openEvaluation(terms: EvaluationTerms): Promise<ReleaseEvaluation> {
     if (this.#evaluations.has(terms.query)) throw new SessionStateError(`query ${terms.query} is open already`)
     const { evaluator } = this.#epoch
+    const { blocks } = this.#options
+    const shareable = isShareable(this.#session.plan.operands)
+    if (blocks !== undefined && shareable) this.#shared ??= new SharedRelease(blocks, this.#epoch, this.#terms, this.#options)
     const means = {
       session: this.#session,
       evaluator,
       parts: this.#parts,
       closing: this.#abort.signal,
       coined: { model: toHex(digest('parts of the model', ...this.#terms.parts)), release: this.#terms.nonce },
-      weights: () => this.#modelWeights()
+      weights: () => this.#modelWeights(),
+      ...(this.#shared === undefined ? {} : { shared: this.#shared }),
+      ...(blocks === undefined ? {} : { blocks })
     }
     const evaluation = new LocalReleaseEvaluation(means, terms, () => this.#evaluations.delete(terms.query))
     this.#evaluations.set(terms.query, evaluation)

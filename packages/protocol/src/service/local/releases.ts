@@ -6,6 +6,7 @@ import { type Architecture, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import { ModelOwner, type ModelSource } from '../../local/model-owner.js'
 import { SessionStateError } from '../../local/open-session.js'
 import type { ProofTerms } from '../../terms/proof-batches.js'
+import type { BlockRunner } from '../cryptography/blocks.js'
 import type { MoveCryptography, MoveCryptographyTerms } from '../cryptography/move.js'
 import type {
   PublicationCryptography,
@@ -36,6 +37,8 @@ export interface LocalReleasesOptions {
   readonly models?: (model: string) => Promise<ModelSource>
   /** Bytes of weights of all releases in memory; 1 GiB when not given. */
   readonly weightBytes?: number
+  /** Has parts of evaluations done, on other machines too. */
+  readonly blocks?: BlockRunner
 }
 
 /** Releases of one epoch in this thread: publications, evaluations, shares and moves, whatever the party's roles. */
@@ -74,6 +77,8 @@ export class LocalReleases implements ReleasesCryptography {
     const network = clear ? (await this.#model(terms.model!)).network : undefined
     const release = new LocalRelease(this.#epoch, session, terms, {
       contents: this.#options.contents,
+      ...(this.#options.blocks === undefined ? {} : { blocks: this.#options.blocks }),
+      soleHolder: this.#options.soleHolder,
       network,
       reserve: (asking, bytes) => this.#reserve(asking, bytes),
       onDisposed: disposed => this.#open.delete(disposed)

@@ -61,6 +61,8 @@ export interface ServiceNodeOptions {
   readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder' | 'witnesses'> & ReleasePolicy
   /** Of the queue, at an evaluator. */
   readonly limits?: Partial<QueueLimits>
+  /** Queries that an evaluator evaluates at the same time; 1 when not given. */
+  readonly concurrency?: number
   /** When an evaluator makes the epoch that follows. */
   readonly next?: NextEpochOptions
   /** Milliseconds without a byte after which a holder counts as absent. */
@@ -306,7 +308,7 @@ export class ServiceNode {
   }
 
   async #start(): Promise<void> {
-    const { transport, signer, stores, policy = {}, limits, patience, now = Date.now, onError } = this.#options
+    const { transport, signer, stores, policy = {}, limits, concurrency, patience, now = Date.now, onError } = this.#options
     const { documents, records, contents } = stores
     const caller: Caller = new RoutedCaller(new TransportCaller(transport), this.#responder)
     this.membership.register(this.#responder)
@@ -335,6 +337,7 @@ export class ServiceNode {
         onError: error => onError?.(error),
         ...(this.#options.onEvent === undefined ? {} : { onEvent: this.#options.onEvent }),
         ...(limits === undefined ? {} : { limits }),
+        ...(concurrency === undefined ? {} : { concurrency }),
         ...(patience === undefined ? {} : { patience })
       })
       queries.register(this.#responder)

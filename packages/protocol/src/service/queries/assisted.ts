@@ -237,9 +237,8 @@ export class AssistedQuery implements ReleaseCallbacks {
   }
 
   async #write(step: string, attempts: readonly AttemptRecord[]): Promise<void> {
-    const { journal } = this.#options
-    const record = journal.get(this.#query)!
-    await journal.change(this.#query, { attempts: { ...record.attempts, [step]: attempts } })
+    // Other passes write theirs meanwhile.
+    await this.#options.journal.change(this.#query, record => ({ attempts: { ...record.attempts, [step]: attempts } }))
   }
 
   /** In the order of the active points. Fewer than those when the sharing has changed. */

@@ -53,6 +53,8 @@ export interface EvaluatorQueriesOptions {
   /** Milliseconds after which a holder that was absent is tried again without news of it. */
   readonly retry?: number
   readonly storagePause?: number
+  /** Queries that are evaluated at the same time; 1 when not given. */
+  readonly concurrency?: number
 }
 
 /** The queue as an operator sees it. */

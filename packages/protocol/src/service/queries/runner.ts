@@ -1,6 +1,6 @@
 /**
- * Runs queries, one after the other, until there are none; what it finds half done it does again, and comes to the same. A query that waits for key holders holds up
- * those of its own epoch, and no others.
+ * Runs queries, one after the other or so many at a time, until there are none; what it finds half done it does again, and comes to the same. A query that waits for
+ * key holders holds up those of its own epoch that have not begun, and no others.
  */
 import { delay, orStopped } from '../../base/concurrency.js'
 import { digest } from '../../base/digest.js'
@@ -55,6 +55,8 @@ export interface RunnerOptions {
   readonly now: () => number
   readonly patience: number
   readonly storagePause?: number
+  /** Queries that are evaluated at the same time; 1 when not given. */
+  readonly concurrency?: number
 }
 
 interface Progress {
@@ -159,9 +161,10 @@ export class QueryRunner {
 
   #next(): QueryRecord | undefined {
     const running = [...this.#running.values()]
-    if (running.some(({ waiting }) => !waiting)) return undefined
-    const epochs = new Set(running.map(({ epoch }) => epoch))
-    return this.order().find(({ epoch, release }) => !epochs.has(epoch) && !this.#options.pending(release))
+    const { concurrency = 1, pending } = this.#options
+    if (running.filter(({ waiting }) => !waiting).length >= concurrency) return undefined
+    const held = new Set(running.filter(({ waiting }) => waiting).map(({ epoch }) => epoch))
+    return this.order().find(({ query, epoch, release }) => !this.#running.has(query) && !held.has(epoch) && !pending(release))
   }
 
   async #run({ query, querier, epoch }: QueryRecord): Promise<void> {

@@ -1,0 +1,52 @@
+/** What a coordinator is given, and what it tells. */
+import type { WorkerRefusedError } from '../errors.js'
+import type { Mailbox } from '../mailbox/mailbox.js'
+import type { Hello } from '../messages.js'
+import type { FleetContents } from '../store/contents.js'
+
+export interface FleetOptions {
+  readonly mailbox: Mailbox
+  readonly contents: FleetContents
+  /** Release of slytherin, and what this machine makes of the known evaluation. */
+  readonly software: string
+  readonly answer: string
+  /** Whether this process does parts, too. */
+  readonly here: boolean
+  /** Share of parts that a second one does again, from 0 to 1: results that differ are found then. */
+  readonly check: number
+  /** Longest that a part should take, seconds, where blocks can be divided: what a small query waits for at most. */
+  readonly partSeconds: number
+  readonly timing?: Partial<FleetTiming>
+  onEvent?(event: FleetEvent): void
+  /** From 0 to 1; Math.random when not given. */
+  readonly random?: () => number
+}
+
+/** Milliseconds. */
+export interface FleetTiming {
+  /** Silence after which a worker counts as lost. */
+  readonly silence: number
+  /** What a part may take at least, before another worker is given it too. */
+  readonly patience: number
+  /** Pause before a part that has failed is tried again. */
+  readonly retry: number
+  /** How often all of this is looked at. */
+  readonly tick: number
+}
+
+export type FleetEvent =
+  | { readonly event: 'worker'; readonly worker: string; readonly host: string; readonly state: 'joined' | 'left' | 'lost' }
+  | { readonly event: 'refused'; readonly worker: string; readonly host: string; readonly error: WorkerRefusedError }
+  | { readonly event: 'connection'; readonly name: string; readonly connected: boolean }
+  | { readonly event: 'again'; readonly part: string; readonly worker: string; readonly reason: string }
+  | { readonly event: 'fault'; readonly error: Error }
+
+export interface FleetStatus {
+  readonly queue: string
+  readonly connected: boolean
+  readonly workers: readonly (Pick<Hello, 'worker' | 'host' | 'variant' | 'threads' | 'busy'> & { readonly done: number })[]
+  /** Parts that wait for a place. */
+  readonly waiting: number
+}
+
+export const TIMING: FleetTiming = { silence: 10_000, patience: 60_000, retry: 1_000, tick: 1_000 }

@@ -1,0 +1,24 @@
+/**
+ * How coordinator and workers reach each other: boxes with names, messages that wait in them until they are taken, in order, at least once. Who writes to a box need not
+ * know whether anybody reads it.
+ */
+export interface Mailbox {
+  /** Whose service it is, for messages. */
+  readonly name: string
+  /** Whether the service that keeps the boxes can be reached at present. */
+  readonly connected: boolean
+  onConnection(listener: (connected: boolean) => void): void
+  /** Plain data. Waits while the service cannot be reached, and is not lost then. */
+  send(box: string, message: unknown): Promise<void>
+  /** One message after the other; what the handler throws is reported and the message counts as read. @returns stops reading */
+  read(box: string, handler: (message: unknown) => Promise<void>): Promise<() => Promise<void>>
+  /** Nobody will read the box again. */
+  remove(box: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Where the coordinator reads. */
+export const COORDINATOR = 'coordinator'
+
+/** Where a worker reads. */
+export const boxOf = (worker: string): string => `worker-${worker}`

@@ -1,0 +1,95 @@
+/**
+ * The byte strings of a fleet as whoever works with them has them: verified by their SHA-256 whenever they come from a disk or over a network, with what was used last in
+ * memory and on the disk of this machine. What does not match is fetched again; then the store is named as corrupt.
+ */
+import { hash as digest } from 'node:crypto'
+import type { SharedContents } from '@slytherin/protocol/service'
+import { ContentMissingError, CorruptStoreError } from '../errors.js'
+import type { StoreBackend } from './backend.js'
+import type { DiskCache } from './disk-cache.js'
+import { MemoryCache } from './memory-cache.js'
+
+export interface FleetContentsOptions {
+  readonly backend: StoreBackend
+  /** Bytes that are kept in memory. */
+  readonly memoryBytes: number
+  readonly disk?: DiskCache
+  /** The store gave something else than was asked for; it is asked once more. */
+  onMismatch?(store: string, space: string, hash: string): void
+}
+
+export const sha256 = (bytes: Uint8Array): string => digest('sha256', bytes, 'hex')
+
+export class FleetContents implements SharedContents {
+  readonly #options: FleetContentsOptions
+  readonly #memory: MemoryCache
+  /** What is being fetched, by hash. */
+  readonly #fetching = new Map<string, Promise<Uint8Array>>()
+
+  constructor(options: FleetContentsOptions) {
+    this.#options = options
+    this.#memory = new MemoryCache(options.memoryBytes)
+  }
+
+  /** Durable in the store before it resolves. @returns SHA-256, hexadecimal @throws StoreUnreachableError */
+  async put(space: string, bytes: Uint8Array): Promise<string> {
+    const hash = sha256(bytes)
+    await this.#options.backend.write(space, hash, bytes)
+    this.#memory.put(hash, new Uint8Array(bytes))
+    return hash
+  }
+
+  /** A copy of its own. @throws ContentMissingError, CorruptStoreError, StoreUnreachableError */
+  async get(space: string, hash: string): Promise<Uint8Array> {
+    const known = this.#memory.get(hash)
+    if (known !== undefined) return new Uint8Array(known)
+    let fetching = this.#fetching.get(hash)
+    if (fetching === undefined) {
+      fetching = this.#fetch(space, hash).finally(() => this.#fetching.delete(hash))
+      this.#fetching.set(hash, fetching)
+    }
+    return new Uint8Array(await fetching)
+  }
+
+  async has(space: string, hash: string): Promise<boolean> {
+    return await this.#options.backend.has(space, hash)
+  }
+
+  async clear(space: string): Promise<void> {
+    await this.#options.backend.clear(space)
+  }
+
+  async spaces(): Promise<string[]> {
+    return await this.#options.backend.spaces()
+  }
+
+  close(): void {
+    this.#options.backend.close()
+  }
+
+  async #fetch(space: string, hash: string): Promise<Uint8Array> {
+    const { backend, onMismatch } = this.#options
+    // What is of one query is read once.
+    const disk = space.startsWith('query-') ? undefined : this.#options.disk
+    const cached = await disk?.get(hash)
+    if (cached !== undefined) {
+      if (sha256(cached) === hash) return this.#keep(hash, cached)
+      await disk!.remove(hash)
+    }
+    for (let time = 0; ; time++) {
+      const bytes = await backend.read(space, hash)
+      if (bytes === undefined) throw new ContentMissingError(backend.name, space, hash)
+      if (sha256(bytes) === hash) {
+        await disk?.put(hash, bytes)
+        return this.#keep(hash, bytes)
+      }
+      if (time > 0) throw new CorruptStoreError(backend.name, space, hash)
+      onMismatch?.(backend.name, space, hash)
+    }
+  }
+
+  #keep(hash: string, bytes: Uint8Array): Uint8Array {
+    this.#memory.put(hash, bytes)
+    return bytes
+  }
+}

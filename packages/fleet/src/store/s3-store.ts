@@ -1,0 +1,110 @@
+/** A bucket of an S3-compatible service. Credentials are found as the AWS SDK finds them: environment, profile, role of the machine. */
+import type { S3Client } from '@aws-sdk/client-s3'
+import { StoreUnreachableError } from '../errors.js'
+import { checkName, type StoreBackend } from './backend.js'
+
+export interface S3StoreOptions {
+  readonly bucket: string
+  /** Before every key, without a slash at its end; none when empty. */
+  readonly prefix?: string
+  readonly region?: string
+  /** Of a service that is not Amazon's. */
+  readonly endpoint?: string
+  /** Whether the bucket stands in the path of the address, not in its host. */
+  readonly pathStyle?: boolean
+}
+
+type Sdk = typeof import('@aws-sdk/client-s3')
+
+/** Objects that one request deletes, as S3 allows. */
+const AT_ONCE = 1000
+
+export class S3Store implements StoreBackend {
+  readonly name: string
+  readonly #sdk: Sdk
+  readonly #client: S3Client
+  readonly #bucket: string
+  readonly #prefix: string
+
+  private constructor(sdk: Sdk, { bucket, prefix = '', region = 'us-east-1', endpoint, pathStyle = false }: S3StoreOptions) {
+    this.#sdk = sdk
+    this.#bucket = bucket
+    this.#prefix = prefix === '' ? '' : `${prefix}/`
+    this.name = `the store s3://${bucket}/${prefix}`
+    this.#client = new sdk.S3Client({ region, forcePathStyle: pathStyle, ...(endpoint === undefined ? {} : { endpoint }) })
+  }
+
+  /** The SDK is loaded here, and nowhere else. */
+  static async open(options: S3StoreOptions): Promise<S3Store> {
+    return new S3Store(await import('@aws-sdk/client-s3'), options)
+  }
+
+  async write(space: string, hash: string, bytes: Uint8Array): Promise<void> {
+    const { PutObjectCommand } = this.#sdk
+    const object = { ...this.#at(space, hash), Body: bytes, ContentLength: bytes.length, ContentType: 'application/octet-stream' }
+    await this.#ask(async () => await this.#client.send(new PutObjectCommand(object)))
+  }
+
+  async read(space: string, hash: string): Promise<Uint8Array | undefined> {
+    const { GetObjectCommand } = this.#sdk
+    const at = this.#at(space, hash)
+    return await this.#ask(async () => {
+      const { Body } = await this.#client.send(new GetObjectCommand(at))
+      return await Body?.transformToByteArray()
+    })
+  }
+
+  async has(space: string, hash: string): Promise<boolean> {
+    const { HeadObjectCommand } = this.#sdk
+    const at = this.#at(space, hash)
+    return (await this.#ask(async () => await this.#client.send(new HeadObjectCommand(at)))) !== undefined
+  }
+
+  async clear(space: string): Promise<void> {
+    checkName(space)
+    const { DeleteObjectsCommand, paginateListObjectsV2 } = this.#sdk
+    await this.#ask(async () => {
+      const pages = paginateListObjectsV2(
+        { client: this.#client, pageSize: AT_ONCE },
+        { Bucket: this.#bucket, Prefix: `${this.#prefix}${space}/` }
+      )
+      for await (const { Contents = [] } of pages) {
+        const Objects = Contents.flatMap(({ Key }) => (Key === undefined ? [] : [{ Key }]))
+        if (Objects.length > 0)
+          await this.#client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }))
+      }
+    })
+  }
+
+  async spaces(): Promise<string[]> {
+    const { paginateListObjectsV2 } = this.#sdk
+    const names: string[] = []
+    await this.#ask(async () => {
+      const where = { Bucket: this.#bucket, Prefix: this.#prefix, Delimiter: '/' }
+      for await (const { CommonPrefixes = [] } of paginateListObjectsV2({ client: this.#client }, where)) {
+        for (const { Prefix = '' } of CommonPrefixes) names.push(Prefix.slice(this.#prefix.length, -1))
+      }
+    })
+    return names.sort()
+  }
+
+  close(): void {
+    this.#client.destroy()
+  }
+
+  #at(space: string, hash: string): { Bucket: string; Key: string } {
+    checkName(space, hash)
+    return { Bucket: this.#bucket, Key: `${this.#prefix}${space}/${hash}` }
+  }
+
+  /** @returns undefined for what is not there @throws StoreUnreachableError */
+  async #ask<T>(request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await request()
+    } catch (cause) {
+      const { name } = cause as Error
+      if (name === 'NoSuchKey' || name === 'NotFound') return undefined
+      throw new StoreUnreachableError(this.name, { cause })
+    }
+  }
+}

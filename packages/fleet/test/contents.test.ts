@@ -1,0 +1,241 @@
+/** What is fetched is what its name says, or the store is named; what was used last stays on this machine within a budget. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  ContentMissingError,
+  CorruptStoreError,
+  DirectoryStore,
+  DiskCache,
+  FleetContents,
+  MemoryStore,
+  S3Store,
+  type StoreBackend,
+  StoreUnreachableError,
+  sha256
+} from '@slytherin/fleet'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+let directory: string
+const closing: (() => Promise<void> | void)[] = []
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'fleet-store-'))
+})
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+/** As much of S3 as a store asks for, in memory. */
+async function bucketServer(): Promise<{ url: string; objects: Map<string, Uint8Array>; requests: string[] }> {
+  const objects = new Map<string, Uint8Array>()
+  const requests: string[] = []
+  const server: Server = createServer((request, response) => {
+    const url = new URL(request.url ?? '', 'http://localhost')
+    const key = decodeURIComponent(url.pathname).replace(/^\/bucket\/?/, '')
+    requests.push(`${request.method} ${key}`)
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const found = objects.get(key)
+      const missing = (): void => {
+        response.writeHead(404, { 'content-type': 'application/xml' })
+        response.end(request.method === 'HEAD' ? undefined : '<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>')
+      }
+      if (request.method === 'PUT') {
+        objects.set(key, new Uint8Array(unchunked(Buffer.concat(chunks), request.headers['content-encoding'] ?? '')))
+        response.end()
+      } else if (request.method === 'POST' && url.searchParams.has('delete')) {
+        for (const [, name] of Buffer.concat(chunks)
+          .toString()
+          .matchAll(/<Key>([^<]*)<\/Key>/g))
+          objects.delete(name!)
+        response.setHeader('content-type', 'application/xml')
+        response.end('<DeleteResult/>')
+      } else if (key === '') {
+        const prefix = url.searchParams.get('prefix') ?? ''
+        const names = [...objects.keys()].filter(name => name.startsWith(prefix))
+        const folders = [...new Set(names.map(name => `${prefix}${name.slice(prefix.length).split('/')[0]}/`))]
+        response.setHeader('content-type', 'application/xml')
+        const listed = url.searchParams.has('delimiter')
+          ? folders.map(name => `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`)
+          : names.map(name => `<Contents><Key>${name}</Key></Contents>`)
+        response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${listed.join('')}</ListBucketResult>`)
+      } else if (found === undefined) missing()
+      else response.end(request.method === 'HEAD' ? undefined : found)
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  closing.push(async () => {
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, objects, requests }
+}
+
+/** The body of a request that is sent in chunks with a checksum behind them. */
+function unchunked(body: Buffer, encoding: string): Buffer {
+  if (!encoding.includes('aws-chunked')) return body
+  const parts: Buffer[] = []
+  for (let at = 0; at < body.length; ) {
+    const end = body.indexOf('\r\n', at)
+    const size = Number.parseInt(body.subarray(at, end).toString().split(';')[0]!, 16)
+    if (size === 0) break
+    parts.push(body.subarray(end + 2, end + 2 + size))
+    at = end + 2 + size + 2
+  }
+  return Buffer.concat(parts)
+}
+
+async function s3(): Promise<StoreBackend> {
+  const { url } = await bucketServer()
+  process.env['AWS_ACCESS_KEY_ID'] = 'test'
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
+  const store = await S3Store.open({ bucket: 'bucket', prefix: 'some/fleet', endpoint: url, pathStyle: true })
+  closing.push(() => store.close())
+  return store
+}
+
+describe.each<[string, () => Promise<StoreBackend>]>([
+  ['a directory', async () => new DirectoryStore(join(directory, 'store'))],
+  ['memory', async () => new MemoryStore()],
+  ['a bucket', s3]
+])('%s', (_name, make) => {
+  test('gives what was put, says what is there, and forgets a space as a whole', async () => {
+    const store = await make()
+    const [one, two] = [randomBytes(100_000), new Uint8Array(0)]
+    expect(await store.spaces()).toEqual([])
+    await store.write('release-a', sha256(one), one)
+    await store.write('query-b', sha256(two), two)
+    expect(await store.spaces()).toEqual(['query-b', 'release-a'])
+    expect(sha256((await store.read('release-a', sha256(one)))!)).toBe(sha256(one))
+    expect(await store.read('query-b', sha256(two))).toHaveLength(0)
+    expect(await store.read('query-b', sha256(one))).toBeUndefined()
+    expect(await store.has('release-a', sha256(one))).toBe(true)
+    expect(await store.has('release-b', sha256(one))).toBe(false)
+    await store.clear('release-a')
+    await store.clear('never-there')
+    expect(await store.has('release-a', sha256(one))).toBe(false)
+    expect(await store.spaces()).toEqual(['query-b'])
+  })
+
+  test('refuses names that are none', async () => {
+    const store = await make()
+    const hash = sha256(new Uint8Array(1))
+    await expect(store.write('../elsewhere', hash, new Uint8Array(1))).rejects.toThrow(RangeError)
+    await expect(store.write('space', '../file', new Uint8Array(1))).rejects.toThrow(RangeError)
+  })
+})
+
+test('a store that cannot be written to is named', async () => {
+  await writeFile(join(directory, 'file'), 'no directory')
+  const store = new FleetContents({ backend: new DirectoryStore(join(directory, 'file')), memoryBytes: 0 })
+  await expect(store.put('space', new Uint8Array(3))).rejects.toThrow(StoreUnreachableError)
+  await expect(store.put('space', new Uint8Array(3))).rejects.toThrow(/"fleet.store"/)
+})
+
+describe('contents', () => {
+  const bytes = randomBytes(1000)
+  const hash = sha256(bytes)
+
+  test('are fetched again when they do not match, and the store is named as corrupt when they still do not', async () => {
+    const backend = new MemoryStore()
+    const mismatches: string[] = []
+    const contents = new FleetContents({ backend, memoryBytes: 0, onMismatch: store => mismatches.push(store) })
+    await backend.write('space', hash, randomBytes(1000))
+    const error = await contents.get('space', hash).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(CorruptStoreError)
+    expect(error).toMatchObject({ store: backend.name, space: 'space', hash })
+    expect(backend.reads).toBe(2)
+    expect(mismatches).toEqual([backend.name])
+    // Damaged on the way, once.
+    const read = backend.read.bind(backend)
+    let times = 0
+    backend.read = async (space, name) => (times++ === 0 ? randomBytes(10) : await read(space, name))
+    await backend.write('space', hash, bytes)
+    expect(sha256(await contents.get('space', hash))).toBe(hash)
+    expect(times).toBe(2)
+  })
+
+  test('that are missing are missing', async () => {
+    const contents = new FleetContents({ backend: new MemoryStore(), memoryBytes: 0 })
+    await expect(contents.get('space', hash)).rejects.toThrow(ContentMissingError)
+  })
+
+  test('stay in memory within the budget, and are fetched once by many who ask at once', async () => {
+    const backend = new MemoryStore()
+    const names: string[] = []
+    for (let k = 0; k < 4; k++) {
+      const content = randomBytes(1000)
+      names.push(sha256(content))
+      await backend.write('release-a', names[k]!, content)
+    }
+    const contents = new FleetContents({ backend, memoryBytes: 2500 })
+    await Promise.all([1, 2, 3].map(async () => await contents.get('release-a', names[0]!)))
+    expect(backend.reads).toBe(1)
+    await contents.get('release-a', names[1]!)
+    await contents.get('release-a', names[0]!)
+    // The second was not used for longest.
+    await contents.get('release-a', names[2]!)
+    await contents.get('release-a', names[0]!)
+    expect(backend.reads).toBe(3)
+    await contents.get('release-a', names[1]!)
+    expect(backend.reads).toBe(4)
+  })
+
+  test('that are handed out are the taker’s own', async () => {
+    const contents = new FleetContents({ backend: new MemoryStore(), memoryBytes: 10_000 })
+    const name = await contents.put('space', bytes)
+    const taken = await contents.get('space', name)
+    taken.fill(0)
+    expect(sha256(await contents.get('space', name))).toBe(name)
+  })
+
+  test('of releases stay on the disk, those of queries do not; a damaged file is fetched again', async () => {
+    const backend = new MemoryStore()
+    const cache = join(directory, 'cache')
+    await backend.write('release-a', hash, bytes)
+    const other = randomBytes(10)
+    await backend.write('query-a', sha256(other), other)
+    const open = async (): Promise<FleetContents> =>
+      new FleetContents({ backend, memoryBytes: 0, disk: await DiskCache.open(cache, 10_000) })
+    const first = await open()
+    await first.get('release-a', hash)
+    await first.get('query-a', sha256(other))
+    expect(await readdir(cache)).toEqual([hash])
+    expect(backend.reads).toBe(2)
+    await (await open()).get('release-a', hash)
+    expect(backend.reads).toBe(2)
+    await writeFile(join(cache, hash), randomBytes(1000))
+    expect(sha256(await (await open()).get('release-a', hash))).toBe(hash)
+    expect(backend.reads).toBe(3)
+    expect(sha256(await readFile(join(cache, hash)))).toBe(hash)
+  })
+})
+
+test('the cache on disk keeps what was used last, and removes what was half written', async () => {
+  const contents = [0, 1, 2].map(() => randomBytes(1000))
+  const [a, b, c] = contents.map(sha256) as [string, string, string]
+  const cache = await DiskCache.open(directory, 2500)
+  await cache.put(a, contents[0]!)
+  await cache.put(b, contents[1]!)
+  await cache.get(a)
+  await cache.put(c, contents[2]!)
+  expect((await readdir(directory)).sort()).toEqual([a, c].sort())
+  expect(cache.bytes).toBe(2000)
+  await writeFile(join(directory, `${b}.1234.part`), 'half')
+  await utimes(join(directory, a), 1, 1)
+  const again = await DiskCache.open(directory, 1500)
+  expect(await readdir(directory)).toEqual([c])
+  expect(sha256((await again.get(c))!)).toBe(c)
+  await rm(join(directory, c))
+  expect(await again.get(c)).toBeUndefined()
+  expect(again.bytes).toBe(0)
+  // Larger than all of it.
+  await again.put(a, randomBytes(2000))
+  expect(await readdir(directory)).toEqual([])
+})

@@ -1,0 +1,103 @@
+/**
+ * Evaluation in parts that other machines of the evaluator's may do: what a part is, what it comes to, and who has it done.
+ *
+ * A part is a stretch of the plan, from behind one refresh to the next, for some of the batch blocks. It is a function of what it names by SHA-256: whoever does it, and
+ * however often, it comes to the same bytes. Nothing in it is secret: refreshes, results and the evaluator's own randomness stay with the evaluator.
+ */
+import type { Plan, StepReport } from '../../terms/plan.js'
+import type { EpochTerms } from './epoch.js'
+import type { EvaluationKeyName } from './service.js'
+
+/** A byte string in the store that machines share: in which space it is, and its SHA-256, hexadecimal. */
+export interface ContentName {
+  readonly space: string
+  readonly hash: string
+}
+
+/** What all queries of a release have in common; kept in the store as canonical JSON, by its hash. */
+export interface BlockMeans {
+  readonly terms: EpochTerms
+  readonly threshold: number
+  readonly soleHolder: string | null
+  readonly publicKey: ContentName
+  readonly keys: readonly (EvaluationKeyName & ContentName)[]
+  readonly owner: string
+  readonly nonce: string
+  readonly plan: Plan
+  /** Of the encrypted model, in the order of the plan. */
+  readonly parts: readonly string[]
+  readonly space: string
+}
+
+/** A ciphertext between two stretches. */
+export interface KeptCiphertext extends ContentName {
+  readonly level: number
+  readonly scale: number
+  readonly degree: number
+}
+
+/** A value of the program that is alive between two stretches: ciphertexts by batch block. */
+export interface KeptValue {
+  readonly value: number
+  readonly blocks: readonly (readonly KeptCiphertext[])[]
+}
+
+export interface BlockJob {
+  /** Of the BlockMeans. */
+  readonly means: ContentName
+  readonly query: string
+  /** Batch blocks from..to-1. */
+  readonly blocks: readonly [number, number]
+  /** The step that was done last; -1 at the beginning. */
+  readonly after: number
+  /** The inputs of these blocks, in order; none once they are not read any more. */
+  readonly inputs: { readonly space: string; readonly hashes: readonly string[]; readonly proved: boolean }
+  readonly values: readonly KeptValue[]
+  /** What the plan expects it to take: seconds on the machine that it was priced for, bytes of memory beside keys and weights. */
+  readonly expected: { readonly seconds: number; readonly bytes: number }
+}
+
+export interface BlockResult {
+  /** The refresh that it stands before; null at the end. */
+  readonly refresh: number | null
+  /** What is to be refreshed, or the outputs, by batch block; by their hash in the query's space. */
+  readonly results: readonly (readonly KeptCiphertext[])[]
+  readonly values: readonly KeptValue[]
+  readonly steps: readonly StepReport[]
+}
+
+/** Byte strings that machines share. Each space is erased as a whole. */
+export interface SharedContents {
+  /** @returns SHA-256, hexadecimal */
+  put(space: string, bytes: Uint8Array): Promise<string>
+  /** @throws when it is not there, or is not what its name says */
+  get(space: string, hash: string): Promise<Uint8Array>
+  has(space: string, hash: string): Promise<boolean>
+  clear(space: string): Promise<void>
+}
+
+export interface BlockHooks {
+  readonly signal: AbortSignal
+  /** Nothing is done, and why. */
+  onWaiting(reason: string): void
+  /** Does the part in this process. */
+  local(): Promise<BlockResult>
+}
+
+/** Has parts done, by whoever is there. */
+export interface BlockRunner {
+  readonly contents: SharedContents
+  /** How many parts may be done at the same time; at least one. */
+  readonly slots: number
+  /** Longest that a part should take, seconds, where blocks can be divided: what others wait for. */
+  readonly partSeconds: number
+  /** What is worth waiting for among several evaluations: the seconds of the whole query. */
+  run(job: BlockJob, query: { readonly name: string; readonly seconds: number }, hooks: BlockHooks): Promise<BlockResult>
+  /** Does what cannot be done in parts in this process, when it is its turn. */
+  alone<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
+}
+
+/** Whether a plan can be evaluated in parts elsewhere: what is clear at the evaluator stays there. */
+export function isShareable({ data, weights }: Plan['operands']): boolean {
+  return data === 'encrypted' && weights === 'encrypted'
+}

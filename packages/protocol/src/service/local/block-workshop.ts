@@ -1,0 +1,178 @@
+/**
+ * Parts of evaluations on a machine that knows nothing but what they name: keys and encrypted parts come from the shared contents, and stay in memory within bounds, for
+ * as long as parts of the same release come.
+ */
+import {
+  Context,
+  deserializeKeySwitchKey,
+  deserializePublicKey,
+  type Evaluator,
+  KernelEvaluator,
+  Parameters,
+  type PublicKey
+} from '@slytherin/ckks'
+import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
+import { digest, toHex } from '../../base/digest.js'
+import { type OpenSession, SessionStateError } from '../../local/open-session.js'
+import type { BlockJob, BlockMeans, BlockResult, SharedContents } from '../cryptography/blocks.js'
+import type { EpochMeans } from './epoch-means.js'
+import { knownAnswer } from './known-answer.js'
+import { ReleaseParts } from './release-parts.js'
+import { releaseSession } from './release-session.js'
+import { ReleaseWeights } from './release-weights.js'
+import { computeStretch } from './stretches.js'
+
+export interface BlockWorkshopOptions {
+  readonly contents: SharedContents
+  readonly kernelVariant?: KernelVariant | 'auto'
+  /** Threads that share an operation; 1 when not given. */
+  readonly threads?: number | 'auto'
+  /** Have the engine compile the kernel's functions well before the first is needed. */
+  readonly warmUp?: boolean
+  /** Bytes of weights of all releases in memory. */
+  readonly weightBytes: number
+  /** Releases that are open at the same time; each has its own keys in memory. */
+  readonly releases?: number
+}
+
+/** Epochs seldom have more than a few releases that are asked at the same time. */
+const RELEASES = 4
+
+export class BlockWorkshop {
+  readonly #options: BlockWorkshopOptions
+  readonly #kernel: Kernel
+  /** By the hash of their means; those used last come last. */
+  readonly #open = new Map<string, OpenMeans>()
+
+  private constructor(options: BlockWorkshopOptions, kernel: Kernel) {
+    this.#options = options
+    this.#kernel = kernel
+  }
+
+  static async create(options: BlockWorkshopOptions): Promise<BlockWorkshop> {
+    const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
+    if (options.warmUp === true) await warmUp(kernel)
+    return new BlockWorkshop(options, kernel)
+  }
+
+  get variant(): KernelVariant {
+    return this.#kernel.variant
+  }
+
+  /** Hashes of the means whose keys are in memory. */
+  get ready(): string[] {
+    return [...this.#open.keys()]
+  }
+
+  /** What this machine makes of a small evaluation that is the same everywhere; SHA-256, hexadecimal. */
+  knownAnswer(): string {
+    return knownAnswer(this.#kernel)
+  }
+
+  /** One after the other. @throws what `computeStretch` throws */
+  async compute(job: BlockJob, signal?: AbortSignal): Promise<BlockResult> {
+    const means = await this.#means(job.means.space, job.means.hash)
+    const { contents } = this.#options
+    return await computeStretch(job, { ...means.stretch, contents, ...(signal === undefined ? {} : { signal }) })
+  }
+
+  async dispose(): Promise<void> {
+    for (const means of this.#open.values()) means.dispose()
+    this.#open.clear()
+    await this.#kernel.dispose()
+  }
+
+  async #means(space: string, hash: string): Promise<OpenMeans> {
+    const known = this.#open.get(hash)
+    if (known !== undefined) {
+      this.#open.delete(hash)
+      this.#open.set(hash, known)
+      return known
+    }
+    const { contents, releases = RELEASES } = this.#options
+    const means = JSON.parse(new TextDecoder().decode(await contents.get(space, hash))) as BlockMeans
+    for (const [oldest, open] of this.#open) {
+      if (this.#open.size < releases) break
+      this.#open.delete(oldest)
+      open.dispose()
+    }
+    const opened = await OpenMeans.open(means, contents, this.#kernel, bytes => this.#reserve(hash, bytes))
+    this.#open.set(hash, opened)
+    return opened
+  }
+
+  /** Takes bytes of what all releases may keep; those that were used longest ago give theirs up. */
+  #reserve(asking: string, bytes: number): boolean {
+    let kept = bytes
+    for (const { weights } of this.#open.values()) kept += weights.bytes
+    for (const [hash, { weights }] of this.#open) {
+      if (kept <= this.#options.weightBytes) break
+      if (hash === asking) continue
+      kept -= weights.bytes
+      weights.drop()
+    }
+    return kept <= this.#options.weightBytes
+  }
+}
+
+class OpenMeans {
+  private constructor(
+    readonly weights: ReleaseWeights,
+    private readonly session: OpenSession,
+    private readonly parts: ReleaseParts,
+    private readonly scheme: { readonly context: Context; readonly publicKey: PublicKey; readonly evaluator: Evaluator },
+    private readonly coined: { readonly model: string; readonly release: string }
+  ) {}
+
+  static async open(means: BlockMeans, contents: SharedContents, kernel: Kernel, reserve: (bytes: number) => boolean): Promise<OpenMeans> {
+    const { terms, threshold, soleHolder, owner, nonce, plan, parts: hashes, space } = means
+    const context = Context.create(Parameters.fromJSON(terms.parameters, { allowInsecure: true }), kernel, { parties: terms.dealers })
+    const undo: (() => void)[] = [() => context.dispose()]
+    try {
+      const publicKey = deserializePublicKey(context, await contents.get(means.publicKey.space, means.publicKey.hash))
+      undo.push(() => publicKey.dispose())
+      const evaluator = new KernelEvaluator(context)
+      undo.push(() => evaluator[Symbol.dispose]())
+      for (const name of means.keys) {
+        const key = deserializeKeySwitchKey(context, await contents.get(name.space, name.hash), { level: name.level })
+        try {
+          if (name.kind === 'galois') evaluator.setGaloisKey(name.element, key)
+          else evaluator.setRelinearizationKey(key)
+        } finally {
+          key.dispose()
+        }
+      }
+      const epoch: Pick<EpochMeans, 'terms' | 'threshold' | 'context' | 'publicKey'> = { terms, threshold, context, publicKey }
+      // Whose proofs they carry, not that they hold: the evaluator has checked them.
+      const session = releaseSession(epoch, plan, terms.proofs ? { self: '', modelOwner: owner, soleHolder } : undefined)
+      const parts = new ReleaseParts(session, nonce, contents)
+      const proved = terms.proofs && soleHolder !== owner
+      const weights = new ReleaseWeights(session, evaluator, parts, { hashes, space, proved, reserve })
+      const coined = { model: toHex(digest('parts of the model', ...hashes)), release: nonce }
+      return new OpenMeans(weights, session, parts, { context, publicKey, evaluator }, coined)
+    } catch (error) {
+      for (const step of undo.reverse()) step()
+      throw error
+    }
+  }
+
+  get stretch() {
+    const { session, parts, coined, weights } = this
+    if (session.closed) throw new SessionStateError('the release was closed')
+    return {
+      session,
+      parts,
+      coined,
+      evaluator: this.scheme.evaluator,
+      weights: () => ({ weights: async (index: number) => await weights.lend(index), retainWeights: true })
+    }
+  }
+
+  dispose(): void {
+    this.weights.drop()
+    this.session.dispose()
+    this.scheme.evaluator[Symbol.dispose]()
+    this.scheme.publicKey.dispose()
+    this.scheme.context.dispose()
+  }
+}

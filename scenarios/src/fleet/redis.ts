@@ -1,0 +1,104 @@
+/** A Redis or Valkey server of a test's own, on a port of its own, that keeps nothing. */
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { execa, type ResultPromise } from 'execa'
+import { freePort } from '../deployment.js'
+
+const SERVERS = ['valkey-server', 'redis-server'] as const
+/** Debian's package, where there is one of the two. */
+const PACKAGES = ['valkey-server', 'redis-server'] as const
+const HOW =
+  'No valkey-server or redis-server is on this machine: "apt-get install redis-server" (Debian, Ubuntu; newer ones have valkey-server), "brew install valkey" (macOS), ' +
+  'or put either of them on the PATH.'
+/** How long a server may take to be there, milliseconds. */
+const PATIENCE = 20_000
+/** Between two looks. */
+const PAUSE = 50
+
+export class RedisServer {
+  readonly url: string
+  readonly #command: string
+  readonly #port: number
+  #child: ResultPromise | undefined
+
+  private constructor(command: string, port: number) {
+    this.#command = command
+    this.#port = port
+    this.url = `redis://127.0.0.1:${port}`
+  }
+
+  /** Name and version, as it says them. */
+  version = ''
+
+  /** Installs Debian's package where there is no server and this process may. @throws Error that says how to get one */
+  static async start(directory: string, onLine: (text: string) => void): Promise<RedisServer> {
+    const server = new RedisServer((await found()) ?? (await installed(onLine)), await freePort())
+    const { stdout } = await execa(server.#command, ['--version'])
+    server.version = stdout.split(' sha=')[0]!.replace(' server', '').replace('v=', '')
+    await server.up(directory)
+    return server
+  }
+
+  /** Starts it, empty. */
+  async up(directory: string): Promise<void> {
+    const settings = { port: this.#port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory, loglevel: 'warning' }
+    const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, `${value}`])
+    const child = execa(this.#command, flags, { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore', cleanup: true })
+    this.#child = child
+    const late = performance.now() + PATIENCE
+    while (!(await answers(this.#port))) {
+      if (performance.now() > late) throw new Error(`${this.#command} does not answer on port ${this.#port}`)
+      await new Promise(resolve => setTimeout(resolve, PAUSE))
+    }
+  }
+
+  /** kill -9. */
+  async down(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    await this.#child
+    this.#child = undefined
+  }
+}
+
+/** Whether it answers a ping. */
+async function answers(port: number): Promise<boolean> {
+  return await new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    socket.setTimeout(PATIENCE, () => socket.destroy())
+    socket.once('data', data => {
+      resolve(data.toString().startsWith('+PONG'))
+      socket.destroy()
+    })
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
+}
+
+async function found(): Promise<string | undefined> {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  for (const name of SERVERS) {
+    for (const folder of folders) {
+      const path = join(folder, name)
+      const there = await access(path, constants.X_OK).then(
+        () => true,
+        () => false
+      )
+      if (there) return path
+    }
+  }
+  return undefined
+}
+
+async function installed(onLine: (text: string) => void): Promise<string> {
+  if (process.platform === 'linux' && process.getuid?.() === 0) {
+    for (const name of PACKAGES) {
+      onLine(`no Redis or Valkey here: apt-get install ${name}`)
+      await execa('apt-get', ['install', '-y', '--no-install-recommends', name], { reject: false })
+      const path = await found()
+      if (path !== undefined) return path
+    }
+  }
+  throw new Error(HOW)
+}
