@@ -1,16 +1,18 @@
 /** Affine maps while a graph is fused: made, scaled, and composed with the operators that mix elements. */
 
 import type { LinearOperation } from '../architecture/linear-operations.js'
-import { coversInput, outputSize, poolWindow, sizeOf, takeSource, tapCount, tapSource } from '../graph/geometry.js'
+import { coversInput, outputSize, poolWindow, sizeOf, takeSource, tapCount } from '../graph/geometry.js'
 import type { GraphNode, GraphOperator } from '../graph/graph.js'
 import { at, type Coefficient, isZero } from '../numeric/elementwise-polynomial.js'
+import type { Matrix } from '../numeric/matrix.js'
 import { SparseMatrix } from '../numeric/sparse.js'
+import { ConvolutionMatrix } from './convolution-matrix.js'
 import type { ConvolutionTaps } from './network.js'
 
 /** A·x of a value x of the fused network. */
 export interface Term {
   readonly base: number
-  readonly matrix: SparseMatrix
+  readonly matrix: Matrix
   readonly operations: readonly LinearOperation[]
 }
 
@@ -34,7 +36,7 @@ export function factorsOnly({ terms, bias }: Affine): { readonly base: number; r
   const [{ base, matrix, operations }] = terms
   const elementwise = operations.every(({ kind }) => kind === 'elementwise')
   if (terms.length > 1 || !elementwise || matrix.rows !== matrix.columns || bias.some(value => value !== 0)) return undefined
-  return { base, factors: matrix.values }
+  return { base, factors: matrix.sparse().values }
 }
 
 export function isIdentityAffine(affine: Affine): boolean {
@@ -45,7 +47,7 @@ export function isIdentityAffine(affine: Affine): boolean {
     operations.length === 0 &&
     matrix.rows === matrix.columns &&
     bias.every(value => value === 0) &&
-    matrix.values.every(value => value === 1)
+    matrix.sparse().values.every(value => value === 1)
   )
 }
 
@@ -64,7 +66,7 @@ export function sumOf(left: Affine, right: Affine, factor: number, name: string)
     const other = terms.get(term.base)
     if (other) {
       const operations: LinearOperation[] = [{ kind: 'sum', branches: [branch(other), branch(term)] }]
-      terms.set(term.base, { base: term.base, matrix: other.matrix.add(term.matrix, factor), operations })
+      terms.set(term.base, { base: term.base, matrix: other.matrix.sparse().add(term.matrix.sparse(), factor), operations })
     } else terms.set(term.base, factor === 1 ? term : { ...term, matrix: term.matrix.scaleRows(factor) })
   }
   const [first, ...others] = [...terms.values()].sort((a, b) => b.base - a.base)
@@ -132,9 +134,9 @@ export function apply(operator: MixingOperator, input: Affine, node: GraphNode):
 }
 
 /** A factor for each column is all that a term without operations that mix elements is. */
-function composed(matrix: SparseMatrix, { matrix: before, operations }: Term): SparseMatrix {
+function composed(matrix: Matrix, { matrix: before, operations }: Term): Matrix {
   const elementwise = operations.every(({ kind }) => kind === 'elementwise') && before.rows === before.columns
-  return elementwise ? matrix.scaleColumns(before.values) : matrix.compose(before)
+  return elementwise ? matrix.scaleColumns(before.sparse().values) : matrix.sparse().compose(before.sparse())
 }
 
 /** The convolution itself, when its input is the base up to one common factor (and a constant, if no padding mixes zeros into it). */
@@ -143,10 +145,11 @@ function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution
   // with one output position there is nothing to slide over: a row of the matrix is a kernel
   if (sizeOf(outputSize(geometry)) === 1) return undefined
   const [{ matrix, operations }] = input.terms
-  const factor = matrix.values[0] ?? 1
+  if (input.terms.length > 1 || operations.length > 0 || matrix.rows !== matrix.columns) return undefined
+  const { values } = matrix.sparse()
+  const factor = values[0] ?? 1
   const offset = input.bias[0] ?? 0
-  const diagonal = input.terms.length === 1 && operations.length === 0 && matrix.rows === matrix.columns
-  if (!diagonal || matrix.values.some(value => value !== factor) || input.bias.some(value => value !== offset)) return undefined
+  if (values.some(value => value !== factor) || input.bias.some(value => value !== offset)) return undefined
   if (offset !== 0 && geometry.pads.some(pad => pad > 0)) return undefined
   const taps = tapCount(geometry)
   return {
@@ -161,19 +164,12 @@ function directConvolution(operator: Extract<GraphOperator, { kind: 'convolution
 function matrixOf(
   operator: MixingOperator,
   inputs: number
-): { matrix: SparseMatrix; bias?: Float64Array; operation: (node: GraphNode) => LinearOperation } {
+): { matrix: Matrix; bias?: Float64Array; operation: (node: GraphNode) => LinearOperation } {
   switch (operator.kind) {
     case 'convolution': {
       const { geometry, kernel } = operator
       const positions = outputSize(geometry)[0] * outputSize(geometry)[1]
-      const taps = tapCount(geometry)
-      const matrix = SparseMatrix.build(geometry.outputChannels * positions, inputs, (row, put) => {
-        const channel = Math.floor(row / positions)
-        for (let tap = 0; tap < taps; tap++) {
-          const source = tapSource(geometry, tap, channel, row % positions)
-          if (source >= 0) put(source, kernel[channel * taps + tap]!)
-        }
-      })
+      const matrix = new ConvolutionMatrix(geometry, kernel)
       const bias = Float64Array.from({ length: matrix.rows }, (_, row) => operator.bias[Math.floor(row / positions)]!)
       if (coversInput(geometry)) return { matrix, bias, operation: () => ({ kind: 'dense', inputs, outputs: matrix.rows }) }
       return { matrix, bias, operation: () => ({ kind: 'convolution', geometry }) }

@@ -2,7 +2,7 @@
 import { readersOf, readsOf } from '../architecture/values.js'
 import { InvalidInputError } from '../errors.js'
 import { at } from '../numeric/elementwise-polynomial.js'
-import type { SparseMatrix } from '../numeric/sparse.js'
+import type { Matrix } from '../numeric/matrix.js'
 import type { LayerNorms, Ranges } from './bounds.js'
 import { type MeasuredActivation, MeasuredRanges } from './measured.js'
 import { type ActivationLayer, isActivationLayer, type Layer, type Network } from './network.js'
@@ -124,7 +124,7 @@ class SensitivityMeasurement {
 
   private record(boundary: number, derivative: Float64Array, count: number): void {
     const squares = new Float64Array(count)
-    for (let k = 0; k < derivative.length; k++) squares[k % count]! += derivative[k]! ** 2
+    for (let k = 0; k < derivative.length; ) for (let logit = 0; logit < count; logit++, k++) squares[logit]! += derivative[k]! * derivative[k]!
     this.largest[boundary] = Math.max(this.largest[boundary]!, Math.sqrt(largest(squares)))
   }
 
@@ -159,12 +159,12 @@ class NormMeasurement {
         const norms = this.norms[index]![part]!
         norms.input = Math.max(norms.input, norm(read))
         if (layer.kind === 'affine' && layer.convolution)
-          norms.window = Math.max(norms.window, Math.sqrt(matrix.largestRow((_, column) => read[column]! ** 2)))
+          norms.window = Math.max(norms.window, Math.sqrt(matrix.largestWindowSquare(read)))
         const before = reads[part]! - 1
         const slope = this.slopes[before]
         if (!slope) return
         const slopes = values[this.readBy(before)]!.map(slope)
-        norms.gain = Math.max(norms.gain, Math.sqrt(matrix.largestRow((weight, column) => (weight * slopes[column]!) ** 2)))
+        norms.gain = Math.max(norms.gain, Math.sqrt(matrix.largestRowSquare(slopes)))
       })
     })
   }
@@ -189,7 +189,7 @@ class NormMeasurement {
 }
 
 /** The matrix for each value that a layer reads; none of activations and products. */
-function partsOf(layer: Layer): readonly SparseMatrix[] {
+function partsOf(layer: Layer): readonly Matrix[] {
   if (layer.kind === 'affine') return [layer.matrix]
   return layer.kind === 'sum' ? layer.parts.map(({ matrix }) => matrix) : []
 }
@@ -252,9 +252,9 @@ function worstCase(layer: Layer, read: readonly number[]): number {
   if (layer.kind === 'product') return read[0]! * read[1]!
   const sums = layer.bias.map(Math.abs)
   partsOf(layer).forEach((matrix, part) => {
-    for (let row = 0; row < matrix.rows; row++) {
-      for (let k = matrix.start[row]!; k < matrix.start[row + 1]!; k++) sums[row]! += Math.abs(matrix.values[k]!) * read[part]!
-    }
+    const { rows, start, values } = matrix.sparse()
+    for (let row = 0; row < rows; row++)
+      for (let k = start[row]!; k < start[row + 1]!; k++) sums[row]! += Math.abs(values[k]!) * read[part]!
   })
   return largest(sums)
 }

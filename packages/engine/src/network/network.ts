@@ -12,7 +12,7 @@ import type { InputPart } from '../graph/parts.js'
 import type { OutputPart, Task } from '../graph/task.js'
 import { clenshaw } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
-import type { SparseMatrix } from '../numeric/sparse.js'
+import type { Matrix } from '../numeric/matrix.js'
 
 export { readersOf, readsOf }
 
@@ -29,7 +29,7 @@ export interface ConvolutionTaps {
 export interface AffineLayer extends Reader {
   readonly kind: 'affine'
   readonly name: string
-  readonly matrix: SparseMatrix
+  readonly matrix: Matrix
   readonly bias: Float64Array
   /** public description of what the matrix is made of, first applied first */
   readonly operations: readonly LinearOperation[]
@@ -39,7 +39,7 @@ export interface AffineLayer extends Reader {
 
 /** One value that a sum reads, and what is done to it. */
 export interface SumPart {
-  readonly matrix: SparseMatrix
+  readonly matrix: Matrix
   /** as of an affine layer */
   readonly operations: readonly LinearOperation[]
 }

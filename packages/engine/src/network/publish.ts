@@ -2,7 +2,7 @@
 import { ARCHITECTURE_VERSION, type Architecture, type ArchitectureLayer, parseArchitecture } from '../architecture/architecture.js'
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { InvalidArchitectureError, UnsupportedLayerError } from '../errors.js'
-import type { SparseMatrix } from '../numeric/sparse.js'
+import type { Matrix } from '../numeric/matrix.js'
 import type { Ranges } from './bounds.js'
 import { worstCaseRanges } from './calibrate.js'
 import type { Network, PolynomialLayer } from './network.js'
@@ -95,9 +95,9 @@ export function architectureOf(network: Network, ranges: Ranges = worstCaseRange
   })
 }
 
-const weightBounds = (matrix: SparseMatrix): { weightMagnitude: number; rowNorm: number } => ({
+const weightBounds = (matrix: Matrix): { weightMagnitude: number; rowNorm: number } => ({
   weightMagnitude: powerOfTwoBound(matrix.largest),
-  rowNorm: coarseBound(Math.sqrt(matrix.largestRow(value => value * value)))
+  rowNorm: coarseBound(Math.sqrt(matrix.largestRowSquare()))
 })
 
 /** @throws UnsupportedLayerError when features have polynomials of their own */

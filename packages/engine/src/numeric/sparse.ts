@@ -1,3 +1,5 @@
+import type { Matrix } from './matrix.js'
+
 function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
   to.set(from)
   return to
@@ -15,7 +17,7 @@ function ascend(index: Int32Array, values: Float64Array, from: number, to: numbe
 }
 
 /** Sparse matrices in compressed rows: columns ascend within a row, no entry appears twice. */
-export class SparseMatrix {
+export class SparseMatrix implements Matrix {
   constructor(
     readonly rows: number,
     readonly columns: number,
@@ -144,15 +146,27 @@ export class SparseMatrix {
     return 0
   }
 
-  /** Largest over all rows of Σ term(value, column) over the entries of a row. */
-  largestRow(term: (value: number, column: number) => number): number {
+  largestRowSquare(factors?: Float64Array): number {
+    return this.largestRow(k => (factors === undefined ? this.values[k]! : this.values[k]! * factors[this.index[k]!]!) ** 2)
+  }
+
+  largestWindowSquare(x: Float64Array): number {
+    return this.largestRow(k => x[this.index[k]!]! ** 2)
+  }
+
+  /** Largest over all rows of Σ term(entry) over the entries of a row. */
+  private largestRow(term: (entry: number) => number): number {
     let largest = 0
     for (let row = 0; row < this.rows; row++) {
       let sum = 0
-      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) sum += term(this.values[k]!, this.index[k]!)
+      for (let k = this.start[row]!; k < this.start[row + 1]!; k++) sum += term(k)
       largest = Math.max(largest, sum)
     }
     return largest
+  }
+
+  sparse(): SparseMatrix {
+    return this
   }
 
   /** Largest absolute value of an entry; 0 for none. */
