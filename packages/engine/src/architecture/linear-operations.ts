@@ -5,13 +5,12 @@
 import * as z from 'zod'
 import {
   type ConvolutionGeometry,
+  channelsPerGroup,
   outputSize,
   type PoolGeometry,
   poolWindow,
   sizeOf,
   takeSource,
-  tapCount,
-  tapSource,
   transposeSource
 } from '../graph/geometry.js'
 import { SparseMatrix } from '../numeric/sparse.js'
@@ -151,10 +150,14 @@ export function patternOnce(operations: readonly LinearOperation[]): SparseMatri
 export function patternOf(operations: readonly LinearOperation[]): SparseMatrix | undefined {
   if (operations.some(operation => operation.kind === 'dense')) return undefined
   let pattern: SparseMatrix | undefined
+  let diagonal = false
   for (const operation of operations) {
+    // the same pattern
+    if (operation.kind === 'elementwise' && pattern) continue
     const next = operationPattern(operation)
     if (!next) return undefined
-    pattern = pattern ? next.compose(pattern) : next
+    pattern = pattern && !diagonal ? next.compose(pattern) : next
+    diagonal = operation.kind === 'elementwise'
   }
   return pattern
 }
@@ -162,15 +165,7 @@ export function patternOf(operations: readonly LinearOperation[]): SparseMatrix 
 function operationPattern(operation: LinearOperation): SparseMatrix | undefined {
   switch (operation.kind) {
     case 'convolution': {
-      const { geometry } = operation
-      const { inputs, outputs } = featuresOf(operation)
-      const positions = outputs / geometry.outputChannels
-      return SparseMatrix.build(outputs, inputs, (row, put) => {
-        for (let tap = 0; tap < tapCount(geometry); tap++) {
-          const source = tapSource(geometry, tap, Math.floor(row / positions), row % positions)
-          if (source >= 0) put(source, 1)
-        }
-      })
+      return convolutionPattern(operation.geometry)
     }
     case 'averagePool': {
       const { geometry } = operation
@@ -204,4 +199,40 @@ function operationPattern(operation: LinearOperation): SparseMatrix | undefined 
       return sum
     }
   }
+}
+
+/** By plain loops: a convolution of large maps has millions of entries. */
+function convolutionPattern(geometry: ConvolutionGeometry): SparseMatrix {
+  const { channels, height, width, outputChannels, groups } = geometry
+  const [outputRows, outputColumns] = outputSize(geometry)
+  const perGroup = channelsPerGroup(geometry)
+  // by output row and column: the rows and columns that its window reads
+  const down = windows(geometry, 0, outputRows, height)
+  const across = windows(geometry, 1, outputColumns, width)
+  const rows = outputChannels * outputRows * outputColumns
+  const start = new Int32Array(rows + 1)
+  for (let row = 0; row < rows; row++) {
+    const [v, u] = [down[Math.floor(row / outputColumns) % outputRows]!, across[row % outputColumns]!]
+    start[row + 1] = start[row]! + perGroup * v.length * u.length
+  }
+  const index = new Int32Array(start[rows]!)
+  for (let channel = 0, k = 0; channel < outputChannels; channel++) {
+    const first = Math.floor(channel / (outputChannels / groups)) * perGroup
+    for (const ys of down) {
+      for (const xs of across) {
+        for (let input = first; input < first + perGroup; input++)
+          for (const y of ys) for (const x of xs) index[k++] = (input * height + y) * width + x
+      }
+    }
+  }
+  return new SparseMatrix(rows, channels * height * width, start, index, new Float64Array(index.length).fill(1))
+}
+
+/** Along one axis, for every output: what its window reads, without padding. */
+function windows({ kernel, strides, pads, dilations }: ConvolutionGeometry, axis: 0 | 1, outputs: number, size: number): number[][] {
+  return Array.from({ length: outputs }, (_, output) =>
+    Array.from({ length: kernel[axis] }, (__, k) => output * strides[axis] - pads[axis] + k * dilations[axis]).filter(
+      source => source >= 0 && source < size
+    )
+  )
 }

@@ -2,7 +2,7 @@
 import { readersOf, readsOf } from '../architecture/values.js'
 import { InvalidInputError } from '../errors.js'
 import { at } from '../numeric/elementwise-polynomial.js'
-import type { Matrix } from '../numeric/matrix.js'
+import type { Matrix } from '../numeric/sparse.js'
 import type { LayerNorms, Ranges } from './bounds.js'
 import { type MeasuredActivation, MeasuredRanges } from './measured.js'
 import { type ActivationLayer, isActivationLayer, type Layer, type Network } from './network.js'
@@ -124,7 +124,8 @@ class SensitivityMeasurement {
 
   private record(boundary: number, derivative: Float64Array, count: number): void {
     const squares = new Float64Array(count)
-    for (let k = 0; k < derivative.length; ) for (let logit = 0; logit < count; logit++, k++) squares[logit]! += derivative[k]! * derivative[k]!
+    for (let k = 0; k < derivative.length; )
+      for (let logit = 0; logit < count; logit++, k++) squares[logit]! += derivative[k]! * derivative[k]!
     this.largest[boundary] = Math.max(this.largest[boundary]!, Math.sqrt(largest(squares)))
   }
 
@@ -158,8 +159,7 @@ class NormMeasurement {
         const read = values[reads[part]!]!
         const norms = this.norms[index]![part]!
         norms.input = Math.max(norms.input, norm(read))
-        if (layer.kind === 'affine' && layer.convolution)
-          norms.window = Math.max(norms.window, Math.sqrt(matrix.largestWindowSquare(read)))
+        if (layer.kind === 'affine' && layer.convolution) norms.window = Math.max(norms.window, Math.sqrt(matrix.largestWindowSquare(read)))
         const before = reads[part]! - 1
         const slope = this.slopes[before]
         if (!slope) return

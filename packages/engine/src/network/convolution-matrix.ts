@@ -1,8 +1,7 @@
 /** The matrix of a convolution, kept as its kernel: the same matrix entry by entry holds every weight once for each position. */
 import { type ConvolutionGeometry, channelsPerGroup, outputSize, tapCount, tapSource } from '../graph/geometry.js'
 import { type Channels, correlate, type Phase, type Planes } from '../numeric/correlation.js'
-import type { Matrix } from '../numeric/matrix.js'
-import { SparseMatrix } from '../numeric/sparse.js'
+import { type Matrix, SparseMatrix } from '../numeric/sparse.js'
 
 /** Sums of a convolution, and of its transpose. */
 interface Ways {
@@ -162,9 +161,7 @@ interface AxisPhase {
 function forwardAxis({ kernel, strides, pads, dilations }: ConvolutionGeometry, axis: 0 | 1, size: number): AxisPhase[] {
   const targets = Array.from({ length: size }, (_, y) => y)
   const taps = Array.from({ length: kernel[axis] }, (_, k) => k)
-  return [
-    { targets, bases: targets.map(y => y * strides[axis] - pads[axis]), taps, offsets: taps.map(k => k * dilations[axis]) }
-  ]
+  return [{ targets, bases: targets.map(y => y * strides[axis] - pads[axis]), taps, offsets: taps.map(k => k * dilations[axis]) }]
 }
 
 /** Input y is read by the outputs (y + p - k·d) / s that are whole: which k those are depends on y + p modulo s. */

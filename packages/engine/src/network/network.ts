@@ -12,7 +12,7 @@ import type { InputPart } from '../graph/parts.js'
 import type { OutputPart, Task } from '../graph/task.js'
 import { clenshaw } from '../numeric/chebyshev.js'
 import { at } from '../numeric/elementwise-polynomial.js'
-import type { Matrix } from '../numeric/matrix.js'
+import type { Matrix } from '../numeric/sparse.js'
 
 export { readersOf, readsOf }
 

@@ -2,7 +2,7 @@
 import { ARCHITECTURE_VERSION, type Architecture, type ArchitectureLayer, parseArchitecture } from '../architecture/architecture.js'
 import type { LinearOperation } from '../architecture/linear-operations.js'
 import { InvalidArchitectureError, UnsupportedLayerError } from '../errors.js'
-import type { Matrix } from '../numeric/matrix.js'
+import type { Matrix } from '../numeric/sparse.js'
 import type { Ranges } from './bounds.js'
 import { worstCaseRanges } from './calibrate.js'
 import type { Network, PolynomialLayer } from './network.js'

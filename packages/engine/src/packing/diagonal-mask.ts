@@ -4,46 +4,58 @@ import { type Layout, rowPeriod } from './layout.js'
 
 /** Which diagonals of which pairs of blocks may hold a weight. */
 export class DiagonalMask {
-  private readonly bits: Uint8Array
-  private count = 0
+  readonly size: number
 
-  constructor(
-    private readonly outputBlocks: number,
-    private readonly inputBlocks: number,
-    private readonly diagonals: number
+  private constructor(
+    private readonly diagonals: number,
+    /** by output block: input block · diagonals + diagonal, ascending */
+    private readonly held: readonly Int32Array[]
   ) {
-    this.bits = new Uint8Array(outputBlocks * inputBlocks * diagonals)
+    this.size = held.reduce((sum, { length }) => sum + length, 0)
   }
 
-  get size(): number {
-    return this.count
-  }
-
-  has(outputBlock: number, inputBlock: number, diagonal: number): boolean {
-    return this.bits[(outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal] === 1
-  }
-
-  add(outputBlock: number, inputBlock: number, diagonal: number): void {
-    const index = (outputBlock * this.inputBlocks + inputBlock) * this.diagonals + diagonal
-    this.count += 1 - this.bits[index]!
-    this.bits[index] = 1
-  }
-
-  /** The diagonals of `blocks` input blocks from `first` on, as another mask has them; the first `diagonals` of them where there is none. */
-  include(first: number, blocks: number, diagonals: number, mask: DiagonalMask | undefined): void {
-    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
-      for (let block = 0; block < blocks; block++) {
-        for (let diagonal = 0; diagonal < diagonals; diagonal++) {
-          if (!mask || mask.has(outputBlock, block, diagonal)) this.add(outputBlock, first + block, diagonal)
-        }
+  /**
+   * @param mark calls `put` for what an output block has, in any order and as often as it likes: input block · diagonals + diagonal. An output block with nothing gets the
+   *   first diagonal of the first input block.
+   */
+  static build(
+    outputBlocks: number,
+    inputBlocks: number,
+    diagonals: number,
+    mark: (outputBlock: number, put: (place: number) => void) => void
+  ): DiagonalMask {
+    // by place, the last output block that has it, counted from one
+    const seen = new Int32Array(inputBlocks * diagonals)
+    let found = new Int32Array(1024)
+    let count = 0
+    let current = 0
+    const put = (place: number): void => {
+      if (seen[place] === current) return
+      seen[place] = current
+      if (count === found.length) {
+        const longer = new Int32Array(2 * count)
+        longer.set(found)
+        found = longer
       }
+      found[count++] = place
     }
+    const held = Array.from({ length: outputBlocks }, (_, outputBlock) => {
+      count = 0
+      current = outputBlock + 1
+      mark(outputBlock, put)
+      if (count === 0) put(0)
+      return found.slice(0, count).sort()
+    })
+    return new DiagonalMask(diagonals, held)
   }
 
-  /** Whether an output block has no diagonal at all. */
-  empty(outputBlock: number): boolean {
-    const size = this.inputBlocks * this.diagonals
-    return this.bits.subarray(outputBlock * size, (outputBlock + 1) * size).every(bit => bit === 0)
+  /** Calls `visit` for all that an output block has, by input block and diagonal. */
+  each(outputBlock: number, visit: (inputBlock: number, diagonal: number) => void): void {
+    const held = this.held[outputBlock]!
+    for (let k = 0; k < held.length; k++) {
+      const inputBlock = Math.floor(held[k]! / this.diagonals)
+      visit(inputBlock, held[k]! - inputBlock * this.diagonals)
+    }
   }
 }
 
@@ -84,28 +96,40 @@ export function presentDiagonals(pattern: SparseMatrix, input: Layout, diagonals
   const rows = rowPeriod(outputs, width)
   // what stands further on repeats, and gives the same diagonals
   const repeating = Math.max(input.period, rows)
-  const places: number[][] = Array.from({ length: pattern.columns }, () => [])
+  // by feature the last place that holds it, and from there the one before
+  const last = new Int32Array(pattern.columns).fill(-1)
+  const before = new Int32Array(input.blocks.length * repeating)
   input.blocks.forEach((features, block) => {
     for (let position = 0; position < repeating; position++) {
       const feature = features[position]!
-      if (feature >= 0) places[feature]!.push(block * width + position)
+      if (feature < 0) continue
+      const place = block * repeating + position
+      before[place] = last[feature]!
+      last[feature] = place
     }
   })
+  // of a place: where its block begins among diagonals, and its position modulo the rows
+  const first = new Int32Array(before.length)
+  const phase = new Int32Array(before.length)
+  for (let place = 0; place < before.length; place++) {
+    first[place] = Math.floor(place / repeating) * diagonals
+    phase[place] = (place % repeating) % rows
+  }
   const outputBlocks = Math.ceil(outputs / width)
-  const present = new DiagonalMask(outputBlocks, input.blocks.length, diagonals)
-  for (let position = 0; position < outputs; position++) {
-    const row = order ? order[position]! : position
-    if (row < 0) continue
-    const outputBlock = Math.floor(position / width)
-    const shift = position % rows
-    for (let k = pattern.start[row]!; k < pattern.start[row + 1]!; k++) {
-      for (const place of places[pattern.index[k]!]!) {
-        // the width is a multiple of the rows, so the block does not matter
-        const diagonal = (place - shift + width) % rows
-        if (diagonal < diagonals) present.add(outputBlock, Math.floor(place / width), diagonal)
+  const { start, index } = pattern
+  return DiagonalMask.build(outputBlocks, input.blocks.length, diagonals, (outputBlock, put) => {
+    const end = Math.min(outputs, (outputBlock + 1) * width)
+    for (let position = outputBlock * width; position < end; position++) {
+      const row = order ? order[position]! : position
+      if (row < 0) continue
+      const shift = position % rows
+      for (let k = start[row]!; k < start[row + 1]!; k++) {
+        for (let place = last[index[k]!]!; place >= 0; place = before[place]!) {
+          const apart = phase[place]! - shift
+          const diagonal = apart < 0 ? apart + rows : apart
+          if (diagonal < diagonals) put(first[place]! + diagonal)
+        }
       }
     }
-  }
-  for (let outputBlock = 0; outputBlock < outputBlocks; outputBlock++) if (present.empty(outputBlock)) present.add(outputBlock, 0, 0)
-  return present
+  })
 }

@@ -77,7 +77,7 @@ export class DiagonalsPacking {
   /** of every input block, where they are of several values */
   readonly joint: readonly JointBlock[] | undefined
   private readonly present: DiagonalMask | undefined
-  private readonly babiesOf: (readonly number[])[] = []
+  private babiesOf: readonly (readonly number[])[] | undefined
   private readonly giantsOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
   private laidOut: Layout | undefined
@@ -121,21 +121,26 @@ export class DiagonalsPacking {
   private listItems(): DiagonalsItem[] {
     const items: DiagonalsItem[] = []
     for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
-      for (let giant = this.giantSteps - 1; giant >= 0; giant--) {
-        for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
-          for (let baby = 0; baby < this.babySteps; baby++) {
-            const diagonal = giant * this.babySteps + baby
-            if (this.holds(outputBlock, inputBlock, diagonal)) items.push({ kind: 'diagonal', outputBlock, giant, inputBlock, baby })
-          }
-        }
-      }
+      const held: DiagonalItem[] = []
+      this.each(outputBlock, (inputBlock, diagonal) => {
+        const giant = Math.floor(diagonal / this.babySteps)
+        held.push({ kind: 'diagonal', outputBlock, giant, inputBlock, baby: diagonal - giant * this.babySteps })
+      })
+      // by input block and diagonal already
+      for (const item of held.sort((a, b) => b.giant - a.giant)) items.push(item)
       items.push({ kind: 'bias', outputBlock })
     }
     return items
   }
 
-  private holds(outputBlock: number, inputBlock: number, diagonal: number): boolean {
-    return diagonal < this.diagonals && (!this.present || this.present.has(outputBlock, inputBlock, diagonal))
+  /** Calls `visit` for all products of an output block, by input block and diagonal. */
+  private each(outputBlock: number, visit: (inputBlock: number, diagonal: number) => void): void {
+    if (this.present) {
+      this.present.each(outputBlock, visit)
+      return
+    }
+    for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++)
+      for (let diagonal = 0; diagonal < this.diagonals; diagonal++) visit(inputBlock, diagonal)
   }
 
   /** Number of diagonals that are multiplied. */
@@ -149,12 +154,7 @@ export class DiagonalsPacking {
     const known = this.giantsOf[outputBlock]
     if (known) return known
     const used = new Set<number>()
-    for (let diagonal = 0; diagonal < this.diagonals; diagonal++) {
-      const giant = Math.floor(diagonal / this.babySteps)
-      if (used.has(giant)) continue
-      for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++)
-        if (this.holds(outputBlock, inputBlock, diagonal)) used.add(giant)
-    }
+    this.present.each(outputBlock, (_, diagonal) => used.add(Math.floor(diagonal / this.babySteps)))
     const giants = [...used].sort((a, b) => a - b)
     this.giantsOf[outputBlock] = giants
     return giants
@@ -169,7 +169,9 @@ export class DiagonalsPacking {
 
   /** All of them that occur. */
   get distances(): ReadonlySet<number> {
-    return new Set(Array.from({ length: this.outputBlocks }, (_, block) => this.descents(block)).flat())
+    const found = new Set<number>()
+    for (let block = 0; block < this.outputBlocks; block++) for (const distance of this.descents(block)) found.add(distance)
+    return found
   }
 
   /** Whether leaps would save some output block a rotation. */
@@ -245,24 +247,19 @@ export class DiagonalsPacking {
 
   /** Baby rotations, in positions, that input block `inputBlock` needs; ascending. */
   babies(inputBlock: number): readonly number[] {
-    const known = this.babiesOf[inputBlock]
-    if (known) return known
-    const needed: number[] = []
-    for (let baby = 0; baby < this.babySteps; baby++) {
-      if (this.anyHolds(inputBlock, baby)) needed.push(baby)
-    }
-    this.babiesOf[inputBlock] = needed
-    return needed
+    this.babiesOf ??= this.findBabies()
+    return this.babiesOf[inputBlock]!
   }
 
-  private anyHolds(inputBlock: number, baby: number): boolean {
-    if (!this.present) return true
-    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
-      for (let giant = 0; giant < this.giantSteps; giant++) {
-        if (this.holds(outputBlock, inputBlock, giant * this.babySteps + baby)) return true
-      }
-    }
-    return false
+  private findBabies(): readonly (readonly number[])[] {
+    const steps = Array.from({ length: this.babySteps }, (_, baby) => baby)
+    if (!this.present) return this.input.blocks.map(() => steps)
+    const used = new Uint8Array(this.inputBlocks * this.babySteps)
+    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++)
+      this.present.each(outputBlock, (inputBlock, diagonal) => {
+        used[inputBlock * this.babySteps + (diagonal % this.babySteps)] = 1
+      })
+    return this.input.blocks.map((_, inputBlock) => steps.filter(baby => used[inputBlock * this.babySteps + baby] === 1))
   }
 
   /**

@@ -53,13 +53,21 @@ export function joint(parts: readonly JointPart[], outputs: number, order?: Int3
   })
   const period = Math.max(...parts.map(({ layout }) => layout.period))
   const diagonals = Math.min(rows, period)
-  const present = new DiagonalMask(Math.ceil(outputs / width), blocks.length, diagonals)
   let block = 0
-  for (const { layout, pattern } of parts) {
+  const masks = parts.map(({ layout, pattern }) => {
     const own = Math.min(rows, layout.period)
-    present.include(block, layout.blocks.length, own, pattern && presentOnce(pattern, layout, own, order))
+    const from = block
     block += layout.blocks.length
-  }
+    return { from, to: block, own, mask: pattern && presentOnce(pattern, layout, own, order) }
+  })
+  const present = DiagonalMask.build(Math.ceil(outputs / width), blocks.length, diagonals, (outputBlock, put) => {
+    for (const { from, to, own, mask } of masks) {
+      if (mask) mask.each(outputBlock, (inputBlock, diagonal) => put((from + inputBlock) * diagonals + diagonal))
+      else
+        for (let inputBlock = from; inputBlock < to; inputBlock++)
+          for (let diagonal = 0; diagonal < own; diagonal++) put(inputBlock * diagonals + diagonal)
+    }
+  })
   return { layout: { width, period, blocks: held }, blocks, diagonals, present }
 }
 
