@@ -9,6 +9,7 @@ export interface Matrix {
   /** Aᵀ·X for `count` vectors that stand side by side. */
   applyTransposedTogether(x: Float64Array, count: number): Float64Array
   /** Largest over all rows of Σ (value·factor of the column)²; factors of one when left out. */
+  /** Largest over all rows of Σ (value·factor of the column)². */
   largestRowSquare(factors?: Float64Array): number
   /** Largest over all rows of Σ x² over the columns that may hold an entry of the row. */
   largestWindowSquare(x: Float64Array): number
@@ -168,10 +169,12 @@ export class SparseMatrix implements Matrix {
     return 0
   }
 
+  /** Largest over all rows of Σ (value·factor of the column)². */
   largestRowSquare(factors?: Float64Array): number {
     return this.largestRow(k => (factors === undefined ? this.values[k]! : this.values[k]! * factors[this.index[k]!]!) ** 2)
   }
 
+  /** Largest over all rows of Σ x² over the columns of the pattern. */
   largestWindowSquare(x: Float64Array): number {
     return this.largestRow(k => x[this.index[k]!]! ** 2)
   }
@@ -187,6 +190,7 @@ export class SparseMatrix implements Matrix {
     return largest
   }
 
+  /** Itself. */
   sparse(): SparseMatrix {
     return this
   }
