@@ -5,6 +5,7 @@ import { FAVICON, HTML, SCRIPT, STYLE } from './generated/page.js'
 export interface PageFile {
   /** Content type of the response. */
   readonly type: string
+  /** Its contents, UTF-8. */
   readonly body: string
 }
 

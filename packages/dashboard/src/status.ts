@@ -11,6 +11,7 @@ export interface DashboardStatus {
   readonly version: typeof STATUS_VERSION
   /** When this was put together. */
   readonly time: number
+  /** Whose page it is. */
   readonly party: PartyStatus
   /** What keeps the party from being of use to others; nothing when it is ready. */
   readonly missing: readonly { readonly message: string; readonly remedy: string }[]
@@ -18,7 +19,9 @@ export interface DashboardStatus {
   readonly peers: readonly PeerStatus[]
   /** Keys, newest first. */
   readonly epochs: readonly EpochStatus[]
+  /** Releases that it knows. */
   readonly models: readonly ModelStatus[]
+  /** The newest grants that it knows. */
   readonly grants: readonly GrantStatus[]
   /** At an evaluator. */
   readonly queue?: QueueStatus
@@ -37,11 +40,13 @@ export interface PartyStatus {
   readonly peer: string
   /** key-holder, model-owner, data-owner, querier, evaluator, witness. */
   readonly roles: readonly string[]
+  /** Version of its software. */
   readonly software: string
   /** When its process started. */
   readonly started: number
   /** Of frames to all peers since then. */
   readonly bytesSent: number
+  /** Of frames from all peers since then. */
   readonly bytesReceived: number
   /** Resident memory of the process. */
   readonly memoryBytes: number
@@ -57,8 +62,11 @@ export type Presence = 'this party' | 'up' | 'down' | 'unknown'
 /** Another party of the roster, as seen from here. */
 export interface PeerStatus {
   readonly name: string
+  /** As in the roster. */
   readonly roles: readonly string[]
+  /** Whether it is connected to this party. */
   readonly state: Presence
+  /** Version that it told when it connected. */
   readonly software?: string
   /** By how much its clock was ahead of the one here when it connected. */
   readonly clockOffsetSeconds?: number
@@ -69,23 +77,31 @@ export interface PeerStatus {
 
 /** How much of a budget is gone, of how much. */
 export interface Budget {
+  /** As this party counts it. */
   readonly used: number
+  /** What there was at the beginning. */
   readonly limit: number
 }
 
 /** A key epoch that this party knows. */
 export interface EpochStatus {
+  /** Its identifier, hexadecimal. */
   readonly epoch: string
+  /** Name of the cohort. */
   readonly cohort: string
   /** In plain words: `ready`, `1 holder too few`, `over` … */
   readonly state: string
   /** So many of the holders are needed for every answer. */
   readonly threshold: number
+  /** All that have a share, and whether they are connected here. */
   readonly holders: readonly { readonly name: string; readonly state: Presence }[]
+  /** Who runs every query again; none where the keys name none. */
   readonly witnesses: readonly { readonly name: string; readonly state: Presence }[]
   /** How often shares were renewed or moved to other holders. */
   readonly generation: number
+  /** When its keys were proposed. */
   readonly created: number
+  /** From when on nothing is answered under it. */
   readonly expires: number
   /** log2 of the ring's degree, levels of the chain, bits of flooding. */
   readonly logN: number
@@ -101,8 +117,11 @@ export interface ModelStatus {
   /** Its identifier, hexadecimal. */
   readonly release: string
   readonly name: string
+  /** As its owner counts. */
   readonly revision: string
+  /** Name in the roster, as others. */
   readonly owner: string
+  /** When its owner signed it. */
   readonly created: number
   /** In plain words: whether it may be asked, and if not why. */
   readonly state: string
@@ -112,13 +131,17 @@ export interface ModelStatus {
 export interface GrantStatus {
   /** Its identifier, hexadecimal. */
   readonly grant: string
+  /** The model's owner, by name. */
   readonly issuer: string
+  /** Who may ask, by name. */
   readonly querier: string
   /** Releases or names that it is for. */
   readonly models: readonly string[]
   /** `used` where this party counts them. */
   readonly queries: Partial<Budget> & { readonly limit: number }
+  /** Ciphertexts of results; `used` where this party counts them. */
   readonly decryptions: Partial<Budget> & { readonly limit: number }
+  /** Until when it is good. */
   readonly expires: number
   /** `valid`, `expired` or `revoked`. */
   readonly state: string
@@ -130,7 +153,9 @@ export interface QueueStatus {
   readonly states: Readonly<Record<string, number>>
   /** That all queries take on the disk. */
   readonly bytes: number
+  /** From which on no query is taken. */
   readonly limitBytes: number
+  /** From which on no query is taken; answers that wait count. */
   readonly limitQueries: number
 }
 
@@ -139,10 +164,13 @@ export type TimedPhase = 'queue' | 'absence' | 'witnesses' | 'refresh' | 'switch
 
 /** One query as one party sees it: what it does not see of it is not there. */
 export interface QueryHistory {
+  /** Its name, the same at every party. */
   readonly query: string
   /** Name of the model, or the beginning of its release. */
   readonly model?: string
+  /** Who reads the answer, by name. */
   readonly querier?: string
+  /** That were asked in it; not what is in them. */
   readonly samples?: number
   /**
    * States that it was seen to come to: open, queued, running, done, fetched, failed, cancelled, expired at an evaluator; admitted at a key holder; endorsed,
@@ -169,7 +197,9 @@ export interface QueryHistory {
 export interface ShareHistory {
   /** Answered, repeated ones included. */
   readonly requests: number
+  /** For which it gave shares, in all of them. */
   readonly ciphertexts: number
+  /** That computing them took, in all. */
   readonly seconds: number
 }
 
@@ -179,8 +209,11 @@ export interface StepHistory {
   readonly step: number
   /** linear, square, refresh … */
   readonly kind: string
+  /** As the model's file names it. */
   readonly layer: string
+  /** That have been run; a pass is some blocks of the batch. */
   readonly passes: number
+  /** Of all passes together. */
   readonly seconds: number
   /** Lowest level of its results. */
   readonly level: number
@@ -192,7 +225,9 @@ export interface StepHistory {
 
 /** A line of the audit log; fields besides these two as the event has them. */
 export interface AuditEvent {
+  /** When it was written. */
   readonly time: number
+  /** Which kind: `started`, `grant-given`, `shares`, … */
   readonly event: string
   readonly [field: string]: unknown
 }

@@ -5,6 +5,7 @@ export interface ServedModel {
   /** Identifier of its release. */
   readonly release: string
   readonly name: string
+  /** As its owner counts; the version in the protocol's paths. */
   readonly revision: string
   /** The party that has put it up. */
   readonly owner: string
@@ -18,6 +19,7 @@ export interface ServedModel {
   readonly features: number
   /** Numbers that the file's last operator makes of them: probabilities, for instance. */
   readonly values: number
+  /** What its outputs mean. */
   readonly task: 'classification' | 'binary' | 'multi-label' | 'regression'
   /** Names of the classes, in order, where it has any. */
   readonly labels?: readonly (string | number)[]
@@ -60,9 +62,11 @@ export interface Catalogue {
 
 /** What one query asks. */
 export interface Asked {
+  /** One of the catalogue. */
   readonly model: ServedModel
   /** Identifier of the grant that the query is charged to. */
   readonly grant: string
+  /** Samples. */
   readonly rows: number
   /** rows × values of a sample, row-major. */
   readonly values: Float64Array
@@ -73,9 +77,11 @@ export type Prediction = string | number | readonly (string | number)[]
 
 /** What a model says of one sample. */
 export interface SampleAnswer {
+  /** As decrypted: what the network gives before its last operator. */
   readonly logits: readonly number[]
   /** What the file's last operator gives. */
   readonly values: readonly number[]
+  /** By the model's task; a class by its name where it has names. */
   readonly prediction: Prediction
   /** The error of the computation could have turned the prediction. */
   readonly nearTie: boolean

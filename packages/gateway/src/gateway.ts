@@ -30,7 +30,9 @@ const PUBLIC: ReadonlySet<string> = new Set(['/v2/health/live', '/v2/health/read
 
 /** What a gateway speaks TLS with: paths of PEM files. */
 export interface TlsFiles {
+  /** Chain of this gateway. */
   readonly certificate: string
+  /** Its private key. */
   readonly key: string
   /** Certificates of the authorities that clients' own must come from; none are demanded without. */
   readonly clientAuthority?: string
@@ -43,7 +45,9 @@ export interface AnsweredRequest {
   readonly method: string
   /** Its pattern: what stands in the path is the sender's. */
   readonly route: string
+  /** HTTP status of the answer. */
   readonly status: number
+  /** That answering took. */
   readonly milliseconds: number
   /** Name of the token or certificate; never the token. */
   readonly caller: string
@@ -51,7 +55,9 @@ export interface AnsweredRequest {
 
 /** What a gateway is given; what is left out has a default. */
 export interface GatewayOptions {
+  /** What answers. */
   readonly backend: Backend
+  /** Who may ask; with none in it, whoever reaches loopback. */
   readonly tokens: TokenFile
   /** Release of the software, for the server's metadata. */
   readonly version: string
@@ -59,6 +65,7 @@ export interface GatewayOptions {
   readonly host?: string
   /** 0 for any that is free. */
   readonly port?: number
+  /** Speaks TLS itself; needed on other addresses than loopback. */
   readonly tls?: TlsFiles
   /** That a proxy in front of it speaks TLS; tokens are demanded then. */
   readonly behindProxy?: boolean

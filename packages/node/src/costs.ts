@@ -5,8 +5,11 @@ import { costBasis, readMeasuredCosts, writeCosts } from './storage/cost-file.js
 
 /** What can be measured: a party's cryptography, or a kernel of its own (`slytherin plan`). */
 export interface Measurable {
+  /** What computes on ciphertexts: this project's kernel, or Microsoft SEAL. */
   readonly evaluator: 'kernel' | 'seal'
+  /** Build of the WebAssembly kernel that runs. */
   readonly kernel: string
+  /** That share an operation. */
   readonly threads: number
   /** Measures what operations take, about a second's work. @param name under which the cost model is kept */
   measure(name: string): Promise<CostModel>

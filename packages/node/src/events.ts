@@ -11,6 +11,7 @@ export interface Answers {
   readonly task: TaskKind
   /** Of each sample: its class, by the name that the model has for it; the names of all its labels; its value, or several. */
   readonly predictions: readonly Prediction[]
+  /** What the network gives before its last operator, of every sample. */
   readonly logits: readonly (readonly number[])[]
   /** What the file's last operator gives, of every sample: probabilities, or numbers; before an ArgMax its scores. */
   readonly values: readonly (readonly number[])[]
@@ -121,20 +122,30 @@ export interface DecryptionsLeft {
 
 /** A session that ended in good order, as this party saw it. */
 export interface SessionReport {
+  /** Its id, hexadecimal. */
   readonly session: string
   readonly roles: readonly Role[]
+  /** Seconds and bytes of each phase that this party took part in. */
   readonly phases: Partial<Record<Phase, PhaseFigures>>
+  /** Queries answered (evaluator), asked or read (others). */
   readonly queries: number
+  /** Refresh requests made (evaluator) or answered (key holder). */
   readonly refreshes: number
   /** Parties with the role witness. */
   readonly witnesses: number
   /** Endorsements gathered (evaluator), given (witness) or held against requests (key holder). */
   readonly endorsements: number
+  /** s: bits of security of the flooding noise in every switch. */
   readonly floodingBits: number
+  /** τ: ciphertexts that the session might switch. */
   readonly maximumDecryptions: number
+  /** Of these, those of one querier. */
   readonly switchesPerQuerier: number
+  /** CKKS parameters as JSON. */
   readonly parameters: unknown
+  /** Name under which its owner published it. */
   readonly model: string
+  /** Samples of a query. */
   readonly batch: number
   readonly evaluator: 'seal' | 'kernel'
   /** Frame bytes since the party started, in all and per peer. */
@@ -143,6 +154,7 @@ export interface SessionReport {
     readonly received: number
     readonly peers: Readonly<Record<string, { readonly sent: number; readonly received: number }>>
   }
+  /** Largest resident memory of this process. */
   readonly peakMemoryBytes: number
   /** From the party's start to the session's end. */
   readonly seconds: number
@@ -153,11 +165,14 @@ export interface SessionReport {
 /** An error as it is told: its name, its sentence, and whom and what it names. */
 export interface ErrorReport {
   readonly name: string
+  /** Its sentence; never a secret or a value of a sample. */
   readonly message: string
   readonly code?: string
+  /** Peer id of who is at fault. */
   readonly peer?: string
   readonly phase?: string
   readonly field?: string
+  /** Peer id of who ended a session. */
   readonly culprit?: string
   /** What the roster calls them. */
   readonly peerName?: string

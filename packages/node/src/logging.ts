@@ -22,6 +22,7 @@ const SECRET_FIELDS = [
 
 /** Where a log goes, how much of it, and in which form. */
 export interface LoggerOptions {
+  /** Lines below it are not written. */
   readonly level: LogLevel
   /** Readable lines instead of JSON. */
   readonly readable: boolean

@@ -17,10 +17,13 @@ import { importModelFile, type ModelChoice } from './data/model-file.js'
 import { obstacleOf } from './data/obstacle.js'
 
 export interface PlanModelOptions extends ModelChoice {
+  /** Where the bounds on the model's values come from. */
   readonly calibration: CalibrationConfiguration
   /** How activations are approximated. */
   readonly approximation?: ApproximationConfiguration
+  /** Samples of a query. */
   readonly batch: number
+  /** Key holders. */
   readonly parties: number
   /** Key holders that suffice; all of them when not given. */
   readonly threshold?: number
@@ -30,11 +33,17 @@ export interface PlanModelOptions extends ModelChoice {
   readonly data?: OperandKind
   /** Default `encrypted`. */
   readonly weights?: OperandKind
+  /** Collective refreshes that the plan has at least; 0 when not given. */
   readonly minimumRefreshes?: number
+  /** Whether there may be refreshes; true when not given. */
   readonly refreshing?: boolean
+  /** s: bits of security of flooding; what the statistical distance takes when not given. */
   readonly floodingBits?: number
+  /** Statistical distance over a session, as minus log2, where there is a plan with it. */
   readonly floodingDistanceBits?: number
+  /** What of the model owner's word flooding rests on: magnitudes, or norms, too. */
   readonly floodingBounds?: Plan['floodingBounds']
+  /** τ: ciphertexts that a session may decrypt. */
   readonly maximumDecryptions?: number
   /** How exact logits must be. */
   readonly precision?: Precision

@@ -6,6 +6,7 @@ import type { Signer } from '@slytherin/protocol'
 
 /** Who a party is: an Ed25519 key, and the libp2p peer id that follows from it. */
 export interface Identity {
+  /** Never leaves this process. */
   readonly privateKey: Ed25519PrivateKey
   /** Peer id as text. */
   readonly peer: string

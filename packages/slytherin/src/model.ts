@@ -58,6 +58,7 @@ export interface PlanRequest {
 
 /** How to follow predictions, and to end them early. */
 export interface PredictOptions {
+  /** Ends the evaluation; `predict` rejects with its reason. */
   readonly signal?: AbortSignal
   /** Called as the evaluation of every batch goes on. */
   readonly onProgress?: (progress: RunProgress) => void

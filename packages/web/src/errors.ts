@@ -5,6 +5,7 @@ export class EncryptedResultsError extends Error {
   constructor(
     /** How many ciphertexts the plan has for a batch. */
     readonly expected: number,
+    /** How many came. */
     readonly actual: number
   ) {
     super(`results: ${expected} ciphertext(s) were expected, ${actual} came`)

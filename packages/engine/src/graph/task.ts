@@ -131,6 +131,7 @@ export type Prediction = Label | readonly Label[]
 
 /** What a network says of one sample, read from its logits. */
 export interface Answer {
+  /** By the task: a class, labels, a number, or several. */
   readonly prediction: Prediction
   /** what the file's last operator gives; before an ArgMax its scores */
   readonly outputs: Float64Array

@@ -30,6 +30,7 @@ export interface RunProgress {
   readonly layer: string
   /** work items (weights, squares, refreshes) finished and in all */
   readonly done: number
+  /** work items of the whole run */
   readonly total: number
 }
 

@@ -5,7 +5,9 @@ export interface ConfigurationIssue {
   readonly key: string
   /** In words, as `got`. */
   readonly expected: string
+  /** What stands there; never a secret. */
   readonly got: string
+  /** What to change, where that can be said. */
   readonly remedy?: string
 }
 
@@ -14,7 +16,9 @@ export class ConfigurationError extends Error {
   override name = 'ConfigurationError'
 
   constructor(
+    /** Its path. */
     readonly file: string,
+    /** Every fault in it. */
     readonly issues: readonly ConfigurationIssue[],
     options?: ErrorOptions
   ) {

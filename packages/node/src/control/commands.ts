@@ -157,7 +157,9 @@ export interface Results {
 
 /** How far a command is, while it runs. */
 export interface Progress {
+  /** For a person, one line. */
   readonly text: string
+  /** What `done` counts, where something is counted. */
   readonly phase?: string
   readonly done?: number
   readonly total?: number

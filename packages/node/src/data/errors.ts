@@ -9,8 +9,10 @@ export class DataFileError extends Error {
    * @param actual what is there; never a value of a sample
    */
   constructor(
+    /** Its path. */
     readonly file: string,
     readonly field: string,
+    /** What should stand there. */
     readonly expected: string,
     readonly actual: string,
     { remedy, ...options }: ErrorOptions & { readonly remedy?: string | undefined } = {}

@@ -19,6 +19,7 @@ export interface ModelChoice {
 
 /** A model as it was read, with what its import needs. */
 export interface ModelFile {
+  /** The file's bytes. */
   readonly onnx: Uint8Array
   /** What the file leaves open, and the files beside it that hold its weights. */
   readonly options: Omit<ImportOptions, 'name'>

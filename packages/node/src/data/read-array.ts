@@ -26,6 +26,7 @@ export async function readArray(source: ArraySource): Promise<{ file: string; ar
 
 /** Classes as a file has them, in the order of its samples. */
 export interface Labels {
+  /** Of every sample, in order. */
   readonly labels: readonly Label[]
   /** All of them in the order of the model's outputs, where they are names. */
   readonly classes?: readonly string[] | undefined

@@ -7,6 +7,7 @@ import { type ArraySource, type Labels, labelsOf, readArray, readLabels, sourceO
 
 /** Samples of a configuration: rows of numbers as a network reads them. */
 export interface Samples extends Iterable<Float64Array> {
+  /** How many there are. */
   readonly count: number
   /** Classes of the samples, where a file says them. */
   readonly labels: Labels | undefined

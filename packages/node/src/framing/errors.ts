@@ -9,7 +9,9 @@ export class FrameTooLargeError extends OversizedMessageError {
   constructor(
     peer: string,
     kind: string,
+    /** Bytes that the frame's header says. */
     readonly announced: number,
+    /** Bytes that its kind may have now. */
     readonly maximum: number
   ) {
     super({ peer, kind, field: 'length', expected: `at most ${maximum} bytes`, actual: `${announced} bytes announced` })
@@ -20,7 +22,9 @@ export class FrameTooLargeError extends OversizedMessageError {
 export class TruncatedFrameError extends MalformedMessageError {
   constructor(
     peer: string,
+    /** Bytes of the payload that came. */
     readonly received: number,
+    /** Bytes that its header says. */
     readonly announced: number
   ) {
     super({ peer, kind: 'frame', field: 'payload', expected: `${announced} bytes`, actual: `the end of the stream after ${received}` })
@@ -38,6 +42,7 @@ export class UnexpectedFrameError extends MalformedMessageError {
 export class IdleDeadlineError extends DeadlineExceededError {
   constructor(
     peer: string,
+    /** How long nothing moved. */
     readonly milliseconds: number,
     direction: 'receiving' | 'sending'
   ) {
@@ -49,8 +54,11 @@ export class IdleDeadlineError extends DeadlineExceededError {
 export class SlowFrameError extends DeadlineExceededError {
   constructor(
     peer: string,
+    /** Bytes of the payload that came. */
     readonly received: number,
+    /** Bytes that its header says. */
     readonly announced: number,
+    /** Since the frame began. */
     readonly milliseconds: number,
     slowestRate: number
   ) {

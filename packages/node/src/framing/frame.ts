@@ -39,6 +39,7 @@ export function describeKind(kind: number): string {
 /** A kind and its payload; the payload is opaque here. */
 export interface Frame {
   readonly kind: FrameKind
+  /** At most `MAXIMUM_FRAME_BYTES` bytes. */
   readonly payload: Uint8Array
 }
 

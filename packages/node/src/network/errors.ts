@@ -5,6 +5,7 @@ import { DeadlineExceededError, MalformedMessageError, PeerUnreachableError, Unk
 export class UnknownPeerError extends UnknownMemberError {
   constructor(
     peer: string,
+    /** Where it came from, where that is known. */
     readonly address?: string
   ) {
     super({
@@ -35,6 +36,7 @@ export class HelloRefusedError extends PeerUnreachableError {
 export class HelloMissingError extends PeerUnreachableError {
   constructor(
     peer: string,
+    /** How long it was waited for. */
     readonly milliseconds: number
   ) {
     super({ peer, kind: 'hello', reason: `no hello within ${milliseconds} ms` })
@@ -46,7 +48,9 @@ export class MultiplexerFrameError extends Error {
   override name = 'MultiplexerFrameError'
 
   constructor(
+    /** Bytes that the frame's header says. */
     readonly announced: number,
+    /** Largest receive window of a stream, bytes. */
     readonly maximum: number
   ) {
     super(`a yamux frame announces ${announced} bytes; the largest window is ${maximum}`)
@@ -57,6 +61,7 @@ export class MultiplexerFrameError extends Error {
 export class HeartbeatMissedError extends PeerUnreachableError {
   constructor(
     peer: string,
+    /** Since its last sign of life. */
     readonly milliseconds: number
   ) {
     super({ peer, reason: `no sign of life for ${Math.round(milliseconds)} ms` })
@@ -67,6 +72,7 @@ export class HeartbeatMissedError extends PeerUnreachableError {
 export class PeerLeftError extends PeerUnreachableError {
   constructor(
     peer: string,
+    /** What it said. */
     readonly goodbye: string
   ) {
     super({ peer, reason: `it has left: ${goodbye}` })
@@ -84,6 +90,7 @@ export class PeerRestartedError extends PeerUnreachableError {
 export class ResponseDeadlineError extends DeadlineExceededError {
   constructor(
     peer: string,
+    /** How long nothing of the answer came. */
     readonly milliseconds: number
   ) {
     super({ peer, field: 'response', expected: `some of the answer within ${milliseconds} ms`, actual: 'none' })

@@ -19,6 +19,7 @@ import type { NetworkDeadlines, NetworkLimits } from './settings.js'
 
 /** What a libp2p node is made with. */
 export interface HostOptions {
+  /** The identity: peers know this party by its public half. */
   readonly privateKey: PrivateKey
   /** Multiaddrs to listen on; none for a party that only dials. Pages connect to one that ends in `/ws`. */
   readonly listen: readonly string[]

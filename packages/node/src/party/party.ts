@@ -40,6 +40,7 @@ import { ownRoles, peersToMeet } from './roster.js'
 export interface PartyInit {
   /** Name of the configuration file, for errors. */
   readonly file: string
+  /** Every line gets the roster's names of peers. */
   readonly logger: Logger
   /** Told of everything that happens, in order. */
   readonly onEvent: EventListener
@@ -69,7 +70,9 @@ export class Party {
   private stopped: Promise<void> | undefined
 
   private constructor(
+    /** As it was opened with. */
     readonly configuration: Configuration,
+    /** Its own, by roster and configuration. */
     readonly roles: readonly Role[],
     private readonly init: PartyInit,
     private readonly lock: StateLock,

@@ -41,6 +41,7 @@ import { PlanCache } from './plan-cache.js'
 export interface ServicePartyInit {
   /** Its configuration's file: read again when the roster changes. */
   readonly file: string
+  /** Every line about a query has its name in the field `query`. */
   readonly logger: Logger
   /** Another module to host in the worker. */
   readonly worker?: CryptographyWorkerOptions
@@ -61,6 +62,7 @@ export class ServiceParty implements ServiceContext {
 
   private constructor(
     configuration: ServiceConfiguration,
+    /** What it was given beside its configuration. */
     readonly init: ServicePartyInit,
     private readonly lock: StateLock,
     readonly transport: Libp2pTransport,

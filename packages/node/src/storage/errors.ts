@@ -3,8 +3,10 @@
 /** Base: something about a file of the state directory. */
 export abstract class StorageError extends Error {
   constructor(
+    /** Its path. */
     readonly file: string,
     problem: string,
+    /** What to do, for whoever runs the party. */
     readonly remedy: string,
     options?: ErrorOptions
   ) {
@@ -28,6 +30,7 @@ export class WrongPassphraseError extends StorageError {
 export class TamperedFileError extends StorageError {
   constructor(
     file: string,
+    /** What of the file does not fit. */
     readonly field: string,
     options?: ErrorOptions
   ) {
@@ -44,6 +47,7 @@ export class TamperedFileError extends StorageError {
 export class FileModeError extends StorageError {
   constructor(
     file: string,
+    /** Its mode bits as they are. */
     readonly mode: number,
     kind: 'file' | 'directory' = 'file'
   ) {

@@ -32,6 +32,7 @@ export class FileEvidenceStore implements EvidenceStore {
   readonly #writing = new Set<FileEvidence>()
 
   constructor(
+    /** With a folder for each session, by its id. */
     readonly directory: string,
     options: FileEvidenceOptions
   ) {

@@ -24,6 +24,7 @@ export class FilePartStore implements PartStore {
   private generation = 0
 
   private constructor(
+    /** The file of the parts. */
     readonly path: string,
     private readonly file: FileHandle,
     private readonly keep: boolean

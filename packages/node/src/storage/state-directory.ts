@@ -6,6 +6,7 @@ import { FileModeError, StateInUseError } from './errors.js'
 
 /** Where each thing lies in a state directory; absolute where the directory is. */
 export interface StatePaths {
+  /** the state directory itself, mode 0700 */
   readonly directory: string
   /** the identity's private key, sealed */
   readonly identity: string

@@ -21,6 +21,7 @@ export interface ModelOptions {
 
 /** Plain data: it crosses to the worker, which opens keystore and ledger itself. */
 export interface CryptographyOptions {
+  /** What computes on ciphertexts: this project's kernel, or Microsoft SEAL. */
   readonly evaluator: 'seal' | 'kernel'
   /** Threads that share an operation of the kernel. */
   readonly threads: number | 'auto'
@@ -28,6 +29,7 @@ export interface CryptographyOptions {
   readonly costs: 'measured' | 'reference'
   /** State directory. */
   readonly state: string
+  /** Where the keystore's passphrase or key is. */
   readonly keySource: KeySource
   /** ONNX file, where the bounds on its values come from and how it is approximated, where this party owns the model. */
   readonly model?: ModelOptions
@@ -37,22 +39,33 @@ export interface CryptographyOptions {
 
 /** What the evaluator asks of the engine. */
 export interface PlanRequest {
+  /** Samples of a query. */
   readonly batch: number
+  /** Key holders. */
   readonly parties: number
   /** Key holders that suffice; all of them when not given. */
   readonly threshold?: number
+  /** Collective refreshes that the plan has at least. */
   readonly minimumRefreshes: number
   /** Whether inputs are encrypted with the secret key. */
   readonly seededInputs?: boolean
+  /** s: bits of security of flooding; what the statistical distance takes when not given. */
   readonly floodingBits?: number
+  /** What of the model owner's word flooding rests on: magnitudes, or norms, too. */
   readonly floodingBounds?: Plan['floodingBounds']
+  /** τ: ciphertexts that a session may decrypt. */
   readonly maximumDecryptions?: number
+  /** How exact logits must be. */
   readonly precision?: Precision
+  /** Whether there may be refreshes; true when not given. */
   readonly refreshing?: boolean
+  /** The way between the parties that the plan is made for; 100 Mbit/s and 20 ms when not given. */
   readonly link?: Link
   /** Queries that keys and encrypted weights are made for once; what the cost model says when not given. */
   readonly expectedQueries?: number
+  /** Who encrypts samples: `clear` where the evaluator owns them. */
   readonly data: OperandKind
+  /** Who encrypts weights: `clear` where the evaluator owns the model. */
   readonly weights: OperandKind
 }
 

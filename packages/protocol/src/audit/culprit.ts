@@ -27,6 +27,7 @@ export type Culprit = z.infer<typeof culpritSchema>
 /** What a culprit file has to contain. */
 export interface CulpritParts {
   readonly accusation: Accusation
+  /** Those that lead to the accusation, and no others. */
   readonly records: readonly EvidenceRecord[]
   /** SHA-256 of byte strings, in the order in which they are needed. */
   readonly blobs: readonly string[]

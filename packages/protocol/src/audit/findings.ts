@@ -43,6 +43,7 @@ export type Offence = (typeof OFFENCES)[number]
 export interface Accusation {
   /** Peer id. */
   readonly party: string
+  /** What it did; see `OFFENCES`. */
   readonly offence: Offence
   /** The statement, instance or share that it is about. */
   readonly about: string
@@ -52,11 +53,13 @@ export interface Accusation {
 
 /** One thing that the audit looked at, and whether it holds. */
 export interface Finding {
+  /** What was looked at. */
   readonly step: AuditStep
   /** `unknown` when what was kept does not tell. */
   readonly holds: 'yes' | 'no' | 'unknown'
   /** One line. */
   readonly text: string
+  /** Whom it names, where something signed shows who it was. */
   readonly accusation?: Accusation | undefined
   /** Two signed statements differ, and which of them is false is for the replay to say. */
   readonly disputed?: true

@@ -29,6 +29,7 @@ export interface ReplayProgress {
   readonly step: AuditStep
   /** In units of the step: shares, model parts, or steps of a query's plan. */
   readonly done: number
+  /** In the same units. */
   readonly total: number
   /** What is being done, for a person. */
   readonly text: string

@@ -26,6 +26,7 @@ export interface EvidenceStore {
 
 /** What was kept of one session. */
 export interface EvidenceSource {
+  /** In the order in which they were written, up to where they can be read. */
   readonly records: readonly EvidenceRecord[]
   /** Why not all records can be read, where they are not what was written. */
   readonly damage?: string | undefined
@@ -50,6 +51,7 @@ export async function blobOf(sources: readonly EvidenceSource[], wanted: string)
 /** Keeps evidence in memory: for tests, and for what a culprit file contains. */
 export class MemoryEvidence implements EvidenceSink, EvidenceSource {
   readonly records: EvidenceRecord[] = []
+  /** Byte strings by their SHA-256, hexadecimal. */
   readonly blobs = new Map<string, Uint8Array>()
 
   record(record: EvidenceRecord): void {
@@ -74,6 +76,7 @@ export class MemoryEvidence implements EvidenceSink, EvidenceSource {
 /** Sessions in memory, by id. */
 export class MemoryEvidenceStore implements EvidenceStore {
   readonly blobs = true
+  /** By session id, hexadecimal. */
   readonly sessions = new Map<string, MemoryEvidence>()
 
   begin(session: string): MemoryEvidence {

@@ -6,6 +6,7 @@ import type { RefreshRequest, RefreshWholeRequest, SwitchRequest } from './key-h
 export interface EvaluationProgress {
   /** Work items (weights, squares, refreshes) that are finished. */
   done: number
+  /** Work items in all. */
   total: number
   /** What is being computed, in plain words. */
   step: string

@@ -30,6 +30,7 @@ export interface RefreshWholeRequest extends RefreshRequest {
 export interface SwitchRequest {
   /** Unique in the session; never used for two inputs. */
   instance: string
+  /** Of the ciphertexts. */
   level: number
   /** log2 of the tracked noise's standard deviation per coefficient. */
   noise: number

@@ -2,8 +2,11 @@
 export class RejectedShareError extends Error {
   override name = 'RejectedShareError'
   constructor(
+    /** Place among the key holders, from 0. */
     readonly party: number,
+    /** What the share was for: `public-key`, `relinearization-1`, `galois`, … */
     readonly protocol: string,
+    /** Which share of the protocol. */
     readonly instance: string,
     override readonly cause: unknown
   ) {

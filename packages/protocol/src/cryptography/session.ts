@@ -7,6 +7,7 @@ import type { Role } from '../terms/roster.js'
 export interface SessionParameters {
   /** 32 bytes; public coins and shares are derived from it. */
   sessionId: Uint8Array
+  /** Signed by every party; which keys and how many requests there will be follow from it. */
   plan: Plan
   /** Number of key holders. */
   parties: number

@@ -42,6 +42,7 @@ export class ModelOwner {
   private constructor(
     /** Never leaves this process. */
     readonly network: Network,
+    /** What everybody may know of it: shapes and bounds, no weights. */
     readonly architecture: Architecture
   ) {}
 

@@ -14,7 +14,9 @@ import type { Transport } from '../wire/transport.js'
 
 /** What every party of a session is given. */
 export interface PartyOptions {
+  /** Its `self` is this party. */
   transport: Transport
+  /** Of the same peer id as the transport. */
   signer: Signer
   /** Everybody of the session with roles, this party included. A descriptor with another roster is refused. */
   roster: readonly RosterEntry[]
@@ -44,6 +46,7 @@ export interface PartyOptions {
 
 /** What a coordinator is given beside what every party is. */
 export interface CoordinatorOptions extends PartyOptions {
+  /** Asked once in every session, when the architecture is there. */
   planner: Planner
   /** Numbers of the descriptor that are not left to the planner. */
   limits?: Partial<SessionLimits>

@@ -10,6 +10,7 @@ export interface SessionSummary {
   session: string
   /** Peer id of the party whose summary this is. */
   self: string
+  /** Peer id of the evaluator. */
   coordinator: string
   roster: RosterEntry[]
   plan: Plan
@@ -17,7 +18,9 @@ export interface SessionSummary {
   floodingBits: number
   /** τ: ciphertexts that may be switched in the whole session. */
   maximumDecryptions: number
+  /** Of these, those for one querier. */
   switchesPerQuerier: number
+  /** Ciphertexts that might be refreshed. */
   maximumRefreshes: number
   /** Only phases that this process took part in. */
   phases: Partial<Record<Phase, PhaseFigures>>

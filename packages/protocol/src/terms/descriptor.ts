@@ -24,11 +24,13 @@ export interface SessionDescriptor {
   readonly attempt: string
   /** When it was made, milliseconds since 1970. */
   readonly created: number
+  /** Peer id of the evaluator. */
   readonly coordinator: string
   /** Canonical order. */
   readonly roster: readonly RosterEntry[]
   /** The CKKS parameters, the same as the plan's. */
   readonly parameters: PlanParameters
+  /** Every party checks it before it signs (`AcceptancePolicy`). */
   readonly plan: Plan
   /** s: bits of security, in the Kullback–Leibler sense, of the flooding noise in every switch. */
   readonly floodingBits: number

@@ -27,10 +27,12 @@ export type Phase = (typeof PHASES)[number]
 /** A step of a phase was taken: `done` of `total`. */
 export interface ProgressEvent {
   phase: Phase
+  /** Steps of the phase that are done. */
   done: number
   total: number
   /** The peer that this step was about. */
   peer?: string
+  /** Name of the query, in phases of one. */
   query?: string
   /** What is being computed, where the evaluator says so. */
   step?: string
@@ -38,6 +40,7 @@ export interface ProgressEvent {
 
 /** Somebody is waited for, longer than usual. Every wait has an end: a deadline, or word that the peer is gone. */
 export interface WaitingEvent {
+  /** In which it is waited for. */
   phase: Phase
   /** Who is waited for. */
   peer: string
@@ -51,6 +54,7 @@ export interface WaitingEvent {
 export interface DecryptionsEvent {
   /** Peer id. */
   querier: string
+  /** Now. */
   left: number
   /** At the beginning: the descriptor's `switchesPerQuerier`. */
   allowed: number
@@ -62,5 +66,6 @@ export interface PhaseFigures {
   seconds: number
   /** Message bytes of the phase, requests and answers, as this process sent and received them. */
   bytesSent: number
+  /** As `bytesSent`, the other way. */
   bytesReceived: number
 }

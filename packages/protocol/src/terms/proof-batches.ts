@@ -37,6 +37,7 @@ export interface ProofBatch {
 export interface ProofTerms {
   /** This party, as the session names it. */
   readonly self: string
+  /** Peer id. */
   readonly modelOwner: string
   /** Who holds the whole key, if one party does: what it encrypts is not proved. */
   readonly soleHolder: string | null

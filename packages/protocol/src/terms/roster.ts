@@ -16,6 +16,7 @@ export type Role = (typeof ROLES)[number]
 export interface RosterEntry {
   /** Peer id, as the transport names it. */
   readonly peer: string
+  /** At least one. */
   readonly roles: readonly Role[]
 }
 

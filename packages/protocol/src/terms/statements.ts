@@ -11,7 +11,9 @@ import { digest } from '../base/digest.js'
 
 /** One query, by what was signed of it: what is said of it is said of no other one of its name. */
 export interface Computed {
+  /** Its name. */
   readonly query: string
+  /** Peer id of who reads the result. */
   readonly querier: string
   /** Of the query's statement. */
   readonly inputs: string
@@ -21,6 +23,7 @@ export interface Computed {
 
 /** The help that is asked of key holders, for one refresh or one switch. */
 export interface Assisted extends Computed {
+  /** Whether ciphertexts are to be made fresh, or switched to the querier's key. */
   readonly assist: 'refresh' | 'switch'
   /** Step of the plan; the number of its steps for the switch of the result. */
   readonly step: number
@@ -33,23 +36,31 @@ export interface Assisted extends Computed {
 /** Signed by a key holder: its share of an evaluation key. */
 export interface KeyShareStatement {
   readonly kind: 'key-share'
+  /** Round two of the relinearisation key, or a Galois key. */
   readonly protocol: 'relinearization-2' | 'galois'
+  /** Which key: the Galois element as text, or what the relinearisation key is called. */
   readonly instance: string
+  /** SHA-256 of the share. */
   readonly share: string
 }
 
 /** Signed by the model owner: the encrypted weights that it has sent, `componentsHash` of all parts in order. */
 export interface ModelStatement {
   readonly kind: 'model'
+  /** How many. */
   readonly parts: number
+  /** `componentsHash` of them. */
   readonly hash: string
 }
 
 /** Signed by whoever asks: what is asked, and for whom. */
 export interface QueryStatement {
   readonly kind: 'query'
+  /** Its name, unique in the session. */
   readonly query: string
+  /** Peer id of who reads the result. */
   readonly querier: string
+  /** At most the plan's batch. */
   readonly samples: number
   /** `componentsHash` of the inputs in order, as they were sent. */
   readonly inputs: string
@@ -68,12 +79,14 @@ export interface EndorsementStatement extends Assisted {
 /** Signed by a key holder: the shares that it gave, or what it re-encrypted, `componentsHash` of them in order. */
 export interface SharesStatement extends Assisted {
   readonly kind: 'shares'
+  /** `componentsHash` of them. */
   readonly shares: string
 }
 
 /** Signed by the evaluator: what it hands to the querier, `componentsHash` of the ciphertexts in order. */
 export interface ResultStatement extends Computed {
   readonly kind: 'result'
+  /** `componentsHash` of the ciphertexts. */
   readonly result: string
 }
 
@@ -92,6 +105,7 @@ export interface SignedStatement<S extends Statement = Statement> {
   /** Peer id. */
   readonly signer: string
   readonly statement: S
+  /** Over `statementDigest`. */
   readonly signature: Uint8Array
 }
 

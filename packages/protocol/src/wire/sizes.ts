@@ -24,23 +24,33 @@ const LARGEST_RESPONSE_BYTES = 9.5
 
 /** Most bytes that each part of a message may have under a plan, and most ciphertexts in one request. */
 export interface MessageSizes {
+  /** Share of the collective public key. */
   readonly publicKeyShare: number
+  /** A querier's public key. */
   readonly resultKey: number
   /** Share of a Galois key, at the highest level of any; 0 when the plan has none. */
   readonly galoisShare: number
   /** Share of a round of the relinearisation key; 0 when the plan has no such key. */
   readonly relinearizationShare: number
+  /** One encrypted weight item, at the top level. */
   readonly modelPart: number
+  /** One encrypted input. */
   readonly input: number
   /** One ciphertext before its division. */
   readonly undivided: number
+  /** That a batch of ciphertexts are encryptions, however many they are. */
   readonly proof: number
+  /** One result ciphertext. */
   readonly result: number
+  /** Second component of a ciphertext that is refreshed, at the highest level of any. */
   readonly refreshC1: number
+  /** One holder's share for it. */
   readonly refreshShare: number
   /** What a key holder that is the only one answers to a refresh: a first component at the top level, and a seed. */
   readonly refreshed: number
+  /** Second component of a result. */
   readonly switchC1: number
+  /** One holder's share for it. */
   readonly switchShare: number
   /** Most ciphertexts in one refresh and in one switch. */
   readonly refreshCount: number

@@ -12,6 +12,7 @@ import type { Signer } from '../terms/signer.js'
 /** One message of a transcript, by its hash. */
 export interface TranscriptEntry {
   direction: 'sent' | 'received'
+  /** Peer id of the other end. */
   peer: string
   kind: string
   /** Message bytes. */
@@ -28,6 +29,7 @@ export interface TranscriptExport {
   session: string
   /** chain_0, hexadecimal. */
   proposal: string
+  /** In the order of the chain. */
   entries: TranscriptEntry[]
   /** Last link of the chain, hexadecimal. */
   head: string

@@ -5,6 +5,7 @@
  */
 
 export interface RequestOptions {
+  /** Gives the request up; it rejects with the signal's reason. */
   signal?: AbortSignal
   /** A longer answer is refused before it is read in full (OversizedMessageError). */
   maximumResponseBytes: number

@@ -24,15 +24,21 @@ export const NO_BLOBS: BlobBound = { count: 0, bytes: 0 }
 export interface CallKind<Q, R> {
   /** Unique among all kinds. */
   readonly kind: string
+  /** Schema of the request's head. */
   readonly request: z.ZodType<Q>
+  /** Schema of the reply's head. */
   readonly reply: z.ZodType<R>
+  /** Of the request. */
   readonly requestBlobs: BlobBound
+  /** Of the reply. */
   readonly replyBlobs: BlobBound
 }
 
 /** What a call carries in one direction: a head that fits its schema, and byte strings. */
 export interface Message<T> {
+  /** JSON of the kind's schema. */
   readonly head: T
+  /** In the order that the kind says. */
   readonly blobs: readonly Uint8Array[]
 }
 

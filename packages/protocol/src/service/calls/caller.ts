@@ -9,6 +9,7 @@ export const PATIENCE = 60_000
 
 /** How long a call may take, and what gives it up. */
 export interface CallOptions {
+  /** Gives the call up; it rejects with the signal's reason. */
   readonly signal?: AbortSignal
   /** Milliseconds without a byte in either direction. */
   readonly patience?: number
@@ -18,6 +19,7 @@ export interface CallOptions {
 
 /** What a flow asks others through. */
 export interface Caller {
+  /** This party's peer id. */
   readonly self: string
   /**
    * @throws RemoteFailureError what the peer answered; PeerUnreachableError; DeadlineExceededError; MalformedMessageError, OversizedMessageError for a reply that is

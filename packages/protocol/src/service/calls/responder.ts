@@ -11,7 +11,9 @@ import { checkCall, decodeCall, encodeCall, messageBound } from './codec.js'
 
 /** Who has called, and a signal that fires when the caller is gone. */
 export interface CallContext {
+  /** Peer id of the caller, as the transport has proved it. */
   readonly peer: string
+  /** Fires when the answer is of no use any more. */
   readonly signal: AbortSignal
 }
 

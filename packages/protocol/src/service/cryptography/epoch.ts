@@ -12,6 +12,7 @@ export interface EpochTerms {
   readonly floodingBits: number
   /** τ: ciphertexts that may be switched in the whole epoch. */
   readonly maximumDecryptions: number
+  /** Ciphertexts that may be refreshed in the whole epoch. */
   readonly maximumRefreshes: number
   /** Whether whoever encrypts proves that it did. */
   readonly proofs: boolean
@@ -19,6 +20,7 @@ export interface EpochTerms {
 
 /** A sharing as attempts name it (mhe/threshold). */
 export interface SharingName {
+  /** 0 for the first sharing, one more with every renewal and resharing. */
   readonly generation: number
   /** Hexadecimal. */
   readonly lineage: string
@@ -30,6 +32,7 @@ export interface SharingName {
 
 /** One try of one step by one active set (mhe/threshold/attempt.ts). */
 export interface AttemptName {
+  /** Of whose shares the attempt is made. */
   readonly sharing: SharingName
   /** Name of the query, or `keys` where keys are made. */
   readonly query: string

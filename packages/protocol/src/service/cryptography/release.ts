@@ -36,6 +36,7 @@ export interface PublicationCryptography {
 export interface ReleaseTerms {
   /** Of the release; its parts are kept under it (`releaseSpace`). */
   readonly nonce: string
+  /** Peer id, as proofs are bound to it. */
   readonly owner: string
   readonly plan: Plan
   /** SHA-256 of every part, hexadecimal; none before the release is signed, and where the model is clear at its evaluator. */
@@ -46,6 +47,7 @@ export interface ReleaseTerms {
 
 /** Parts of one batch and the proof that they are encryptions. */
 export interface BatchCheck {
+  /** Peer id, as proofs are bound to it. */
   readonly sender: string
   /** The query whose inputs these are; null for the model. */
   readonly query: string | null
@@ -60,6 +62,7 @@ export interface BatchCheck {
 export interface EvaluationTerms {
   /** Names it among evaluations of this release; attempts are of this query. */
   readonly query: string
+  /** Peer id of who sent the inputs. */
   readonly sender: string
   /** Whether inputs travelled as proved parts. */
   readonly proved: boolean
@@ -108,7 +111,9 @@ export interface ReleaseCallbacks {
 
 /** Where a pass goes on: after a step of the plan, a refresh, with what came of it. */
 export interface Resumed {
+  /** Index into the plan's steps. */
   readonly step: number
+  /** Serialised, one for each that the step refreshes in the pass. */
   readonly ciphertexts: readonly Uint8Array[]
 }
 

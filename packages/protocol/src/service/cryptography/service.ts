@@ -4,11 +4,13 @@ import type { ReleasesCryptography } from './release.js'
 
 /** A round of dealing (mhe/threshold/round.ts), as everybody who takes part knows it. */
 export interface DealingTerms {
+  /** A first sharing of a secret; a renewal, which deals zero; or a sharing that is dealt on to other holders. */
   readonly kind: 'secret' | 'zero' | 'reshare'
   /** The sharing that is renewed or dealt on; none in a round of `secret`. */
   readonly before?: SharingName
   /** Points, ascending. */
   readonly dealers: readonly number[]
+  /** t of the sharing that comes of it. */
   readonly threshold: number
   /** Of those dealt to, ascending. */
   readonly points: readonly number[]
@@ -30,10 +32,15 @@ export interface DealingComplaint {
 
 /** What a complaint is judged by; all of it public. */
 export interface DealingEvidence {
+  /** Of the dealer: hashes of its envelopes. */
   readonly announcement: Uint8Array
+  /** That the complaint is about, sealed. */
   readonly envelope: Uint8Array
+  /** By the dealer, after the complaint: what opens this envelope. */
   readonly opening?: Uint8Array
+  /** Of the round. */
   readonly coin?: Uint8Array
+  /** Of the dealer, to the coin. */
   readonly answer?: Uint8Array
 }
 
@@ -126,6 +133,7 @@ export interface EpochCryptography {
 
 /** What an epoch is opened with by a party that holds a share or computes. */
 export interface OpenEpochTerms extends EpochTerms {
+  /** t: holders that it takes. */
   readonly threshold: number
   /** Whether this party computes, and so keeps evaluation keys. */
   readonly evaluates: boolean

@@ -22,6 +22,7 @@ export interface BooksOptions {
 /** What has been used of a limit, as counted at this party. */
 export interface Budget {
   readonly used: number
+  /** As the grant or the epoch says. */
   readonly limit: number
 }
 

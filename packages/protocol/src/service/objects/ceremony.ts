@@ -14,6 +14,7 @@ export interface Entry {
   readonly version: 1
   /** What it is about: identifier of the epoch's proposal, or of the round of a renewal. */
   readonly ceremony: string
+  /** Peer id, as in the other documents. */
   readonly holder: string
   /** H of 32 bytes that are revealed later; empty where a ceremony has none. */
   readonly nonce: string
@@ -30,6 +31,7 @@ export interface Dealt {
   /** Hash of the round. */
   readonly round: string
   readonly dealer: string
+  /** Hashes of sealed envelopes before the coin, or the answer to it. */
   readonly what: 'announcement' | 'answer'
   /** SHA-256. */
   readonly hash: string
@@ -44,6 +46,7 @@ export interface ComplaintDocument {
   /** Points. */
   readonly dealer: number
   readonly receiver: number
+  /** It does not open, or its share does not lie on what was answered. */
   readonly reason: 'unreadable' | 'inconsistent'
   /** Who complains. */
   readonly holder: string
@@ -54,6 +57,7 @@ export interface ShareCommitmentDocument {
   readonly kind: 'share-commitment'
   readonly version: 1
   readonly epoch: string
+  /** Which key, and which round of it. */
   readonly protocol: 'public-key' | 'relinearization-1' | 'relinearization-2' | 'galois'
   /** H of the attempt's name and what is made in it. */
   readonly instance: string

@@ -21,13 +21,17 @@ export const DEFAULT_REFRESHES = 100_000_000
 
 /** A holder and its point, the small integer at which it holds the sharing polynomial: 1 … n at first; a holder that joins gets one that was never used. */
 export interface Holder {
+  /** Peer id. */
   readonly peer: string
+  /** From 1. */
   readonly point: number
 }
 
 /** An evaluation key that an epoch has or is to have: Galois element, and level of the key. */
 export interface GaloisKeyName {
+  /** g of X → X^g: odd, below 2N. */
   readonly element: number
+  /** Highest that the key serves. */
   readonly level: number
 }
 
@@ -40,6 +44,7 @@ export interface EpochProposal {
   readonly nonce: string
   /** Milliseconds since 1970, as `expires`. */
   readonly created: number
+  /** From when on nothing is answered under it; a day later its holders erase their shares. */
   readonly expires: number
   /** Coordinates, holds evaluation keys and models, computes. */
   readonly evaluator: string
@@ -49,6 +54,7 @@ export interface EpochProposal {
   readonly threshold: number
   /** Who runs every query again, and endorses what holders are asked. */
   readonly witnesses: readonly string[]
+  /** CKKS parameters, for every release of the epoch. */
   readonly parameters: PlanParameters
   /** Whether whoever encrypts proves that it did. */
   readonly proofs: boolean
@@ -71,12 +77,15 @@ export interface EpochProposal {
 export interface SharingRecord {
   readonly kind: 'sharing'
   readonly version: 1
+  /** Identifier of the epoch. */
   readonly epoch: string
   /** 0 for the sharing of the ceremony, one more with every renewal and resharing. */
   readonly generation: number
   /** Stands for every dealing that the shares were summed from; hexadecimal. */
   readonly lineage: string
+  /** t: holders that it takes. */
   readonly threshold: number
+  /** By ascending point. */
   readonly holders: readonly Holder[]
 }
 
@@ -84,9 +93,11 @@ export interface SharingRecord {
 export interface EpochRecord {
   readonly kind: 'epoch'
   readonly version: 1
+  /** As every holder has signed it. */
   readonly proposal: EpochProposal
   /** 32 bytes each, hexadecimal, in the order of holders. */
   readonly nonces: readonly string[]
+  /** The first one, of generation 0. */
   readonly sharing: SharingRecord
   /** SHA-256 of the serialised collective public key. */
   readonly publicKey: string

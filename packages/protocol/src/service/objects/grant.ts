@@ -19,6 +19,7 @@ export interface Grant {
   readonly nonce: string
   /** Milliseconds since 1970, as `expires`. */
   readonly created: number
+  /** Until when queries may be asked under it. */
   readonly expires: number
   /** Queries that it is good for. */
   readonly queries: number
@@ -30,9 +31,11 @@ export interface Grant {
 export interface Revocation {
   readonly kind: 'revocation'
   readonly version: 1
+  /** Of the grant. */
   readonly epoch: string
   /** Identifier of the grant. */
   readonly grant: string
+  /** Of the grant. */
   readonly issuer: string
   readonly created: number
 }

@@ -16,6 +16,7 @@ export interface QueryParts {
   readonly release: Release
   /** Identifier of the release. */
   readonly releaseName: string
+  /** Of the release, parsed. */
   readonly plan: Plan
   /** Serialised. */
   readonly resultKey: Uint8Array

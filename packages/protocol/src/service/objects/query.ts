@@ -7,11 +7,15 @@ export interface Query {
   readonly kind: 'query'
   readonly version: 1
   readonly epoch: string
+  /** Of the model that is asked. */
   readonly release: string
+  /** That it is charged to. */
   readonly grant: string
   /** Chosen by the sender, unique in the epoch: 16 random bytes in hexadecimal. Inputs and proofs are made for it, before there is a signature. */
   readonly query: string
+  /** Who has encrypted the inputs. */
   readonly sender: string
+  /** Who reads the result; the grant's. */
   readonly querier: string
   /** At most the plan's batch. */
   readonly samples: number
@@ -22,6 +26,7 @@ export interface Query {
   /** The querier's signature over the same key, where somebody else sends the inputs; otherwise empty. */
   readonly resultKeySignature: string
   readonly created: number
+  /** Until when it may wait, and then its result. */
   readonly expires: number
 }
 

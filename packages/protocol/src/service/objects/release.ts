@@ -19,12 +19,14 @@ export interface Release {
   readonly version: 1
   /** Identifier of the epoch (epochIdentifier). */
   readonly epoch: string
+  /** Peer id. */
   readonly owner: string
   /** What people call the model; grants name it so. */
   readonly name: string
   /** Of the model, as its owner counts: "1", "2024-05". */
   readonly revision: string
   readonly nonce: string
+  /** Milliseconds since 1970. */
   readonly created: number
   /** The engine's plan as JSON; it says its parameters, which are the epoch's, and the keys that it uses. */
   readonly plan: Plan
@@ -56,9 +58,11 @@ export interface Moved {
 export interface Withdrawal {
   readonly kind: 'withdrawal'
   readonly version: 1
+  /** Of the release. */
   readonly epoch: string
   /** Identifier of the release. */
   readonly release: string
+  /** Of the release. */
   readonly owner: string
   readonly created: number
 }

@@ -50,6 +50,7 @@ export interface Signed<T> {
 export interface DocumentKind<T> {
   /** Stands in the document's field `kind`. */
   readonly kind: string
+  /** Of the document alone, signatures aside; unknown fields are refused. */
   readonly schema: z.ZodType<T>
   /** Whose signatures it takes to be in force, in order. */
   signers(document: T): readonly string[]

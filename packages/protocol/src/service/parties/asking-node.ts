@@ -32,6 +32,7 @@ export interface AskingNodeOptions {
   /** Whom this party knows, itself not necessarily among them. */
   readonly roster: readonly RosterEntry[]
   readonly cryptography: AskingCryptography
+  /** `secrets` holds seeds of result keys: sealed where it is durable. */
   readonly stores: { readonly documents: DocumentStore; readonly records: RecordStore; readonly secrets: SecretStore }
   /** What this party demands of a release. */
   readonly policy?: ReleasePolicy
@@ -47,8 +48,11 @@ export interface AskingNodeOptions {
 
 /** A model that may be asked. */
 export interface AskableRelease {
+  /** Its identifier. */
   readonly release: string
+  /** As its owner has signed it. */
   readonly document: Release
+  /** Parsed; it says shape, batch and what the outputs mean. */
   readonly plan: Plan
   /** Identifiers of this party's grants that are in force, best first. */
   readonly grants: readonly string[]

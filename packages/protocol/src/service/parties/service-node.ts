@@ -41,10 +41,15 @@ import { WitnessPart } from './witness-part.js'
 
 /** Everything that a party keeps. Each store is durable by itself; in a deployment all are. */
 export interface ServiceStores {
+  /** What was signed. */
   readonly documents: DocumentStore
+  /** What flows must not forget; nothing secret. */
   readonly records: RecordStore
+  /** Sealed where durable. */
   readonly secrets: SecretStore
+  /** Byte strings by their SHA-256: parts, shares, results. */
   readonly contents: ContentStore
+  /** What is used of grants and epochs. */
   readonly spendings: SpendingStore
 }
 
@@ -58,6 +63,7 @@ export interface ServiceNodeOptions {
   roster(): readonly RosterEntry[]
   readonly cryptography: ServiceCryptography
   readonly stores: ServiceStores
+  /** What this party demands of epochs and releases before it signs, helps or asks. */
   readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder' | 'witnesses'> & ReleasePolicy
   /** Of the queue, at an evaluator. */
   readonly limits?: Partial<QueueLimits>
@@ -92,6 +98,7 @@ const TOLD = 'told'
 
 /** A party of a standing service, in all roles that the roster gives it: epochs, releases, grants, queries, each with its own life. */
 export class ServiceNode {
+  /** Its peer id. */
   readonly self: string
   /** Key epochs that this party takes part in. */
   readonly epochs: Epochs

@@ -50,6 +50,7 @@ export interface ServiceClientOptions {
   readonly records: RecordStore
   /** Where seeds of result keys are, one for each query. */
   readonly secrets: SecretStore
+  /** What this party demands of a release before it asks it. */
   readonly policy?: ReleasePolicy
   /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
@@ -57,11 +58,13 @@ export interface ServiceClientOptions {
   readonly pause?: number
   /** Milliseconds that the evaluator may wait for news before it answers. */
   readonly wait?: number
+  /** Told when a query is sent, answered or given up. */
   readonly onEvent?: ServiceListener
 }
 
 /** A result key that a querier has offered to whoever sends inputs for it. */
 export interface OfferedKey {
+  /** Its peer id. */
   readonly querier: string
   /** Serialised. */
   readonly publicKey: Uint8Array

@@ -45,8 +45,11 @@ export interface QueryHolderOptions {
   readonly signer: Signer
   readonly epochs: OpenEpochs
   readonly documents: DocumentShelf
+  /** What is counted before anything is given. */
   readonly books: QueryBooks
+  /** What this party demands of a release before it helps with it. */
   readonly policy?: ReleasePolicy
+  /** Told of queries that are admitted, and shares that are given. */
   readonly onEvent?: ServiceListener
   /** Whether a peer is a witness of the roster; all are when not given. */
   witness?(peer: string): boolean

@@ -31,8 +31,11 @@ export interface EvaluatorQueriesOptions {
   readonly signer: Signer
   readonly epochs: OpenEpochs
   readonly documents: DocumentShelf
+  /** The journal: every query, state and attempt, on disk before anybody is asked. */
   readonly records: RecordStore
+  /** Inputs, answers of holders, results. */
   readonly contents: ContentStore
+  /** Where a query counts before it is queued. */
   readonly books: QueryBooks
   /** 32 secret bytes of this evaluator, always the same. */
   readonly secret: Uint8Array
@@ -44,6 +47,7 @@ export interface EvaluatorQueriesOptions {
   onDamaged(release: string, reason: string): void
   /** What went wrong in the background. */
   onError?(error: Error): void
+  /** Told of states, phases, progress and steps. */
   onEvent?: ServiceListener
   readonly limits?: Partial<QueueLimits>
   /** Clock, milliseconds since 1970; the system's when not given. */
@@ -52,6 +56,7 @@ export interface EvaluatorQueriesOptions {
   readonly patience?: number
   /** Milliseconds after which a holder that was absent is tried again without news of it. */
   readonly retry?: number
+  /** Milliseconds before a query that found no room on the disk is tried again. */
   readonly storagePause?: number
   /** Queries that are evaluated at the same time; 1 when not given. */
   readonly concurrency?: number

@@ -35,8 +35,11 @@ export interface PublisherOptions {
   readonly signer: Signer
   readonly epochs: OpenEpochs
   readonly documents: DocumentShelf
+  /** What has been begun, so that it can go on. */
   readonly records: RecordStore
+  /** The seed that a model is encrypted from, until it is published. */
   readonly secrets: SecretStore
+  /** What this owner demands of an epoch and a plan. */
   readonly policy?: ReleasePolicy
   /** Clock, milliseconds since 1970; the system's when not given. */
   readonly now?: () => number
@@ -46,7 +49,9 @@ export interface PublisherOptions {
 
 /** What a plan is made for. */
 export interface PlanningTerms {
+  /** Parameters, holders, threshold and flooding. */
   readonly record: EpochRecord
+  /** Evaluation keys that there are already, and cost nothing. */
   readonly keys: EpochKeys
 }
 
@@ -57,6 +62,7 @@ export interface PublishRequest {
   /** Which of this party's models, as its cryptography calls it. */
   readonly model: string
   readonly name: string
+  /** As the owner counts; another one of the same name takes its place for queries. */
   readonly revision: string
   /** Classes by name, where results are classes. */
   readonly classes?: readonly string[]

@@ -4,6 +4,7 @@ import { type DocumentKind, decodeSigned, encodeSigned, identify, type Signed } 
 
 /** A document in the store, by kind, identifier and filing. */
 export interface StoredName extends Filing {
+  /** Of the document, as in its field `kind`. */
   readonly kind: string
   /** Of the document (`identify`), hexadecimal. */
   readonly identifier: string

@@ -13,6 +13,7 @@ export interface Claim {
   readonly account: string
   /** What it is for: counted once, however often it is claimed. */
   readonly item: string
+  /** Whole number. */
   readonly amount: number
   /** What the account may come to in all. */
   readonly limit: number
