@@ -12,6 +12,8 @@ export const QUERIER = 'querier-1'
 export interface ServedCohort {
   readonly processes: ServiceProcesses
   readonly gateway: GatewayProcess
+  /** Where the parties have their state. */
+  readonly directory: string
 }
 
 export interface ServedCohortOptions extends GatewayProcessOptions {
@@ -37,7 +39,7 @@ export async function withServedCohort<T>(
     await Promise.all(processes.parties.map(async ({ name }) => await processes.start(name, signal)))
     await prepare(scenario, processes, { signal, onLine })
     gateway = await GatewayProcess.start(processes.party(QUERIER), given)
-    return await body({ processes, gateway })
+    return await body({ processes, gateway, directory })
   } finally {
     await gateway?.stop()
     await processes.stop()
