@@ -2,18 +2,13 @@
 
 import { equalBytes, hash, toHex } from '../base/digest.js'
 import { holderAtFault } from '../cryptography/rejected-share.js'
-import { errorFromCode } from '../errors/build.js'
 import {
-  DETAIL_KEYS,
-  type ErrorDetails,
-  MalformedMessageError,
   NotPermittedError,
   OutOfOrderMessageError,
   PartyMissingError,
   ProofMissingError,
   type ProtocolError,
   QuotaExceededError,
-  RemoteFailureError,
   SessionAbortedError,
   ShareConflictError
 } from '../errors/errors.js'
@@ -27,11 +22,13 @@ import { inputCount, outputCount } from '../terms/plan.js'
 import { inputBatches, proofTerms, provesEncryptions } from '../terms/proof-batches.js'
 import { hasRole } from '../terms/roster.js'
 import { componentsHash } from '../terms/statements.js'
-import { checkBytes, checkIndex, checkText } from '../wire/checks.js'
+import { checkBytes, checkIndex } from '../wire/checks.js'
 import type { HandlerContext } from '../wire/connection.js'
 import { encodeFailure } from '../wire/failure.js'
 import type { Bodies } from '../wire/kinds.js'
 import { Evaluations, type Query } from './evaluation.js'
+import { checkOpening } from './opening.js'
+import { asTold, messageOf } from './query-fault.js'
 import { Witnesses } from './witnesses.js'
 
 /** Queries that one party may have open (inputs stored, not yet answered). */
@@ -126,38 +123,8 @@ export class QueryDesk {
     const kind = 'queryOpen'
     const session = this.#lead.session()
     session.require('ready', kind, context)
-    checkText(body.query, 'query', kind, peer)
-    if (!hasRole(this.#lead.roster, body.querier, 'querier')) {
-      throw new NotPermittedError({
-        peer,
-        kind,
-        field: 'querier',
-        expected: 'a peer with the role querier',
-        actual: body.querier.slice(0, 120)
-      })
-    }
-    if (body.querier !== peer && !hasRole(this.#lead.roster, peer, 'data-owner')) {
-      throw new NotPermittedError({
-        peer,
-        kind,
-        field: 'sender',
-        expected: 'the role data-owner, to ask for another querier',
-        actual: 'no such role'
-      })
-    }
     const { plan } = session
-    if (plan.operands.data === 'clear' && peer !== this.#lead.self) {
-      throw new NotPermittedError({
-        peer,
-        kind,
-        field: 'sender',
-        expected: 'the evaluator itself, for data are clear in this session',
-        actual: peer
-      })
-    }
-    if (body.samples < 1 || body.samples > plan.batch) {
-      throw new MalformedMessageError({ peer, kind, field: 'samples', expected: `1 to ${plan.batch}`, actual: String(body.samples) })
-    }
+    checkOpening(body, { self: this.#lead.self, roster: this.#lead.roster, plan }, context)
     const known = this.#queries.get(body.query)
     if (known !== undefined) {
       if (known.owner !== peer || known.querier !== body.querier || known.samples !== body.samples) {
@@ -423,22 +390,4 @@ export class QueryDesk {
   #check(): void {
     if (this.#running === 0 && this.#asking.size === 0) this.#idle.resolve()
   }
-}
-
-/** Shares come in answer to `refresh` and `switch`, and errors about them say of which. */
-function messageOf(error: unknown): string {
-  const protocol: unknown = error instanceof Error && 'party' in error && 'protocol' in error ? error.protocol : undefined
-  return typeof protocol === 'string' ? protocol : 'queryEvaluate'
-}
-
-/** What a key holder refused, for those who asked the query: its own error, typed as it is, with who refused. */
-function asTold(error: ProtocolError): ProtocolError {
-  if (!(error instanceof RemoteFailureError)) return error
-  const { remote } = error
-  const details: ErrorDetails = {}
-  for (const key of DETAIL_KEYS) if (remote[key] !== undefined) details[key] = remote[key]
-  return errorFromCode(remote.code, {
-    ...details,
-    reason: `refused by ${error.peer}${remote.reason === undefined ? '' : `: ${remote.reason}`}`
-  })
 }
