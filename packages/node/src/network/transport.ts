@@ -2,8 +2,9 @@
 import { KEEP_ALIVE, type Libp2p } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
+import type { PeerTransportOptions, TransportHost } from './carrier.js'
 import { createHost, type HostOptions } from './host.js'
-import { PeerTransport, type PeerTransportOptions, type TransportHost } from './peer-transport.js'
+import { PeerTransport } from './peer-transport.js'
 import { DEFAULT_DEADLINES, DEFAULT_LIMITS } from './settings.js'
 
 /** What a party's transport is given: peers, identity and addresses. */

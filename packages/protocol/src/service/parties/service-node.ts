@@ -4,15 +4,11 @@
  */
 import { NotPermittedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
-import { peersWith, type Role, type RosterEntry, rolesOf } from '../../terms/roster.js'
-import type { Signer } from '../../terms/signer.js'
-import type { Transport } from '../../wire/transport.js'
+import { peersWith, type Role, rolesOf } from '../../terms/roster.js'
 import { type Caller, TransportCaller } from '../calls/caller.js'
 import { Responder } from '../calls/responder.js'
 import { RoutedCaller } from '../calls/routed-caller.js'
-import type { ServiceCryptography } from '../cryptography/service.js'
 import { Epochs } from '../epochs/epochs.js'
-import type { EpochPolicy } from '../epochs/policy.js'
 import { Books } from '../membership/books.js'
 import { Membership } from '../membership/membership.js'
 import { checkMovedRelease } from '../membership/moved.js'
@@ -20,79 +16,24 @@ import { EPOCH, type EpochProposal, type EpochRecord, SHARING, type SharingRecor
 import type { ServiceDocument } from '../objects/filing.js'
 import type { Grant } from '../objects/grant.js'
 import { RELEASE, WITHDRAWAL, type Withdrawal } from '../objects/release.js'
-import type { ReleasePolicy } from '../objects/release-check.js'
 import { type DocumentKind, identify, type Signed, sign, withSignatures } from '../objects/signed.js'
 import { ServiceClient } from '../queries/client.js'
-import type { ServiceListener } from '../queries/events.js'
 import { QueryHolder } from '../queries/holder.js'
 import { EvaluatorQueries } from '../queries/queries.js'
-import type { QueueLimits } from '../queries/room.js'
 import { MoveHolder } from '../releases/move-holder.js'
 import { Publisher } from '../releases/publisher.js'
 import { EvaluatorReleases } from '../releases/releases.js'
-import type { ContentStore } from '../store/content-store.js'
 import type { DocumentStore } from '../store/documents.js'
-import type { RecordStore } from '../store/records.js'
-import type { SecretStore } from '../store/secrets.js'
-import type { SpendingStore } from '../store/spendings.js'
+import { evaluatorSecret } from './evaluator-secret.js'
 import { allOf, demandThreshold, grantsFor, namedOf } from './kept.js'
-import { type NextEpochOptions, registerSpent, Succession } from './succession.js'
+import type { ServiceNodeOptions } from './options.js'
+import { registerSpent, Succession } from './succession.js'
 import { WitnessPart } from './witness-part.js'
-
-/** Everything that a party keeps. Each store is durable by itself; in a deployment all are. */
-export interface ServiceStores {
-  /** What was signed. */
-  readonly documents: DocumentStore
-  /** What flows must not forget; nothing secret. */
-  readonly records: RecordStore
-  /** Sealed where durable. */
-  readonly secrets: SecretStore
-  /** Byte strings by their SHA-256: parts, shares, results. */
-  readonly contents: ContentStore
-  /** What is used of grants and epochs. */
-  readonly spendings: SpendingStore
-}
-
-/** What a party of a service is given, whatever its roles. */
-export interface ServiceNodeOptions {
-  readonly transport: Transport
-  readonly signer: Signer
-  /** Version that others are told. */
-  readonly software: string
-  /** As configured; asked anew whenever it matters, so that it may change. */
-  roster(): readonly RosterEntry[]
-  readonly cryptography: ServiceCryptography
-  readonly stores: ServiceStores
-  /** What this party demands of epochs and releases before it signs, helps or asks. */
-  readonly policy?: Omit<EpochPolicy, 'evaluator' | 'holder' | 'witnesses'> & ReleasePolicy
-  /** Of the queue, at an evaluator. */
-  readonly limits?: Partial<QueueLimits>
-  /** Queries that an evaluator evaluates at the same time; 1 when not given. */
-  readonly concurrency?: number
-  /** When an evaluator makes the epoch that follows. */
-  readonly next?: NextEpochOptions
-  /** Milliseconds without a byte after which a holder counts as absent. */
-  readonly patience?: number
-  /** Clock, milliseconds since 1970; the system's when not given. */
-  readonly now?: () => number
-  /** How far a ceremony, a renewal or a move has come; `epoch` is empty while one is made. */
-  onProgress?(event: { epoch: string; step: string; done: number; total: number }): void
-  /** A peer has been greeted, or is gone. */
-  onPeer?(peer: string, state: 'up' | 'down', software?: string): void
-  /** A document that was not here before. */
-  onDocument?(kind: string, document: ServiceDocument): void
-  /** What was refused, or failed in the background; `peer` where somebody else is concerned. */
-  onError?(error: Error, peer?: string): void
-  /** What happens to queries: to those that this party computes, helps with, or has asked. */
-  onEvent?: ServiceListener
-}
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never
 
-const EVALUATOR_SECRET = 'evaluator/queries'
 /** How often shares of keys that are over, and what was counted of them, are looked for, milliseconds. */
 const ERASING = 3_600_000
-const SECRET_BYTES = 32
 /** Records of what has been passed on. */
 const TOLD = 'told'
 
@@ -337,7 +278,7 @@ export class ServiceNode {
         ...common,
         transport,
         books: this.books,
-        secret: await this.#secret(),
+        secret: await evaluatorSecret(stores.secrets),
         ready: release => releases.ready(release),
         pending: release => releases.pending(release),
         onDamaged: (release, reason) => releases.damaged(release, reason),
@@ -454,15 +395,5 @@ export class ServiceNode {
     releases.withdraw(release)
     const used = (other: string): boolean => this.#queries?.uses(other) ?? false
     this.#inBackground(releases.erase(used), 'release')
-  }
-
-  /** What the evaluator's randomness of queries comes from: the same as long as it lives. */
-  async #secret(): Promise<Uint8Array> {
-    const { secrets } = this.#options.stores
-    const known = await secrets.get(EVALUATOR_SECRET)
-    if (known !== undefined) return known
-    const fresh = crypto.getRandomValues(new Uint8Array(SECRET_BYTES))
-    await secrets.put(EVALUATOR_SECRET, fresh)
-    return fresh
   }
 }

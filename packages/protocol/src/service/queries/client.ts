@@ -12,21 +12,22 @@ import { componentsHash } from '../../terms/statements.js'
 import type { CallKind, Message } from '../calls/call.js'
 import type { Caller } from '../calls/caller.js'
 import { callUntilThere, PAUSE } from '../calls/persistent.js'
-import type { AskingEpoch, AskingEpochs, AskingRelease } from '../cryptography/asking.js'
+import type { AskingEpoch, AskingEpochs } from '../cryptography/asking.js'
 import { readableByEvaluator } from '../objects/epoch.js'
 import { GRANT, type Grant } from '../objects/grant.js'
 import { QUERY, type Query } from '../objects/query.js'
 import { RELEASE } from '../objects/release.js'
-import { checkRelease, type ReleasePolicy } from '../objects/release-check.js'
+import type { ReleasePolicy } from '../objects/release-check.js'
 import { resultKeyDigest } from '../objects/result-key.js'
 import { encodeSigned, type Signed, sign, withSignatures } from '../objects/signed.js'
 import type { RecordStore } from '../store/records.js'
 import type { SecretStore } from '../store/secrets.js'
 import type { DocumentShelf } from '../store/shelf.js'
+import { AskedReleases } from './asked-releases.js'
 import { CANCEL, FETCHED, OPEN, type QueryStatus, RESULT, STATUS, SUBMIT } from './calls.js'
 import { checkDelivered } from './delivered.js'
 import type { ServiceListener } from './events.js'
-import { type ReadyRelease, ReleaseHandles } from './handles.js'
+import { unknown } from './unknown.js'
 import { type EvaluatorCall, sendInputs } from './upload.js'
 
 const ASKED = 'asked'
@@ -36,8 +37,6 @@ const WAIT = 20_000
 const AWAY = 2_000
 /** Milliseconds that a query lives unless its sender says otherwise. */
 const LIFE = 7 * 86_400_000
-/** Releases whose plans are at hand: reading one takes longer than a small query does. */
-const RELEASES = 16
 
 /** What asking is given. */
 export interface ServiceClientOptions {
@@ -116,18 +115,16 @@ interface Asked {
 /** Asks queries of releases and follows them, also those that an earlier process has asked. */
 export class ServiceClient {
   readonly #options: ServiceClientOptions
-  /** Those used last come last. */
-  readonly #ready = new Map<string, ReadyRelease>()
-  readonly #handles: ReleaseHandles<AskingEpoch>
+  readonly #releases: AskedReleases
 
   constructor(options: ServiceClientOptions) {
     this.#options = options
-    this.#handles = new ReleaseHandles(options.epochs, release => this.#ready.get(release)!, false)
+    this.#releases = new AskedReleases(options)
   }
 
   /** Closes the releases that are open. */
   dispose(): void {
-    this.#handles.dispose()
+    this.#releases.dispose()
   }
 
   /** Asks and waits for the answer. @throws what the evaluator or the key holders refuse with; the signal's reason, and the query goes on: `answer` takes it up */
@@ -138,14 +135,14 @@ export class ServiceClient {
 
   /** Opens a release, which the first query takes most of its time for otherwise. @throws ReleaseRefusedError, EpochRefusedError */
   async prepare(release: string): Promise<void> {
-    await this.#with(release, async () => undefined)
+    await this.#releases.use(release, async () => undefined)
   }
 
   /** Encrypts, proves, sends and signs. @returns the query's name, once it is queued */
   async submit(release: string, samples: readonly Float64Array[], options: AskOptions): Promise<string> {
     const { documents, signer, now = Date.now } = this.#options
     const { onEvent, life = LIFE, resultKey: offered } = options
-    const [{ document, plan }, grant] = await Promise.all([this.#release(release), documents.get(GRANT, options.grant)])
+    const [{ document, plan }, grant] = await Promise.all([this.#releases.known(release), documents.get(GRANT, options.grant)])
     if (grant === undefined) throw unknown('grant', options.grant)
     const epoch = await this.#options.epochs.epoch(document.epoch)
     const { proposal } = epoch.record
@@ -164,7 +161,7 @@ export class ServiceClient {
     const head = { epoch: document.epoch, release, grant: options.grant, query, querier, samples: samples.length }
     // Whether there is room is known before anything is encrypted.
     await this.#call(epoch, OPEN, head, [], query, options)
-    return await this.#with(release, async cryptography => {
+    return await this.#releases.use(release, async cryptography => {
       const inputs = await cryptography.openQuery([...samples], query)
       try {
         const proves = epoch.record.proposal.proofs && soleHolder(epoch) !== signer.self
@@ -230,7 +227,7 @@ export class ServiceClient {
   /** Reads a result that waits, and lets the evaluator erase it. */
   async fetch(query: string, options: FollowOptions = {}): Promise<Float64Array[]> {
     const { epoch, asked } = await this.#asked(query)
-    await this.#release(asked.release)
+    await this.#releases.known(asked.release)
     const { head, blobs } = await this.#call(epoch, RESULT, { query }, [], query, options)
     const results = blobs.slice(1)
     const delivered = { signed: blobs[0] ?? new Uint8Array(0), results, signature: head.signature }
@@ -246,7 +243,7 @@ export class ServiceClient {
       })
     }
     try {
-      const logits = await this.#with(asked.release, async cryptography => await cryptography.decryptResults([...results], seed))
+      const logits = await this.#releases.use(asked.release, async cryptography => await cryptography.decryptResults([...results], seed))
       const answer = logits.slice(0, asked.samples)
       await options.onAnswer?.(query, answer)
       await this.acknowledge(query, options)
@@ -356,29 +353,6 @@ export class ServiceClient {
     return { asked, epoch: await this.#options.epochs.epoch(asked.epoch) }
   }
 
-  async #with<T>(release: string, body: (cryptography: AskingRelease) => Promise<T>): Promise<T> {
-    await this.#release(release)
-    return await this.#handles.use(release, async ({ cryptography }) => await body(cryptography))
-  }
-
-  /** Checked, and at hand for `#handles` until others have been asked. @throws ReleaseRefusedError */
-  async #release(identifier: string): Promise<ReadyRelease> {
-    const { documents, epochs, policy = {} } = this.#options
-    let ready = this.#ready.get(identifier)
-    if (ready === undefined) {
-      const signed = await documents.get(RELEASE, identifier)
-      if (signed === undefined) throw unknown('release', identifier)
-      const { document } = signed
-      const { record } = await epochs.epoch(document.epoch)
-      ready = { document, plan: checkRelease(document, record, record.proposal.evaluator, policy, true) }
-    }
-    this.#ready.delete(identifier)
-    this.#ready.set(identifier, ready)
-    const [oldest] = this.#ready.keys()
-    if (this.#ready.size > RELEASES) this.#ready.delete(oldest!)
-    return ready
-  }
-
   async #cancelQuietly(epoch: AskingEpoch, query: string): Promise<void> {
     const { caller } = this.#options
     await caller.call(epoch.record.proposal.evaluator, CANCEL, { query }).catch(() => undefined)
@@ -412,17 +386,6 @@ const secretName = (name: string): string => `result-key-${name}`
 function soleHolder({ record }: AskingEpoch): string | undefined {
   const { holders } = record.proposal
   return holders.length === 1 ? holders[0]!.peer : undefined
-}
-
-function unknown(field: string, actual: string): OutOfOrderMessageError {
-  const remedy = 'See what there is: slytherin status.'
-  return new OutOfOrderMessageError({
-    kind: 'query',
-    field,
-    actual: actual.slice(0, 64),
-    reason: `this ${field} is not known here`,
-    remedy
-  })
 }
 
 /** Why there is no result. */

@@ -1,20 +1,7 @@
-/**
- * The evaluator's side of queries: takes inputs, queues what is complete and signed, tells how far it is, hands results out, once, and forgets what nobody needs.
- * Durable throughout (journal.ts); running them is runner.ts.
- */
-import { fromHex, toHex } from '../../base/digest.js'
-import {
-  GrantRefusedError,
-  MalformedMessageError,
-  NotPermittedError,
-  OutOfOrderMessageError,
-  ProofMissingError,
-  QuotaExceededError
-} from '../../errors/errors.js'
+import { GrantRefusedError, NotPermittedError, OutOfOrderMessageError, QuotaExceededError } from '../../errors/errors.js'
 import { inputCount } from '../../terms/plan.js'
 import { batchOf, inputBatches } from '../../terms/proof-batches.js'
 import type { Signer } from '../../terms/signer.js'
-import { componentsHash } from '../../terms/statements.js'
 import { GRANT, grantsModel } from '../objects/grant.js'
 import { QUERY, type Query } from '../objects/query.js'
 import { checkQuery } from '../objects/query-check.js'
@@ -29,9 +16,8 @@ import type { Pace } from './pace.js'
 import { clearOpen } from './refreshed.js'
 import { inputBytes, type QueueLimits, QueueRoom } from './room.js'
 import type { QueryRunner } from './runner.js'
+import { checkComplete, checkSubmitted, malformed, TOLERANCE } from './submission.js'
 
-/** What clocks may differ by, milliseconds. */
-const TOLERANCE = 5 * 60_000
 /** Inputs that may come between two times that the journal is written. */
 const UNWRITTEN = 16
 /** How often each input may come. */
@@ -216,30 +202,10 @@ export class QueryDesk {
       throw new NotPermittedError({ peer: sender, kind: 'query/submit', field: 'sender', expected: asked.sender, actual: sender })
     if (record.state !== 'open') return this.status(asked.query, sender)
     const now = this.#options.now()
-    if (asked.created > now + TOLERANCE) throw malformed(sender, 'query/submit', 'created', `at most ${now}`, `${asked.created}`)
-    if (asked.expires + TOLERANCE < now || asked.expires > now + limits.longest) {
-      throw malformed(sender, 'query/submit', 'expires', `from now until in ${limits.longest / 86_400_000} days`, `${asked.expires}`)
-    }
-    for (const field of ['epoch', 'release', 'querier', 'samples'] as const) {
-      if (asked[field] !== record[field]) throw malformed(sender, 'query/submit', field, `${record[field]}`, `${asked[field]}`)
-    }
+    checkSubmitted(asked, record, now, limits.longest)
     await handles.use(record.release, async ({ document, plan, epoch }) => {
       await checkQuery({ query, grant, release: document, releaseName: record.release, plan, resultKey }, signer, sender)
-      const missing = record.inputs.indexOf(null)
-      if (missing >= 0)
-        throw new OutOfOrderMessageError({ peer: sender, kind: 'query/submit', field: `inputs[${missing}]`, reason: 'not there' })
-      const inputs = toHex(componentsHash(record.inputs.map(name => fromHex(name!))))
-      if (inputs !== asked.inputs) throw malformed(sender, 'query/submit', 'inputs', inputs, asked.inputs)
-      if (proves(epoch.record.proposal, sender)) {
-        const unproved = inputBatches(plan).find(({ number }) => !record.proved.includes(number))
-        if (unproved !== undefined)
-          throw new ProofMissingError({
-            peer: sender,
-            kind: 'query/submit',
-            field: `batch ${unproved.number}`,
-            remedy: 'Send the proof of this batch first.'
-          })
-      }
+      checkComplete(asked, record, plan, proves(epoch.record.proposal, sender))
       await documents.put(GRANT, grant)
       await books.admit(asked, grant.document, document)
       const key = await contents.put(querySpace(asked.query), resultKey)
@@ -408,8 +374,4 @@ function proves(
   sender: string
 ): boolean {
   return proofs && !(holders.length === 1 && holders[0]!.peer === sender)
-}
-
-function malformed(peer: string, kind: string, field: string, expected: string, actual: string): MalformedMessageError {
-  return new MalformedMessageError({ peer, kind, field, expected, actual })
 }
