@@ -58,7 +58,7 @@ describe('the systemd unit', async () => {
       'NoNewPrivileges=yes',
       'ProtectSystem=strict',
       'StateDirectoryMode=0700',
-      'Environment=NODE_OPTIONS=--max-semi-space-size=8'
+      'Environment=NODE_OPTIONS=--max-semi-space-size=4'
     ])
       expect(lines).toContain(line)
     expect(lines.some(line => line.startsWith('MemoryMax='))).toBe(true)
@@ -238,7 +238,7 @@ describe('the Containerfile', () => {
     const last = stages.at(-1)!
     const of = (keyword: string): string[][] => last.filter(step => step.keyword === keyword).map(({ words }) => [...words])
     expect(of('USER').at(-1)).toEqual(['10001:10001'])
-    expect(of('ENV').flat()).toContain('NODE_OPTIONS=--max-semi-space-size=8')
+    expect(of('ENV').flat()).toContain('NODE_OPTIONS=--max-semi-space-size=4')
     expect(of('ENTRYPOINT')[0]!.join(' ')).toContain('/opt/slytherin/packages/node/bin/slytherin.js')
     expect(files).toContain('packages/node/bin/slytherin.js')
     expect(last.map(({ text: words }) => words).join('\n')).not.toMatch(/npm (ci|install)|curl|wget/)

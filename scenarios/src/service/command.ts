@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, natural, positive, stopping } from '../command-line.js'
 import { loadServiceScenario, type ServiceOverrides } from './description.js'
 import { performService } from './perform.js'
+import type { ServiceReport } from './report.js'
 
 const SMALL_SERVICE = fileURLToPath(new URL('../../small-service.yaml', import.meta.url))
 /** Its count ends it before. */
@@ -16,9 +17,11 @@ interface Counted {
   readonly unit: 'kills' | 'queries'
   readonly count: number
   overrides(count: number): ServiceOverrides
+  /** Why a run counts as failed besides what fails any. */
+  failures?(report: ServiceReport): string[]
 }
 
-export async function countedService({ name, description, unit, count, overrides }: Counted): Promise<void> {
+export async function countedService({ name, description, unit, count, overrides, failures: more }: Counted): Promise<void> {
   const program = new Command(name)
     .description(description)
     .option(`--${unit} <count>`, 'how many', positive, count)
@@ -42,7 +45,7 @@ export async function countedService({ name, description, unit, count, overrides
   const { seed, minutes, scenario: file, json, keep } = given
   try {
     const scenario = await loadServiceScenario(file, { ...overrides(given[unit]), minutes })
-    const failures = await performService(scenario, { seed, report: json, keep, signal: stopping() })
+    const failures = await performService(scenario, { seed, report: json, keep, failures: more, signal: stopping() })
     if (failures.length > 0) process.exitCode = EXIT_FAILED
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -24,7 +24,7 @@ const START_PATIENCE = 600_000
 const STOP_PATIENCE = 60_000
 const SPAWN_TRIES = 10
 /** As units and containers start a party: bounds the part of its heap that is for new objects, MiB (docs/operations.md). */
-const NODE_OPTIONS = ['--max-semi-space-size=8']
+const NODE_OPTIONS = ['--max-semi-space-size=4']
 /** Of a party's log, in errors. */
 const LAST_LINES = 12
 

@@ -10,6 +10,8 @@ export interface ServicePerformOptions {
   readonly seed?: number | undefined
   readonly report?: string | undefined
   readonly keep?: boolean | undefined
+  /** Why a run counts as failed besides what fails any. */
+  readonly failures?: ((report: ServiceReport) => string[]) | undefined
   readonly signal: AbortSignal
 }
 
@@ -25,7 +27,7 @@ export async function performService(scenario: ServiceScenario, options: Service
     process.stderr.write(`report: ${file}\n`)
   }
   process.stdout.write(`\n${renderServiceReport(report)}\n`)
-  const failures = failuresOfService(report)
+  const failures = [...failuresOfService(report), ...(options.failures?.(report) ?? [])]
   for (const failure of failures) process.stderr.write(`failed: ${failure}\n`)
   if (failures.length > 0) process.stderr.write(`once more with: --seed ${seed}\n`)
   return failures

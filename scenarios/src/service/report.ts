@@ -162,5 +162,20 @@ export function failuresOfService(report: ServiceReport): string[] {
   ]
 }
 
+/** From so many queries on the second quarter of a run has seen what there is to see. */
+const SETTLED_QUERIES = 1000
+/** What a process may take more in the last quarter of a run than in the second: what its heap is apart from one garbage collection to the next. */
+const MEMORY_GROWTH = 1.05
+
+/** Processes that take more and more memory, in a run that nobody disturbed and that was long enough to tell. */
+export function failuresOfMemory({ queries, kills, memory }: ServiceReport): string[] {
+  if (queries < SETTLED_QUERIES || kills > 0) return []
+  return Object.entries(memory).flatMap(([party, { secondQuarter, lastQuarter }]) => {
+    if (lastQuarter <= MEMORY_GROWTH * secondQuarter) return []
+    const grown = (100 * (lastQuarter / secondQuarter - 1)).toFixed(1)
+    return [`${party} has ${grown} % more memory in the last quarter than in the second`]
+  })
+}
+
 /** Code of an error that has none. */
 export const UNTYPED = 'untyped'

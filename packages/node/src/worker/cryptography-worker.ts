@@ -30,7 +30,7 @@ const DEFAULT_CLOSE_MILLISECONDS = 3000
  * Of the thread's JavaScript heap, MiB. Left to itself V8 lets the part for new objects grow to 128 MiB as queries go by, and hands little of it back; polynomials are
  * not in it.
  */
-const YOUNG_GENERATION = 24
+const YOUNG_GENERATION = 12
 
 /** The thread, as long as it lives. */
 class CryptographyThread {
