@@ -1,9 +1,10 @@
 /** The loop that keeps a peer connected: what it hears of a dial, and that it does not dial without pause. */
 import type { Connection } from '@libp2p/interface'
 import { expect, it } from 'vitest'
+import type { NetworkNotice, TransportHost } from '../src/network/carrier.js'
 import { keepConnected } from '../src/network/dialer.js'
 import { protocolFailures } from '../src/network/failures.js'
-import { type NetworkNotice, PeerTransport, type TransportHost } from '../src/network/peer-transport.js'
+import { PeerTransport } from '../src/network/peer-transport.js'
 
 const PEER = '12D3KooWQbgAUBDFViH98xkDoRS3MobiFg2wjr7T5cxYsNcP9fpP'
 
