@@ -75,5 +75,7 @@ export const cacheSchema = z.strictObject({
   memoryBytes: bytes.default(2 ** 28)
 })
 
+/** `fleet` in the evaluator's party.yaml, with defaults filled in. */
 export type FleetConfiguration = z.infer<typeof fleetSchema>
+/** `fleet` in a worker's configuration: which queue and which store. */
 export type WorkerFleetConfiguration = z.infer<typeof workerFleetSchema>

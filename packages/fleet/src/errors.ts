@@ -1,6 +1,6 @@
 /** What goes wrong between a coordinator and its workers; each says what to do. */
 
-/** @param remedy what whoever reads it can do */
+/** Something of a fleet cannot go on as it is. @param remedy what whoever reads it can do */
 export class FleetError extends Error {
   override name = 'FleetError'
   constructor(
@@ -39,6 +39,7 @@ export class ContentMissingError extends FleetError {
   }
 }
 
+/** The store cannot be read or written. */
 export class StoreUnreachableError extends FleetError {
   override name = 'StoreUnreachableError'
   constructor(

@@ -1,4 +1,8 @@
-/** Evaluation on several machines of one operator: a coordinator, workers, a queue between them, and a store that they share. */
+/**
+ * Evaluation on several machines of one operator: a coordinator, workers, a queue between them, and a store that they share.
+ *
+ * @module
+ */
 export * from './configuration.js'
 export * from './coordinator/fleet.js'
 export type * from './coordinator/options.js'

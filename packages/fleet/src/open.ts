@@ -7,6 +7,7 @@ import type { StoreBackend } from './store/backend.js'
 import { DirectoryStore } from './store/directory-store.js'
 import { S3Store } from './store/s3-store.js'
 
+/** The directory or bucket that a configuration names; nothing is read yet. */
 export async function openStore({ store: { directory, s3 } }: Pick<WorkerFleetConfiguration, 'store'>): Promise<StoreBackend> {
   if (directory !== undefined) return new DirectoryStore(directory)
   const { bucket, prefix, region, endpoint, pathStyle } = s3!

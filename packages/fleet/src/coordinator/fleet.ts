@@ -24,6 +24,7 @@ interface KnownWorker {
   done: number
 }
 
+/** Gives parts of evaluations to the workers that are there, and to this process where it takes part. */
 export class Fleet implements BlockRunner {
   readonly contents: FleetContents
   readonly #options: FleetOptions
@@ -61,14 +62,17 @@ export class Fleet implements BlockRunner {
     return fleet
   }
 
+  /** Parts that can be done at the same time: one at each worker, and one here where the evaluator takes part. */
   get slots(): number {
     return Math.max(1, this.#workers.size + (this.#options.here ? 1 : 0))
   }
 
+  /** Longest that a part should take, seconds. */
   get partSeconds(): number {
     return this.#options.partSeconds
   }
 
+  /** Queue, workers and what waits, at this moment. */
   status(): FleetStatus {
     const { name: queue, connected } = this.#options.mailbox
     const workers = [...this.#workers.values()].map(({ hello: { worker, host, variant, threads, busy }, done }) => {
@@ -77,6 +81,7 @@ export class Fleet implements BlockRunner {
     return { queue, connected, workers, waiting: this.#scheduler.waiting.length }
   }
 
+  /** Has one part done, wherever there is a place; some are done twice and compared. @throws PartFailedError when it fails everywhere; the signal's reason */
   async run(job: BlockJob, query: { readonly name: string; readonly seconds: number }, hooks: BlockHooks): Promise<BlockResult> {
     const checked = (this.#options.random ?? Math.random)() < this.#options.check
     return await this.#do({
@@ -91,6 +96,7 @@ export class Fleet implements BlockRunner {
     })
   }
 
+  /** Work that only this process can do, when its turn comes. @throws what the work throws; the signal's reason */
   async alone<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     let made: { readonly value: T } | undefined
     const local = async (): Promise<BlockResult> => {
@@ -110,6 +116,7 @@ export class Fleet implements BlockRunner {
     return made!.value
   }
 
+  /** Fails what is under way and lets go of queue and store. */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)

@@ -4,6 +4,7 @@ import type { Mailbox } from '../mailbox/mailbox.js'
 import type { Hello } from '../messages.js'
 import type { FleetContents } from '../store/contents.js'
 
+/** Queue, store and manners of a coordinator. */
 export interface FleetOptions {
   readonly mailbox: Mailbox
   readonly contents: FleetContents
@@ -17,6 +18,7 @@ export interface FleetOptions {
   /** Longest that a part should take, seconds, where blocks can be divided: what a small query waits for at most. */
   readonly partSeconds: number
   readonly timing?: Partial<FleetTiming>
+  /** Told as things happen; must not throw. */
   onEvent?(event: FleetEvent): void
   /** From 0 to 1; Math.random when not given. */
   readonly random?: () => number
@@ -34,6 +36,7 @@ export interface FleetTiming {
   readonly tick: number
 }
 
+/** What a coordinator tells, discriminated by `event`; `again`: a part is given to somebody else. */
 export type FleetEvent =
   | { readonly event: 'worker'; readonly worker: string; readonly host: string; readonly state: 'joined' | 'left' | 'lost' }
   | { readonly event: 'refused'; readonly worker: string; readonly host: string; readonly error: WorkerRefusedError }
@@ -41,6 +44,7 @@ export type FleetEvent =
   | { readonly event: 'again'; readonly part: string; readonly worker: string; readonly reason: string }
   | { readonly event: 'fault'; readonly error: Error }
 
+/** A fleet as an operator sees it. */
 export interface FleetStatus {
   readonly queue: string
   readonly connected: boolean
@@ -49,4 +53,5 @@ export interface FleetStatus {
   readonly waiting: number
 }
 
+/** What holds where nothing else is given. */
 export const TIMING: FleetTiming = { silence: 10_000, patience: 60_000, retry: 1_000, tick: 1_000 }

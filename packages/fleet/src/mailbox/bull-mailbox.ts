@@ -3,12 +3,14 @@ import type { Queue, Worker } from 'bullmq'
 import type { Redis, RedisOptions } from 'ioredis'
 import type { Mailbox } from './mailbox.js'
 
+/** Where Redis or Valkey is, and which fleet this is. */
 export interface BullMailboxOptions {
   /** redis:// or rediss://, without a password. */
   readonly url: string
   readonly password?: string
   /** Fleets of one Redis that know nothing of each other have different names. */
   readonly fleet: string
+  /** Told of lost connections, and of messages whose handler threw. */
   onError?(error: Error): void
 }
 
@@ -19,6 +21,7 @@ const LOCK = 60_000
 /** Pause after a failure to read, milliseconds. */
 const RETRY = 1_000
 
+/** Boxes on a Redis or Valkey server, by BullMQ. */
 export class BullMailbox implements Mailbox {
   readonly name: string
   readonly #bull: typeof import('bullmq')

@@ -7,6 +7,7 @@ export interface Mailbox {
   readonly name: string
   /** Whether the service that keeps the boxes can be reached at present. */
   readonly connected: boolean
+  /** Told whenever the service is lost, or reached again. */
   onConnection(listener: (connected: boolean) => void): void
   /** Plain data. Waits while the service cannot be reached, and is not lost then. */
   send(box: string, message: unknown): Promise<void>
@@ -14,6 +15,7 @@ export interface Mailbox {
   read(box: string, handler: (message: unknown) => Promise<void>): Promise<() => Promise<void>>
   /** Nobody will read the box again. */
   remove(box: string): Promise<void>
+  /** Stops reading and lets go of the connection; boxes stay. */
   close(): Promise<void>
 }
 

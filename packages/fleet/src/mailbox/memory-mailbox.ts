@@ -1,6 +1,7 @@
 /** Boxes in memory, for tests: one post office, a mailbox for everybody who takes part. */
 import type { Mailbox } from './mailbox.js'
 
+/** A post office in this process, which can be switched off. */
 export class MemoryPost {
   readonly #waiting = new Map<string, unknown[]>()
   readonly #readers = new Map<string, (message: unknown) => Promise<void>>()
@@ -8,12 +9,14 @@ export class MemoryPost {
   readonly #mailboxes = new Set<MemoryMailbox>()
   #up = true
 
+  /** Another one who takes part. */
   mailbox(): MemoryMailbox {
     const mailbox = new MemoryMailbox(this)
     this.#mailboxes.add(mailbox)
     return mailbox
   }
 
+  /** Whether messages are carried. */
   get up(): boolean {
     return this.#up
   }
@@ -25,6 +28,7 @@ export class MemoryPost {
     for (const box of this.#waiting.keys()) void this.#deliver(box)
   }
 
+  /** As `Mailbox.send`; the message is copied as JSON. */
   send(box: string, message: unknown): void {
     const waiting = this.#waiting.get(box) ?? []
     waiting.push(JSON.parse(JSON.stringify(message)))
@@ -32,6 +36,7 @@ export class MemoryPost {
     void this.#deliver(box)
   }
 
+  /** As `Mailbox.read`; a second reader takes the first one's place. @returns stops reading */
   read(box: string, handler: (message: unknown) => Promise<void>): () => void {
     this.#readers.set(box, handler)
     void this.#deliver(box)
@@ -40,6 +45,7 @@ export class MemoryPost {
     }
   }
 
+  /** Throws away what waits in a box. */
   remove(box: string): void {
     this.#waiting.delete(box)
   }
@@ -62,6 +68,7 @@ export class MemoryPost {
   }
 }
 
+/** One participant's mailbox of a `MemoryPost`. */
 export class MemoryMailbox implements Mailbox {
   readonly name = 'the queue in memory'
   readonly #post: MemoryPost
@@ -80,6 +87,7 @@ export class MemoryMailbox implements Mailbox {
     this.#listeners.push(listener)
   }
 
+  /** Tells its listeners; called by the post office. */
   tell(connected: boolean): void {
     for (const listener of this.#listeners) listener(connected)
   }

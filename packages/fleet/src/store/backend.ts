@@ -6,10 +6,13 @@ export interface StoreBackend {
   write(space: string, hash: string, bytes: Uint8Array): Promise<void>
   /** What is there, whatever it is; undefined for nothing. */
   read(space: string, hash: string): Promise<Uint8Array | undefined>
+  /** Whether something is there; not whether it is what it should be. */
   has(space: string, hash: string): Promise<boolean>
   /** Erases a space and everything in it; one that is not there is no fault. */
   clear(space: string): Promise<void>
+  /** Names of all spaces. */
   spaces(): Promise<string[]>
+  /** Lets go of connections; what is stored stays. */
   close(): void
 }
 

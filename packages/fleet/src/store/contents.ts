@@ -9,6 +9,7 @@ import type { StoreBackend } from './backend.js'
 import type { DiskCache } from './disk-cache.js'
 import { MemoryCache } from './memory-cache.js'
 
+/** Where byte strings are, and how much of them is kept at hand. */
 export interface FleetContentsOptions {
   readonly backend: StoreBackend
   /** Bytes that are kept in memory. */
@@ -18,8 +19,10 @@ export interface FleetContentsOptions {
   onMismatch?(store: string, space: string, hash: string): void
 }
 
+/** SHA-256 in hexadecimal. */
 export const sha256 = (bytes: Uint8Array): string => digest('sha256', bytes, 'hex')
 
+/** Byte strings of a fleet by space and SHA-256; what comes back is always what was put. */
 export class FleetContents implements SharedContents {
   readonly #options: FleetContentsOptions
   readonly #memory: MemoryCache
@@ -51,18 +54,22 @@ export class FleetContents implements SharedContents {
     return new Uint8Array(await fetching)
   }
 
+  /** Asks the store alone. */
   async has(space: string, hash: string): Promise<boolean> {
     return await this.#options.backend.has(space, hash)
   }
 
+  /** Erases a space in the store; what is at hand of it goes when there is no room. */
   async clear(space: string): Promise<void> {
     await this.#options.backend.clear(space)
   }
 
+  /** Names of all spaces of the store. */
   async spaces(): Promise<string[]> {
     return await this.#options.backend.spaces()
   }
 
+  /** Closes the store. */
   close(): void {
     this.#options.backend.close()
   }

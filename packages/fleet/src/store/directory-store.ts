@@ -7,6 +7,7 @@ import { checkName, type StoreBackend } from './backend.js'
 
 const UNFINISHED = '.part'
 
+/** A store in a directory; writes are whole or not there. */
 export class DirectoryStore implements StoreBackend {
   readonly name: string
   readonly #directory: string

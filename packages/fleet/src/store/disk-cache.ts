@@ -8,6 +8,7 @@ import { join } from 'node:path'
 
 const HASH = /^[0-9a-f]{64}$/
 
+/** Byte strings on the disk of one machine, up to a budget; those that were not used for longest go first. */
 export class DiskCache {
   readonly #directory: string
   readonly #budget: number
@@ -43,6 +44,7 @@ export class DiskCache {
     return cache
   }
 
+  /** That it holds at present. */
   get bytes(): number {
     return this.#bytes
   }
@@ -82,6 +84,7 @@ export class DiskCache {
     await this.#shrink()
   }
 
+  /** Forgets a byte string; one that is not there is no fault. */
   async remove(hash: string): Promise<void> {
     this.#forget(hash)
     await rm(join(this.#directory, hash), { force: true })

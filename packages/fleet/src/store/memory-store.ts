@@ -1,6 +1,7 @@
 /** Keeps byte strings in memory: for tests. */
 import { checkName, type StoreBackend } from './backend.js'
 
+/** A store in this process. */
 export class MemoryStore implements StoreBackend {
   readonly name = 'the store in memory'
   readonly #spaces = new Map<string, Map<string, Uint8Array>>()

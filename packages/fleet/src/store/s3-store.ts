@@ -3,6 +3,7 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { StoreUnreachableError } from '../errors.js'
 import { checkName, type StoreBackend } from './backend.js'
 
+/** Which bucket, and where. */
 export interface S3StoreOptions {
   readonly bucket: string
   /** Before every key, without a slash at its end; none when empty. */
@@ -19,6 +20,7 @@ type Sdk = typeof import('@aws-sdk/client-s3')
 /** Objects that one request deletes, as S3 allows. */
 const AT_ONCE = 1000
 
+/** A store in a bucket of an S3-compatible service. */
 export class S3Store implements StoreBackend {
   readonly name: string
   readonly #sdk: Sdk

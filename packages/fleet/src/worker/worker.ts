@@ -11,10 +11,13 @@ export interface Workshop {
   readonly variant: string
   /** Hashes of the means whose keys are in memory. */
   readonly ready: readonly string[]
+  /** What this machine makes of a known evaluation: a worker is admitted only when it is what the evaluator makes of it, to the byte. */
   knownAnswer(): string
+  /** Does one part. @throws the signal's reason; what the evaluation throws */
   compute(job: BlockJob, signal: AbortSignal): Promise<BlockResult>
 }
 
+/** Queue, means and size of a worker. */
 export interface FleetWorkerOptions {
   readonly mailbox: Mailbox
   readonly workshop: Workshop
@@ -24,9 +27,11 @@ export interface FleetWorkerOptions {
   readonly memory: number
   /** Milliseconds between two signs of life. */
   readonly heartbeat?: number
+  /** Told as things happen; must not throw. */
   onEvent?(event: WorkerEvent): void
 }
 
+/** What a worker tells, discriminated by `event`. Times in seconds. */
 export type WorkerEvent =
   | { readonly event: 'admitted'; readonly coordinator: string }
   | { readonly event: 'connection'; readonly name: string; readonly connected: boolean }
@@ -36,6 +41,7 @@ export type WorkerEvent =
 
 const HEARTBEAT = 2_000
 
+/** One worker: greets the coordinator, takes parts from its box, says what came of them. */
 export class FleetWorker {
   /** A worker that is started again is another one. */
   readonly id = randomUUID().slice(0, 13)
@@ -52,6 +58,7 @@ export class FleetWorker {
     this.#answer = options.workshop.knownAnswer()
   }
 
+  /** Reads its box and begins to say that it is there. */
   static async start(options: FleetWorkerOptions): Promise<FleetWorker> {
     const worker = new FleetWorker(options)
     const { mailbox, heartbeat = HEARTBEAT } = options

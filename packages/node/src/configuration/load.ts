@@ -73,7 +73,10 @@ export async function loadWorkerConfiguration(file: string): Promise<WorkerConfi
   return parseWorkerConfiguration(await readText(file), file)
 }
 
-/** @param file name for messages; its directory is where relative paths start */
+/**
+ * worker.yaml from its text. @throws ConfigurationError naming every fault at once
+ * @param file name for messages; its directory is where relative paths start
+ */
 export function parseWorkerConfiguration(text: string, file: string): WorkerConfiguration {
   const parsed = parseWith(workerSchema, parseYaml(text, file), file)
   const base = dirname(resolve(file))

@@ -17,15 +17,21 @@ export interface ContentName {
 /** What all queries of a release have in common; kept in the store as canonical JSON, by its hash. */
 export interface BlockMeans {
   readonly terms: EpochTerms
+  /** t: holders that it takes. */
   readonly threshold: number
+  /** Who holds the whole key, if one party does. */
   readonly soleHolder: string | null
+  /** The collective public key, serialised. */
   readonly publicKey: ContentName
+  /** Evaluation keys that the plan uses. */
   readonly keys: readonly (EvaluationKeyName & ContentName)[]
+  /** Of the release, with its nonce: what its proofs were made for. */
   readonly owner: string
   readonly nonce: string
   readonly plan: Plan
   /** Of the encrypted model, in the order of the plan. */
   readonly parts: readonly string[]
+  /** Where the parts are. */
   readonly space: string
 }
 
@@ -38,13 +44,16 @@ export interface KeptCiphertext extends ContentName {
 
 /** A value of the program that is alive between two stretches: ciphertexts by batch block. */
 export interface KeptValue {
+  /** Which of the program's. */
   readonly value: number
   readonly blocks: readonly (readonly KeptCiphertext[])[]
 }
 
+/** One part of a query's evaluation, by what it follows from; plain data. */
 export interface BlockJob {
   /** Of the BlockMeans. */
   readonly means: ContentName
+  /** Its name; what comes of the part goes into its space. */
   readonly query: string
   /** Batch blocks from..to-1. */
   readonly blocks: readonly [number, number]
@@ -52,17 +61,21 @@ export interface BlockJob {
   readonly after: number
   /** The inputs of these blocks, in order; none once they are not read any more. */
   readonly inputs: { readonly space: string; readonly hashes: readonly string[]; readonly proved: boolean }
+  /** What earlier parts have left for it. */
   readonly values: readonly KeptValue[]
   /** What the plan expects it to take: seconds on the machine that it was priced for, bytes of memory beside keys and weights. */
   readonly expected: { readonly seconds: number; readonly bytes: number }
 }
 
+/** What a part has come to: where it stopped, and what it left. */
 export interface BlockResult {
   /** The refresh that it stands before; null at the end. */
   readonly refresh: number | null
   /** What is to be refreshed, or the outputs, by batch block; by their hash in the query's space. */
   readonly results: readonly (readonly KeptCiphertext[])[]
+  /** What parts behind the refresh will read. */
   readonly values: readonly KeptValue[]
+  /** What was done, with seconds and tracked error. */
   readonly steps: readonly StepReport[]
 }
 
@@ -72,11 +85,15 @@ export interface SharedContents {
   put(space: string, bytes: Uint8Array): Promise<string>
   /** @throws when it is not there, or is not what its name says */
   get(space: string, hash: string): Promise<Uint8Array>
+  /** Whether it is there. */
   has(space: string, hash: string): Promise<boolean>
+  /** Erases a space and everything in it; one that is not there is no fault. */
   clear(space: string): Promise<void>
 }
 
+/** What whoever wants a part done offers while it is under way. */
 export interface BlockHooks {
+  /** Gives the part up. */
   readonly signal: AbortSignal
   /** Nothing is done, and why. */
   onWaiting(reason: string): void
@@ -86,6 +103,7 @@ export interface BlockHooks {
 
 /** Has parts done, by whoever is there. */
 export interface BlockRunner {
+  /** Where keys, encrypted parts and what is between two parts of an evaluation are. */
   readonly contents: SharedContents
   /** How many parts may be done at the same time; at least one. */
   readonly slots: number

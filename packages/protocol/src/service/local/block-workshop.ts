@@ -22,8 +22,11 @@ import { releaseSession } from './release-session.js'
 import { ReleaseWeights } from './release-weights.js'
 import { computeStretch } from './stretches.js'
 
+/** Where a workshop's byte strings come from, and what it may take of its machine. */
 export interface BlockWorkshopOptions {
+  /** Verified by their hashes as they come. */
   readonly contents: SharedContents
+  /** Build of the WebAssembly kernel; `auto` (the default) is the fastest that this machine runs. */
   readonly kernelVariant?: KernelVariant | 'auto'
   /** Threads that share an operation; 1 when not given. */
   readonly threads?: number | 'auto'
@@ -38,6 +41,7 @@ export interface BlockWorkshopOptions {
 /** Epochs seldom have more than a few releases that are asked at the same time. */
 const RELEASES = 4
 
+/** Computes parts of evaluations in this thread, with no secret and no state that it cannot fetch again. */
 export class BlockWorkshop {
   readonly #options: BlockWorkshopOptions
   readonly #kernel: Kernel
@@ -49,12 +53,14 @@ export class BlockWorkshop {
     this.#kernel = kernel
   }
 
+  /** Loads the kernel and starts its threads; `dispose` ends them. */
   static async create(options: BlockWorkshopOptions): Promise<BlockWorkshop> {
     const kernel = await loadKernel({ variant: options.kernelVariant ?? 'auto', threads: options.threads ?? 1 })
     if (options.warmUp === true) await warmUp(kernel)
     return new BlockWorkshop(options, kernel)
   }
 
+  /** Which build of the kernel runs. */
   get variant(): KernelVariant {
     return this.#kernel.variant
   }
@@ -76,6 +82,7 @@ export class BlockWorkshop {
     return await computeStretch(job, { ...means.stretch, contents, ...(signal === undefined ? {} : { signal }) })
   }
 
+  /** Lets go of keys and weights, and ends the kernel's threads. */
   async dispose(): Promise<void> {
     for (const means of this.#open.values()) means.dispose()
     this.#open.clear()
