@@ -1,5 +1,5 @@
 /** From samples in the querier's hand to logits in its hand: as it was here, and as planned for other ways between the parties. */
-import { type CostModel, endToEnd, KERNEL_COSTS, LAN, type Link, type Plan, SEAL_COSTS, WAN } from '@slytherin/engine'
+import { type CostModel, endToEnd, KERNEL_COSTS, LAN, type Link, type Plan, SEAL_COSTS, streamSeconds, WAN } from '@slytherin/engine'
 import { readCosts, userCostFile } from '@slytherin/node'
 
 export interface EndToEndSeconds {
@@ -12,6 +12,19 @@ export interface EndToEndSeconds {
     readonly lan: number
     readonly wan: number
   }
+  /** From the first sample to the last logit of all queries, where there are several: while one is evaluated the next is encrypted and sent. */
+  readonly stream?: {
+    readonly loopback: number
+    readonly planned: { readonly loopback: number; readonly lan: number; readonly wan: number }
+  }
+}
+
+/** What was seen of the queries of a run. */
+export interface SeenQueries {
+  readonly queries: number
+  /** Seconds to the logits of the first and of the last. */
+  readonly first: number
+  readonly last: number | undefined
 }
 
 /** What operations cost on this machine where parties have measured it, built-in figures otherwise. */
@@ -24,8 +37,17 @@ export async function machineModel(evaluator: 'kernel' | 'seal'): Promise<CostMo
 }
 
 /** @param witnesses which compute beside the evaluator, on the same processors */
-export function endToEndSeconds(plan: Plan, loopback: number, model: CostModel, witnesses: number): EndToEndSeconds {
-  const planned = (link: Link): number => endToEnd(plan, model, link).total
+export function endToEndSeconds(plan: Plan, { queries, first, last }: SeenQueries, model: CostModel, witnesses: number): EndToEndSeconds {
+  const planned = (link: Link, count = 1): number => streamSeconds(endToEnd(plan, model, link), count, link === model)
   const beside = witnesses * endToEnd(plan, model, model).evaluation
-  return { loopback, planned: { loopback: planned(model) + beside, lan: planned(LAN), wan: planned(WAN) } }
+  const several = (count: number): { loopback: number; lan: number; wan: number } => ({
+    loopback: planned(model, count) + count * beside,
+    lan: planned(LAN, count),
+    wan: planned(WAN, count)
+  })
+  return {
+    loopback: first,
+    planned: several(1),
+    ...(queries === 1 || last === undefined ? {} : { stream: { loopback: last, planned: several(queries) } })
+  }
 }

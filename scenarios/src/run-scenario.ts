@@ -93,6 +93,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
     const logits: (readonly number[])[] = []
     const predictions: Prediction[] = []
     let firstAnswerSeconds: number | undefined
+    let lastAnswerSeconds: number | undefined
     for (const party of parties) {
       const child = startParty(
         party,
@@ -105,6 +106,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
           else if (event.event === 'error') errors.set(party.name, event.error)
           else if (event.event === 'result') {
             firstAnswerSeconds ??= event.seconds
+            lastAnswerSeconds = event.seconds
             event.logits.forEach((row, k) => {
               logits[(event.first ?? 0) + k] = row
             })
@@ -147,6 +149,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
       logits,
       totalSeconds,
       firstAnswerSeconds,
+      lastAnswerSeconds,
       costModel,
       provenance,
       peakMemoryBytes: memory.peak,

@@ -54,6 +54,7 @@ export function observe(scenario: Scenario, plan: Plan, logits: Observations['lo
     logits,
     totalSeconds: 12.5,
     firstAnswerSeconds: 1.5,
+    lastAnswerSeconds: 1.5,
     costModel: KERNEL_COSTS,
     peakMemoryBytes: 2 ** 31,
     peakMemoryByParty

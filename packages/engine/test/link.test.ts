@@ -1,4 +1,4 @@
-import { describeEndToEnd, endToEnd, KERNEL_COSTS, LAN, plan, WAN } from '@slytherin/engine'
+import { describeEndToEnd, endToEnd, KERNEL_COSTS, LAN, plan, streamSeconds, WAN } from '@slytherin/engine'
 import { describe, expect, test } from 'vitest'
 import { architectureFor } from './simulate.ts'
 
@@ -40,9 +40,13 @@ describe('the link between the parties', () => {
     const wan = endToEnd(slow, KERNEL_COSTS, WAN)
     expect(wan.upload / lan.upload).toBeCloseTo(LAN.bandwidth / WAN.bandwidth, 6)
     expect(wan.evaluation).toBeCloseTo(lan.evaluation, 9)
-    const { bytes, total, steady, ...stages } = wan
+    const { bytes, total, steady, steadyShared, ...stages } = wan
     expect(Object.values(stages).reduce((sum, value) => sum + value, 0)).toBeCloseTo(total, 9)
-    expect(steady).toBeLessThanOrEqual(total)
+    expect(steady).toBeLessThanOrEqual(steadyShared)
+    expect(steadyShared).toBeLessThan(total)
+    expect(streamSeconds(wan, 1, false)).toBe(total)
+    expect(streamSeconds(wan, 3, false)).toBeCloseTo(total + 2 * steady, 9)
+    expect(streamSeconds(wan, 3, true)).toBeCloseTo(total + 2 * steadyShared, 9)
     expect(bytes.up).toBe(slow.costs.bytes.input)
     expect(describeEndToEnd(slow, KERNEL_COSTS)).toHaveLength(2)
     expect(describeEndToEnd(slow, KERNEL_COSTS, WAN)[0]).toMatch(/^link {7}\(100 Mbit\/s, 40 ms\) samples to answers \d+\.\d\d s: /)

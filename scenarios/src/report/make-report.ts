@@ -46,6 +46,8 @@ export interface Observations {
   readonly peakMemoryByParty: Record<string, number>
   /** From asking the first samples to reading their logits, where one party does both. */
   readonly firstAnswerSeconds?: number | undefined
+  /** The same to the last of them. */
+  readonly lastAnswerSeconds?: number | undefined
   /** What operations cost on this machine. */
   readonly costModel: CostModel
   /** Where the plan was simulated, too. */
@@ -136,7 +138,11 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     },
     endToEndSeconds: endToEndSeconds(
       plan,
-      seen.firstAnswerSeconds ?? (dataEncryption + seconds('evaluation', 'switch', 'result')) / queries,
+      {
+        queries,
+        first: seen.firstAnswerSeconds ?? (dataEncryption + seconds('evaluation', 'switch', 'result')) / queries,
+        last: seen.lastAnswerSeconds
+      },
       seen.costModel,
       session.witnesses
     ),

@@ -40,10 +40,13 @@ export function renderReport(report: ScenarioReport, predictions: readonly Predi
     phases.push([label(phase), seconds.toFixed(2)])
     if (phase === 'evaluation') phases.push(['  of which refreshing', refresh.toFixed(2)])
   }
-  const { loopback, planned } = report.endToEndSeconds
+  const { loopback, planned, stream } = report.endToEndSeconds
   phases.push(['samples to answers, first batch', loopback.toFixed(2)])
   if (planned.loopback !== undefined) phases.push(['  as planned', planned.loopback.toFixed(2)])
   phases.push(['  planned for a local network', planned.lan.toFixed(2)], ['  planned for 100 Mbit/s, 40 ms', planned.wan.toFixed(2)])
+  if (stream !== undefined) {
+    phases.push(['samples to answers, all batches', stream.loopback.toFixed(2)], ['  as planned', stream.planned.loopback.toFixed(2)])
+  }
   const traffic = new Table({
     head: ['party', 'sent', 'received', 'peak memory'],
     colAligns: ['left', 'right', 'right', 'right'],

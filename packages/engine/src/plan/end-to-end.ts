@@ -30,6 +30,8 @@ export interface EndToEnd {
   readonly total: number
   /** seconds a query that takes its turn in a stream: those of the slowest of the querier, the link and the evaluator */
   readonly steady: number
+  /** the same where all of them share the processors of one machine: all work, one after the other, and no waiting */
+  readonly steadyShared: number
   readonly bytes: { readonly up: number; readonly down: number }
 }
 
@@ -68,9 +70,17 @@ export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
     ...stages,
     total: Object.values(stages).reduce((sum, value) => sum + value, 0),
     steady: Math.max(encryption + proofs + decryption, upload, download, seconds.evaluation),
+    steadyShared: Object.values(stages).reduce((sum, value) => sum + value, 0) - rounds - link.roundTrip,
     bytes: { up: bytes.input, down }
   }
 }
+
+/**
+ * Seconds from the first sample in the querier's hand to the last logit, of queries that are asked one after the other: while one is evaluated the next is encrypted and sent.
+ * @param shared all parties share the processors of one machine
+ */
+export const streamSeconds = (cost: EndToEnd, queries: number, shared: boolean): number =>
+  cost.total + (queries - 1) * (shared ? cost.steadyShared : cost.steady)
 
 const STAGES = ['encryption', 'proofs', 'rounds', 'upload', 'evaluation', 'refreshes', 'switching', 'download', 'decryption'] as const
 

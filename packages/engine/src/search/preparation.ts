@@ -41,32 +41,32 @@ export class Preparation {
     const batchBlocks = Math.ceil(settings.batch / batchBlock)
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
       const key = settings.searched.preparation * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
-      const keys = settings.epoch && (() => this.keyPrices(costs, stride, batchBlocks)!)
+      const keys = (): KeyPrices => this.keyPrices(costs, stride, batchBlocks)
       return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, key }, keys)
     })
   }
 
-  /** Undefined outside epochs: how many baby steps there are is then decided by evaluations alone. */
-  private keyPrices(costs: OperationCosts, stride: number, batchBlocks: number): KeyPrices | undefined {
+  /** Those of an epoch cost nothing; outside one no level is known yet, and a typical one stands for it. */
+  private keyPrices(costs: OperationCosts, stride: number, batchBlocks: number): KeyPrices {
     const { epoch, threshold, searched } = this.settings
-    if (!epoch) return undefined
-    const { N } = epoch.parameters
-    const keys = new KeyCosts(
-      costs,
-      new Sizes(
-        epoch.chain.logN,
-        new Array(epoch.chain.primes).fill(epoch.chain.primeBits),
-        epoch.chain.specialPrimeBits,
-        epoch.chain.specialPrimes
-      ),
-      threshold
-    )
+    const sizes = epoch
+      ? new Sizes(
+          epoch.chain.logN,
+          new Array(epoch.chain.primes).fill(epoch.chain.primeBits),
+          epoch.chain.specialPrimeBits,
+          epoch.chain.specialPrimes
+        )
+      : typicalSizes(costs)
+    const keys = new KeyCosts(costs, sizes, threshold)
+    const highest = epoch?.parameters.maxLevel ?? TYPICAL_LEVEL
+    const held = (element: number): number => epoch?.galoisLevel(element) ?? -1
     const added = new Set<number>()
-    const elements = (rotations: readonly number[]): number[] => rotations.map(rotation => galoisElementOf(rotation * stride, N))
+    const elements = (rotations: readonly number[]): number[] =>
+      rotations.map(rotation => galoisElementOf(rotation * stride, 2 ** costs.logN))
     return {
       seconds: (rotations, level) => {
-        const making = elements(rotations).filter(element => !added.has(element) && epoch.galoisLevel(element) < level)
-        return (searched.preparation * making.length * keys.galois(Math.min(level, epoch.parameters.maxLevel))) / batchBlocks
+        const making = elements(rotations).filter(element => !added.has(element) && held(element) < level)
+        return (searched.preparation * making.length * keys.galois(Math.min(level, highest))) / batchBlocks
       },
       add: rotations => {
         for (const element of elements(rotations)) added.add(element)
