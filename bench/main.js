@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { loadKernel, warmUp } from '@slytherin/ring'
 import { describeMachine, describeVersions } from './machine.js'
 import { compare, QUICK, THOROUGH } from './measure.js'
+import { describePlanning, measurePlanning } from './planning.js'
 import { evaluatorRows, LINEAR_ROTATIONS } from './rows/evaluator.js'
 import { multipartyRows } from './rows/multiparty.js'
 import { describeProofs, proofRows } from './rows/proofs.js'
@@ -77,10 +78,18 @@ async function main() {
   const pattern = new RegExp(only ?? '')
   const chosen = shape => rows.filter(row => pattern.test(`${row.operation} @ ${nameOf(shape)}`))
   if (list) {
+    if (pattern.test('planning')) console.log('planning')
     for (const shape of SHAPES) for (const row of chosen(shape)) console.log(`${row.operation} @ ${nameOf(shape)}`)
     return
   }
-  if (SHAPES.every(shape => chosen(shape).length === 0)) throw new Error(`no row matches --only ${only}; --list shows them`)
+  // in a process that has done nothing else: what it takes in memory is told
+  const planning = pattern.test('planning') ? measurePlanning() : undefined
+  if (planning) console.log(describePlanning(planning))
+  if (SHAPES.every(shape => chosen(shape).length === 0)) {
+    if (planning && json) writeFileSync(json, `${JSON.stringify({ machine: describeMachine(), planning }, null, 2)}\n`)
+    if (planning) return
+    throw new Error(`no row matches --only ${only}; --list shows them`)
+  }
 
   const threads = Number(wanted)
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`--threads takes a positive integer, got ${wanted}`)
@@ -134,7 +143,7 @@ async function main() {
   }
   const proofs = describeProofs(results)
   if (proofs.length > 0) console.log(`\n${proofs.join('\n')}`)
-  if (json) writeFileSync(json, `${JSON.stringify({ machine, versions, rows: results }, null, 2)}\n`)
+  if (json) writeFileSync(json, `${JSON.stringify({ machine, versions, rows: results, ...(planning ? { planning } : {}) }, null, 2)}\n`)
 }
 
 try {

@@ -165,6 +165,29 @@ describe('a party', () => {
     expect(await evaluator.outcome).toMatchObject({ name: 'SessionAbortedError' })
   })
 
+  it('is met while its large model is measured: others hear that they wait, and nobody misses it', async () => {
+    const cohort = await make('session: { batch: 4 }\ndeadlines: { roster: 8000 }', {
+      bob: 'model: slow.onnx\ncalibration: { manifest: none.json }',
+      carol: 'samples: { npy: images.npy }'
+    })
+    await writeFile(join(cohort.directory, 'images.npy'), npyOf([[1, 2, 0, 0]]))
+    const { alice, bob, carol } = cohort.members
+    const parties = await Promise.all([run(bob!.file), run(carol!.file), run(alice!.file)])
+    const outcomes = await Promise.all(parties.map(party => party.outcome))
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ session: expect.stringMatching(/^[0-9a-f]{64}$/) })
+    expect(of(parties[1]!.events, 'waiting')).toContainEqual(
+      expect.objectContaining({ phase: 'plan', peer: alice!.peer, name: 'alice', message: 'propose' })
+    )
+  })
+
+  it('ends where its large model turns out to be of no use', async () => {
+    const cohort = await make('', { bob: 'model: late-failure.onnx\ncalibration: { manifest: none.json }' })
+    const { bob } = cohort.members
+    const owner = await run(bob!.file)
+    expect(of(owner.events, 'started')).toHaveLength(1)
+    expect(await owner.outcome).toMatchObject({ name: 'MalformedShareError', message: expect.stringContaining('calibration') })
+  })
+
   it('has its state directory for itself', async () => {
     const cohort = await make('')
     await run(cohort.members['alice']!.file)

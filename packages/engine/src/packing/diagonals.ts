@@ -189,7 +189,12 @@ export class DiagonalsPacking {
 
   /** The same of the blocks of one of several values. */
   productsOf(part: number): number {
-    return this.items.reduce((sum, item) => sum + (item.kind === 'diagonal' && this.joint?.[item.inputBlock]?.part === part ? 1 : 0), 0)
+    let count = 0
+    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++)
+      this.each(outputBlock, inputBlock => {
+        if (this.joint?.[inputBlock]?.part === part) count++
+      })
+    return count
   }
 
   /** For every input block the index of the last item that uses it, -1 when none does. */
@@ -204,24 +209,42 @@ export class DiagonalsPacking {
   /** Most slot vectors of rotated input that are alive at a time when each is made at its first use and dropped after its last. */
   get peakInputs(): number {
     if (!this.present) return this.inputBlocks * this.babySteps
-    const last = this.lastUses()
-    const seen = new Set<number>()
+    // of every input block, the first and the last run of its products: of one giant step of one output block
+    const first = new Int32Array(this.inputBlocks).fill(-1)
+    const last = new Int32Array(this.inputBlocks).fill(-1)
+    let run = 0
+    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++) {
+      for (const inputBlock of this.runs(outputBlock)) {
+        if (first[inputBlock] === -1) first[inputBlock] = run
+        last[inputBlock] = run++
+      }
+    }
+    const order = (blocks: Int32Array): number[] =>
+      [...blocks.keys()].filter(block => last[block]! >= 0).sort((a, b) => blocks[a]! - blocks[b]!)
+    const leaving = order(last)
     let alive = 0
     let peak = 0
-    this.items.forEach((item, index) => {
-      if (item.kind === 'bias') return
-      const size = this.babies(item.inputBlock).length
-      if (!seen.has(item.inputBlock)) {
-        seen.add(item.inputBlock)
-        alive += size
-        peak = Math.max(peak, alive)
-      }
-      if (last[item.inputBlock] === index) alive -= size
-    })
+    let gone = 0
+    for (const block of order(first)) {
+      for (; last[leaving[gone]!]! < first[block]!; gone++) alive -= this.babies(leaving[gone]!).length
+      alive += this.babies(block).length
+      peak = Math.max(peak, alive)
+    }
     return peak
   }
 
-  /** Where results lie: in the order that was asked for, periodic where they fit one period, sequential otherwise. */
+  /** The input blocks of an output block's products in the order of use, each once for every giant step: without a list of items, which may be millions. */
+  private runs(outputBlock: number): number[] {
+    const keys: number[] = []
+    this.each(outputBlock, (inputBlock, diagonal) => {
+      keys.push((this.giantSteps - Math.floor(diagonal / this.babySteps)) * this.inputBlocks + inputBlock)
+    })
+    const sorted = Float64Array.from(keys).sort()
+    const out: number[] = []
+    for (let k = 0; k < sorted.length; k++) if (k === 0 || sorted[k] !== sorted[k - 1]) out.push(sorted[k]! % this.inputBlocks)
+    return out
+  }
+
   get output(): Layout {
     this.laidOut ??= this.layOut()
     return this.laidOut

@@ -17,6 +17,8 @@ const MINIMUM_PRIMES = 2
 export const MAXIMUM_PRIMES = 34
 /** A block may have room for so many times the batch, when it is the only one. */
 const MAXIMUM_PADDING = 16
+/** Weights of a plan, one product for each: plans list them, and whoever owns the model encodes each. Layouts that must have more are not tried. */
+const MOST_WEIGHTS = 2 ** 22
 /** A search stops when this many more primes have brought nothing better. */
 const PATIENCE = 4
 /** How many fewer primes, and how much narrower ones, are tried with the ring and packing found. */
@@ -119,7 +121,8 @@ export class ChainSearch {
     const numbers = costModel.combining && data === 'encrypted' && weights === 'clear'
     const blocks = numbers && widest < full && widest * MAXIMUM_PADDING >= full ? [full] : []
     for (let block = widest; block >= smallestBlock(packing); block /= 2) blocks.push(block)
-    return blocks
+    // one position of a block is in one product with every weight that it is multiplied by
+    return blocks.filter(block => block === smallestBlock(packing) || this.preparation.entries * (block / full) <= MOST_WEIGHTS)
   }
 
   /** @returns the fewest primes that can do it, infinity when none can */

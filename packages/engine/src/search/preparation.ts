@@ -1,6 +1,6 @@
 /** What planners of one network share whatever flooding, precision or ring is asked for: packings, and costs by ring. */
 import { galoisElementOf } from '@slytherin/ckks'
-import type { Architecture } from '../architecture/architecture.js'
+import { type Architecture, isMap, partsOf } from '../architecture/architecture.js'
 import { KeyCosts } from '../costs/key-costs.js'
 import { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
@@ -21,6 +21,14 @@ export class Preparation {
     private readonly settings: Pick<Settings, 'data' | 'weights' | 'seededInputs' | 'searched' | 'batch' | 'threshold' | 'epoch'>
   ) {
     this.patterns = patternsOf(architecture)
+  }
+
+  /** Entries of all matrices that may hold a weight. */
+  get entries(): number {
+    const layers = this.architecture.layers.map((layer, index) =>
+      isMap(layer) ? partsOf(layer).map(({ inputs }, part) => this.patterns[index]![part]?.entries ?? inputs * layer.outputs) : []
+    )
+    return layers.flat().reduce((sum, entries) => sum + entries, 0)
   }
 
   /** The same for another network. */

@@ -53,6 +53,10 @@ export interface PartyInit {
 const USAGE_INTERVAL = 5000
 /** After an aborted session, before the next is tried. */
 const RETRY_PAUSE = 2000
+/** Between two words on an evaluator that is up and has proposed nothing yet. */
+const WAITING_INTERVAL = 10_000
+/** How long nobody can meet this party because its model is measured. */
+const MODEL_PATIENCE = 3_000
 /** How long leaving a session may take. */
 const FAREWELL_PATIENCE = 7000
 
@@ -81,7 +85,9 @@ export class Party {
     private readonly worker: CryptographyWorker,
     private readonly names: PeerNames,
     private readonly evidence: FileEvidenceStore,
-    samples: Samples | undefined
+    samples: Samples | undefined,
+    /** The shape of this party's model, when it has been measured. */
+    private readonly model: Promise<unknown> | undefined
   ) {
     const { commands } = init
     const emit = (event: PartyEvent): void => this.emit(event)
@@ -134,6 +140,9 @@ export class Party {
       const worker = await CryptographyWorker.start(options, init.worker)
       forgetPassphrase(keySource)
       undo.push(() => worker.dispose())
+      const measured = options.model === undefined ? undefined : worker.cryptography.architecture()
+      // A model that is of no use is mostly found out now, before anybody meets this party; a large one goes on being measured while others are met.
+      await Promise.race([measured, unreferenced(MODEL_PATIENCE)])
       const transport = await Libp2pTransport.start({
         privateKey: identity.privateKey,
         name: configuration.name,
@@ -153,7 +162,7 @@ export class Party {
         ...bounds,
         onFault: error => init.logger.warn({ error }, 'evidence is not kept any more')
       })
-      return new Party(configuration, roles, init, lock, identity, transport, worker, names, evidence, samples)
+      return new Party(configuration, roles, init, lock, identity, transport, worker, names, evidence, samples, measured)
     } catch (error) {
       for (const step of undo.reverse()) await step()
       throw error
@@ -179,9 +188,11 @@ export class Party {
       throw error
     })
     crashed.catch(() => {})
+    const useless = Promise.withResolvers<never>()
+    this.model?.catch(useless.reject)
     const session = this.roles.includes('evaluator') ? this.coordinate() : this.takePart()
     this.running = session.catch(() => {})
-    return await Promise.race([session, crashed])
+    return await Promise.race([session, crashed, useless.promise])
   }
 
   /** An error as it is told, with the names of the peers that it is about. */
@@ -205,7 +216,8 @@ export class Party {
     this.stopping.abort(new Error(reason))
     // The coordinator and the member tell the others; that needs the transport.
     const farewell = this.sessionPeer instanceof Member ? this.sessionPeer.stop() : this.running
-    await Promise.race([farewell.catch((error: unknown) => this.init.logger.warn({ error }, 'leaving the session')), patience()])
+    const left = farewell.catch((error: unknown) => this.init.logger.warn({ error }, 'leaving the session'))
+    await Promise.race([left, unreferenced(FAREWELL_PATIENCE)])
     await this.transport.stop(reason)
     await this.worker.dispose()
     await this.evidence.close()
@@ -300,6 +312,12 @@ export class Party {
     const { roster, longest } = { ...DEFAULT_DEADLINES, ...this.configuration.deadlines }
     // First for it to come, then for it to gather everybody, to plan and to propose.
     let timer = setTimeout(() => miss(`the evaluator did not come within ${roster / 1000} s`), roster)
+    const since = Date.now()
+    const waiting = setInterval(() => {
+      if (this.inSession || !this.transport.connectedPeers.includes(evaluator)) return
+      const name = this.names.of(evaluator) ?? 'unknown'
+      this.emit({ event: 'waiting', phase: 'plan', peer: evaluator, name, message: 'propose', since, seconds: secondsSince(since) })
+    }, WAITING_INTERVAL)
     const arrived = (): void => {
       clearTimeout(timer)
       const patience = roster + longest
@@ -315,6 +333,7 @@ export class Party {
       return await Promise.race([member.finished(), lost.promise])
     } finally {
       clearTimeout(timer)
+      clearInterval(waiting)
       unsubscribe()
     }
   }
@@ -379,8 +398,5 @@ export class Party {
   }
 }
 
-async function patience(): Promise<void> {
-  await new Promise<void>(resolve => {
-    setTimeout(resolve, FAREWELL_PATIENCE).unref()
-  })
-}
+const unreferenced = async (milliseconds: number): Promise<void> =>
+  await new Promise(resolve => void setTimeout(resolve, milliseconds).unref())

@@ -56,12 +56,5 @@ export async function createCryptography(options: CryptographyOptions): Promise<
       await store.close()
     }
   })
-  try {
-    // A model that is of no use is found out now, not when the evaluator asks for its shape.
-    if (options.model !== undefined) await hosted.architecture()
-    return hosted
-  } catch (error) {
-    await hosted.dispose()
-    throw error
-  }
+  return hosted
 }

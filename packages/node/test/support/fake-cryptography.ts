@@ -3,6 +3,7 @@
  * alone.
  */
 import { basename } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { resourceLimits, threadId } from 'node:worker_threads'
 import { plan } from '@slytherin/engine'
 import { MalformedShareError } from '@slytherin/mhe'
@@ -22,10 +23,31 @@ export const LARGE_BYTES = 1 << 24
 
 export async function createCryptography(options: CryptographyOptions): Promise<HostedCryptography> {
   if (options.model?.path === 'unreadable.onnx') throw new MalformedShareError('refresh', 'file', 'a model', 'nothing')
-  return new HostedFake(basename(options.state))
+  return new HostedFake(basename(options.state), basename(options.model?.path ?? ''))
 }
 
+/** How long the models `slow.onnx` and `late-failure.onnx` are measured, in ms. */
+export const SLOW_MILLISECONDS = 12_000
+
 class HostedFake extends FakeCryptography implements HostedCryptography {
+  private measuring: Promise<void> | undefined
+
+  private readonly model: string
+
+  constructor(name: string, model: string) {
+    super(name)
+    this.model = model
+  }
+
+  override async architecture(): ReturnType<FakeCryptography['architecture']> {
+    if (this.model === 'slow.onnx' || this.model === 'late-failure.onnx') {
+      this.measuring ??= delay(SLOW_MILLISECONDS)
+      await this.measuring
+    }
+    if (this.model === 'late-failure.onnx') throw new MalformedShareError('refresh', 'calibration', 'finite values', 'NaN')
+    return await super.architecture()
+  }
+
   async dispose(): Promise<void> {
     await this.close()
   }
