@@ -23,6 +23,13 @@ const UNUSED = [
   'multiformats/dist/src/bases/base256emoji'
 ]
 
+/** Of content identifiers a page needs those that libp2p makes of a key, for the key's hash; identities in their text form are written in base58. */
+const CONTENT_IDENTIFIER = `export class CID {
+  static createV1(code, multihash) { return { version: 1, code, multihash } }
+  static parse(text) { throw new Error('no identity: ' + text) }
+  static asCID() { return null }
+}`
+
 export function withoutUnused() {
   return {
     name: 'without-unused',
@@ -31,6 +38,7 @@ export function withoutUnused() {
         const names = Object.keys(await import(path))
         return { contents: names.map(name => `export const ${name} = () => undefined`).join('\n'), loader: 'js' }
       })
+      build.onLoad({ filter: /\/multiformats\/dist\/src\/cid\.js$/ }, () => ({ contents: CONTENT_IDENTIFIER, loader: 'js' }))
       // Browsers sign and verify Ed25519 themselves; what @libp2p/crypto has for those that do not is as large as Noise.
       build.onResolve({ filter: /^@noble\/curves\/ed25519\.js$/ }, ({ importer }) =>
         importer.includes('@libp2p/crypto/') ? { path: 'ed25519', namespace: 'unused' } : undefined
