@@ -1,6 +1,6 @@
 /**
  * The cost model of a machine: times every operation of an evaluator on a small set of parameters (N = 2^14, six primes and a special one) and solves the formulas of
- * `operation-costs.ts` for their constants. Takes about a second. Costs are rounded to steps of 5 %, so that noise in a measurement does not make another plan every time.
+ * `operation-costs.ts` for their constants. Takes about a second, some seconds where other work holds it up. Costs are rounded to steps of 5 %, so that noise in a measurement does not make another plan every time.
  */
 import {
   Context,
@@ -40,6 +40,10 @@ const STEP = 1.05
 const LEAST_RUNS = 3
 const MAXIMUM_RUNS = 15
 const BUDGET_SECONDS = 0.09
+/** On a busy machine longer, until so many runs have come as near to the shortest as this factor; seconds after which there are no more in any case. */
+const ALIKE_RUNS = 3
+const ALIKE = 1.1
+const LONGEST_SECONDS = 0.8
 /** Runs and seconds before time is taken, whichever end later: until then the engine may still be compiling. */
 const WARM_RUNS = 2
 const WARM_SECONDS = 0.02
@@ -221,8 +225,8 @@ function setKeys(evaluator: Evaluator, context: Context, secret: SecretKey, step
 }
 
 /**
- * Seconds of one run that nothing held up: the least of several. Other work on the machine makes runs longer, never shorter, and a plan should be the same while there is some.
- * Lets the event loop turn after every run.
+ * Seconds of one run that nothing held up: the least of several, once a few are about as short. Other work on the machine makes runs longer, never shorter, and a plan should be the
+ * same while there is some. Lets the event loop turn after every run.
  */
 async function seconds(work: () => unknown, signal: AbortSignal | undefined): Promise<number> {
   const run = async (): Promise<number> => {
@@ -236,12 +240,18 @@ async function seconds(work: () => unknown, signal: AbortSignal | undefined): Pr
   let spent = 0
   for (let runs = 0; runs < WARM_RUNS || spent < WARM_SECONDS; runs++) spent += await run()
   const times: number[] = []
-  for (spent = 0; times.length < LEAST_RUNS || (times.length < MAXIMUM_RUNS && spent < BUDGET_SECONDS); ) {
+  const settled = (): boolean => {
+    const limit = ALIKE * Math.min(...times)
+    return times.filter(taken => taken <= limit).length >= ALIKE_RUNS
+  }
+  for (spent = 0; ; ) {
     const taken = await run()
     times.push(taken)
     spent += taken
+    if (times.length < LEAST_RUNS) continue
+    const enough = times.length >= MAXIMUM_RUNS || spent >= BUDGET_SECONDS
+    if (spent >= LONGEST_SECONDS || (enough && settled())) return Math.min(...times)
   }
-  return Math.min(...times)
 }
 
 /** Values of no meaning between -1 and 1, the same every time. */
