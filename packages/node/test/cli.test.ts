@@ -57,6 +57,20 @@ describe('slytherin', () => {
     expect((await slytherin('party', '--config', join(directory, 'none.yaml'))).code).toBe(2)
   })
 
+  it('says how a model is asked to whoever wants help of asking one', async () => {
+    const { out } = await slytherin('query', 'digits', '--help')
+    expect(out).toContain('slytherin query ask [options] <model>')
+    expect(out).toContain('--samples <path>')
+  })
+
+  it('ends quietly when whoever reads its output has read enough', async () => {
+    const shell = spawn('sh', ['-c', '"$0" "$1" --help | true', process.execPath, BIN], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const text: string[] = []
+    shell.stderr.on('data', data => text.push(String(data)))
+    await new Promise(resolve => shell.on('close', resolve))
+    expect(text.join('')).toBe('')
+  })
+
   it('runs as a process, also under an older Node, with the same codes', async () => {
     const exit = async (...parameters: string[]): Promise<number | null> => {
       const child = spawn(BIN, parameters, { stdio: 'ignore' })

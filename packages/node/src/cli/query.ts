@@ -71,6 +71,8 @@ export function queryCommand(streams: Streams): Command {
   const command = new Command('query')
     .description('Ask a model: "slytherin query MODEL --samples FILE"; see, cancel and fetch queries.')
     .addCommand(send, { isDefault: true })
+    // Whoever asks for help of `slytherin query MODEL` wants these options.
+    .addHelpText('after', () => `\nTo ask a model:\n\n${send.helpInformation()}`)
   for (const inner of [status, cancel, fetch]) command.addCommand(inner)
   return command
 }
