@@ -39,15 +39,18 @@ describe('the systemd unit', async () => {
   )
   if (!tool) console.info('the unit is not verified here: systemd-analyze is missing (apt-get install systemd)')
 
-  it.skipIf(!tool)('is one that systemd takes, without a word, and that exposes little', async () => {
-    const unit = join(directory, 'slytherin@a.service')
-    // Verified is also that the program is there.
-    await writeFile(unit, (await text('systemd', 'slytherin@.service')).replace('/usr/bin/slytherin', process.execPath))
-    const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', unit])
-    expect(stdout + stderr).toBe('')
-    // In tenths: 1.4 of 10 as it is.
-    await run('systemd-analyze', ['security', '--offline=true', '--threshold=20', '--no-pager', unit])
-  })
+  it.skipIf(!tool).each(['slytherin', 'slytherin-worker'])(
+    '%s is one that systemd takes, without a word, and that exposes little',
+    async name => {
+      const unit = join(directory, `${name}@a.service`)
+      // Verified is also that the program is there.
+      await writeFile(unit, (await text('systemd', `${name}@.service`)).replace('/usr/bin/slytherin', process.execPath))
+      const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', unit])
+      expect(stdout + stderr).toBe('')
+      // In tenths: 1.4 of 10 as it is.
+      await run('systemd-analyze', ['security', '--offline=true', '--threshold=20', '--no-pager', unit])
+    }
+  )
 
   it('keeps secrets out of core dumps and swap, starts again, and is bounded', async () => {
     const lines = (await text('systemd', 'slytherin@.service')).split('\n')

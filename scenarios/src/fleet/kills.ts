@@ -1,0 +1,122 @@
+/**
+ * `npm run fleet:kills -- --json FILE`: many queries on a fleet of which a worker is killed every so many seconds, and another one started; every answer is held against
+ * the one of this process alone, byte for byte, and the time against that of the same fleet without kills.
+ */
+import { writeFile } from 'node:fs/promises'
+import { cpus, loadavg } from 'node:os'
+import type { Fleet } from '@slytherin/fleet'
+import { Command } from 'commander'
+import { EXIT_FAILED, EXIT_USAGE, finite, positive, stopping } from '../command-line.js'
+import { describeMachine } from '../machine.js'
+import type { PreparedQuery } from './dealt-service.js'
+import { digestOf, Measuring, secondsOf } from './measuring.js'
+import type { WorkerProcess } from './worker-process.js'
+
+/** Queries that are asked at the same time. */
+const AT_ONCE = 4
+
+const options = new Command('fleet:kills')
+  .description(
+    'Kills a worker of a fleet every so many seconds while queries are evaluated; every answer must be the bytes of a single process.'
+  )
+  .option('--queries <count>', 'how many', positive, 200)
+  .option('--workers <count>', 'how many are there at the same time', positive, 2)
+  .option('--every <seconds>', 'between two kills', finite, 10)
+  .option('--model <name>', 'of the manifest', 'breast-cancer-wdbc-mlp-square')
+  .option('--batch <count>', 'samples of a query', positive, 64)
+  .option('--json <file>', 'write the report as JSON')
+  .showHelpAfterError()
+  .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
+  .parse()
+  .opts<{ queries: number; workers: number; every: number; model: string; batch: number; json?: string }>()
+const signal = stopping()
+const measuring = await Measuring.open()
+const { say } = measuring
+try {
+  const { queries: count, workers, every, model, batch } = options
+  const { service, samples } = await measuring.service({ name: model, batch, refreshing: true })
+  const queries: PreparedQuery[] = []
+  for (let k = 0; k < count; k++) {
+    const of = Array.from({ length: batch }, (_, i) => samples[(k * batch + i) % samples.length]!)
+    queries.push(await service.prepare(`query-${k}`, of))
+  }
+  say(`${count} queries of ${batch} samples encrypted`)
+  const single = await service.evaluator()
+  const alone = await secondsOf(async () => {
+    const digests: string[] = []
+    for (const query of queries) digests.push(digestOf(await single.evaluate(query)))
+    return digests
+  })
+  await single.dispose()
+  say(`in one process: ${alone.seconds.toFixed(1)} s`)
+
+  let again = 0
+  const run = async (during: (fleet: Fleet, over: AbortSignal) => Promise<void>): Promise<{ seconds: number; value: string[] }> => {
+    const fleet = await measuring.fleet(event => {
+      if (event.event === 'again') again++
+    })
+    try {
+      await measuring.workers(workers, fleet, signal)
+      const { evaluate, dispose } = await service.evaluator(fleet)
+      const over = new AbortController()
+      const beside = during(fleet, over.signal)
+      const done = await secondsOf(async () => {
+        const digests = new Array<string>(count)
+        const left = queries.map((query, k) => ({ query, k }))
+        const ask = async (): Promise<void> => {
+          for (let next = left.shift(); next !== undefined; next = left.shift()) digests[next.k] = digestOf(await evaluate(next.query))
+        }
+        await Promise.all(Array.from({ length: AT_ONCE }, ask))
+        return digests
+      })
+      over.abort()
+      await beside
+      await dispose()
+      return done
+    } finally {
+      await measuring.stopWorkers()
+      await fleet.close()
+    }
+  }
+  const undisturbed = await run(async () => undefined)
+  say(`${workers} workers: ${undisturbed.seconds.toFixed(1)} s`)
+  again = 0
+  let kills = 0
+  const disturbed = await run(async (_fleet, over) => {
+    while (!over.aborted && !signal.aborted) {
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, 1000 * every)
+        over.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true })
+      })
+      if (over.aborted || signal.aborted) return
+      const victim: WorkerProcess | undefined = measuring.oldest()
+      await victim?.kill()
+      kills++
+      await measuring.worker()
+    }
+  })
+  say(`${workers} workers, ${kills} kills: ${disturbed.seconds.toFixed(1)} s, ${again} parts done again`)
+  const wrong = [undisturbed, disturbed].map(({ value }) => value.filter((digest, k) => digest !== alone.value[k]).length)
+  const report = {
+    queries: count,
+    workers,
+    kills,
+    partsDoneAgain: again,
+    identical: wrong.every(number => number === 0),
+    seconds: { alone: alone.seconds, undisturbed: undisturbed.seconds, disturbed: disturbed.seconds },
+    slowdown: disturbed.seconds / undisturbed.seconds,
+    model,
+    batch,
+    transport: `BullMQ on ${measuring.redis.version}, a directory of the same machine as store`,
+    machine: describeMachine(),
+    load: loadavg()[0]! / cpus().length
+  }
+  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
+  if (!report.identical) process.exitCode = EXIT_FAILED
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exitCode = EXIT_FAILED
+} finally {
+  await measuring.close()
+}
