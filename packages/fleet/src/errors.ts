@@ -5,6 +5,7 @@ export class FleetError extends Error {
   override name = 'FleetError'
   constructor(
     message: string,
+    /** What whoever reads it can do. */
     readonly remedy: string,
     options?: ErrorOptions
   ) {
@@ -16,8 +17,11 @@ export class FleetError extends Error {
 export class CorruptStoreError extends FleetError {
   override name = 'CorruptStoreError'
   constructor(
+    /** As messages call it. */
     readonly store: string,
+    /** Where it should be. */
     readonly space: string,
+    /** SHA-256 that was asked for, hexadecimal. */
     readonly hash: string
   ) {
     super(
@@ -31,8 +35,11 @@ export class CorruptStoreError extends FleetError {
 export class ContentMissingError extends FleetError {
   override name = 'ContentMissingError'
   constructor(
+    /** As messages call it. */
     readonly store: string,
+    /** Where it should be. */
     readonly space: string,
+    /** SHA-256 that was asked for, hexadecimal. */
     readonly hash: string
   ) {
     super(`${store} does not have ${hash} of ${space}`, 'See whether worker and evaluator name the same store.')
@@ -43,6 +50,7 @@ export class ContentMissingError extends FleetError {
 export class StoreUnreachableError extends FleetError {
   override name = 'StoreUnreachableError'
   constructor(
+    /** As messages call it. */
     readonly store: string,
     options: ErrorOptions & { readonly cause: unknown }
   ) {
@@ -55,9 +63,13 @@ export class StoreUnreachableError extends FleetError {
 export class WorkerRefusedError extends FleetError {
   override name = 'WorkerRefusedError'
   constructor(
+    /** Its identifier. */
     readonly worker: string,
+    /** What is not as it should be. */
     readonly field: string,
+    /** What it should be. */
     readonly expected: string,
+    /** What it is. */
     readonly actual: string
   ) {
     super(`worker ${worker} was refused: ${field} is ${actual}, the evaluator's is ${expected}`, REMEDIES[field] ?? REMEDIES.software!)
@@ -74,7 +86,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export class PartFailedError extends FleetError {
   override name = 'PartFailedError'
   constructor(
+    /** Its identifier. */
     readonly worker: string,
+    /** Name of the error at the worker. */
     readonly code: string,
     message: string
   ) {
@@ -86,6 +100,7 @@ export class PartFailedError extends FleetError {
 export class MalformedFleetMessageError extends FleetError {
   override name = 'MalformedFleetMessageError'
   constructor(
+    /** What is not as it should be. */
     readonly field: string,
     expected: string
   ) {

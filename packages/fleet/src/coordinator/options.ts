@@ -6,10 +6,13 @@ import type { FleetContents } from '../store/contents.js'
 
 /** Queue, store and manners of a coordinator. */
 export interface FleetOptions {
+  /** The queue to the workers. */
   readonly mailbox: Mailbox
+  /** The store that all machines share. */
   readonly contents: FleetContents
-  /** Release of slytherin, and what this machine makes of the known evaluation. */
+  /** Release of slytherin. */
   readonly software: string
+  /** What this machine makes of the known evaluation: SHA-256, hexadecimal. */
   readonly answer: string
   /** Whether this process does parts, too. */
   readonly here: boolean
@@ -17,6 +20,7 @@ export interface FleetOptions {
   readonly check: number
   /** Longest that a part should take, seconds, where blocks can be divided: what a small query waits for at most. */
   readonly partSeconds: number
+  /** For tests: other times than usual. */
   readonly timing?: Partial<FleetTiming>
   /** Told as things happen; must not throw. */
   onEvent?(event: FleetEvent): void
@@ -46,8 +50,11 @@ export type FleetEvent =
 
 /** A fleet as an operator sees it. */
 export interface FleetStatus {
+  /** Whose service it is, and where. */
   readonly queue: string
+  /** Whether it can be reached. */
   readonly connected: boolean
+  /** Those that are admitted, and how many parts each has done. */
   readonly workers: readonly (Pick<Hello, 'worker' | 'host' | 'variant' | 'threads' | 'busy'> & { readonly done: number })[]
   /** Parts that wait for a place. */
   readonly waiting: number

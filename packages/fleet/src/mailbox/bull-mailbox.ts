@@ -7,6 +7,7 @@ import type { Mailbox } from './mailbox.js'
 export interface BullMailboxOptions {
   /** redis:// or rediss://, without a password. */
   readonly url: string
+  /** Of the server. */
   readonly password?: string
   /** Fleets of one Redis that know nothing of each other have different names. */
   readonly fleet: string

@@ -11,9 +11,11 @@ import { MemoryCache } from './memory-cache.js'
 
 /** Where byte strings are, and how much of them is kept at hand. */
 export interface FleetContentsOptions {
+  /** Where all of it is. */
   readonly backend: StoreBackend
   /** Bytes that are kept in memory. */
   readonly memoryBytes: number
+  /** What lasts longer than a query is kept here, too. */
   readonly disk?: DiskCache
   /** The store gave something else than was asked for; it is asked once more. */
   onMismatch?(store: string, space: string, hash: string): void

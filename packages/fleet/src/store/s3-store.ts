@@ -5,9 +5,11 @@ import { checkName, type StoreBackend } from './backend.js'
 
 /** Which bucket, and where. */
 export interface S3StoreOptions {
+  /** Its name; it exists. */
   readonly bucket: string
   /** Before every key, without a slash at its end; none when empty. */
   readonly prefix?: string
+  /** us-east-1 when not given. */
   readonly region?: string
   /** Of a service that is not Amazon's. */
   readonly endpoint?: string

@@ -8,6 +8,7 @@ import { readAtWorker, type ToCoordinator, type ToWorker } from '../messages.js'
 
 /** What does the parts. */
 export interface Workshop {
+  /** Of its kernel. */
   readonly variant: string
   /** Hashes of the means whose keys are in memory. */
   readonly ready: readonly string[]
@@ -19,9 +20,13 @@ export interface Workshop {
 
 /** Queue, means and size of a worker. */
 export interface FleetWorkerOptions {
+  /** The queue to the coordinator. */
   readonly mailbox: Mailbox
+  /** What does the parts. */
   readonly workshop: Workshop
+  /** Release of slytherin. */
   readonly software: string
+  /** That share an operation. */
   readonly threads: number
   /** Bytes for keys, weights and evaluations. */
   readonly memory: number

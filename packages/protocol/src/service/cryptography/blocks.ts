@@ -10,12 +10,15 @@ import type { EvaluationKeyName } from './service.js'
 
 /** A byte string in the store that machines share: in which space it is, and its SHA-256, hexadecimal. */
 export interface ContentName {
+  /** Erased as a whole. */
   readonly space: string
+  /** SHA-256, hexadecimal. */
   readonly hash: string
 }
 
 /** What all queries of a release have in common; kept in the store as canonical JSON, by its hash. */
 export interface BlockMeans {
+  /** Of the epoch. */
   readonly terms: EpochTerms
   /** t: holders that it takes. */
   readonly threshold: number
@@ -27,7 +30,9 @@ export interface BlockMeans {
   readonly keys: readonly (EvaluationKeyName & ContentName)[]
   /** Of the release, with its nonce: what its proofs were made for. */
   readonly owner: string
+  /** Of the release. */
   readonly nonce: string
+  /** What is evaluated. */
   readonly plan: Plan
   /** Of the encrypted model, in the order of the plan. */
   readonly parts: readonly string[]
@@ -37,8 +42,11 @@ export interface BlockMeans {
 
 /** A ciphertext between two stretches. */
 export interface KeptCiphertext extends ContentName {
+  /** Below which it has a residue for every prime of the chain. */
   readonly level: number
+  /** What its message is multiplied with. */
   readonly scale: number
+  /** One less than its components: 1 when it was relinearised. */
   readonly degree: number
 }
 
@@ -46,6 +54,7 @@ export interface KeptCiphertext extends ContentName {
 export interface KeptValue {
   /** Which of the program's. */
   readonly value: number
+  /** By batch block. */
   readonly blocks: readonly (readonly KeptCiphertext[])[]
 }
 
