@@ -16,7 +16,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 const ANSWER = 'a'.repeat(64)
 const MEANS = 'b'.repeat(64)
-const TIMING = { silence: 200, patience: 400, retry: 50, tick: 20 }
+const TIMING = { silence: 200, patience: 400, hedge: 60_000, retry: 50, tick: 20 }
 
 let post: MemoryPost
 let events: FleetEvent[]
@@ -178,6 +178,20 @@ test('a worker that leaves, one that hangs and one that fails cost time only', a
     expect.objectContaining({ event: 'again', worker: hanging.worker.id, reason: 'it takes far longer than expected' })
   )
   expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: failing.worker.id, reason: 'RangeError: no room' }))
+})
+
+test('a part that takes longer than others did is done by a second worker beside the first; whoever is first has done it', async () => {
+  const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000, silence: 60_000, hedge: 100 } })
+  const slow = await worker(never)
+  await vi.waitFor(() => expect(fleet.slots).toBe(1))
+  const asked = ask(fleet, 'q')
+  await vi.waitFor(() => expect(slow.jobs).toHaveLength(1))
+  const quick = await worker()
+  expect(await asked).toEqual(resultOf(jobOf('q')))
+  expect(quick.jobs).toHaveLength(1)
+  expect(events).toContainEqual(
+    expect.objectContaining({ event: 'again', worker: slow.worker.id, reason: 'it takes longer than others do' })
+  )
 })
 
 test('what fails everywhere fails the query, with who says so', async () => {

@@ -15,6 +15,10 @@ import { HERE, Scheduler } from './scheduler.js'
 
 /** By how much a part may be slower than planned. */
 const SLOWER = 20
+/** By how much it may be slower than others were of late, before a second place does it, too. */
+const SLOW = 3
+/** Of the last part in that. */
+const PACE_WEIGHT = 0.2
 /** How long the box of a worker that is lost is kept for it, milliseconds. */
 const REMOVED_AFTER = 60_000
 
@@ -38,6 +42,8 @@ export class Fleet implements BlockRunner {
   readonly #parts = new Map<string, Part>()
   readonly #timer: ReturnType<typeof setInterval>
   #count = 0
+  /** How much longer than planned parts take of late. */
+  #pace = 1
   #closed = false
 
   private constructor(options: FleetOptions) {
@@ -179,6 +185,9 @@ export class Fleet implements BlockRunner {
     this.#scheduler.free(place, id)
     const part = this.#parts.get(id)
     if (part !== undefined) {
+      const since = part.sinceAt(place)
+      const planned = part.job?.expected.seconds ?? 0
+      if (since !== undefined && planned > 0) this.#pace += PACE_WEIGHT * ((performance.now() - since) / 1000 / planned - this.#pace)
       take()
       this.#follow(part)
     }
@@ -319,6 +328,11 @@ export class Fleet implements BlockRunner {
     const { silence } = this.#timing
     for (const [worker, { seen }] of this.#workers) if (now - seen > silence) this.#gone(worker, 'lost')
     for (const part of this.#parts.values()) {
+      const slow = part.slowAt(now, this.#timing.hedge + SLOW * this.#pace * 1000 * (part.job?.expected.seconds ?? 0))
+      if (slow !== undefined) {
+        this.#event({ event: 'again', part: part.id, worker: slow, reason: 'it takes longer than others do' })
+        this.#scheduler.put(part)
+      }
       const late = part.lateSince(now)
       if (late === undefined) continue
       this.#event({ event: 'again', part: part.id, worker: late, reason: 'it takes far longer than expected' })

@@ -34,6 +34,8 @@ export interface FleetTiming {
   readonly silence: number
   /** What a part may take at least, before another worker is given it too. */
   readonly patience: number
+  /** What a part may take beyond three times as long as others have taken of late, before a second place does it beside the first. */
+  readonly hedge: number
   /** Pause before a part that has failed is tried again. */
   readonly retry: number
   /** How often all of this is looked at. */

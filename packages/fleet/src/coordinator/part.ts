@@ -41,6 +41,7 @@ export class Part implements Task {
   readonly #results = new Map<string, { readonly result: BlockResult; readonly places: string[] }>()
   readonly #liars: string[] = []
   #failures = 0
+  #hedged = false
   #wanted: number
   #over = false
 
@@ -99,6 +100,15 @@ export class Part implements Task {
   lateSince(now: number): string | undefined {
     for (const [place, since] of this.#at) if (place !== HERE && now - since > this.#options.patience) return place
     return undefined
+  }
+
+  /** The only place that is at it, where that has been for longer than so many milliseconds: a second one may do it beside the first. */
+  slowAt(now: number, milliseconds: number): string | undefined {
+    const [only] = this.#at
+    if (only === undefined || this.#at.size > 1 || only[0] === HERE || this.#hedged || this.job === undefined) return undefined
+    if (now - only[1] < milliseconds) return undefined
+    this.#hedged = true
+    return only[0]
   }
 
   came(place: string, result: BlockResult): void {
