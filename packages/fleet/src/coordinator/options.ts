@@ -63,4 +63,4 @@ export interface FleetStatus {
 }
 
 /** What holds where nothing else is given. */
-export const TIMING: FleetTiming = { silence: 10_000, patience: 60_000, retry: 1_000, tick: 1_000 }
+export const TIMING: FleetTiming = { silence: 6_000, patience: 60_000, hedge: 1_000, retry: 1_000, tick: 1_000 }
