@@ -160,10 +160,13 @@ export function applyLayer(layer: Layer, read: readonly Float64Array[]): Float64
     case 'square':
       return x.map(value => value * value)
     case 'polynomial': {
-      const evaluate = layer.basis === 'chebyshev' ? clenshaw : horner
+      const { basis, coefficients } = layer
+      const evaluate = basis === 'chebyshev' ? clenshaw : horner
+      const common = coefficients.filter(coefficient => typeof coefficient === 'number')
+      if (common.length === coefficients.length) return x.map(value => evaluate(common, value))
       return x.map((value, index) =>
         evaluate(
-          layer.coefficients.map(coefficient => at(coefficient, index)),
+          coefficients.map(coefficient => at(coefficient, index)),
           value
         )
       )
