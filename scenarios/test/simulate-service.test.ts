@@ -217,20 +217,20 @@ describe('files', () => {
     await expect(readProfile(join(folder, 'other.json'))).rejects.toThrow('no report of a scenario')
   })
 
-  test('measured runs are simulated as they were', async () => {
+  test('a measured fleet is simulated: two workers are as fast as the cores and the key holders beside them allow', async () => {
     const file = join(folder, 'fleet.json')
-    await writeFile(
-      file,
-      JSON.stringify({
-        runs: [
-          { workers: 1, blocks: 10, seconds: 20.7 },
-          { workers: 2, blocks: 10, seconds: 10.4 }
-        ]
-      })
-    )
-    const compared = await compare(SIMULATION, file)
-    expect(compared.map(({ ratio }) => ratio)).toEqual([expect.closeTo(1, 1), expect.closeTo(1, 1)])
-    await writeFile(file, '{"runs": []}')
-    await expect(compare(SIMULATION, file)).rejects.toThrow('no runs')
+    const entry = { what: 'ten', parts: 10, refreshes: 0, seconds: [20, 10.1], secondsOfHolders: 0 }
+    const write = async (workers: number, ...measured: object[]): Promise<void> =>
+      await writeFile(file, JSON.stringify({ workers, model: 'm', machine: { cores: 2 }, measured }))
+    await write(2, entry)
+    expect((await compare(file))[0]!.ratio).toBeCloseTo(10 / 10.1, 3)
+    // Four are no faster on two cores.
+    await write(4, entry)
+    expect((await compare(file))[0]!.simulatedSeconds).toBeCloseTo(10, 0)
+    // Holders that are busy all the time leave nothing to gain.
+    await write(2, { ...entry, refreshes: 1, secondsOfHolders: 38 })
+    expect((await compare(file))[0]!.simulatedSeconds).toBeGreaterThan(18)
+    await write(2)
+    await expect(compare(file)).rejects.toThrow('no fleet')
   })
 })

@@ -27,6 +27,8 @@ interface Measured {
   readonly what: string
   readonly blocks: number
   readonly passes: number
+  /** Evaluated apart from each other: passes of all queries. */
+  readonly parts: number
   readonly refreshes: number
   /** With one worker, and with all of them. */
   readonly seconds: readonly [number, number]
@@ -135,6 +137,7 @@ async function measure(
     what,
     blocks: plan.batchBlocks,
     passes: Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
+    parts: queries.length * Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
     refreshes: plan.refreshes.length,
     seconds: [one, all],
     speedup: one / all,

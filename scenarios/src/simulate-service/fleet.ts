@@ -130,7 +130,7 @@ export class Fleet {
     }
   }
 
-  /** Of those with room: one that has the model, then the least busy. */
+  /** Of those with room: the least busy, of these one that has the model. */
   #workerFor({ query }: Block): Worker | undefined {
     let best: Worker | undefined
     for (const worker of this.workers) {
@@ -141,7 +141,7 @@ export class Fleet {
   }
 
   #rank(worker: Worker, { asked }: Query): number {
-    return worker.busy + (worker.has(asked.profile) ? 0 : 0.5 + worker.options.blocks)
+    return worker.busy + (worker.has(asked.profile) ? 0 : 0.5)
   }
 
   #evaluate(block: Block, worker: Worker): void {
@@ -151,7 +151,7 @@ export class Fleet {
       if (block.attempt === attempt) next()
     }
     const segment = (index: number): void =>
-      worker.compute(
+      worker.places.compute(
         profile.segments[index]!.coreSeconds,
         goesOn(() => {
           const refresh = profile.refreshes[index]

@@ -2,10 +2,12 @@
 import type { Clock } from './clock.js'
 import { Link } from './link.js'
 import { Machine } from './machine.js'
+import { Places } from './places.js'
 import type { Round } from './profile.js'
 
 interface Holder {
   readonly machine: Machine
+  readonly places: Places
   readonly in: Link
   readonly out: Link
   alive: boolean
@@ -36,13 +38,8 @@ export class Holders {
     this.#holders = Array.from({ length: options.count }, (_, index) => {
       const name = `holder ${index + 1}`
       const link = (direction: string): Link => new Link(`${name} ${direction}`, clock, options.bytesPerSecond, options.latency)
-      return {
-        machine: options.machine ?? new Machine(name, clock, options.cores),
-        in: link('in'),
-        out: link('out'),
-        alive: true,
-        asked: 0
-      }
+      const machine = options.machine ?? new Machine(name, clock, options.cores)
+      return { machine, places: new Places(machine, options.cores, 1), in: link('in'), out: link('out'), alive: true, asked: 0 }
     })
   }
 
@@ -71,9 +68,8 @@ export class Holders {
         holder.in.send(
           round.requestBytes,
           goesOn(() =>
-            holder.machine.compute(
+            holder.places.compute(
               round.coreSeconds,
-              1,
               goesOn(() =>
                 holder.out.send(round.shareBytes, () =>
                   this.coordinator.in.send(round.shareBytes, () => {

@@ -24,7 +24,7 @@ const program = new Command('simulate:service')
   .option('--workers <count>', 'instead of the file’s', natural)
   .option('--hours <count>', 'simulated, instead of the file’s', finite)
   .option('--seed <number>', 'of arrivals and failures, instead of the file’s', natural)
-  .option('--compare <file>', 'measured runs of `npm run fleet -- --json FILE`, each simulated, too')
+  .option('--compare <files...>', 'what `npm run fleet -- --json FILE` measured: each is simulated, too')
   .option('--json <file>', 'write the result as JSON')
   .option('--chart <file>', 'write latency and use by load as SVG')
   .showHelpAfterError()
@@ -40,7 +40,7 @@ interface Options {
   workers?: number
   hours?: number
   seed?: number
-  compare?: string
+  compare?: string[]
   json?: string
   chart?: string
 }
@@ -57,7 +57,7 @@ try {
   }
   const began = performance.now()
   const swept = sweep(simulation, outcome => process.stderr.write(`${line(outcome)}\n`))
-  const compared = options.compare === undefined ? undefined : await compare(simulation, options.compare)
+  const compared = options.compare === undefined ? undefined : (await Promise.all(options.compare.map(compare))).flat()
   const { profiles, ...settings } = simulation
   const result = {
     simulation: { ...settings, queries: profiles.map(({ profile, ...asked }) => ({ ...profile, ...asked })) },
@@ -90,9 +90,9 @@ try {
   process.stdout.write(
     `At most ${Math.round(mostQueriesPerDay).toLocaleString('en')} queries a day with 95 of 100 answered within ${seconds(simulation.latencyLimitSeconds)}; at ${Math.round(breaksFirst.queriesPerDay).toLocaleString('en')} what breaks first is: ${breaksFirst.resource}, busy ${percent(breaksFirst.utilisation)}.\n`
   )
-  for (const { workers, blocks, measuredSeconds, simulatedSeconds, ratio } of compared ?? []) {
+  for (const { what, workers, measuredSeconds, simulatedSeconds, ratio } of compared ?? []) {
     process.stdout.write(
-      `${workers} workers, ${blocks} blocks: measured ${seconds(measuredSeconds)}, simulated ${seconds(simulatedSeconds)} (${ratio.toFixed(2)})\n`
+      `${what}, ${workers} workers: measured ${seconds(measuredSeconds)}, simulated ${seconds(simulatedSeconds)} (${ratio.toFixed(2)})\n`
     )
   }
 } catch (error) {

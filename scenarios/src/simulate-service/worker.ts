@@ -1,7 +1,8 @@
 /** A machine of the fleet: blocks at work, keys and models in memory, failures. */
 import type { Clock } from './clock.js'
 import { Link } from './link.js'
-import { Machine, type Running } from './machine.js'
+import { Machine } from './machine.js'
+import { Places } from './places.js'
 import type { QueryProfile } from './profile.js'
 
 export interface WorkerOptions {
@@ -21,7 +22,8 @@ export class Worker {
   readonly down: Link
   /** Models by when they were last used, the oldest first; those that are on the way have who waits for them. */
   readonly #models = new Map<QueryProfile, { ready: boolean; waiting: (() => void)[] }>()
-  readonly #running = new Set<Running>()
+  /** One computation at a time, on all threads. */
+  readonly places: Places
   busy = 0
   alive = true
 
@@ -31,6 +33,7 @@ export class Worker {
     readonly options: WorkerOptions
   ) {
     this.machine = options.machine ?? new Machine(name, clock, options.threads)
+    this.places = new Places(this.machine, 1, options.threads)
     this.up = new Link(`${name} up`, clock, options.bytesPerSecond, options.latency)
     this.down = new Link(`${name} down`, clock, options.bytesPerSecond, options.latency)
   }
@@ -64,20 +67,11 @@ export class Worker {
     )
   }
 
-  compute(coreSeconds: number, done: () => void): void {
-    const running = this.machine.compute(coreSeconds, this.options.threads, () => {
-      this.#running.delete(running)
-      done()
-    })
-    this.#running.add(running)
-  }
-
   /** Everything in memory is lost. */
   fail(): void {
     this.alive = false
     this.busy = 0
-    for (const running of this.#running) running.cancel()
-    this.#running.clear()
+    this.places.clear()
     this.#models.clear()
   }
 
