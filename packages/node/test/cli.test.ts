@@ -148,6 +148,7 @@ describe('slytherin roster check', () => {
 
 describe('slytherin plan', () => {
   const model = join(MODELS, 'onnx', 'cryptonet-square.onnx')
+  const small = join(MODELS, 'onnx', 'breast-cancer-wdbc-mlp-square.onnx')
 
   it('prints a plan for a model with a manifest, as text and as JSON', async () => {
     const text = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--minimum-refreshes', '1')
@@ -200,13 +201,12 @@ describe('slytherin plan', () => {
   })
 
   it('measures on the data that the manifest names, where they lie beside it, and otherwise takes its ranges', async () => {
-    const deep = join(MODELS, 'onnx', 'nn20-square.onnx')
     const options = ['--reference-costs', '--batch', '64', '--json']
-    const measured = await slytherin('plan', deep, ...options)
+    const measured = await slytherin('plan', small, ...options)
     expect(JSON.parse(measured.out).architecture.layers[0].norms).toBeDefined()
     const manifest = join(directory, 'ranges-only.json')
     await writeFile(manifest, await readFile(join(MODELS, 'manifest.json')))
-    const ranged = await slytherin('plan', model, ...options, '--manifest', manifest)
+    const ranged = await slytherin('plan', small, ...options, '--manifest', manifest)
     expect(JSON.parse(ranged.out).architecture.layers[0].norms).toBeUndefined()
   })
 
@@ -222,7 +222,7 @@ describe('slytherin plan', () => {
   it('counts with measured costs, which it keeps, and with those of a file', async () => {
     const file = join(directory, 'costs.json')
     const planned = async (...options: string[]): Promise<{ costs: { model: string } }> => {
-      const { code, out, err } = await slytherin('plan', model, '--batch', '4', '--json', ...options)
+      const { code, out, err } = await slytherin('plan', small, '--batch', '4', '--json', ...options)
       expect({ code, err }).toEqual({ code: 0, err: '' })
       return JSON.parse(out) as { costs: { model: string } }
     }

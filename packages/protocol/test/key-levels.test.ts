@@ -1,6 +1,7 @@
 /** Evaluation keys are made for the plan's levels and no others, and not at all where the plan needs none. */
 import { Context, Parameters } from '@slytherin/ckks'
 import { SealEvaluator } from '@slytherin/ckks/seal'
+import { SEAL_COSTS } from '@slytherin/engine'
 import { GaloisKeyGeneration, InMemoryShareLedger, RelinearizationKeyGeneration } from '@slytherin/mhe'
 import { LocalCryptography, MemorySessionSecrets, messageSizes, type Plan, type Role } from '@slytherin/protocol'
 import { loadKernel } from '@slytherin/ring'
@@ -74,7 +75,7 @@ describe('keys at the levels of the plan', async () => {
 it('stock SEAL evaluates with keys for the levels of the plan', async () => {
   const session = await realSession({
     roles: { clinic: ['evaluator'], first: ['key-holder'], second: ['key-holder', 'model-owner'], patient: ['querier', 'data-owner'] },
-    planning: { batch: 4, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 },
+    planning: { batch: 4, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1, costModel: SEAL_COSTS },
     evaluator: context => SealEvaluator.create(context)
   })
   const asked = realSamples(4)
