@@ -14,6 +14,8 @@ import { batchesOf, type PartyDescription, partiesOf, type Scenario } from './sc
 export interface DeployedParty extends PartyDescription {
   readonly peer: string
   readonly configuration: string
+  /** Its state directory. */
+  readonly state: string
 }
 
 /**
@@ -78,7 +80,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
         log: { level: 'silent' }
       }
       await writeFile(file, stringify(configuration), { mode: 0o600 })
-      return { name: party.name, roles: party.roles, peer: party.peer, configuration: file }
+      return { name: party.name, roles: party.roles, peer: party.peer, configuration: file, state: party.state }
     })
   )
 }

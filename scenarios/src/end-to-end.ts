@@ -1,4 +1,5 @@
 /** From samples in the querier's hand to logits in its hand: as it was here, and as planned for other ways between the parties. */
+import { join } from 'node:path'
 import { type CostModel, endToEnd, KERNEL_COSTS, LAN, type Link, type Plan, SEAL_COSTS, streamSeconds, WAN } from '@slytherin/engine'
 import { readCosts, userCostFile } from '@slytherin/node'
 
@@ -27,13 +28,13 @@ export interface SeenQueries {
   readonly last: number | undefined
 }
 
-/** What operations cost on this machine where parties have measured it, built-in figures otherwise. */
-export async function machineModel(evaluator: 'kernel' | 'seal'): Promise<CostModel> {
-  try {
-    return await readCosts(userCostFile(evaluator))
-  } catch {
-    return evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
+/** What operations cost on this machine: as the evaluator measured for its plan, else as the user has, built-in figures otherwise. @param state of the evaluator */
+export async function machineModel(evaluator: 'kernel' | 'seal', state: string): Promise<CostModel> {
+  for (const file of [join(state, 'costs.json'), userCostFile(evaluator)]) {
+    const costs = await readCosts(file).catch(() => undefined)
+    if (costs !== undefined) return costs
   }
+  return evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
 }
 
 /** @param witnesses which compute beside the evaluator, on the same processors */

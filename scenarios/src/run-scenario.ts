@@ -140,7 +140,8 @@ export async function runScenario(scenario: Scenario, options: ScenarioRunOption
             ...(onSimulated === undefined ? {} : { onProgress: onSimulated })
           })
         : undefined
-    const [costModel, provenance] = await Promise.all([machineModel(evaluator), provenanceOf(scenario.model)])
+    const computing = parties.find(({ roles }) => roles.includes('evaluator'))!
+    const [costModel, provenance] = await Promise.all([machineModel(evaluator, computing.state), provenanceOf(scenario.model)])
     const seen = {
       parties,
       sessions,

@@ -37,6 +37,7 @@ export default {
         items: [
           { text: 'A service among machines', link: '/service' },
           { text: 'Operations', link: '/operations' },
+          { text: 'Past one machine', link: '/beyond-one-machine' },
           { text: 'Units, images, manifests', link: '/deploy' },
           { text: 'Security', link: '/security' }
         ]

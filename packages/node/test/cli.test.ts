@@ -219,6 +219,12 @@ describe('slytherin plan', () => {
     expect(JSON.parse(out)).toMatchObject({ operands, parties })
   })
 
+  it('says what workers of a fleet make of it', async () => {
+    const { out } = await slytherin('plan', small, '--reference-costs', '--batch', '4', '--workers', '8')
+    expect(out).toMatch(/^workers {4}8, LAN: samples to answers/m)
+    expect(await slytherin('plan', small, '--workers', '0')).toMatchObject({ code: 2 })
+  })
+
   it('counts with measured costs, which it keeps, and with those of a file', async () => {
     const file = join(directory, 'costs.json')
     const planned = async (...options: string[]): Promise<{ costs: { model: string } }> => {

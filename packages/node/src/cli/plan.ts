@@ -7,6 +7,7 @@ import {
   describeApproximation,
   describeEndToEnd,
   describeMissingKeys,
+  describeOnWorkers,
   describePlan,
   type Link,
   missingKeys,
@@ -74,6 +75,7 @@ interface Options {
   bandwidth?: number
   roundTrip?: number
   expectedQueries?: number
+  workers?: number
   json?: boolean
 }
 
@@ -156,6 +158,7 @@ export function planCommand(streams: Streams): Command {
     .option('--bandwidth <Mbit/s>', 'between the parties: what the plan is made for (default: 100)', finite)
     .option('--round-trip <ms>', 'between the parties (default: 20)', finite)
     .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
+    .option('--workers <number>', 'what so many workers of a fleet, each like this machine, make of it', positive)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
@@ -193,6 +196,7 @@ export function planCommand(streams: Streams): Command {
       const text = [
         describePlan(plan),
         ...describeEndToEnd(plan, costModel, link),
+        ...(options.workers === undefined ? [] : describeOnWorkers(plan, costModel, options.workers, link)),
         ...lacking,
         ...describeApproximation(approximation)
       ].join('\n')
