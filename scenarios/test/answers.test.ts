@@ -250,7 +250,7 @@ describe('rows to calibrate on', () => {
       expect(own.length, name).toBeGreaterThanOrEqual(100)
       expect(own.filter(row => asked.has(hash(row))).length, name).toBe(0)
     }
-    expect(seen.size).toBe(6)
+    expect(seen.size).toBeGreaterThanOrEqual(6)
   })
 
   it('are refused where they are those that are asked about, under another name', async () => {

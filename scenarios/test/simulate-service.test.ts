@@ -202,7 +202,7 @@ describe('files', () => {
     expect(profile.segments).toHaveLength(profile.refreshes.length + 1)
     expect(profile.samples).toBe(292)
     for (const { requestBytes, shareBytes } of profile.refreshes) expect(Math.min(requestBytes, shareBytes)).toBeGreaterThan(1000)
-    const without = await readProfile(report('cryptonet-square-data-83'))
+    const without = await readProfile(report('suite-100'))
     expect(without.refreshes).toEqual([])
     expect(without.inputBytes).toBeGreaterThan(1e6)
   })
