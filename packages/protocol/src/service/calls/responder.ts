@@ -59,8 +59,8 @@ export class Responder {
     })
   }
 
-  /** @throws ProtocolError, always typed */
-  async receive(peer: string, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  /** @param among kinds that are taken here; all when not given @throws ProtocolError, always typed */
+  async receive(peer: string, bytes: Uint8Array, signal: AbortSignal, among?: ReadonlySet<string>): Promise<Uint8Array> {
     let name = 'call'
     try {
       if (!this.#options.known(peer)) {
@@ -68,7 +68,7 @@ export class Responder {
       }
       const raw = decodeCall(bytes, peer)
       name = raw.kind.slice(0, 80)
-      const entry = this.#entries.get(raw.kind)
+      const entry = among?.has(raw.kind) === false ? undefined : this.#entries.get(raw.kind)
       if (entry === undefined)
         throw new NotPermittedError({ peer, kind: name, field: 'receiver', expected: 'a call that this party answers' })
       const expected = entry.allow(peer)

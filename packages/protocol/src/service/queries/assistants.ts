@@ -21,6 +21,7 @@ import type { Query } from '../objects/query.js'
 import type { Release } from '../objects/release.js'
 import { encodeSigned, type Signed } from '../objects/signed.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
+import { JointRequests } from './joint-requests.js'
 import { type Assisted, checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 import type { Endorsement } from './witness-desk.js'
 
@@ -89,6 +90,8 @@ export interface AssistantsOptions {
   readonly signer: Signer
   /** Milliseconds without a byte in either direction, after which a holder counts as absent. */
   readonly patience: number
+  /** How long a request waits for those of other queries, milliseconds. */
+  readonly window: number
 }
 
 export interface AskingHolders {
@@ -101,11 +104,13 @@ export interface AskingHolders {
 
 export class Assistants {
   readonly #options: AssistantsOptions
+  readonly #joint: JointRequests
   /** Queries that a holder was told of, as long as it is the same process, and what it demands of their requests. */
   readonly #told = new Map<string, Map<string, EndorsementDemand>>()
 
   constructor(options: AssistantsOptions) {
     this.#options = options
+    this.#joint = new JointRequests(options)
   }
 
   /**
@@ -158,6 +163,7 @@ export class Assistants {
   /** The query is over. */
   done(query: string): void {
     for (const told of this.#told.values()) told.delete(query)
+    this.#joint.done(query)
   }
 
   async #askOne(
@@ -166,14 +172,17 @@ export class Assistants {
     { request, assisted, blobs, signature, endorsements }: SignedRequest,
     options: CallOptions
   ): Promise<{ readonly shares: readonly Uint8Array[]; readonly signature: string }> {
-    const { caller, signer } = this.#options
+    const { signer } = this.#options
     const { query, epoch } = of.query.document
     const send = async () => {
       const { attempt, instance, level, c1 } = request
       const common = { query, attempt, instance, signature, endorsements: [...endorsements], level }
-      if (request.kind === 'switch') return await caller.call(peer, SWITCH, { ...common, noise: request.noise }, blobs, options)
+      const to = { peer, query, blobs }
+      if (request.kind === 'switch') {
+        return await this.#joint.ask({ ...to, kind: SWITCH, head: { ...common, noise: request.noise } }, options)
+      }
       const { step, scale, magnitude } = request
-      return await caller.call(peer, REFRESH, { ...common, step, scale, magnitude, count: c1.length }, blobs, options)
+      return await this.#joint.ask({ ...to, kind: REFRESH, head: { ...common, step, scale, magnitude, count: c1.length } }, options)
     }
     await this.#tell(of, peer, options)
     let reply: Awaited<ReturnType<typeof send>>

@@ -13,7 +13,7 @@ import { countSchema, identifierSchema, nonceSchema, peerSchema } from '../objec
 /** Of an input, a component, a share or a key: what the largest rings make, with room. */
 export const PART_BYTES = 64 << 20
 /** All ciphertexts of one refresh or result together. */
-const REQUEST_BYTES = 2 ** 31
+export const REQUEST_BYTES = 2 ** 31
 /** Most ciphertexts of one refresh or of a result. */
 export const CIPHERTEXTS = 2048
 

@@ -32,6 +32,7 @@ import type { DocumentShelf } from '../store/shelf.js'
 import type { QueryBooks } from './books.js'
 import { ANNOUNCE, REFRESH, SWITCH } from './calls.js'
 import type { ServiceListener } from './events.js'
+import { answerTogether } from './joint-call.js'
 import { ATTEMPTS, attemptQuery, RESULT_STEP, refreshStep } from './names.js'
 import { type Assisted, checkStatement, computedOf, hashOf, signStatement } from './statements.js'
 
@@ -81,9 +82,10 @@ export class QueryHolder {
     this.#options = options
   }
 
-  /** Registers announcements, refreshes and switches. */
+  /** Registers announcements, refreshes and switches, alone and several in one message. */
   register(responder: Responder): void {
     const anybody = (): undefined => undefined
+    answerTogether(responder)
     responder.on(ANNOUNCE, anybody, async ({ blobs }, { peer }) => {
       const demand = await this.#announce(blobs, peer)
       const { witnesses, from = null } = demand ?? { witnesses: 0 }

@@ -31,6 +31,8 @@ import type { WitnessDesk } from './witness-desk.js'
 const STORAGE_PAUSE = 5_000
 /** How often a query is tried when it fails for no reason of its own. */
 const FAILURES = 3
+/** How long a request to a holder waits for those of other queries that run, milliseconds: little beside a round trip in a wide area. */
+const WINDOW = 5
 /** How often it is looked whether a release has become ready, milliseconds; whoever knows wakes the runner. */
 const PENDING_PAUSE = 1_000
 
@@ -91,8 +93,8 @@ export class QueryRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    const { caller, signer, patience, presence } = options
-    this.#assistants = new Assistants({ caller, signer, patience })
+    const { caller, signer, patience, presence, concurrency = 1 } = options
+    this.#assistants = new Assistants({ caller, signer, patience, window: concurrency > 1 ? WINDOW : 0 })
     this.#sets = new ActiveSets(peer => presence.isUp(peer))
   }
 

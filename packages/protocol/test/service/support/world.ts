@@ -166,6 +166,8 @@ export interface WorldOptions {
   readonly lacking?: (keys: EpochKeys) => EpochKeys
   readonly limits?: EvaluatorQueriesOptions['limits']
   readonly patience?: number
+  /** Queries that are evaluated at the same time. */
+  readonly concurrency?: number
 }
 
 export class World {
@@ -252,7 +254,7 @@ export class World {
   async start(self: string): Promise<Process> {
     const disk = this.disk(self)
     const fuse = new Fuse()
-    const { threshold: _threshold, holders: _holders, limits, patience = 2_000 } = this.#options
+    const { threshold: _threshold, holders: _holders, limits, patience = 2_000, concurrency = 1 } = this.#options
     const transport = this.network.transport(self)
     const caller = fuse.guard(new TransportCaller(transport))
     const signer = new FakeSigner(self)
@@ -305,6 +307,7 @@ export class World {
         patience,
         retry: 200,
         storagePause: 20,
+        concurrency,
         ...(limits === undefined ? {} : { limits })
       })
       queries.register(responder)
