@@ -125,5 +125,5 @@ export { type OperandKind, type Operands, publicCoins, refreshShares, rerandomiz
 export type { GaloisKeyNeed, WeightDescriptor } from './steps/step.js'
 export { InputPacker, packInput, packInputs } from './vectors/inputs.js'
 export { unpackOutputs } from './vectors/outputs.js'
-export { ClearWeights, clearInputs } from './vectors/sources.js'
-export { packScalar, packWeight, weightDescriptor } from './vectors/weights.js'
+export { ClearWeights, clearInputs, type WeightItems } from './vectors/sources.js'
+export { itemValues, itemWidths, packScalar, packWeight, weightDescriptor } from './vectors/weights.js'

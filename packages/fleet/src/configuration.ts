@@ -61,6 +61,8 @@ export const fleetSchema = z.strictObject({
   queries: z.number().int().min(1).max(256).default(8),
   /** Share of parts that a second machine does again, to find one that comes to wrong results. */
   check: z.number().min(0).max(1).default(0.01),
+  /** Whether models that are clear at the evaluator may be in the store, in the clear, for workers to compute with. */
+  clearModels: z.boolean().default(false),
   /** Longest that a part should take, seconds: about what a small query waits for while a large one runs. */
   partSeconds: z.number().positive().default(30)
 })

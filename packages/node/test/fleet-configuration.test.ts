@@ -83,7 +83,8 @@ describe('fleet in party.yaml', () => {
       here: true,
       queries: 8,
       check: 0.01,
-      partSeconds: 30
+      partSeconds: 30,
+      clearModels: false
     })
   })
 

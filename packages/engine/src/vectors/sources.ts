@@ -3,7 +3,7 @@ import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
 import { isCombiner, polynomialBytes, type StoredPlaintext, storesPlaintexts } from '@slytherin/ckks'
 import { STORED_WEIGHT_BYTES, WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
-import type { Network } from '../network/network.js'
+import { Network } from '../network/network.js'
 import { programOf } from '../plan/compiled.js'
 import type { Plan } from '../plan/plan.js'
 import type { InputSource, WeightSource } from '../run/options.js'
@@ -11,10 +11,18 @@ import { isMapStep } from '../steps/kinds.js'
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/packed.js'
 import { InputPacker } from './inputs.js'
-import { packScalar, packWeight, weightDescriptor } from './weights.js'
+import { packScalar, packValues, packWeight, weightDescriptor } from './weights.js'
 
 /** Numbers looked up between turns of the event loop. */
 const SCALARS_PER_TURN = 1000
+
+/** Weights of a clear model where its network is not known: the values of the plan's weight items, as `itemValues` made them. */
+export interface WeightItems {
+  /** Of item `index`, at the positions of a block. */
+  values(index: number): Promise<Float64Array>
+  /** The one value of item `index`, for plans whose blocks have one position. */
+  scalar(index: number): number
+}
 
 /**
  * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready. Beyond that they wait
@@ -22,17 +30,19 @@ const SCALARS_PER_TURN = 1000
  * Hand it to `run` as `weights: clear.source, scalars: clear.scalar, retainWeights: true`; dispose when the model is done with.
  */
 export class ClearWeights implements Disposable {
+  /** Of weights that are kept in the evaluator's memory. */
+  bytes = 0
   private readonly kept = new Map<number, EvaluatorPlaintext>()
   private readonly stored = new Map<number, StoredPlaintext>()
   private readonly numbers = new Map<number, number>()
   private passing: EvaluatorPlaintext[] = []
-  private bytes = 0
 
   constructor(
     private readonly plan: Plan,
-    private readonly network: Network,
+    private readonly model: Network | WeightItems,
     private readonly evaluator: Evaluator,
-    private readonly maximumBytes = 2 ** 30,
+    /** bytes, or what takes so many of a memory that others share, if there is room */
+    private readonly maximumBytes: number | ((bytes: number) => boolean) = 2 ** 30,
     private storedBytes = STORED_WEIGHT_BYTES
   ) {}
 
@@ -64,9 +74,13 @@ export class ClearWeights implements Disposable {
     const stored = this.stored.get(index)
     if (stored && storesPlaintexts(this.evaluator)) return this.lent(this.evaluator.loadPlaintext(stored))
     const descriptor = weightDescriptor(this.plan, index)
-    const weight = this.evaluator.plaintext(packWeight(this.plan, this.network, index), descriptor)
+    const { plan, model } = this
+    const slots = model instanceof Network ? packWeight(plan, model, index) : packValues(plan, index, await model.values(index))
+    const meanwhile = this.kept.get(index)
+    if (meanwhile) return meanwhile
+    const weight = this.evaluator.plaintext(slots, descriptor)
     const size = this.sizeOf(index)
-    if (this.bytes + size <= this.maximumBytes) {
+    if (this.takes(size)) {
       this.bytes += size
       this.kept.set(index, weight)
       return weight
@@ -79,15 +93,17 @@ export class ClearWeights implements Disposable {
   readonly scalar = (index: number): number => {
     const known = this.numbers.get(index)
     if (known !== undefined) return known
-    const value = packScalar(this.plan, this.network, index)
+    const { plan, model } = this
+    const value = model instanceof Network ? packScalar(plan, model, index) : model.scalar(index)
     this.numbers.set(index, value)
     return value
   }
 
-  /** Frees all weights that are kept. */
+  /** Frees all weights that are kept; what is asked for again is encoded again. */
   dispose(): void {
     for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()
     this.kept.clear()
+    for (const index of this.stored.keys()) this.storedBytes += this.sizeOf(index)
     this.stored.clear()
     this.passing = []
     this.bytes = 0
@@ -95,6 +111,10 @@ export class ClearWeights implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  private takes(size: number): boolean {
+    return typeof this.maximumBytes === 'number' ? this.bytes + size <= this.maximumBytes : this.maximumBytes(size)
   }
 
   private sizeOf(index: number): number {

@@ -31,10 +31,41 @@ export function weightDescriptor(plan: Plan, index: number): WeightDescriptor {
  * @throws PlanMismatchError for an index out of range; NetworkMismatchError when the network is not the plan's
  */
 export function packWeight(plan: Plan, network: Network, index: number): SlotValues {
+  return packValues(plan, index, itemValues(plan, network, index))
+}
+
+/**
+ * Values of weight item `index` at the positions of a block, which `packValues` makes a slot vector of: what a clear model's weights are where only the plan is known.
+ * @throws as `packWeight`
+ */
+export function itemValues(plan: Plan, network: Network, index: number): Float64Array {
+  const { step, offset } = placeOf(plan, index)
+  const layer = network.layers[step.step.layer]
+  checkLayer(step, layer)
+  const { values, bound } = step.kind === 'taps' ? ofTaps(step, layer as AffineLayer, offset) : ofDiagonals(step, layer, offset)
+  const excess = values.find(value => Math.abs(value) > bound)
+  if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
+  return values
+}
+
+/**
+ * Slot vector of weight item `index` from its values at the positions of a block.
+ * @throws PlanMismatchError for an index out of range, or another number of positions
+ */
+export function packValues(plan: Plan, index: number, values: Float64Array): SlotValues {
   const { packing, stride } = programOf(plan)
-  const { values, bias } = weightValues(plan, network, index)
+  const { step, offset } = placeOf(plan, index)
+  const { width } = step.packing
+  if (values.length !== width) throw new PlanMismatchError(`positions of weight ${index}`, String(width), String(values.length))
   const repeated = repeatOverBatch(values, stride)
-  return bias && packing === 'complex' ? doubledSlots(repeated) : repeated
+  return step.packing.items[offset]!.kind === 'bias' && packing === 'complex' ? doubledSlots(repeated) : repeated
+}
+
+/** How many values each weight item of the plan has: positions of its step's blocks. In the order of the items, whether weights are encrypted or clear. */
+export function itemWidths(plan: Plan): number[] {
+  return programOf(plan)
+    .steps.filter(isMapStep)
+    .flatMap(({ packing }) => packing.items.map(() => packing.width))
 }
 
 /**
@@ -44,49 +75,42 @@ export function packWeight(plan: Plan, network: Network, index: number): SlotVal
 export function packScalar(plan: Plan, network: Network, index: number): number {
   const { width } = programOf(plan)
   if (width !== 1) throw new PlanMismatchError('positions per block', '1 for scalar weights', String(width))
-  return weightValues(plan, network, index).values[0]!
+  return itemValues(plan, network, index)[0]!
 }
 
-/** Value of a weight item at every position, and whether it is a bias. */
-function weightValues(plan: Plan, network: Network, index: number): { readonly values: Float64Array; readonly bias: boolean } {
-  const program = programOf(plan)
+/** The step that a weight item is of, and which of its items it is. */
+function placeOf(plan: Plan, index: number): { readonly step: CompiledMap; readonly offset: number } {
   weightDescriptor(plan, index)
-  const step = program.steps.filter(isMapStep).findLast(candidate => candidate.firstWeight <= index)!
-  const layer = network.layers[step.step.layer]
-  checkLayer(step, layer)
-  const offset = index - step.firstWeight
-  const { values, bound, bias } = step.kind === 'taps' ? ofTaps(step, layer as AffineLayer, offset) : ofDiagonals(step, layer, offset)
-  const excess = values.find(value => Math.abs(value) > bound)
-  if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
-  return { values, bias }
+  const step = programOf(plan)
+    .steps.filter(isMapStep)
+    .findLast(candidate => candidate.firstWeight <= index)!
+  return { step, offset: index - step.firstWeight }
 }
 
-/** Values of an item, the bound that they must keep, and whether it is a bias. */
+/** Values of an item, and the bound that they must keep. */
 interface Item {
   readonly values: Float64Array
   readonly bound: number
-  readonly bias: boolean
 }
 
 function ofTaps({ packing, layer }: CompiledTaps, { convolution }: AffineLayer, offset: number): Item {
   const item = packing.items[offset]!
-  const bias = item.kind === 'bias'
-  return { values: tapsWeight(packing, item, convolution!), bound: bias ? layer.biasMagnitude : layer.weightMagnitude, bias }
+  const bound = item.kind === 'bias' ? layer.biasMagnitude : layer.weightMagnitude
+  return { values: tapsWeight(packing, item, convolution!), bound }
 }
 
 function ofDiagonals(step: CompiledDiagonals | CompiledSum, own: AffineLayer | SumLayer, offset: number): Item {
   const { packing, layer } = step
   const item = packing.items[offset]!
-  if (item.kind === 'bias') return { values: biasAt(packing, item.outputBlock, own.bias), bound: layer.biasMagnitude, bias: true }
+  if (item.kind === 'bias') return { values: biasAt(packing, item.outputBlock, own.bias), bound: layer.biasMagnitude }
   if (own.kind === 'affine') {
     const { weightMagnitude } = partsOfStep(step)[0]!
-    return { values: diagonalAt(packing, item, own.matrix), bound: weightMagnitude, bias: false }
+    return { values: diagonalAt(packing, item, own.matrix), bound: weightMagnitude }
   }
   const { part, before } = packing.joint![item.inputBlock]!
   return {
     values: diagonalAt(packing, item, own.parts[part]!.matrix, before),
-    bound: partsOfStep(step)[part]!.weightMagnitude,
-    bias: false
+    bound: partsOfStep(step)[part]!.weightMagnitude
   }
 }
 

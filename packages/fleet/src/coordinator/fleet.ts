@@ -9,6 +9,7 @@ import { PartFailedError, WorkerRefusedError } from '../errors.js'
 import { boxOf, COORDINATOR } from '../mailbox/mailbox.js'
 import { type Hello, readAtCoordinator, type ToCoordinator, type ToWorker } from '../messages.js'
 import type { FleetContents } from '../store/contents.js'
+import { Leases } from './leases.js'
 import { type FleetEvent, type FleetOptions, type FleetStatus, type FleetTiming, TIMING } from './options.js'
 import { Part } from './part.js'
 import { HERE, Scheduler } from './scheduler.js'
@@ -40,6 +41,8 @@ export class Fleet implements BlockRunner {
   readonly #lost = new Map<string, number>()
   readonly #refused = new Map<string, WorkerRefusedError>()
   readonly #parts = new Map<string, Part>()
+  readonly #leases: Leases
+  #swept = performance.now()
   readonly #timer: ReturnType<typeof setInterval>
   #count = 0
   /** How much longer than planned parts take of late. */
@@ -50,6 +53,8 @@ export class Fleet implements BlockRunner {
     this.#options = options
     this.contents = options.contents
     this.#timing = { ...TIMING, ...options.timing }
+    const { querySpaces, otherSpaces } = this.#timing
+    this.#leases = new Leases(options.contents, { query: querySpaces, other: otherSpaces })
     this.#scheduler.add({ id: HERE, memory: Number.POSITIVE_INFINITY, ready: new Set() })
     this.#timer = setInterval(() => this.#tick(), this.#timing.tick)
     this.#timer.unref()
@@ -71,6 +76,16 @@ export class Fleet implements BlockRunner {
   /** Parts that can be done at the same time: one at each worker, and one here where the evaluator takes part. */
   get slots(): number {
     return Math.max(1, this.#workers.size + (this.#options.here ? 1 : 0))
+  }
+
+  /** Whether models that are clear at the evaluator may be in the store. */
+  get clearModels(): boolean {
+    return this.#options.clearModels ?? false
+  }
+
+  /** That a space of the store is in use, until what it returns is called. */
+  async hold(space: string): Promise<() => void> {
+    return await this.#leases.hold(space)
   }
 
   /** Longest that a part should take, seconds. */
@@ -339,6 +354,10 @@ export class Fleet implements BlockRunner {
       // Its place stays busy until it answers, or is lost.
       part.leave(late)
       this.#follow(part)
+    }
+    if (now - this.#swept >= this.#timing.sweep) {
+      this.#swept = now
+      void this.#leases.sweep(now).catch(error => this.#event({ event: 'fault', error: error as Error }))
     }
     if (this.#options.mailbox.connected) {
       for (const [worker, since] of this.#lost) {

@@ -18,6 +18,8 @@ export interface FleetOptions {
   readonly here: boolean
   /** Share of parts that a second one does again, from 0 to 1: results that differ are found then. */
   readonly check: number
+  /** Whether models that are clear at the evaluator may be in the store, where workers see them; not when not given. */
+  readonly clearModels?: boolean
   /** Longest that a part should take, seconds, where blocks can be divided: what a small query waits for at most. */
   readonly partSeconds: number
   /** For tests: other times than usual. */
@@ -40,6 +42,12 @@ export interface FleetTiming {
   readonly retry: number
   /** How often all of this is looked at. */
   readonly tick: number
+  /** How long what is left of a query stays in the store: what a worker that had been given up has put there since. */
+  readonly querySpaces: number
+  /** How long keys and models stay in the store that no evaluation has needed; they are put there again when one does. */
+  readonly otherSpaces: number
+  /** How often the store is searched for them. */
+  readonly sweep: number
 }
 
 /** What a coordinator tells, discriminated by `event`; `again`: a part is given to somebody else. */
@@ -63,4 +71,13 @@ export interface FleetStatus {
 }
 
 /** What holds where nothing else is given. */
-export const TIMING: FleetTiming = { silence: 6_000, patience: 60_000, hedge: 1_000, retry: 1_000, tick: 1_000 }
+export const TIMING: FleetTiming = {
+  silence: 6_000,
+  patience: 60_000,
+  hedge: 1_000,
+  retry: 1_000,
+  tick: 1_000,
+  querySpaces: 600_000,
+  otherSpaces: 86_400_000,
+  sweep: 120_000
+}

@@ -19,7 +19,7 @@ export interface OpenFleet {
 
 /** @throws FleetError and its kind: the store cannot be used, a password is not where it should be */
 export async function openFleet(configuration: FleetConfiguration, threads: number | 'auto'): Promise<OpenFleet> {
-  const { here, check, partSeconds } = configuration
+  const { here, check, partSeconds, clearModels } = configuration
   const unheard: FleetEvent[] = []
   const closed = Promise.withResolvers<void>()
   let listener: FleetListener | undefined
@@ -36,7 +36,7 @@ export async function openFleet(configuration: FleetConfiguration, threads: numb
   const mailbox = await openMailbox(configuration, error => hear({ event: 'fault', error }))
   try {
     const answer = await answerOf(threads)
-    const blocks = await Fleet.start({ mailbox, contents, software: VERSION, answer, here, check, partSeconds, onEvent: hear })
+    const blocks = await Fleet.start({ mailbox, contents, software: VERSION, answer, here, check, partSeconds, clearModels, onEvent: hear })
     return {
       blocks,
       follow: async following => {

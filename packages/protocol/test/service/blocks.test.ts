@@ -48,6 +48,9 @@ function sharedOf(contents: ContentStore): SharedContents {
 class Workshops implements BlockRunner {
   readonly jobs: BlockJob[] = []
   readonly partSeconds = 1e9
+  /** Spaces that are in use. */
+  readonly held = new Set<string>()
+  clearModels = false
   readonly contents: SharedContents
   constructor(
     contents: ContentStore,
@@ -65,6 +68,10 @@ class Workshops implements BlockRunner {
   async alone<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   }
+  async hold(space: string): Promise<() => void> {
+    this.held.add(space)
+    return () => void this.held.delete(space)
+  }
 }
 
 class Service {
@@ -78,19 +85,22 @@ class Service {
     readonly keys: Awaited<ReturnType<DealtEpoch['putKeys']>>
   ) {}
 
-  static async open(plan: Plan, threshold: number, holders: number): Promise<Service> {
+  /** @param owner of the model */
+  static async open(plan: Plan, threshold: number, holders: number, owner = 'owner'): Promise<Service> {
     const epoch = new DealtEpoch({ threshold, holders, plans: [plan] })
     const contents = new MemoryContentStore()
     const keys = await epoch.putKeys(contents)
-    const service = new Service(epoch, { nonce: NONCE, owner: 'owner', plan, parts: [], model: 'm' }, keys)
+    const service = new Service(epoch, { nonce: NONCE, owner, plan, parts: [], model: 'm' }, keys)
     await keys.reduce(async (before, { space, hash }) => {
       await before
       await service.contents.put(space, (await contents.get(space, hash))!)
     }, Promise.resolve())
-    const owner = await service.releases('owner', {}).openPublication({ model: 'm', plan, owner: 'owner', nonce: NONCE, seed: SECRET })
     const parts = service.terms.parts as string[]
-    for (let index = 0; index < plan.weights.count; index++)
-      parts.push(await service.contents.put(`release-${NONCE}`, await owner.part(index)))
+    if (plan.operands.weights === 'encrypted') {
+      const publication = await service.releases(owner, {}).openPublication({ model: 'm', plan, owner, nonce: NONCE, seed: SECRET })
+      for (let index = 0; index < plan.weights.count; index++)
+        parts.push(await service.contents.put(`release-${NONCE}`, await publication.part(index)))
+    }
     for (const point of epoch.sharing.points) {
       service.#holders.set(point, await service.releases(`holder-${point}`, { point }).openRelease(service.terms))
     }
@@ -251,6 +261,43 @@ describe.each([
     lost.inputs = service.inputs
     const runner = new Workshops(shared, 1, async job => await workshop.compute(job))
     await expect(lost.evaluate(key.publicKey, runner)).rejects.toThrow(/^model part/)
+  })
+})
+
+describe.each([
+  ['vectors', 60, 1, 1],
+  ['vectors', 60, 2, 3],
+  ['numbers', 200, 2, 3]
+])('a model that is clear at its evaluator, whose weights are %s', (_kind, batch, threshold, holders) => {
+  test('is computed with on another machine where its operator allows it, to the same bytes; otherwise nothing of it leaves', async () => {
+    const samples = realSamples(batch)
+    const plan = smallPlan({ parties: holders, threshold, batch, weights: 'clear' })
+    const service = await Service.open(plan, threshold, holders, 'evaluator')
+    const querier = service.releases('querier', {})
+    const asking = await querier.openRelease(service.terms)
+    const key = await querier.resultKey()
+    const prepared = await asking.openQuery(samples, QUERY)
+    for (let index = 0; index < inputCount(plan); index++)
+      service.inputs.push(await service.contents.put(`query-${QUERY}`, await prepared.encryptInput(index)))
+    const alone = await service.evaluate(key.publicKey)
+    const shared = new MemoryContentStore()
+    const workshop = await BlockWorkshop.create({ contents: sharedOf(shared), weightBytes: 2 ** 16, kernelVariant: 'fallback' })
+    open.push(async () => await workshop.dispose())
+    const runner = new Workshops(shared, 2, async job => await workshop.compute(job))
+    expect(await service.evaluate(key.publicKey, runner)).toEqual(alone)
+    expect(runner.jobs).toEqual([])
+    expect(await shared.spaces()).toEqual([])
+    runner.clearModels = true
+    expect(await service.evaluate(key.publicKey, runner)).toEqual(alone)
+    expect(runner.jobs.length).toBeGreaterThan(1)
+    const results = await asking.decryptResults(
+      alone.map(bytes => bytes.slice()),
+      key.seed
+    )
+    expect(errorOf(samples, results)).toBeLessThan(0.05)
+    // Keys and model stay in use for as long as the release is open.
+    expect([...runner.held]).toContain(`release-${NONCE}`)
+    expect([...runner.held]).not.toContain(`query-${QUERY}`)
   })
 })
 

@@ -34,7 +34,7 @@ export interface BlockMeans {
   readonly nonce: string
   /** What is evaluated. */
   readonly plan: Plan
-  /** Of the encrypted model, in the order of the plan. */
+  /** Of the encrypted model, in the order of the plan; where the model is clear at its evaluator, of its values. */
   readonly parts: readonly string[]
   /** Where the parts are. */
   readonly space: string
@@ -114,6 +114,10 @@ export interface BlockHooks {
 export interface BlockRunner {
   /** Where keys, encrypted parts and what is between two parts of an evaluation are. */
   readonly contents: SharedContents
+  /** Whether models that are clear here may be in those contents, and be computed with by whoever does parts. */
+  readonly clearModels: boolean
+  /** That a space is in use, until what it returns is called: what nobody uses is erased after a while. */
+  hold(space: string): Promise<() => void>
   /** How many parts may be done at the same time; at least one. */
   readonly slots: number
   /** Longest that a part should take, seconds, where blocks can be divided: what others wait for. */
@@ -124,7 +128,7 @@ export interface BlockRunner {
   alone<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
 }
 
-/** Whether a plan can be evaluated in parts elsewhere: what is clear at the evaluator stays there. */
-export function isShareable({ data, weights }: Plan['operands']): boolean {
-  return data === 'encrypted' && weights === 'encrypted'
+/** Whether a plan can be evaluated in parts elsewhere: data that are clear at the evaluator stay there, and so does a model, unless its operator says otherwise. */
+export function isShareable({ data, weights }: Plan['operands'], { clearModels }: Pick<BlockRunner, 'clearModels'>): boolean {
+  return data === 'encrypted' && (weights === 'encrypted' || clearModels)
 }

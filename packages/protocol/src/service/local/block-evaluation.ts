@@ -35,6 +35,7 @@ export async function evaluateInBlocks(options: BlockEvaluationOptions): Promise
   const signal = AbortSignal.any([query.signal, stop.signal])
   const space = querySpace(terms.query)
   const loaded: EvaluatorCiphertext[] = []
+  const letGo = await blocks.hold(space)
   try {
     const means = await shared.name()
     for (const hash of terms.inputs) await shared.share(terms.space, hash)
@@ -53,6 +54,7 @@ export async function evaluateInBlocks(options: BlockEvaluationOptions): Promise
     throw error
   } finally {
     // What is left of it is computed again when it is asked again, to the same bytes.
+    letGo()
     await contents.clear(space).catch(() => undefined)
   }
 }

@@ -11,10 +11,12 @@ import {
   Parameters,
   type PublicKey
 } from '@slytherin/ckks'
+import { ClearWeights, type RunOptions } from '@slytherin/engine'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
 import { digest, toHex } from '../../base/digest.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import type { BlockJob, BlockMeans, BlockResult, SharedContents } from '../cryptography/blocks.js'
+import { ClearParts } from './clear-parts.js'
 import type { EpochMeans } from './epoch-means.js'
 import { knownAnswer } from './known-answer.js'
 import { ReleaseParts } from './release-parts.js'
@@ -122,9 +124,16 @@ export class BlockWorkshop {
   }
 }
 
+/** Weights of one release, encrypted or clear, in memory as far as there is room. */
+interface Weights {
+  readonly bytes: number
+  drop(): void
+  readonly run: Pick<RunOptions, 'weights' | 'scalars' | 'retainWeights'>
+}
+
 class OpenMeans {
   private constructor(
-    readonly weights: ReleaseWeights,
+    readonly weights: Weights,
     private readonly session: OpenSession,
     private readonly parts: ReleaseParts,
     private readonly scheme: { readonly context: Context; readonly publicKey: PublicKey; readonly evaluator: Evaluator },
@@ -154,7 +163,10 @@ class OpenMeans {
       const session = releaseSession(epoch, plan, terms.proofs ? { self: '', modelOwner: owner, soleHolder } : undefined)
       const parts = new ReleaseParts(session, nonce, contents)
       const proved = terms.proofs && soleHolder !== owner
-      const weights = new ReleaseWeights(session, evaluator, parts, { hashes, space, proved, reserve })
+      const weights =
+        plan.operands.weights === 'clear'
+          ? clearWeights(new ClearWeights(plan, await clearItems(means, contents), evaluator, reserve))
+          : encryptedWeights(new ReleaseWeights(session, evaluator, parts, { hashes, space, proved, reserve }))
       const coined = { model: toHex(digest('parts of the model', ...hashes)), release: nonce }
       return new OpenMeans(weights, session, parts, { context, publicKey, evaluator }, coined)
     } catch (error) {
@@ -171,7 +183,7 @@ class OpenMeans {
       parts,
       coined,
       evaluator: this.scheme.evaluator,
-      weights: () => ({ weights: async (index: number) => await weights.lend(index), retainWeights: true })
+      weights: () => weights.run
     }
   }
 
@@ -181,5 +193,29 @@ class OpenMeans {
     this.scheme.evaluator[Symbol.dispose]()
     this.scheme.publicKey.dispose()
     this.scheme.context.dispose()
+  }
+}
+
+async function clearItems({ plan, parts, space }: BlockMeans, contents: SharedContents): Promise<ClearParts> {
+  return await ClearParts.open(plan, async part => await contents.get(space, parts[part] ?? ''))
+}
+
+function encryptedWeights(weights: ReleaseWeights): Weights {
+  return {
+    get bytes() {
+      return weights.bytes
+    },
+    drop: () => weights.drop(),
+    run: { weights: async index => await weights.lend(index), retainWeights: true }
+  }
+}
+
+function clearWeights(weights: ClearWeights): Weights {
+  return {
+    get bytes() {
+      return weights.bytes
+    },
+    drop: () => weights.dispose(),
+    run: { weights: weights.source, scalars: weights.scalar, retainWeights: true }
   }
 }

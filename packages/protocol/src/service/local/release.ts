@@ -98,8 +98,9 @@ export class LocalRelease implements ReleaseCryptography {
     if (this.#evaluations.has(terms.query)) throw new SessionStateError(`query ${terms.query} is open already`)
     const { evaluator } = this.#epoch
     const { blocks } = this.#options
-    const shareable = isShareable(this.#session.plan.operands)
-    if (blocks !== undefined && shareable) this.#shared ??= new SharedRelease(blocks, this.#epoch, this.#terms, this.#options)
+    if (blocks !== undefined && isShareable(this.#session.plan.operands, blocks)) {
+      this.#shared ??= new SharedRelease(blocks, this.#epoch, this.#terms, this.#options)
+    }
     const means = {
       session: this.#session,
       evaluator,
@@ -162,6 +163,7 @@ export class LocalRelease implements ReleaseCryptography {
     this.#evaluations.clear()
     this.#weights?.drop()
     this.#clear?.dispose()
+    this.#shared?.dispose()
     this.#session.dispose()
     this.#options.onDisposed(this)
   }
