@@ -5,6 +5,7 @@ import {
   type FleetEvent,
   type FleetOptions,
   FleetWorker,
+  type MemoryMailbox,
   MemoryPost,
   MemoryStore,
   PartFailedError,
@@ -16,7 +17,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 const ANSWER = 'a'.repeat(64)
 const MEANS = 'b'.repeat(64)
-const TIMING = { silence: 200, patience: 400, hedge: 60_000, retry: 50, tick: 20 }
+const TIMING = { silence: 200, absence: 60, patience: 400, hedge: 60_000, retry: 50, tick: 20 }
 
 let post: MemoryPost
 let events: FleetEvent[]
@@ -54,7 +55,10 @@ interface Started {
   readonly jobs: BlockJob[]
 }
 
-async function worker(compute: Compute = async job => resultOf(job), init: { software?: string; answer?: string } = {}): Promise<Started> {
+async function worker(
+  compute: Compute = async job => resultOf(job),
+  init: { software?: string; answer?: string; mailbox?: MemoryMailbox } = {}
+): Promise<Started> {
   const jobs: BlockJob[] = []
   const workshop: Workshop = {
     variant: 'fallback',
@@ -65,7 +69,8 @@ async function worker(compute: Compute = async job => resultOf(job), init: { sof
       return await compute(job, signal)
     }
   }
-  const options = { mailbox: post.mailbox(), workshop, software: init.software ?? '1', threads: 1, memory: 8e9, heartbeat: 50 }
+  const common = { software: init.software ?? '1', threads: 1, memory: 8e9, heartbeat: 50 }
+  const options = { mailbox: init.mailbox ?? post.mailbox(), workshop, ...common }
   const started = await FleetWorker.start(options)
   started.run().catch(() => undefined)
   closing.push(async () => await started.stop())
@@ -156,6 +161,20 @@ test('a worker that dies has its part done by another', async () => {
   await dying.worker.stop().catch(() => undefined)
   expect(await asked).toEqual(resultOf(jobOf('q')))
   expect(other.jobs).toHaveLength(1)
+})
+
+test('the part of a worker whose box nobody reads any more is done by another before its silence is noticed', async () => {
+  const fleet = await coordinator({ timing: { ...TIMING, silence: 600_000, patience: 600_000 } })
+  const mailbox = post.mailbox()
+  const dying = await worker(never, { mailbox })
+  await vi.waitFor(() => expect(fleet.slots).toBe(1))
+  const asked = ask(fleet, 'q')
+  await vi.waitFor(() => expect(dying.jobs).toHaveLength(1))
+  await mailbox.close()
+  await worker()
+  expect(await asked).toEqual(resultOf(jobOf('q')))
+  const reason = 'its worker is lost'
+  expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: dying.worker.id, reason, seconds: expect.any(Number) }))
 })
 
 test('a worker that leaves, one that hangs and one that fails cost time only', async () => {

@@ -12,6 +12,7 @@ import type { FleetContents } from '../store/contents.js'
 import { Leases } from './leases.js'
 import { type FleetEvent, type FleetOptions, type FleetStatus, type FleetTiming, TIMING } from './options.js'
 import { Part } from './part.js'
+import { Presence } from './presence.js'
 import { HERE, Scheduler } from './scheduler.js'
 
 /** By how much a part may be slower than planned. */
@@ -20,8 +21,6 @@ const SLOWER = 20
 const SLOW = 3
 /** Of the last part in that. */
 const PACE_WEIGHT = 0.2
-/** How long the box of a worker that is lost is kept for it, milliseconds. */
-const REMOVED_AFTER = 60_000
 
 interface KnownWorker {
   hello: Hello
@@ -38,11 +37,11 @@ export class Fleet implements BlockRunner {
   readonly #life = randomUUID().slice(0, 8)
   readonly #scheduler = new Scheduler()
   readonly #workers = new Map<string, KnownWorker>()
-  readonly #lost = new Map<string, number>()
   readonly #refused = new Map<string, WorkerRefusedError>()
   readonly #parts = new Map<string, Part>()
   readonly #leases: Leases
   #swept = performance.now()
+  readonly #presence: Presence
   readonly #timer: ReturnType<typeof setInterval>
   #count = 0
   /** How much longer than planned parts take of late. */
@@ -55,6 +54,7 @@ export class Fleet implements BlockRunner {
     this.#timing = { ...TIMING, ...options.timing }
     const { querySpaces, otherSpaces } = this.#timing
     this.#leases = new Leases(options.contents, { query: querySpaces, other: otherSpaces })
+    this.#presence = new Presence(options.mailbox, this.#timing.absence)
     this.#scheduler.add({ id: HERE, memory: Number.POSITIVE_INFINITY, ready: new Set() })
     this.#timer = setInterval(() => this.#tick(), this.#timing.tick)
     this.#timer.unref()
@@ -253,7 +253,7 @@ export class Fleet implements BlockRunner {
       }
       case 'failed': {
         const { worker, part, code, message: text } = heard
-        this.#event({ event: 'again', part, worker, reason: `${code}: ${text}` })
+        this.#again(this.#parts.get(part), worker, `${code}: ${text}`)
         return this.#failed(part, worker, new PartFailedError(worker, code, text))
       }
     }
@@ -272,7 +272,7 @@ export class Fleet implements BlockRunner {
     const known = this.#workers.get(worker)
     this.#workers.set(worker, { hello, seen: performance.now(), done: known?.done ?? 0 })
     if (known === undefined) {
-      this.#lost.delete(worker)
+      this.#presence.joined(worker)
       this.#scheduler.add({ id: worker, memory, ready: new Set(ready) })
       this.#event({ event: 'worker', worker, host, state: 'joined' })
       void this.#send(worker, { kind: 'admitted', coordinator: this.#life })
@@ -291,7 +291,7 @@ export class Fleet implements BlockRunner {
     for (const part of this.#parts.values()) {
       const since = part.sinceAt(worker)
       if (since === undefined || now - since < this.#timing.silence) continue
-      this.#event({ event: 'again', part: part.id, worker, reason: 'its worker does not know of it' })
+      this.#again(part, worker, 'its worker does not know of it')
       this.#scheduler.free(worker, part.id)
       part.leave(worker)
       this.#follow(part)
@@ -321,17 +321,17 @@ export class Fleet implements BlockRunner {
     const known = this.#workers.get(worker)
     if (known === undefined) return
     this.#event({ event: 'worker', worker, host: known.hello.host, state })
-    this.#forget(worker, `its worker is ${state === 'left' ? 'gone' : 'silent'}`)
+    this.#forget(worker, `its worker is ${state === 'left' ? 'gone' : 'lost'}`)
   }
 
   #forget(worker: string, reason: string): void {
     this.#workers.delete(worker)
     this.#scheduler.remove(worker)
-    this.#lost.set(worker, performance.now())
+    this.#presence.left(worker)
     for (const part of this.#parts.values()) {
       if (!part.isAt(worker)) continue
+      this.#again(part, worker, reason)
       part.leave(worker)
-      this.#event({ event: 'again', part: part.id, worker, reason })
       this.#follow(part)
     }
     this.#assign()
@@ -345,12 +345,12 @@ export class Fleet implements BlockRunner {
     for (const part of this.#parts.values()) {
       const slow = part.slowAt(now, this.#timing.hedge + SLOW * this.#pace * 1000 * (part.job?.expected.seconds ?? 0))
       if (slow !== undefined) {
-        this.#event({ event: 'again', part: part.id, worker: slow, reason: 'it takes longer than others do' })
+        this.#again(part, slow, 'it takes longer than others do')
         this.#scheduler.put(part)
       }
       const late = part.lateSince(now)
       if (late === undefined) continue
-      this.#event({ event: 'again', part: part.id, worker: late, reason: 'it takes far longer than expected' })
+      this.#again(part, late, 'it takes far longer than expected')
       // Its place stays busy until it answers, or is lost.
       part.leave(late)
       this.#follow(part)
@@ -359,13 +359,10 @@ export class Fleet implements BlockRunner {
       this.#swept = now
       void this.#leases.sweep(now).catch(error => this.#event({ event: 'fault', error: error as Error }))
     }
-    if (this.#options.mailbox.connected) {
-      for (const [worker, since] of this.#lost) {
-        if (now - since < REMOVED_AFTER) continue
-        this.#lost.delete(worker)
-        void this.#options.mailbox.remove(boxOf(worker)).catch(error => this.#event({ event: 'fault', error: error as Error }))
-      }
-    }
+    void this.#presence.look([...this.#workers.keys()]).then(gone => {
+      for (const worker of gone) this.#gone(worker, 'lost')
+    })
+    void this.#presence.tidy().catch(error => this.#event({ event: 'fault', error: error as Error }))
     this.#assign()
     this.#explain()
   }
@@ -388,6 +385,12 @@ export class Fleet implements BlockRunner {
     } catch (error) {
       if (!this.#closed) this.#event({ event: 'fault', error: error as Error })
     }
+  }
+
+  #again(part: Part | undefined, worker: string, reason: string): void {
+    const since = part?.sinceAt(worker)
+    if (part === undefined || since === undefined) return
+    this.#event({ event: 'again', part: part.id, worker, reason, seconds: (performance.now() - since) / 1000 })
   }
 
   #event(event: FleetEvent): void {

@@ -34,6 +34,8 @@ export interface FleetOptions {
 export interface FleetTiming {
   /** Silence after which a worker counts as lost. */
   readonly silence: number
+  /** How long nobody may read a worker's box before it counts as lost: what a connection takes to be made again. */
+  readonly absence: number
   /** What a part may take at least, before another worker is given it too. */
   readonly patience: number
   /** What a part may take beyond three times as long as others have taken of late, before a second place does it beside the first. */
@@ -50,12 +52,12 @@ export interface FleetTiming {
   readonly sweep: number
 }
 
-/** What a coordinator tells, discriminated by `event`; `again`: a part is given to somebody else. */
+/** What a coordinator tells, discriminated by `event`; `again`: a part is given to somebody else, so many seconds after this worker was given it. */
 export type FleetEvent =
   | { readonly event: 'worker'; readonly worker: string; readonly host: string; readonly state: 'joined' | 'left' | 'lost' }
   | { readonly event: 'refused'; readonly worker: string; readonly host: string; readonly error: WorkerRefusedError }
   | { readonly event: 'connection'; readonly name: string; readonly connected: boolean }
-  | { readonly event: 'again'; readonly part: string; readonly worker: string; readonly reason: string }
+  | { readonly event: 'again'; readonly part: string; readonly worker: string; readonly reason: string; readonly seconds: number }
   | { readonly event: 'fault'; readonly error: Error }
 
 /** A fleet as an operator sees it. */
@@ -73,10 +75,11 @@ export interface FleetStatus {
 /** What holds where nothing else is given. */
 export const TIMING: FleetTiming = {
   silence: 6_000,
+  absence: 500,
   patience: 60_000,
   hedge: 1_000,
   retry: 1_000,
-  tick: 1_000,
+  tick: 300,
   querySpaces: 600_000,
   otherSpaces: 86_400_000,
   sweep: 120_000

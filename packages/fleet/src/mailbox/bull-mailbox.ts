@@ -87,6 +87,15 @@ export class BullMailbox implements Mailbox {
     }
   }
 
+  async readers(boxes: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+    // A service that was set up to refuse this is asked again and again, which costs nothing.
+    const list = await this.#connection.client('LIST').catch(() => undefined)
+    if (typeof list !== 'string') return undefined
+    const names = new Set(list.split('\n').map(line => /(?:^| )name=(\S*)/.exec(line)?.[1] ?? ''))
+    // As BullMQ names the connection that a reader waits on.
+    return new Set(boxes.filter(box => names.has(`${this.#prefix}:${Buffer.from(box).toString('base64')}`)))
+  }
+
   async remove(box: string): Promise<void> {
     const queue = this.#queue(box)
     this.#queues.delete(box)

@@ -13,6 +13,8 @@ export interface Mailbox {
   send(box: string, message: unknown): Promise<void>
   /** One message after the other; what the handler throws is reported and the message counts as read. @returns stops reading */
   read(box: string, handler: (message: unknown) => Promise<void>): Promise<() => Promise<void>>
+  /** Which of these boxes somebody reads at this moment; undefined where the service cannot tell. A reader whose process ends is gone at once, one whose machine does, later. */
+  readers(boxes: readonly string[]): Promise<ReadonlySet<string> | undefined>
   /** Nobody will read the box again. */
   remove(box: string): Promise<void>
   /** Stops reading and lets go of the connection; boxes stay. */

@@ -45,6 +45,11 @@ export class MemoryPost {
     }
   }
 
+  /** Whether somebody reads a box. */
+  isRead(box: string): boolean {
+    return this.#readers.has(box)
+  }
+
   /** Throws away what waits in a box. */
   remove(box: string): void {
     this.#waiting.delete(box)
@@ -100,6 +105,10 @@ export class MemoryMailbox implements Mailbox {
     const stop = this.#post.read(box, handler)
     this.#reading.push(stop)
     return async () => stop()
+  }
+
+  async readers(boxes: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(boxes.filter(box => this.#post.isRead(box)))
   }
 
   async remove(box: string): Promise<void> {

@@ -164,12 +164,15 @@ class BlockEvaluation {
     tell({ done: this.#done, total, step: step.layer })
   }
 
-  /** A pass is one part, for its weights are read once then, unless there would be fewer parts than are done at the same time, or one would take long. */
+  /**
+   * As few parts as keep all places busy with about as many blocks each, for weights are read once a part. A part is of one pass, and takes no longer than parts should.
+   */
   #ranges(after: number, from: number, to: number): Blocks[] {
     const { blocks, session } = this.#options
-    const { plan } = session
-    const wanted = Math.max(Math.ceil(blocks.slots / passCount(plan)), Math.ceil(secondsOf(plan, after, [from, to]) / blocks.partSeconds))
-    const parts = Math.min(to - from, Math.max(1, wanted))
+    const { batchBlocks } = session.plan
+    const fair = Math.ceil(batchBlocks / blocks.slots)
+    const short = Math.floor(blocks.partSeconds / secondsOf(session.plan, after, [0, 1]))
+    const parts = Math.ceil((to - from) / Math.max(1, Math.min(fair, short)))
     return Array.from({ length: parts }, (_, k): Blocks => {
       const at = (part: number): number => from + Math.floor((part * (to - from)) / parts)
       return [at(k), at(k + 1)]
