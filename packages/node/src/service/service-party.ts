@@ -135,6 +135,7 @@ export class ServiceParty implements ServiceContext {
       const computes = roles().some(role => role === 'evaluator' || role === 'witness')
       const { insecureLogN, minimumFloodingBits, minimumThreshold, lowerThreshold, maximumDecryptions, maximumAge, assist } = policy
       const fleet = roles().includes('evaluator') ? configuration.fleet : undefined
+      let places = 1
       const core = new RestartingCore({
         outlet: new Outlet(transport),
         database,
@@ -167,7 +168,7 @@ export class ServiceParty implements ServiceContext {
             allowInsecure: insecureLogN !== undefined
           },
           next,
-          ...(fleet === undefined ? {} : { concurrency: fleet.queries }),
+          ...(fleet === undefined ? {} : { concurrency: fleet.queries, places: () => places }),
           limits: { queries: limits.queries, bytes: limits.queueBytes, longest: limits.answers },
           onProgress: event => party?.keyProgress.tell(event),
           onError: error => party?.fault(error),
@@ -179,7 +180,10 @@ export class ServiceParty implements ServiceContext {
             init.logger.info({ component: 'fleet' }, text)
             party?.tell(text)
           },
-          fault: error => party?.fault(error)
+          fault: error => party?.fault(error),
+          places: count => {
+            places = count
+          }
         }
       })
       await core.start()

@@ -22,9 +22,9 @@ export async function openFleet(configuration: FleetConfiguration, threads: numb
   const { here, check, partSeconds, clearModels } = configuration
   const unheard: FleetEvent[] = []
   const closed = Promise.withResolvers<void>()
-  let listener: FleetListener | undefined
+  let hearing: ((event: FleetEvent) => void) | undefined
   const hear = (event: FleetEvent): void => {
-    if (listener !== undefined) tell(event, listener)
+    if (hearing !== undefined) hearing(event)
     else if (unheard.length < UNHEARD) unheard.push(event)
   }
   const contents = new FleetContents({
@@ -40,8 +40,14 @@ export async function openFleet(configuration: FleetConfiguration, threads: numb
     return {
       blocks,
       follow: async following => {
-        listener = following
-        for (const event of unheard.splice(0)) tell(event, following)
+        const counting = (event: FleetEvent): void => {
+          tell(event, following)
+          // It tells of a worker that is gone before it counts it as gone.
+          if (event.event === 'worker' || event.event === 'refused') queueMicrotask(() => following.places(blocks.slots))
+        }
+        hearing = counting
+        following.places(blocks.slots)
+        for (const event of unheard.splice(0)) counting(event)
         await closed.promise
       },
       close: async () => {

@@ -25,10 +25,13 @@ export interface ServiceCryptographyOptions {
 /** A model, and what keys for it are to be good for. */
 export type WishedModel = ModelOptions & { readonly wishes: PlanRequest }
 
-/** In plain words, for whoever runs the party. */
+/** Whoever runs the party. */
 export interface FleetListener {
+  /** In plain words. */
   tell(text: string): void
   fault(error: Error): void
+  /** Machines that compute at present; told whenever there are more or fewer. */
+  places(count: number): void
 }
 
 export interface HostedService extends ServiceCryptography {

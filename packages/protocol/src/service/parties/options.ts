@@ -45,6 +45,8 @@ export interface ServiceNodeOptions {
   readonly limits?: Partial<QueueLimits>
   /** Queries that an evaluator evaluates at the same time; 1 when not given. */
   readonly concurrency?: number
+  /** Machines that compute at present, at an evaluator; 1 when not given. */
+  places?(): number
   /** When an evaluator makes the epoch that follows. */
   readonly next?: NextEpochOptions
   /** Milliseconds without a byte after which a holder counts as absent. */

@@ -256,7 +256,7 @@ export class ServiceNode {
   }
 
   async #start(): Promise<void> {
-    const { transport, signer, stores, policy = {}, limits, concurrency, patience, now = Date.now, onError } = this.#options
+    const { transport, signer, stores, policy = {}, limits, concurrency, places, patience, now = Date.now, onError } = this.#options
     const { documents, records, contents } = stores
     const caller: Caller = new RoutedCaller(new TransportCaller(transport), this.#responder)
     this.membership.register(this.#responder)
@@ -286,6 +286,7 @@ export class ServiceNode {
         ...(this.#options.onEvent === undefined ? {} : { onEvent: this.#options.onEvent }),
         ...(limits === undefined ? {} : { limits }),
         ...(concurrency === undefined ? {} : { concurrency }),
+        ...(places === undefined ? {} : { places }),
         ...(patience === undefined ? {} : { patience })
       })
       queries.register(this.#responder)

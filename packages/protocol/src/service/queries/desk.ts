@@ -34,6 +34,10 @@ export interface DeskOptions {
   readonly signer: Pick<Signer, 'verify'>
   readonly limits: QueueLimits
   readonly now: () => number
+  /** Machines that compute at present. */
+  places(): number
+  /** Queries that are evaluated at the same time. */
+  readonly concurrency: number
 }
 
 export interface OpenRequest {

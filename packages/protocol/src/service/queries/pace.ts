@@ -1,4 +1,4 @@
-/** How long queries of a release take here: what was measured, and before that what its plan says. */
+/** What queries of a release take here: what was measured, and before that what its plan says. */
 import type { Plan } from '../../terms/plan.js'
 import type { RecordStore } from '../store/records.js'
 
@@ -6,10 +6,18 @@ const PACE = 'query-pace'
 /** Of what is known, how much one more measurement changes. */
 const NEWS = 0.3
 
+/** Of a query, seconds. */
+export interface Taken {
+  /** Of one place that computes: of all its parts together. */
+  readonly work: number
+  /** With key holders. */
+  readonly held: number
+}
+
 export class Pace {
   readonly #records: RecordStore
-  /** Seconds by release. */
-  readonly #seconds = new Map<string, number>()
+  /** By release. */
+  readonly #taken = new Map<string, Taken>()
 
   private constructor(records: RecordStore) {
     this.#records = records
@@ -17,20 +25,24 @@ export class Pace {
 
   static async open(records: RecordStore): Promise<Pace> {
     const pace = new Pace(records)
-    for (const { key, value } of await records.list(PACE)) pace.#seconds.set(key, value as number)
+    for (const { key, value } of await records.list(PACE)) {
+      // Earlier releases kept one number.
+      pace.#taken.set(key, typeof value === 'number' ? { work: value, held: 0 } : (value as Taken))
+    }
     return pace
   }
 
-  /** Seconds that a query takes. */
-  of(release: string, plan: Plan): number {
+  /** What a query takes. */
+  of(release: string, plan: Plan): Taken {
     const { evaluation, refresh, result } = plan.costs.seconds
-    return this.#seconds.get(release) ?? evaluation + refresh + result
+    return this.#taken.get(release) ?? { work: evaluation, held: refresh + result }
   }
 
-  async measured(release: string, seconds: number): Promise<void> {
-    const known = this.#seconds.get(release)
-    const now = known === undefined ? seconds : known + NEWS * (seconds - known)
-    this.#seconds.set(release, now)
+  async measured(release: string, taken: Taken): Promise<void> {
+    const known = this.#taken.get(release)
+    const mixed = (before: number, news: number): number => before + NEWS * (news - before)
+    const now = known === undefined ? taken : { work: mixed(known.work, taken.work), held: mixed(known.held, taken.held) }
+    this.#taken.set(release, now)
     await this.#records.put(PACE, release, now)
   }
 }

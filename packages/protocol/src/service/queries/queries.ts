@@ -60,6 +60,8 @@ export interface EvaluatorQueriesOptions {
   readonly storagePause?: number
   /** Queries that are evaluated at the same time; 1 when not given. */
   readonly concurrency?: number
+  /** Machines that compute at present; 1 when not given. */
+  places?(): number
 }
 
 /** The queue as an operator sees it. */
@@ -91,14 +93,14 @@ export class EvaluatorQueries {
   #sweeping: ReturnType<typeof setInterval> | undefined
 
   private constructor(options: EvaluatorQueriesOptions, journal: QueryJournal, pace: Pace) {
-    const { transport, epochs, ready, retry, patience = PATIENCE, now = Date.now } = options
+    const { transport, epochs, ready, retry, patience = PATIENCE, now = Date.now, concurrency = 1, places = () => 1 } = options
     const { onError = () => undefined, onEvent = () => undefined } = options
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.#journal = journal
     this.#onError = onError
     this.#presence = new Presence(transport, peer => this.#runner.forget(peer), retry)
     this.#handles = new ReleaseHandles(epochs, ready, true)
-    const common = { ...options, journal, pace, handles: this.#handles, now, onEvent }
+    const common = { ...options, journal, pace, handles: this.#handles, now, onEvent, concurrency, places }
     this.#witnesses = new WitnessDesk({ ...common, presence: this.#presence })
     this.#runner = new QueryRunner({ ...common, presence: this.#presence, witnesses: this.#witnesses, patience })
     this.#desk = new QueryDesk({ ...common, runner: this.#runner, limits: this.#limits })

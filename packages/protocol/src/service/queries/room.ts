@@ -5,6 +5,7 @@ import type { ReleaseHandles } from './handles.js'
 import type { QueryJournal, QueryRecord } from './journal.js'
 import type { Pace } from './pace.js'
 import type { QueryRunner } from './runner.js'
+import { type Left, timeLeft } from './time-left.js'
 
 export interface QueueLimits {
   /** Queries that are open, wait, run, or whose result waits. */
@@ -33,6 +34,10 @@ export interface RoomOptions {
   readonly handles: ReleaseHandles
   readonly pace: Pace
   readonly limits: QueueLimits
+  /** Machines that compute at present. */
+  places(): number
+  /** Queries that are evaluated at the same time. */
+  readonly concurrency: number
 }
 
 export class QueueRoom {
@@ -73,14 +78,22 @@ export class QueueRoom {
     })
   }
 
-  /** Until all of these are done. */
+  /** Until the last of these is done. @param order in which they are done */
   secondsUntil(order: readonly QueryRecord[]): number {
+    const { places, concurrency } = this.#options
+    const left = order.flatMap(record => this.#left(record))
+    return timeLeft(left, { places: places(), concurrency })
+  }
+
+  /** Nothing is said of a release that is not known. */
+  #left({ query, release }: QueryRecord): Left[] {
     const { runner, pace, handles } = this.#options
-    return order.reduce((sum, { query, release }) => {
-      const plan = handles.known(release)
-      const expected = plan === undefined ? 0 : pace.of(release, plan)
-      return sum + Math.max(0, expected - (runner.progress(query)?.seconds ?? 0))
-    }, 0)
+    const plan = handles.known(release)
+    if (plan === undefined) return []
+    const { work, held } = pace.of(release, plan)
+    const { done = 0, total = 0, seconds = 0 } = runner.progress(query) ?? {}
+    const share = total > 0 ? 1 - done / total : Math.max(0, 1 - seconds / (work + held))
+    return [{ work: share * work, held: share * held, parts: plan.batchBlocks }]
   }
 }
 

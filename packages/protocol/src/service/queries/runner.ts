@@ -6,6 +6,7 @@ import { delay, orStopped } from '../../base/concurrency.js'
 import { digest } from '../../base/digest.js'
 import { InternalError, type ProtocolError, StorageFullError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
+import { passCount } from '../../terms/instances.js'
 import type { Signer } from '../../terms/signer.js'
 import type { Caller } from '../calls/caller.js'
 import { GRANT } from '../objects/grant.js'
@@ -57,8 +58,10 @@ export interface RunnerOptions {
   readonly now: () => number
   readonly patience: number
   readonly storagePause?: number
-  /** Queries that are evaluated at the same time; 1 when not given. */
-  readonly concurrency?: number
+  /** Queries that are evaluated at the same time. */
+  readonly concurrency: number
+  /** Machines that compute at present. */
+  places(): number
 }
 
 interface Progress {
@@ -93,7 +96,7 @@ export class QueryRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    const { caller, signer, patience, presence, concurrency = 1 } = options
+    const { caller, signer, patience, presence, concurrency } = options
     this.#assistants = new Assistants({ caller, signer, patience, window: concurrency > 1 ? WINDOW : 0 })
     this.#sets = new ActiveSets(peer => presence.isUp(peer))
   }
@@ -163,7 +166,7 @@ export class QueryRunner {
 
   #next(): QueryRecord | undefined {
     const running = [...this.#running.values()]
-    const { concurrency = 1, pending } = this.#options
+    const { concurrency, pending } = this.#options
     if (running.filter(({ waiting }) => !waiting).length >= concurrency) return undefined
     const held = new Set(running.filter(({ waiting }) => waiting).map(({ epoch }) => epoch))
     return this.order().find(({ query, epoch, release }) => !this.#running.has(query) && !held.has(epoch) && !pending(release))
@@ -194,7 +197,7 @@ export class QueryRunner {
   }
 
   async #evaluate(record: QueryRecord, { plan, epoch, cryptography }: UsedRelease, signal: AbortSignal): Promise<void> {
-    const { journal, contents, pace, presence, onEvent } = this.#options
+    const { journal, contents, pace, places, presence, onEvent } = this.#options
     const { query } = record
     const announced = await this.#announced(record)
     const { holders, proofs } = epoch.record.proposal
@@ -209,6 +212,7 @@ export class QueryRunner {
       querierHoldsKey: record.querier === sole
     })
     const started = performance.now()
+    let [work, held] = [0, 0]
     try {
       const assisted = new AssistedQuery({
         journal,
@@ -221,10 +225,14 @@ export class QueryRunner {
         announced,
         plan,
         signal,
-        onPhase: (phase, seconds) => onEvent({ event: 'phase', query, phase, seconds }),
+        onPhase: (phase, seconds) => {
+          if (phase === 'refresh' || phase === 'switch') held += seconds
+          onEvent({ event: 'phase', query, phase, seconds })
+        },
         onProgress: progress => this.#progress(query, progress),
         onStep: ({ step, kind, layer, blocks: [from], seconds, level, scale, noise }) => {
           const pass = Math.floor(from / plan.batchBlocksPerPass)
+          work += seconds
           onEvent({ event: 'step', query, step, kind, layer, pass, seconds, level, deviation: noise - Math.log2(scale) })
         },
         onWaiting: waiting => this.#waits(query, waiting)
@@ -246,7 +254,12 @@ export class QueryRunner {
     this.#failures.delete(query)
     const seconds = (performance.now() - started) / 1000
     onEvent({ event: 'phase', query, phase: 'evaluation', seconds })
-    await pace.measured(record.release, seconds)
+    // One place does everything, also what is no step; of several only steps tell how long each has worked. Their passes wait for holders beside each other.
+    const several = places() > 1
+    await pace.measured(record.release, {
+      work: several ? work : Math.max(0, seconds - held),
+      held: several ? held / passCount(plan) : held
+    })
   }
 
   async #announced({ query, release, grant, signed, resultKey }: QueryRecord): Promise<Announced> {
