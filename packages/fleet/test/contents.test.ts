@@ -228,6 +228,7 @@ test('the cache on disk keeps what was used last, and removes what was half writ
   expect((await readdir(directory)).sort()).toEqual([a, c].sort())
   expect(cache.bytes).toBe(2000)
   await writeFile(join(directory, `${b}.1234.part`), 'half')
+  await utimes(join(directory, `${b}.1234.part`), 1, 1)
   await utimes(join(directory, a), 1, 1)
   const again = await DiskCache.open(directory, 1500)
   expect(await readdir(directory)).toEqual([c])
@@ -238,4 +239,31 @@ test('the cache on disk keeps what was used last, and removes what was half writ
   // Larger than all of it.
   await again.put(a, randomBytes(2000))
   expect(await readdir(directory)).toEqual([])
+})
+
+test('workers of one machine share a cache on disk', async () => {
+  const contents = Array.from({ length: 60 }, () => randomBytes(500))
+  const names = contents.map(sha256)
+  const budget = 12_000
+  const workers = await Promise.all([0, 1, 2].map(async () => await DiskCache.open(directory, budget)))
+  await workers[0]!.put(names[0]!, contents[0]!)
+  expect(sha256((await workers[1]!.get(names[0]!))!)).toBe(names[0])
+  await workers[1]!.remove(names[0]!)
+  expect(await workers[0]!.get(names[0]!)).toBeUndefined()
+  // What another is writing at the moment stays.
+  const writing = join(directory, `${names[0]}.1234.part`)
+  await writeFile(writing, 'half')
+  const work = async (cache: DiskCache, first: number): Promise<void> => {
+    for (let step = 0; step < 120; step++) {
+      const k = (first + 7 * step) % contents.length
+      const found = await cache.get(names[k]!)
+      if (found === undefined) await cache.put(names[k]!, contents[k]!)
+      else expect(sha256(found)).toBe(names[k])
+    }
+  }
+  await Promise.all([...workers.map(async (cache, w) => await work(cache, 20 * w)), DiskCache.open(directory, budget)])
+  const left = await readdir(directory)
+  expect(left).toContain(`${names[0]}.1234.part`)
+  expect(500 * (left.length - 1)).toBeLessThanOrEqual(budget * (1 + workers.length / 16))
+  expect((await DiskCache.open(directory, budget)).bytes).toBeLessThanOrEqual(budget)
 })

@@ -1,68 +1,57 @@
 /**
  * Byte strings on a disk of this machine within a budget, by their SHA-256, so that a worker that is started again need not fetch its models again. What was not used for
  * longest goes first. Nothing here needs to be durable: what is damaged counts as not there.
+ *
+ * Several workers of one machine may share a directory: files appear whole (by a rename), what another worker has put is found, and what another has removed counts as not
+ * there. Each knows of the others' files only what it saw when it last looked through the directory, which it does whenever it has written a sixteenth of the budget; so the
+ * directory may be above the budget by a sixteenth of it for every worker.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const HASH = /^[0-9a-f]{64}$/
+/** Part of the budget that is written between two looks through the directory, and that is made free at once when there is no room. */
+const SLACK = 1 / 16
+/** Milliseconds after which what is half written is nobody's: whoever wrote it was killed. */
+const ABANDONED = 600_000
 
 /** Byte strings on the disk of one machine, up to a budget; those that were not used for longest go first. */
 export class DiskCache {
   readonly #directory: string
   readonly #budget: number
-  /** Sizes; those used last come last. */
+  /** Sizes, as far as this worker knows; those used last come last. */
   readonly #kept = new Map<string, number>()
   #bytes = 0
+  /** Since it last looked through the directory. */
+  #written = 0
 
   private constructor(directory: string, budget: number) {
     this.#directory = directory
     this.#budget = budget
   }
 
-  /** With what an earlier worker left. @param budget bytes */
+  /** With what earlier workers left, and what others have there. @param budget bytes */
   static async open(directory: string, budget: number): Promise<DiskCache> {
     const cache = new DiskCache(directory, budget)
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    const found: { name: string; size: number; used: number }[] = []
-    for (const name of await readdir(directory)) {
-      const path = join(directory, name)
-      if (!HASH.test(name)) {
-        // What was being written when its worker was killed.
-        if (name.endsWith('.part')) await rm(path, { force: true })
-        continue
-      }
-      const { size, mtimeMs } = await stat(path)
-      found.push({ name, size, used: mtimeMs })
-    }
-    for (const { name, size } of found.sort((a, b) => a.used - b.used)) {
-      cache.#kept.set(name, size)
-      cache.#bytes += size
-    }
-    await cache.#shrink()
+    await cache.#look()
     return cache
   }
 
-  /** That it holds at present. */
+  /** That it holds, as far as this worker knows. */
   get bytes(): number {
     return this.#bytes
   }
 
   /** As it is on the disk: whoever takes it checks it. */
   async get(hash: string): Promise<Uint8Array | undefined> {
-    const size = this.#kept.get(hash)
-    if (size === undefined) return undefined
     const path = join(this.#directory, hash)
     const bytes = await readFile(path).catch(() => undefined)
-    if (bytes === undefined) {
-      this.#forget(hash)
-      return undefined
-    }
-    this.#kept.delete(hash)
-    this.#kept.set(hash, size)
-    const now = new Date()
-    await utimes(path, now, now).catch(() => undefined)
+    this.#forget(hash)
+    if (bytes === undefined) return undefined
+    this.#note(hash, bytes.length)
+    await used(path)
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
@@ -73,15 +62,17 @@ export class DiskCache {
     const part = `${path}.${randomUUID()}.part`
     try {
       await writeFile(part, bytes, { mode: 0o600 })
+      // A file system's clock may be behind this one.
+      await used(part)
       await rename(part, path)
     } catch {
       await rm(part, { force: true }).catch(() => undefined)
       return
     }
-    if (this.#kept.has(hash)) return
-    this.#kept.set(hash, bytes.length)
-    this.#bytes += bytes.length
-    await this.#shrink()
+    this.#forget(hash)
+    this.#note(hash, bytes.length)
+    this.#written += bytes.length
+    if (this.#bytes > this.#budget || this.#written > SLACK * this.#budget) await this.#look()
   }
 
   /** Forgets a byte string; one that is not there is no fault. */
@@ -90,15 +81,46 @@ export class DiskCache {
     await rm(join(this.#directory, hash), { force: true })
   }
 
-  async #shrink(): Promise<void> {
+  /** What is in the directory now, whoever put it there; when it is too much, what was not used for longest goes. */
+  async #look(): Promise<void> {
+    const found: { name: string; size: number; used: number }[] = []
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name)
+      const whole = HASH.test(name)
+      if (!whole && !name.endsWith('.part')) continue
+      const file = await stat(path).catch(() => undefined)
+      if (file === undefined) continue
+      if (whole) found.push({ name, size: file.size, used: file.mtimeMs })
+      else if (file.mtimeMs < Date.now() - ABANDONED) await rm(path, { force: true })
+    }
+    // Of two that were used in the same millisecond, what this worker knows decides.
+    const order = new Map([...this.#kept.keys()].map((hash, place) => [hash, place]))
+    const place = (hash: string): number => order.get(hash) ?? -1
+    found.sort((a, b) => a.used - b.used || place(a.name) - place(b.name))
+    this.#kept.clear()
+    this.#bytes = 0
+    this.#written = 0
+    for (const { name, size } of found) this.#note(name, size)
+    if (this.#bytes <= this.#budget) return
     for (const hash of [...this.#kept.keys()]) {
-      if (this.#bytes <= this.#budget) return
+      if (this.#bytes <= (1 - SLACK) * this.#budget) return
       await this.remove(hash)
     }
+  }
+
+  #note(hash: string, size: number): void {
+    if (!this.#kept.has(hash)) this.#bytes += size
+    this.#kept.set(hash, size)
   }
 
   #forget(hash: string): void {
     this.#bytes -= this.#kept.get(hash) ?? 0
     this.#kept.delete(hash)
   }
+}
+
+/** Who else looks through the directory sees it, too. */
+async function used(path: string): Promise<void> {
+  const now = new Date()
+  await utimes(path, now, now).catch(() => undefined)
 }
