@@ -217,20 +217,46 @@ describe('files', () => {
     await expect(readProfile(join(folder, 'other.json'))).rejects.toThrow('no report of a scenario')
   })
 
+  test('several runs of a fleet are compared: cores that share, and a coordinator beside the workers, slow all of them', async () => {
+    const file = join(folder, 'runs.json')
+    const run = (workers: number, seconds: number, coordinatorCoreSeconds: number): object => ({ workers, seconds, coordinatorCoreSeconds })
+    const write = async (refreshes: number, ...runs: object[]): Promise<void> =>
+      await writeFile(file, JSON.stringify({ model: 'm', machine: { cores: 2 }, measured: [{ what: 'ten', parts: 12, refreshes, runs }] }))
+    const simulatedOf = async (most?: number): Promise<number[]> =>
+      (await compare(file, most)).map(({ simulatedSeconds }) => simulatedSeconds)
+    await write(0, run(4, 8, 0), run(1, 12, 0), run(2, 7, 0))
+    expect((await compare(file)).map(({ workers, calibrated }) => [workers, calibrated])).toEqual([
+      [1, true],
+      [2, false],
+      [4, false]
+    ])
+    for (const [k, expected] of [12, 6, 6].entries()) expect((await simulatedOf())[k]).toBeCloseTo(expected, 1)
+    // Both cores together do one and a half times as much as one.
+    for (const [k, expected] of [12, 8, 8].entries()) expect((await simulatedOf(1.5))[k]).toBeCloseTo(expected, 1)
+    // Of 15 core seconds that 12 took with one worker, two cores take at least 7.5.
+    await write(1, run(1, 12, 3), run(2, 8, 3))
+    const [one, two] = await simulatedOf()
+    expect(one).toBeCloseTo(12, 1)
+    expect(two).toBeGreaterThan(7)
+    expect(two).toBeLessThan(8.5)
+  })
+
   test('a measured fleet is simulated: two workers are as fast as the cores and the key holders beside them allow', async () => {
     const file = join(folder, 'fleet.json')
     const entry = { what: 'ten', parts: 10, refreshes: 0, seconds: [20, 10.1], secondsOfHolders: 0 }
     const write = async (workers: number, ...measured: object[]): Promise<void> =>
       await writeFile(file, JSON.stringify({ workers, model: 'm', machine: { cores: 2 }, measured }))
     await write(2, entry)
-    expect((await compare(file))[0]!.ratio).toBeCloseTo(10 / 10.1, 3)
+    expect((await compare(file))[1]!.ratio).toBeCloseTo(10 / 10.1, 3)
     // Four are no faster on two cores.
     await write(4, entry)
-    expect((await compare(file))[0]!.simulatedSeconds).toBeCloseTo(10, 0)
+    expect((await compare(file))[1]!.simulatedSeconds).toBeCloseTo(10, 0)
     // Holders that are busy all the time leave nothing to gain.
     await write(2, { ...entry, refreshes: 1, secondsOfHolders: 38 })
-    expect((await compare(file))[0]!.simulatedSeconds).toBeGreaterThan(18)
+    expect((await compare(file))[1]!.simulatedSeconds).toBeGreaterThan(18)
     await write(2)
     await expect(compare(file)).rejects.toThrow('no fleet')
+    await write(2, { ...entry, runs: [{ workers: 2, seconds: 10 }] })
+    await expect(compare(file)).rejects.toThrow('no run with one worker')
   })
 })

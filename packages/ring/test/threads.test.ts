@@ -172,12 +172,13 @@ describe.each(['simd', 'fallback', 'revectorised'] as const)('threads (%s)', var
   const start = async (threads: number, parallelThreshold = 0): Promise<Ring> =>
     new Ring(await loadKernel({ variant, threads, parallelThreshold }), { logN: LOG_N, moduli: MODULI })
 
-  it('one, two and three threads compute the same, bit for bit, on random and extreme residues', async () => {
+  it('any number of threads computes the same as one, bit for bit, on random and extreme residues', async () => {
     const inputs = [random, extreme]
     const one = await start(1)
     const expected = inputs.map(source => everything(one, source(one)))
     expect(one.kernel.threads).toBe(1)
-    for (const threads of [2, 3]) {
+    // Eight are more than most machines have cores: some wait while others work.
+    for (const threads of variant === 'simd' ? [2, 3, 4, 8] : [2, 3]) {
       const ring = await start(threads)
       await using kernel = ring.kernel
       expect(kernel.threads).toBe(threads)

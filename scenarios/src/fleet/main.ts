@@ -1,11 +1,11 @@
 /**
- * `npm run fleet -- --workers 2 --json FILE`: how much faster worker processes of one thread each are than one of them, on a query of many images and on many queries at the
+ * `npm run fleet -- --workers 1,2,3,4 --json FILE`: how much faster worker processes of one thread each are than one of them, on a query of many images and on many queries at the
  * same time, and whether results are the same bytes.
  */
 import { writeFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { Command } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, natural, positive, stopping } from '../command-line.js'
+import { EXIT_FAILED, EXIT_USAGE, list, natural, positive, stopping } from '../command-line.js'
 import { describeMachine } from '../machine.js'
 import type { DealtService, PreparedQuery } from './dealt-service.js'
 import { digestOf, Measuring, secondsOf } from './measuring.js'
@@ -14,13 +14,24 @@ import { digestOf, Measuring, secondsOf } from './measuring.js'
 const WARM_UP = 2
 
 interface Options {
-  readonly workers: number
+  /** Ascending, from 1 on. */
+  readonly workers: readonly number[]
   readonly images: number
   readonly queries: number
   readonly batch: number
   readonly model: string
   readonly json?: string
   readonly refreshes: boolean
+}
+
+/** The same queries, evaluated by so many workers. */
+interface Run {
+  readonly workers: number
+  readonly seconds: number
+  /** In the coordinator's process. */
+  readonly secondsOfHolders: number
+  /** Of all threads of the coordinator's process, key holders included. */
+  readonly coordinatorCoreSeconds: number
 }
 
 interface Measured {
@@ -30,17 +41,16 @@ interface Measured {
   /** Evaluated apart from each other: passes of all queries. */
   readonly parts: number
   readonly refreshes: number
-  /** With one worker, and with all of them. */
+  readonly runs: readonly Run[]
+  /** With one worker, and with most of them. */
   readonly seconds: readonly [number, number]
   readonly speedup: number
   readonly identical: boolean
-  /** What key holders took of both, in the coordinator's process. */
-  readonly secondsOfHolders: number
 }
 
 const options = new Command('fleet')
   .description('Measures what worker processes of one thread each gain over one of them, and that results are the same bytes.')
-  .option('--workers <count>', 'how many', positive, 2)
+  .option('--workers <counts>', 'how many, with commas between them; one worker is measured in any case', counts, [1, 2])
   .option('--images <count>', 'samples of the one query; 0 for none', natural, 8192)
   .option('--queries <count>', 'at the same time; 0 for none', natural, 10)
   .option('--batch <count>', 'samples of each of them', positive, 83)
@@ -51,17 +61,18 @@ const options = new Command('fleet')
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
   .opts<Options>()
+const most = options.workers.at(-1)!
 const signal = stopping()
 const measuring = await Measuring.open()
 const { say } = measuring
 try {
-  const { workers, images, queries, batch, model, refreshes: refreshing } = options
+  const { images, queries, batch, model, refreshes: refreshing } = options
   const measured: Measured[] = []
   if (queries > 0) {
     const { service, samples } = await measuring.service({ name: model, batch, refreshing })
     const of = (k: number): Float64Array[] => Array.from({ length: batch }, (_, i) => samples[(k * batch + i) % samples.length]!)
     const prepared: PreparedQuery[] = []
-    for (let k = 0; k < queries + WARM_UP * workers; k++) prepared.push(await service.prepare(`many-${k}`, of(k)))
+    for (let k = 0; k < queries + WARM_UP * most; k++) prepared.push(await service.prepare(`many-${k}`, of(k)))
     measured.push(
       await measure(`${queries} queries of ${batch} samples at the same time`, service, prepared.splice(0, queries), prepared, true)
     )
@@ -78,7 +89,7 @@ try {
   const report = {
     speedup: Math.min(...measured.map(({ speedup }) => speedup)),
     identical: measured.every(({ identical }) => identical),
-    workers,
+    workers: most,
     transport: `BullMQ on ${measuring.redis.version}, a directory of the same machine as store`,
     model,
     measured,
@@ -103,19 +114,24 @@ async function measure(
   warmUp: readonly PreparedQuery[],
   alone: boolean
 ): Promise<Measured> {
-  const { workers } = options
   const { plan } = service
   const digests = new Set<string>()
-  const seconds: number[] = []
-  const before = service.secondsOfHolders
-  for (const count of [1, workers]) {
+  const runs: Run[] = []
+  for (const count of options.workers) {
     const fleet = await measuring.fleet()
     try {
       await measuring.workers(count, fleet, signal)
       const { evaluate, dispose } = await service.evaluator(fleet)
-      await Promise.all(warmUp.map(async query => await evaluate(query)))
+      await Promise.all(warmUp.slice(0, WARM_UP * count).map(async query => await evaluate(query)))
+      const [holders, cores] = [service.secondsOfHolders, process.cpuUsage()]
       const done = await secondsOf(async () => await Promise.all(queries.map(async query => await evaluate(query))))
-      seconds.push(done.seconds)
+      const { user, system } = process.cpuUsage(cores)
+      runs.push({
+        workers: count,
+        seconds: done.seconds,
+        secondsOfHolders: service.secondsOfHolders - holders,
+        coordinatorCoreSeconds: (user + system) / 1e6
+      })
       digests.add(digestOf(done.value.flat()))
       await dispose()
       say(`${what}: ${done.seconds.toFixed(1)} s with ${count} worker${count === 1 ? '' : 's'}`)
@@ -124,7 +140,6 @@ async function measure(
       await fleet.close()
     }
   }
-  const secondsOfHolders = service.secondsOfHolders - before
   if (alone) {
     const { evaluate, dispose } = await service.evaluator()
     const results: Uint8Array[][] = []
@@ -132,16 +147,21 @@ async function measure(
     await dispose()
     digests.add(digestOf(results.flat()))
   }
-  const [one, all] = seconds as [number, number]
+  const [one, all] = [runs[0]!.seconds, runs.at(-1)!.seconds]
   return {
     what,
     blocks: plan.batchBlocks,
     passes: Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
     parts: queries.length * Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
     refreshes: plan.refreshes.length,
+    runs,
     seconds: [one, all],
     speedup: one / all,
-    identical: digests.size === 1,
-    secondsOfHolders
+    identical: digests.size === 1
   }
+}
+
+/** @throws InvalidArgumentError */
+function counts(text: string): readonly number[] {
+  return [...new Set([1, ...list(text).map(positive)])].sort((a, b) => a - b)
 }

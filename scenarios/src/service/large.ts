@@ -1,12 +1,18 @@
-/** `npm run cohort -- --holders 30 --threshold 16`: keys of many holders, a query, one holder replaced by another, and a query again; what each step costs each party. */
+/**
+ * `npm run cohort -- --holders 30 --threshold 16`: keys of many holders, a query, one holder replaced by another, and a query again; what each step costs each party.
+ * `npm run cohort -- --in-memory 3,10,30,60,100`: the same of cohorts of several sizes, all parties of one in one process, on a small ring, phase by phase.
+ */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatBytes } from '@slytherin/engine'
 import Table from 'cli-table3'
-import { Command } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, positive, stopping } from '../command-line.js'
+import { Command, Option } from 'commander'
+import { runCohorts } from '../cohorts/all.js'
+import { renderCohortChart } from '../cohorts/chart.js'
+import { renderCohorts } from '../cohorts/report.js'
+import { EXIT_FAILED, EXIT_USAGE, list, positive, stopping } from '../command-line.js'
 import { describeMachine, type Machine } from '../machine.js'
 import { TOLERANCE } from './asking.js'
 import { ClearAnswers } from './clear-answers.js'
@@ -202,30 +208,62 @@ const program = new Command('cohort')
   )
   .option('--holders <count>', 'key holders', positive, 30)
   .option('--threshold <count>', 'how many of them suffice; more than half by default', positive)
+  .addOption(
+    new Option('--in-memory <counts>', 'cohorts of so many holders instead, each in one process on a small ring: 3,10,30,60,100')
+      .argParser(text =>
+        list(text)
+          .map(positive)
+          .sort((a, b) => a - b)
+      )
+      .conflicts('holders')
+  )
   .option('--json <file>', 'write the report as JSON')
+  .option('--chart <file>', 'with --in-memory: write seconds and bytes by holders as SVG')
   .showHelpAfterError()
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
 
-const given = program.opts<{ holders: number; threshold?: number; json?: string }>()
+interface Given {
+  readonly holders: number
+  readonly threshold?: number
+  readonly inMemory?: readonly number[]
+  readonly json?: string
+  readonly chart?: string
+}
+
+const { holders, threshold, inMemory, json, chart } = program.opts<Given>()
+const thresholdOf = (count: number): number => Math.min(count, threshold ?? Math.floor(count / 2) + 1)
+const started = performance.now()
+const onLine = (text: string): void => {
+  const elapsed = ((performance.now() - started) / 1000).toFixed(1)
+  process.stderr.write(`${`${elapsed} s`.padStart(8)}  ${text}\n`)
+}
+const options = { signal: stopping(), onLine }
 try {
-  const { holders, threshold = Math.floor(holders / 2) + 1, json } = given
-  const scenario = await loadServiceScenario(SCENARIO, { holders, threshold })
-  const started = performance.now()
-  const onLine = (text: string): void => {
-    const elapsed = ((performance.now() - started) / 1000).toFixed(1)
-    process.stderr.write(`${`${elapsed} s`.padStart(8)}  ${text}\n`)
+  if (inMemory === undefined) {
+    const scenario = await loadServiceScenario(SCENARIO, { holders, threshold: thresholdOf(holders) })
+    const report = await runLargeCohort(scenario, options)
+    await keep(json, report)
+    process.stdout.write(`\n${render(report)}\n`)
+    const failures = failuresOf(report)
+    for (const failure of failures) process.stderr.write(`failed: ${failure}\n`)
+    if (failures.length > 0) process.exitCode = EXIT_FAILED
+  } else {
+    const report = await runCohorts({ holders: inMemory, thresholdOf, ...options })
+    await keep(json, report)
+    if (chart !== undefined) await write(chart, renderCohortChart(report.cohorts))
+    process.stdout.write(`\n${renderCohorts(report)}\n`)
   }
-  const report = await runLargeCohort(scenario, { signal: stopping(), onLine })
-  if (json !== undefined) {
-    await mkdir(dirname(json), { recursive: true })
-    await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
-  }
-  process.stdout.write(`\n${render(report)}\n`)
-  const failures = failuresOf(report)
-  for (const failure of failures) process.stderr.write(`failed: ${failure}\n`)
-  if (failures.length > 0) process.exitCode = EXIT_FAILED
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = EXIT_FAILED
+}
+
+async function keep(file: string | undefined, report: object): Promise<void> {
+  if (file !== undefined) await write(file, `${JSON.stringify(report, null, 2)}\n`)
+}
+
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, text)
 }

@@ -1,77 +1,83 @@
 /** Measured fleets beside their simulation: what says whether the model may be believed. */
-import { readFile } from 'node:fs/promises'
-import * as z from 'zod'
 import type { Simulation } from './description.js'
+import { type MeasuredEntry, type MeasuredFleet, type MeasuredRun, readFleet } from './measured.js'
 import { simulateTogether } from './outcome.js'
 import { ProfileError, type QueryProfile } from './profile.js'
 
-/** What `npm run fleet -- --json FILE` writes, as far as it is needed here. */
-const measuredSchema = z.looseObject({
-  workers: z.number().int().positive(),
-  model: z.string(),
-  machine: z.looseObject({ cores: z.number().int().positive() }),
-  measured: z
-    .array(
-      z.looseObject({
-        what: z.string(),
-        /** Evaluated apart from each other, all there from the start. */
-        parts: z.number().int().positive(),
-        refreshes: z.number().int().nonnegative(),
-        /** With one worker, and with all of them. */
-        seconds: z.tuple([z.number().positive(), z.number().positive()]),
-        /** In both. */
-        secondsOfHolders: z.number().nonnegative()
-      })
-    )
-    .min(1)
-})
-
-type Entry = z.infer<typeof measuredSchema>['measured'][number]
-
-interface Place {
-  readonly workers: number
-  readonly model: string
-  readonly cores: number
-}
-
 export interface Compared {
   readonly what: string
+  readonly model: string
   readonly workers: number
+  /** Whether the costs of a part were taken from this very run: its ratio says nothing. */
+  readonly calibrated: boolean
   readonly measuredSeconds: number
   readonly simulatedSeconds: number
   /** Simulated by measured. */
   readonly ratio: number
 }
 
+/** Seconds of one core, each; a part is evaluated between refreshes, the coordinator works at every round of its key holders. */
+interface PartCosts {
+  readonly segment: number
+  readonly holder: number
+  readonly coordinator: number
+}
+
 /**
- * The costs of a part are taken from the run with one worker; what is compared is the run with more of them, on a machine where worker processes, key holders and coordinator
- * share the cores.
+ * What a part costs is taken from the run with one worker: the coordinator's and the key holders' core seconds as they were counted, the worker's so that the simulated run takes as long as the real one. What is
+ * compared are the runs with more of them, on a machine where worker processes, key holders and coordinator share the cores.
  *
- * @throws ProfileError when the file is none of a measured fleet
+ * @param most how many times as much as one core all cores of that machine do together (`together.ts`); as many as there are when not given
+ * @throws ProfileError when the file is none of a measured fleet, or has no run with one worker
  */
-export async function compare(file: string): Promise<readonly Compared[]> {
-  let json: unknown
-  try {
-    json = JSON.parse(await readFile(file, 'utf8'))
-  } catch (error) {
-    throw new ProfileError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+export async function compare(file: string, most?: number): Promise<readonly Compared[]> {
+  const fleet = await readFleet(file)
+  const cores = Math.min(fleet.cores, most ?? fleet.cores)
+  return fleet.entries.flatMap(entry => comparedEntry(entry, { ...fleet, cores }, file))
+}
+
+function comparedEntry(entry: MeasuredEntry, fleet: MeasuredFleet, file: string): Compared[] {
+  const base = entry.runs.find(({ workers }) => workers === 1)
+  if (base === undefined) throw new ProfileError(`${file}: ${entry.what}: no run with one worker, from which a part's costs are taken`)
+  const costs = costsOf(entry, base, fleet)
+  return [...entry.runs]
+    .sort((a, b) => a.workers - b.workers)
+    .map(run => {
+      const simulatedSeconds = simulated(entry, costs, fleet, run.workers)
+      const { workers, seconds: measuredSeconds } = run
+      const ratio = simulatedSeconds / measuredSeconds
+      return { what: entry.what, model: fleet.model, workers, calibrated: run === base, measuredSeconds, simulatedSeconds, ratio }
+    })
+}
+
+const simulated = (entry: MeasuredEntry, costs: PartCosts, fleet: MeasuredFleet, workers: number): number =>
+  simulateTogether(oneMachine(entry, costs, fleet, workers), entry.parts)
+
+/** By bisection of the worker's core seconds. */
+function costsOf(entry: MeasuredEntry, base: MeasuredRun, fleet: MeasuredFleet): PartCosts {
+  const { parts, refreshes } = entry
+  const rounds = refreshes + 1
+  const beside = Math.max(0, (base.coordinatorCoreSeconds ?? base.secondsOfHolders) - base.secondsOfHolders)
+  const coordinator = beside / parts / rounds
+  const holder = refreshes === 0 ? 0 : base.secondsOfHolders / parts / refreshes
+  let [low, high] = [0, base.seconds / parts]
+  for (let step = 0; step < 40; step++) {
+    const segment = (low + high) / 2
+    if (simulated(entry, { segment, holder, coordinator }, fleet, 1) < base.seconds) low = segment
+    else high = segment
   }
-  const checked = measuredSchema.safeParse(json)
-  if (!checked.success)
-    throw new ProfileError(`${file}: no fleet as \`npm run fleet -- --json FILE\` measures it: ${z.prettifyError(checked.error)}`)
-  const { workers, machine, measured, model } = checked.data
-  const place = { workers, model, cores: machine.cores }
-  return measured.map(entry => {
-    const simulatedSeconds = simulateTogether(oneMachine(segmentOf(entry, place), entry, place), entry.parts)
-    const measuredSeconds = entry.seconds[1]
-    return { what: entry.what, workers, measuredSeconds, simulatedSeconds, ratio: simulatedSeconds / measuredSeconds }
-  })
+  return { segment: low, holder, coordinator }
 }
 
 /** Bytes on the same machine take no time that is not in the seconds of the run with one worker. */
-function oneMachine(segment: number, { parts, refreshes, secondsOfHolders }: Entry, { model, workers, cores }: Place): Simulation {
+function oneMachine(
+  { parts, refreshes }: MeasuredEntry,
+  { segment, holder, coordinator }: PartCosts,
+  { model, cores }: MeasuredFleet,
+  workers: number
+): Simulation {
   const link = { roundTripMilliseconds: 0 }
-  const round = { requestBytes: 0, shareBytes: 0, coreSeconds: refreshes === 0 ? 0 : secondsOfHolders / 2 / parts / refreshes }
+  const round = { requestBytes: 0, shareBytes: 0, coreSeconds: holder }
   const profile: QueryProfile = {
     name: model,
     samples: 1,
@@ -93,7 +99,7 @@ function oneMachine(segment: number, { parts, refreshes, secondsOfHolders }: Ent
     // Between two refreshes a worker is free for others.
     workers: { count: workers, threads: 1, blocks: parts, memoryGigabytes: 1, link },
     store: link,
-    coordinator: { cores, link, secondsPerQuery: 0, secondsPerShare: 0 },
+    coordinator: { cores: 1, link, secondsPerQuery: 0, secondsPerShare: coordinator },
     holders: { count: 1, threshold: 1, cores: 1, link },
     queriers: { count: 1, link },
     failures: { detectionSeconds: 1, restartSeconds: 1 },
@@ -101,15 +107,4 @@ function oneMachine(segment: number, { parts, refreshes, secondsOfHolders }: Ent
     oneMachineCores: cores,
     latencyLimitSeconds: 1
   }
-}
-
-/** Core seconds between two refreshes with which one worker takes as long as it did, by bisection. */
-function segmentOf(entry: Entry, place: Place): number {
-  let [low, high] = [0, entry.seconds[0] / entry.parts]
-  for (let step = 0; step < 40; step++) {
-    const middle = (low + high) / 2
-    if (simulateTogether(oneMachine(middle, entry, { ...place, workers: 1 }), entry.parts) < entry.seconds[0]) low = middle
-    else high = middle
-  }
-  return low
 }

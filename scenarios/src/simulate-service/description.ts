@@ -67,8 +67,8 @@ const schema = z.strictObject({
       gigabyte: z.number().nonnegative().default(0.01)
     })
     .default({ currency: 'USD', coreHour: 0.04, gigabyte: 0.01 }),
-  /** All parties on one machine of so many cores, as when a run on one machine is compared. */
-  oneMachineCores: natural.optional(),
+  /** All parties on one machine that does so many times as much as one core, as when a run on one machine is compared. */
+  oneMachineCores: positive.optional(),
   /** 95 of 100 queries are to be answered in so many seconds. */
   latencyLimitSeconds: positive.default(30)
 })

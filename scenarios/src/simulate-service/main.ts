@@ -8,10 +8,11 @@ import { EXIT_FAILED, EXIT_USAGE, finite, natural } from '../command-line.js'
 import { percent, seconds } from '../html/figures.js'
 import { describeMachine } from '../machine.js'
 import { renderSweep } from './chart.js'
-import { compare } from './compare.js'
+import { type Compared, compare } from './compare.js'
 import { loadSimulation } from './description.js'
 import { busiest, type Outcome } from './outcome.js'
 import { sweep } from './sweep.js'
+import { coresTogether as measureTogether } from './together.js'
 
 const SIMULATION = fileURLToPath(new URL('../../simulation.yaml', import.meta.url))
 
@@ -24,7 +25,8 @@ const program = new Command('simulate:service')
   .option('--workers <count>', 'instead of the file’s', natural)
   .option('--hours <count>', 'simulated, instead of the file’s', finite)
   .option('--seed <number>', 'of arrivals and failures, instead of the file’s', natural)
-  .option('--compare <files...>', 'what `npm run fleet -- --json FILE` measured: each is simulated, too')
+  .option('--compare <files...>', 'what `npm run fleet -- --json FILE` measured on this machine: each run is simulated, too')
+  .option('--cores-together <count>', 'with --compare: how many times as much as one core all of them do; measured when not given', finite)
   .option('--json <file>', 'write the result as JSON')
   .option('--chart <file>', 'write latency and use by load as SVG')
   .showHelpAfterError()
@@ -41,6 +43,7 @@ interface Options {
   hours?: number
   seed?: number
   compare?: string[]
+  coresTogether?: number
   json?: string
   chart?: string
 }
@@ -57,7 +60,7 @@ try {
   }
   const began = performance.now()
   const swept = sweep(simulation, outcome => process.stderr.write(`${line(outcome)}\n`))
-  const compared = options.compare === undefined ? undefined : (await Promise.all(options.compare.map(compare))).flat()
+  const compared = options.compare === undefined ? undefined : await compareAll(options.compare, options.coresTogether)
   const { profiles, ...settings } = simulation
   const result = {
     simulation: { ...settings, queries: profiles.map(({ profile, ...asked }) => ({ ...profile, ...asked })) },
@@ -66,7 +69,7 @@ try {
     breaksFirst: swept.breaksFirst,
     capacity: swept.capacity,
     outcomes: swept.outcomes,
-    ...(compared === undefined ? {} : { compared }),
+    ...(compared ?? {}),
     secondsToSimulate: (performance.now() - began) / 1000,
     machine: describeMachine(),
     createdAt: new Date().toISOString()
@@ -90,14 +93,31 @@ try {
   process.stdout.write(
     `At most ${Math.round(mostQueriesPerDay).toLocaleString('en')} queries a day with 95 of 100 answered within ${seconds(simulation.latencyLimitSeconds)}; at ${Math.round(breaksFirst.queriesPerDay).toLocaleString('en')} what breaks first is: ${breaksFirst.resource}, busy ${percent(breaksFirst.utilisation)}.\n`
   )
-  for (const { what, workers, measuredSeconds, simulatedSeconds, ratio } of compared ?? []) {
-    process.stdout.write(
-      `${what}, ${workers} workers: measured ${seconds(measuredSeconds)}, simulated ${seconds(simulatedSeconds)} (${ratio.toFixed(2)})\n`
-    )
-  }
+  if (compared !== undefined) process.stdout.write(`${renderCompared(compared)}\n`)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = EXIT_FAILED
+}
+
+interface AllCompared {
+  readonly coresTogether: number
+  readonly compared: readonly Compared[]
+  /** Largest part by which a simulated run differs from the real one, of those that no cost was taken from. */
+  readonly farthest: number
+}
+
+async function compareAll(files: readonly string[], given?: number): Promise<AllCompared> {
+  const coresTogether = given ?? (await measureTogether())
+  const compared = (await Promise.all(files.map(async file => await compare(file, coresTogether)))).flat()
+  const farthest = Math.max(0, ...compared.filter(({ calibrated }) => !calibrated).map(({ ratio }) => Math.abs(ratio - 1)))
+  return { coresTogether, compared, farthest }
+}
+
+function renderCompared({ coresTogether, compared, farthest }: AllCompared): string {
+  const table = new Table({ head: ['', 'workers', 'measured', 'simulated', 'simulated / measured'], style: { head: [], border: [] } })
+  for (const { what, workers, calibrated, measuredSeconds, simulatedSeconds, ratio } of compared)
+    table.push([what, workers, seconds(measuredSeconds), seconds(simulatedSeconds), calibrated ? 'costs are from it' : ratio.toFixed(2)])
+  return `${table.toString()}\nAll cores of this machine do ${coresTogether.toFixed(2)} times as much as one. Farthest off: ${percent(farthest)}.`
 }
 
 async function write(file: string, text: string): Promise<void> {

@@ -1,12 +1,28 @@
 /** Doing several things at a time: all at once, or a bounded number. The first failure stops the rest and is the one reported. */
 
-/** Runs `task` for every item at once. */
+/** Runs `task` for every item, in order, all at once or at most `width` at a time. */
 export async function together<T, R>(
   items: readonly T[],
   signal: AbortSignal,
-  task: (item: T, signal: AbortSignal, index: number) => Promise<R>
+  task: (item: T, signal: AbortSignal, index: number) => Promise<R>,
+  width = Number.POSITIVE_INFINITY
 ): Promise<R[]> {
-  return await linked(signal, async inner => await Promise.all(items.map((item, index) => task(item, inner, index))))
+  if (width >= items.length)
+    return await linked(signal, async inner => await Promise.all(items.map((item, index) => task(item, inner, index))))
+  const results: R[] = []
+  await windowed(items.length, width, signal, async (index, inner) => {
+    results[index] = await task(items[index]!, inner, index)
+  })
+  return results
+}
+
+/** Of requests that are under way together: each is in memory in one piece, beside what it was put together from. */
+const MAXIMUM_BYTES_TOGETHER = 512 << 20
+
+/** How many such requests are made at a time. Two at least: while one party computes, another is sent its bytes. */
+export function widthFor(blobs: readonly Uint8Array[]): number {
+  const bytes = blobs.reduce((sum, blob) => sum + blob.length, 0)
+  return Math.max(2, Math.floor(MAXIMUM_BYTES_TOGETHER / Math.max(1, bytes)))
 }
 
 /** Runs `task` for 0 … count-1, in order, at most `width` at a time. */

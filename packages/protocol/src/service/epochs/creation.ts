@@ -4,7 +4,7 @@
  *
  *   proposal signed by all, entries → nonces → dealing → coin → answers → checks (complaints) → the new sharing → public key by an active set → record
  */
-import { together } from '../../base/concurrency.js'
+import { together, widthFor } from '../../base/concurrency.js'
 import { PartyMissingError, type ProtocolError, PublicKeyMismatchError, SessionAbortedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
 import type { Signer } from '../../terms/signer.js'
@@ -205,14 +205,19 @@ class Creation {
     blobs: (k: number) => readonly Uint8Array[] = () => [],
     of: readonly Holder[] = this.#proposal.holders
   ): Promise<Message<R>[]> {
-    return await together(of, this.#signal, async ({ peer }, signal, k) => {
-      try {
-        return await this.#means.caller.call(peer, kind, head(k), blobs(k), { signal })
-      } catch (error) {
-        signal.throwIfAborted()
-        throw this.#of(peer, error)
-      }
-    })
+    return await together(
+      of,
+      this.#signal,
+      async ({ peer }, signal, k) => {
+        try {
+          return await this.#means.caller.call(peer, kind, head(k), blobs(k), { signal })
+        } catch (error) {
+          signal.throwIfAborted()
+          throw this.#of(peer, error)
+        }
+      },
+      widthFor(blobs(0))
+    )
   }
 
   #counted(messages: readonly Message<unknown>[], count: number, expected: string, of: readonly Holder[] = this.#proposal.holders): void {

@@ -2,7 +2,7 @@
  * Evaluation keys of an epoch that is in force, one after the other, each by t holders that are up. A holder that is lost costs an attempt: another number, another
  * active set, other reference polynomials.
  */
-import { together } from '../../base/concurrency.js'
+import { together, widthFor } from '../../base/concurrency.js'
 import { holderAtFault } from '../../cryptography/rejected-share.js'
 import { PartyMissingError, SessionAbortedError } from '../../errors/errors.js'
 import { translateError } from '../../errors/translate.js'
@@ -123,14 +123,19 @@ async function make(
   const { holders } = sharing()
   const active = attempt.active.map(point => holders.find(holder => holder.point === point)!)
   const all = async <Q, R>(kind: CallKind<Q, R>, head: Q, blobs: readonly Uint8Array[] = []) =>
-    await together(active, signal, async ({ peer }, inner) => {
-      try {
-        return await caller.call(peer, kind, head, blobs, { signal: inner })
-      } catch (error) {
-        inner.throwIfAborted()
-        throw new HolderFailed(peer, error)
-      }
-    })
+    await together(
+      active,
+      signal,
+      async ({ peer }, inner) => {
+        try {
+          return await caller.call(peer, kind, head, blobs, { signal: inner })
+        } catch (error) {
+          inner.throwIfAborted()
+          throw new HolderFailed(peer, error)
+        }
+      },
+      widthFor(blobs)
+    )
   const shared = (messages: readonly { blobs: readonly Uint8Array[] }[]): Uint8Array[] =>
     messages.map(({ blobs }, k) => {
       const [share] = blobs

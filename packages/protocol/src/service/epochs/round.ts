@@ -3,7 +3,7 @@
  * the record that puts the new sharing in force and has old shares erased. Whoever fails before that has changed nothing.
  */
 import { canonicalJson } from '../../base/canonical.js'
-import { together } from '../../base/concurrency.js'
+import { together, widthFor } from '../../base/concurrency.js'
 import { randomBytes, toHex } from '../../base/digest.js'
 import { holderAtFault } from '../../cryptography/rejected-share.js'
 import { PartyMissingError, SessionAbortedError } from '../../errors/errors.js'
@@ -69,18 +69,23 @@ export async function runRound(
     head: Q,
     blobs: (k: number) => readonly Uint8Array[] = () => []
   ): Promise<Message<R>[]> =>
-    await together(peers, signal, async (peer, inner, k) => {
-      try {
-        return await caller.call(peer, kind, head, blobs(k), { signal: inner })
-      } catch (error) {
-        inner.throwIfAborted()
-        const typed = translateError(error, { peer })
-        if (typed.code === 'peer-unreachable' || typed.code === 'deadline-exceeded') {
-          throw new PartyMissingError({ peer, phase: step, reason: typed.message }, { cause: error })
+    await together(
+      peers,
+      signal,
+      async (peer, inner, k) => {
+        try {
+          return await caller.call(peer, kind, head, blobs(k), { signal: inner })
+        } catch (error) {
+          inner.throwIfAborted()
+          const typed = translateError(error, { peer })
+          if (typed.code === 'peer-unreachable' || typed.code === 'deadline-exceeded') {
+            throw new PartyMissingError({ peer, phase: step, reason: typed.message }, { cause: error })
+          }
+          throw typed
         }
-        throw typed
-      }
-    })
+      },
+      widthFor(blobs(peers.length - 1))
+    )
   const enter = (name: string): void => {
     step = name
     progress(name)
