@@ -72,6 +72,8 @@ export interface StoredPlaintext {
   readonly level: number
   readonly scale: number
   readonly magnitude: number
+  /** powers of two, descending: residues of a row that stand so far apart are the same, and held once */
+  readonly distances: readonly number[]
   /** row by row, as the evaluator computes with them */
   readonly residues: Float64Array
 }

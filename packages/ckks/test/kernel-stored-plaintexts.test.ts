@@ -40,6 +40,25 @@ describe('an encoded vector that waits outside the kernel', () => {
     }
   })
 
+  it('is held once where its slots repeat', () => {
+    using evaluator = new KernelEvaluator(context)
+    const { slots, N } = parameters
+    for (const times of [1, 2, 4, slots]) {
+      const values = complexSlots('repeated', slots / times)
+      const repeated = (part: Float64Array): Float64Array => Float64Array.from({ length: slots }, (_, slot) => part[slot % part.length]!)
+      const complex = { real: repeated(values.real), imaginary: repeated(values.imaginary) }
+      using encoded = evaluator.plaintext(complex, { level: 1, scale: 2 ** 75 })
+      const stored = evaluator.storePlaintext(encoded)
+      // no closer than 256 places: what is shorter is written out
+      expect(stored.residues.length).toBeLessThanOrEqual(Math.max((2 * N) / times, 2 * 256))
+      expect(stored.residues.length).toBe((2 * N) / 2 ** stored.distances.length)
+      using reference = encoder.encode(complex, { level: 1, scale: 2 ** 75 })
+      using back = evaluator.loadPlaintext(stored)
+      const rows = (back as unknown as { polynomial: typeof reference.polynomial }).polynomial
+      for (const k of [0, 1]) expect(rows.row(k)).toEqual(reference.polynomial.row(k))
+    }
+  })
+
   it('is refused where it does not fit, and is not another evaluator’s', () => {
     using evaluator = new KernelEvaluator(context)
     using other = new KernelEvaluator(context)

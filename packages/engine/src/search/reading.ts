@@ -2,7 +2,7 @@
 
 import { RESIDENT_WEIGHT_BYTES, Residence } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
-import { inputCount, vectorBytes, weightCount } from '../steps/packed.js'
+import { inputCount, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
 import type { WeightsRead } from '../steps/price.js'
 import type { Settings } from './options.js'
 import type { PackedLayer } from './packer.js'
@@ -35,7 +35,7 @@ export function readingOf(
   const storing = settings.weights === 'clear' && settings.costModel.retaining
   const weights = packed.map(({ packing }): WeightsRead => {
     const outsideKernel = outside('weights', weightCount(packing), settings.weights)
-    const copied = storing ? residence.stored(outsideKernel, bytes('clear')) : 0
+    const copied = storing ? residence.stored(outsideKernel, waitingBytes(packing, typical.level, typical.N)) : 0
     return { made: passes * (outsideKernel - copied), copied: passes * copied }
   })
   const inputs = batchBlocks * inputCount(packed[0]!.packing, settings.data)

@@ -85,7 +85,7 @@ export class ClearWeights implements Disposable {
       this.kept.set(index, weight)
       return weight
     }
-    this.store(index, weight, size)
+    this.store(index, weight)
     return this.lent(weight)
   }
 
@@ -126,11 +126,13 @@ export class ClearWeights implements Disposable {
   }
 
   /** Where there is no memory for it, it is encoded again. */
-  private store(index: number, weight: EvaluatorPlaintext, size: number): void {
-    if (size > this.storedBytes || !storesPlaintexts(this.evaluator)) return
+  private store(index: number, weight: EvaluatorPlaintext): void {
+    if (this.storedBytes <= 0 || !storesPlaintexts(this.evaluator)) return
     try {
-      this.stored.set(index, this.evaluator.storePlaintext(weight))
-      this.storedBytes -= size
+      const stored = this.evaluator.storePlaintext(weight)
+      if (stored.residues.byteLength > this.storedBytes) return
+      this.stored.set(index, stored)
+      this.storedBytes -= stored.residues.byteLength
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       this.storedBytes = 0
