@@ -7,6 +7,9 @@
  *   origin + ⌊c/g²⌋·p + (y·g + ⌊(c mod g²)/g⌋)·r + x·g + c mod g
  *
  * A tap (u, v) of a kernel that moves by s over maps of gap g is then the diagonal (u·g + a)·r + v·g + b for few a and b, whatever the position is.
+ *
+ * Maps of one row (`flat`) have g channels to a plane: origin + ⌊c/g⌋·p + x·g + c mod g. Where a convolution in groups would otherwise have its result far from what it
+ * reads, channels stand in an order of their own (`places`): c is then the place of the channel.
  */
 import * as z from 'zod'
 import type { Layout } from './layout.js'
@@ -31,7 +34,18 @@ export const mapOrderSchema = z.strictObject({
   origin: z
     .int()
     .min(0)
-    .max(2 ** 24)
+    .max(2 ** 24),
+  /** by channel, its place among those of all planes; one after the other when not given */
+  places: z
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 24)
+    )
+    .optional(),
+  /** places between values of a row hold channels, those between rows do not; absent where both do */
+  flat: z.literal(true).optional()
 })
 
 export type MapOrder = Readonly<z.infer<typeof mapOrderSchema>>
@@ -42,25 +56,37 @@ const POSITIONS_FREE = 2 ** 14
 /** And no more than so many in all: a plan comes from others, and places are listed one by one. */
 const MOST_POSITIONS = 2 ** 22
 
-const planesOf = ({ channels, gap }: MapOrder): number => Math.ceil(channels / (gap * gap))
+/** Channels that share a plane. */
+export const channelsPerPlane = ({ gap, flat }: Pick<MapOrder, 'gap' | 'flat'>): number => (flat ? gap : gap * gap)
+
+/** Planes that the places of all channels take. */
+export function planesOf(order: MapOrder): number {
+  const { channels, places } = order
+  const last = places ? places.reduce((most, place) => Math.max(most, place), 0) : channels - 1
+  return Math.floor(last / channelsPerPlane(order)) + 1
+}
 
 const positionsOf = (order: MapOrder): number => planesOf(order) * order.plane
 
 /** Whether every value has a place of its own, and there are not absurdly many places. */
 export function isSound(order: MapOrder): boolean {
-  const { channels, height, width, row, plane, gap, origin } = order
-  const last = origin + (height * gap - 1) * row + width * gap
+  const { channels, height, width, row, plane, gap, origin, places, flat } = order
+  if (places && (places.length !== channels || new Set(places).size !== channels)) return false
+  if (flat && height > 1) return false
+  const last = origin + (flat ? 0 : (height * gap - 1) * row) + width * gap
   const most = Math.min(POSITIONS_PER_VALUE * channels * height * width + POSITIONS_FREE, MOST_POSITIONS)
   return width * gap <= row && last <= plane && positionsOf(order) <= most
 }
 
 /** Feature, in channel-row-column order, at every position; -1 where there is none. */
 export function featuresByPosition(order: MapOrder): Int32Array {
-  const { channels, height, width, row, plane, gap, origin } = order
+  const { channels, height, width, row, plane, gap, origin, places } = order
+  const perPlane = channelsPerPlane(order)
   const out = new Int32Array(positionsOf(order)).fill(-1)
   for (let channel = 0, feature = 0; channel < channels; channel++) {
-    const within = channel % (gap * gap)
-    const first = origin + Math.floor(channel / (gap * gap)) * plane + Math.floor(within / gap) * row + (within % gap)
+    const place = places?.[channel] ?? channel
+    const within = place % perPlane
+    const first = origin + Math.floor(place / perPlane) * plane + Math.floor(within / gap) * row + (within % gap)
     for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) out[first + y * gap * row + x * gap] = feature++
   }
   return out

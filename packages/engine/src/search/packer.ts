@@ -23,7 +23,7 @@ import { type Encrypting, type Factors, factorsOf } from '../steps/operands.js'
 import { heldVectors, inputCount, type LayerPacking, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
-import { orderAfter } from './map-packing.js'
+import { groupsAhead, orderAfter } from './map-packing.js'
 import { inputSeconds, TYPICAL_LEVEL } from './typical.js'
 
 export interface PackedLayer {
@@ -120,7 +120,8 @@ export class Packer {
     const order = this.partnerOrder(
       index + 1,
       layer.outputs,
-      after.find(found => found !== undefined)
+      // what keeps channels where they are says where; what sums them can stand anywhere
+      after.find(found => found?.places) ?? after.find(found => found !== undefined)
     )
     const positions = order && featuresByPosition(order)
     const outputs = positions?.length ?? layer.outputs
@@ -137,7 +138,7 @@ export class Packer {
   private affine(layer: AffineArchitecture, index: number): Unheld {
     const { width, first } = this
     const [value] = readsOf(layer, index) as [number]
-    const order = this.partnerOrder(index + 1, layer.outputs, this.after(layer, value))
+    const order = this.partnerOrder(index + 1, layer.outputs, this.after(layer, value, groupsAhead(this.architecture.layers, index + 1)))
     const positions = order && featuresByPosition(order)
     const outputs = positions?.length ?? layer.outputs
     if (index === 0 && !first && this.readers[0]!.length === 1) {
@@ -167,9 +168,9 @@ export class Packer {
     return { packing, chunked: false, ...(order ? { order } : {}) }
   }
 
-  private after(part: Pick<AffineArchitecture, 'operations'>, value: number): MapOrder | undefined {
+  private after(part: Pick<AffineArchitecture, 'operations'>, value: number, groups?: number): MapOrder | undefined {
     const before = this.orders[value]
-    return before && orderAfter(part, before)
+    return before && orderAfter(part, before, groups)
   }
 
   /** The order of a value that is to be multiplied slot by slot by one that has been packed: that one's; otherwise the one that it would have. */
