@@ -1,6 +1,6 @@
 /** A convolution kept as its kernel is the matrix that it is entry by entry. */
 import type { ConvolutionGeometry } from '@slytherin/engine'
-import { ConvolutionMatrix } from '@slytherin/engine/testing'
+import { ConvolutionMatrix, LoopedSums, VectorSums } from '@slytherin/engine/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { largestDifference } from './data.ts'
@@ -79,4 +79,23 @@ test('factors of channels stay in the kernel, others do not fit it', () => {
     }),
     { numRuns: 40, seed: 12 }
   )
+})
+
+test('sums by vectors are those of the plain loop to the last bit, of neighbours and of scattered places, and when their memory has grown', () => {
+  const [looped, vectors] = [new LoopedSums(), new VectorSums()]
+  for (const [places, step, length] of [
+    [8, 1, 64],
+    [12, 3, 100],
+    [32, 1, 20_000]
+  ] as const) {
+    const x = values(length, 21)
+    const bases = Int32Array.from({ length: places }, (_, e) => e * step)
+    const offsets = Int32Array.from({ length: 9 }, (_, t) => Math.floor((t * (length - places * step)) / 9))
+    const weights = values(4 * offsets.length, 22)
+    for (const sums of [looped, vectors]) {
+      sums.at(bases)
+      sums.read(x, offsets)
+    }
+    expect(vectors.sum(weights)).toEqual(looped.sum(weights))
+  }
 })

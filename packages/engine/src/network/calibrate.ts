@@ -26,7 +26,11 @@ const SMALLEST_BOUND = 2 ** -20
 const slopesOf = ({ layers }: Network): (Slope | undefined)[] =>
   layers.map(layer => (isActivationLayer(layer) ? slopeOf(layer) : undefined))
 
-const norm = (values: Float64Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+function norm(values: Float64Array): number {
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += values[index]! * values[index]!
+  return Math.sqrt(sum)
+}
 
 const largest = (values: ArrayLike<number>): number => {
   let bound = 0
@@ -93,7 +97,8 @@ class SensitivityMeasurement {
       reads.forEach((value, part) => {
         const own = this.back(index, part, derivative, count, reads, values)
         const others = derivatives[value]
-        derivatives[value] = others ? own.map((term, k) => term + others[k]!) : own
+        if (others) for (let k = 0; k < own.length; k++) own[k]! += others[k]!
+        derivatives[value] = own
       })
       derivatives[index + 1] = undefined
     }

@@ -14,6 +14,10 @@ const known = new WeakMap<ConvolutionGeometry, Ways>()
 export class ConvolutionMatrix implements Matrix {
   readonly rows: number
   readonly columns: number
+  /** Made when first needed, and kept: what is read of them is. */
+  private forward: Channels | undefined
+  private back: Channels | undefined
+  private squared: Channels | undefined
 
   constructor(
     readonly geometry: ConvolutionGeometry,
@@ -30,30 +34,19 @@ export class ConvolutionMatrix implements Matrix {
   }
 
   apply(x: ArrayLike<number>): Float64Array {
-    return correlate(this.ways.forward, this.channels(this.kernel), x, 1)
+    this.forward ??= this.channels(this.kernel)
+    return correlate(this.ways.forward, this.forward, x, 1)
   }
 
   applyTransposedTogether(x: Float64Array, count: number): Float64Array {
-    const { geometry, kernel } = this
-    const { groups } = geometry
-    const [perGroup, taps] = [channelsPerGroup(geometry), tapCount(geometry)]
-    const outputsOf = geometry.outputChannels / groups
-    const kernelSize = geometry.kernel[0] * geometry.kernel[1]
-    const channels: Channels = {
-      inputs: geometry.outputChannels,
-      outputs: geometry.channels,
-      groups,
-      weight: (channel, output, tap) => {
-        const [group, within] = [Math.floor(channel / perGroup), channel % perGroup]
-        return kernel[(group * outputsOf + output) * taps + within * kernelSize + tap]!
-      }
-    }
-    return correlate(this.ways.back, channels, x, count)
+    this.back ??= this.channelsBack()
+    return correlate(this.ways.back, this.back, x, count)
   }
 
   largestRowSquare(factors?: Float64Array): number {
     const squares = factors?.map(square) ?? new Float64Array(this.columns).fill(1)
-    return most(correlate(this.ways.forward, this.channels(this.kernel.map(square)), squares, 1))
+    this.squared ??= this.channels(this.kernel.map(square))
+    return most(correlate(this.ways.forward, this.squared, squares, 1))
   }
 
   largestWindowSquare(x: Float64Array): number {
@@ -125,6 +118,19 @@ export class ConvolutionMatrix implements Matrix {
     return { inputs, outputs, groups, weight: (output, input, tap) => kernel[output * taps + input * kernelSize + tap]! }
   }
 
+  private channelsBack(): Channels {
+    const { geometry, kernel } = this
+    const { groups, channels, outputChannels } = geometry
+    const [perGroup, taps] = [channelsPerGroup(geometry), tapCount(geometry)]
+    const outputsOf = outputChannels / groups
+    const kernelSize = geometry.kernel[0] * geometry.kernel[1]
+    const weight = (channel: number, output: number, tap: number): number => {
+      const [group, within] = [Math.floor(channel / perGroup), channel % perGroup]
+      return kernel[(group * outputsOf + output) * taps + within * kernelSize + tap]!
+    }
+    return { inputs: outputChannels, outputs: channels, groups, weight }
+  }
+
   private get ways(): Ways {
     const { geometry } = this
     const found = known.get(geometry) ?? { forward: forwardPlanes(geometry), back: backPlanes(geometry) }
@@ -134,7 +140,13 @@ export class ConvolutionMatrix implements Matrix {
 }
 
 const square = (value: number): number => value * value
-const most = (values: Float64Array): number => values.reduce((largest, value) => Math.max(largest, value), 0)
+
+/** The largest of values that are not negative. */
+function most(values: Float64Array): number {
+  let largest = 0
+  for (let k = 0; k < values.length; k++) largest = Math.max(largest, values[k]!)
+  return largest
+}
 
 /** Factors by channel; undefined where they differ within one. */
 function perChannel(factors: number | Float64Array, channels: number): Float64Array | undefined {

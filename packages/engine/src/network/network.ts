@@ -150,11 +150,9 @@ export function applyLayer(layer: Layer, read: readonly Float64Array[]): Float64
   const x = read[0]!
   switch (layer.kind) {
     case 'affine':
-      return layer.matrix.apply(x).map((value, row) => value + layer.bias[row]!)
-    case 'sum': {
-      const terms = layer.parts.map(({ matrix }, part) => matrix.apply(read[part]!))
-      return layer.bias.map((constant, row) => terms.reduce((sum, term) => sum + term[row]!, constant))
-    }
+      return summed(layer.bias, layer.matrix.apply(x))
+    case 'sum':
+      return summed(layer.bias, ...layer.parts.map(({ matrix }, part) => matrix.apply(read[part]!)))
     case 'product':
       return x.map((value, index) => value * read[1]![index]!)
     case 'square':
@@ -164,14 +162,24 @@ export function applyLayer(layer: Layer, read: readonly Float64Array[]): Float64
       const evaluate = basis === 'chebyshev' ? clenshaw : horner
       const common = coefficients.filter(coefficient => typeof coefficient === 'number')
       if (common.length === coefficients.length) return x.map(value => evaluate(common, value))
-      return x.map((value, index) =>
-        evaluate(
-          coefficients.map(coefficient => at(coefficient, index)),
-          value
-        )
-      )
+      const own = coefficients.map(coefficient => at(coefficient, 0))
+      return x.map((value, index) => {
+        for (let k = 0; k < own.length; k++) own[k] = at(coefficients[k]!, index)
+        return evaluate(own, value)
+      })
     }
   }
+}
+
+/** Terms that nobody else has, added up into the first. */
+function summed(constant: Float64Array, ...[first, ...others]: Float64Array[]): Float64Array {
+  const out = first!
+  for (let row = 0; row < out.length; row++) {
+    let sum = constant[row]! + out[row]!
+    for (const term of others) sum += term[row]!
+    out[row] = sum
+  }
+  return out
 }
 
 const horner = (coefficients: readonly number[], x: number): number =>

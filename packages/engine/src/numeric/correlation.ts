@@ -4,8 +4,9 @@
  *   out[o][target_e] += Σ_i Σ_t w(o, i, t)·x[i][base_e + offset_t]
  *
  * Planes are padded with zeros, so that every shift stays inside. A loop over an entry of a sparse matrix reads an index and a value for each product; here four output planes
- * and two places share what is read, and sums stay in registers.
+ * and four places share what is read, and sums stay in registers (`plane-sums`).
  */
+import { LoopedSums, PLACES, type PlaneSums, TILE, VectorSums } from './plane-sums.js'
 
 /** Places whose sums take the same shifts. */
 export interface Phase {
@@ -41,43 +42,46 @@ export interface Channels {
   weight(output: number, input: number, tap: number): number
 }
 
-/** Output planes that are summed at a time. */
-const TILE = 4
 /** Shifts that are summed at a time: what they read stays in the nearest cache. */
 const SHIFTS = 192
 
+/** Made when first needed; nothing of it outlasts a call but its memory. */
+let made: PlaneSums | undefined
+
+/** By the channels that they connect: weights of every tile, in the order in which `correlate` takes them. Reading them one by one takes as long as small planes do. */
+const tiled = new WeakMap<Channels, Float64Array[]>()
+
 /**
+ * @param channels weights are read once; always with the same planes
  * @param x `count` vectors side by side, channel by channel and place by place
  * @returns the same of the output channels
  */
 export function correlate(planes: Planes, channels: Channels, x: ArrayLike<number>, count: number): Float64Array<ArrayBuffer> {
   const { inputs, outputs, groups } = channels
   const padded = pad(planes, inputs, x, count)
-  const out = new Float64Array(outputs * planes.outputs * count)
+  const stride = planes.outputs * count
+  const out = new Float64Array(outputs * stride)
   const [inputsOf, outputsOf] = [inputs / groups, outputs / groups]
-  const size = planes.paddedHeight * planes.paddedWidth
+  const size = planes.paddedHeight * planes.paddedWidth * count
+  const tiles = tiled.get(channels) ?? []
+  tiled.set(channels, tiles)
+  made ??= makeSums()
+  let next = 0
   for (const phase of planes.phases) {
-    const [bases, targets] = [repeated(phase.bases, count), repeated(phase.targets, count)]
+    const targets = repeated(phase.targets, count)
     const taps = phase.offsets.length
+    made.at(filled(repeated(phase.bases, count)))
     const atOnce = Math.max(1, Math.floor(SHIFTS / Math.max(1, taps)))
     for (let group = 0; group < groups; group++) {
       for (let first = 0; first < inputsOf; first += atOnce) {
         const channelsNow = Math.min(atOnce, inputsOf - first)
-        const offsets = new Int32Array(channelsNow * taps)
-        for (let channel = 0, k = 0; channel < channelsNow; channel++) {
-          const plane = (group * inputsOf + first + channel) * size
-          for (let t = 0; t < taps; t++) offsets[k++] = (plane + phase.offsets[t]!) * count
-        }
+        const from = group * inputsOf + first
+        made.read(padded.subarray(from * size, (from + channelsNow) * size), offsetsOf(phase, channelsNow, size, count))
         for (let tile = 0; tile < outputsOf; tile += TILE) {
-          const weights = new Float64Array(TILE * offsets.length)
           const used = Math.min(TILE, outputsOf - tile)
           const output = group * outputsOf + tile
-          for (let channel = 0, k = 0; channel < channelsNow; channel++) {
-            for (let t = 0; t < taps; t++, k += TILE)
-              for (let j = 0; j < used; j++) weights[k + j] = channels.weight(output + j, first + channel, phase.taps[t]!)
-          }
-          const stride = planes.outputs * count
-          sumTile(padded, bases, targets, offsets, weights, out, output * stride, stride, used)
+          tiles[next] ??= weightsOf(channels, phase, output, used, first, channelsNow)
+          scatter(made.sum(tiles[next++]!), targets, out, output * stride, stride, used)
         }
       }
     }
@@ -85,63 +89,46 @@ export function correlate(planes: Planes, channels: Channels, x: ArrayLike<numbe
   return out
 }
 
-/** Four output planes, two places at a time. */
-function sumTile(
-  x: Float64Array,
-  bases: Int32Array,
-  targets: Int32Array,
-  offsets: Int32Array,
-  weights: Float64Array,
-  out: Float64Array,
-  first: number,
-  stride: number,
-  used: number
-): void {
-  const places = bases.length
-  const shifts = offsets.length
-  for (let e = 0; e < places; e += 2) {
-    const a = bases[e]!
-    // the last of an odd number is summed twice, and written once
-    const pair = e + 1 < places
-    const b = pair ? bases[e + 1]! : a
-    // a pattern would be an array each time
-    let a0 = 0
-    let a1 = 0
-    let a2 = 0
-    let a3 = 0
-    let b0 = 0
-    let b1 = 0
-    let b2 = 0
-    let b3 = 0
-    for (let t = 0, k = 0; t < shifts; t++, k += 4) {
-      const offset = offsets[t]!
-      const xa = x[a + offset]!
-      const xb = x[b + offset]!
-      const w0 = weights[k]!
-      const w1 = weights[k + 1]!
-      const w2 = weights[k + 2]!
-      const w3 = weights[k + 3]!
-      a0 += w0 * xa
-      b0 += w0 * xb
-      a1 += w1 * xa
-      b1 += w1 * xb
-      a2 += w2 * xa
-      b2 += w2 * xb
-      a3 += w3 * xa
-      b3 += w3 * xb
-    }
-    const to = first + targets[e]!
-    out[to]! += a0
-    if (used > 1) out[to + stride]! += a1
-    if (used > 2) out[to + 2 * stride]! += a2
-    if (used > 3) out[to + 3 * stride]! += a3
-    if (!pair) return
-    const other = first + targets[e + 1]!
-    out[other]! += b0
-    if (used > 1) out[other + stride]! += b1
-    if (used > 2) out[other + 2 * stride]! += b2
-    if (used > 3) out[other + 3 * stride]! += b3
+/** Shifts of so many channels, channel by channel and tap by tap. */
+function offsetsOf({ offsets }: Phase, channels: number, size: number, count: number): Int32Array {
+  const out = new Int32Array(channels * offsets.length)
+  for (let channel = 0, k = 0; channel < channels; channel++)
+    for (let t = 0; t < offsets.length; t++) out[k++] = channel * size + offsets[t]! * count
+  return out
+}
+
+/** Of every shift those of the output planes of a tile, beside each other. */
+function weightsOf(channels: Channels, { taps }: Phase, output: number, used: number, first: number, count: number): Float64Array {
+  const weights = new Float64Array(TILE * count * taps.length)
+  for (let channel = 0, k = 0; channel < count; channel++)
+    for (let t = 0; t < taps.length; t++, k += TILE)
+      for (let j = 0; j < used; j++) weights[k + j] = channels.weight(output + j, first + channel, taps[t]!)
+  return weights
+}
+
+/** Vectors where the host has them. */
+function makeSums(): PlaneSums {
+  try {
+    return new VectorSums()
+  } catch {
+    return new LoopedSums()
   }
+}
+
+/** Adds what has been summed of a tile to the first `used` of its planes. */
+function scatter(sums: Float64Array, targets: Int32Array, out: Float64Array, first: number, stride: number, used: number): void {
+  const places = sums.length / TILE
+  for (let j = 0; j < used; j++) {
+    const [from, to] = [j * places, first + j * stride]
+    for (let e = 0; e < targets.length; e++) out[to + targets[e]!]! += sums[from + e]!
+  }
+}
+
+/** As many places as are summed at a time, or a multiple: the last one over and over. */
+function filled(places: Int32Array): Int32Array {
+  const out = new Int32Array(PLACES * Math.ceil(places.length / PLACES)).fill(places.at(-1)!)
+  out.set(places)
+  return out
 }
 
 function pad(planes: Planes, channels: number, x: ArrayLike<number>, count: number): Float64Array {

@@ -1,6 +1,7 @@
 /** What tests look at and nobody else needs: layouts and weights of packed layers, changes of basis, and plans derived again without a search. Exported as `@slytherin/engine/testing`. */
 export { ConvolutionMatrix } from '../network/convolution-matrix.js'
 export { chebyshevToPower, clenshaw, powerToChebyshev } from '../numeric/chebyshev.js'
+export { LoopedSums, VectorSums } from '../numeric/plane-sums.js'
 export { presentDiagonals } from '../packing/diagonal-mask.js'
 export { fullDiagonals } from '../packing/diagonals.js'
 export { periodicLayout } from '../packing/layout.js'
