@@ -31,7 +31,9 @@ afterEach(async () => {
 })
 
 /** As much of S3 as a store asks for, in memory. */
-async function bucketServer(): Promise<{ url: string; objects: Map<string, Uint8Array>; requests: string[] }> {
+async function bucketServer(): Promise<{ url: string; objects: Map<string, Uint8Array>; requests: string[]; locked: Set<string> }> {
+  /** Keys that are not deleted. */
+  const locked = new Set<string>()
   const objects = new Map<string, Uint8Array>()
   const requests: string[] = []
   const server: Server = createServer((request, response) => {
@@ -53,9 +55,10 @@ async function bucketServer(): Promise<{ url: string; objects: Map<string, Uint8
         for (const [, name] of Buffer.concat(chunks)
           .toString()
           .matchAll(/<Key>([^<]*)<\/Key>/g))
-          objects.delete(name!)
+          if (!locked.has(name!)) objects.delete(name!)
         response.setHeader('content-type', 'application/xml')
-        response.end('<DeleteResult/>')
+        const errors = [...locked].map(name => `<Error><Key>${name}</Key><Code>AccessDenied</Code><Message>no</Message></Error>`)
+        response.end(`<DeleteResult>${errors.join('')}</DeleteResult>`)
       } else if (key === '') {
         const prefix = url.searchParams.get('prefix') ?? ''
         const names = [...objects.keys()].filter(name => name.startsWith(prefix))
@@ -74,7 +77,7 @@ async function bucketServer(): Promise<{ url: string; objects: Map<string, Uint8
     server.closeAllConnections()
     await new Promise(resolve => server.close(resolve))
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, objects, requests }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, objects, requests, locked }
 }
 
 /** The body of a request that is sent in chunks with a checksum behind them. */
@@ -99,6 +102,21 @@ async function s3(): Promise<StoreBackend> {
   closing.push(() => store.close())
   return store
 }
+
+test('a bucket that deletes all but one object has not erased the space', async () => {
+  const { url, locked } = await bucketServer()
+  process.env['AWS_ACCESS_KEY_ID'] = 'test'
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
+  const store = await S3Store.open({ bucket: 'bucket', endpoint: url, pathStyle: true })
+  closing.push(() => store.close())
+  const bytes = randomBytes(10)
+  await store.write('query-a', sha256(bytes), bytes)
+  locked.add(`query-a/${sha256(bytes)}`)
+  await expect(store.clear('query-a')).rejects.toThrow(StoreUnreachableError)
+  locked.clear()
+  await store.clear('query-a')
+  expect(await store.spaces()).toEqual([])
+})
 
 describe.each<[string, () => Promise<StoreBackend>]>([
   ['a directory', async () => new DirectoryStore(join(directory, 'store'))],

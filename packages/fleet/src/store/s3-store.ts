@@ -74,8 +74,13 @@ export class S3Store implements StoreBackend {
       )
       for await (const { Contents = [] } of pages) {
         const Objects = Contents.flatMap(({ Key }) => (Key === undefined ? [] : [{ Key }]))
-        if (Objects.length > 0)
-          await this.#client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }))
+        if (Objects.length === 0) continue
+        const { Errors = [] } = await this.#client.send(
+          new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } })
+        )
+        // The request as a whole succeeds whatever becomes of each.
+        const [first] = Errors
+        if (first !== undefined) throw new Error(`${Errors.length} objects are not deleted, ${first.Key}: ${first.Code} ${first.Message}`)
       }
     })
   }
