@@ -2,11 +2,13 @@
 
 import { dirname, join } from 'node:path'
 import {
+  ASSUMED_MEMORY_BANDWIDTH,
   type CostModel,
   DEFAULT_LINK,
   describeApproximation,
   describeEndToEnd,
   describeMissingKeys,
+  describeOnThreads,
   describeOnWorkers,
   describePlan,
   type Link,
@@ -76,6 +78,8 @@ interface Options {
   roundTrip?: number
   expectedQueries?: number
   workers?: number
+  threads?: number
+  memoryBandwidth?: number
   json?: boolean
 }
 
@@ -159,6 +163,8 @@ export function planCommand(streams: Streams): Command {
     .option('--round-trip <ms>', 'between the parties (default: 20)', finite)
     .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
     .option('--workers <number>', 'what so many workers of a fleet, each like this machine, make of it', positive)
+    .option('--threads <number>', 'what so many threads of the evaluator make of it, on as many cores', positive)
+    .option('--memory-bandwidth <GB/s>', 'that these cores share (default: 40, as of two channels of DDR4)', finite)
     .option('--json', 'print the plan as JSON')
     .action(async (model: string, options: Options) => {
       const { batch, scenario, minimumRefreshes, floodingBits, floodingDistance, floodingBounds, maximumDecryptions, evaluator } = options
@@ -197,11 +203,20 @@ export function planCommand(streams: Streams): Command {
         describePlan(plan),
         ...describeEndToEnd(plan, costModel, link),
         ...(options.workers === undefined ? [] : describeOnWorkers(plan, costModel, options.workers, link)),
+        ...onThreads(plan, costModel, options, link),
         ...lacking,
         ...describeApproximation(approximation)
       ].join('\n')
       streams.out(`${options.json === true ? JSON.stringify(plan, null, 2) : text}\n`)
     })
+}
+
+/** Names of measured costs say with how many threads they were; those that are built in are of one. */
+function onThreads(plan: Plan, model: CostModel, { threads, memoryBandwidth }: Options, link?: Link): string[] {
+  if (threads === undefined) return []
+  const bandwidth = memoryBandwidth === undefined ? ASSUMED_MEMORY_BANDWIDTH : 1e9 * memoryBandwidth
+  const measured = Number(/(\d+) threads?/.exec(model.name)?.[1] ?? 1)
+  return describeOnThreads(plan, model, measured, { threads, bandwidth }, link)
 }
 
 async function costsFor(evaluator: Options['evaluator'], { costs, calibrate, referenceCosts: reference }: Options): Promise<CostModel> {
