@@ -1,5 +1,5 @@
 /** Requests to key holders that share messages: who goes with whom, and that each is answered, refused and given up by itself. */
-import { NotPermittedError, PeerUnreachableError, RemoteFailureError } from '@slytherin/protocol'
+import { DeadlineExceededError, NotPermittedError, PeerUnreachableError, RemoteFailureError } from '@slytherin/protocol'
 import {
   type Caller,
   type CallOptions,
@@ -152,6 +152,23 @@ describe('each by itself', () => {
     expect(holder.calls).toEqual([[1], [2], [3]])
     holder.sent[2]!.answer()
     expect(await next).toBe(3)
+  })
+
+  test('a holder that is silent for too long is not waited for once more by those whose turn has not come', async () => {
+    const { holder, ask } = world(0)
+    const all = [ask(A, 1), ask(B, 2), ask(C, 3)].map(async one => await one.catch((error: unknown) => error))
+    await turn()
+    expect(holder.calls).toEqual([[1], [2]])
+    holder.sent[0]!.fail(new DeadlineExceededError({ peer: 'holder' }))
+    expect(await all[0]).toBeInstanceOf(DeadlineExceededError)
+    expect(await all[2]).toBeInstanceOf(DeadlineExceededError)
+    expect(holder.calls).toHaveLength(2)
+    holder.sent[1]!.answer()
+    expect(await all[1]).toBe(2)
+    const later = ask(D, 4)
+    await turn()
+    holder.sent[2]!.answer()
+    expect(await later).toBe(4)
   })
 
   test('a holder that is gone is gone for all of a message; one that takes no such message is asked one by one', async () => {

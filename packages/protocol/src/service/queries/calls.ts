@@ -2,7 +2,7 @@
  * Calls of queries. Every one may be repeated, after a restart of either side too.
  *
  *   sender or querier → evaluator   open · input · proof · submit · status · cancel · result · fetched
- *   evaluator → key holder          announce · refresh · switch
+ *   evaluator → key holder          announce · refresh · switch, several of these two in one message: joint-call.ts
  *   witness → evaluator             witness-calls.ts
  */
 import * as z from 'zod'

@@ -4,7 +4,7 @@
  *
  * A request keeps its own signature, answer and failure; a query that is given up leaves its message, and the others of that message go on.
  */
-import { MalformedMessageError, RemoteFailureError } from '../../errors/errors.js'
+import { DeadlineExceededError, MalformedMessageError, RemoteFailureError } from '../../errors/errors.js'
 import { remoteFailure } from '../../wire/failure.js'
 import type { CallKind, Message } from '../calls/call.js'
 import type { Caller, CallOptions } from '../calls/caller.js'
@@ -169,7 +169,9 @@ class Lane {
       if (others.length === 0) first!.answer.resolve(await first!.alone(controller.signal))
       else await this.#together(requests, controller.signal)
     } catch (error) {
-      for (const { answer } of requests) answer.reject(error)
+      // One that was silent for so long would be so for those that wait, too: they ask others instead.
+      const lost = error instanceof DeadlineExceededError ? [...requests, ...this.#waiting.splice(0)] : requests
+      for (const { answer } of lost) answer.reject(error)
     } finally {
       for (const { signal } of requests) signal?.removeEventListener('abort', leave)
       this.#underWay--
