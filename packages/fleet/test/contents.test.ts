@@ -17,7 +17,7 @@ import {
   StoreUnreachableError,
   sha256
 } from '@slytherin/fleet'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 let directory: string
 const closing: (() => Promise<void> | void)[] = []
@@ -224,14 +224,15 @@ describe('contents', () => {
     const first = await open()
     await first.get('release-a', hash)
     await first.get('query-a', sha256(other))
-    expect(await readdir(cache)).toEqual([hash])
+    // Written beside what is done with it.
+    await vi.waitFor(async () => expect(await readdir(cache)).toEqual([hash]))
     expect(backend.reads).toBe(2)
     await (await open()).get('release-a', hash)
     expect(backend.reads).toBe(2)
     await writeFile(join(cache, hash), randomBytes(1000))
     expect(sha256(await (await open()).get('release-a', hash))).toBe(hash)
     expect(backend.reads).toBe(3)
-    expect(sha256(await readFile(join(cache, hash)))).toBe(hash)
+    await vi.waitFor(async () => expect(sha256(await readFile(join(cache, hash)))).toBe(hash))
   })
 })
 

@@ -1,9 +1,10 @@
 /**
  * An evaluator with its key holders in one process, with keys that a trusted dealer makes, for measuring what a fleet does: the same queries, evaluated here and by
- * whatever a fleet has, so that results can be held against each other byte for byte.
+ * whatever a fleet has, so that results can be held against each other byte for byte. What holders answer is kept, and given again when the same is asked: they are
+ * machines of their own elsewhere, and take no part in what a second evaluation of the same queries measures.
  */
 import { architectureOf, calibrate, type Network, plan } from '@slytherin/engine'
-import type { FleetContents } from '@slytherin/fleet'
+import { type FleetContents, sha256 } from '@slytherin/fleet'
 import { inputCount, type ModelSource, type Plan } from '@slytherin/protocol'
 import {
   type AttemptName,
@@ -29,6 +30,8 @@ export interface DealtServiceOptions {
   readonly training: readonly Float64Array[]
   readonly batch: number
   readonly refreshing: boolean
+  /** The data always are. */
+  readonly weights: 'encrypted' | 'clear'
   /** Where all of it is kept: what a fleet shares. */
   readonly contents: FleetContents
 }
@@ -56,13 +59,15 @@ export class DealtService {
   readonly #holders = new Map<number, ReleaseCryptography>()
   #asking: ReleaseCryptography | undefined
   #resultKey: Uint8Array | undefined
+  /** What holders have answered, by what they were asked. */
+  readonly #answers = new Map<string, Uint8Array[][]>()
   /** Of holders, in this process. */
   secondsOfHolders = 0
 
-  private constructor({ kernel, network, source, training, batch, refreshing, contents }: DealtServiceOptions) {
+  private constructor({ kernel, network, source, training, batch, refreshing, weights, contents }: DealtServiceOptions) {
     const ranges = calibrate(network, training)
     this.#source = { ...source, ranges: () => ranges }
-    this.plan = plan(architectureOf(network, ranges), { batch, data: 'encrypted', weights: 'encrypted', parties: HOLDERS, refreshing })
+    this.plan = plan(architectureOf(network, ranges), { batch, data: 'encrypted', weights, parties: HOLDERS, refreshing })
     this.#epoch = new DealtEpoch({ kernel, threshold: HOLDERS, holders: HOLDERS, plans: [this.plan], proofs: false })
     this.#contents = contentsOf(contents)
     this.#terms = { nonce: NONCE, owner: 'owner', plan: this.plan, parts: [], model: 'model' }
@@ -71,20 +76,7 @@ export class DealtService {
   /** With the model published. */
   static async open(options: DealtServiceOptions, onLine: (text: string) => void): Promise<DealtService> {
     const service = new DealtService(options)
-    const { plan: made } = service
-    const publication = await (await service.#releases('owner', {})).openPublication({
-      model: 'model',
-      plan: made,
-      owner: 'owner',
-      nonce: NONCE,
-      seed: SEED
-    })
-    const parts = service.#terms.parts as string[]
-    for (let index = 0; index < made.weights.count; index++) {
-      parts.push(await service.#contents.put(`release-${NONCE}`, await publication.part(index)))
-      if ((index + 1) % 200 === 0) onLine(`${index + 1} of ${made.weights.count} weights encrypted`)
-    }
-    await publication.dispose()
+    if (options.weights === 'encrypted') await service.#publish(onLine)
     for (const point of service.#epoch.sharing.points) {
       service.#holders.set(point, await (await service.#releases(`holder-${point}`, { point })).openRelease(service.#terms))
     }
@@ -92,6 +84,23 @@ export class DealtService {
     service.#asking = await querier.openRelease(service.#terms)
     service.#resultKey = (await querier.resultKey()).publicKey
     return service
+  }
+
+  async #publish(onLine: (text: string) => void): Promise<void> {
+    const { plan: made } = this
+    const publication = await (await this.#releases('owner', {})).openPublication({
+      model: 'model',
+      plan: made,
+      owner: 'owner',
+      nonce: NONCE,
+      seed: SEED
+    })
+    const parts = this.#terms.parts as string[]
+    for (let index = 0; index < made.weights.count; index++) {
+      parts.push(await this.#contents.put(`release-${NONCE}`, await publication.part(index)))
+      if ((index + 1) % 200 === 0) onLine(`${index + 1} of ${made.weights.count} weights encrypted`)
+    }
+    await publication.dispose()
   }
 
   async prepare(name: string, samples: readonly Float64Array[]): Promise<PreparedQuery> {
@@ -156,13 +165,18 @@ export class DealtService {
   #callbacks(name: string): ReleaseCallbacks {
     const { sharing } = this.#epoch
     const together = async (
-      { active }: AttemptName,
+      kind: 'refresh' | 'result',
+      { attempt, instance, c1 }: { readonly attempt: AttemptName; readonly instance: string; readonly c1: readonly Uint8Array[] },
       ask: (holder: ReleaseCryptography) => Promise<Uint8Array[]>
     ): Promise<Uint8Array[][]> => {
+      const asked = [kind, instance, ...c1.map(sha256)].join()
+      const known = this.#answers.get(asked)
+      if (known !== undefined) return known
       const begun = performance.now()
       const answers: Uint8Array[][] = []
-      for (const point of active) answers.push(await ask(this.#holders.get(point)!))
+      for (const point of attempt.active) answers.push(await ask(this.#holders.get(point)!))
       this.secondsOfHolders += (performance.now() - begun) / 1000
+      this.#answers.set(asked, answers)
       return answers
     }
     const targetKey = this.#resultKey!
@@ -171,8 +185,8 @@ export class DealtService {
     }
     return {
       attempt: async step => ({ sharing, query: `release:${name}`, step, number: 0, active: sharing.points }),
-      refresh: async request => await together(request.attempt, async holder => await holder.refreshShare(request)),
-      switchShares: async request => await together(request.attempt, async holder => await holder.switchShare({ ...request, targetKey })),
+      refresh: async request => await together('refresh', request, async holder => await holder.refreshShare(request)),
+      switchShares: async request => await together('result', request, async holder => await holder.switchShare({ ...request, targetKey })),
       refreshWhole: none,
       switchWhole: none,
       rejected: async (_attempt, point, reason) => {

@@ -1,19 +1,18 @@
 /**
  * `npm run fleet:kills -- --json FILE`: many queries on a fleet of which a worker is killed every so many seconds, and another one started; every answer is held against
- * the one of this process alone, byte for byte, and the time against that of the same fleet without kills.
+ * the one of this process alone, byte for byte, and the time against that of the same fleet without kills. What holders answer is known from the run in this process.
  */
-import { writeFile } from 'node:fs/promises'
-import { cpus, loadavg } from 'node:os'
-import type { Fleet } from '@slytherin/fleet'
 import { Command } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, finite, positive, stopping } from '../command-line.js'
-import { describeMachine } from '../machine.js'
 import type { PreparedQuery } from './dealt-service.js'
 import { digestOf, Measuring, secondsOf } from './measuring.js'
+import { loadNow, type ReportFiles, report } from './reporting.js'
 import type { WorkerProcess } from './worker-process.js'
 
 /** Queries that are asked at the same time. */
 const AT_ONCE = 4
+/** Why a part is done again whose worker was killed. */
+const LOST = 'its worker is lost'
 
 const options = new Command('fleet:kills')
   .description(
@@ -25,12 +24,14 @@ const options = new Command('fleet:kills')
   .option('--model <name>', 'of the manifest', 'breast-cancer-wdbc-mlp-square')
   .option('--batch <count>', 'samples of a query', positive, 64)
   .option('--json <file>', 'write the report as JSON')
+  .option('--chart <file>', 'draw it as SVG')
   .showHelpAfterError()
   .exitOverride(error => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE))
   .parse()
-  .opts<{ queries: number; workers: number; every: number; model: string; batch: number; json?: string }>()
+  .opts<ReportFiles & { queries: number; workers: number; every: number; model: string; batch: number }>()
 const signal = stopping()
-const measuring = await Measuring.open()
+const loadBefore = loadNow()
+const measuring = await Measuring.open({ bundled: true })
 const { say } = measuring
 try {
   const { queries: count, workers, every, model, batch } = options
@@ -51,15 +52,23 @@ try {
   say(`in one process: ${alone.seconds.toFixed(1)} s`)
 
   let again = 0
-  const run = async (during: (fleet: Fleet, over: AbortSignal) => Promise<void>): Promise<{ seconds: number; value: string[] }> => {
+  /** When a worker was killed last, and what was lost of parts that killed workers were at, seconds. */
+  let killed = Number.NEGATIVE_INFINITY
+  let lost = 0
+  const run = async (during: (over: AbortSignal) => Promise<void>): Promise<{ seconds: number; value: string[] }> => {
     const fleet = await measuring.fleet(event => {
-      if (event.event === 'again') again++
+      if (event.event !== 'again') return
+      again++
+      // Until it was killed; that this was noticed later is no lost work, but what is measured.
+      if (event.reason === LOST) lost += Math.max(0, event.seconds - (performance.now() - killed) / 1000)
     })
     try {
       await measuring.workers(workers, fleet, signal)
       const { evaluate, dispose } = await service.evaluator(fleet)
+      // Keys are in memory.
+      await Promise.all(queries.slice(0, 2 * workers).map(async query => await evaluate(query)))
       const over = new AbortController()
-      const beside = during(fleet, over.signal)
+      const beside = during(over.signal)
       const done = await secondsOf(async () => {
         const digests = new Array<string>(count)
         const left = queries.map((query, k) => ({ query, k }))
@@ -82,7 +91,7 @@ try {
   say(`${workers} workers: ${undisturbed.seconds.toFixed(1)} s`)
   again = 0
   let kills = 0
-  const disturbed = await run(async (_fleet, over) => {
+  const disturbed = await run(async over => {
     while (!over.aborted && !signal.aborted) {
       await new Promise<void>(resolve => {
         const timer = setTimeout(resolve, 1000 * every)
@@ -90,6 +99,7 @@ try {
       })
       if (over.aborted || signal.aborted) return
       const victim: WorkerProcess | undefined = measuring.oldest()
+      killed = performance.now()
       await victim?.kill()
       kills++
       await measuring.worker()
@@ -97,23 +107,32 @@ try {
   })
   say(`${workers} workers, ${kills} kills: ${disturbed.seconds.toFixed(1)} s, ${again} parts done again`)
   const wrong = [undisturbed, disturbed].map(({ value }) => value.filter((digest, k) => digest !== alone.value[k]).length)
-  const report = {
+  const identical = wrong.every(number => number === 0)
+  // Of every worker's time, as the rest of a wall clock's.
+  const lostWall = lost / workers
+  const values = {
     queries: count,
     workers,
+    every,
     kills,
     partsDoneAgain: again,
-    identical: wrong.every(number => number === 0),
-    seconds: { alone: alone.seconds, undisturbed: undisturbed.seconds, disturbed: disturbed.seconds },
-    slowdown: disturbed.seconds / undisturbed.seconds,
+    identical,
+    seconds: { alone: alone.seconds, undisturbed: undisturbed.seconds, disturbed: disturbed.seconds, lostWork: lost },
+    ratio: (disturbed.seconds - lostWall) / undisturbed.seconds,
     model,
     batch,
-    transport: `BullMQ on ${measuring.redis.version}, a directory of the same machine as store`,
-    machine: describeMachine(),
-    load: loadavg()[0]! / cpus().length
+    transport: measuring.transportName,
+    loadBefore
   }
-  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
-  if (!report.identical) process.exitCode = EXIT_FAILED
+  await report(values, options, {
+    title: `${count} queries, ${kills} kills: seconds`,
+    bars: [
+      { name: `${workers} workers`, seconds: undisturbed.seconds, colour: 1 },
+      { name: `one killed every ${every} s`, seconds: disturbed.seconds, colour: 2 },
+      { name: 'of that, lost work', seconds: lostWall, colour: 2 }
+    ]
+  })
+  if (!identical) process.exitCode = EXIT_FAILED
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   process.exitCode = EXIT_FAILED

@@ -10,10 +10,12 @@ import { SampleFile, sourceOf, VERSION } from '@slytherin/node'
 import { knownAnswer } from '@slytherin/protocol/service'
 import { type Kernel, loadKernel } from '@slytherin/ring'
 import { modelsOf } from '../scenario.js'
+import { bundleCommand } from '../service/bundle.js'
 import { until } from '../service/until.js'
 import { DealtService } from './dealt-service.js'
 import { RedisServer } from './redis.js'
-import { WorkerProcess } from './worker-process.js'
+import { overLinks, sameMachine, type Transport } from './transport.js'
+import { WorkerProcess, type WorkerProcessOptions } from './worker-process.js'
 
 const MANIFEST = fileURLToPath(new URL('../../../models/manifest.json', import.meta.url))
 const MEMORY_BYTES = 2 ** 28
@@ -23,6 +25,19 @@ export interface MeasuredModel {
   readonly name: string
   readonly batch: number
   readonly refreshing: boolean
+  /** The data always are; encrypted when not given. */
+  readonly weights?: 'encrypted' | 'clear'
+}
+
+/** A run of queries on so many workers. */
+export interface MeasuredRun {
+  readonly workers: number
+  readonly seconds: number
+  /** Of holders, in the coordinator's process. */
+  readonly secondsOfHolders: number
+  /** That processes have computed: seconds of a core. */
+  readonly coordinatorCoreSeconds: number
+  readonly workerCoreSeconds: number
 }
 
 export class Measuring {
@@ -32,25 +47,41 @@ export class Measuring {
 
   private constructor(
     readonly redis: RedisServer,
+    readonly transport: Transport,
+    private readonly command: string | undefined,
     readonly contents: FleetContents,
     readonly kernel: Kernel,
-    private readonly directory: string,
+    readonly directory: string,
     readonly say: (text: string) => void
   ) {}
 
-  static async open(): Promise<Measuring> {
+  /** @param init workers in so many namespaces, on links of this rate; the command as a few files, for workers that are started often */
+  static async open(init: { namespaces?: number; rate?: string; bundled?: boolean } = {}): Promise<Measuring> {
     const begun = performance.now()
     const say = (text: string): void => {
       process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${text}\n`)
     }
     const directory = await mkdtemp(join(tmpdir(), 'slytherin-fleet-'))
-    const redis = await RedisServer.start(directory, say)
-    const contents = new FleetContents({ backend: new DirectoryStore(join(directory, 'store')), memoryBytes: MEMORY_BYTES })
-    return new Measuring(redis, contents, await loadKernel({ threads: 1 }), directory, say)
+    const store = join(directory, 'store')
+    const transport = init.namespaces === undefined ? sameMachine(store) : await overLinks(store, init.namespaces, init.rate)
+    try {
+      const redis = await RedisServer.start(directory, say, transport.address)
+      const contents = new FleetContents({ backend: new DirectoryStore(store), memoryBytes: MEMORY_BYTES })
+      const command = init.bundled === true ? await bundleCommand(directory) : undefined
+      return new Measuring(redis, transport, command, contents, await loadKernel({ threads: 1 }), directory, say)
+    } catch (error) {
+      await transport.close()
+      throw error
+    }
   }
 
   /** A model of this repository's, encrypted, and samples that it was not trained on. */
-  async service({ name, batch, refreshing }: MeasuredModel): Promise<{ service: DealtService; samples: readonly Float64Array[] }> {
+  async service({
+    name,
+    batch,
+    refreshing,
+    weights = 'encrypted'
+  }: MeasuredModel): Promise<{ service: DealtService; samples: readonly Float64Array[] }> {
     const found = (await modelsOf(MANIFEST)).find(entry => entry.name === name)
     if (found === undefined) throw new Error(`no model ${name} in ${MANIFEST}`)
     const { samples, normalisation, layout } = found.data
@@ -64,6 +95,7 @@ export class Measuring {
       training: all.slice(-TRAINING),
       batch,
       refreshing,
+      weights,
       contents: this.contents
     }
     const service = await DealtService.open(options, this.say)
@@ -75,17 +107,45 @@ export class Measuring {
     const mailbox = await openMailbox({ name: 'fleet', redis: this.redis.url })
     const answer = knownAnswer(this.kernel)
     const common = { contents: this.contents, software: VERSION, answer }
-    return await Fleet.start({ mailbox, ...common, here: false, check: 0, partSeconds: 1e9, onEvent })
+    return await Fleet.start({ mailbox, ...common, here: false, check: 0, clearModels: true, partSeconds: 1e9, onEvent })
+  }
+
+  /** For reports. */
+  get transportName(): string {
+    return `BullMQ on ${this.redis.version}, ${this.transport.description}`
   }
 
   /** One more of one thread. */
-  async worker(): Promise<WorkerProcess> {
+  async worker(init: Pick<WorkerProcessOptions, 'weightBytes'> = {}): Promise<WorkerProcess> {
+    const { transport, command, redis } = this
+    const index = this.#started++
     const worker = await WorkerProcess.start({
-      directory: join(this.directory, `worker-${++this.#started}`),
-      fleet: { redis: this.redis.url, store: { directory: join(this.directory, 'store') } }
+      directory: join(this.directory, `worker-${index + 1}`),
+      fleet: { redis: redis.url, store: transport.store },
+      through: transport.through(index),
+      environment: transport.environment,
+      ...(command === undefined ? {} : { command }),
+      ...init
     })
     this.#workers.push(worker)
     return worker
+  }
+
+  /** A task, and what coordinator and workers compute meanwhile. */
+  async run<T>(service: DealtService, task: () => Promise<T>): Promise<MeasuredRun & { readonly value: T }> {
+    const workers = [...this.#workers]
+    const cores = async (): Promise<number> => (await Promise.all(workers.map(worker => worker.coreSeconds()))).reduce((a, b) => a + b, 0)
+    const [before, own, holders] = [await cores(), process.cpuUsage(), service.secondsOfHolders]
+    const { seconds, value } = await secondsOf(task)
+    const { user, system } = process.cpuUsage(own)
+    return {
+      value,
+      workers: workers.length,
+      seconds,
+      secondsOfHolders: service.secondsOfHolders - holders,
+      coordinatorCoreSeconds: (user + system) / 1e6,
+      workerCoreSeconds: (await cores()) - before
+    }
   }
 
   /** Takes the worker that was started first from those that are stopped at the end. */
@@ -108,6 +168,7 @@ export class Measuring {
     for (const service of this.#services) await service.dispose()
     await this.kernel.dispose()
     await this.redis.down()
+    await this.transport.close()
     await rm(this.directory, { recursive: true, force: true })
   }
 }

@@ -14,41 +14,57 @@ const HOW =
   'or put either of them on the PATH.'
 /** How long a server may take to be there, milliseconds. */
 const PATIENCE = 20_000
+const LOOPBACK = '127.0.0.1'
 /** Between two looks. */
 const PAUSE = 50
 
 export class RedisServer {
   readonly url: string
   readonly #command: string
+  readonly #host: string
   readonly #port: number
   #child: ResultPromise | undefined
 
-  private constructor(command: string, port: number) {
+  private constructor(command: string, host: string, port: number) {
     this.#command = command
+    this.#host = host
     this.#port = port
-    this.url = `redis://127.0.0.1:${port}`
+    this.url = `redis://${host}:${port}`
   }
 
   /** Name and version, as it says them. */
   version = ''
 
-  /** Installs Debian's package where there is no server and this process may. @throws Error that says how to get one */
-  static async start(directory: string, onLine: (text: string) => void): Promise<RedisServer> {
-    const server = new RedisServer((await found()) ?? (await installed(onLine)), await freePort())
+  /** Installs Debian's package where there is no server and this process may. @param host address that it listens on @throws Error that says how to get one */
+  static async start(directory: string, onLine: (text: string) => void, host = LOOPBACK): Promise<RedisServer> {
+    const server = new RedisServer((await found()) ?? (await installed(onLine)), host, await freePort())
     const { stdout } = await execa(server.#command, ['--version'])
     server.version = stdout.split(' sha=')[0]!.replace(' server', '').replace('v=', '')
     await server.up(directory)
     return server
   }
 
+  /** Whether a server is on this machine. */
+  static async isThere(): Promise<boolean> {
+    return (await found()) !== undefined
+  }
+
   /** Starts it, empty. */
   async up(directory: string): Promise<void> {
-    const settings = { port: this.#port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory, loglevel: 'warning' }
+    const settings = {
+      port: this.#port,
+      bind: this.#host,
+      'protected-mode': 'no',
+      save: '',
+      appendonly: 'no',
+      dir: directory,
+      loglevel: 'warning'
+    }
     const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, `${value}`])
     const child = execa(this.#command, flags, { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore', cleanup: true })
     this.#child = child
     const late = performance.now() + PATIENCE
-    while (!(await answers(this.#port))) {
+    while (!(await answers(this.#host, this.#port))) {
       if (performance.now() > late) throw new Error(`${this.#command} does not answer on port ${this.#port}`)
       await new Promise(resolve => setTimeout(resolve, PAUSE))
     }
@@ -63,9 +79,9 @@ export class RedisServer {
 }
 
 /** Whether it answers a ping. */
-async function answers(port: number): Promise<boolean> {
+async function answers(host: string, port: number): Promise<boolean> {
   return await new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    const socket = connect(port, host, () => socket.write('PING\r\n'))
     socket.setTimeout(PATIENCE, () => socket.destroy())
     socket.once('data', data => {
       resolve(data.toString().startsWith('+PONG'))

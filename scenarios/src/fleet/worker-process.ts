@@ -13,7 +13,15 @@ export interface WorkerProcessOptions {
   readonly fleet: { readonly name?: string; readonly redis: string; readonly store: object }
   readonly threads?: number
   readonly weightBytes?: number
+  /** The command as a few files, where it is started often. */
+  readonly command?: string
+  /** What is run with the command as its arguments, to run it elsewhere. */
+  readonly through?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
 }
+
+/** Of a clock of the kernel, a second, as /proc counts. */
+const TICKS = 100
 
 export class WorkerProcess {
   readonly #child: ResultPromise
@@ -24,7 +32,8 @@ export class WorkerProcess {
     this.#log = log
   }
 
-  static async start({ directory, fleet, threads = 1, weightBytes }: WorkerProcessOptions): Promise<WorkerProcess> {
+  static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
+    const { directory, fleet, threads = 1, weightBytes, command = COMMAND, through = [], environment = {} } = options
     await mkdir(directory, { recursive: true })
     const configuration = join(directory, 'worker.yaml')
     const path = join(directory, 'log')
@@ -38,7 +47,9 @@ export class WorkerProcess {
     await writeFile(configuration, stringify(settings))
     const log = createWriteStream(path, { flags: 'a' })
     await once(log, 'open')
-    const child = execa(process.execPath, [COMMAND, 'worker', '--config', configuration], {
+    const [file = process.execPath, ...rest] = [...through, process.execPath, command, 'worker', '--config', configuration]
+    const child = execa(file, rest, {
+      env: environment,
       reject: false,
       buffer: false,
       stdin: 'ignore',
@@ -59,6 +70,14 @@ export class WorkerProcess {
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
     await this.#child
+  }
+
+  /** That its process has computed so far, seconds of a core; 0 where the system does not say. */
+  async coreSeconds(): Promise<number> {
+    const text = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8').catch(() => '')
+    // Behind the name, which may have blanks: user and system time are the fields 14 and 15.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return fields.length < 13 ? 0 : (Number(fields[11]) + Number(fields[12])) / TICKS
   }
 
   /** What it has said. */

@@ -48,6 +48,8 @@ export interface LayOptions {
   readonly webSockets?: number
   /** The evaluator's, as in party.yaml. */
   readonly fleet?: object
+  /** Of the cohort at the evaluator, as in party.yaml. */
+  readonly limits?: object
 }
 
 /** Names of all parties with their roles, holders first. */
@@ -89,7 +91,7 @@ export class ServiceProcesses {
   static async lay(
     scenario: ServiceScenario,
     directory: string,
-    { dashboards = false, webSockets, fleet }: LayOptions = {}
+    { dashboards = false, webSockets, fleet, limits }: LayOptions = {}
   ): Promise<ServiceProcesses> {
     await rm(directory, { recursive: true, force: true })
     const command = await bundleCommand(directory)
@@ -118,7 +120,11 @@ export class ServiceProcesses {
           keystore: { keyFile },
           network: { listen: [...addresses, ...(name === EVALUATOR ? pages : [])], deadlines: deadlinesFor(made.length) },
           roster,
-          cohort: { evaluator: EVALUATOR, ...(insecureLogN === undefined ? {} : { policy: { insecureLogN } }) },
+          cohort: {
+            evaluator: EVALUATOR,
+            ...(insecureLogN === undefined ? {} : { policy: { insecureLogN } }),
+            ...(name === EVALUATOR && limits !== undefined ? { limits } : {})
+          },
           costs: 'reference',
           ...(name === EVALUATOR ? (fleet === undefined ? {} : { fleet }) : { threads: 1 }),
           ...(port === undefined ? {} : { metrics: { port, dashboard: true } }),

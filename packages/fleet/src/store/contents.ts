@@ -21,6 +21,9 @@ export interface FleetContentsOptions {
   onMismatch?(store: string, space: string, hash: string): void
 }
 
+/** Bytes that may be on their way to a disk: what comes faster than it takes them is not kept there. */
+const MOST_WRITING = 2 ** 28
+
 /** SHA-256 in hexadecimal. */
 export const sha256 = (bytes: Uint8Array): string => digest('sha256', bytes, 'hex')
 
@@ -28,6 +31,8 @@ export const sha256 = (bytes: Uint8Array): string => digest('sha256', bytes, 'he
 export class FleetContents implements SharedContents {
   readonly #options: FleetContentsOptions
   readonly #memory: MemoryCache
+  /** Bytes that are on their way to the disk. */
+  #writing = 0
   /** What is being fetched, by hash. */
   readonly #fetching = new Map<string, Promise<Uint8Array>>()
 
@@ -89,12 +94,20 @@ export class FleetContents implements SharedContents {
       const bytes = await backend.read(space, hash)
       if (bytes === undefined) throw new ContentMissingError(backend.name, space, hash)
       if (sha256(bytes) === hash) {
-        await disk?.put(hash, bytes)
+        // Beside what is done with it: nobody waits for a disk that is slower than the network.
+        if (disk !== undefined && this.#writing < MOST_WRITING) this.#write(disk, hash, bytes)
         return this.#keep(hash, bytes)
       }
       if (time > 0) throw new CorruptStoreError(backend.name, space, hash)
       onMismatch?.(backend.name, space, hash)
     }
+  }
+
+  #write(disk: DiskCache, hash: string, bytes: Uint8Array): void {
+    this.#writing += bytes.length
+    void disk.put(hash, bytes).finally(() => {
+      this.#writing -= bytes.length
+    })
   }
 
   #keep(hash: string, bytes: Uint8Array): Uint8Array {

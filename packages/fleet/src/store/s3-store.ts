@@ -35,7 +35,14 @@ export class S3Store implements StoreBackend {
     this.#bucket = bucket
     this.#prefix = prefix === '' ? '' : `${prefix}/`
     this.name = `the store s3://${bucket}/${prefix}`
-    this.#client = new sdk.S3Client({ region, forcePathStyle: pathStyle, ...(endpoint === undefined ? {} : { endpoint }) })
+    this.#client = new sdk.S3Client({
+      region,
+      forcePathStyle: pathStyle,
+      // Whoever reads checks the SHA-256 of all of it: the checksums of the SDK, which are computed in JavaScript, would find nothing more.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      ...(endpoint === undefined ? {} : { endpoint })
+    })
   }
 
   /** The SDK is loaded here, and nowhere else. */

@@ -14,6 +14,7 @@ import {
 import { ClearWeights, type RunOptions } from '@slytherin/engine'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
 import { digest, toHex } from '../../base/digest.js'
+import { readAhead } from '../../base/read-ahead.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import type { BlockJob, BlockMeans, BlockResult, SharedContents } from '../cryptography/blocks.js'
 import { ClearParts } from './clear-parts.js'
@@ -42,6 +43,8 @@ export interface BlockWorkshopOptions {
 
 /** Epochs seldom have more than a few releases that are asked at the same time. */
 const RELEASES = 4
+/** Keys, of megabytes each, that are fetched while another is loaded. */
+const KEYS_AHEAD = 4
 
 /** Computes parts of evaluations in this thread, with no secret and no state that it cannot fetch again. */
 export class BlockWorkshop {
@@ -149,8 +152,9 @@ class OpenMeans {
       undo.push(() => publicKey.dispose())
       const evaluator = new KernelEvaluator(context)
       undo.push(() => evaluator[Symbol.dispose]())
-      for (const name of means.keys) {
-        const key = deserializeKeySwitchKey(context, await contents.get(name.space, name.hash), { level: name.level })
+      const keys = readAhead(means.keys, async ({ space, hash }) => await contents.get(space, hash), KEYS_AHEAD)
+      for await (const [name, bytes] of keys) {
+        const key = deserializeKeySwitchKey(context, bytes, { level: name.level })
         try {
           if (name.kind === 'galois') evaluator.setGaloisKey(name.element, key)
           else evaluator.setRelinearizationKey(key)

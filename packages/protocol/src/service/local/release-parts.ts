@@ -61,9 +61,14 @@ export class ReleaseParts {
 
   /** A part that was checked when it came; the caller disposes it. @throws MissingPartError for one that is not there, or damaged */
   async load(kind: 'model' | 'input', index: number, space: string, hash: string, proved: boolean): Promise<Ciphertext> {
+    return this.read(kind, index, await this.fetch(kind, index, space, hash), proved)
+  }
+
+  /** The bytes of a part. @throws MissingPartError for one that is not there, or damaged */
+  async fetch(kind: 'model' | 'input', index: number, space: string, hash: string): Promise<Uint8Array> {
     const bytes = await this.#contents.get(space, hash)
     if (bytes === undefined) throw new MissingPartError(`${kind} part ${index} (${hash.slice(0, 16)}) of ${space}`)
-    return this.read(kind, index, bytes, proved)
+    return bytes
   }
 
   /** A part from its bytes; the caller disposes it. @throws MalformedCiphertextError and the like */

@@ -4,6 +4,9 @@ import { hasRoom, WEIGHTS_HELD } from '@slytherin/engine'
 import type { OpenSession } from '../../local/open-session.js'
 import type { ReleaseParts } from './release-parts.js'
 
+/** Weights whose bytes are fetched before they are asked for: on a slow link they come while others are hashed, loaded and computed with. */
+const AHEAD = 8
+
 export interface ReleaseWeightsOptions {
   readonly hashes: readonly string[]
   readonly space: string
@@ -19,6 +22,8 @@ export class ReleaseWeights {
   readonly #options: ReleaseWeightsOptions
   readonly #kept = new Map<number, EvaluatorCiphertext>()
   readonly #lent: EvaluatorCiphertext[] = []
+  /** Bytes that are on their way. */
+  readonly #coming = new Map<number, Promise<Uint8Array>>()
   #bytes = 0
 
   constructor(session: OpenSession, evaluator: Evaluator, parts: ReleaseParts, options: ReleaseWeightsOptions) {
@@ -37,8 +42,8 @@ export class ReleaseWeights {
   async lend(index: number): Promise<EvaluatorCiphertext> {
     const kept = this.#kept.get(index)
     if (kept !== undefined) return kept
-    const { hashes, space, proved, reserve } = this.#options
-    using ciphertext = await this.#parts.load('model', index, space, hashes[index] ?? '', proved)
+    const { proved, reserve } = this.#options
+    using ciphertext = this.#parts.read('model', index, await this.#fetched(index), proved)
     const size = 2 * polynomialBytes(ciphertext.level, this.#session.context.parameters.N)
     const evaluatorMemory = this.#session.plan.costs.bytes.evaluatorMemory
     if (hasRoom(this.#evaluator.bytesFree, size, evaluatorMemory) && reserve(size)) {
@@ -57,7 +62,26 @@ export class ReleaseWeights {
   drop(): void {
     for (const ciphertext of [...this.#kept.values(), ...this.#lent]) ciphertext.dispose()
     this.#kept.clear()
+    this.#coming.clear()
     this.#lent.length = 0
     this.#bytes = 0
+  }
+
+  /** The bytes of a weight, while those of the next are on their way. @throws MissingPartError */
+  async #fetched(index: number): Promise<Uint8Array> {
+    const { hashes, space } = this.#options
+    const end = Math.min(index + 1 + AHEAD, hashes.length)
+    // What was asked for before a run went on elsewhere.
+    for (const other of this.#coming.keys()) if (other < index || other >= end) this.#coming.delete(other)
+    for (let next = index; next < end; next++) {
+      if (this.#kept.has(next) || this.#coming.has(next)) continue
+      const bytes = this.#parts.fetch('model', next, space, hashes[next] ?? '')
+      // A rejection is reported when the weight is asked for.
+      bytes.catch(() => undefined)
+      this.#coming.set(next, bytes)
+    }
+    const bytes = this.#coming.get(index)!
+    this.#coming.delete(index)
+    return await bytes
   }
 }

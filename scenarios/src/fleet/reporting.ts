@@ -1,0 +1,24 @@
+/** A measurement of a fleet as whoever asked for it gets it: on standard output, as a file, as a chart. */
+import { writeFile } from 'node:fs/promises'
+import { cpus, loadavg } from 'node:os'
+import { describeMachine } from '../machine.js'
+import { type Bar, renderBars } from './chart.js'
+
+export interface ReportFiles {
+  readonly json?: string
+  readonly chart?: string
+}
+
+/** Of processes that wait for a core, by core, over the last minute: what else a machine was doing. */
+export const loadNow = (): number => loadavg()[0]! / cpus().length
+
+export async function report(
+  values: object,
+  { json, chart }: ReportFiles,
+  drawn: { readonly title: string; readonly bars: readonly Bar[] }
+): Promise<void> {
+  const text = `${JSON.stringify({ ...values, machine: describeMachine() }, undefined, 2)}\n`
+  process.stdout.write(text)
+  if (json !== undefined) await writeFile(json, text)
+  if (chart !== undefined) await writeFile(chart, renderBars(drawn.title, drawn.bars))
+}

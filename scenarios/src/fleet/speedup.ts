@@ -1,0 +1,107 @@
+/** How much faster several workers of one thread are than one, on many queries at the same time and on one query of many samples, and whether results are the same bytes. */
+import type { DealtService, PreparedQuery } from './dealt-service.js'
+import { digestOf, type MeasuredRun, type Measuring } from './measuring.js'
+
+export interface SpeedupOptions {
+  /** Ascending, from 1 on. */
+  readonly workers: readonly number[]
+  /** Samples of the one query; 0 for none. */
+  readonly images: number
+  /** At the same time; 0 for none. */
+  readonly queries: number
+  /** Samples of each of them. */
+  readonly batch: number
+  readonly model: string
+  readonly refreshes: boolean
+  readonly signal: AbortSignal
+}
+
+export interface Measured {
+  readonly what: string
+  readonly weights: 'encrypted' | 'clear'
+  readonly blocks: number
+  /** Of all queries, as passes: what is divided further where there are more workers. */
+  readonly parts: number
+  readonly refreshes: number
+  readonly runs: readonly MeasuredRun[]
+  /** With one worker, and with most of them. */
+  readonly seconds: readonly [number, number]
+  readonly speedup: number
+  readonly identical: boolean
+}
+
+/** The model encrypted for the queries, clear at the evaluator's operator for the many samples: as the reports of this network have it. */
+export async function measureSpeedup(measuring: Measuring, options: SpeedupOptions): Promise<Measured[]> {
+  const { images, queries, batch, model, refreshes: refreshing } = options
+  const measured: Measured[] = []
+  if (queries > 0) {
+    const { service, samples } = await measuring.service({ name: model, batch, refreshing })
+    const prepared: PreparedQuery[] = []
+    for (let k = 0; k < queries; k++) {
+      const of = Array.from({ length: batch }, (_, i) => samples[(k * batch + i) % samples.length]!)
+      prepared.push(await service.prepare(`many-${k}`, of))
+    }
+    measuring.say(`${queries} queries of ${batch} samples encrypted`)
+    measured.push(await measure(measuring, options, `${queries} queries of ${batch} samples at the same time`, service, prepared))
+    await service.dispose()
+  }
+  if (images > 0) {
+    const { service, samples } = await measuring.service({ name: model, batch: images, refreshing, weights: 'clear' })
+    const all = Array.from({ length: images }, (_, i) => samples[i % samples.length]!)
+    const query = await service.prepare('large', all)
+    measuring.say(`${images} samples encrypted`)
+    measured.push(await measure(measuring, options, `one query of ${images} samples`, service, [query]))
+    await service.dispose()
+  }
+  return measured
+}
+
+async function measure(
+  measuring: Measuring,
+  { workers, signal }: SpeedupOptions,
+  what: string,
+  service: DealtService,
+  queries: readonly PreparedQuery[]
+): Promise<Measured> {
+  const { plan } = service
+  const digests = new Set<string>()
+  const runs: MeasuredRun[] = []
+  // Most of them first: what they do before they are measured has every answer of the holders, who are machines of their own from then on.
+  for (const count of workers.toReversed()) {
+    const fleet = await measuring.fleet()
+    try {
+      await measuring.workers(count, fleet, signal)
+      const { evaluate, dispose } = await service.evaluator(fleet)
+      const all = async (of: readonly PreparedQuery[]): Promise<string> => {
+        const results = await Promise.all(of.map(async query => await evaluate(query)))
+        return digestOf(results.flat())
+      }
+      // Each worker has keys and weights in memory.
+      await all(count === 1 ? queries.slice(0, 1) : queries)
+      const { value, ...done } = await measuring.run(service, async () => await all(queries))
+      runs.push(done)
+      digests.add(value)
+      await dispose()
+      measuring.say(
+        `${what}: ${done.seconds.toFixed(1)} s with ${count} worker${count === 1 ? '' : 's'} (core seconds: ${done.workerCoreSeconds.toFixed(1)} of workers, ` +
+          `${done.coordinatorCoreSeconds.toFixed(1)} of the coordinator)`
+      )
+    } finally {
+      await measuring.stopWorkers()
+      await fleet.close()
+    }
+  }
+  runs.reverse()
+  const [one, all] = [runs[0]!.seconds, runs.at(-1)!.seconds]
+  return {
+    what,
+    weights: plan.operands.weights,
+    blocks: plan.batchBlocks,
+    parts: queries.length * Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
+    refreshes: plan.refreshes.length,
+    runs,
+    seconds: [one, all],
+    speedup: one / all,
+    identical: digests.size === 1
+  }
+}
