@@ -1,5 +1,5 @@
 /** Convolutions whose maps shrink from stage to stage, in several blocks of slots. */
-import { architectureOf, calibrate, evaluate, fuse, KERNEL_COSTS, plan } from '@slytherin/engine'
+import { architectureOf, calibrate, evaluate, fuse, itemValues, itemWidths, KERNEL_COSTS, plan, weightDescriptor } from '@slytherin/engine'
 import { describe, expect, test } from 'vitest'
 import { largestDifference } from './data.ts'
 import { noiseImages, residualNetwork } from './residual-networks.ts'
@@ -35,5 +35,12 @@ describe('a residual network of three stages', () => {
     )
     expect(new Set(blocks)).toEqual(new Set([1024, 512, 256]))
     expect(made.steps.some(step => 'leaps' in step && step.leaps)).toBe(true)
+  })
+
+  test('has as many values in each weight as its plan says, whoever has the plan alone', () => {
+    const made = plan(architecture, { ...options, parties: 1 })
+    const widths = itemWidths(made)
+    expect(widths.map((_, index) => itemValues(made, network, index).length)).toEqual(widths)
+    expect(() => weightDescriptor(made, widths.length)).toThrow(/weight index/)
   })
 })
