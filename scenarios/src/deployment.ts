@@ -51,6 +51,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
       const file = join(party.home, 'party.yaml')
       const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link, refreshing } =
         scenario.session
+      const { expectedQueries } = scenario.session
       const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
@@ -70,6 +71,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
           queries,
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
           ...(precision === undefined ? {} : { precision }),
+          ...(expectedQueries === undefined ? {} : { expectedQueries }),
           ...(link === undefined ? {} : { link })
         },
         ...(party.roles.includes('model-owner') ? modelKeys(scenario, choice, calibration) : {}),

@@ -74,7 +74,8 @@ export const scenarioSchema = z.strictObject({
       refreshing: z.boolean().default(true),
       /** How exact logits must be; as in a party's configuration. */
       precision: configurationSchema.shape.session.unwrap().shape.precision,
-      link: configurationSchema.shape.session.unwrap().shape.link
+      link: configurationSchema.shape.session.unwrap().shape.link,
+      expectedQueries: configurationSchema.shape.session.unwrap().shape.expectedQueries
     })
     .prefault({}),
   /** What key holders want to see before they help. */

@@ -181,6 +181,11 @@ export const configurationSchema = z.strictObject({
        * with padded pings when the session begins: the slowest of its lines.
        */
       link: z.union([linkSchema, z.literal('measured')]).optional(),
+      /**
+       * Queries that the session's keys are made for: each bears that share of what making them costs (a quarter of it when absent). With many it is worth it to have more keys
+       * and fewer rotations, above all where several holders make them.
+       */
+      expectedQueries: count.optional(),
       /** Least flooding that this party accepts in a descriptor. */
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
       /** Least statistical distance of flooded results over a session that this party accepts, as minus log2; any when absent. */
