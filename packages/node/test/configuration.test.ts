@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { ConfigurationError, type ConfigurationIssue, keySourceOf, loadConfiguration, parseConfiguration, suggest } from '@slytherin/node'
 import { describe, expect, it } from 'vitest'
+import { planRequest } from '../src/party/plan-request.ts'
 import { identity } from './support/network.js'
 
 const [self, other] = [(await identity()).peer, (await identity()).peer]
@@ -32,6 +33,13 @@ function issuesOf(text: string): readonly ConfigurationIssue[] {
 }
 
 describe('party.yaml', () => {
+  it('says how many queries the session’s keys are made for, and leaves it to the cost model otherwise', () => {
+    const asked = (session: string) => planRequest(parseConfiguration(`${GOOD}\nsession: ${session}`, '/etc/slytherin/party.yaml'))
+    expect(asked('{ expectedQueries: 64 }')).toMatchObject({ expectedQueries: 64, parties: 1 })
+    expect(asked('{}')).not.toHaveProperty('expectedQueries')
+    expect(issuesOf(`${GOOD}\nsession: { expectedQueries: 0 }`)).toHaveLength(1)
+  })
+
   it('is read with defaults, paths relative to the file', () => {
     const configuration = parseConfiguration(GOOD, '/etc/slytherin/party.yaml')
     expect(configuration).toMatchObject({
