@@ -54,7 +54,13 @@ function evaluatePacked(packing: DiagonalsPacking, matrix: SparseMatrix, x: Arra
       sum = turn(sum, distance * packing.babySteps)
     }
     if (item.kind === 'bias') {
-      for (const fold of packing.folds) sum = sum.map((s, index) => s + sum[(index + fold) % sum.length]!)
+      for (const { rotation, times } of packing.foldings) {
+        const before = sum
+        for (let time = 0; time < times; time++) {
+          const turned = turn(sum, rotation)
+          sum = before.map((s, index) => s + turned[index]!)
+        }
+      }
       outputs.push(sum)
       sum = new Float64Array(packing.width)
       current = packing.giantSteps - 1
@@ -192,6 +198,22 @@ describe('diagonals', () => {
         )
       }),
       { numRuns: runs(60) }
+    )
+  })
+
+  test('folds by four give the same product; they and successive baby steps take fewer keys', () => {
+    const matrix = randomMatrix(5, 200, 3)
+    const input = sequentialLayout(200, 256)
+    const usual = new DiagonalsPacking({ outputs: 5, input, diagonals: 8, babySteps: 8, present: undefined })
+    const saving = usual.stepping({ successive: true, fourfold: true })
+    expect(usual.rotations()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128])
+    expect(saving.rotations()).toEqual([1, 8, 32, 128])
+    expect(saving.turnsBetween(0)).toEqual([1, 1, 1, 1, 1, 1, 1])
+    expectProduct(
+      saving,
+      matrix,
+      Float64Array.from({ length: 200 }, (_, index) => value(9, index)),
+      99
     )
   })
 

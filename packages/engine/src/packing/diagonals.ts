@@ -15,6 +15,9 @@
  * so the baby rotations rot_t(x) are shared by all G, by all output blocks, and hoisted from one decomposition; diagonals come rotated already. The outer sum is
  * evaluated by Horner's rule, which needs the Galois key of one giant rotation only:  z = rot_s(… rot_s(Z_{g-1}) + Z_{g-2} …) + Z_0. Where many Z_G are empty, as between the
  * rows of a multiplexed kernel, it may leap from one that is not to the next, with a key for every distance that occurs.
+ * Keys are large, and two other ways take fewer of them. Baby rotations may be made one from the other, rot_t(x) = rot_1(rot_{t-1}(x)), with the key of one position for all of them
+ * instead of one each, for a decomposition each instead of one for all. And folds may go by four, y + rot(y + rot(y + rot(y))), three rotations by one key where two folds by two take
+ * two keys.
  * With encrypted diagonals Z_G is relinearised once, after the sum over all input blocks and baby steps.
  *
  * The rows of A may be in any order, with empty ones among them: which row stands where is then a list of its own (see map-order.ts).
@@ -34,7 +37,24 @@ export interface DiagonalItem {
 
 export type DiagonalsItem = DiagonalItem | { readonly kind: 'bias'; readonly outputBlock: number }
 
-export interface DiagonalsShape {
+/** How rotations are made, where not in the usual way. */
+export interface Stepping {
+  /** whether giant steps without diagonals are leapt over, by rotations with keys of their own */
+  readonly leaps?: boolean
+  /** whether baby rotations are made one from the other, with keys of what is between them */
+  readonly successive?: boolean
+  /** whether folds go by four, as far as there are two to make one of */
+  readonly fourfold?: boolean
+}
+
+/** A sum is rotated and added to what it began as, so many times: (times + 1) of its parts are then in one. */
+export interface Folding {
+  /** in positions */
+  readonly rotation: number
+  readonly times: 1 | 3
+}
+
+export interface DiagonalsShape extends Stepping {
   /** rows of the matrix, empty ones among them included */
   readonly outputs: number
   /** row at every position, -1 for an empty one; as they come when undefined */
@@ -44,8 +64,6 @@ export interface DiagonalsShape {
   readonly diagonals: number
   /** s */
   readonly babySteps: number
-  /** whether giant steps without diagonals are leapt over, by rotations with keys of their own */
-  readonly leaps?: boolean
   /** structurally non-zero diagonals; undefined when every one may hold a weight */
   readonly present: DiagonalMask | undefined
   /** of every input block, where they are of several values (`joint`) */
@@ -72,17 +90,19 @@ export class DiagonalsPacking {
   readonly outputs: number
   readonly order: Int32Array | undefined
   readonly leaps: boolean
-  /** rotations, in positions, of the rotate-and-add folds */
+  readonly successive: boolean
+  readonly fourfold: boolean
+  /** rotations, in positions, of the rotate-and-add folds by two */
   readonly folds: readonly number[]
   /** of every input block, where they are of several values */
   readonly joint: readonly JointBlock[] | undefined
   private readonly present: DiagonalMask | undefined
   private babiesOf: readonly (readonly number[])[] | undefined
-  private readonly giantsOf: (readonly number[])[] = []
+  private giantsOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
   private laidOut: Layout | undefined
 
-  constructor(shape: DiagonalsShape) {
+  constructor(private readonly shape: DiagonalsShape) {
     const { outputs, input, diagonals, babySteps } = shape
     this.input = input
     this.width = input.width
@@ -93,12 +113,29 @@ export class DiagonalsPacking {
     this.outputs = outputs
     this.order = shape.order
     this.leaps = shape.leaps ?? false
+    this.successive = shape.successive ?? false
+    this.fourfold = shape.fourfold ?? false
     this.outputBlocks = Math.ceil(outputs / this.width)
     const folds: number[] = []
     for (let step = this.rows; step < input.period; step *= 2) folds.push(step)
     this.folds = folds
     this.present = shape.present
     this.joint = shape.joint
+  }
+
+  /** The same products by other rotations; what has been found out of the products is kept. */
+  stepping(stepping: Stepping): DiagonalsPacking {
+    const made = new DiagonalsPacking({ ...this.shape, ...stepping })
+    made.babiesOf = this.babiesOf
+    made.giantsOf = this.giantsOf
+    return made
+  }
+
+  /** The folds as they are made. */
+  get foldings(): readonly Folding[] {
+    const { folds } = this
+    if (!this.fourfold) return folds.map(rotation => ({ rotation, times: 1 }))
+    return folds.flatMap((rotation, k): Folding[] => (k % 2 === 1 ? [] : [{ rotation, times: k + 1 < folds.length ? 3 : 1 }]))
   }
 
   /** Whether products of an input block count at this position of a sum before it is folded: a block that repeats more often than others must not count more often. */
@@ -274,6 +311,12 @@ export class DiagonalsPacking {
     return this.babiesOf[inputBlock]!
   }
 
+  /** Rotations, in positions, by which the baby rotations of an input block are made: of it, or each of the one before. */
+  turnsBetween(inputBlock: number): number[] {
+    const turns = this.babies(inputBlock).filter(baby => baby > 0)
+    return this.successive ? turns.map((baby, k) => baby - (turns[k - 1] ?? 0)) : turns
+  }
+
   private findBabies(): readonly (readonly number[])[] {
     const steps = Array.from({ length: this.babySteps }, (_, baby) => baby)
     if (!this.present) return this.input.blocks.map(() => steps)
@@ -290,11 +333,11 @@ export class DiagonalsPacking {
    * @param input clear inputs come rotated already
    */
   rotations(input: 'clear' | 'encrypted' = 'encrypted'): number[] {
-    const needed = new Set<number>(this.folds)
+    const needed = new Set<number>(this.foldings.map(({ rotation }) => rotation))
     for (const distance of this.distances) needed.add(distance * this.babySteps)
     for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
       if (this.clear(inputBlock, input)) continue
-      for (const baby of this.babies(inputBlock)) if (baby > 0) needed.add(baby)
+      for (const turn of this.turnsBetween(inputBlock)) needed.add(turn)
     }
     return [...needed].sort((a, b) => a - b)
   }

@@ -1,7 +1,7 @@
 /** Matrices by diagonals, of one value or several: baby rotations are made once for every input block, sums of products turned by giant steps. */
 import { type EvaluatorCiphertext, isCombiner } from '@slytherin/ckks'
 import { PRODUCTS_AT_ONCE } from '../costs/residence.js'
-import type { DiagonalItem } from '../packing/diagonals.js'
+import type { DiagonalItem, DiagonalsPacking, Folding } from '../packing/diagonals.js'
 import type { CompiledDiagonals } from '../steps/diagonals.js'
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/packed.js'
@@ -74,12 +74,7 @@ export async function runDiagonals(
       await descend(0)
       for (let block = 0; block < rotated.length; block++) {
         let sum = sums[block]!
-        for (const fold of packing.folds) {
-          const turned = bench.scope.keep(bench.evaluator.rotate(sum, fold * stride))
-          bench.evaluator.addInPlace(sum, turned)
-          bench.scope.drop(turned)
-          await bench.breathe()
-        }
+        for (const folding of packing.foldings) sum = await folded(bench, sum, folding)
         sum = await bench.finish(step, sum, weight)
         results[block]!.push(sum)
       }
@@ -115,7 +110,7 @@ function turnsOf(
         const ciphertext = values
           ? values[block]![inputBlock]!
           : ((await bench.supply.input(from + block, inputBlock)) as EvaluatorCiphertext)
-        return await babySteps(bench, bench.atLevel(ciphertext, step.step.level), packing.babies(inputBlock))
+        return await babySteps(bench, bench.atLevel(ciphertext, step.step.level), packing, inputBlock)
       }
       const turns = new Map<number, Operand>()
       for (const [k, turn] of clearTurns.entries()) {
@@ -128,16 +123,40 @@ function turnsOf(
 }
 
 /** All baby rotations of one ciphertext, which is taken over. */
-async function babySteps(bench: Workbench, ciphertext: EvaluatorCiphertext, babies: readonly number[]): Promise<Map<number, Operand>> {
+async function babySteps(
+  bench: Workbench,
+  ciphertext: EvaluatorCiphertext,
+  packing: DiagonalsPacking,
+  inputBlock: number
+): Promise<Map<number, Operand>> {
+  const babies = packing.babies(inputBlock)
   const turns = babies.filter(baby => baby > 0)
-  const made = bench.evaluator.rotateMany(
-    ciphertext,
-    turns.map(baby => baby * bench.program.stride)
-  )
+  const steps = packing.turnsBetween(inputBlock).map(positions => positions * bench.program.stride)
   const out = new Map<number, Operand>()
-  for (const [index, baby] of turns.entries()) out.set(baby, bench.scope.keep(made[index]!))
+  if (packing.successive) {
+    let last = ciphertext
+    for (const [index, baby] of turns.entries()) {
+      last = bench.scope.keep(bench.evaluator.rotate(last, steps[index]!))
+      out.set(baby, last)
+      await bench.breathe()
+    }
+  } else for (const [index, made] of bench.evaluator.rotateMany(ciphertext, steps).entries()) out.set(turns[index]!, bench.scope.keep(made))
   if (babies.includes(0)) out.set(0, ciphertext)
   else bench.scope.drop(ciphertext)
   await bench.breathe()
   return out
+}
+
+/** A sum, which is taken over, with its rotations added. */
+async function folded(bench: Workbench, sum: EvaluatorCiphertext, { rotation, times }: Folding): Promise<EvaluatorCiphertext> {
+  let result = sum
+  for (let time = 0; time < times; time++) {
+    const turned = bench.scope.keep(bench.evaluator.rotate(result, rotation * bench.program.stride))
+    bench.evaluator.addInPlace(turned, sum)
+    if (result !== sum) bench.scope.drop(result)
+    result = turned
+    await bench.breathe()
+  }
+  bench.scope.drop(sum)
+  return result
 }

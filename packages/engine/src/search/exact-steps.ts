@@ -67,11 +67,15 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
       return
     }
     const { diagonals, babySteps } = packing
-    const leaps = packing.leaps ? ({ leaps: true } as const) : {}
+    const stepping = {
+      ...(packing.leaps ? ({ leaps: true } as const) : {}),
+      ...(packing.successive ? ({ successive: true } as const) : {}),
+      ...(packing.fourfold ? ({ fourfold: true } as const) : {})
+    }
     const { chunked, input, order } = packed[index]!
     if (layer.kind === 'sum') {
       const weightScales = reads.map(value => product / scales[value]!)
-      steps.push({ kind: 'sum', ...common, weightScales, scale, diagonals, babySteps, ...leaps, ...(order ? { order } : {}) })
+      steps.push({ kind: 'sum', ...common, weightScales, scale, diagonals, babySteps, ...stepping, ...(order ? { order } : {}) })
       return
     }
     steps.push({
@@ -81,7 +85,7 @@ export function exactCore(trial: Trial, found: Schedule, batchBlocksPerPass: num
       scale,
       diagonals,
       babySteps,
-      ...leaps,
+      ...stepping,
       chunked,
       ...(input ? { input } : {}),
       ...(order ? { order } : {})

@@ -11,7 +11,7 @@ import { readersOf, readsOf, waitingValues } from '../architecture/values.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import type { SparseMatrix } from '../numeric/sparse.js'
 import { presentOnce } from '../packing/diagonal-mask.js'
-import { DiagonalsPacking, type DiagonalsShape, fullDiagonals } from '../packing/diagonals.js'
+import { DiagonalsPacking, type DiagonalsShape, fullDiagonals, type Stepping } from '../packing/diagonals.js'
 import { joint } from '../packing/joint.js'
 import { chunkDiagonals, chunkedLayout, type Layout, rowPeriod, sequentialLayout } from '../packing/layout.js'
 import { featuresByPosition, type MapOrder, orderedLayout } from '../packing/map-order.js'
@@ -53,7 +53,7 @@ export type Patterns = readonly (readonly (SparseMatrix | undefined)[])[]
 const NARROW_WIDTH = 16
 
 type Unheld = Omit<PackedLayer, 'held'>
-type PackingShape = Omit<DiagonalsShape, 'babySteps' | 'leaps'>
+type PackingShape = Omit<DiagonalsShape, 'babySteps' | keyof Stepping>
 
 export class Packer {
   private readonly readers: readonly (readonly number[])[]
@@ -66,6 +66,7 @@ export class Packer {
   /**
    * @param first how the data owner lays out its maps; as other kinds of packing have it when not given
    * @param leap seconds that another key costs, for every batch block, so that giant steps can be leapt over
+   * @param stretch how many times as long a step may take to save keys as one that has a key for everything; 0 where none is to be saved
    */
   constructor(
     private readonly architecture: Architecture,
@@ -76,7 +77,8 @@ export class Packer {
     private readonly slots: SlotPacking,
     private readonly first: MapOrder | undefined,
     private readonly leap: number,
-    private readonly keys: KeyPrices | undefined
+    private readonly keys: KeyPrices | undefined,
+    private readonly stretch: number
   ) {
     this.readers = readersOf(architecture.layers)
     this.layouts = [first && orderedLayout(featuresByPosition(first), width)]
@@ -161,7 +163,7 @@ export class Packer {
 
   private matrix(shape: PackingShape, index: number, order: MapOrder | undefined): Unheld {
     const factors = factorsOf(this.operands, readsOf(this.architecture.layers[index]!, index))
-    const packing = cheapestSteps(shape, this.costs, factors, this.leap, this.keys)
+    const packing = cheapestSteps(shape, this.costs, factors, this.leap, this.keys, this.stretch)
     this.keys?.add(packing.rotations(factors.input))
     this.layouts.push(packing.output)
     this.orders.push(order)
@@ -260,25 +262,46 @@ function cheaperAsMatrix(
   return seconds(matrix) < seconds(taps)
 }
 
-/** The number of baby steps (a power of two) that costs least, and whether giant steps are leapt over. @param leap seconds that the key for another distance of leaps costs */
-function cheapestSteps(shape: PackingShape, costs: OperationCosts, factors: Factors, leap: number, keys?: KeyPrices): DiagonalsPacking {
+/** A packing by all the ways to make its rotations that differ: first those that have a key for everything, then those that save some. */
+function steppings(usual: DiagonalsPacking, factors: Factors): readonly [DiagonalsPacking[], DiagonalsPacking[]] {
+  const leaps: Stepping[] = usual.gaps ? [{}, { leaps: true }] : [{}]
+  const saving: Stepping[] = []
+  const turning = factors.input === 'encrypted' && usual.babySteps > 2
+  const folding = usual.folds.length > 1
+  if (turning) saving.push({ successive: true })
+  if (folding) saving.push({ fourfold: true })
+  if (turning && folding) saving.push({ successive: true, fourfold: true })
+  const packings = (ways: Stepping[]): DiagonalsPacking[] => leaps.flatMap(leap => ways.map(way => usual.stepping({ ...leap, ...way })))
+  return [packings([{}]), packings(saving)]
+}
+
+/** The number of baby steps (a power of two) that costs least, and how rotations are made. @param leap seconds that the key for another distance of leaps costs */
+function cheapestSteps(
+  shape: PackingShape,
+  costs: OperationCosts,
+  factors: Factors,
+  leap: number,
+  keys?: KeyPrices,
+  stretch = 0
+): DiagonalsPacking {
   let best: DiagonalsPacking | undefined
   let lowest = Number.POSITIVE_INFINITY
-  const consider = (packing: DiagonalsPacking, more: number): void => {
+  /** @param longest seconds that the step may take */
+  const consider = (packing: DiagonalsPacking, longest: number): void => {
     const encodings = factors.input === 'clear' ? inputCount(packing, 'clear') * costs.encoding(TYPICAL_LEVEL) : 0
-    const making = keys ? keys.seconds(packing.rotations(factors.input), TYPICAL_LEVEL) : more
-    const seconds = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors) + encodings + making
-    if (seconds < lowest) {
-      lowest = seconds
-      best = packing
-    }
+    const leaping = packing.leaps ? leap * (packing.distances.size - 1) : 0
+    const making = keys ? keys.seconds(packing.rotations(factors.input), TYPICAL_LEVEL) : leaping
+    const step = diagonalsSeconds(packing, costs, TYPICAL_LEVEL, factors)
+    if (step > longest || step + encodings + making >= lowest) return
+    lowest = step + encodings + making
+    best = packing
   }
-  for (let babySteps = 1; babySteps <= shape.diagonals; babySteps *= 2) {
-    const stepping = new DiagonalsPacking({ ...shape, babySteps })
-    consider(stepping, 0)
-    if (!stepping.gaps) continue
-    const leaping = new DiagonalsPacking({ ...shape, babySteps, leaps: true })
-    consider(leaping, leap * (leaping.distances.size - 1))
-  }
+  const powers: number[] = []
+  for (let babySteps = 1; babySteps <= shape.diagonals; babySteps *= 2) powers.push(babySteps)
+  const all = powers.map(babySteps => steppings(new DiagonalsPacking({ ...shape, babySteps }), factors))
+  for (const [usual] of all) for (const packing of usual) consider(packing, Number.POSITIVE_INFINITY)
+  if (stretch === 0) return best!
+  const longest = stretch * diagonalsSeconds(best!, costs, TYPICAL_LEVEL, factors)
+  for (const [, saving] of all) for (const packing of saving) consider(packing, longest)
   return best!
 }

@@ -6,7 +6,7 @@ import { patternOnce } from '../architecture/linear-operations.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { InvalidPlanError } from '../errors.js'
 import { presentOnce } from '../packing/diagonal-mask.js'
-import { DiagonalsPacking, fullDiagonals } from '../packing/diagonals.js'
+import { DiagonalsPacking, fullDiagonals, type Stepping } from '../packing/diagonals.js'
 import { chunkDiagonals, chunkedLayout, rowPeriod, sequentialLayout } from '../packing/layout.js'
 import { featuresByPosition, isSound, type MapOrder, mapOrderSchema, orderedLayout } from '../packing/map-order.js'
 import { type AffineOperation, advanceAffine, affineFlow, affineSchema, productOf, relinearized, sumNoise } from './affine.js'
@@ -18,13 +18,22 @@ import type { Setting } from './setting.js'
 import type { CompilerState } from './state.js'
 import { type Arrival, positiveCount } from './step.js'
 
+/** How rotations are made; absent where in the usual way. */
+export const steppingSchema = z.strictObject({
+  /** giant steps without diagonals are leapt over */
+  leaps: z.literal(true).optional(),
+  /** baby rotations are made one from the other */
+  successive: z.literal(true).optional(),
+  /** folds go by four */
+  fourfold: z.literal(true).optional()
+})
+
 export const diagonalsSchema = z.strictObject({
   kind: z.literal('diagonals'),
   ...affineSchema.shape,
   diagonals: positiveCount,
   babySteps: positiveCount,
-  /** giant steps without diagonals are leapt over; absent where they are not */
-  leaps: z.literal(true).optional(),
+  ...steppingSchema.shape,
   /** the data owner lays its input out in chunks (first layer only) */
   chunked: z.boolean(),
   /** the data owner lays its maps out so (first layer only) */
@@ -98,8 +107,15 @@ function packingOf(state: CompilerState, step: DiagonalsStep, layer: AffineArchi
   if (step.babySteps > diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${diagonals} diagonals`)
   const pattern = patternOnce(layer.operations)
   const present = pattern && presentOnce(pattern, layout, diagonals, order)
-  return new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps: step.babySteps, leaps: step.leaps ?? false, present })
+  return new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps: step.babySteps, ...steppingOf(step), present })
 }
+
+/** How a step of the plan makes its rotations. */
+export const steppingOf = ({ leaps, successive, fourfold }: z.infer<typeof steppingSchema>): Stepping => ({
+  leaps: leaps ?? false,
+  successive: successive ?? false,
+  fourfold: fourfold ?? false
+})
 
 /** @throws InvalidPlanError unless it is an order of so many values */
 export function orderOf(order: MapOrder, features: number, path: string): Int32Array {
@@ -135,7 +151,8 @@ export function summed(setting: Setting, packing: DiagonalsPacking, product: Cip
   const giantRotations = packing.mostGiantRotations
   sum = { ...sum, noise: combineNoise(sum.noise, relinearization + 0.5 * Math.log2(giantRotations + 1)) }
   if (giantRotations > 0) sum = { ...sum, noise: combineNoise(sum.noise, rotation + 0.5 * Math.log2(giantRotations)) }
-  for (let fold = 0; fold < packing.folds.length; fold++) sum = { ...sum, noise: combineNoise(sum.noise + 0.5, rotation) }
+  for (const { times } of packing.foldings)
+    sum = { ...sum, noise: combineNoise(sum.noise + 0.5 * Math.log2(times + 1), rotation + 0.5 * Math.log2(times)) }
   return sum
 }
 
@@ -143,16 +160,21 @@ export function summed(setting: Setting, packing: DiagonalsPacking, product: Cip
 export function turned(setting: Setting, packing: DiagonalsPacking, x: Factor): Factor {
   if (packing.babySteps === 1) return x
   const flow = encrypted(x)
-  return { kind: 'encrypted', flow: added(flow, setting.rules.automorphism('rotate', silent(flow.metadata), undefined).noise) }
+  // one after the other, each adds its own
+  const rotations = packing.successive ? packing.babySteps - 1 : 1
+  const noise = setting.rules.automorphism('rotate', silent(flow.metadata), undefined).noise
+  return { kind: 'encrypted', flow: added(flow, noise + 0.5 * Math.log2(rotations)) }
 }
 
 /** Baby rotations, products, relinearisations, giant rotations and folds of one batch block. */
 export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCosts, level: number, factors: Factors): number {
   let sum = 0
   for (let block = 0; block < packing.inputBlocks; block++) {
-    if (!packing.clear(block, factors.input)) sum += costs.rotations(level, packing.babies(block).filter(baby => baby > 0).length)
+    if (packing.clear(block, factors.input)) continue
+    const count = packing.turnsBetween(block).length
+    sum += packing.successive ? count * costs.keySwitch(level) : costs.rotations(level, count)
   }
-  let switches = packing.outputBlocks * packing.folds.length
+  let switches = packing.outputBlocks * packing.foldings.reduce((count, { times }) => count + times, 0)
   for (let block = 0; block < packing.outputBlocks; block++) {
     switches += packing.descents(block).length + (bothEncrypted(factors) ? packing.giants(block).length : 0)
   }

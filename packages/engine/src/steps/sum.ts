@@ -13,7 +13,7 @@ import { joint } from '../packing/joint.js'
 import { sequentialLayout } from '../packing/layout.js'
 import { mapOrderSchema } from '../packing/map-order.js'
 import { affineSchema, factorAt, finished, partNoise, productOf } from './affine.js'
-import { orderOf, summed, turned } from './diagonals.js'
+import { orderOf, steppingOf, steppingSchema, summed, turned } from './diagonals.js'
 import { type Factor, type Flow, madeWeight } from './flow.js'
 import { partTerms } from './gains.js'
 import type { Setting } from './setting.js'
@@ -29,8 +29,7 @@ export const sumSchema = z.strictObject({
   weightScales: z.array(scale).min(2).max(64),
   diagonals: positiveCount,
   babySteps: positiveCount,
-  /** giant steps without diagonals are leapt over; absent where they are not */
-  leaps: z.literal(true).optional(),
+  ...steppingSchema.shape,
   /** where the values of the result stand, which are maps; one after the other when not given */
   order: mapOrderSchema.optional()
 })
@@ -125,9 +124,9 @@ function packed(
   if (step.diagonals !== input.diagonals) throw new InvalidPlanError(`${path}.diagonals`, `${step.diagonals}, expected ${input.diagonals}`)
   if (step.babySteps > input.diagonals) throw new InvalidPlanError(`${path}.babySteps`, `${step.babySteps} of ${input.diagonals} diagonals`)
   const { layout, diagonals, present, blocks } = input
-  const { babySteps, leaps = false } = step
+  const { babySteps } = step
   return {
-    packing: new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps, leaps, present, joint: blocks }),
+    packing: new DiagonalsPacking({ outputs, order, input: layout, diagonals, babySteps, ...steppingOf(step), present, joint: blocks }),
     summands: parts.map(({ summand }) => summand)
   }
 }
