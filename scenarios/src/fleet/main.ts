@@ -11,13 +11,18 @@ import { measureQueue } from './queue.js'
 import { loadNow, type ReportFiles, report } from './reporting.js'
 import { measureSpeedup } from './speedup.js'
 
+const MODEL = 'cryptonet-square'
+const BATCH = 83
+/** Of the link of a worker that has nothing. */
+const RATE = '1gbit'
+
 interface Options extends ReportFiles {
   /** Ascending, from 1 on. */
   readonly workers: readonly number[]
   readonly images: number
   readonly queries: number
-  readonly batch: number
-  readonly model: string
+  readonly batch?: number
+  readonly model?: string
   readonly refreshes: boolean
   readonly namespaces: boolean
   readonly rate?: string
@@ -30,8 +35,8 @@ const options = new Command('fleet')
   .option('--workers <counts>', 'how many, with commas between them; one worker is measured in any case', counts, [1, 2])
   .option('--images <count>', 'samples of the one query, with the model clear at its evaluator; 0 for none', natural, 8192)
   .option('--queries <count>', 'at the same time, with the model encrypted; 0 for none', natural, 10)
-  .option('--batch <count>', 'samples of each of them', positive, 83)
-  .option('--model <name>', 'of the manifest', 'cryptonet-square')
+  .option('--batch <count>', 'samples of each of them; 83, or 64 with --cold, when not given', positive)
+  .option('--model <name>', 'of the manifest; cryptonet-square, or lenet-square with --cold, when not given')
   .option('--refreshes', 'plans with refreshes; what holders answer is known before anything is measured', false)
   .option('--namespaces', 'each worker in a network namespace of its own, which takes root; the store is a bucket', false)
   .option('--rate <rate>', 'of the links of the namespaces, as tc writes it: 1gbit')
@@ -58,16 +63,15 @@ try {
 
 /** @returns whether everything came out as it should, however long it took */
 async function measured(): Promise<boolean> {
-  const { queue, cold, namespaces, rate, model } = options
+  const { queue, cold, namespaces, rate, batch = BATCH, model = MODEL } = options
   const workers = options.workers.at(-1)!
   if (queue !== undefined) return await measureQueue({ queries: queue, workers, signal, files: options })
   const loadBefore = loadNow()
-  const links =
-    namespaces || cold ? { namespaces: cold ? 1 : workers, ...(cold || rate !== undefined ? { rate: rate ?? '1gbit' } : {}) } : {}
+  const links = namespaces || cold ? { namespaces: cold ? 1 : workers, ...(cold || rate !== undefined ? { rate: rate ?? RATE } : {}) } : {}
   const measuring = await Measuring.open(links)
   try {
-    if (cold) return await measureCold(measuring, { rate: rate ?? '1gbit', signal, files: options })
-    const found = await measureSpeedup(measuring, { ...options, signal })
+    if (cold) return await measureCold(measuring, { ...options, rate: rate ?? RATE, signal, files: options })
+    const found = await measureSpeedup(measuring, { ...options, batch, model, signal })
     const identical = found.every(one => one.identical)
     const speedup = Math.min(...found.map(one => one.speedup))
     const bars = found.flatMap(({ what, runs }) =>
