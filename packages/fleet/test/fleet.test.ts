@@ -177,6 +177,14 @@ test('the part of a worker whose box nobody reads any more is done by another be
   expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: dying.worker.id, reason, seconds: expect.any(Number) }))
 })
 
+test('a worker that is stopped while the queue goes away ends all the same', async () => {
+  const mailbox = post.mailbox()
+  const started = await worker(never, { mailbox })
+  vi.spyOn(mailbox, 'send').mockImplementation(async () => await new Promise(() => undefined))
+  await started.worker.stop()
+  await started.worker.run()
+})
+
 test('a worker that leaves, one that hangs and one that fails cost time only', async () => {
   const fleet = await coordinator()
   const leaving = await worker(never)

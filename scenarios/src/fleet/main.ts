@@ -59,34 +59,43 @@ try {
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   process.exitCode = EXIT_FAILED
+  // What was under way waits for workers that are gone.
+  if (signal.aborted) process.exit()
 }
 
 /** @returns whether everything came out as it should, however long it took */
 async function measured(): Promise<boolean> {
-  const { queue, cold, namespaces, rate, batch = BATCH, model = MODEL } = options
+  const { queue, cold, namespaces, rate } = options
   const workers = options.workers.at(-1)!
   if (queue !== undefined) return await measureQueue({ queries: queue, workers, signal, files: options })
   const loadBefore = loadNow()
   const links = namespaces || cold ? { namespaces: cold ? 1 : workers, ...(cold || rate !== undefined ? { rate: rate ?? RATE } : {}) } : {}
   const measuring = await Measuring.open(links)
   try {
-    if (cold) return await measureCold(measuring, { ...options, rate: rate ?? RATE, signal, files: options })
-    const found = await measureSpeedup(measuring, { ...options, batch, model, signal })
-    const identical = found.every(one => one.identical)
-    const speedup = Math.min(...found.map(one => one.speedup))
-    const bars = found.flatMap(({ what, runs }) =>
-      runs.map(run => ({
-        name: `${what}, ${run.workers} worker${run.workers === 1 ? '' : 's'}`,
-        seconds: run.seconds,
-        colour: run.workers === 1 ? 1 : 2
-      }))
-    )
-    const values = { speedup, identical, workers, transport: measuring.transportName, model, measured: found, loadBefore }
-    await report(values, options, { title: `Seconds with one worker and with ${workers}`, bars })
-    return identical
+    // A query that is under way waits for nobody who has been stopped.
+    const stopped = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    return await Promise.race([measuredBy(measuring, workers, loadBefore), stopped])
   } finally {
     await measuring.close()
   }
+}
+
+async function measuredBy(measuring: Measuring, workers: number, loadBefore: number): Promise<boolean> {
+  const { cold, rate = RATE, batch = BATCH, model = MODEL } = options
+  if (cold) return await measureCold(measuring, { ...options, rate, signal, files: options })
+  const found = await measureSpeedup(measuring, { ...options, batch, model, signal })
+  const identical = found.every(one => one.identical)
+  const speedup = Math.min(...found.map(one => one.speedup))
+  const bars = found.flatMap(({ what, runs }) =>
+    runs.map(run => ({
+      name: `${what}, ${run.workers} worker${run.workers === 1 ? '' : 's'}`,
+      seconds: run.seconds,
+      colour: run.workers === 1 ? 1 : 2
+    }))
+  )
+  const values = { speedup, identical, workers, transport: measuring.transportName, model, measured: found, loadBefore }
+  await report(values, options, { title: `Seconds with one worker and with ${workers}`, bars })
+  return identical
 }
 
 /** @throws InvalidArgumentError */

@@ -45,6 +45,8 @@ export type WorkerEvent =
   | { readonly event: 'fault'; readonly error: Error }
 
 const HEARTBEAT = 2_000
+/** How long taking leave may take, milliseconds. */
+const GOODBYE = 1_000
 
 /** One worker: greets the coordinator, takes parts from its box, says what came of them. */
 export class FleetWorker {
@@ -85,7 +87,13 @@ export class FleetWorker {
     this.#abort.abort(new Error('the worker was stopped'))
     clearInterval(this.#timer)
     const { mailbox } = this.#options
-    if (mailbox.connected) await this.#say({ kind: 'bye', worker: this.id })
+    if (mailbox.connected) {
+      // The queue may go at the same time: its clients wait for it to come back.
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, GOODBYE)
+      await Promise.race([this.#say({ kind: 'bye', worker: this.id }), late.promise])
+      clearTimeout(timer)
+    }
     await mailbox.close()
     this.#ended.resolve()
   }
