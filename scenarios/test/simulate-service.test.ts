@@ -233,6 +233,10 @@ describe('files', () => {
     for (const [k, expected] of [12, 6, 6].entries()) expect((await simulatedOf())[k]).toBeCloseTo(expected, 1)
     // Both cores together do one and a half times as much as one.
     for (const [k, expected] of [12, 8, 8].entries()) expect((await simulatedOf(1.5))[k]).toBeCloseTo(expected, 1)
+    // One query of eight blocks in a pass is divided among two workers; four of them find no more cores.
+    const large = { what: 'large', parts: 1, queries: 1, blocks: 8, refreshes: 0, runs: [run(1, 8, 0), run(2, 4, 0), run(4, 4, 0)] }
+    await writeFile(file, JSON.stringify({ model: 'm', machine: { cores: 2 }, measured: [large] }))
+    for (const [k, expected] of [8, 4, 4].entries()) expect((await simulatedOf())[k]).toBeCloseTo(expected, 1)
     // Of 15 core seconds that 12 took with one worker, two cores take at least 7.5.
     await write(1, run(1, 12, 3), run(2, 8, 3))
     const [one, two] = await simulatedOf()

@@ -19,6 +19,9 @@ export interface SpeedupOptions {
 export interface Measured {
   readonly what: string
   readonly weights: 'encrypted' | 'clear'
+  /** Asked at the same time. */
+  readonly queries: number
+  /** Of each of them. */
   readonly blocks: number
   /** Of all queries, as passes: what is divided further where there are more workers. */
   readonly parts: number
@@ -96,6 +99,7 @@ async function measure(
   return {
     what,
     weights: plan.operands.weights,
+    queries: queries.length,
     blocks: plan.batchBlocks,
     parts: queries.length * Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
     refreshes: plan.refreshes.length,

@@ -50,8 +50,19 @@ function comparedEntry(entry: MeasuredEntry, fleet: MeasuredFleet, file: string)
     })
 }
 
-const simulated = (entry: MeasuredEntry, costs: PartCosts, fleet: MeasuredFleet, workers: number): number =>
-  simulateTogether(oneMachine(entry, costs, fleet, workers), entry.parts)
+function simulated(entry: MeasuredEntry, { segment, holder, coordinator }: PartCosts, fleet: MeasuredFleet, workers: number): number {
+  const parts = partsWith(entry, workers)
+  const share = entry.parts / parts
+  const costs = { segment: share * segment, holder: share * holder, coordinator: share * coordinator }
+  return simulateTogether(oneMachine(entry, costs, fleet, workers), parts)
+}
+
+/** A pass of a query is divided where that keeps more workers busy, each part with about as many blocks. */
+function partsWith({ parts, queries, blocks }: MeasuredEntry, workers: number): number {
+  const passes = Math.max(1, Math.round(parts / queries))
+  const blocksOfPass = Math.ceil(blocks / passes)
+  return queries * passes * Math.ceil(blocksOfPass / Math.ceil(blocks / workers))
+}
 
 /** By bisection of the worker's core seconds. */
 function costsOf(entry: MeasuredEntry, base: MeasuredRun, fleet: MeasuredFleet): PartCosts {

@@ -16,8 +16,11 @@ const runSchema = z.looseObject({
 
 const entrySchema = z.looseObject({
   what: z.string(),
-  /** Evaluated apart from each other, all there from the start. */
+  /** Passes of all queries: evaluated apart from each other, all there from the start. */
   parts: z.number().int().positive(),
+  queries: z.number().int().positive().optional(),
+  /** Of each query: passes are divided by them among workers. */
+  blocks: z.number().int().positive().default(1),
   refreshes: z.number().int().nonnegative(),
   runs: z.array(runSchema).optional(),
   /** Of files without `runs`: with one worker, and with all of them; the key holders' in both. */
@@ -37,6 +40,8 @@ export type MeasuredRun = z.infer<typeof runSchema>
 export interface MeasuredEntry {
   readonly what: string
   readonly parts: number
+  readonly queries: number
+  readonly blocks: number
   readonly refreshes: number
   readonly runs: readonly MeasuredRun[]
 }
@@ -60,14 +65,15 @@ export async function readFleet(file: string): Promise<MeasuredFleet> {
   if (!checked.success)
     throw new ProfileError(`${file}: no fleet as \`npm run fleet -- --json FILE\` measures it: ${z.prettifyError(checked.error)}`)
   const { model, machine, measured, workers } = checked.data
-  const entries = measured.map(({ what, parts, refreshes, runs, seconds: both, secondsOfHolders }) => {
-    if (runs !== undefined) return { what, parts, refreshes, runs }
+  const entries = measured.map(({ what, parts, queries = parts, blocks, refreshes, runs, seconds: both, secondsOfHolders }) => {
+    const entry = { what, parts, queries, blocks, refreshes }
+    if (runs !== undefined) return { ...entry, runs }
     if (both === undefined || workers === undefined)
       throw new ProfileError(`${file}: ${what}: neither runs nor seconds with one worker and with all`)
     const [one, all] = both
     const half = secondsOfHolders / 2
     const first = { workers: 1, seconds: one, secondsOfHolders: half }
-    return { what, parts, refreshes, runs: workers === 1 ? [first] : [first, { workers, seconds: all, secondsOfHolders: half }] }
+    return { ...entry, runs: workers === 1 ? [first] : [first, { workers, seconds: all, secondsOfHolders: half }] }
   })
   return { model, cores: machine.cores, machine, entries }
 }
