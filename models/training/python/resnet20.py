@@ -1,6 +1,7 @@
 """ResNet-20 (He et al. 2015, arXiv 1512.03385, section 4.2) on CIFAR-10 with activations that can be evaluated under encryption, trained and written as ONNX.
 
   python resnet20.py train   --data DIR --activation quadratic --checkpoint quadratic.pt --schedule 20:6,24:6,32:12 --rate 0.05
+  python resnet20.py train   --data DIR --activation quadratic --start ../../onnx/resnet20-quadratic.onnx --checkpoint quadratic.pt --schedule 32:40 --rate 0.08 --batch 256 --cutout 8
   python resnet20.py train   --data DIR --activation silu --start quadratic.pt --checkpoint silu.pt --schedule 32:7 --rate 0.03
   python resnet20.py export  --activation silu --weights ema --checkpoint silu.pt --onnx ../../onnx/resnet20-silu.onnx
   python resnet20.py export  --activation quadratic --checkpoint quadratic.pt --onnx ../../onnx/resnet20-quadratic.onnx
@@ -13,7 +14,7 @@ quadratic   a·x² + b·x + c, the three learnt for every channel, from 0.08x² 
 silu        x·sigmoid(x), held within twice the bound, so that a polynomial of small degree does. It starts from what the quadratic network has learnt.
 
 Images grow while it trains (side:epochs): early epochs on smaller ones cost a third. Nesterov's momentum, learning rate up a fifth of the way and down as a cosine, bfloat16,
-weight decay, label smoothing, reflections, shifts by up to four pixels. The weights of the last step count, or their
+weight decay, label smoothing, reflections, shifts by up to four pixels, squares left out. The weights of the last step count, or their
 running mean (ema), which quadratics do not bear: one batch that runs away stays in its statistics for long. The test images choose nothing.
 """
 import argparse, copy, hashlib, json, math, os, time
@@ -35,12 +36,11 @@ class Activation(nn.Module):
             self.a, self.b, self.c = (nn.Parameter(torch.full((channels,), value)) for value in (0.08, 0.5, 0.0))
 
     def forward(self, x):
-        x = x.float()
         if self.training:
-            self.penalties.append(F.relu(x.abs() - self.bound).square().mean())
+            self.penalties.append(F.relu(x.abs() - self.bound).square().mean(dtype=torch.float32))
         if self.kind == "silu":
             return F.silu(x)
-        a, b, c = (value.view(1, -1, 1, 1) for value in (self.a, self.b, self.c))
+        a, b, c = (value.to(x.dtype).view(1, -1, 1, 1) for value in (self.a, self.b, self.c))
         return (a * x + b) * x + c
 
 
@@ -95,7 +95,7 @@ def train(args):
         net.load_state_dict(known["net"]), mean.load_state_dict(known["ema"]), optimizer.load_state_dict(known["opt"])
         step, start = known["step"], known["epoch"]
     elif args.start:
-        net.load_state_dict(torch.load(args.start)["net"], strict=False)
+        net.load_state_dict(restored(args.start, args.data) if args.start.endswith(".onnx") else torch.load(args.start)["net"], strict=False)
         mean.load_state_dict(net.state_dict())
     random, run = torch.Generator().manual_seed(args.seed * 1000 + start), torch.compile(net)
     for epoch in range(start, len(sides)):
@@ -105,7 +105,9 @@ def train(args):
             for group in optimizer.param_groups:
                 group["lr"] = args.rate * rate(step / total)
             indices = order[k * args.batch : (k + 1) * args.batch]
-            batch = F.interpolate(augmented(x, indices, random), size=(sides[epoch],) * 2, mode="bilinear", antialias=True) if sides[epoch] < 32 else augmented(x, indices, random)
+            batch = augmented(x, indices, random, args.cutout)
+            if sides[epoch] < 32:
+                batch = F.interpolate(batch, size=(sides[epoch],) * 2, mode="bilinear", antialias=True)
             net.penalties.clear()
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 out = run(batch.contiguous(memory_format=torch.channels_last))
@@ -126,20 +128,47 @@ def rate(t):
 
 
 @torch.no_grad()
+def restored(file, data, images=1000):
+    """The state of a network from the file that export wrote. A normalisation that was folded into its convolution becomes one that, on some training images, gives the same values."""
+    import onnx, onnxruntime
+
+    model = onnx.load(file)
+    tensors = {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy()) for tensor in model.graph.initializer}
+    folded = {"conv0": ("c", "n"), **{f"block{k + 1}.conv1": (f"b.{k}.c1", f"b.{k}.n1") for k in range(9)}}
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in folded)
+    values = onnxruntime.InferenceSession(model.SerializeToString()).run(list(folded), {"image": cifar10.load(data, "train")[0][:images].astype(np.float32)})
+    state = {"f.weight": tensors["dense.weight"], "f.bias": tensors["dense.bias"]}
+    for (name, (convolution, normalisation)), value in zip(folded.items(), values):
+        mean, variance = (torch.from_numpy(part).flatten() for part in (value.mean((0, 2, 3)), value.var((0, 2, 3))))
+        state |= {f"{convolution}.weight": tensors[f"{name}.weight"], f"{normalisation}.weight": variance.sqrt(), f"{normalisation}.bias": mean}
+        state |= {f"{normalisation}.running_mean": mean - tensors[f"{name}.bias"], f"{normalisation}.running_var": variance}
+    for name, key in (("act0", "q"), *((f"block{k + 1}.act{part}", f"b.{k}.q{part}") for k in range(9) for part in (1, 2))):
+        state |= {f"{key}.{part}": tensors[f"{name}.{part}"].flatten() for part in "abc" if f"{name}.{part}" in tensors}
+    for k in range(9):
+        state[f"b.{k}.c2.weight"] = tensors[f"block{k + 1}.conv2.weight"]
+        if f"block{k + 1}.shortcut.weight" in tensors:
+            state[f"b.{k}.sc.weight"] = tensors[f"block{k + 1}.shortcut.weight"]
+        state |= {f"b.{k}.n2.{part}": tensors[f"block{k + 1}.act2.normalised.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
+    return state
+
+
+@torch.no_grad()
 def follow(mean, net, decay):
     for before, now in zip(mean.state_dict().values(), net.state_dict().values()):
         before.lerp_(now, 1 - decay) if before.dtype.is_floating_point else before.copy_(now)
 
 
-def augmented(x, indices, random, parts=8):
-    """Images shifted, an eighth of a batch at a time by the same, and half of them reflected."""
-    shifted = []
-    for part in indices.chunk(parts):
-        row, column = torch.randint(0, 2 * SHIFT + 1, (2,), generator=random).tolist()
-        crop = x[part, :, row : row + 32, column : column + 32]
-        flip = torch.rand(len(part), generator=random) < 0.5
-        shifted.append(torch.where(flip.view(-1, 1, 1, 1), crop.flip(3), crop))
-    return torch.cat(shifted).float()
+def augmented(x, indices, random, cutout):
+    """Images shifted, half of them reflected, and each without a square of `cutout` pixels at a place of its own (DeVries and Taylor 2017, arXiv 1708.04552)."""
+    shifts = torch.randint(0, 2 * SHIFT + 1, (len(indices), 2), generator=random).tolist()
+    batch = torch.stack([x[index, :, row : row + 32, column : column + 32] for index, (row, column) in zip(indices.tolist(), shifts)]).float()
+    flip = torch.rand(len(batch), generator=random) < 0.5
+    batch = torch.where(flip.view(-1, 1, 1, 1), batch.flip(3), batch)
+    if cutout > 0:
+        places, pixel = torch.randint(0, 32, (2, len(batch), 1), generator=random) - cutout // 2, torch.arange(32)
+        rows, columns = ((place <= pixel) & (pixel < place + cutout) for place in places)
+        batch.masked_fill_((rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1), 0.0)
+    return batch
 
 
 @torch.no_grad()
@@ -261,9 +290,9 @@ if __name__ == "__main__":
         for option in wanted.split():
             command.add_argument(f"--{option}", required=True, **(dict(choices=["quadratic", "silu"]) if option == "activation" else {}))
         if name == "train":
-            command.add_argument("--start", help="checkpoint of a network with other activations, whose convolutions and normalisations it starts from")
+            command.add_argument("--start", help="what it starts from: checkpoint of a network, perhaps with other activations, or an ONNX file that export wrote")
             command.add_argument("--schedule", default="20:6,24:6,32:12", help="side:epochs,…")
-            for option, value in (("rate", 0.05), ("batch", 128), ("seed", 1), ("bound", 3.0), ("boundary", 0.1)):
+            for option, value in (("rate", 0.05), ("batch", 128), ("seed", 1), ("bound", 3.0), ("boundary", 0.1), ("cutout", 0)):
                 command.add_argument(f"--{option}", type=type(value), default=value)
         if name == "export":
             command.add_argument("--weights", choices=["net", "ema"], default="net", help="those of the last step (default), or their running mean")

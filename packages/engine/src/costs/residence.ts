@@ -22,6 +22,9 @@ const KEY_BYTES = 1.5 * 2 ** 30
 const WORKING_FACTOR = 1.5
 const LEAST_WORKING_BYTES = 2 ** 29
 
+/** What several blocks together may need, as the plan reckons it: with its working factor and all keys it fits into the kernel's memory. */
+export const SHARED_PASS_BYTES = (KERNEL_BYTES - KEY_BYTES) / WORKING_FACTOR
+
 /** @param evaluatorMemory of the plan, bytes */
 const workingBytes = (evaluatorMemory: number): number => Math.max(LEAST_WORKING_BYTES, WORKING_FACTOR * evaluatorMemory)
 

@@ -1,6 +1,6 @@
 /** What an evaluator reads or encodes while it evaluates, and how many batch blocks it takes through the program together. */
 
-import { RESIDENT_WEIGHT_BYTES, Residence } from '../costs/residence.js'
+import { RESIDENT_WEIGHT_BYTES, Residence, SHARED_PASS_BYTES } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
 import { inputCount, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
 import type { WeightsRead } from '../steps/price.js'
@@ -43,10 +43,11 @@ export function readingOf(
 }
 
 /**
- * As many as leave room for weights that stay in memory; as many as there is memory for where weights are read again for every pass.
+ * As many as leave room for weights that stay in memory; where weights are read again for every pass, as many as the kernel's memory has room for with what the evaluation takes beside
+ * the vectors of its steps. A single block may take all that the evaluator allows.
  * @param passBytes of one batch block
  */
 export function blocksPerPass(batchBlocks: number, passBytes: number, weightBytes: number, evaluatorMemory: number): number {
-  const memory = weightBytes <= RESIDENT_WEIGHT_BYTES ? Math.min(COMFORTABLE_BYTES, evaluatorMemory) : evaluatorMemory
+  const memory = Math.min(weightBytes <= RESIDENT_WEIGHT_BYTES ? COMFORTABLE_BYTES : SHARED_PASS_BYTES, evaluatorMemory)
   return Math.max(1, Math.min(batchBlocks, Math.floor(memory / passBytes)))
 }
