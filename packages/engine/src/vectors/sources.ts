@@ -1,7 +1,7 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
 import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
 import { isCombiner, polynomialBytes, type StoredPlaintext, storesPlaintexts } from '@slytherin/ckks'
-import { STORED_WEIGHT_BYTES, WEIGHTS_HELD } from '../costs/residence.js'
+import { hasRoom, STORED_WEIGHT_BYTES, WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
 import { Network } from '../network/network.js'
 import { programOf } from '../plan/compiled.js'
@@ -25,7 +25,8 @@ export interface WeightItems {
 }
 
 /**
- * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows, so that further queries find them ready. Beyond that they wait
+ * Encoded weights of a clear model. Encodes each when it is first asked for and keeps as many as `maximumBytes` allows and the evaluator's memory has room for
+ * beside an evaluation, so that further queries find them ready. Beyond that they wait
  * outside the evaluator's memory, up to `storedBytes`, where the evaluator can copy them back (`PlaintextStorage`).
  * Hand it to `run` as `weights: clear.source, scalars: clear.scalar, retainWeights: true`; dispose when the model is done with.
  */
@@ -80,7 +81,7 @@ export class ClearWeights implements Disposable {
     if (meanwhile) return meanwhile
     const weight = this.evaluator.plaintext(slots, descriptor)
     const size = this.sizeOf(index)
-    if (this.takes(size)) {
+    if (this.hasRoom() && this.takes(size)) {
       this.bytes += size
       this.kept.set(index, weight)
       return weight
@@ -123,6 +124,12 @@ export class ClearWeights implements Disposable {
 
   private has(index: number): boolean {
     return this.kept.has(index) || this.stored.has(index)
+  }
+
+  /** Whether what has just been encoded may stay. An evaluator that stores no plaintexts has them in memory of the process, which no kernel bounds. */
+  private hasRoom(): boolean {
+    const { evaluator, plan } = this
+    return !storesPlaintexts(evaluator) || hasRoom(evaluator.bytesFree, 0, plan.costs.bytes.evaluatorMemory)
   }
 
   /** Where there is no memory for it, it is encoded again. */

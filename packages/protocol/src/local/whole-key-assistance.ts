@@ -37,22 +37,26 @@ export class WholeKeyAssistance {
     const protocol = new WholeKeyRefresh(context, sessionId)
     // What the key holder has in the signed plan, to the last bit.
     const { level, scale, magnitude } = plan.refreshes.find(refresh => refresh.step === step)!
-    const made: MaskedComponent[] = []
+    const masks: MaskedComponent['mask'][] = []
     try {
-      for (const ciphertext of ciphertexts) made.push(protocol.mask(ciphertext, randomSeed()))
-      const masked = made.map(component => encodeComponent(context, component.masked))
+      // Of what has been masked the bytes are enough: a pass of many blocks refreshes hundreds of ciphertexts at once.
+      const masked = ciphertexts.map(ciphertext => {
+        const component = protocol.mask(ciphertext, randomSeed())
+        masks.push(component.mask)
+        using hidden = component.masked
+        return encodeComponent(context, hidden)
+      })
       const c1 = ciphertexts.map(ciphertext => encodeComponent(context, ciphertext.components[1]!))
       const answers = await untilAborted(callbacks.refreshWhole({ instance, step, level, scale, magnitude, masked, c1 }), signal)
       return ciphertexts.map((ciphertext, k) => {
         const name = ciphertextInstance(instance, k)
         const answer = accepted('refreshWhole', name, answers, k, bytes => protocol.deserialize(bytes, name, level))
         using _c0 = answer.c0
-        using fresh = protocol.finalize(ciphertext, made[k]!.mask, answer)
+        using fresh = protocol.finalize(ciphertext, masks[k]!, answer)
         return this.#evaluator.load(fresh)
       })
     } finally {
-      for (const { masked, mask } of made) {
-        masked.dispose()
+      for (const mask of masks) {
         mask.wipe()
         mask.dispose()
       }
