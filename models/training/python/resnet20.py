@@ -1,13 +1,13 @@
 """ResNet-20 (He et al. 2015, arXiv 1512.03385, section 4.2) on CIFAR-10 with activations that can be evaluated under encryption, trained and written as ONNX.
 
   python resnet20.py train   --data DIR --activation quadratic --checkpoint quadratic.pt --schedule 20:6,24:6,32:12 --rate 0.05
-  python resnet20.py train   --data DIR --activation quadratic --start ../../onnx/resnet20-quadratic.onnx --checkpoint quadratic.pt --schedule 32:40 --rate 0.08 --batch 256 --cutout 8
-  python resnet20.py train   --data DIR --activation silu --start quadratic.pt --checkpoint silu.pt --schedule 32:7 --rate 0.03
-  python resnet20.py export  --activation silu --weights ema --checkpoint silu.pt --onnx ../../onnx/resnet20-silu.onnx
-  python resnet20.py export  --activation quadratic --checkpoint quadratic.pt --onnx ../../onnx/resnet20-quadratic.onnx
+  python resnet20.py train   --data DIR --activation quadratic --start first.onnx --checkpoint longer.pt --schedule 32:36 --rate 0.05 --batch 256 --cutout 8
+  python resnet20.py train   --data DIR --activation silu --start longer.pt --checkpoint silu.pt --schedule 32:10 --rate 0.05 --batch 256 --cutout 8
+  python resnet20.py export  --activation silu --checkpoint silu.pt --onnx ../../onnx/resnet20-silu.onnx
+  python resnet20.py export  --activation quadratic --checkpoint longer.pt --onnx ../../onnx/resnet20-quadratic.onnx
   python resnet20.py publish --onnx ../../onnx/resnet20-quadratic.onnx --data DIR --manifest ../../manifest.json --note TEXT
 
-(numpy, torch 2.15, onnx 1.23, onnxruntime; DIR is CIFAR-10 in any form that cifar10.py reads; two processor cores take half an hour and a quarter)
+(numpy, torch 2.15, onnx 1.23, onnxruntime; DIR is CIFAR-10 in any form that cifar10.py reads; two processor cores take half an hour, three quarters and a quarter; first.onnx is what export wrote of quadratic.pt)
 
 quadratic   a·x² + b·x + c, the three learnt for every channel, from 0.08x² + 0.5x. A penalty holds the inputs within ±bound, where it grows as a square: without it a stack of
             quadratics runs away, in training and on images that it has not seen.
