@@ -19,6 +19,10 @@ import { DealtEpoch, type DealtMeans } from '@slytherin/protocol/testing'
 import type { Kernel } from '@slytherin/ring'
 
 const HOLDERS = 2
+/** As the reports' scenarios have it: bytes a second and seconds between processes of one machine. A slower link would have larger queries travel packed, and computed with at many times the price. */
+const LINK = { bandwidth: 90e6, roundTrip: 0.005 }
+/** As the reports' scenarios have it. */
+const FLOODING_BITS = 30
 const NONCE = 'ab'.repeat(16)
 const SEED = new Uint8Array(32).fill(5)
 
@@ -67,7 +71,15 @@ export class DealtService {
   private constructor({ kernel, network, source, training, batch, refreshing, weights, contents }: DealtServiceOptions) {
     const ranges = calibrate(network, training)
     this.#source = { ...source, ranges: () => ranges }
-    this.plan = plan(architectureOf(network, ranges), { batch, data: 'encrypted', weights, parties: HOLDERS, refreshing })
+    this.plan = plan(architectureOf(network, ranges), {
+      batch,
+      data: 'encrypted',
+      weights,
+      parties: HOLDERS,
+      refreshing,
+      floodingBits: FLOODING_BITS,
+      link: LINK
+    })
     this.#epoch = new DealtEpoch({ kernel, threshold: HOLDERS, holders: HOLDERS, plans: [this.plan], proofs: false })
     this.#contents = contentsOf(contents)
     this.#terms = { nonce: NONCE, owner: 'owner', plan: this.plan, parts: [], model: 'model' }

@@ -33,7 +33,12 @@ interface Options extends ReportFiles {
 const options = new Command('fleet')
   .description('Measures what worker processes of one thread each gain over one of them, and that results are the same bytes.')
   .option('--workers <counts>', 'how many, with commas between them; one worker is measured in any case', counts, [1, 2])
-  .option('--images <count>', 'samples of the one query, with the model clear at its evaluator; 0 for none', natural, 8192)
+  .option(
+    '--images <count>',
+    'samples of a large query, with the model clear at its evaluator; one for each worker where it is a single block; 0 for none',
+    natural,
+    8192
+  )
   .option('--queries <count>', 'at the same time, with the model encrypted; 0 for none', natural, 10)
   .option('--batch <count>', 'samples of each of them; 83, or 64 with --cold, when not given', positive)
   .option('--model <name>', 'of the manifest; cryptonet-square, or lenet-square with --cold, when not given')

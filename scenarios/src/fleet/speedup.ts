@@ -5,7 +5,7 @@ import { digestOf, type MeasuredRun, type Measuring } from './measuring.js'
 export interface SpeedupOptions {
   /** Ascending, from 1 on. */
   readonly workers: readonly number[]
-  /** Samples of the one query; 0 for none. */
+  /** Samples of a large query, of which there are as many as workers where its blocks are not divided among them; 0 for none. */
   readonly images: number
   /** At the same time; 0 for none. */
   readonly queries: number
@@ -51,9 +51,13 @@ export async function measureSpeedup(measuring: Measuring, options: SpeedupOptio
   if (images > 0) {
     const { service, samples } = await measuring.service({ name: model, batch: images, refreshing, weights: 'clear' })
     const all = Array.from({ length: images }, (_, i) => samples[i % samples.length]!)
-    const query = await service.prepare('large', all)
-    measuring.say(`${images} samples encrypted`)
-    measured.push(await measure(measuring, options, `one query of ${images} samples`, service, [query]))
+    // One number of each sample in a ciphertext: a single block, which one worker does.
+    const count = service.plan.batchBlocks === 1 ? options.workers.at(-1)! : 1
+    const prepared: PreparedQuery[] = []
+    for (let k = 0; k < count; k++) prepared.push(await service.prepare(`large-${k}`, all))
+    measuring.say(`${count} times ${images} samples encrypted`)
+    const what = count === 1 ? `one query of ${images} samples` : `${count} queries of ${images} samples at the same time`
+    measured.push(await measure(measuring, options, what, service, prepared))
     await service.dispose()
   }
   return measured
