@@ -15,9 +15,9 @@ export class ConvolutionMatrix implements Matrix {
   readonly rows: number
   readonly columns: number
   /** Made when first needed, and kept: what is read of them is. */
-  private forward: Channels | undefined
-  private back: Channels | undefined
-  private squared: Channels | undefined
+  #forward: Channels | undefined
+  #back: Channels | undefined
+  #squared: Channels | undefined
 
   constructor(
     readonly geometry: ConvolutionGeometry,
@@ -34,19 +34,19 @@ export class ConvolutionMatrix implements Matrix {
   }
 
   apply(x: ArrayLike<number>): Float64Array {
-    this.forward ??= this.channels(this.kernel)
-    return correlate(this.ways.forward, this.forward, x, 1)
+    this.#forward ??= this.channels(this.kernel)
+    return correlate(this.ways.forward, this.#forward, x, 1)
   }
 
   applyTransposedTogether(x: Float64Array, count: number): Float64Array {
-    this.back ??= this.channelsBack()
-    return correlate(this.ways.back, this.back, x, count)
+    this.#back ??= this.channelsBack()
+    return correlate(this.ways.back, this.#back, x, count)
   }
 
   largestRowSquare(factors?: Float64Array): number {
     const squares = factors?.map(square) ?? new Float64Array(this.columns).fill(1)
-    this.squared ??= this.channels(this.kernel.map(square))
-    return most(correlate(this.ways.forward, this.squared, squares, 1))
+    this.#squared ??= this.channels(this.kernel.map(square))
+    return most(correlate(this.ways.forward, this.#squared, squares, 1))
   }
 
   largestWindowSquare(x: Float64Array): number {

@@ -3,6 +3,7 @@ import type { Parameters } from '@slytherin/ckks'
 import type { Architecture } from '../architecture/architecture.js'
 import { EpochPlanError, type FreshParameters, InfeasiblePlanError } from '../errors.js'
 import { programOf } from '../plan/compiled.js'
+import { type EpochKeys, missingKeys } from '../plan/epoch-keys.js'
 import type { Plan } from '../plan/plan.js'
 import { ChainSearch } from './chain-search.js'
 import { describeBlockage } from './diagnosis.js'
@@ -17,7 +18,7 @@ import { Preparation } from './preparation.js'
 export function planIntoEpoch(architecture: Architecture, settings: Settings, { keys, parameters }: PlannedInto, fresh: () => Plan): Plan {
   const search = new ChainSearch(new Preparation(architecture, settings), settings)
   const made = search.run()
-  if (made) return made
+  if (made) return lacksNone(made, keys) ? made : (withoutCeremony(architecture, settings, keys, search.total) ?? made)
   const { blockage } = search
   const own = alternative(fresh)
   const remedy =
@@ -32,6 +33,21 @@ export function planIntoEpoch(architecture: Architecture, settings: Settings, { 
     remedy,
     blockage && architecture.layers[blockage.operation]?.name
   )
+}
+
+/** How much more may be paid for a plan that lacks no key: what lacks one takes a ceremony of all holders. */
+const WITHOUT_CEREMONY = 1.1
+
+const lacksNone = (made: Plan, keys: EpochKeys): boolean => {
+  const { galois, relinearizationLevel } = missingKeys(programOf(made), keys)
+  return galois.length === 0 && relinearizationLevel === null
+}
+
+/** With packings as a network has them alone: what the epoch's keys were made for is found again. @param total of the plan that lacks some */
+function withoutCeremony(architecture: Architecture, settings: Settings, keys: EpochKeys, total: number): Plan | undefined {
+  const search = new ChainSearch(new Preparation(architecture, { ...settings, epoch: undefined }), settings)
+  const made = search.run()
+  return made && lacksNone(made, keys) && search.total <= WITHOUT_CEREMONY * total ? made : undefined
 }
 
 function alternative(fresh: () => Plan): FreshParameters | { readonly none: string } {
