@@ -235,6 +235,11 @@ describe('files', () => {
     for (const [k, expected] of [12, 8, 8].entries()) expect((await simulatedOf(1.5))[k]).toBeCloseTo(expected, 1)
     // One query of eight blocks in a pass is divided among two workers; four of them find no more cores.
     const large = { what: 'large', parts: 1, queries: 1, blocks: 8, refreshes: 0, runs: [run(1, 8, 0), run(2, 4, 0), run(4, 4, 0)] }
+    // a worker that works on more than its thread: two of them have no more than two cores
+    const busy = { workers: 1, seconds: 20, workerCoreSeconds: 30, coordinatorCoreSeconds: 2 }
+    const measured = [{ what: 'busy', parts: 10, refreshes: 0, runs: [busy, { workers: 2, seconds: 17 }] }]
+    await writeFile(file, JSON.stringify({ model: 'x', machine: { cores: 2 }, measured }))
+    expect((await compare(file))[1]!.simulatedSeconds).toBeCloseTo(16, 6)
     await writeFile(file, JSON.stringify({ model: 'm', machine: { cores: 2 }, measured: [large] }))
     for (const [k, expected] of [8, 4, 4].entries()) expect((await simulatedOf())[k]).toBeCloseTo(expected, 1)
     // Of 15 core seconds that 12 took with one worker, two cores take at least 7.5.

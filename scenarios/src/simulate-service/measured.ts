@@ -11,7 +11,9 @@ const runSchema = z.looseObject({
   seconds: z.number().positive(),
   secondsOfHolders: seconds.default(0),
   /** Of all threads of the coordinator's process, key holders included. */
-  coordinatorCoreSeconds: seconds.optional()
+  coordinatorCoreSeconds: seconds.optional(),
+  /** Of all threads of all workers' processes. */
+  workerCoreSeconds: seconds.optional()
 })
 
 const entrySchema = z.looseObject({
