@@ -58,14 +58,27 @@ export class Evaluations {
       for (const listener of listeners) listener(latest)
     }
     const timer = setInterval(tell, this.#heartbeat)
+    const refused = new AbortController()
     try {
       const evaluation = await query.evaluation!
-      await this.#announce(query)
+      // What needs nobody else begins while the others hear of the query.
+      const announced = this.#announce(query)
+      announced.catch(error => refused.abort(error))
       const callbacks: EvaluationCallbacks = {
-        refresh: async request => await this.#refresh(query, request),
-        switchShares: async request => await this.#switch(query, request),
-        refreshWhole: async request => await refreshWhole(this.#lead, computedBy(this.#lead, query), request),
+        refresh: async request => {
+          await announced
+          return await this.#refresh(query, request)
+        },
+        switchShares: async request => {
+          await announced
+          return await this.#switch(query, request)
+        },
+        refreshWhole: async request => {
+          await announced
+          return await refreshWhole(this.#lead, computedBy(this.#lead, query), request)
+        },
         switchWhole: async request => {
+          await announced
           query.switched = true
           return await switchWhole(this.#lead, computedBy(this.#lead, query), request)
         },
@@ -78,7 +91,8 @@ export class Evaluations {
         },
         layers: steps => this.#lead.layers(query.id, steps)
       }
-      const result = await evaluation.evaluate(callbacks, this.#lead.signal)
+      const result = await evaluation.evaluate(callbacks, AbortSignal.any([this.#lead.signal, refused.signal]))
+      await announced
       // What is on its way to who holds the key is as good as decrypted.
       if (callbacks.querierHoldsKey) query.switched = true
       const total = outputCount(this.#lead.session().plan)
@@ -92,6 +106,9 @@ export class Evaluations {
         })
       }
       return result
+    } catch (error) {
+      // Why nobody helps, rather than what an evaluation says that is stopped for it.
+      throw refused.signal.aborted && !this.#lead.signal.aborted ? refused.signal.reason : error
     } finally {
       clearInterval(timer)
     }
@@ -125,10 +142,11 @@ export class Evaluations {
 
   /** Key holders help with what its owner has signed, and with nothing else; witnesses follow it. */
   async #announce(query: Query): Promise<void> {
-    await this.#witnesses.announce(query.announcement!)
+    const followed = this.#witnesses.announce(query.announcement!)
     await together(connectionsWith(this.#lead, 'key-holder'), this.#lead.signal, async (holder, signal) => {
       await holder.request('queryAnnounce', query.announcement!, signal)
     })
+    await followed
   }
 
   async #refresh(query: Query, request: RefreshRequest): Promise<Uint8Array[][]> {
