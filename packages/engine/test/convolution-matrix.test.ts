@@ -54,8 +54,23 @@ test('products, transposed products, norms and entries are those of the matrix',
       expect(convolution.largestRowSquare()).toBeCloseTo(matrix.largestRowSquare(), 10)
       expect(convolution.largestRowSquare(x)).toBeCloseTo(matrix.largestRowSquare(x), 10)
       expect(convolution.largestWindowSquare(x)).toBeCloseTo(matrix.largestWindowSquare(x), 10)
-      for (let row = 0; row < matrix.rows; row += 7)
-        for (let column = 0; column < matrix.columns; column++) expect(convolution.at(row, column)).toBe(matrix.at(row, column))
+      for (let row = 0; row < matrix.rows; row += 7) {
+        const columns = Int32Array.from({ length: matrix.columns + 1 }, (_, column) => column - 1)
+        const expected = [0, ...Array.from({ length: matrix.columns }, (_, column) => matrix.at(row, column))]
+        expect([
+          ...convolution.pick(
+            columns.map(() => row),
+            columns
+          )
+        ]).toEqual(expected)
+        expect([
+          ...matrix.pick(
+            columns.map(() => row),
+            columns
+          )
+        ]).toEqual(expected)
+        expect(convolution.pick(Int32Array.of(-1), Int32Array.of(0))[0]).toBe(0)
+      }
     }),
     { numRuns: 60, seed: 11 }
   )

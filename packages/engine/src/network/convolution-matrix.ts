@@ -2,6 +2,7 @@
 import { type ConvolutionGeometry, channelsPerGroup, outputSize, tapCount, tapSource } from '../graph/geometry.js'
 import { type Channels, correlate, type Phase, type Planes } from '../numeric/correlation.js'
 import { type Matrix, SparseMatrix } from '../numeric/sparse.js'
+import { ConvolutionPlaces } from './convolution-places.js'
 
 /** Sums of a convolution, and of its transpose. */
 interface Ways {
@@ -10,6 +11,7 @@ interface Ways {
 }
 
 const known = new WeakMap<ConvolutionGeometry, Ways>()
+const places = new WeakMap<ConvolutionGeometry, ConvolutionPlaces>()
 
 export class ConvolutionMatrix implements Matrix {
   readonly rows: number
@@ -80,21 +82,11 @@ export class ConvolutionMatrix implements Matrix {
     )
   }
 
-  at(row: number, column: number): number {
-    const { geometry, kernel } = this
-    const { height, width, strides, pads, dilations } = geometry
-    const [outputRows, outputColumns] = outputSize(geometry)
-    const positions = outputRows * outputColumns
-    const [channel, position] = [Math.floor(row / positions), row % positions]
-    const [input, place] = [Math.floor(column / (height * width)), column % (height * width)]
-    const perGroup = channelsPerGroup(geometry)
-    const within = input - Math.floor(channel / (geometry.outputChannels / geometry.groups)) * perGroup
-    if (within < 0 || within >= perGroup) return 0
-    const down = Math.floor(place / width) + pads[0] - Math.floor(position / outputColumns) * strides[0]
-    const across = (place % width) + pads[1] - (position % outputColumns) * strides[1]
-    const [v, u] = [down / dilations[0], across / dilations[1]]
-    if (v < 0 || u < 0 || v >= geometry.kernel[0] || u >= geometry.kernel[1] || !Number.isInteger(v) || !Number.isInteger(u)) return 0
-    return kernel[((channel * perGroup + within) * geometry.kernel[0] + v) * geometry.kernel[1] + u]!
+  pick(rows: Int32Array, columns: Int32Array): Float64Array {
+    const { geometry } = this
+    const found = places.get(geometry) ?? new ConvolutionPlaces(geometry)
+    places.set(geometry, found)
+    return found.pick(this.kernel, rows, columns)
   }
 
   sparse(): SparseMatrix {

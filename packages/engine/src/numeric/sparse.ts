@@ -17,8 +17,8 @@ export interface Matrix {
   scaleRows(factors: number | Float64Array): Matrix
   /** A·diag(factors) */
   scaleColumns(factors: number | Float64Array): Matrix
-  /** Value at (row, column), 0 outside the pattern. */
-  at(row: number, column: number): number
+  /** Values at (rows[k], columns[k]), two arrays of one length; 0 outside the pattern, and where either is negative. */
+  pick(rows: Int32Array, columns: Int32Array): Float64Array
   /** Entry by entry. */
   sparse(): SparseMatrix
 }
@@ -167,6 +167,12 @@ export class SparseMatrix implements Matrix {
       else high = middle - 1
     }
     return 0
+  }
+
+  pick(rows: Int32Array, columns: Int32Array): Float64Array {
+    const out = new Float64Array(rows.length)
+    for (let k = 0; k < rows.length; k++) if (rows[k]! >= 0 && columns[k]! >= 0) out[k] = this.at(rows[k]!, columns[k]!)
+    return out
   }
 
   /** Largest over all rows of Σ (value·factor of the column)². */

@@ -101,6 +101,7 @@ export class DiagonalsPacking {
   private giantsOf: (readonly number[])[] = []
   private ordered: readonly DiagonalsItem[] | undefined
   private laidOut: Layout | undefined
+  private lastRows: { readonly outputBlock: number; readonly rows: Int32Array } | undefined
 
   constructor(private readonly shape: DiagonalsShape) {
     const { outputs, input, diagonals, babySteps } = shape
@@ -298,6 +299,16 @@ export class DiagonalsPacking {
     const place = outputBlock * this.width + (position % this.rows)
     if (place >= this.outputs) return -1
     return this.order ? this.order[place]! : place
+  }
+
+  /** The same at every position; what was asked for last is remembered, and is to be read only. */
+  rowsOf(outputBlock: number): Int32Array {
+    if (this.lastRows?.outputBlock !== outputBlock) {
+      const rows = new Int32Array(this.width)
+      for (let position = 0; position < rows.length; position++) rows[position] = this.rowAt(outputBlock, position)
+      this.lastRows = { outputBlock, rows }
+    }
+    return this.lastRows.rows
   }
 
   /** Input blocks, each a ciphertext of a batch block. */

@@ -71,8 +71,9 @@ export function locate(layout: Layout, features: number): { block: Int32Array; p
   return { block, position }
 }
 
-/** Spreads one value per position over the batch: slot p·b + i = values[p]. */
-export function repeatOverBatch(values: ArrayLike<number>, batchBlock: number): Float64Array {
+/** Spreads one value per position over the batch: slot p·b + i = values[p]. For a batch of one they are the slots. */
+export function repeatOverBatch(values: Float64Array, batchBlock: number): Float64Array {
+  if (batchBlock === 1) return values
   const out = new Float64Array(values.length * batchBlock)
   for (let position = 0; position < values.length; position++)
     out.fill(values[position]!, position * batchBlock, (position + 1) * batchBlock)

@@ -43,8 +43,8 @@ export function itemValues(plan: Plan, network: Network, index: number): Float64
   const layer = network.layers[step.step.layer]
   checkLayer(step, layer)
   const { values, bound } = step.kind === 'taps' ? ofTaps(step, layer as AffineLayer, offset) : ofDiagonals(step, layer, offset)
-  const excess = values.find(value => Math.abs(value) > bound)
-  if (excess !== undefined) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(excess))
+  for (let k = 0; k < values.length; k++)
+    if (Math.abs(values[k]!) > bound) throw new NetworkMismatchError(layer.name, `weights within ±${bound}`, String(values[k]))
   return values
 }
 
@@ -149,20 +149,29 @@ export function diagonalsWeight(
 }
 
 const biasAt = (packing: DiagonalsPacking, outputBlock: number, bias: Float64Array): Float64Array =>
-  Float64Array.from({ length: packing.width }, (_, position) => {
-    const row = packing.rowAt(outputBlock, position)
-    return row < 0 ? 0 : bias[row]!
-  })
+  Float64Array.from(packing.rowsOf(outputBlock), row => (row < 0 ? 0 : bias[row]!))
 
 /** @param before features of the values before the one that the matrix is of, where the packing has several */
 function diagonalAt(packing: DiagonalsPacking, item: DiagonalItem, matrix: AffineLayer['matrix'], before = 0): Float64Array {
-  const { width } = packing
-  const shift = item.giant * packing.babySteps
-  const features = packing.input.blocks[item.inputBlock]!
-  return Float64Array.from({ length: width }, (_, position) => {
-    const summed = (position - shift + width) % width
-    const row = packing.rowAt(item.outputBlock, summed)
-    const feature = features[(position + item.baby) % width]!
-    return row < 0 || feature < 0 || !packing.counts(item.inputBlock, summed) ? 0 : matrix.at(row, feature - before)
-  })
+  const rows = turned(packing.rowsOf(item.outputBlock), -item.giant * packing.babySteps)
+  const columns = turned(packing.input.blocks[item.inputBlock]!, item.baby)
+  if (before > 0) for (let position = 0; position < columns.length; position++) columns[position]! -= before
+  if (packing.joint) forget(rows, packing, item)
+  return matrix.pick(rows, columns)
+}
+
+/** `values` from position `by` on, around the end; negative to the other side, by less than their number. */
+function turned(values: Int32Array, by: number): Int32Array {
+  const first = (by + values.length) % values.length
+  const out = new Int32Array(values.length)
+  out.set(values.subarray(first))
+  out.set(values.subarray(0, first), values.length - first)
+  return out
+}
+
+/** Takes out rows whose products do not count. */
+function forget(rows: Int32Array, packing: DiagonalsPacking, { giant, inputBlock }: DiagonalItem): void {
+  const shift = giant * packing.babySteps
+  for (let position = 0; position < rows.length; position++)
+    if (!packing.counts(inputBlock, (position - shift + rows.length) % rows.length)) rows[position] = -1
 }
