@@ -1,6 +1,17 @@
 /** From samples in the querier's hand to logits in its hand: as it was here, and as planned for other ways between the parties. */
 import { join } from 'node:path'
-import { type CostModel, endToEnd, KERNEL_COSTS, LAN, type Link, type Plan, SEAL_COSTS, streamSeconds, WAN } from '@slytherin/engine'
+import {
+  type CostModel,
+  endToEnd,
+  KERNEL_COSTS,
+  LAN,
+  type Link,
+  type Plan,
+  SEAL_COSTS,
+  streamSeconds,
+  WAN,
+  witnessedSeconds
+} from '@slytherin/engine'
 import { readCosts, userCostFile } from '@slytherin/node'
 
 export interface EndToEndSeconds {
@@ -40,7 +51,8 @@ export async function machineModel(evaluator: 'kernel' | 'seal', state: string):
 /** @param witnesses which compute beside the evaluator, on the same processors */
 export function endToEndSeconds(plan: Plan, { queries, first, last }: SeenQueries, model: CostModel, witnesses: number): EndToEndSeconds {
   const planned = (link: Link, count = 1): number => streamSeconds(endToEnd(plan, model, link), count, link === model)
-  const beside = witnesses * endToEnd(plan, model, model).evaluation
+  const { inputs, evaluation } = witnessedSeconds(plan, model, witnesses)
+  const beside = inputs + evaluation
   const several = (count: number): { loopback: number; lan: number; wan: number } => ({
     loopback: planned(model, count) + count * beside,
     lan: planned(LAN, count),

@@ -11,7 +11,7 @@ export interface LayerReport {
   kind: StepReport['kind']
   /** Of all passes and queries together. */
   seconds: number
-  /** By the plan's cost model, of all queries together. */
+  /** By the plan's cost model, of all queries together, with what witnesses on the same processors take. */
   predictedSeconds: number
   /** Of the results. */
   level: number
@@ -30,8 +30,15 @@ export interface LayerReport {
 /**
  * @param reports steps of every pass of every query
  * @param queries how many queries they are of
+ * @param beside by step, seconds in which witnesses hold the evaluator up in one query
  */
-export function layerReports(plan: Plan, reports: readonly StepReport[], queries: number, simulation?: Simulation): LayerReport[] {
+export function layerReports(
+  plan: Plan,
+  reports: readonly StepReport[],
+  queries: number,
+  beside: readonly number[],
+  simulation?: Simulation
+): LayerReport[] {
   const parameters = Parameters.fromJSON(plan.parameters, { allowInsecure: true })
   return plannedSteps(plan).flatMap(({ kind, name, weights, bytes }, step) => {
     const own = reports.filter(report => report.step === step)
@@ -44,7 +51,7 @@ export function layerReports(plan: Plan, reports: readonly StepReport[], queries
         name,
         kind,
         seconds: own.reduce((sum, report) => sum + report.seconds, 0),
-        predictedSeconds: queries * plan.costs.seconds.steps[step]!,
+        predictedSeconds: queries * (plan.costs.seconds.steps[step]! + beside[step]!),
         level,
         scale,
         noiseBits,

@@ -10,7 +10,8 @@ import {
   type OutputMeaning,
   type Plan,
   type Prediction,
-  type StepReport
+  type StepReport,
+  witnessedSeconds
 } from '@slytherin/engine'
 import type { SessionReport } from '@slytherin/node'
 import type { ClearReference } from '../clear-reference.js'
@@ -99,7 +100,8 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
   const queries = Math.max(1, session.queries)
   const times = <K extends string>(figures: Record<K, number>): Record<K, number> =>
     Object.fromEntries(Object.entries<number>(figures).map(([name, figure]) => [name, figure * queries])) as Record<K, number>
-  const { modelEncryption, keys, evaluation, refresh, result, dataEncryption: encryption } = plan.costs.seconds
+  const { modelEncryption, keys, ...planned } = plan.costs.seconds
+  const beside = witnessedSeconds(plan, seen.costModel, session.witnesses)
   return {
     scenario: scenario.name,
     description: scenario.description,
@@ -156,7 +158,7 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
       bytes: [...seen.sessions.values()].reduce((sum, { phases }) => sum + (phases.proofs?.bytesSent ?? 0), 0)
     },
     activations: activationReports(clear),
-    layers: layerReports(plan, seen.steps, queries, simulation),
+    layers: layerReports(plan, seen.steps, queries, beside.steps, simulation),
     rolesByParty: Object.fromEntries(seen.parties.map(({ name, roles }) => [name, roles])),
     bytesByParty: Object.fromEntries(
       seen.parties.map(({ name }) => {
@@ -182,7 +184,16 @@ export function makeReport(scenario: Scenario, seen: Observations, clear: ClearR
     },
     planned: {
       costModel: plan.costs.model,
-      seconds: { ...times({ evaluation, refresh, result, dataEncryption: encryption }), modelEncryption, keys },
+      seconds: {
+        ...times({
+          evaluation: planned.evaluation + beside.evaluation,
+          refresh: planned.refresh + beside.refresh,
+          result: planned.result + beside.result,
+          dataEncryption: planned.dataEncryption + beside.inputs
+        }),
+        modelEncryption,
+        keys
+      },
       bytes: plan.costs.bytes,
       worstLogitError: plan.precision.worstError
     },

@@ -108,7 +108,7 @@ export interface ScenarioReport {
     floodingDistanceBits?: number
     maximumDecryptions: number
   }
-  /** What the plan foretold for all queries together. */
+  /** What the plan foretold for all queries together; seconds with what its witnesses take, which compute on the same processors. */
   planned: { costModel: string; seconds: Omit<Plan['costs']['seconds'], 'steps'>; bytes: Plan['costs']['bytes']; worstLogitError: number }
   /** Labels against encrypted predictions, where a sample has one class. */
   confusion?: ConfusionMatrix

@@ -36,7 +36,7 @@ export const costModelSchema = z.strictObject({
   load: unit,
   /** seconds per transform of one residue in the ring kernel on one thread, which encrypts and makes shares whatever the evaluator is */
   ringTransform: unit,
-  /** seconds of a step beside its operations: bookkeeping, and code that runs for the first time */
+  /** seconds of the first step of its kind beside its operations: bookkeeping, and code that runs for the first time */
   step: z.number().nonnegative().max(MAXIMUM_UNIT_SECONDS),
   /** bytes per second at which stored ciphertexts are read back */
   reading: z.number().positive(),

@@ -18,14 +18,21 @@ export const ENCRYPTION_TRANSFORMS = 14
 const RERANDOMIZATION_TRANSFORMS = 8
 /** Ciphertexts that are proved together to be encryptions (protocol/terms/proof-batches.ts, where the times are that these figures are from). */
 const PROOF_BATCH = 64
-/** Making and checking a proof, in encryptions of its level: for the proof itself, and for each ciphertext in it. */
-const PROOF_ENCRYPTIONS = { proof: 7.5 + 4.4, ciphertext: 0.22 + 0.23 } as const
+/** Making a proof and checking it, in encryptions of its level: for the proof itself, and for each ciphertext in it. */
+const PROOF_MAKING = { proof: 7.5, ciphertext: 0.22 } as const
+const PROOF_CHECKING = { proof: 4.4, ciphertext: 0.23 } as const
+/** Of a proof, per coefficient of the ring, however many ciphertexts it covers: half a megabyte at N = 2^13. */
+const PROOF_BYTES = 62
 /** What an encryption with the secret key takes of one under the public key. */
 const SEEDED_SHARE = 0.4
 /** One share of a key-switching key, per residue of it. */
 const KEY_SHARE_TRANSFORMS = 10
 /** One share of a refresh, per residue of it: errors, mask, transforms, and both ends of its way as bytes. */
 const REFRESH_SHARE_TRANSFORMS = 8
+/** One share of a switch, per residue of its level: transforms, products, and both ends of its way as bytes. Measured at N = 2^14, levels 1 to 5, flooding of 30 and 88 bits, as what follows. */
+const SWITCH_SHARE_TRANSFORMS = 9
+/** Beside them, whatever the level: drawing a ternary polynomial, an error, and flooding that is far wider than an error. */
+const SWITCH_DRAWING_TRANSFORMS = 13
 
 /** A term of an extension to another prime, of several: in products. */
 const EXTENSION_TERM = 1
@@ -130,9 +137,17 @@ export class OperationCosts {
     return RERANDOMIZATION_TRANSFORMS * (level + 2) * this.model.ringTransform * this.transformation
   }
 
-  /** Proofs that so many ciphertexts are encryptions: made by who sends them, and checked. */
+  /** Proofs that so many ciphertexts are encryptions: made by who sends them, sent, and checked. */
   proofs(level: number, count: number): number {
-    const { proof, ciphertext } = PROOF_ENCRYPTIONS
+    return this.proving(PROOF_MAKING, level, count) + this.checkedProofs(level, count)
+  }
+
+  /** The same at one that is sent them and checks them. */
+  checkedProofs(level: number, count: number): number {
+    return this.transfer(Math.ceil(count / PROOF_BATCH) * PROOF_BYTES * 2 ** this.logN) + this.proving(PROOF_CHECKING, level, count)
+  }
+
+  private proving({ proof, ciphertext }: { readonly proof: number; readonly ciphertext: number }, level: number, count: number): number {
     return (Math.ceil(count / PROOF_BATCH) * proof + count * ciphertext) * this.encryption(level)
   }
 
@@ -152,14 +167,23 @@ export class OperationCosts {
 
   /** One refresh of `count` ciphertexts by `parties` on one machine. */
   refresh(level: number, top: number, count: number, parties: number, bytes: number): number {
-    const share = REFRESH_SHARE_TRANSFORMS * (level + top + 2) * this.model.ringTransform * this.transformation
-    return this.model.roundTrip + this.transfer(bytes) + count * (parties + 1) * share
+    return this.model.roundTrip + this.transfer(bytes) + (parties + 1) * this.refreshShares(level, top, count)
   }
 
-  /** The switch of `count` results at this level to the querier's key by `parties` on one machine. */
-  switching(level: number, count: number, parties: number): number {
-    const share = REFRESH_SHARE_TRANSFORMS * (level + 1) * this.model.ringTransform * this.transformation
-    return this.model.roundTrip + count * (parties + 1) * share
+  /** One share of a refresh of each of `count` ciphertexts, or putting together what there are. */
+  refreshShares(level: number, top: number, count: number): number {
+    return count * REFRESH_SHARE_TRANSFORMS * (level + top + 2) * this.model.ringTransform * this.transformation
+  }
+
+  /** The switch of `count` results at this level to the querier's key by `parties` on one machine: a step of theirs, in one round. */
+  switching(level: number, count: number, parties: number, bytes: number): number {
+    return this.model.step + this.model.roundTrip + this.transfer(bytes) + (parties + 1) * this.switchShares(level, count)
+  }
+
+  /** One share of a switch of each of `count` results: also what covers them where their querier holds the whole key, and nobody is asked. */
+  switchShares(level: number, count: number): number {
+    const transforms = SWITCH_SHARE_TRANSFORMS * (level + 1) + SWITCH_DRAWING_TRANSFORMS
+    return count * transforms * this.model.ringTransform * this.transformation
   }
 
   /** Seconds in which `parties` make shares of one polynomial per digit, for a key-switching key of this level. */

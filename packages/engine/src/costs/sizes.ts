@@ -41,4 +41,9 @@ export class Sizes {
     const top = this.rows.length - 1
     return parties * (2 * this.polynomial(level) + this.polynomial(top))
   }
+
+  /** c1 to every party, one share of both components back from each. */
+  switching(level: number, parties: number): number {
+    return parties * 3 * this.polynomial(level)
+  }
 }

@@ -14,7 +14,7 @@ export const WAN: Link = { bandwidth: DEFAULT_LINK.bandwidth, roundTrip: 0.04 }
 /** Seconds of each stage, one after the other, after keys and model are there. */
 export interface EndToEnd {
   readonly encryption: number
-  /** that inputs are encryptions: made and checked, where they are proved */
+  /** that inputs are encryptions: made, sent and checked, where they are proved */
   readonly proofs: number
   /** in which the query is opened and its inputs are said to be there */
   readonly rounds: number
@@ -39,7 +39,7 @@ export interface EndToEnd {
 export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
   const { parameters, output } = programOf(plan)
   const { seconds, bytes } = costsOf(coreOf(plan), programOf(plan), { ...model, ...link }, plan.batchBlocks)
-  const costs = new OperationCosts(model, parameters.logN, parameters.alpha)
+  const costs = new OperationCosts({ ...model, ...link }, parameters.logN, parameters.alpha)
   const sizes = new Sizes(
     parameters.logN,
     parameters.primes.map(prime => prime.bits),

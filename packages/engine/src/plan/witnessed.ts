@@ -1,0 +1,62 @@
+/**
+ * What a query takes longer where witnesses share the processors of the evaluator's machine. A witness is sent what the evaluator is sent, checks it, computes all that the evaluator
+ * computes, and puts the same shares together; key holders help only with what it has endorsed, a round more for every refresh and for the switch. On a machine of its own all
+ * of it but the rounds goes on beside the evaluator's work.
+ */
+import type { CostModel } from '../costs/cost-model.js'
+import { OperationCosts } from '../costs/operation-costs.js'
+import { Sizes } from '../costs/sizes.js'
+import { publicCoins } from '../steps/operands.js'
+import { coreOf, programOf } from './compiled.js'
+import type { Plan } from './plan.js'
+import { costsOf } from './price.js'
+
+/** Seconds beside those of the plan, of one query of its batch. */
+export interface WitnessedSeconds {
+  /** input ciphertexts and their proofs, once more for each witness */
+  readonly inputs: number
+  /** of each step */
+  readonly steps: readonly number[]
+  /** of all refreshes */
+  readonly refresh: number
+  /** of the switch */
+  readonly result: number
+  /** steps, refreshes and the switch */
+  readonly evaluation: number
+}
+
+/** @param model what operations cost, and the way between processes of the machine */
+export function witnessedSeconds(plan: Plan, model: CostModel, witnesses: number): WitnessedSeconds {
+  const program = programOf(plan)
+  const core = coreOf(plan)
+  const { parameters, output } = program
+  const { threshold, operands, inputLevel } = core
+  const { seconds, bytes } = costsOf(core, program, model, plan.batchBlocks)
+  if (witnesses === 0) return { inputs: 0, steps: seconds.steps.map(() => 0), refresh: 0, result: 0, evaluation: 0 }
+  const costs = new OperationCosts(model, parameters.logN, parameters.alpha)
+  const sizes = new Sizes(
+    parameters.logN,
+    parameters.primes.map(prime => prime.bits),
+    parameters.specialPrimes[0]!.bits,
+    parameters.alpha
+  )
+  const top = parameters.maxLevel
+  const coined = publicCoins(threshold, operands) ? costs.rerandomization(top) : 0
+  const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
+  let refresh = 0
+  const steps = program.steps.map(step => {
+    if (step.kind !== 'refresh') return witnesses * seconds.steps[step.index]!
+    const { level, ciphertextsPerBlock } = step.step
+    const count = ciphertextsPerBlock * plan.batchBlocks
+    const shares = count * threshold * (sizes.polynomial(level) + sizes.polynomial(top))
+    const each = costs.transfer(shares) + costs.refreshShares(level, top, count) + count * coined
+    const added = passes * model.roundTrip + witnesses * each
+    refresh += added
+    return added
+  })
+  const results = output.layout.blocks.length * plan.batchBlocks
+  const switched = costs.transfer(results * threshold * sizes.ciphertext(output.level))
+  const result = model.roundTrip + witnesses * switched
+  const inputs = witnesses * (costs.transfer(bytes.input) + costs.checkedProofs(inputLevel, plan.inputs.count * plan.batchBlocks))
+  return { inputs, steps, refresh, result, evaluation: steps.reduce((sum, value) => sum + value, result) }
+}
