@@ -22,6 +22,20 @@ export interface EncodeOptions {
   magnitude?: number
 }
 
+/** An encoding before it is brought to any ring: polynomial coefficients, of which only every so manieth is stored where the others are 0. */
+export interface EncodedIntegers {
+  readonly level: number
+  readonly scale: number
+  /** the stated bound, or the largest |slot| */
+  readonly magnitude: number
+  /** Coefficient k is stored for every k that is a multiple of this power of two; slots that repeat with period N/(2·distance) have no others. */
+  readonly distance: number
+  /** integers below 2^98, N/distance of them */
+  readonly integers: Float64Array
+  /** the coefficients are so many bits larger: integers·2^shift */
+  readonly shift: number
+}
+
 /** Slots may exceed a stated bound by rounding only. */
 export const BOUND_TOLERANCE = 1 + 2 ** -40
 
@@ -52,27 +66,70 @@ export class Encoder {
 
   /** The same before the transform, in the coefficient domain: for who adds to it first. @throws as `encode` */
   encodeCoefficients(values: SlotValues, options: EncodeOptions): Plaintext {
+    const encoded = this.rounded(values, options)
+    try {
+      return this.polynomialOf(encoded, encoded.integers)
+    } finally {
+      encoded.integers.fill(0)
+    }
+  }
+
+  /**
+   * The encoding without any ring, to be kept where memory is short: for values that are no secret.
+   * @throws as `encode`
+   */
+  integers(values: SlotValues, options: EncodeOptions): EncodedIntegers {
+    const encoded = this.rounded(values, options)
+    const distance = distanceOf(encoded.integers)
+    if (distance === 1) return encoded
+    const integers = Float64Array.from({ length: this.parameters.N / distance }, (_, k) => encoded.integers[k * distance]!)
+    return { ...encoded, distance, integers }
+  }
+
+  /** The same plaintext as `encode` makes. @throws InvalidLevelError; EncodingError where it is not of this ring */
+  fromIntegers(encoded: EncodedIntegers): Plaintext {
+    const { level, distance, integers } = encoded
+    const { N } = this.parameters
+    this.parameters.checkLevel('fromIntegers', level)
+    if (integers.length * distance !== N) throw new EncodingError('length', `${N / distance} coefficients`, String(integers.length))
+    let spread = integers
+    if (distance > 1) {
+      spread = new Float64Array(N)
+      for (let k = 0; k < integers.length; k++) spread[k * distance] = integers[k]!
+    }
+    const plaintext = this.polynomialOf(encoded, spread)
+    this.ring.ntt(plaintext.polynomial)
+    return plaintext
+  }
+
+  private rounded(values: SlotValues, options: EncodeOptions): EncodedIntegers {
     const { level, scale } = options
     this.parameters.checkLevel('encode', level)
-    const { coefficients, magnitude, largest } = this.interpolated(values, level, scale, MAXIMUM_COEFFICIENT_BITS)
-    if (options.magnitude !== undefined && !(magnitude <= options.magnitude * BOUND_TOLERANCE)) {
-      coefficients.fill(0)
-      throw new EncodingError('magnitude', `slots within ±${options.magnitude}`, 'a larger one')
+    try {
+      const { coefficients, magnitude, largest } = this.interpolated(values, level, scale, MAXIMUM_COEFFICIENT_BITS)
+      if (options.magnitude !== undefined && !(magnitude <= options.magnitude * BOUND_TOLERANCE)) {
+        coefficients.fill(0)
+        throw new EncodingError('magnitude', `slots within ±${options.magnitude}`, 'a larger one')
+      }
+      const shift = Math.max(0, Math.ceil(Math.log2(largest)) + 1 - EXACT_COEFFICIENT_BITS)
+      if (shift > 0) for (let j = 0; j < coefficients.length; j++) coefficients[j] = Math.round(coefficients[j]! / 2 ** shift)
+      return { level, scale, magnitude: options.magnitude ?? magnitude, distance: 1, integers: coefficients, shift }
+    } finally {
+      this.embedding.wipe()
     }
+  }
+
+  /** In the coefficient domain. @param coefficients all N of them */
+  private polynomialOf({ level, scale, magnitude, shift }: EncodedIntegers, coefficients: Float64Array): Plaintext {
     const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), 'coefficient')
     try {
-      const excess = Math.max(0, Math.ceil(Math.log2(largest)) + 1 - EXACT_COEFFICIENT_BITS)
-      if (excess > 0) for (let j = 0; j < coefficients.length; j++) coefficients[j] = Math.round(coefficients[j]! / 2 ** excess)
       this.ring.fromIntegers(polynomial, coefficients)
-      if (excess > 0) this.ring.multiplyScalar(polynomial, polynomial, 1n << BigInt(excess))
+      if (shift > 0) this.ring.multiplyScalar(polynomial, polynomial, 1n << BigInt(shift))
     } catch (error) {
       polynomial.dispose()
       throw error
-    } finally {
-      coefficients.fill(0)
-      this.embedding.wipe()
     }
-    return new Plaintext(polynomial, level, scale, options.magnitude ?? magnitude)
+    return new Plaintext(polynomial, level, scale, magnitude)
   }
 
   /** The N rounded coefficients of the encoding, before reduction, below 2^98, and the largest |slot|. @throws as `encode` */
@@ -128,6 +185,16 @@ export class Encoder {
       copy.dispose()
     }
   }
+}
+
+/** The largest power of two among whose multiples are all positions that are not 0. */
+function distanceOf(coefficients: Float64Array): number {
+  let distance = coefficients.length
+  for (let k = 1; k < coefficients.length; k++) {
+    if (coefficients[k] !== 0) while (k % distance > 0) distance /= 2
+    if (distance === 1) return 1
+  }
+  return distance
 }
 
 function largestMagnitude(real: Float64Array, imaginary: Float64Array | undefined): number {

@@ -6,7 +6,7 @@
  * (relative tolerance 2^-30).
  */
 import type { Ciphertext, CiphertextMetadata } from './ciphertext.js'
-import type { EncodeOptions, SlotValues } from './encoder.js'
+import type { EncodedIntegers, EncodeOptions, SlotValues } from './encoder.js'
 import type { KeySwitchKey } from './keys.js'
 import type { Parameters } from './parameters.js'
 
@@ -67,27 +67,19 @@ export interface LinearCombiner {
 /** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
 export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
 
-/** An encoded vector outside the memory of the evaluator that has encoded it, for that evaluator alone. */
-export interface StoredPlaintext {
-  readonly level: number
-  readonly scale: number
-  readonly magnitude: number
-  /** powers of two, descending: residues of a row that stand so far apart are the same, and held once */
-  readonly distances: readonly number[]
-  /** row by row, as the evaluator computes with them */
-  readonly residues: Float64Array
-}
-
-/** What an evaluator may offer whose memory is smaller than the machine's: encoded vectors wait outside, from where they come back in a fraction of the time that encoding takes. */
+/**
+ * What an evaluator may offer whose memory is smaller than the machine's: encoded vectors wait outside, from where they come back in a fraction of the time that encoding takes. They
+ * wait as coefficients, which are the same for all primes: in a fraction of the bytes, too.
+ */
 export interface PlaintextStorage {
-  /** A copy outside; the plaintext stays as it is. @throws ForeignOperandError; RangeError where there is no memory for it */
-  storePlaintext(plaintext: EvaluatorPlaintext): StoredPlaintext
-  /** The same vector again, to be disposed by the caller. @throws InvalidLevelError, EncodingError */
-  loadPlaintext(stored: StoredPlaintext): EvaluatorPlaintext
+  /** What `plaintext` would encode, outside. @throws as `plaintext`; RangeError where there is no memory for it */
+  encodeOutside(values: SlotValues, options: EncodeOptions): EncodedIntegers
+  /** The vector that `plaintext` would have made of it, to be disposed by the caller. @throws InvalidLevelError, EncodingError */
+  bringIn(encoded: EncodedIntegers): EvaluatorPlaintext
 }
 
 /** Whether an evaluator lets encoded vectors wait outside its memory. */
-export const storesPlaintexts = (evaluator: Evaluator): evaluator is Evaluator & PlaintextStorage => 'storePlaintext' in evaluator
+export const storesPlaintexts = (evaluator: Evaluator): evaluator is Evaluator & PlaintextStorage => 'encodeOutside' in evaluator
 
 /** Computes on ciphertexts. */
 export interface Evaluator extends Disposable {
@@ -98,6 +90,8 @@ export interface Evaluator extends Disposable {
    * Bytes that operands may still take of the memory in which it keeps them; 0 where it cannot tell, so that callers leave nothing there that they can load again.
    */
   readonly bytesFree: number
+  /** Has the system give it so many bytes of memory more, in steps of some milliseconds, where it has memory of its own that a first use would wait for. */
+  touchMemory?(bytes: number): Iterable<void>
 
   /** Takes a copy of the keys, in place of those it had. @throws KeyMismatchError, UnsupportedParametersError, InvalidGaloisElementError */
   setKeys(keys: EvaluationKeys): void

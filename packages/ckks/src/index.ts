@@ -7,7 +7,7 @@
 export { Ciphertext, type CiphertextMetadata, type CiphertextState } from './ciphertext.js'
 export { Context, type ContextOptions } from './context.js'
 export { Decryptor } from './decryptor.js'
-export type { EncodeOptions, SlotValues } from './encoder.js'
+export type { EncodedIntegers, EncodeOptions, SlotValues } from './encoder.js'
 export { Encryptor, type ProvableEncryption } from './encryptor.js'
 export * from './errors.js'
 export { EvaluationRules, metadataOf, type PlaintextMetadata } from './evaluation-rules.js'
@@ -22,7 +22,6 @@ export {
   type LinearCombination,
   type LinearCombiner,
   type PlaintextStorage,
-  type StoredPlaintext,
   storesPlaintexts
 } from './evaluator.js'
 export {

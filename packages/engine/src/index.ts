@@ -30,6 +30,7 @@ export { type MeasureCostsOptions, measureCosts } from './costs/measure.js'
 export { hasRoom, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, WEIGHTS_HELD } from './costs/residence.js'
 export { ASSUMED_MEMORY_BANDWIDTH, type Cores, speedupOf, withThreads } from './costs/threads.js'
 export * from './errors.js'
+export { nextTurn } from './event-loop.js'
 export { agreementOf, determination, likeness, type Measure, measureOf } from './graph/agreement.js'
 export { type NetworkBuilder, network, type Path } from './graph/builder.js'
 export type {

@@ -25,6 +25,7 @@ const COSTS: CostModel = {
   combining: true,
   retaining: true,
   load: 1e-4,
+  copy: 60e-6,
   ringTransform: 1e-4,
   step: 0.01,
   reading: 1e9,

@@ -1,4 +1,4 @@
-import { DisposedError, findNttPrimes, loadKernel, OutOfMemoryError, type Polynomial, Ring } from '@slytherin/ring'
+import { DisposedError, findNttPrimes, loadKernel, OutOfMemoryError, type Polynomial, Ring, touchMemory } from '@slytherin/ring'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { runs } from '../../../test/runs.ts'
@@ -22,6 +22,37 @@ describe('memory', () => {
     expect(kernel.memory.buffer.byteLength).toBe(size)
     ring.dispose()
     expect(kernel.bytesInUse).toBe(0)
+  })
+
+  it('is grown and written to in advance, in steps, while others go on allocating; as much is free afterwards', async () => {
+    const kernel = await loadKernel({ initialBytes: 2 ** 20 })
+    const bytes = 20 * 2 ** 20
+    const inUse = kernel.bytesInUse
+    const steps = touchMemory(kernel, bytes)
+    steps.next()
+    const grown = kernel.memory.buffer.byteLength
+    expect(grown).toBeGreaterThan(bytes)
+    expect(kernel.bytesInUse).toBe(inUse + bytes)
+    const ring = new Ring(kernel, { logN: 10, moduli: findNttPrimes(10, 40, 4) })
+    const others = Array.from({ length: 300 }, () => ring.allocate([0, 1, 2, 3], 'coefficient'))
+    expect([...steps]).toHaveLength(2)
+    for (const other of others) expect(other.row(3).every(value => value === 0)).toBe(true)
+    for (const other of others) other.dispose()
+    ring.dispose()
+    expect(kernel.bytesInUse).toBe(inUse)
+    const before = kernel.memory.buffer.byteLength
+    kernel.arena.release(kernel.arena.allocate(bytes))
+    expect(kernel.memory.buffer.byteLength).toBe(before)
+  })
+
+  it('is let go where nobody goes on with it, and where there is not so much', async () => {
+    const kernel = await loadKernel({ initialBytes: 2 ** 20, maximumBytes: 2 ** 26 })
+    const inUse = kernel.bytesInUse
+    for (const _ of touchMemory(kernel, 20 * 2 ** 20)) break
+    expect(kernel.bytesInUse).toBe(inUse)
+    expect([...touchMemory(kernel, 2 ** 27)]).toEqual([])
+    expect([...touchMemory(kernel, 0)]).toEqual([])
+    expect(kernel.bytesInUse).toBe(inUse)
   })
 
   it('every operation releases its scratch, also when it throws', async () => {

@@ -4,7 +4,7 @@
  */
 import { balance } from '@slytherin/ring'
 import type { Context } from '../context.js'
-import { BOUND_TOLERANCE, type EncodeOptions, type SlotValues } from '../encoder.js'
+import { BOUND_TOLERANCE, type EncodedIntegers, type EncodeOptions, type SlotValues } from '../encoder.js'
 import { EncodingError, InvalidScaleError } from '../errors.js'
 import { Plaintext } from '../plaintext.js'
 import { blank, into } from './memory.js'
@@ -18,10 +18,24 @@ export class Constants {
 
   /** The plaintext, or undefined when the slots are not all one constant, or not one that can be encoded (the encoder says why). */
   encode(values: SlotValues, options: EncodeOptions): Plaintext | undefined {
+    const constant = this.encodable(values, options)
+    return constant && this.encodeValue(constant[0], options, constant[1])
+  }
+
+  /** The same without any ring, as `Encoder.integers` makes it. */
+  integers(values: SlotValues, options: EncodeOptions): EncodedIntegers | undefined {
+    const constant = this.encodable(values, options)
+    if (constant === undefined) return undefined
+    const { level, scale, magnitude = Math.hypot(...constant) } = options
+    const integers = Float64Array.from(constant, part => this.rounded(part, options))
+    return { level, scale, magnitude, distance: this.context.parameters.N / integers.length, integers, shift: 0 }
+  }
+
+  private encodable(values: SlotValues, options: EncodeOptions): [number] | [number, number] | undefined {
     const constant = constantOf(values, this.context.parameters.slots)
     if (constant === undefined || !constant.every(part => this.fits(part, options))) return undefined
     if (options.magnitude !== undefined && !(Math.hypot(...constant) <= options.magnitude * BOUND_TOLERANCE)) return undefined
-    return this.encodeValue(constant[0], options, constant[1])
+    return constant
   }
 
   /**

@@ -5,10 +5,10 @@
  * noise and magnitude follow the rules that all evaluators share (`evaluation-rules.ts`). Memory is explicit: what an operation returns lives until it is disposed, what
  * it needs meanwhile is released before it returns, also when it throws.
  */
-import type { Polynomial } from '@slytherin/ring'
+import { type Polynomial, touchMemory } from '@slytherin/ring'
 import { Ciphertext, type CiphertextMetadata } from '../ciphertext.js'
 import type { Context } from '../context.js'
-import type { EncodeOptions, SlotValues } from '../encoder.js'
+import type { EncodedIntegers, EncodeOptions, SlotValues } from '../encoder.js'
 import { EmptySumError } from '../errors.js'
 import { EvaluationRules, metadataOf } from '../evaluation-rules.js'
 import type {
@@ -19,8 +19,7 @@ import type {
   EvaluatorPlaintext,
   LinearCombination,
   LinearCombiner,
-  PlaintextStorage,
-  StoredPlaintext
+  PlaintextStorage
 } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import type { KeySwitchKey } from '../keys.js'
@@ -35,7 +34,6 @@ import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js
 import { Monomials } from './monomials.js'
 import { checkForeign, ownCiphertext, ownPlaintext } from './operands.js'
 import { batches, type Factors, Products, sameShape } from './products.js'
-import { copiedIn, copiedOut } from './stored-plaintexts.js'
 import { Sums } from './sums.js'
 
 type Product = Factors & { readonly state: CiphertextMetadata }
@@ -84,6 +82,10 @@ export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStor
     return this.context.ring.kernel.bytesFree
   }
 
+  touchMemory(bytes: number): Iterable<void> {
+    return touchMemory(this.context.ring.kernel, bytes)
+  }
+
   /** Takes copies, in place of the keys it had. A key for levels up to `key.level` serves those. @throws KeyMismatchError, ForeignOperandError, InvalidGaloisElementError */
   setKeys(keys: EvaluationKeys): void {
     this.keys.set(keys)
@@ -126,12 +128,13 @@ export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStor
     return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
   }
 
-  storePlaintext(plaintext: EvaluatorPlaintext): StoredPlaintext {
-    return copiedOut(this.context, this.plain('storePlaintext', plaintext))
+  encodeOutside(values: SlotValues, options: EncodeOptions): EncodedIntegers {
+    return this.constants.integers(values, options) ?? this.context.encoder.integers(values, options)
   }
 
-  loadPlaintext(stored: StoredPlaintext): EvaluatorPlaintext {
-    return copiedIn(this.context, this.live, stored)
+  bringIn(encoded: EncodedIntegers): EvaluatorPlaintext {
+    const { polynomial, level, scale, magnitude } = this.context.encoder.fromIntegers(encoded)
+    return new KernelPlaintext(this.live, polynomial, level, scale, magnitude)
   }
 
   constant(value: number, options: EncodeOptions): EvaluatorPlaintext {

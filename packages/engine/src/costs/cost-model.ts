@@ -34,6 +34,8 @@ export const costModelSchema = z.strictObject({
   retaining: z.boolean(),
   /** seconds per residue to read a stored ciphertext into the evaluator */
   load: unit,
+  /** seconds to bring an encoded vector back, which waited as coefficients outside the evaluator's memory, beside the transforms of its residues */
+  copy: unit,
   /** seconds per transform of one residue in the ring kernel on one thread, which encrypts and makes shares whatever the evaluator is */
   ringTransform: unit,
   /** seconds of the first step of its kind beside its operations: bookkeeping, and code that runs for the first time */
@@ -82,6 +84,7 @@ export const SEAL_COSTS: CostModel = {
   combining: false,
   retaining: false,
   load: 180e-6,
+  copy: 540e-6,
   ringTransform: 54e-6,
   ...ASSUMED_COSTS
 }
@@ -99,6 +102,7 @@ export const KERNEL_COSTS: CostModel = {
   combining: true,
   retaining: true,
   load: 100e-6,
+  copy: 60e-6,
   ringTransform: 54e-6,
   ...ASSUMED_COSTS
 }

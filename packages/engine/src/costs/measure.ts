@@ -5,6 +5,7 @@
 import {
   Context,
   deserializeCiphertext,
+  type EncodeOptions,
   Encryptor,
   type Evaluator,
   type EvaluatorCiphertext,
@@ -14,9 +15,11 @@ import {
   KeyGenerator,
   MAXIMUM_PRIME_BITS,
   Parameters,
+  type PlaintextStorage,
   type PublicKey,
   SecretKey,
-  serializeCiphertext
+  serializeCiphertext,
+  storesPlaintexts
 } from '@slytherin/ckks'
 import { nextTurn } from '../event-loop.js'
 import { ASSUMED_COSTS, type CostModel } from './cost-model.js'
@@ -169,6 +172,7 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
     using ciphertext = deserializeCiphertext(context, bytes.slice(), { level: LEVEL, degree: 1, scale: SCALE })
     drop(evaluator.load(ciphertext))
   })
+  const copying = storesPlaintexts(evaluator) ? await broughtIn(evaluator, slots, options, signal) : encoding
   const combining = isCombiner(evaluator)
   const inputs = Array.from({ length: COMBINED_INPUTS }, (_, k) => k)
   const row = { inputs, coefficients: noise(COMBINED_INPUTS), constant: 1 }
@@ -186,8 +190,23 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
     rescaling,
     embedding: positive(encoding - residues * transform, encoding),
     load: loading / (2 * residues),
+    copy: positive(copying - residues * transform, copying),
     combining
   }
+}
+
+/** Encoded vectors that wait outside, far more of them than the caches hold. @returns seconds that each takes to come back */
+async function broughtIn(
+  evaluator: Evaluator & PlaintextStorage,
+  slots: Float64Array,
+  options: EncodeOptions,
+  signal: AbortSignal | undefined
+): Promise<number> {
+  const outside = Array.from({ length: DISTINCT_OPERANDS }, () => evaluator.encodeOutside(slots, options))
+  const all = await seconds(() => {
+    for (const encoded of outside) evaluator.bringIn(encoded)[Symbol.dispose]()
+  }, signal)
+  return all / outside.length
 }
 
 /** A pass over a key against a transform, in an evaluator that does not tell them apart. */

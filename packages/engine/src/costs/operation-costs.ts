@@ -156,9 +156,9 @@ export class OperationCosts {
     return (this.model.embedding + (level + 1) * this.model.transform) * this.transformation
   }
 
-  /** Copying one encoded vector back into the kernel's memory: a pass over its residues. */
-  copying(level: number): number {
-    return (level + 1) * this.model.product * this.pass
+  /** Bringing one encoded vector, which waited outside as coefficients, back into the evaluator's memory. */
+  bringingIn(level: number): number {
+    return this.model.copy * this.pass + (level + 1) * this.model.transform * this.transformation
   }
 
   transfer(bytes: number): number {

@@ -9,7 +9,7 @@ import { Sizes } from '../costs/sizes.js'
 import { type SlotPacking, slotFactor } from '../packing/slots.js'
 import { type CompiledStep, valueMade } from '../steps/kinds.js'
 import { factorsOf, type OperandKind, publicCoins, rerandomizes } from '../steps/operands.js'
-import { heldVectors, type LayerPacking, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
+import { heldVectors, type LayerPacking, scalarWeights, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { readingSeconds, stepSeconds } from '../steps/price.js'
 import type { CompiledRefresh } from '../steps/refresh.js'
@@ -85,8 +85,8 @@ export function costsOf(
     const packing = packingOf(step, core.packing)
     const factors = factorsOf(core.operands, step.reads)
     const weights = weightCount(packing)
-    const outsideKernel = outside('weights', weights, factors.weights, level)
-    const copied = clearWeights && model.retaining ? residence.stored(outsideKernel, waitingBytes(packing, level, parameters.N)) : 0
+    const outsideKernel = scalarWeights(packing, factors) && model.combining ? 0 : outside('weights', weights, factors.weights, level)
+    const copied = clearWeights && model.retaining ? residence.stored(outsideKernel, waitingBytes(packing, parameters.N)) : 0
     const read = { made: passes * (outsideKernel - copied), copied: passes * copied }
     seconds[step.index]! +=
       model.step * (seen.has(step.kind) ? AGAIN : 1) +

@@ -2,7 +2,7 @@
 
 import { RESIDENT_WEIGHT_BYTES, Residence, SHARED_PASS_BYTES } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
-import { inputCount, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
+import { inputCount, type LayerPacking, scalarWeights, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
 import type { WeightsRead } from '../steps/price.js'
 import type { Settings } from './options.js'
 import type { PackedLayer } from './packer.js'
@@ -26,7 +26,11 @@ export function readingOf(
 ): Reading {
   const bytes = (kind: OperandKind): number => vectorBytes(kind, typical.level, typical.N)
   const held = Math.max(...packed.map(layer => layer.held)) * bytes('encrypted')
-  const weightBytes = packed.reduce((sum, { packing }) => sum + weightCount(packing) * bytes(settings.weights), 0)
+  const factors = { weights: settings.weights, input: settings.data }
+  // numbers take no room
+  const vectors = (packing: LayerPacking): number =>
+    settings.costModel.combining && scalarWeights(packing, factors) ? 0 : weightCount(packing)
+  const weightBytes = packed.reduce((sum, { packing }) => sum + vectors(packing) * bytes(settings.weights), 0)
   const perPass = blocksPerPass(batchBlocks, held, weightBytes, settings.evaluatorMemory)
   const passes = Math.ceil(batchBlocks / perPass)
   const residence = new Residence(perPass * held, 0)
@@ -34,8 +38,8 @@ export function readingOf(
     operand === 'clear' || settings.costModel.retaining ? residence.outside(kind, count, bytes(operand)) : count
   const storing = settings.weights === 'clear' && settings.costModel.retaining
   const weights = packed.map(({ packing }): WeightsRead => {
-    const outsideKernel = outside('weights', weightCount(packing), settings.weights)
-    const copied = storing ? residence.stored(outsideKernel, waitingBytes(packing, typical.level, typical.N)) : 0
+    const outsideKernel = outside('weights', vectors(packing), settings.weights)
+    const copied = storing ? residence.stored(outsideKernel, waitingBytes(packing, typical.N)) : 0
     return { made: passes * (outsideKernel - copied), copied: passes * copied }
   })
   const inputs = batchBlocks * inputCount(packed[0]!.packing, settings.data)

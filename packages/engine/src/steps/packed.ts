@@ -49,13 +49,10 @@ export function heldVectors(packing: LayerPacking): number {
   return packing.outputBlocks + working + (packing.kind === 'diagonals' ? packing.peakInputs : 1)
 }
 
-/** More repetitions of a vector than so many are not looked for. */
-const REPETITIONS_FOUND = 4
-
-/** Bytes of an encoded weight that waits outside the evaluator's memory, where what repeats is held once. */
-export function waitingBytes(packing: LayerPacking, level: number, N: number): number {
+/** Bytes of an encoded weight that waits outside the evaluator's memory: coefficients, of which those of slots that repeat are few. */
+export function waitingBytes(packing: LayerPacking, N: number): number {
   const repetitions = packing.kind === 'diagonals' ? packing.width / Math.max(packing.rows, packing.input.period) : 1
-  return vectorBytes('clear', level, N) / Math.min(repetitions, REPETITIONS_FOUND)
+  return polynomialBytes(0, N) / repetitions
 }
 
 /** Bytes of a ciphertext, or an encoded clear vector, in the evaluator. */

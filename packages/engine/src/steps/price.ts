@@ -49,7 +49,7 @@ export const readingSeconds = (
   factors: Factors
 ): number => {
   const each = weightSeconds(packing, costs, level, factors)
-  return made * each + copied * Math.min(each, costs.copying(level))
+  return made * each + copied * Math.min(each, costs.bringingIn(level))
 }
 
 /** Reading one weight of a step: loading a ciphertext, or encoding a clear weight. */

@@ -1,6 +1,13 @@
 /** Sources of clear operands: the model owner's own weights, the data owner's own inputs, encoded when they are asked for. */
-import type { Evaluator, EvaluatorPlaintext } from '@slytherin/ckks'
-import { isCombiner, polynomialBytes, type StoredPlaintext, storesPlaintexts } from '@slytherin/ckks'
+import {
+  type EncodedIntegers,
+  type Evaluator,
+  type EvaluatorPlaintext,
+  isCombiner,
+  polynomialBytes,
+  type SlotValues,
+  storesPlaintexts
+} from '@slytherin/ckks'
 import { hasRoom, STORED_WEIGHT_BYTES, WEIGHTS_HELD } from '../costs/residence.js'
 import { nextTurn } from '../event-loop.js'
 import { Network } from '../network/network.js'
@@ -10,6 +17,7 @@ import type { InputSource, WeightSource } from '../run/options.js'
 import { isMapStep } from '../steps/kinds.js'
 import { factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/packed.js'
+import type { WeightDescriptor } from '../steps/step.js'
 import { InputPacker } from './inputs.js'
 import { packScalar, packValues, packWeight, weightDescriptor } from './weights.js'
 
@@ -34,9 +42,11 @@ export class ClearWeights implements Disposable {
   /** Of weights that are kept in the evaluator's memory. */
   bytes = 0
   private readonly kept = new Map<number, EvaluatorPlaintext>()
-  private readonly stored = new Map<number, StoredPlaintext>()
+  private readonly stored = new Map<number, EncodedIntegers>()
   private readonly numbers = new Map<number, number>()
   private passing: EvaluatorPlaintext[] = []
+  /** Left for weights that wait outside the evaluator's memory; 0 once one did not fit. */
+  private storedBytesLeft: number
 
   constructor(
     private readonly plan: Plan,
@@ -44,8 +54,10 @@ export class ClearWeights implements Disposable {
     private readonly evaluator: Evaluator,
     /** bytes, or what takes so many of a memory that others share, if there is room */
     private readonly maximumBytes: number | ((bytes: number) => boolean) = 2 ** 30,
-    private storedBytes = STORED_WEIGHT_BYTES
-  ) {}
+    private readonly storedBytes = STORED_WEIGHT_BYTES
+  ) {
+    this.storedBytesLeft = storedBytes
+  }
 
   /**
    * Encodes in advance what a run will ask for, as far as it is kept, in order of use.
@@ -73,21 +85,20 @@ export class ClearWeights implements Disposable {
     const known = this.kept.get(index)
     if (known) return known
     const stored = this.stored.get(index)
-    if (stored && storesPlaintexts(this.evaluator)) return this.lent(this.evaluator.loadPlaintext(stored))
+    if (stored && storesPlaintexts(this.evaluator)) return this.lent(this.evaluator.bringIn(stored))
     const descriptor = weightDescriptor(this.plan, index)
     const { plan, model } = this
     const slots = model instanceof Network ? packWeight(plan, model, index) : packValues(plan, index, await model.values(index))
     const meanwhile = this.kept.get(index)
     if (meanwhile) return meanwhile
-    const weight = this.evaluator.plaintext(slots, descriptor)
     const size = this.sizeOf(index)
     if (this.hasRoom() && this.takes(size)) {
+      const weight = this.evaluator.plaintext(slots, descriptor)
       this.bytes += size
       this.kept.set(index, weight)
       return weight
     }
-    this.store(index, weight)
-    return this.lent(weight)
+    return this.lent(this.outside(index, slots, descriptor) ?? this.evaluator.plaintext(slots, descriptor))
   }
 
   /** Weight `index` as a number, for plans whose blocks have one position. @throws as `packScalar` */
@@ -104,8 +115,8 @@ export class ClearWeights implements Disposable {
   dispose(): void {
     for (const weight of [...this.kept.values(), ...this.passing]) weight[Symbol.dispose]()
     this.kept.clear()
-    for (const index of this.stored.keys()) this.storedBytes += this.sizeOf(index)
     this.stored.clear()
+    this.storedBytesLeft = this.storedBytes
     this.passing = []
     this.bytes = 0
   }
@@ -132,18 +143,24 @@ export class ClearWeights implements Disposable {
     return !storesPlaintexts(evaluator) || hasRoom(evaluator.bytesFree, 0, plan.costs.bytes.evaluatorMemory)
   }
 
-  /** Where there is no memory for it, it is encoded again. */
-  private store(index: number, weight: EvaluatorPlaintext): void {
-    if (this.storedBytes <= 0 || !storesPlaintexts(this.evaluator)) return
+  /** Encodes a weight that is to wait outside the evaluator's memory, and brings it in. @returns undefined where there is no more room outside: it is encoded again every time */
+  private outside(index: number, slots: SlotValues, descriptor: WeightDescriptor): EvaluatorPlaintext | undefined {
+    const { evaluator } = this
+    if (this.storedBytesLeft === 0 || !storesPlaintexts(evaluator)) return undefined
     try {
-      const stored = this.evaluator.storePlaintext(weight)
-      if (stored.residues.byteLength > this.storedBytes) return
-      this.stored.set(index, stored)
-      this.storedBytes -= stored.residues.byteLength
+      const encoded = evaluator.encodeOutside(slots, descriptor)
+      const { byteLength } = encoded.integers
+      if (byteLength <= this.storedBytesLeft) {
+        this.stored.set(index, encoded)
+        this.storedBytesLeft -= byteLength
+        return evaluator.bringIn(encoded)
+      }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
-      this.storedBytes = 0
     }
+    // what is encoded and let go in every query would cost more than what a smaller weight could still gain
+    this.storedBytesLeft = 0
+    return undefined
   }
 
   /** What was asked for before the weights that a runner holds is done with. */

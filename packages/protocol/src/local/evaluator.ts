@@ -12,6 +12,7 @@ import { Evaluation, type EvaluationMeans } from './evaluation.js'
 import { type OpenSession, SessionStateError } from './open-session.js'
 import { MissingPartError, type PartStore } from './part-store.js'
 import { ShareSums } from './share-sums.js'
+import { evaluationBytes, touchMemory } from './touch-memory.js'
 import { UnprovedParts } from './unproved-parts.js'
 
 interface EvaluatorRoleOptions {
@@ -67,6 +68,7 @@ export class EvaluatorRole {
       if (options.network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
       this.#clearWeights = new ClearWeights(session.plan, options.network, evaluator, options.weightCacheBytes)
     }
+    void touchMemory(evaluator, evaluationBytes(session.plan), this.#abort.signal)
   }
 
   addShare(protocol: SummedProtocol, instance: string, party: number, share: Uint8Array): void {

@@ -18,7 +18,8 @@ export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float
   checkOperand(ring, 'fromIntegers', out, out)
   if (values.length !== ring.N) throw new LengthMismatchError('integers', ring.N, values.length)
   let largest = 0
-  for (const value of values) {
+  for (let k = 0; k < values.length; k++) {
+    const value = values[k]!
     if (value !== Math.trunc(value)) throw new InvalidArgumentError('values', 'integers', value)
     const magnitude = Math.abs(value)
     if (magnitude > largest) largest = magnitude
