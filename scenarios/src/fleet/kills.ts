@@ -5,6 +5,7 @@
 import { Command } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, finite, positive, stopping } from '../command-line.js'
 import type { PreparedQuery } from './dealt-service.js'
+import { unlessStopped } from './leaving.js'
 import { digestOf, Measuring, secondsOf } from './measuring.js'
 import { loadNow, type ReportFiles, report } from './reporting.js'
 import type { WorkerProcess } from './worker-process.js'
@@ -31,9 +32,20 @@ const options = new Command('fleet:kills')
   .opts<ReportFiles & { queries: number; workers: number; every: number; model: string; batch: number }>()
 const signal = stopping()
 const loadBefore = loadNow()
-const measuring = await Measuring.open({ bundled: true })
+const measuring = await unlessStopped(Measuring.open({ bundled: true }), signal)
 const { say } = measuring
 try {
+  const identical = await unlessStopped(measuredWithKills(), signal, measuring.lost)
+  if (!identical) process.exitCode = EXIT_FAILED
+  await measuring.close()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  // What is under way may wait for what is gone.
+  process.exit(EXIT_FAILED)
+}
+
+/** @returns whether all answers are the bytes of this process alone */
+async function measuredWithKills(): Promise<boolean> {
   const { queries: count, workers, every, model, batch } = options
   const { service, samples } = await measuring.service({ name: model, batch, refreshing: true })
   const queries: PreparedQuery[] = []
@@ -132,10 +144,5 @@ try {
       { name: 'of that, lost work', seconds: lostWall, colour: 2 }
     ]
   })
-  if (!identical) process.exitCode = EXIT_FAILED
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-  process.exitCode = EXIT_FAILED
-} finally {
-  await measuring.close()
+  return identical
 }

@@ -6,6 +6,7 @@
 import { Command } from 'commander'
 import { EXIT_FAILED, EXIT_USAGE, list, natural, positive, stopping } from '../command-line.js'
 import { measureCold } from './cold.js'
+import { unlessStopped } from './leaving.js'
 import { Measuring } from './measuring.js'
 import { measureQueue } from './queue.js'
 import { loadNow, type ReportFiles, report } from './reporting.js'
@@ -59,13 +60,12 @@ const options = new Command('fleet')
   .opts<Options>()
 const signal = stopping()
 try {
-  const right = await measured()
+  const right = await unlessStopped(measured(), signal)
   if (!right) process.exitCode = EXIT_FAILED
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-  process.exitCode = EXIT_FAILED
-  // What was under way waits for workers that are gone.
-  if (signal.aborted) process.exit()
+  // What is under way may wait for what is gone.
+  process.exit(EXIT_FAILED)
 }
 
 /** @returns whether everything came out as it should, however long it took */
@@ -76,13 +76,9 @@ async function measured(): Promise<boolean> {
   const loadBefore = loadNow()
   const links = namespaces || cold ? { namespaces: cold ? 1 : workers, ...(cold || rate !== undefined ? { rate: rate ?? RATE } : {}) } : {}
   const measuring = await Measuring.open(links)
-  try {
-    // A query that is under way waits for nobody who has been stopped.
-    const stopped = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
-    return await Promise.race([measuredBy(measuring, workers, loadBefore), stopped])
-  } finally {
-    await measuring.close()
-  }
+  const right = await unlessStopped(measuredBy(measuring, workers, loadBefore), signal, measuring.lost)
+  await measuring.close()
+  return right
 }
 
 async function measuredBy(measuring: Measuring, workers: number, loadBefore: number): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** What `npm run fleet` and `npm run fleet:kills` have in common: a queue, a store, a coordinator in this process, and worker processes. */
 import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +14,7 @@ import { modelsOf } from '../scenario.js'
 import { bundleCommand } from '../service/bundle.js'
 import { until } from '../service/until.js'
 import { DealtService } from './dealt-service.js'
+import { atExit } from './leaving.js'
 import { RedisServer } from './redis.js'
 import { overLinks, sameMachine, type Transport } from './transport.js'
 import { WorkerProcess, type WorkerProcessOptions } from './worker-process.js'
@@ -43,7 +45,10 @@ export interface MeasuredRun {
 export class Measuring {
   readonly #workers: WorkerProcess[] = []
   readonly #services: DealtService[] = []
+  readonly #lost = Promise.withResolvers<never>()
   #started = 0
+  /** Rejects when the queue or a worker ends, or is killed, by anybody else: what is under way then waits forever. */
+  readonly lost: Promise<never> = this.#lost.promise
 
   private constructor(
     readonly redis: RedisServer,
@@ -52,8 +57,12 @@ export class Measuring {
     readonly contents: FleetContents,
     readonly kernel: Kernel,
     readonly directory: string,
-    readonly say: (text: string) => void
-  ) {}
+    readonly say: (text: string) => void,
+    private readonly gone: () => void
+  ) {
+    this.lost.catch(() => undefined)
+    redis.lost.catch(this.#lost.reject)
+  }
 
   /** @param init workers in so many namespaces, on links of this rate; the command as a few files, for workers that are started often */
   static async open(init: { namespaces?: number; rate?: string; bundled?: boolean } = {}): Promise<Measuring> {
@@ -62,15 +71,17 @@ export class Measuring {
       process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${text}\n`)
     }
     const directory = await mkdtemp(join(tmpdir(), 'slytherin-fleet-'))
+    const gone = atExit(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     const store = join(directory, 'store')
     const transport = init.namespaces === undefined ? sameMachine(store) : await overLinks(store, init.namespaces, init.rate)
     try {
       const redis = await RedisServer.start(directory, say, transport.address)
       const contents = new FleetContents({ backend: new DirectoryStore(store), memoryBytes: MEMORY_BYTES })
       const command = init.bundled === true ? await bundleCommand(directory) : undefined
-      return new Measuring(redis, transport, command, contents, await loadKernel({ threads: 1 }), directory, say)
+      return new Measuring(redis, transport, command, contents, await loadKernel({ threads: 1 }), directory, say, gone)
     } catch (error) {
       await transport.close()
+      await rm(directory, { recursive: true, force: true })
       throw error
     }
   }
@@ -127,6 +138,7 @@ export class Measuring {
       ...(command === undefined ? {} : { command }),
       ...init
     })
+    worker.lost.catch(this.#lost.reject)
     this.#workers.push(worker)
     return worker
   }
@@ -170,6 +182,7 @@ export class Measuring {
     await this.redis.down()
     await this.transport.close()
     await rm(this.directory, { recursive: true, force: true })
+    this.gone()
   }
 }
 

@@ -2,7 +2,9 @@
  * Network namespaces of one machine as machines of their own: each has a link to a bridge, on which this process has an address, at a rate that can be limited. They are
  * made and removed here, which takes root.
  */
+import { spawnSync } from 'node:child_process'
 import { execa } from 'execa'
+import { atExit } from './leaving.js'
 
 /** Of the network between them: a part of 198.18.0.0/15, which is kept for measurements (RFC 2544). */
 const NETWORK = '198.18.213'
@@ -20,6 +22,11 @@ export class Namespaces {
   readonly address = `${NETWORK}.1`
   readonly #bridge: string
   readonly #names: string[] = []
+  /** They would outlive this process. */
+  readonly #gone = atExit(() => {
+    for (const name of this.#names) spawnSync('ip', ['netns', 'delete', name])
+    spawnSync('ip', ['link', 'delete', this.#bridge])
+  })
 
   private constructor(bridge: string) {
     this.#bridge = bridge
@@ -53,6 +60,7 @@ export class Namespaces {
   async remove(): Promise<void> {
     for (const name of this.#names.splice(0)) await execa('ip', ['netns', 'delete', name], { reject: false })
     await execa('ip', ['link', 'delete', this.#bridge], { reject: false })
+    this.#gone()
   }
 
   async #add(index: number, rate: string | undefined): Promise<void> {

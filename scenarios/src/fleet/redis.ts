@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { execa, type ResultPromise } from 'execa'
 import { freePort } from '../deployment.js'
+import { atExit } from './leaving.js'
 
 const SERVERS = ['valkey-server', 'redis-server'] as const
 /** Debian's package, where there is one of the two. */
@@ -24,12 +25,16 @@ export class RedisServer {
   readonly #host: string
   readonly #port: number
   #child: ResultPromise | undefined
+  readonly #lost = Promise.withResolvers<never>()
+  /** Rejects when it ends, or is killed, by anybody else. */
+  readonly lost: Promise<never> = this.#lost.promise
 
   private constructor(command: string, host: string, port: number) {
     this.#command = command
     this.#host = host
     this.#port = port
     this.url = `redis://${host}:${port}`
+    this.lost.catch(() => undefined)
   }
 
   /** Name and version, as it says them. */
@@ -63,6 +68,11 @@ export class RedisServer {
     const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, `${value}`])
     const child = execa(this.#command, flags, { reject: false, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore', cleanup: true })
     this.#child = child
+    const gone = atExit(() => child.kill('SIGKILL'))
+    void child.then(({ shortMessage = 'it ended' }) => {
+      gone()
+      if (this.#child === child) this.#lost.reject(new Error(`${this.#command} at ${this.url} is gone: ${shortMessage}`))
+    })
     const late = performance.now() + PATIENCE
     while (!(await answers(this.#host, this.#port))) {
       if (performance.now() > late) throw new Error(`${this.#command} does not answer on port ${this.#port}`)
@@ -72,9 +82,10 @@ export class RedisServer {
 
   /** kill -9. */
   async down(): Promise<void> {
-    this.#child?.kill('SIGKILL')
-    await this.#child
+    const child = this.#child
     this.#child = undefined
+    child?.kill('SIGKILL')
+    await child
   }
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { atExit } from './leaving.js'
 import { Namespaces } from './namespaces.js'
 
 const BUCKET = fileURLToPath(new URL('./bucket-process.js', import.meta.url))
@@ -37,6 +38,8 @@ export function sameMachine(directory: string): Transport {
 export async function overLinks(directory: string, count: number, rate?: string): Promise<Transport> {
   const namespaces = await Namespaces.make(count, rate)
   const bucket = execa(process.execPath, [BUCKET, directory, namespaces.address], { reject: false, stdin: 'ignore', cleanup: true })
+  const gone = atExit(() => bucket.kill('SIGKILL'))
+  void bucket.then(gone)
   try {
     const [line] = (await once(bucket.stdout, 'data')) as [Buffer]
     const endpoint = `http://${namespaces.address}:${line.toString().trim()}`

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { execa, type ResultPromise } from 'execa'
 import { stringify } from 'yaml'
 import { COMMAND } from '../service/parties.js'
+import { atExit } from './leaving.js'
 
 export interface WorkerProcessOptions {
   /** Its own, for configuration, log and cache. */
@@ -22,14 +23,26 @@ export interface WorkerProcessOptions {
 
 /** Of a clock of the kernel, a second, as /proc counts. */
 const TICKS = 100
+/** Characters of a log, in errors. */
+const LAST = 2000
 
 export class WorkerProcess {
   readonly #child: ResultPromise
   readonly #log: string
+  readonly #lost = Promise.withResolvers<never>()
+  /** Rejects when it ends, or is killed, by anybody else. */
+  readonly lost: Promise<never> = this.#lost.promise
+  #ending = false
 
   private constructor(child: ResultPromise, log: string) {
     this.#child = child
     this.#log = log
+    this.lost.catch(() => undefined)
+    const gone = atExit(() => child.kill('SIGKILL'))
+    void child.then(async ({ shortMessage = 'it ended' }) => {
+      gone()
+      if (!this.#ending) this.#lost.reject(new Error(`a worker is gone (${shortMessage}): ${(await this.log()).slice(-LAST)}`))
+    })
   }
 
   static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
@@ -63,11 +76,13 @@ export class WorkerProcess {
 
   /** kill -9. Resolves when it is gone. */
   async kill(): Promise<void> {
+    this.#ending = true
     this.#child.kill('SIGKILL')
     await this.#child
   }
 
   async stop(): Promise<void> {
+    this.#ending = true
     this.#child.kill('SIGTERM')
     await this.#child
   }

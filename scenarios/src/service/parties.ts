@@ -50,6 +50,8 @@ export interface LayOptions {
   readonly fleet?: object
   /** Of the cohort at the evaluator, as in party.yaml. */
   readonly limits?: object
+  /** Of Node, for the evaluator's process. */
+  readonly evaluatorFlags?: readonly string[]
 }
 
 /** Names of all parties with their roles, holders first. */
@@ -79,19 +81,21 @@ async function lastLines(log: string): Promise<string> {
 export class ServiceProcesses {
   readonly parties: readonly ServiceParty[]
   readonly #command: string
+  readonly #evaluatorFlags: readonly string[]
   readonly #running = new Map<string, ResultPromise>()
   readonly #killed = new WeakSet<ResultPromise>()
 
-  private constructor(parties: readonly ServiceParty[], command: string) {
+  private constructor(parties: readonly ServiceParty[], command: string, evaluatorFlags: readonly string[]) {
     this.parties = parties
     this.#command = command
+    this.#evaluatorFlags = evaluatorFlags
   }
 
   /** @param directory made anew */
   static async lay(
     scenario: ServiceScenario,
     directory: string,
-    { dashboards = false, webSockets, fleet, limits }: LayOptions = {}
+    { dashboards = false, webSockets, fleet, limits, evaluatorFlags = [] }: LayOptions = {}
   ): Promise<ServiceProcesses> {
     await rm(directory, { recursive: true, force: true })
     const command = await bundleCommand(directory)
@@ -135,7 +139,7 @@ export class ServiceProcesses {
         return { name, roles, peer, state, configuration, log: join(home, 'log'), ...dashboard, starts: 0 }
       })
     )
-    return new ServiceProcesses(parties, command)
+    return new ServiceProcesses(parties, command, evaluatorFlags)
   }
 
   party(name: string): ServiceParty {
@@ -195,7 +199,8 @@ export class ServiceProcesses {
     // Its own descriptor: what it says last is there when it has ended.
     const log = createWriteStream(party.log, { flags: 'a' })
     await once(log, 'open')
-    const child = execa(process.execPath, [...NODE_OPTIONS, this.#command, 'party', '--config', party.configuration], {
+    const flags = [...NODE_OPTIONS, ...(party.name === EVALUATOR ? this.#evaluatorFlags : [])]
+    const child = execa(process.execPath, [...flags, this.#command, 'party', '--config', party.configuration], {
       reject: false,
       buffer: false,
       stdin: 'ignore',
@@ -214,6 +219,11 @@ export class ServiceProcesses {
     this.#killed.add(child)
     child.kill('SIGKILL')
     await child
+  }
+
+  /** kill -9 of all of them, without waiting. */
+  killAll(): void {
+    for (const child of this.#running.values()) child.kill('SIGKILL')
   }
 
   /** Asks a party to end, and waits until it has. */
