@@ -88,3 +88,29 @@ test('started again it knows the same, and forgets what could not be asked again
   expect(await records.count('query-over')).toBe(0)
   expect(await journal.recall('query-3')).toBeUndefined()
 })
+
+test('what a query that waits takes in memory does not grow with its inputs; all of it is on the disk, and there when it runs', async () => {
+  const records = new MemoryRecordStore()
+  const journal = await QueryJournal.open(records)
+  const signed = { document: { inputs: 'cd'.repeat(32) } as never, signatures: [] }
+  await journal.put(opened('a'))
+  await journal.change('a', { state: 'queued', queued: 1, signed, resultKey: 'k' })
+  for (const one of [journal, await QueryJournal.open(records)]) {
+    const slip = one.get('a')!
+    expect(slip).toMatchObject({ state: 'queued', sender: 'alice', querier: 'alice', release: 'r', bytes: 1000, expires: DAY, inputs: [] })
+    expect(JSON.stringify(slip).length).toBeLessThan(500)
+    expect(one.list('queued')).toEqual([slip])
+    expect(await one.whole('a')).toEqual({ ...opened('a'), state: 'queued', queued: 1, signed, resultKey: 'k' })
+  }
+  // Nothing is written where nothing changes.
+  expect(await journal.change('a', () => undefined)).toMatchObject({ state: 'queued', resultKey: 'k' })
+  expect(await journal.change('a', { state: 'running' })).toMatchObject({ inputs: opened('a').inputs, signed, resultKey: 'k' })
+  expect(journal.get('a')).toMatchObject({ state: 'running', inputs: opened('a').inputs, signed })
+  const done = await journal.change('a', { state: 'done', result: ['x'], signature: 'y' })
+  expect(done.inputs).toHaveLength(100)
+  expect(journal.get('a')).toMatchObject({ state: 'done', inputs: [], result: [], signed: null })
+  expect(await journal.whole('a')).toMatchObject({ result: ['x'], signature: 'y', signed })
+  await journal.change('a', { state: 'fetched', result: [] })
+  expect(await journal.whole('a')).toMatchObject({ state: 'fetched', inputs: [] })
+  expect(await journal.whole('never there')).toBeUndefined()
+})

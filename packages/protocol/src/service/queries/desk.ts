@@ -62,7 +62,7 @@ export class QueryDesk {
 
   async open(request: OpenRequest, sender: string): Promise<QueryRecord> {
     const { journal, handles, documents, now } = this.#options
-    const known = await journal.recall(request.query)
+    const known = await journal.whole(request.query)
     if (known !== undefined) {
       const same =
         known.sender === sender &&
@@ -269,8 +269,9 @@ export class QueryDesk {
 
   /** To the querier alone. */
   async result(query: string, peer: string): Promise<{ signature: string; query: Signed<Query>; results: Uint8Array[] }> {
-    await this.#options.journal.recall(query)
-    const record = this.#of(query, peer, 'query/result')
+    const { journal, contents } = this.#options
+    const whole = await journal.whole(query)
+    const record = { ...this.#of(query, peer, 'query/result'), ...whole }
     if (record.querier !== peer)
       throw new NotPermittedError({ peer, kind: 'query/result', field: 'sender', expected: record.querier, actual: peer })
     if (record.state !== 'done' || record.signed === null) {
@@ -283,7 +284,7 @@ export class QueryDesk {
         reason: record.message
       })
     }
-    const results = await Promise.all(record.result.map(async name => await this.#options.contents.get(resultSpace(query), name)))
+    const results = await Promise.all(record.result.map(async name => await contents.get(resultSpace(query), name)))
     if (results.some(bytes => bytes === undefined)) {
       await this.#end(query, 'failed', 'the result was lost on the disk of the evaluator', 'internal')
       throw new OutOfOrderMessageError({ peer, kind: 'query/result', field: 'result', reason: 'lost', remedy: 'Ask the query again.' })

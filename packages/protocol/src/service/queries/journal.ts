@@ -3,6 +3,9 @@
  * two requests. A record is written whole before anything is done that rests on it; big things (inputs, shares, results) lie in the content store, in the query's
  * space.
  *
+ * A query that waits, or whose result does, has a slip in memory, of a few hundred bytes whatever its inputs are; all of its record is on the disk, and is read when the
+ * query runs, or its result is fetched.
+ *
  * A query that is over is final. What is left of its record, so that its name is not used again and whoever asks hears how it ended, is on the disk; of these only the last
  * are in memory.
  */
@@ -77,11 +80,28 @@ export interface QueryRecord {
 /** States in which a query still costs something. */
 export const LIVE: ReadonlySet<QueryState> = new Set(['open', 'queued', 'running', 'done'])
 
+/** States in which nothing changes for a long time: there may be thousands. */
+const RESTING: ReadonlySet<QueryState> = new Set(['queued', 'done'])
+/** What a slip has not. */
+const LEFT_OUT = {
+  inputs: [],
+  proved: [],
+  proofs: {},
+  signed: null,
+  resultKey: '',
+  attempts: {},
+  refreshed: [],
+  result: [],
+  signature: ''
+} as const satisfies Partial<QueryRecord>
+
 export class QueryJournal {
   readonly #records: RecordStore
   readonly #onState: (record: QueryRecord) => void
-  /** Those that still cost something. */
+  /** Those that still cost something; slips of those that rest. */
   readonly #queries = new Map<string, QueryRecord>()
+  /** What many of them have in common, once each. */
+  readonly #texts = new Map<string, string>()
   /** Those used last come last. */
   readonly #over = new Map<string, QueryRecord>()
   readonly #counts = new Map<QueryState, number>()
@@ -104,13 +124,13 @@ export class QueryJournal {
       const record = value as QueryRecord
       // One that was killed between the two has it in both.
       if ((await records.get(OVER, key)) !== undefined) await records.delete(QUERY, key)
-      else if (LIVE.has(record.state)) journal.#queries.set(key, record)
+      else if (LIVE.has(record.state)) journal.#queries.set(key, journal.#slip(record))
       else await journal.#end(record)
     }
     return journal
   }
 
-  /** As far as it is in memory: all that are not over are. @see recall */
+  /** As far as it is in memory: all that are not over are, but of those that wait, or whose results do, only what a slip has. @see recall, whole */
   get(query: string): QueryRecord | undefined {
     return this.#queries.get(query) ?? this.#over.get(query)
   }
@@ -122,7 +142,15 @@ export class QueryJournal {
     return this.get(query)
   }
 
-  /** Those that are not over. */
+  /** All of a record. */
+  async whole(query: string): Promise<QueryRecord | undefined> {
+    const known = await this.recall(query)
+    if (known === undefined || !RESTING.has(known.state)) return known
+    // Over since, or gone on.
+    return ((await this.#records.get(QUERY, query)) as QueryRecord | undefined) ?? (await this.recall(query))
+  }
+
+  /** Those that are not over, as `get` has them. */
   list(...states: readonly QueryState[]): QueryRecord[] {
     return [...this.#queries.values()].filter(({ state }) => states.length === 0 || states.includes(state))
   }
@@ -166,15 +194,15 @@ export class QueryJournal {
     const changed = before
       .catch(() => undefined)
       .then(async () => {
-        const record = this.#queries.get(query)
-        if (record === undefined) return (await this.recall(query))!
+        if (!this.#queries.has(query)) return (await this.recall(query))!
+        const record = (await this.whole(query))!
         const news = typeof change === 'function' ? change(record) : change
         if (news === undefined) return record
         const next = { ...record, ...news }
         if (!LIVE.has(next.state)) return await this.#end(next)
         await this.#records.put(QUERY, query, next)
-        // What was noted meanwhile stays.
-        return this.note(query, news)
+        // What was noted meanwhile stays; of one that rested nothing was.
+        return RESTING.has(record.state) ? this.#keep(next, record.state) : this.note(query, news)
       })
     this.#changing.set(query, changed)
     try {
@@ -184,15 +212,34 @@ export class QueryJournal {
     }
   }
 
-  /** Changes what need not be durable at once: the next `put` writes it. */
+  /** Changes what need not be durable at once, of a query that is open or runs: the next `put` writes it. */
   note(query: string, change: Partial<QueryRecord>): QueryRecord {
     const before = this.#queries.get(query)
     if (before === undefined) return this.#over.get(query)!
-    const record = { ...before, ...change }
-    this.#queries.set(query, record)
+    return this.#keep({ ...before, ...change }, before.state)
+  }
+
+  #keep(record: QueryRecord, before: QueryState): QueryRecord {
+    const { query, state } = record
+    this.#queries.set(query, this.#slip(record))
     this.touch(query)
-    if (record.state !== before.state) this.#onState(record)
+    if (state !== before) this.#onState(record)
     return record
+  }
+
+  /** What stays in memory of a record. */
+  #slip(record: QueryRecord): QueryRecord {
+    if (!RESTING.has(record.state)) return record
+    const once = (text: string): string => {
+      const known = this.#texts.get(text)
+      if (known !== undefined) return known
+      if (this.#texts.size >= REMEMBERED) this.#texts.clear()
+      this.#texts.set(text, text)
+      return text
+    }
+    const { epoch, release, grant, sender, querier } = record
+    const shared = { epoch: once(epoch), release: once(release), grant: once(grant), sender: once(sender), querier: once(querier) }
+    return { ...record, ...shared, ...LEFT_OUT }
   }
 
   /** Forgets queries that are over and could not be asked again. @param before the time until which they were good */
@@ -211,7 +258,8 @@ export class QueryJournal {
   /** The record of a query that is over, with what it needed while it was not. What was there stays when there is no room. */
   async #end(record: QueryRecord): Promise<QueryRecord> {
     const { query } = record
-    const left: QueryRecord = { ...record, inputs: [], proved: [], proofs: {}, signed: null, attempts: {}, refreshed: [] }
+    const { resultKey, result, signature } = record
+    const left: QueryRecord = { ...record, ...LEFT_OUT, resultKey, result, signature }
     await this.#records.put(OVER, query, left)
     await this.#records.delete(QUERY, query)
     this.#queries.delete(query)

@@ -14,7 +14,9 @@ export interface Waiting {
 export function inOrder<T extends Waiting>(waiting: readonly T[], served: ReadonlyMap<string, number>): T[] {
   const byQuerier = new Map<string, T[]>()
   for (const one of [...waiting].sort((a, b) => a.queued - b.queued || (a.query < b.query ? -1 : 1))) {
-    byQuerier.set(one.querier, [...(byQuerier.get(one.querier) ?? []), one])
+    const own = byQuerier.get(one.querier)
+    if (own === undefined) byQuerier.set(one.querier, [one])
+    else own.push(one)
   }
   const last = new Map(served)
   let next = Math.max(0, ...served.values()) + 1
