@@ -19,6 +19,10 @@ export interface S3StoreOptions {
 
 type Sdk = typeof import('@aws-sdk/client-s3')
 
+/** Requests at the same time: enough for a link, and few enough that what was asked for first comes first. */
+const SOCKETS = 8
+/** Of a request that waits for its turn; longer than any does. */
+const NO_WARNING = 2 ** 31 - 1
 /** Objects that one request deletes, as S3 allows. */
 const AT_ONCE = 1000
 
@@ -38,6 +42,11 @@ export class S3Store implements StoreBackend {
     this.#client = new sdk.S3Client({
       region,
       forcePathStyle: pathStyle,
+      requestHandler: {
+        httpAgent: { maxSockets: SOCKETS },
+        httpsAgent: { maxSockets: SOCKETS },
+        socketAcquisitionWarningTimeout: NO_WARNING
+      },
       // Whoever reads checks the SHA-256 of all of it: the checksums of the SDK, which are computed in JavaScript, would find nothing more.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',

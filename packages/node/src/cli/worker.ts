@@ -1,6 +1,6 @@
 /** `slytherin worker`: a further machine of an evaluator's fleet, until it is stopped. */
 import { availableParallelism, totalmem } from 'node:os'
-import { DiskCache, FleetContents, FleetWorker, openMailbox, openStore, type WorkerEvent } from '@slytherin/fleet'
+import { FleetWorker, openMailbox, type WorkerEvent } from '@slytherin/fleet'
 import { plainText } from '@slytherin/protocol'
 import { BlockWorkshop } from '@slytherin/protocol/service'
 import { Command } from 'commander'
@@ -9,6 +9,7 @@ import { loadWorkerConfiguration } from '../configuration/load.js'
 import type { WorkerConfiguration } from '../configuration/worker-schema.js'
 import { createLogger } from '../logging.js'
 import { RotatingFile } from '../monitoring/rotating-file.js'
+import { ContentsThread } from '../service/contents-thread.js'
 import { VERSION } from '../version.js'
 import type { Streams } from './console.js'
 import { EXIT_FAILURE } from './exit-codes.js'
@@ -48,16 +49,21 @@ async function work(configuration: WorkerConfiguration, streams: Streams): Promi
   for (const signal of SIGNALS) process.on(signal, interrupt)
   try {
     const { fleet, cache, threads = 'auto', weightBytes, memoryBytes = Math.floor(MEMORY_SHARE * totalmem()) } = configuration
-    const contents = new FleetContents({
-      backend: await openStore(fleet),
-      memoryBytes: cache.memoryBytes,
-      ...(cache.directory === undefined ? {} : { disk: await DiskCache.open(cache.directory, cache.diskBytes) }),
-      onMismatch: (store, space, hash) =>
-        logger.warn({ store, space, hash }, 'the store gave something else than was asked for; it is asked again')
-    })
-    const workshop = await BlockWorkshop.create({ contents, threads, warmUp: true, weightBytes })
+    const contents = ContentsThread.start(
+      { fleet: { store: fleet.store }, cache },
+      {
+        mismatch: (store, space, hash) =>
+          logger.warn({ store, space, hash }, 'the store gave something else than was asked for; it is asked again')
+      }
+    )
+    const lost = contents.whenLost().then(error => Promise.reject(error))
+    lost.catch(() => void worker?.stop())
+    // Loaded, and connected, while the kernel is.
+    const [workshop, mailbox] = await Promise.all([
+      BlockWorkshop.create({ contents, threads, warmUp: true, weightBytes }),
+      openMailbox(fleet, error => logger.warn({ error }, 'the queue complains'))
+    ])
     try {
-      const mailbox = await openMailbox(fleet, error => logger.warn({ error }, 'the queue complains'))
       worker = await FleetWorker.start({
         mailbox,
         workshop,
@@ -68,10 +74,10 @@ async function work(configuration: WorkerConfiguration, streams: Streams): Promi
       })
       tell(`worker ${worker.id} (kernel ${workshop.variant}) waits for an evaluator at ${mailbox.name}`)
       if (interrupted) await worker.stop()
-      await worker.run()
+      await Promise.race([worker.run(), lost])
     } finally {
       await workshop.dispose()
-      contents.close()
+      await contents.close()
     }
     tell('stopped')
   } finally {

@@ -44,7 +44,9 @@ export interface BlockWorkshopOptions {
 /** Epochs seldom have more than a few releases that are asked at the same time. */
 const RELEASES = 4
 /** Keys, of megabytes each, that are fetched while another is loaded. */
-const KEYS_AHEAD = 4
+const KEYS_AHEAD = 8
+/** Bytes of weights that are fetched while others are computed with: two seconds of a link of 1 Gbit/s. */
+const AHEAD_BYTES = 2 ** 28
 
 /** Computes parts of evaluations in this thread, with no secret and no state that it cannot fetch again. */
 export class BlockWorkshop {
@@ -170,7 +172,7 @@ class OpenMeans {
       const weights =
         plan.operands.weights === 'clear'
           ? clearWeights(new ClearWeights(plan, await clearItems(means, contents), evaluator, reserve))
-          : encryptedWeights(new ReleaseWeights(session, evaluator, parts, { hashes, space, proved, reserve }))
+          : encryptedWeights(new ReleaseWeights(session, evaluator, parts, { hashes, space, proved, aheadBytes: AHEAD_BYTES, reserve }))
       const coined = { model: toHex(digest('parts of the model', ...hashes)), release: nonce }
       return new OpenMeans(weights, session, parts, { context, publicKey, evaluator }, coined)
     } catch (error) {

@@ -4,13 +4,15 @@ import { hasRoom, WEIGHTS_HELD } from '@slytherin/engine'
 import type { OpenSession } from '../../local/open-session.js'
 import type { ReleaseParts } from './release-parts.js'
 
-/** Weights whose bytes are fetched before they are asked for: on a slow link they come while others are hashed, loaded and computed with. */
+/** Weights whose bytes are fetched before they are asked for, at least: on a slow link they come while others are hashed, loaded and computed with. */
 const AHEAD = 8
 
 export interface ReleaseWeightsOptions {
   readonly hashes: readonly string[]
   readonly space: string
   readonly proved: boolean
+  /** How much may be on its way, bytes, where that is more than a few weights: a step that computes for long leaves a link idle otherwise. */
+  readonly aheadBytes?: number
   /** Takes so many bytes of what all releases may keep in memory; false when there is no room. */
   reserve(bytes: number): boolean
 }
@@ -69,8 +71,9 @@ export class ReleaseWeights {
 
   /** The bytes of a weight, while those of the next are on their way. @throws MissingPartError */
   async #fetched(index: number): Promise<Uint8Array> {
-    const { hashes, space } = this.#options
-    const end = Math.min(index + 1 + AHEAD, hashes.length)
+    const { hashes, space, aheadBytes = 0 } = this.#options
+    const size = 2 * polynomialBytes(this.#parts.planned('model', index).level, this.#session.context.parameters.N)
+    const end = Math.min(index + 1 + Math.max(AHEAD, Math.floor(aheadBytes / size)), hashes.length)
     // What was asked for before a run went on elsewhere.
     for (const other of this.#coming.keys()) if (other < index || other >= end) this.#coming.delete(other)
     for (let next = index; next < end; next++) {
