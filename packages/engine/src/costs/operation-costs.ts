@@ -14,8 +14,10 @@ import type { CostModel } from './cost-model.js'
 
 /** Transforms of the ring kernel per residue: encoding, encrypting and serialising one vector. */
 export const ENCRYPTION_TRANSFORMS = 14
-/** An encryption of zero, added to a ciphertext from whose hash its coins come, per residue. */
+/** An encryption of zero, added to a ciphertext, per residue. */
 const RERANDOMIZATION_TRANSFORMS = 8
+/** Coins of one that come from the hash of the ciphertext, per residue of it: its bytes, and their hash. */
+const COINS_TRANSFORMS = 4
 /** Ciphertexts that are proved together to be encryptions (protocol/terms/proof-batches.ts, where the times are that these figures are from). */
 const PROOF_BATCH = 64
 /** Making a proof and checking it, in encryptions of its level: for the proof itself, and for each ciphertext in it. */
@@ -137,6 +139,11 @@ export class OperationCosts {
     return RERANDOMIZATION_TRANSFORMS * (level + 2) * this.model.ringTransform * this.transformation
   }
 
+  /** The same with public coins, from the hash of the ciphertext. */
+  coinedRerandomization(level: number): number {
+    return (1 + COINS_TRANSFORMS / RERANDOMIZATION_TRANSFORMS) * this.rerandomization(level)
+  }
+
   /** Proofs that so many ciphertexts are encryptions: made by who sends them, sent, and checked. */
   proofs(level: number, count: number): number {
     return this.proving(PROOF_MAKING, level, count) + this.checkedProofs(level, count)
@@ -167,12 +174,8 @@ export class OperationCosts {
 
   /** One refresh of `count` ciphertexts by `parties` on one machine. */
   refresh(level: number, top: number, count: number, parties: number, bytes: number): number {
-    return this.model.roundTrip + this.transfer(bytes) + (parties + 1) * this.refreshShares(level, top, count)
-  }
-
-  /** One share of a refresh of each of `count` ciphertexts, or putting together what there are. */
-  refreshShares(level: number, top: number, count: number): number {
-    return count * REFRESH_SHARE_TRANSFORMS * (level + top + 2) * this.model.ringTransform * this.transformation
+    const share = REFRESH_SHARE_TRANSFORMS * (level + top + 2) * this.model.ringTransform * this.transformation
+    return this.model.roundTrip + this.transfer(bytes) + count * (parties + 1) * share
   }
 
   /** The switch of `count` results at this level to the querier's key by `parties` on one machine: a step of theirs, in one round. */

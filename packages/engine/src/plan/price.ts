@@ -75,7 +75,7 @@ export function costsOf(
     if (step.kind === 'refresh') {
       const count = step.step.ciphertextsPerBlock * batchBlocks
       const perParty = count * sizes.refresh(step.step.level, 1)
-      const anew = (sentAnew ? costs.rerandomization(step.step.level) : 0) + (coined ? costs.rerandomization(top) : 0)
+      const anew = (sentAnew ? costs.rerandomization(step.step.level) : 0) + (coined ? costs.coinedRerandomization(top) : 0)
       seconds[step.index] = costs.refresh(step.step.level, top, count, threshold, perParty * threshold) + count * anew
       refresh += seconds[step.index]!
       refreshBytes += perParty
@@ -101,7 +101,7 @@ export function costsOf(
   // inputs come after the weights are there
   if (clearData) seconds[0]! += inputs * costs.encoding(core.inputLevel)
   else seconds[0]! += outside('inputs', inputs, 'encrypted', core.inputLevel) * costs.loading(core.inputLevel)
-  if (coined) seconds[0]! += inputs * costs.rerandomization(core.inputLevel)
+  if (coined) seconds[0]! += inputs * costs.coinedRerandomization(core.inputLevel)
   const keys = new KeyCosts(costs, sizes, threshold)
   const made = missingKeys(program, held)
   const results = program.output.layout.blocks.length * batchBlocks
