@@ -6,14 +6,15 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { isInputSpace } from './dealt-service.js'
 import { digestOf, type Measuring, secondsOf } from './measuring.js'
 import { loadNow, type ReportFiles, report } from './reporting.js'
 
 const DOWNLOAD = fileURLToPath(new URL('./download-process.js', import.meta.url))
 /** How long the link is measured. */
 const LINK_SECONDS = 4
-/** Of encrypted weights, gigabytes: every query takes minutes less than what a machine of two cores would for the largest models. */
-const MODEL = { name: 'lenet-square', batch: 64 } as const
+/** 3.8 GB of encrypted weights. */
+const MODEL = { name: 'nn20-square', batch: 292 } as const
 
 export interface ColdOptions {
   /** Of the link, as tc writes it. */
@@ -51,20 +52,26 @@ export async function measureCold(
     const link = JSON.parse((await execa(file, rest)).stdout) as { bytes: number; seconds: number }
     const transfer = (bytes * link.seconds) / link.bytes
     say(`${(bytes / 1e9).toFixed(2)} GB, ${transfer.toFixed(1)} s at ${((8 * link.bytes) / link.seconds / 1e6).toFixed(0)} Mbit/s`)
+    let start = 0
     const first = await secondsOf(async () => {
-      await measuring.workers(1, fleet, signal)
+      start = (await secondsOf(async () => await measuring.workers(1, fleet, signal))).seconds
       return digestOf(await evaluate(queries[0]!))
     })
-    say(`from the start of the worker to the first answer: ${first.seconds.toFixed(1)} s`)
+    say(
+      `from the start of the worker to the first answer: ${first.seconds.toFixed(1)} s, ${start.toFixed(1)} s of them until it was admitted`
+    )
+    const coresOfFirst = await measuring.coreSeconds()
     const second = await secondsOf(async () => digestOf(await evaluate(queries[1]!)))
     say(`the second answer: ${second.seconds.toFixed(1)} s`)
+    const coresOfSecond = (await measuring.coreSeconds()) - coresOfFirst
     await dispose()
     const later = first.seconds - second.seconds
     const values = {
       bytes,
       rate,
       megabitsMeasured: (8 * link.bytes) / link.seconds / 1e6,
-      seconds: { transfer, first: first.seconds, second: second.seconds, later },
+      seconds: { transfer, start, first: first.seconds, second: second.seconds, later },
+      workerCoreSeconds: { first: coresOfFirst, second: coresOfSecond },
       ratio: later / transfer,
       model,
       batch,
@@ -84,9 +91,11 @@ export async function measureCold(
   }
 }
 
+/** Of keys and model: inputs come with every query, the later ones too. */
 async function bytesOf(store: string): Promise<number> {
   let bytes = 0
   for (const space of await readdir(store)) {
+    if (isInputSpace(space)) continue
     for (const hash of await readdir(join(store, space))) bytes += (await stat(join(store, space, hash))).size
   }
   return bytes

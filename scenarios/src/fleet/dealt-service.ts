@@ -210,7 +210,11 @@ export class DealtService {
   }
 }
 
-const inputSpace = (query: string): string => `inputs-${query}`
+const INPUTS = 'inputs-'
+const inputSpace = (query: string): string => `${INPUTS}${query}`
+
+/** Whether a space of the store has the inputs of a query. */
+export const isInputSpace = (space: string): boolean => space.startsWith(INPUTS)
 
 /** What a fleet shares, as an evaluator's own: on one machine they are the same disk. */
 function contentsOf(contents: FleetContents): ContentStore {

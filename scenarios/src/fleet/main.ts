@@ -41,8 +41,8 @@ const options = new Command('fleet')
     8192
   )
   .option('--queries <count>', 'at the same time, with the model encrypted; 0 for none', natural, 10)
-  .option('--batch <count>', 'samples of each of them; 83, or 64 with --cold, when not given', positive)
-  .option('--model <name>', 'of the manifest; cryptonet-square, or lenet-square with --cold, when not given')
+  .option('--batch <count>', 'samples of each of them; 83, or 292 with --cold, when not given', positive)
+  .option('--model <name>', 'of the manifest; cryptonet-square, or nn20-square with --cold, when not given')
   .option('--refreshes', 'plans with refreshes; what holders answer is known before anything is measured', false)
   .option('--namespaces', 'each worker in a network namespace of its own, which takes root; the store is a bucket', false)
   .option('--rate <rate>', 'of the links of the namespaces, as tc writes it: 1gbit')
@@ -74,7 +74,14 @@ async function measured(): Promise<boolean> {
   const workers = options.workers.at(-1)!
   if (queue !== undefined) return await measureQueue({ queries: queue, workers, signal, files: options })
   const loadBefore = loadNow()
-  const links = namespaces || cold ? { namespaces: cold ? 1 : workers, ...(cold || rate !== undefined ? { rate: rate ?? RATE } : {}) } : {}
+  const links =
+    namespaces || cold
+      ? {
+          namespaces: cold ? 1 : workers,
+          ...(cold ? { threads: 'auto' as const } : {}),
+          ...(cold || rate !== undefined ? { rate: rate ?? RATE } : {})
+        }
+      : {}
   const measuring = await Measuring.open(links)
   const right = await unlessStopped(measuredBy(measuring, workers, loadBefore), signal, measuring.lost)
   await measuring.close()

@@ -64,8 +64,8 @@ export class Measuring {
     redis.lost.catch(this.#lost.reject)
   }
 
-  /** @param init workers in so many namespaces, on links of this rate; the command as a few files, for workers that are started often */
-  static async open(init: { namespaces?: number; rate?: string; bundled?: boolean } = {}): Promise<Measuring> {
+  /** @param init workers in so many namespaces, on links of this rate; the command as a few files, for workers that are started often; threads of this process, 1 when not given */
+  static async open(init: { namespaces?: number; rate?: string; bundled?: boolean; threads?: 'auto' } = {}): Promise<Measuring> {
     const begun = performance.now()
     const say = (text: string): void => {
       process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${text}\n`)
@@ -78,7 +78,7 @@ export class Measuring {
       const redis = await RedisServer.start(directory, say, transport.address)
       const contents = new FleetContents({ backend: new DirectoryStore(store), memoryBytes: MEMORY_BYTES })
       const command = init.bundled === true ? await bundleCommand(directory) : undefined
-      return new Measuring(redis, transport, command, contents, await loadKernel({ threads: 1 }), directory, say, gone)
+      return new Measuring(redis, transport, command, contents, await loadKernel({ threads: init.threads ?? 1 }), directory, say, gone)
     } catch (error) {
       await transport.close()
       await rm(directory, { recursive: true, force: true })
@@ -143,10 +143,15 @@ export class Measuring {
     return worker
   }
 
+  /** That the workers have computed since they were started. */
+  async coreSeconds(): Promise<number> {
+    return await coreSecondsOf(this.#workers)
+  }
+
   /** A task, and what coordinator and workers compute meanwhile. */
   async run<T>(service: DealtService, task: () => Promise<T>): Promise<MeasuredRun & { readonly value: T }> {
     const workers = [...this.#workers]
-    const cores = async (): Promise<number> => (await Promise.all(workers.map(worker => worker.coreSeconds()))).reduce((a, b) => a + b, 0)
+    const cores = async (): Promise<number> => await coreSecondsOf(workers)
     const [before, own, holders] = [await cores(), process.cpuUsage(), service.secondsOfHolders]
     const { seconds, value } = await secondsOf(task)
     const { user, system } = process.cpuUsage(own)
@@ -184,6 +189,10 @@ export class Measuring {
     await rm(this.directory, { recursive: true, force: true })
     this.gone()
   }
+}
+
+async function coreSecondsOf(workers: readonly WorkerProcess[]): Promise<number> {
+  return (await Promise.all(workers.map(worker => worker.coreSeconds()))).reduce((a, b) => a + b, 0)
 }
 
 /** SHA-256 of results, one after the other. */
