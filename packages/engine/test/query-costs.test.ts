@@ -45,7 +45,9 @@ test('a step whose kind has run before takes half of what the first one does bes
   expect(priced(whole, {}).evaluation - priced(whole, { step: 0 }).evaluation).toBeCloseTo((first + (kinds.length - first) / 2) * step, 9)
 })
 
-test('proofs of inputs are sent, too', () => {
+test('proofs of inputs are sent, too, and made by code that runs for the first time', () => {
+  expect(priced(both, {}).proofs - priced(both, { step: 0 }).proofs).toBeCloseTo(KERNEL_COSTS.step, 9)
+  expect(priced(whole, {}).proofs).toBe(0)
   const [near, far] = [LAN, WAN].map(link => endToEnd(both, KERNEL_COSTS, link).proofs)
   const bytes = ((far! - near!) * LAN.bandwidth * WAN.bandwidth) / (LAN.bandwidth - WAN.bandwidth)
   // as reports have it: a megabyte for at most 64 inputs at N = 2^14
