@@ -8,9 +8,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build, type Plugin, stop } from 'esbuild'
 
 const NODE = fileURLToPath(new URL('.', import.meta.resolve('@slytherin/node')))
-/** The command, and what its thread of cryptography is started with; they find each other beside each other. */
-const ENTRIES = ['cli/main', 'worker/entry', 'worker/local-cryptography', 'worker/service-cryptography']
-const BESIDE = [join(NODE, 'worker', 'cryptography-worker.js'), join(NODE, 'service', 'core.js')]
+/** The command, and what its threads are started with; they find each other beside each other. */
+const ENTRIES = ['cli/main', 'worker/entry', 'worker/local-cryptography', 'worker/service-cryptography', 'worker/contents-module']
+const BESIDE = [
+  join(NODE, 'worker', 'cryptography-worker.js'),
+  join(NODE, 'service', 'core.js'),
+  join(NODE, 'service', 'contents-thread.js')
+]
 
 /** Everything else that is found from where a module lies (kernels, versions) stays where it is. */
 const inPlace: Plugin = {
