@@ -257,6 +257,11 @@ describe('files', () => {
       await writeFile(file, JSON.stringify({ workers, model: 'm', machine: { cores: 2 }, measured }))
     await write(2, entry)
     expect((await compare(file))[1]!.ratio).toBeCloseTo(10 / 10.1, 3)
+    // Workers with a share of a core each were machines of their own, which this simulation has none of.
+    await write(2, entry, { ...entry, what: 'limited', coresPerWorker: 0.2 })
+    expect(await compare(file)).toHaveLength(2)
+    await write(2, { ...entry, coresPerWorker: 0.2 })
+    await expect(compare(file)).rejects.toThrow(/cores-per-worker/)
     // Four are no faster on two cores.
     await write(4, entry)
     expect((await compare(file))[1]!.simulatedSeconds).toBeCloseTo(10, 0)

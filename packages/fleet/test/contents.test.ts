@@ -286,3 +286,52 @@ test('workers of one machine share a cache on disk', async () => {
   expect(500 * (left.length - 1)).toBeLessThanOrEqual(budget * (1 + workers.length / 16))
   expect((await DiskCache.open(directory, budget)).bytes).toBeLessThanOrEqual(budget)
 })
+
+describe('bytes that are lent', () => {
+  test('are verified, kept nowhere, and read into a buffer that is used again', async () => {
+    const cache = await DiskCache.open(join(directory, 'cache'), 1e6)
+    const backend = new DirectoryStore(join(directory, 'store'))
+    const contents = new FleetContents({ backend, memoryBytes: 1e6, disk: cache })
+    const other = new FleetContents({ backend, memoryBytes: 0 })
+    const [first, second] = [new Uint8Array(randomBytes(1000)), new Uint8Array(randomBytes(1000))]
+    const hashes = [await other.put('release-a', first), await other.put('release-a', second)]
+    let buffer: ArrayBufferLike
+    {
+      using lent = await contents.borrow('release-a', hashes[0]!)
+      expect(lent.bytes).toEqual(first)
+      buffer = lent.bytes.buffer
+      // while it is lent another has its own
+      using beside = await contents.borrow('release-a', hashes[1]!)
+      expect(beside.bytes).toEqual(second)
+      expect(lent.bytes).toEqual(first)
+    }
+    expect(cache.bytes).toBe(0)
+    const again = [await contents.borrow('release-a', hashes[1]!), await contents.borrow('release-a', hashes[0]!)]
+    expect(again.map(({ bytes }) => bytes)).toEqual([second, first])
+    expect(again.some(({ bytes }) => bytes.buffer === buffer)).toBe(true)
+    for (const lent of again) lent[Symbol.dispose]()
+    // given back twice is given back once
+    for (const lent of again) lent[Symbol.dispose]()
+    const three = [hashes[0]!, hashes[1]!, hashes[0]!]
+    const lent = await Promise.all(three.map(async hash => await contents.borrow('release-a', hash)))
+    expect(new Set(lent.map(({ bytes }) => bytes.buffer)).size).toBe(3)
+    await writeFile(join(directory, 'store', 'release-a', hashes[0]!), new Uint8Array(1000))
+    await expect(contents.borrow('release-a', hashes[0]!)).rejects.toThrow(CorruptStoreError)
+    await expect(contents.borrow('release-a', '0'.repeat(64))).rejects.toThrow(ContentMissingError)
+  })
+
+  test('come from memory without a copy, and from a bucket as a whole', async () => {
+    const { url, objects } = await bucketServer()
+    const backend = await S3Store.open({ bucket: 'bucket', endpoint: url, pathStyle: true })
+    const contents = new FleetContents({ backend, memoryBytes: 1e6 })
+    closing.push(() => contents.close())
+    const bytes = new Uint8Array(randomBytes(300_000))
+    const hash = await contents.put('query-1', bytes)
+    expect(objects.size).toBe(1)
+    using known = await contents.borrow('query-1', hash)
+    expect(known.bytes).toEqual(bytes)
+    const far = new FleetContents({ backend, memoryBytes: 0 })
+    using lent = await far.borrow('query-1', hash)
+    expect(lent.bytes).toEqual(bytes)
+  })
+})

@@ -43,6 +43,18 @@ test('what was put is there, byte for byte, until its space is cleared', async (
   await expect(contents.get('release-b', '0'.repeat(64))).rejects.toMatchObject({ name: 'ContentMissingError' })
 })
 
+test('what is borrowed is kept nowhere, and takes no memory once it is given back', async () => {
+  const hash = await contents.put('release-a', bytes)
+  const lent = await contents.borrow('release-a', hash)
+  expect(lent.bytes).toEqual(bytes)
+  lent[Symbol.dispose]()
+  expect(lent.bytes).toHaveLength(0)
+  lent[Symbol.dispose]()
+  expect(existsSync(join(directory, 'cache', hash))).toBe(false)
+  await writeFile(join(directory, 'store', 'release-a', hash), 'spoilt')
+  await expect(contents.borrow('release-a', hash)).rejects.toMatchObject({ name: 'CorruptStoreError' })
+})
+
 test('it fetches, checks and writes to the disk while this thread computes', async () => {
   const hash = await contents.put('release-a', bytes)
   const asked = contents.get('release-a', hash)

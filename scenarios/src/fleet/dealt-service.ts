@@ -36,6 +36,8 @@ export interface DealtServiceOptions {
   readonly refreshing: boolean
   /** The data always are. */
   readonly weights: 'encrypted' | 'clear'
+  /** That a query's blocks are to be divided among; 1 when not given. */
+  readonly workers?: number
   /** Where all of it is kept: what a fleet shares. */
   readonly contents: FleetContents
 }
@@ -68,7 +70,7 @@ export class DealtService {
   /** Of holders, in this process. */
   secondsOfHolders = 0
 
-  private constructor({ kernel, network, source, training, batch, refreshing, weights, contents }: DealtServiceOptions) {
+  private constructor({ kernel, network, source, training, batch, refreshing, weights, workers = 1, contents }: DealtServiceOptions) {
     const ranges = calibrate(network, training)
     this.#source = { ...source, ranges: () => ranges }
     this.plan = plan(architectureOf(network, ranges), {
@@ -77,6 +79,7 @@ export class DealtService {
       weights,
       parties: HOLDERS,
       refreshing,
+      workers,
       floodingBits: FLOODING_BITS,
       link: LINK
     })

@@ -4,13 +4,14 @@
  * with many queries.
  */
 import { Command } from 'commander'
-import { EXIT_FAILED, EXIT_USAGE, list, natural, positive, stopping } from '../command-line.js'
+import { EXIT_FAILED, EXIT_USAGE, finite, list, natural, positive, stopping } from '../command-line.js'
 import { measureCold } from './cold.js'
+import { CoreQuotas } from './core-quotas.js'
 import { unlessStopped } from './leaving.js'
 import { Measuring } from './measuring.js'
 import { measureQueue } from './queue.js'
-import { loadNow, type ReportFiles, report } from './reporting.js'
-import { measureSpeedup } from './speedup.js'
+import { keptMeasurements, loadNow, type ReportFiles, report } from './reporting.js'
+import { type Measured, measureSpeedup } from './speedup.js'
 
 const MODEL = 'cryptonet-square'
 const BATCH = 83
@@ -25,6 +26,8 @@ interface Options extends ReportFiles {
   readonly batch?: number
   readonly model?: string
   readonly refreshes: boolean
+  readonly coresPerWorker?: number
+  readonly append: boolean
   readonly namespaces: boolean
   readonly rate?: string
   readonly cold: boolean
@@ -36,7 +39,7 @@ const options = new Command('fleet')
   .option('--workers <counts>', 'how many, with commas between them; one worker is measured in any case', counts, [1, 2])
   .option(
     '--images <count>',
-    'samples of a large query, with the model clear at its evaluator; one for each worker where it is a single block; 0 for none',
+    'samples of a query that is planned for so many workers, with the model clear at its evaluator; 0 for none',
     natural,
     8192
   )
@@ -44,6 +47,8 @@ const options = new Command('fleet')
   .option('--batch <count>', 'samples of each of them; 83, or 292 with --cold, when not given', positive)
   .option('--model <name>', 'of the manifest; cryptonet-square, or nn20-square with --cold, when not given')
   .option('--refreshes', 'plans with refreshes; what holders answer is known before anything is measured', false)
+  .option('--cores-per-worker <cores>', 'each worker process in a control group with so much of a core, as 0.25; takes root', finite)
+  .option('--append', 'keep what the file of --json has of other measurements', false)
   .option('--namespaces', 'each worker in a network namespace of its own, which takes root; the store is a bucket', false)
   .option('--rate <rate>', 'of the links of the namespaces, as tc writes it: 1gbit')
   .option(
@@ -91,19 +96,25 @@ async function measured(): Promise<boolean> {
 async function measuredBy(measuring: Measuring, workers: number, loadBefore: number): Promise<boolean> {
   const { cold, rate = RATE, batch = BATCH, model = MODEL } = options
   if (cold) return await measureCold(measuring, { ...options, rate, signal, files: options })
-  const found = await measureSpeedup(measuring, { ...options, batch, model, signal })
+  if (options.coresPerWorker !== undefined) measuring.quotas = await CoreQuotas.make(workers, options.coresPerWorker)
+  const own = await measureSpeedup(measuring, { ...options, batch, model, signal })
+  const kept = options.append && options.json !== undefined ? await keptMeasurements(options.json) : []
+  const same = (a: Measured, b: Measured): boolean => a.what === b.what && a.coresPerWorker === b.coresPerWorker
+  const found = [...kept.filter(one => !own.some(other => same(one, other))), ...own]
   const identical = found.every(one => one.identical)
   const speedup = Math.min(...found.map(one => one.speedup))
-  const bars = found.flatMap(({ what, runs }) =>
+  const bars = found.flatMap(({ what, coresPerWorker, runs }) =>
     runs.map(run => ({
-      name: `${what}, ${run.workers} worker${run.workers === 1 ? '' : 's'}`,
+      name: `${what}, ${run.workers} worker${run.workers === 1 ? '' : 's'}${coresPerWorker === undefined ? '' : ` of ${coresPerWorker} core`}`,
       seconds: run.seconds,
       colour: run.workers === 1 ? 1 : 2
     }))
   )
-  const values = { speedup, identical, workers, transport: measuring.transportName, model, measured: found, loadBefore }
-  await report(values, options, { title: `Seconds with one worker and with ${workers}`, bars })
-  return identical
+  const { coresPerWorker } = options
+  const limited = coresPerWorker === undefined ? {} : { coresPerWorker }
+  const values = { speedup, identical, workers, ...limited, transport: measuring.transportName, model, measured: found, loadBefore }
+  await report(values, options, { title: 'Seconds with one worker of one thread and with several', bars })
+  return own.every(one => one.identical)
 }
 
 /** @throws InvalidArgumentError */

@@ -13,6 +13,7 @@ import { type Kernel, loadKernel } from '@slytherin/ring'
 import { modelsOf } from '../scenario.js'
 import { bundleCommand } from '../service/bundle.js'
 import { until } from '../service/until.js'
+import type { CoreQuotas } from './core-quotas.js'
 import { DealtService } from './dealt-service.js'
 import { atExit } from './leaving.js'
 import { RedisServer } from './redis.js'
@@ -29,6 +30,8 @@ export interface MeasuredModel {
   readonly refreshing: boolean
   /** The data always are; encrypted when not given. */
   readonly weights?: 'encrypted' | 'clear'
+  /** That a query's blocks are to be divided among; 1 when not given. */
+  readonly workers?: number
 }
 
 /** A run of queries on so many workers. */
@@ -49,6 +52,8 @@ export class Measuring {
   #started = 0
   /** Rejects when the queue or a worker ends, or is killed, by anybody else: what is under way then waits forever. */
   readonly lost: Promise<never> = this.#lost.promise
+  /** Of workers that are started from now on: each in a group of its own. */
+  quotas: CoreQuotas | undefined
 
   private constructor(
     readonly redis: RedisServer,
@@ -91,7 +96,8 @@ export class Measuring {
     name,
     batch,
     refreshing,
-    weights = 'encrypted'
+    weights = 'encrypted',
+    workers = 1
   }: MeasuredModel): Promise<{ service: DealtService; samples: readonly Float64Array[] }> {
     const found = (await modelsOf(MANIFEST)).find(entry => entry.name === name)
     if (found === undefined) throw new Error(`no model ${name} in ${MANIFEST}`)
@@ -107,6 +113,7 @@ export class Measuring {
       batch,
       refreshing,
       weights,
+      workers,
       contents: this.contents
     }
     const service = await DealtService.open(options, this.say)
@@ -133,7 +140,8 @@ export class Measuring {
     const worker = await WorkerProcess.start({
       directory: join(this.directory, `worker-${index + 1}`),
       fleet: { redis: redis.url, store: transport.store },
-      through: transport.through(index),
+      // Within a namespace there are no groups to be seen.
+      through: [...(this.quotas?.through(index) ?? []), ...transport.through(index)],
       environment: transport.environment,
       ...(command === undefined ? {} : { command }),
       ...init
@@ -148,12 +156,13 @@ export class Measuring {
     return await coreSecondsOf(this.#workers)
   }
 
-  /** A task, and what coordinator and workers compute meanwhile. */
+  /** A task, and what coordinator and workers compute meanwhile, within their quotas if they have some. */
   async run<T>(service: DealtService, task: () => Promise<T>): Promise<MeasuredRun & { readonly value: T }> {
     const workers = [...this.#workers]
     const cores = async (): Promise<number> => await coreSecondsOf(workers)
     const [before, own, holders] = [await cores(), process.cpuUsage(), service.secondsOfHolders]
-    const { seconds, value } = await secondsOf(task)
+    await this.quotas?.limit()
+    const { seconds, value } = await secondsOf(task).finally(async () => await this.quotas?.release())
     const { user, system } = process.cpuUsage(own)
     return {
       value,
@@ -184,6 +193,7 @@ export class Measuring {
     await Promise.all(this.#workers.splice(0).map(async worker => await worker.kill()))
     for (const service of this.#services) await service.dispose()
     await this.kernel.dispose()
+    await this.quotas?.remove()
     await this.redis.down()
     await this.transport.close()
     await rm(this.directory, { recursive: true, force: true })

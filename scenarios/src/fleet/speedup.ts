@@ -1,11 +1,14 @@
-/** How much faster several workers of one thread are than one, on many queries at the same time and on one query of many samples, and whether results are the same bytes. */
+/**
+ * How much faster several workers of one thread are than one, on many queries at the same time and on one query of many samples, whose plan has blocks for all of them, and
+ * whether results are the same bytes.
+ */
 import type { DealtService, PreparedQuery } from './dealt-service.js'
 import { digestOf, type MeasuredRun, type Measuring } from './measuring.js'
 
 export interface SpeedupOptions {
   /** Ascending, from 1 on. */
   readonly workers: readonly number[]
-  /** Samples of a large query, of which there are as many as workers where its blocks are not divided among them; 0 for none. */
+  /** Samples of a large query, planned for as many workers as there are; 0 for none. */
   readonly images: number
   /** At the same time; 0 for none. */
   readonly queries: number
@@ -13,6 +16,8 @@ export interface SpeedupOptions {
   readonly batch: number
   readonly model: string
   readonly refreshes: boolean
+  /** That each worker process may use; as much as there is when not given. */
+  readonly coresPerWorker?: number
   readonly signal: AbortSignal
 }
 
@@ -26,6 +31,8 @@ export interface Measured {
   /** Of all queries, as passes: what is divided further where there are more workers. */
   readonly parts: number
   readonly refreshes: number
+  /** That each worker process could use at most; undefined for as much as there was. */
+  readonly coresPerWorker?: number
   readonly runs: readonly MeasuredRun[]
   /** With one worker, and with most of them. */
   readonly seconds: readonly [number, number]
@@ -49,10 +56,11 @@ export async function measureSpeedup(measuring: Measuring, options: SpeedupOptio
     await service.dispose()
   }
   if (images > 0) {
-    const { service, samples } = await measuring.service({ name: model, batch: images, refreshing, weights: 'clear' })
+    const workers = options.workers.at(-1)!
+    const { service, samples } = await measuring.service({ name: model, batch: images, refreshing, weights: 'clear', workers })
     const all = Array.from({ length: images }, (_, i) => samples[i % samples.length]!)
-    // One number of each sample in a ciphertext: a single block, which one worker does.
-    const count = service.plan.batchBlocks === 1 ? options.workers.at(-1)! : 1
+    // Where no more blocks are worth it, a query is one worker's.
+    const count = service.plan.batchBlocks === 1 ? workers : 1
     const prepared: PreparedQuery[] = []
     for (let k = 0; k < count; k++) prepared.push(await service.prepare(`large-${k}`, all))
     measuring.say(`${count} times ${images} samples encrypted`)
@@ -65,7 +73,7 @@ export async function measureSpeedup(measuring: Measuring, options: SpeedupOptio
 
 async function measure(
   measuring: Measuring,
-  { workers, signal }: SpeedupOptions,
+  { workers, coresPerWorker, signal }: SpeedupOptions,
   what: string,
   service: DealtService,
   queries: readonly PreparedQuery[]
@@ -107,6 +115,7 @@ async function measure(
     blocks: plan.batchBlocks,
     parts: queries.length * Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass),
     refreshes: plan.refreshes.length,
+    ...(coresPerWorker === undefined ? {} : { coresPerWorker }),
     runs,
     seconds: [one, all],
     speedup: one / all,

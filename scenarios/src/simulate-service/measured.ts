@@ -24,6 +24,8 @@ const entrySchema = z.looseObject({
   /** Of each query: passes are divided by them among workers. */
   blocks: z.number().int().positive().default(1),
   refreshes: z.number().int().nonnegative(),
+  /** Where workers had a share of a core each: they were machines of their own, and shared none. */
+  coresPerWorker: z.number().positive().optional(),
   runs: z.array(runSchema).optional(),
   /** Of files without `runs`: with one worker, and with all of them; the key holders' in both. */
   seconds: z.tuple([z.number().positive(), z.number().positive()]).optional(),
@@ -67,7 +69,9 @@ export async function readFleet(file: string): Promise<MeasuredFleet> {
   if (!checked.success)
     throw new ProfileError(`${file}: no fleet as \`npm run fleet -- --json FILE\` measures it: ${z.prettifyError(checked.error)}`)
   const { model, machine, measured, workers } = checked.data
-  const entries = measured.map(({ what, parts, queries = parts, blocks, refreshes, runs, seconds: both, secondsOfHolders }) => {
+  const shared = measured.filter(({ coresPerWorker }) => coresPerWorker === undefined)
+  if (shared.length === 0) throw new ProfileError(`${file}: every measurement has a share of a core for each worker (--cores-per-worker)`)
+  const entries = shared.map(({ what, parts, queries = parts, blocks, refreshes, runs, seconds: both, secondsOfHolders }) => {
     const entry = { what, parts, queries, blocks, refreshes }
     if (runs !== undefined) return { ...entry, runs }
     if (both === undefined || workers === undefined)

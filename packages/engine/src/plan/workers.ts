@@ -8,7 +8,7 @@ export type WorkerBound = 'workers' | 'link' | 'key holders'
 
 /** Of queries of the plan's batch, with keys and weights in every worker's memory. */
 export interface OnWorkers {
-  /** into how many pieces the batch is divided, which workers evaluate side by side */
+  /** into how many parts the batch is divided, of one pass each, which workers evaluate side by side */
   readonly parts: number
   /** seconds from samples to answers of one query, while there is no other */
   readonly total: number
@@ -27,8 +27,8 @@ export interface OnWorkers {
  */
 export function onWorkers(plan: Plan, model: CostModel, link: Link, workers: number): OnWorkers {
   const cost = endToEnd(plan, model, link)
-  const parts = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
-  const turns = Math.ceil(parts / workers)
+  const parts = partsOn(plan, workers)
+  const share = busiest(parts, workers) / plan.batchBlocks
   const most: Readonly<Record<WorkerBound, number>> = {
     workers: workers / cost.evaluation,
     link: 1 / Math.max(cost.upload, cost.download),
@@ -36,24 +36,47 @@ export function onWorkers(plan: Plan, model: CostModel, link: Link, workers: num
   }
   const [bound, queries] = (Object.entries(most) as [WorkerBound, number][]).reduce((a, b) => (b[1] < a[1] ? b : a))
   const { model: weights, keysPerParty } = plan.costs.bytes
-  return { parts, total: withTurns(cost, turns / parts), queries, bound, cold: weights + keysPerParty }
+  return { parts: parts.length, total: withShare(cost, share), queries, bound, cold: weights + keysPerParty }
 }
 
-const withTurns = ({ total, evaluation }: EndToEnd, share: number): number => total - evaluation * (1 - share)
-
-/** Lines like those of `describeEndToEnd`. A plan with clear weights or clear data is evaluated at the evaluator alone, since neither leaves its machine. */
-export function describeOnWorkers(plan: Plan, model: CostModel, workers: number, link?: Link): string[] {
-  if (plan.operands.weights === 'clear' || plan.operands.data === 'clear') {
-    return [
-      `workers    ${plan.operands.weights === 'clear' ? 'the weights are' : 'the data are'} clear and stay at the evaluator, which evaluates alone`
-    ]
+/** Batch blocks of each part: as few parts as keep all workers busy, none of more than one pass. */
+function partsOn({ batchBlocks, batchBlocksPerPass }: Plan, workers: number): number[] {
+  const fair = Math.ceil(batchBlocks / workers)
+  const sizes: number[] = []
+  for (let from = 0; from < batchBlocks; from += batchBlocksPerPass) {
+    const blocks = Math.min(batchBlocksPerPass, batchBlocks - from)
+    const parts = Math.ceil(blocks / fair)
+    for (let k = 0; k < parts; k++) sizes.push(Math.floor(((k + 1) * blocks) / parts) - Math.floor((k * blocks) / parts))
   }
+  return sizes
+}
+
+/** Batch blocks of the worker that has most of them, where whoever is done first takes the next part. */
+function busiest(parts: readonly number[], workers: number): number {
+  const done = new Array<number>(Math.min(workers, parts.length)).fill(0)
+  for (const blocks of parts) {
+    const first = done.indexOf(Math.min(...done))
+    done[first]! += blocks
+  }
+  return Math.max(...done)
+}
+
+const withShare = ({ total, evaluation }: EndToEnd, share: number): number => total - evaluation * (1 - share)
+
+/** Lines like those of `describeEndToEnd`. Clear data are evaluated at the evaluator alone, since they never leave its machine; clear weights where its operator does not allow it. */
+export function describeOnWorkers(plan: Plan, model: CostModel, workers: number, link?: Link): string[] {
+  if (plan.operands.data === 'clear') return ['workers    the data are clear and stay at the evaluator, which evaluates alone']
+  const allowed =
+    plan.operands.weights === 'clear'
+      ? ['workers    the weights are clear: the evaluator evaluates alone unless its fleet has clearModels: true, and then:']
+      : []
   const links = link ? [['link', link] as const] : [['LAN', LAN] as const, ['WAN', WAN] as const]
-  return links.map(([name, each]) => {
+  const lines = links.map(([name, each]) => {
     const { parts, total, queries, bound, cold } = onWorkers(plan, model, each, workers)
     return (
       `workers    ${workers}, ${name}: samples to answers ${total.toFixed(2)} s (${parts} ${parts === 1 ? 'part' : 'parts'} side by side); of many queriers ${(queries * plan.batch).toPrecision(3)} samples/s, ` +
       `bound by the ${bound}; ${(cold / 1e6).toFixed(0)} MB to each worker before its first part`
     )
   })
+  return [...allowed, ...lines]
 }

@@ -19,6 +19,8 @@ export const patternsOf = (architecture: Architecture): Patterns =>
 /** What a packing of all layers is chosen by, beside the operations of one batch block. */
 export interface PackingPrices {
   readonly batchBlocks: number
+  /** Of these, those that one worker evaluates. */
+  readonly turns: number
   /** Seconds that a key costs, as far as preparation counts. */
   readonly key: number
 }
@@ -34,7 +36,7 @@ export function packLayers(
   prices: PackingPrices,
   keys?: () => KeyPrices
 ): PackedLayer[] {
-  const leap = prices.key / prices.batchBlocks
+  const leap = prices.key / prices.turns
   const pack = (order: MapOrder | undefined, stretch: number): PackedLayer[] =>
     new Packer(architecture, patterns, width, costs, operands, slots, order, leap, keys?.(), stretch).run()
   const rough = (packed: readonly PackedLayer[]): Rough => roughSeconds(architecture, packed, costs, operands, prices, keys?.())
@@ -76,7 +78,7 @@ function roughSeconds(
   packed: readonly PackedLayer[],
   costs: OperationCosts,
   operands: Encrypting,
-  { batchBlocks, key }: PackingPrices,
+  { batchBlocks, turns, key }: PackingPrices,
   keys: KeyPrices | undefined
 ): Rough {
   const rotations = new Set<number>()
@@ -88,8 +90,8 @@ function roughSeconds(
     // clear ones are encoded once, and then wait in memory
     const reading = factors.weights === 'clear' && costs.model.retaining ? costs.model.preparation : 1
     const weight = reading * weightSeconds(packing, costs, TYPICAL_LEVEL, factors) + (factors.weights === 'encrypted' ? making : 0)
-    seconds += batchBlocks * stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) + weightCount(packing) * weight
+    seconds += turns * stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) + weightCount(packing) * weight
     if (packing.kind === 'diagonals') for (const rotation of packing.rotations(factors.input)) rotations.add(rotation)
   }
-  return { running: seconds, keys: keys ? batchBlocks * keys.seconds([...rotations], TYPICAL_LEVEL) : rotations.size * key }
+  return { running: seconds, keys: keys ? turns * keys.seconds([...rotations], TYPICAL_LEVEL) : rotations.size * key }
 }

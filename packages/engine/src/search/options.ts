@@ -51,6 +51,11 @@ export interface PlanOptions {
    * to have more keys and weights for fewer inputs
    */
   readonly expectedQueries?: number
+  /**
+   * workers of a fleet, each like the machine of the cost model, that evaluate batch blocks of a query side by side (default 1): a plan with more, smaller blocks is chosen where
+   * all of them together are done sooner with it. Clear data are evaluated by the evaluator alone, whatever is said here
+   */
+  readonly workers?: number
   /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */
   readonly evaluatorMemory?: number
   /** fixes the ring degree instead of searching it */
@@ -138,6 +143,7 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
       1
     ),
     costModel,
+    workers: options.data === 'clear' ? 1 : whole('workers', options.workers ?? 1, 1),
     searched: { ...costModel, ...link, preparation },
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
     logN: options.logN ?? epoch?.parameters.logN,

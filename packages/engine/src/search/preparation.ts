@@ -18,7 +18,10 @@ export class Preparation {
   /** @param settings of which what packings depend on is read: every planner of this preparation has the same */
   constructor(
     readonly architecture: Architecture,
-    private readonly settings: Pick<Settings, 'data' | 'weights' | 'seededInputs' | 'searched' | 'batch' | 'threshold' | 'epoch'>
+    private readonly settings: Pick<
+      Settings,
+      'data' | 'weights' | 'seededInputs' | 'searched' | 'batch' | 'threshold' | 'epoch' | 'workers'
+    >
   ) {
     this.patterns = patternsOf(architecture)
   }
@@ -47,15 +50,16 @@ export class Preparation {
     const width = 2 ** (logN - 1) / stride
     const costs = this.costsOf(logN, this.settings.epoch?.chain.specialPrimes ?? 1)
     const batchBlocks = Math.ceil(settings.batch / batchBlock)
+    const turns = Math.ceil(batchBlocks / settings.workers)
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
       const key = settings.searched.preparation * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
-      const keys = (): KeyPrices => this.keyPrices(costs, stride, batchBlocks)
-      return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, key }, keys)
+      const keys = (): KeyPrices => this.keyPrices(costs, stride, turns)
+      return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, turns, key }, keys)
     })
   }
 
   /** Those of an epoch cost nothing; outside one no level is known yet, and a typical one stands for it. */
-  private keyPrices(costs: OperationCosts, stride: number, batchBlocks: number): KeyPrices {
+  private keyPrices(costs: OperationCosts, stride: number, turns: number): KeyPrices {
     const { epoch, threshold, searched } = this.settings
     const sizes = epoch
       ? new Sizes(
@@ -74,7 +78,7 @@ export class Preparation {
     return {
       seconds: (rotations, level) => {
         const making = elements(rotations).filter(element => !added.has(element) && held(element) < level)
-        return (searched.preparation * making.length * keys.galois(Math.min(level, highest))) / batchBlocks
+        return (searched.preparation * making.length * keys.galois(Math.min(level, highest))) / turns
       },
       add: rotations => {
         for (const element of elements(rotations)) added.add(element)

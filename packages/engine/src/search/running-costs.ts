@@ -32,7 +32,7 @@ export class RunningCosts {
     private readonly trial: Trial,
     private readonly costs: OperationCosts
   ) {
-    const { chain, settings, packings, packed, batchBlocks, parameters } = trial
+    const { chain, settings, packings, packed, turns, parameters } = trial
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits, chain.specialPrimes)
     this.keys = new KeyCosts(costs, this.sizes, settings.threshold)
     const { N } = parameters
@@ -53,19 +53,15 @@ export class RunningCosts {
         relinearization: relinearization && !before.some(use => use.relinearization)
       }
     })
-    this.reading = readingOf(packed, batchBlocks, settings, { level: chain.primes >> 1, N: parameters.N })
+    this.reading = readingOf(packed, turns, settings, { level: chain.primes >> 1, N: parameters.N })
   }
 
   inputCost(level: number): number {
     const { costs } = this
-    const { settings, batchBlocks } = this.trial
-    const each =
-      settings.data === 'clear'
-        ? costs.encoding(level)
-        : SENDING_WEIGHT *
-            (costs.inputEncryption(level, settings.seededInputs) + costs.transfer(this.sizes.input(level, settings.seededInputs))) +
-          this.reading.inputs * costs.loading(level)
-    return batchBlocks * this.inputCount * each
+    const { settings, batchBlocks, turns } = this.trial
+    if (settings.data === 'clear') return batchBlocks * this.inputCount * costs.encoding(level)
+    const sending = costs.inputEncryption(level, settings.seededInputs) + costs.transfer(this.sizes.input(level, settings.seededInputs))
+    return this.inputCount * (batchBlocks * SENDING_WEIGHT * sending + turns * this.reading.inputs * costs.loading(level))
   }
 
   /** Clear inputs come for every step that reads them. */
@@ -78,13 +74,13 @@ export class RunningCosts {
 
   operationCost(index: number, level: number, rescalings: number): number {
     const { costs, sizes } = this
-    const { settings, batchBlocks } = this.trial
+    const { settings, turns } = this.trial
     const packing = this.trial.packings[index]!
     const factors = factorsOf(settings, readsOf(this.trial.architecture.layers[index]!, index))
     const making = factors.weights === 'encrypted' ? costs.encryption(level) + costs.transfer(sizes.ciphertext(level)) : 0
     const weights =
       readingSeconds(packing, this.reading.weights[index]!, costs, level, factors) + weightCount(packing) * costs.model.preparation * making
-    return weights + this.keyCost(index, level) + batchBlocks * stepSeconds(packing, costs, level, rescalings, factors)
+    return weights + this.keyCost(index, level) + turns * stepSeconds(packing, costs, level, rescalings, factors)
   }
 
   /** Refreshing a value at this level. */

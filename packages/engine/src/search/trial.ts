@@ -19,6 +19,8 @@ export interface Trial {
   readonly noise: NoiseModel
   readonly rules: EvaluationRules
   readonly batchBlocks: number
+  /** batch blocks that one after another are evaluated by the worker that has most of them */
+  readonly turns: number
   /** by layer */
   readonly packed: readonly PackedLayer[]
   readonly packings: readonly LayerPacking[]
@@ -35,6 +37,7 @@ export function trialOf(architecture: Architecture, settings: Settings, chain: C
   const parameters = settings.epoch?.parameters ?? parametersFor(chain, settings.insecure)
   const noise = new NoiseModel(parameters, settings.parties)
   const factor = slotFactor(chain.packing)
+  const batchBlocks = Math.ceil(settings.batch / chain.batchBlock)
   const values = [architecture.input.magnitude, ...architecture.layers.map(layer => layer.outputMagnitude)]
   return {
     architecture,
@@ -45,7 +48,8 @@ export function trialOf(architecture: Architecture, settings: Settings, chain: C
     parameters,
     noise,
     rules: new EvaluationRules(parameters, noise, 'positive'),
-    batchBlocks: Math.ceil(settings.batch / chain.batchBlock),
+    batchBlocks,
+    turns: Math.ceil(batchBlocks / settings.workers),
     packed,
     packings: packed.map(layer => layer.packing),
     slotFactor: factor,

@@ -4,8 +4,11 @@ export interface StoreBackend {
   readonly name: string
   /** Whole before it resolves, or not there. */
   write(space: string, hash: string, bytes: Uint8Array): Promise<void>
-  /** What is there, whatever it is; undefined for nothing. */
-  read(space: string, hash: string): Promise<Uint8Array | undefined>
+  /**
+   * What is there, whatever it is; undefined for nothing.
+   * @param allocate makes the buffer that it is read into, where the store knows its length before
+   */
+  read(space: string, hash: string, allocate?: (length: number) => Uint8Array): Promise<Uint8Array | undefined>
   /** Whether something is there; not whether it is what it should be. */
   has(space: string, hash: string): Promise<boolean>
   /** Erases a space and everything in it; one that is not there is no fault. */

@@ -3,9 +3,10 @@
  * memory and on the disk of this machine. What does not match is fetched again; then the store is named as corrupt.
  */
 import { hash as digest } from 'node:crypto'
-import type { SharedContents } from '@slytherin/protocol/service'
+import type { BorrowedBytes, SharedContents } from '@slytherin/protocol/service'
 import { ContentMissingError, CorruptStoreError } from '../errors.js'
 import type { StoreBackend } from './backend.js'
+import { BufferPool } from './buffer-pool.js'
 import type { DiskCache } from './disk-cache.js'
 import { MemoryCache } from './memory-cache.js'
 
@@ -23,6 +24,8 @@ export interface FleetContentsOptions {
 
 /** Bytes that may be on their way to a disk: what comes faster than it takes them is not kept there. */
 const MOST_WRITING = 2 ** 28
+/** Bytes of buffers between two borrowings. */
+const MOST_IDLE = 2 ** 26
 
 /** SHA-256 in hexadecimal. */
 export const sha256 = (bytes: Uint8Array): string => digest('sha256', bytes, 'hex')
@@ -33,6 +36,7 @@ export class FleetContents implements SharedContents {
   readonly #memory: MemoryCache
   /** Bytes that are on their way to the disk. */
   #writing = 0
+  readonly #buffers = new BufferPool(MOST_IDLE)
   /** What is being fetched, by hash. */
   readonly #fetching = new Map<string, Promise<Uint8Array>>()
 
@@ -61,6 +65,26 @@ export class FleetContents implements SharedContents {
     return new Uint8Array(await fetching)
   }
 
+  /** As `get`, of what is read once: neither memory nor disk keeps it. */
+  async take(space: string, hash: string): Promise<Uint8Array> {
+    const known = this.#memory.get(hash)
+    return known === undefined ? await this.#read(space, hash) : new Uint8Array(known)
+  }
+
+  /** Verified as what `get` gives; neither memory nor disk keeps it, and its buffer is used again. @throws as `get` */
+  async borrow(space: string, hash: string): Promise<BorrowedBytes> {
+    const known = this.#memory.get(hash)
+    if (known !== undefined) return { bytes: known, [Symbol.dispose]: () => undefined }
+    const buffers = this.#buffers
+    const bytes = await this.#read(space, hash, length => buffers.take(length))
+    let lent = true
+    const giveBack = (): void => {
+      if (lent) buffers.give(bytes)
+      lent = false
+    }
+    return { bytes, [Symbol.dispose]: giveBack }
+  }
+
   /** Asks the store alone. */
   async has(space: string, hash: string): Promise<boolean> {
     return await this.#options.backend.has(space, hash)
@@ -82,7 +106,6 @@ export class FleetContents implements SharedContents {
   }
 
   async #fetch(space: string, hash: string): Promise<Uint8Array> {
-    const { backend, onMismatch } = this.#options
     // What is of one query is read once.
     const disk = space.startsWith('query-') ? undefined : this.#options.disk
     const cached = await disk?.get(hash)
@@ -90,14 +113,19 @@ export class FleetContents implements SharedContents {
       if (sha256(cached) === hash) return this.#keep(hash, cached)
       await disk!.remove(hash)
     }
+    const bytes = await this.#read(space, hash)
+    // Beside what is done with it: nobody waits for a disk that is slower than the network.
+    if (disk !== undefined && this.#writing < MOST_WRITING) this.#write(disk, hash, bytes)
+    return this.#keep(hash, bytes)
+  }
+
+  /** From the store; what is not what its name says is asked for once more. */
+  async #read(space: string, hash: string, allocate?: (length: number) => Uint8Array): Promise<Uint8Array> {
+    const { backend, onMismatch } = this.#options
     for (let time = 0; ; time++) {
-      const bytes = await backend.read(space, hash)
+      const bytes = await backend.read(space, hash, allocate)
       if (bytes === undefined) throw new ContentMissingError(backend.name, space, hash)
-      if (sha256(bytes) === hash) {
-        // Beside what is done with it: nobody waits for a disk that is slower than the network.
-        if (disk !== undefined && this.#writing < MOST_WRITING) this.#write(disk, hash, bytes)
-        return this.#keep(hash, bytes)
-      }
+      if (sha256(bytes) === hash) return bytes
       if (time > 0) throw new CorruptStoreError(backend.name, space, hash)
       onMismatch?.(backend.name, space, hash)
     }

@@ -1,11 +1,30 @@
 /** A directory that all machines of a fleet see (NFS, a volume): a directory a space, a file each. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreUnreachableError } from '../errors.js'
 import { checkName, type StoreBackend } from './backend.js'
 
 const UNFINISHED = '.part'
+
+const made = (length: number): Uint8Array => new Uint8Array(length)
+
+/** A file that nobody changes: in one piece, where `readFile` takes half a megabyte at a time. */
+async function readWhole(path: string, allocate: (length: number) => Uint8Array): Promise<Uint8Array> {
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    const bytes = allocate(size)
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await file.read(bytes, at, size - at, at)
+      if (bytesRead === 0) return bytes.subarray(0, at)
+      at += bytesRead
+    }
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
 
 /** A store in a directory; writes are whole or not there. */
 export class DirectoryStore implements StoreBackend {
@@ -37,10 +56,9 @@ export class DirectoryStore implements StoreBackend {
     }
   }
 
-  async read(space: string, hash: string): Promise<Uint8Array | undefined> {
+  async read(space: string, hash: string, allocate = made): Promise<Uint8Array | undefined> {
     checkName(space, hash)
-    const bytes = await readFile(join(this.#directory, space, hash)).catch(this.#unlessMissing)
-    return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return await readWhole(join(this.#directory, space, hash), allocate).catch(this.#unlessMissing)
   }
 
   async has(space: string, hash: string): Promise<boolean> {

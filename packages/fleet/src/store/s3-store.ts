@@ -65,12 +65,13 @@ export class S3Store implements StoreBackend {
     await this.#ask(async () => await this.#client.send(new PutObjectCommand(object)))
   }
 
-  async read(space: string, hash: string): Promise<Uint8Array | undefined> {
+  async read(space: string, hash: string, allocate?: (length: number) => Uint8Array): Promise<Uint8Array | undefined> {
     const { GetObjectCommand } = this.#sdk
     const at = this.#at(space, hash)
     return await this.#ask(async () => {
-      const { Body } = await this.#client.send(new GetObjectCommand(at))
-      return await Body?.transformToByteArray()
+      const { Body, ContentLength } = await this.#client.send(new GetObjectCommand(at))
+      if (allocate === undefined || ContentLength === undefined || Body === undefined) return await Body?.transformToByteArray()
+      return await readInto(allocate(ContentLength), Body as AsyncIterable<Uint8Array>)
     })
   }
 
@@ -132,4 +133,14 @@ export class S3Store implements StoreBackend {
       throw new StoreUnreachableError(this.name, { cause })
     }
   }
+}
+
+/** @returns as much as came, which is no more than there is room for @throws RangeError for more */
+async function readInto(bytes: Uint8Array, chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let at = 0
+  for await (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return at === bytes.length ? bytes : bytes.subarray(0, at)
 }

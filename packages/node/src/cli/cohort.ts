@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { sharingCommands } from './cohort-sharing.js'
 import type { Streams } from './console.js'
-import { EXPECTED_QUERIES_HELP } from './expected-queries.js'
+import { EXPECTED_QUERIES_HELP, WORKERS_HELP } from './expected-queries.js'
 import { ask, finite, list, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { describeEpochs } from './report-lines.js'
 
@@ -19,6 +19,7 @@ interface CreateOptions extends PartyOptions {
   decryptions?: number
   floodingBits?: number
   expectedQueries?: number
+  workers?: number
 }
 
 export function cohortCommand(streams: Streams): Command {
@@ -38,10 +39,11 @@ export function cohortCommand(streams: Streams): Command {
       .option('--days <number>', 'how long the keys live', finite, 365)
       .option('--decryptions <number>', 'ciphertexts that may be decrypted in all (default: 1000000)', positive)
       .option('--flooding-bits <bits>', 'bits of security of flooding (default: what the statistical distance takes)', positive)
-      .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive),
+      .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
+      .option('--workers <number>', WORKERS_HELP, positive),
     'slytherin cohort create hospitals --for lenet.onnx --holders a,b,c --threshold 2'
   ).action(async (name: string, options: CreateOptions) => {
-    const { batch, threshold, holders, witnesses, days, decryptions, floodingBits, expectedQueries, manifest } = options
+    const { batch, threshold, holders, witnesses, days, decryptions, floodingBits, expectedQueries, workers, manifest } = options
     const models = (options.for ?? []).map(file => ({
       file: resolve(file),
       ...(manifest === undefined ? {} : { manifest: resolve(manifest) })
@@ -56,7 +58,8 @@ export function cohortCommand(streams: Streams): Command {
       ...(witnesses === undefined || witnesses === true ? {} : { witnesses: witnesses === false ? [] : witnesses }),
       ...(decryptions === undefined ? {} : { decryptions }),
       ...(floodingBits === undefined ? {} : { floodingBits }),
-      ...(expectedQueries === undefined ? {} : { expectedQueries })
+      ...(expectedQueries === undefined ? {} : { expectedQueries }),
+      ...(workers === undefined ? {} : { workers })
     }
     const epoch = await ask('cohort.create', parameters, options, streams)
     tell(epoch, options, streams, made => describeEpochs([made]))

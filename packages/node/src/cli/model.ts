@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path'
 import { type Replacements, TASK_KINDS, type TaskKind } from '@slytherin/engine'
 import { Command, Option } from 'commander'
 import type { Streams } from './console.js'
-import { EXPECTED_QUERIES_HELP } from './expected-queries.js'
+import { EXPECTED_QUERIES_HELP, WORKERS_HELP } from './expected-queries.js'
 import { type NamedFiles, namedFiles } from './named-files.js'
 import { ask, finite, type PartyOptions, positive, tell, toParty } from './party-socket.js'
 import { REPLACE_HELP, replacement } from './replacement.js'
@@ -16,6 +16,7 @@ interface PublishOptions extends PartyOptions {
   movable?: boolean
   batch: number
   expectedQueries?: number
+  workers?: number
   data?: NamedFiles
   count?: number
   scale?: number
@@ -42,6 +43,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--cohort <name>', 'whose keys (default: the only cohort)')
       .option('-b, --batch <samples>', 'samples per query', positive, 64)
       .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
+      .option('--workers <number>', WORKERS_HELP, positive)
       .option('--movable', 'key holders may move it to the keys that follow these, so that it need not be uploaded again')
       .option(
         '--data <path>',
@@ -61,7 +63,7 @@ export function modelCommand(streams: Streams): Command {
       .option('--degree <number>', 'degree of the polynomials that take the place of activations (default: as small as is good)', positive),
     'slytherin model publish lenet.onnx --name lenet --data calibration.npy'
   ).action(async (file: string, options: PublishOptions) => {
-    const { revision, cohort, movable, batch, expectedQueries, data, manifest, output, replace, task, degree } = options
+    const { revision, cohort, movable, batch, expectedQueries, workers, data, manifest, output, replace, task, degree } = options
     const parameters = {
       file: resolve(file),
       name: options.name ?? basename(file, '.onnx'),
@@ -69,6 +71,7 @@ export function modelCommand(streams: Streams): Command {
       ...(data === undefined ? {} : { data: { file: data, ...scalingOf(options) } }),
       ...(manifest === undefined ? {} : { manifest: resolve(manifest) }),
       ...(expectedQueries === undefined ? {} : { expectedQueries }),
+      ...(workers === undefined ? {} : { workers }),
       ...(revision === undefined ? {} : { revision }),
       ...(cohort === undefined ? {} : { cohort }),
       ...(movable === undefined ? {} : { movable }),

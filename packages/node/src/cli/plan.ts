@@ -162,7 +162,7 @@ export function planCommand(streams: Streams): Command {
     .option('--bandwidth <Mbit/s>', 'between the parties: what the plan is made for (default: 100)', finite)
     .option('--round-trip <ms>', 'between the parties (default: 20)', finite)
     .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
-    .option('--workers <number>', 'what so many workers of a fleet, each like this machine, make of it', positive)
+    .option('--workers <number>', 'plan for so many workers of a fleet, each like this machine, and say what they make of it', positive)
     .option('--threads <number>', 'what so many threads of the evaluator make of it, on as many cores', positive)
     .option('--memory-bandwidth <GB/s>', 'that these cores share (default: 40, as of two channels of DDR4)', finite)
     .option('--json', 'print the plan as JSON')
@@ -189,6 +189,7 @@ export function planCommand(streams: Streams): Command {
         costModel,
         ...(link === undefined ? {} : { link }),
         ...(options.expectedQueries === undefined ? {} : { expectedQueries: options.expectedQueries }),
+        ...(options.workers === undefined ? {} : { workers: options.workers }),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,
         inputShape: options.inputShape,

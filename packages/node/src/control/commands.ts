@@ -71,7 +71,8 @@ export const PARAMETERS = {
     days,
     decryptions: count.optional(),
     floodingBits: z.number().int().min(30).max(100).optional(),
-    expectedQueries: count.optional()
+    expectedQueries: count.optional(),
+    workers: count.optional()
   }),
   'cohort.status': z.strictObject({ name: name.optional() }),
   'cohort.join': z.strictObject({ name, holder: party, threshold: count.max(255).optional() }),
@@ -91,6 +92,7 @@ export const PARAMETERS = {
     cohort: name.optional(),
     batch: count,
     expectedQueries: count.optional(),
+    workers: count.optional(),
     movable: z.boolean().optional()
   }),
   'model.list': z.strictObject({}),

@@ -19,7 +19,7 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
       return { epochs: await Promise.all(epochs.map(async epoch => await epochReport(party, node, epoch))) }
     },
     'cohort.create': async (
-      { name, for: models, batch, holders, witnesses: named, days, decryptions, floodingBits, expectedQueries, ...given },
+      { name, for: models, batch, holders, witnesses: named, days, decryptions, floodingBits, expectedQueries, workers, ...given },
       { signal, progress }
     ) => {
       const { node, cryptography } = await party.core.get()
@@ -71,7 +71,8 @@ export function cohortCommands(party: ServiceContext): Pick<CommandHandlers, 'co
         data: 'encrypted',
         weights: 'encrypted',
         ...(floodingBits === undefined ? {} : { floodingBits }),
-        ...(expectedQueries === undefined ? {} : { expectedQueries })
+        ...(expectedQueries === undefined ? {} : { expectedQueries }),
+        ...(workers === undefined ? {} : { workers })
       } as const
       const terms = await cryptography.keyTerms(await Promise.all(models.map(async model => await modelOptions(model, wishes))))
       signal.throwIfAborted()

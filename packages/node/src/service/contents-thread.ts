@@ -2,7 +2,7 @@
  * The byte strings of a fleet in a thread of their own: a worker computes in its own for seconds on end, and what it needs next is meanwhile received, hashed and written to
  * its disk. What was fetched is handed over, not copied.
  */
-import type { SharedContents } from '@slytherin/protocol/service'
+import type { BorrowedBytes, SharedContents } from '@slytherin/protocol/service'
 import type { ContentsListener, HostedContents, HostedContentsOptions } from '../worker/contents-module.js'
 import { CryptographyWorker } from '../worker/cryptography-worker.js'
 import { WorkerClosedError } from '../worker/errors.js'
@@ -43,6 +43,16 @@ export class ContentsThread implements SharedContents {
   /** @throws ContentMissingError, CorruptStoreError, StoreUnreachableError */
   async get(space: string, hash: string): Promise<Uint8Array> {
     return await (await this.#contents()).get(space, hash)
+  }
+
+  /** Its memory is free as soon as it is given back: left to the garbage collector, every few dozen megabytes have it go through the whole heap. @throws as `get` */
+  async borrow(space: string, hash: string): Promise<BorrowedBytes> {
+    const bytes = await (await this.#contents()).take(space, hash)
+    const { buffer } = bytes
+    const giveBack = (): void => {
+      if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0)
+    }
+    return { bytes, [Symbol.dispose]: giveBack }
   }
 
   async has(space: string, hash: string): Promise<boolean> {

@@ -11,7 +11,10 @@ const BEGUN = 'publishing'
 
 export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'model.publish' | 'model.list' | 'model.withdraw'> {
   return {
-    'model.publish': async ({ name, revision: given, cohort, batch, expectedQueries, movable = false, ...file }, { signal, progress }) => {
+    'model.publish': async (
+      { name, revision: given, cohort, batch, expectedQueries, workers, movable = false, ...file },
+      { signal, progress }
+    ) => {
       const { node, cryptography } = await party.core.get()
       const { records } = party.database
       const { epoch, record } = await epochInForce(node, cohort)
@@ -28,7 +31,8 @@ export function modelCommands(party: ServiceContext): Pick<CommandHandlers, 'mod
         maximumDecryptions,
         data: 'encrypted',
         weights: 'encrypted',
-        ...(expectedQueries === undefined ? {} : { expectedQueries })
+        ...(expectedQueries === undefined ? {} : { expectedQueries }),
+        ...(workers === undefined ? {} : { workers })
       } as const
       await party.core.setModel(model, await modelOptions(file, wishes))
       await records.put(BEGUN, place, revision)

@@ -15,7 +15,9 @@ export interface ContentsListener {
   mismatch(store: string, space: string, hash: string): void
 }
 
-export interface HostedContents extends SharedContents {
+export interface HostedContents extends Omit<SharedContents, 'borrow'> {
+  /** What is read once; handed over. @throws as `get` */
+  take(space: string, hash: string): Promise<Uint8Array>
   /** Tells what the store gives until it is disposed of. */
   follow(listener: ContentsListener): Promise<void>
   dispose(): Promise<void>
@@ -35,6 +37,7 @@ export async function createCryptography({ fleet, cache }: HostedContentsOptions
   return {
     put: async (space, bytes) => await contents.put(space, bytes),
     get: async (space, hash) => await contents.get(space, hash),
+    take: async (space, hash) => await contents.take(space, hash),
     has: async (space, hash) => await contents.has(space, hash),
     clear: async space => await contents.clear(space),
     follow: async listener => {

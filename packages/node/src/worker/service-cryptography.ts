@@ -87,7 +87,7 @@ class Planner {
     const { insecureLogN } = this.#options
     const wished: EpochModel[] = []
     for (const model of models) {
-      const { batch, minimumRefreshes, data, weights, floodingBounds, precision, expectedQueries } = model.wishes
+      const { batch, minimumRefreshes, data, weights, floodingBounds, precision, expectedQueries, workers } = model.wishes
       const { architecture } = await ModelOwner.create(await modelSource(model))
       wished.push({
         architecture,
@@ -97,7 +97,8 @@ class Planner {
         weights,
         ...(floodingBounds === undefined ? {} : { floodingBounds }),
         ...(precision === undefined ? {} : { precision }),
-        ...(expectedQueries === undefined ? {} : { expectedQueries })
+        ...(expectedQueries === undefined ? {} : { expectedQueries }),
+        ...(workers === undefined ? {} : { workers })
       })
     }
     const { parties, threshold, floodingBits, maximumDecryptions } = models[0]!.wishes

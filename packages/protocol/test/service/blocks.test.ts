@@ -32,14 +32,20 @@ afterEach(async () => {
 })
 
 function sharedOf(contents: ContentStore): SharedContents {
+  const get: SharedContents['get'] = async (space, hash) => {
+    const bytes = await contents.get(space, hash)
+    if (bytes === undefined) throw new Error(`${hash} of ${space} is not there`)
+    return bytes
+  }
   return {
     put: async (space, bytes) => await contents.put(space, bytes),
     has: async (space, hash) => await contents.has(space, hash),
     clear: async space => await contents.clear(space),
-    get: async (space, hash) => {
-      const bytes = await contents.get(space, hash)
-      if (bytes === undefined) throw new Error(`${hash} of ${space} is not there`)
-      return bytes
+    get,
+    // As whoever lends a buffer that is used again: what is read later is something else.
+    borrow: async (space, hash) => {
+      const bytes = await get(space, hash)
+      return { bytes, [Symbol.dispose]: () => void bytes.fill(0) }
     }
   }
 }

@@ -88,12 +88,20 @@ export interface BlockResult {
   readonly steps: readonly StepReport[]
 }
 
+/** Bytes that are lent: read, not written, and not after they have been given back. */
+export interface BorrowedBytes extends Disposable {
+  /** Of whoever lends them. */
+  readonly bytes: Uint8Array
+}
+
 /** Byte strings that machines share. Each space is erased as a whole. */
 export interface SharedContents {
   /** @returns SHA-256, hexadecimal */
   put(space: string, bytes: Uint8Array): Promise<string>
   /** @throws when it is not there, or is not what its name says */
   get(space: string, hash: string): Promise<Uint8Array>
+  /** What is read once, and is not worth keeping at hand: without a copy. @throws as `get` */
+  borrow(space: string, hash: string): Promise<BorrowedBytes>
   /** Whether it is there. */
   has(space: string, hash: string): Promise<boolean>
   /** Erases a space and everything in it; one that is not there is no fault. */

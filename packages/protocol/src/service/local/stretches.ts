@@ -5,6 +5,7 @@ import { type CoinedQuery, coinedInput } from '../../local/coined.js'
 import { type OpenSession, SessionStateError } from '../../local/open-session.js'
 import type { BlockJob, BlockResult, KeptCiphertext, KeptValue, SharedContents } from '../cryptography/blocks.js'
 import { querySpace } from '../store/content-store.js'
+import { InputsAhead } from './inputs-ahead.js'
 import type { ReleaseParts } from './release-parts.js'
 
 export interface StretchMeans {
@@ -38,15 +39,19 @@ export async function computeStretch(job: BlockJob, means: StretchMeans): Promis
     throw error
   }
   const steps: StepReport[] = []
+  using ahead = new InputsAhead(blocks[1] * count, async index => {
+    const hash = inputs.hashes[index - blocks[0] * count]
+    if (hash === undefined) throw new SessionStateError(`input ${index} is not in the part of query ${query}`)
+    return await contents.borrow(inputs.space, hash)
+  })
   const end = await runStretch(
     session.plan,
     { blocks, after, values },
     {
       evaluator,
       inputs: async index => {
-        const hash = inputs.hashes[index - blocks[0] * count]
-        if (hash === undefined) throw new SessionStateError(`input ${index} is not in the part of query ${query}`)
-        using ciphertext = parts.read('input', index, await contents.get(inputs.space, hash), inputs.proved)
+        using borrowed = await ahead.take(index)
+        using ciphertext = parts.read('input', index, borrowed.bytes, inputs.proved)
         return coinedInput(session, evaluator, { query, ...coined }, index, ciphertext)
       },
       ...means.weights(),
@@ -69,7 +74,8 @@ export async function loadKept(
   { space, hash, level, scale, degree }: KeptCiphertext,
   { session, evaluator, contents }: Pick<StretchMeans, 'session' | 'evaluator' | 'contents'>
 ): Promise<EvaluatorCiphertext> {
-  using ciphertext = deserializeCiphertext(session.context, await contents.get(space, hash), { level, scale, degree })
+  using borrowed = await contents.borrow(space, hash)
+  using ciphertext = deserializeCiphertext(session.context, borrowed.bytes, { level, scale, degree })
   return evaluator.load(ciphertext)
 }
 
