@@ -2,7 +2,7 @@
  * Slots ↔ polynomials, in SEAL's CKKS slot order (generator 3, conjugate slots at the inverse exponents): a plaintext made here decodes in SEAL and the
  * other way round. Real or complex slots, any level, any scale with coefficients below 2^180 and below Q_l/2.
  */
-import type { Polynomial, Ring } from '@slytherin/ring'
+import type { ComplexSlots, Domain, Polynomial, Ring } from '@slytherin/ring'
 import { EncodingError, InvalidScaleError } from './errors.js'
 import { CanonicalEmbedding, type ComplexVector } from './fourier.js'
 import type { Parameters } from './parameters.js'
@@ -59,19 +59,12 @@ export class Encoder {
    * @throws EncodingError (too many values, not finite, too large, above the stated bound), InvalidLevelError, InvalidScaleError
    */
   encode(values: SlotValues, options: EncodeOptions): Plaintext {
-    const plaintext = this.encodeCoefficients(values, options)
-    this.ring.ntt(plaintext.polynomial)
-    return plaintext
+    return this.encodeInto('ntt', values, options)
   }
 
   /** The same before the transform, in the coefficient domain: for who adds to it first. @throws as `encode` */
   encodeCoefficients(values: SlotValues, options: EncodeOptions): Plaintext {
-    const encoded = this.rounded(values, options)
-    try {
-      return this.polynomialOf(encoded, encoded.integers)
-    } finally {
-      encoded.integers.fill(0)
-    }
+    return this.encodeInto('coefficient', values, options)
   }
 
   /**
@@ -79,16 +72,19 @@ export class Encoder {
    * @throws as `encode`
    */
   integers(values: SlotValues, options: EncodeOptions): EncodedIntegers {
-    const encoded = this.rounded(values, options)
+    this.parameters.checkLevel('encode', options.level)
+    const { slots, magnitude } = this.bounded(values, options)
+    const encoded = this.rounded(slots, magnitude, options)
     const distance = distanceOf(encoded.integers)
     if (distance === 1) return encoded
-    const integers = Float64Array.from({ length: this.parameters.N / distance }, (_, k) => encoded.integers[k * distance]!)
+    const integers = new Float64Array(this.parameters.N / distance)
+    for (let k = 0; k < integers.length; k++) integers[k] = encoded.integers[k * distance]!
     return { ...encoded, distance, integers }
   }
 
   /** The same plaintext as `encode` makes. @throws InvalidLevelError; EncodingError where it is not of this ring */
   fromIntegers(encoded: EncodedIntegers): Plaintext {
-    const { level, distance, integers } = encoded
+    const { level, scale, magnitude, distance, integers } = encoded
     const { N } = this.parameters
     this.parameters.checkLevel('fromIntegers', level)
     if (integers.length * distance !== N) throw new EncodingError('length', `${N / distance} coefficients`, String(integers.length))
@@ -97,71 +93,86 @@ export class Encoder {
       spread = new Float64Array(N)
       for (let k = 0; k < integers.length; k++) spread[k * distance] = integers[k]!
     }
-    const plaintext = this.polynomialOf(encoded, spread)
-    this.ring.ntt(plaintext.polynomial)
-    return plaintext
+    return this.made(level, 'coefficient', polynomial => {
+      this.fill(polynomial, spread, encoded.shift)
+      this.ring.ntt(polynomial)
+      return new Plaintext(polynomial, level, scale, magnitude)
+    })
   }
 
-  private rounded(values: SlotValues, options: EncodeOptions): EncodedIntegers {
+  private encodeInto(domain: Domain, values: SlotValues, options: EncodeOptions): Plaintext {
     const { level, scale } = options
+    const { ring } = this
     this.parameters.checkLevel('encode', level)
-    try {
-      const { coefficients, magnitude, largest } = this.interpolated(values, level, scale, MAXIMUM_COEFFICIENT_BITS)
-      if (options.magnitude !== undefined && !(magnitude <= options.magnitude * BOUND_TOLERANCE)) {
-        coefficients.fill(0)
-        throw new EncodingError('magnitude', `slots within ±${options.magnitude}`, 'a larger one')
+    const { slots, magnitude } = this.bounded(values, options)
+    const limit = this.limit(level, MAXIMUM_COEFFICIENT_BITS)
+    return this.made(level, domain, polynomial => {
+      const largest = ring.fromSlots(polynomial, slots, scale, Math.min(limit, 2 ** EXACT_COEFFICIENT_BITS))
+      demandBelow(limit, largest)
+      if (largest >= 2 ** EXACT_COEFFICIENT_BITS) {
+        const { integers, shift } = this.rounded(slots, magnitude, options)
+        this.fill(polynomial, integers, shift)
+        integers.fill(0)
+        if (domain === 'ntt') ring.ntt(polynomial)
       }
-      const shift = Math.max(0, Math.ceil(Math.log2(largest)) + 1 - EXACT_COEFFICIENT_BITS)
-      if (shift > 0) for (let j = 0; j < coefficients.length; j++) coefficients[j] = Math.round(coefficients[j]! / 2 ** shift)
-      return { level, scale, magnitude: options.magnitude ?? magnitude, distance: 1, integers: coefficients, shift }
-    } finally {
-      this.embedding.wipe()
-    }
+      return new Plaintext(polynomial, level, scale, magnitude)
+    })
   }
 
-  /** In the coefficient domain. @param coefficients all N of them */
-  private polynomialOf({ level, scale, magnitude, shift }: EncodedIntegers, coefficients: Float64Array): Plaintext {
-    const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), 'coefficient')
+  private made(level: number, domain: Domain, make: (polynomial: Polynomial) => Plaintext): Plaintext {
+    const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), domain)
     try {
-      this.ring.fromIntegers(polynomial, coefficients)
-      if (shift > 0) this.ring.multiplyScalar(polynomial, polynomial, 1n << BigInt(shift))
+      return make(polynomial)
     } catch (error) {
       polynomial.dispose()
       throw error
     }
-    return new Plaintext(polynomial, level, scale, magnitude)
+  }
+
+  /** polynomial = integers·2^shift, in the coefficient domain. */
+  private fill(polynomial: Polynomial, integers: Float64Array, shift: number): void {
+    this.ring.fromIntegers(polynomial, integers)
+    if (shift > 0) this.ring.multiplyScalar(polynomial, polynomial, 1n << BigInt(shift))
+  }
+
+  private rounded(slots: ComplexSlots, magnitude: number, { level, scale }: EncodeOptions): EncodedIntegers {
+    const { coefficients, largest } = this.ring.interpolate(slots, scale)
+    demandBelow(this.limit(level, MAXIMUM_COEFFICIENT_BITS), largest)
+    const shift = Math.max(0, Math.ceil(Math.log2(largest)) + 1 - EXACT_COEFFICIENT_BITS)
+    if (shift > 0) for (let j = 0; j < coefficients.length; j++) coefficients[j] = Math.round(coefficients[j]! / 2 ** shift)
+    return { level, scale, magnitude, distance: 1, integers: coefficients, shift }
+  }
+
+  /** The slots, and the bound to state. @throws EncodingError when they exceed a stated one */
+  private bounded(values: SlotValues, { scale, magnitude: stated }: EncodeOptions): { slots: ComplexSlots; magnitude: number } {
+    const slots = this.checked(values, scale)
+    const magnitude = largestMagnitude(slots.real, slots.imaginary)
+    if (stated !== undefined && !(magnitude <= stated * BOUND_TOLERANCE))
+      throw new EncodingError('magnitude', `slots within ±${stated}`, 'a larger one')
+    return { slots, magnitude: stated ?? magnitude }
   }
 
   /** The N rounded coefficients of the encoding, before reduction, below 2^98, and the largest |slot|. @throws as `encode` */
   coefficients(values: SlotValues, level: number, scale: number): { coefficients: Float64Array; magnitude: number } {
-    return this.interpolated(values, level, scale, EXACT_COEFFICIENT_BITS)
+    const slots = this.checked(values, scale)
+    const magnitude = largestMagnitude(slots.real, slots.imaginary)
+    const { coefficients, largest } = this.ring.interpolate(slots, scale)
+    demandBelow(this.limit(level, EXACT_COEFFICIENT_BITS), largest)
+    return { coefficients, magnitude }
   }
 
-  private interpolated(
-    values: SlotValues,
-    level: number,
-    scale: number,
-    limitBits: number
-  ): { coefficients: Float64Array; magnitude: number; largest: number } {
+  /** What coefficients must be below. */
+  private limit(level: number, bits: number): number {
+    return 2 ** Math.min(bits, this.parameters.logModulus(level) - 1)
+  }
+
+  private checked(values: SlotValues, scale: number): ComplexSlots {
     if (!Number.isFinite(scale) || scale <= 0) throw new InvalidScaleError('encode', scale)
-    const real = values instanceof Float64Array ? values : values.real
-    const imaginary = values instanceof Float64Array ? undefined : values.imaginary
+    const vector = values instanceof Float64Array ? { real: values } : values
     const { slots } = this.parameters
-    const longest = Math.max(real.length, imaginary?.length ?? 0)
+    const longest = Math.max(vector.real.length, 'imaginary' in vector ? vector.imaginary.length : 0)
     if (longest > slots) throw new EncodingError('length', `at most ${slots} slots`, String(longest))
-    const magnitude = largestMagnitude(real, imaginary)
-    const coefficients = this.embedding.interpolate(real, imaginary, scale)
-    const limit = 2 ** Math.min(limitBits, this.parameters.logModulus(level) - 1)
-    let largest = 0
-    for (let j = 0; j < coefficients.length; j++) {
-      const rounded = Math.round(coefficients[j]!)
-      coefficients[j] = rounded
-      largest = Math.max(largest, Math.abs(rounded))
-    }
-    if (!(largest < limit)) {
-      throw new EncodingError('magnitude', `coefficients below 2^${Math.log2(limit).toFixed(1)}`, `2^${Math.log2(largest).toFixed(1)}`)
-    }
-    return { coefficients, magnitude, largest }
+    return vector
   }
 
   /** The slots of a plaintext of any level whose coefficients are below Q_l/2. The plaintext stays as it is. */
@@ -195,6 +206,11 @@ function distanceOf(coefficients: Float64Array): number {
     if (distance === 1) return 1
   }
   return distance
+}
+
+function demandBelow(limit: number, largest: number): void {
+  if (largest < limit) return
+  throw new EncodingError('magnitude', `coefficients below 2^${Math.log2(limit).toFixed(1)}`, `2^${Math.log2(largest).toFixed(1)}`)
 }
 
 function largestMagnitude(real: Float64Array, imaginary: Float64Array | undefined): number {

@@ -10,6 +10,7 @@ import type { Domain } from './domain.js'
 import { divideAndRound, extendBasis, fromIntegers, toDoubles } from './operations/basis-change.js'
 import { decodeIntegers, decodePacked, decodeWords, encodeIntegers, encodePacked, encodeWords, packedLength } from './operations/codec.js'
 import { decompose } from './operations/decomposition.js'
+import { type ComplexSlots, fromSlots, interpolate } from './operations/embedding.js'
 import { decomposeInnerProduct, type KeySwitchFinish, type PolynomialPair, switchKeys } from './operations/key-switch.js'
 import { type CombinationRow, linearCombinations } from './operations/linear-combination.js'
 import { monomialCombinations } from './operations/monomial-combination.js'
@@ -133,6 +134,22 @@ export class Ring extends RingStructure {
   /** Reduces N integers, |v| < 2^98, into every row; out becomes coefficient domain. */
   fromIntegers(out: Polynomial, values: Float64Array): Polynomial {
     return fromIntegers(this, out, values)
+  }
+
+  /**
+   * The real polynomial that has these values in its slots (see embedding-tables.ts; missing ones are 0) times `scale`, rounded to integers, in the domain that `out` has.
+   *
+   * @param limit at most 2^98
+   * @returns the largest |coefficient|; where it is not below `limit`, `out` is as it was
+   * @throws LengthMismatchError for more than N/2 slots
+   */
+  fromSlots(out: Polynomial, slots: ComplexSlots, scale: number, limit: number): number {
+    return fromSlots(this, out, slots, scale, limit)
+  }
+
+  /** The integers of `fromSlots`, however large, and the largest of their magnitudes. @throws LengthMismatchError */
+  interpolate(slots: ComplexSlots, scale: number): { coefficients: Float64Array; largest: number } {
+    return interpolate(this, slots, scale)
   }
 
   /** The centred integers a stands for, modulo the product of its rows: exact below 2^53, correctly rounded to about one unit beyond. */

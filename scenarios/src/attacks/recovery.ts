@@ -2,6 +2,7 @@
 import { CanonicalEmbedding, type Context } from '@slytherin/ckks'
 import { PublicKeyGeneration } from '@slytherin/mhe'
 import type { Polynomial } from '@slytherin/ring'
+import { interpolator } from './interpolation.js'
 
 /** No error of a share of the public key is as large as this. */
 const ERROR_BOUND = 64
@@ -94,10 +95,11 @@ export function noSlots(N: number): KnownSlots {
 /** The secret with these slots, whose coefficients are small whole numbers: rounded, its own slots put where none is known, and again. */
 export function wholeNumbers(N: number, { real, imaginary, has }: KnownSlots): Float64Array {
   const embedding = new CanonicalEmbedding(N)
+  const interpolate = interpolator(N)
   const slots = { real: real.slice(), imaginary: imaginary.slice() }
   let rounded = new Float64Array(N)
   for (let round = 0; round < ROUNDS; round++) {
-    rounded = embedding.interpolate(slots.real, slots.imaginary, 1).map(value => Math.round(value) + 0)
+    rounded = interpolate(slots).map(value => Math.round(value) + 0)
     const implied = embedding.evaluate(rounded, 1)
     for (let slot = 0; slot < has.length; slot++) {
       if (has[slot] === 1) continue

@@ -65,6 +65,8 @@ export interface KernelExports {
 
   addMonomialProducts(out: number, terms: number, count: number, N: number, block: number): void
 
+  interpolateSlots(out: number, real: number, imaginary: number, work: number, tables: number, n: number, factor: number): void
+
   encodeWords(to: number, from: number, n: number, block: number): void
   decodeWords(to: number, from: number, n: number, fault: number, block: number): void
   encodePacked(to: number, from: number, n: number, bits: number, block: number): void

@@ -11,7 +11,27 @@ import type { Polynomial } from '../structure/polynomial.js'
 import type { RingStructure } from '../structure/ring-structure.js'
 
 const SINGLE_STEP_LIMIT = 2 ** 51
-const WIDE_LIMIT = 2 ** 98
+/** Integers below this are reduced exactly. */
+export const WIDE_LIMIT = 2 ** 98
+
+/** `n` integers at `from`, of which the largest is below 2^98, modulo `index`. */
+export function reduceIntegers(
+  ring: RingStructure,
+  calls: KernelCalls,
+  to: number,
+  from: number,
+  n: number,
+  largest: number,
+  index: number
+): void {
+  if (largest < SINGLE_STEP_LIMIT) {
+    calls.reduceRow(to, from, n, ring.block(index))
+    return
+  }
+  const modulus = ring.moduli[index]!
+  const power = balance(2n ** 49n, modulus.value)
+  calls.reduceWideRow(to, from, n, power, power / modulus.number, ring.block(index))
+}
 
 /** See Ring.fromIntegers. @throws LengthMismatchError InvalidArgumentError when a value is not an integer below 2^98 */
 export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float64Array): Polynomial {
@@ -32,16 +52,9 @@ export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float
     N * 8,
     scratch => {
       kernel.doubles(scratch, N).set(values)
-      ring.forEachBlock(indices.length, COST.product, (calls, k, offset, n) => {
-        const index = indices[k]!
-        if (largest < SINGLE_STEP_LIMIT) {
-          calls.reduceRow(out.rowAddress(k) + offset, scratch + offset, n, ring.block(index))
-          return
-        }
-        const modulus = ring.moduli[index]!
-        const power = balance(2n ** 49n, modulus.value)
-        calls.reduceWideRow(out.rowAddress(k) + offset, scratch + offset, n, power, power / modulus.number, ring.block(index))
-      })
+      ring.forEachBlock(indices.length, COST.product, (calls, k, offset, n) =>
+        reduceIntegers(ring, calls, out.rowAddress(k) + offset, scratch + offset, n, largest, indices[k]!)
+      )
     },
     true
   )

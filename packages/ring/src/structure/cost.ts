@@ -9,6 +9,8 @@ export const COST = {
   /** One term of one of many linear combinations. */
   combination: 0.25,
   transform: 3.6,
+  /** Of a polynomial from its slots. */
+  interpolation: 5,
   /** One term of a base extension. */
   term: 0.5,
   /** A mixed-radix digit as a double-double. */
