@@ -37,6 +37,7 @@ export class ConvolutionPlaces {
     const [rowDilation, columnDilation] = this.geometry.dilations
     const [highest, widest] = [kernelRows * rowDilation, kernelColumns * columnDilation]
     const area = kernelRows * kernelColumns
+    const dilated = rowDilation * columnDilation > 1
     const out = new Float64Array(rows.length)
     for (let k = 0; k < rows.length; k++) {
       const row = rows[k]!
@@ -46,8 +47,9 @@ export class ConvolutionPlaces {
       const y = down[column]! - top[row]!
       const x = across[column]! - left[row]!
       if (within < 0 || within >= perGroup || y < 0 || y >= highest || x < 0 || x >= widest) continue
-      if (y % rowDilation !== 0 || x % columnDilation !== 0) continue
-      out[k] = weights[firstWeight[row]! + within * area + (y / rowDilation) * kernelColumns + x / columnDilation]!
+      const [v, u] = dilated ? [y / rowDilation, x / columnDilation] : [y, x]
+      if (dilated && !(Number.isInteger(v) && Number.isInteger(u))) continue
+      out[k] = weights[firstWeight[row]! + within * area + v * kernelColumns + u]!
     }
     return out
   }
