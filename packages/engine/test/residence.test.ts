@@ -1,6 +1,9 @@
-import { hasRoom, KERNEL_COSTS, plan, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, SEAL_COSTS } from '@slytherin/engine'
+import { DiagonalsPacking, hasRoom, KERNEL_COSTS, plan, RESIDENT_INPUT_BYTES, RESIDENT_WEIGHT_BYTES, SEAL_COSTS } from '@slytherin/engine'
 import { describe, expect, test } from 'vitest'
+import { OperationCosts } from '../src/costs/operation-costs.ts'
 import { Residence } from '../src/costs/residence.ts'
+import { sequentialLayout } from '../src/packing/layout.ts'
+import { EncodedWeights } from '../src/search/encoded-weights.ts'
 import { architectureFor } from './simulate.ts'
 
 describe('what stays in the memory of an evaluator', () => {
@@ -33,5 +36,22 @@ describe('what stays in the memory of an evaluator', () => {
     const seal = plan(architectureFor('cryptonet-square'), { ...options, costModel: SEAL_COSTS })
     const slowSeal = plan(architectureFor('cryptonet-square'), { ...options, costModel: { ...SEAL_COSTS, load: 1 } })
     expect(slowSeal.costs.seconds.evaluation).toBeGreaterThan(2 * seal.costs.seconds.evaluation)
+  })
+
+  test('is not encoded again when packings are compared, and what has no room is', () => {
+    const costs = new OperationCosts({ ...KERNEL_COSTS, preparation: 0 }, 14)
+    const width = 2 ** 13
+    const shape = { outputs: width, input: sequentialLayout(width, width), diagonals: width, babySteps: 64, present: undefined }
+    const factors = { input: 'encrypted', weights: 'clear' } as const
+    // 4 GiB of vectors each: a gigabyte is kept in the kernel's memory, four beside it
+    const packing = new DiagonalsPacking(shape)
+    const weights = new EncodedWeights(costs)
+    const [first, second, third] = [1, 2, 3].map(() => weights.seconds(packing, factors)) as [number, number, number]
+    expect(first).toBeCloseTo((width + 1 - 2 ** 11) * costs.copying(3), 3)
+    expect(third).toBeCloseTo((width + 1) * costs.encoding(3), 3)
+    expect(second).toBeGreaterThan(first)
+    expect(second).toBeLessThan(third)
+    const once = new EncodedWeights(new OperationCosts({ ...KERNEL_COSTS, preparation: 1 }, 14))
+    expect(once.seconds(packing, factors) - first).toBeCloseTo((width + 1) * costs.encoding(3), 3)
   })
 })

@@ -1,0 +1,29 @@
+/** What clear weights cost while packings are compared, at a typical level: they are encoded once, and again in every query where they are more than an evaluator keeps. */
+import type { OperationCosts } from '../costs/operation-costs.js'
+import { Residence } from '../costs/residence.js'
+import type { Factors } from '../steps/operands.js'
+import { type LayerPacking, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
+import { readingSeconds, weightSeconds } from '../steps/price.js'
+import { TYPICAL_LEVEL } from './typical.js'
+
+/** Counts the weights of layers into memory, in the order in which they come. */
+export class EncodedWeights {
+  private readonly residence = new Residence(0, 0)
+
+  constructor(private readonly costs: OperationCosts) {}
+
+  /** Seconds of a query for the clear weights of a layer: their encoding as far as preparation counts, and what does not stay in memory. */
+  seconds(packing: LayerPacking, factors: Factors): number {
+    const { costs, residence } = this
+    const count = weightCount(packing)
+    const each = weightSeconds(packing, costs, TYPICAL_LEVEL, factors)
+    // numbers, which need no encoding
+    if (each === 0) return 0
+    const N = 2 ** costs.logN
+    const outside = residence.outside('weights', count, vectorBytes('clear', TYPICAL_LEVEL, N))
+    const copied = residence.stored(outside, waitingBytes(packing, TYPICAL_LEVEL, N))
+    return (
+      count * costs.model.preparation * each + readingSeconds(packing, { made: outside - copied, copied }, costs, TYPICAL_LEVEL, factors)
+    )
+  }
+}
