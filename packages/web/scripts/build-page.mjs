@@ -10,7 +10,7 @@ import * as esbuild from 'esbuild'
 import { onceEach, withoutUnused } from './page-plugins.mjs'
 
 /** Scripts and one kernel, compressed, bytes. */
-const MOST = 200_000
+const MOST = 202_000
 
 const at = path => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const out = at('dist/assets')

@@ -21,7 +21,7 @@ export class EncodedWeights {
     if (each === 0) return 0
     const N = 2 ** costs.logN
     const outside = residence.outside('weights', count, vectorBytes('clear', TYPICAL_LEVEL, N))
-    const copied = residence.stored(outside, waitingBytes(packing, TYPICAL_LEVEL, N))
+    const copied = residence.stored(outside, waitingBytes(packing, N))
     return (
       count * costs.model.preparation * each + readingSeconds(packing, { made: outside - copied, copied }, costs, TYPICAL_LEVEL, factors)
     )
