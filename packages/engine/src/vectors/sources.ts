@@ -4,6 +4,7 @@ import {
   type Evaluator,
   type EvaluatorPlaintext,
   isCombiner,
+  type PlaintextStorage,
   polynomialBytes,
   type SlotValues,
   storesPlaintexts
@@ -74,7 +75,7 @@ export class ClearWeights implements Disposable {
           if (offset % SCALARS_PER_TURN === 0) await nextTurn()
           continue
         }
-        await this.source(step.firstWeight + offset)
+        await this.made(step.firstWeight + offset)
         if (!this.has(step.firstWeight + offset)) return
         await nextTurn()
       }
@@ -82,10 +83,14 @@ export class ClearWeights implements Disposable {
   }
 
   readonly source: WeightSource = async index => {
-    const known = this.kept.get(index)
+    const made = await this.made(index)
+    return 'integers' in made ? this.lent((this.evaluator as Evaluator & PlaintextStorage).bringIn(made)) : made
+  }
+
+  /** In the evaluator's memory or outside it. */
+  private async made(index: number): Promise<EvaluatorPlaintext | EncodedIntegers> {
+    const known = this.kept.get(index) ?? this.stored.get(index)
     if (known) return known
-    const stored = this.stored.get(index)
-    if (stored && storesPlaintexts(this.evaluator)) return this.lent(this.evaluator.bringIn(stored))
     const descriptor = weightDescriptor(this.plan, index)
     const { plan, model } = this
     const slots = model instanceof Network ? packWeight(plan, model, index) : packValues(plan, index, await model.values(index))
@@ -98,7 +103,7 @@ export class ClearWeights implements Disposable {
       this.kept.set(index, weight)
       return weight
     }
-    return this.lent(this.outside(index, slots, descriptor) ?? this.evaluator.plaintext(slots, descriptor))
+    return this.outside(index, slots, descriptor) ?? this.lent(this.evaluator.plaintext(slots, descriptor))
   }
 
   /** Weight `index` as a number, for plans whose blocks have one position. @throws as `packScalar` */
@@ -143,8 +148,8 @@ export class ClearWeights implements Disposable {
     return !storesPlaintexts(evaluator) || hasRoom(evaluator.bytesFree, 0, plan.costs.bytes.evaluatorMemory)
   }
 
-  /** Encodes a weight that is to wait outside the evaluator's memory, and brings it in. @returns undefined where there is no more room outside: it is encoded again every time */
-  private outside(index: number, slots: SlotValues, descriptor: WeightDescriptor): EvaluatorPlaintext | undefined {
+  /** Encodes a weight that is to wait outside the evaluator's memory. @returns undefined where there is no more room outside: it is encoded again every time */
+  private outside(index: number, slots: SlotValues, descriptor: WeightDescriptor): EncodedIntegers | undefined {
     const { evaluator } = this
     if (this.storedBytesLeft === 0 || !storesPlaintexts(evaluator)) return undefined
     try {
@@ -153,7 +158,7 @@ export class ClearWeights implements Disposable {
       if (byteLength <= this.storedBytesLeft) {
         this.stored.set(index, encoded)
         this.storedBytesLeft -= byteLength
-        return evaluator.bringIn(encoded)
+        return encoded
       }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
