@@ -119,9 +119,9 @@ async function evaluate(
   return evaluated
 }
 
-/** Other software may come to other bytes: nobody is named for that. */
+/** Other software may come to other bytes: nobody is named for that. Bytes that were kept have the same hash for all software. */
 function doubted(finding: Finding): Finding {
-  if (finding.step !== 'evaluation' || finding.holds !== 'no') return finding
+  if (finding.step !== 'evaluation' || finding.holds !== 'no' || finding.damaged) return finding
   return { step: finding.step, holds: 'unknown', text: `${finding.text}, or the software is another` }
 }
 

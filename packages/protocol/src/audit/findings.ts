@@ -63,6 +63,8 @@ export interface Finding {
   readonly accusation?: Accusation | undefined
   /** Two signed statements differ, and which of them is false is for the replay to say. */
   readonly disputed?: true
+  /** What was kept is not what was signed, by its hash: in any software. */
+  readonly damaged?: true
 }
 
 /** Whether two accusations name the same party, offence, subject and query: how a culprit file is held against the audit of its evidence. */

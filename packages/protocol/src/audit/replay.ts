@@ -308,6 +308,7 @@ export class Replay {
     throw new Stopped({
       step,
       holds: 'no',
+      damaged: true,
       text: `${what}: what is kept has another hash than was signed; whoever kept it has lost or altered it`
     })
   }

@@ -77,11 +77,13 @@ function rehearse(kernel: Kernel, repetitions: number): void {
     const integers = ring.toDoubles(coefficients)
     const small = integers.map((_, i) => i)
     const large = integers.map((_, i) => 2 ** 60 + i)
+    const slots = { real: small.subarray(0, ring.N / 2) }
     for (let i = 0; i < repetitions; i++) {
       ring.automorphism(c, coefficients, 5)
       ring.divideAndRound(quotient, coefficients, [1, 2], quotient)
       ring.fromIntegers(c, small)
       ring.fromIntegers(c, large)
+      ring.fromSlots(c, slots, 1, 2 ** 40)
       ring.monomialCombinations([c], [coefficients], [[5]])
     }
     ring.extendBasis(c, ring.copy(quotient, coefficients))
