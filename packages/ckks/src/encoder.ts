@@ -93,9 +93,12 @@ export class Encoder {
       spread = new Float64Array(N)
       for (let k = 0; k < integers.length; k++) spread[k * distance] = integers[k]!
     }
-    return this.made(level, 'coefficient', polynomial => {
-      this.fill(polynomial, spread, encoded.shift)
-      this.ring.ntt(polynomial)
+    return this.made(level, 'ntt', polynomial => {
+      if (encoded.shift === 0) this.ring.fromIntegers(polynomial, spread, 'ntt')
+      else {
+        this.fill(polynomial, spread, encoded.shift)
+        this.ring.ntt(polynomial)
+      }
       return new Plaintext(polynomial, level, scale, magnitude)
     })
   }
@@ -120,7 +123,8 @@ export class Encoder {
   }
 
   private made(level: number, domain: Domain, make: (polynomial: Polynomial) => Plaintext): Plaintext {
-    const polynomial = this.ring.allocate(this.parameters.ciphertextIndices(level), domain)
+    const { ring } = this
+    const polynomial = ring.allocateUninitialised(ring.basis(this.parameters.ciphertextIndices(level)), domain)
     try {
       return make(polynomial)
     } catch (error) {

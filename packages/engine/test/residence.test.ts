@@ -4,17 +4,17 @@ import { OperationCosts } from '../src/costs/operation-costs.ts'
 import { Residence } from '../src/costs/residence.ts'
 import { DiagonalsPacking } from '../src/packing/diagonals.ts'
 import { sequentialLayout } from '../src/packing/layout.ts'
-import { EncodedWeights } from '../src/search/encoded-weights.ts'
+import { ComparedWeights } from '../src/search/compared-weights.ts'
 import { architectureFor } from './simulate.ts'
 
 describe('what stays in the memory of an evaluator', () => {
   test('weights and inputs up to their shares, as far as there is room beside the evaluation', () => {
     const roomy = new Residence(0, 0)
-    expect(roomy.outside('weights', 1200, 2 ** 20)).toBe(1200 - RESIDENT_WEIGHT_BYTES / 2 ** 20)
-    expect(roomy.outside('weights', 5, 2 ** 20)).toBe(5)
+    expect(roomy.outside('encrypted weights', 1200, 2 ** 20)).toBe(1200 - RESIDENT_WEIGHT_BYTES / 2 ** 20)
+    expect(roomy.outside('encrypted weights', 5, 2 ** 20)).toBe(5)
     expect(roomy.outside('inputs', 2100, 2 ** 20)).toBe(2100 - RESIDENT_INPUT_BYTES / 2 ** 20)
     const crowded = new Residence(2.5 * 2 ** 30, 2 ** 28)
-    expect(crowded.outside('weights', 4, 2 ** 20)).toBe(4)
+    expect(crowded.outside('encrypted weights', 4, 2 ** 20)).toBe(4)
     expect(hasRoom(3.5 * 2 ** 30, 2 ** 20, 2.5 * 2 ** 30)).toBe(false)
     expect(hasRoom(3.5 * 2 ** 30, 2 ** 20, 2 ** 28)).toBe(true)
     expect(hasRoom(0, 2 ** 20, 2 ** 28)).toBe(false)
@@ -44,17 +44,17 @@ describe('what stays in the memory of an evaluator', () => {
     const width = 2 ** 13
     const shape = { outputs: width, input: sequentialLayout(width, width), diagonals: width, babySteps: 64, present: undefined }
     const factors = { input: 'encrypted', weights: 'clear' } as const
-    // 4 GiB of vectors each, a gigabyte of coefficients: a gigabyte is kept in the kernel's memory, four beside it
+    // 4 GiB of vectors each, a gigabyte of coefficients: two and a half are kept in the kernel's memory, four beside it
     const packing = new DiagonalsPacking(shape)
-    const weights = new EncodedWeights(costs)
+    const weights = new ComparedWeights(costs)
     const layers = Array.from({ length: 6 }, () => weights.seconds(packing, factors))
     const [first, second, fifth, last] = [layers[0]!, layers[1]!, layers[4]!, layers[5]!]
-    expect(first).toBeCloseTo((width + 1 - 2 ** 11) * costs.bringingIn(3), 3)
+    expect(first).toBeCloseTo((width + 1 - 2.5 * 2 ** 11) * costs.bringingIn(3), 3)
     expect(second).toBeCloseTo((width + 1) * costs.bringingIn(3), 3)
     expect(last).toBeCloseTo((width + 1) * costs.encoding(3), 3)
     expect(fifth).toBeGreaterThan(second)
     expect(fifth).toBeLessThan(last)
-    const once = new EncodedWeights(new OperationCosts({ ...KERNEL_COSTS, preparation: 1 }, 14))
+    const once = new ComparedWeights(new OperationCosts({ ...KERNEL_COSTS, preparation: 1 }, 14))
     expect(once.seconds(packing, factors) - first).toBeCloseTo((width + 1) * costs.encoding(3), 3)
   })
 })

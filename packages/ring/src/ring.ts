@@ -131,9 +131,9 @@ export class Ring extends RingStructure {
     return uniformBits(this, out, seed, bits)
   }
 
-  /** Reduces N integers, |v| < 2^98, into every row; out becomes coefficient domain. */
-  fromIntegers(out: Polynomial, values: Float64Array): Polynomial {
-    return fromIntegers(this, out, values)
+  /** Reduces N integers, |v| < 2^98, into every row, and transforms it where `domain` is 'ntt'; out becomes of that domain. */
+  fromIntegers(out: Polynomial, values: Float64Array, domain: Domain = 'coefficient'): Polynomial {
+    return fromIntegers(this, out, values, domain)
   }
 
   /**

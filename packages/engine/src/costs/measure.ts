@@ -34,6 +34,8 @@ const SCALE = 2 ** 40
 const HOISTED = 4
 /** Ciphertexts and encoded vectors of a layer: together far more than a processor's caches hold. */
 const DISTINCT_OPERANDS = 48
+/** Vectors that wait as coefficients, which take a sixth of the room. */
+const OUTSIDE_VECTORS = 192
 /** A small layer of a large batch: outputs share inputs, three at a time. */
 const COMBINED_ROWS = 12
 const COMBINED_INPUTS = 32
@@ -202,7 +204,7 @@ async function broughtIn(
   options: EncodeOptions,
   signal: AbortSignal | undefined
 ): Promise<number> {
-  const outside = Array.from({ length: DISTINCT_OPERANDS }, () => evaluator.encodeOutside(slots, options))
+  const outside = Array.from({ length: OUTSIDE_VECTORS }, () => evaluator.encodeOutside(slots, options))
   const all = await seconds(() => {
     for (const encoded of outside) evaluator.bringIn(encoded)[Symbol.dispose]()
   }, signal)

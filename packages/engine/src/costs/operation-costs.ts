@@ -19,7 +19,7 @@ const RERANDOMIZATION_TRANSFORMS = 8
 /** Coins of one that come from the hash of the ciphertext, per residue of it: its bytes, and their hash. */
 const COINS_TRANSFORMS = 4
 /** Ciphertexts that are proved together to be encryptions (protocol/terms/proof-batches.ts, where the times are that these figures are from). */
-const PROOF_BATCH = 64
+export const PROOF_BATCH = 64
 /** Making a proof and checking it, in encryptions of its level: for the proof itself, and for each ciphertext in it. */
 const PROOF_MAKING = { proof: 7.5, ciphertext: 0.22 } as const
 const PROOF_CHECKING = { proof: 4.4, ciphertext: 0.23 } as const

@@ -10,6 +10,8 @@ export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
 
 /** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
 export const RESIDENT_WEIGHT_BYTES = 2 ** 30
+/** The same of encoded clear weights, of which a session's or a release's evaluator has its kernel's memory almost to itself. */
+export const RESIDENT_CLEAR_WEIGHT_BYTES = 2.5 * 2 ** 30
 /** Bytes of encoded clear weights that wait outside the kernel's memory when there is no more room in it. */
 export const STORED_WEIGHT_BYTES = 2 ** 32
 /** Bytes of inputs that wait in memory for their evaluation, as far as there is room. */
@@ -32,20 +34,23 @@ const workingBytes = (evaluatorMemory: number): number => Math.max(LEAST_WORKING
 export const hasRoom = (bytesFree: number, bytes: number, evaluatorMemory: number): boolean =>
   workingBytes(evaluatorMemory) + bytes <= bytesFree
 
+/** What is kept in memory, each kind within its own bound. */
+export type Resident = 'encrypted weights' | 'clear weights' | 'inputs'
+
 /** Counts weights and inputs into memory, in the order in which they come, until it is full. */
 export class Residence {
   private room: number
-  private readonly left: { weights: number; inputs: number }
+  private readonly left: Record<Resident, number>
   private storage = STORED_WEIGHT_BYTES
 
   /** @param keyBytes of evaluation keys */
   constructor(evaluatorMemory: number, keyBytes: number) {
     this.room = Math.max(0, KERNEL_BYTES - workingBytes(evaluatorMemory) - Math.min(keyBytes, KEY_BYTES))
-    this.left = { weights: RESIDENT_WEIGHT_BYTES, inputs: RESIDENT_INPUT_BYTES }
+    this.left = { 'encrypted weights': RESIDENT_WEIGHT_BYTES, 'clear weights': RESIDENT_CLEAR_WEIGHT_BYTES, inputs: RESIDENT_INPUT_BYTES }
   }
 
   /** @returns how many of `count` vectors of `bytes` each must be read or encoded every time they are used */
-  outside(kind: 'weights' | 'inputs', count: number, bytes: number): number {
+  outside(kind: Resident, count: number, bytes: number): number {
     const kept = Math.min(count, Math.floor(Math.min(this.room, this.left[kind]) / bytes))
     this.room -= kept * bytes
     this.left[kind] -= kept * bytes

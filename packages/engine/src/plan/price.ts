@@ -4,7 +4,7 @@ import { waitingValues } from '../architecture/values.js'
 import type { CostModel } from '../costs/cost-model.js'
 import { KeyCosts } from '../costs/key-costs.js'
 import { OperationCosts } from '../costs/operation-costs.js'
-import { Residence } from '../costs/residence.js'
+import { Residence, type Resident } from '../costs/residence.js'
 import { Sizes } from '../costs/sizes.js'
 import { type SlotPacking, slotFactor } from '../packing/slots.js'
 import { type CompiledStep, valueMade } from '../steps/kinds.js'
@@ -63,7 +63,7 @@ export function costsOf(
   const clearWeights = core.operands.weights === 'clear'
   const memory = evaluatorMemory(core, program)
   const residence = new Residence(memory, keyMemory(program))
-  const outside = (kind: 'weights' | 'inputs', count: number, operand: OperandKind, level: number): number =>
+  const outside = (kind: Resident, count: number, operand: OperandKind, level: number): number =>
     operand === 'clear' || model.retaining ? residence.outside(kind, count, vectorBytes(operand, level, parameters.N)) : count
   const seconds = steps.map(() => 0)
   let refresh = 0
@@ -85,7 +85,8 @@ export function costsOf(
     const packing = packingOf(step, core.packing)
     const factors = factorsOf(core.operands, step.reads)
     const weights = weightCount(packing)
-    const outsideKernel = scalarWeights(packing, factors) && model.combining ? 0 : outside('weights', weights, factors.weights, level)
+    const outsideKernel =
+      scalarWeights(packing, factors) && model.combining ? 0 : outside(`${factors.weights} weights`, weights, factors.weights, level)
     const copied = clearWeights && model.retaining ? residence.stored(outsideKernel, waitingBytes(packing, parameters.N)) : 0
     const read = { made: passes * (outsideKernel - copied), copied: passes * copied }
     seconds[step.index]! +=

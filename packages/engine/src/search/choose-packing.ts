@@ -8,7 +8,7 @@ import type { SlotPacking } from '../packing/slots.js'
 import { type Encrypting, factorsOf } from '../steps/operands.js'
 import { inputCount, weightCount } from '../steps/packed.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
-import { EncodedWeights } from './encoded-weights.js'
+import { ComparedWeights } from './compared-weights.js'
 import { inputOrders } from './map-packing.js'
 import { type KeyPrices, type PackedLayer, Packer, type Patterns } from './packer.js'
 import { inputSeconds, TYPICAL_LEVEL, typicalSizes } from './typical.js'
@@ -86,13 +86,13 @@ function roughSeconds(
   const sizes = typicalSizes(costs)
   const making = costs.model.preparation * (costs.encryption(TYPICAL_LEVEL) + costs.transfer(sizes.ciphertext(TYPICAL_LEVEL)))
   let seconds = batchBlocks * inputCount(packed[0]!.packing, operands.data) * inputSeconds(costs, operands.data, operands.seededInputs)
-  const encoded = new EncodedWeights(costs)
+  const weights = new ComparedWeights(costs)
   for (const [layer, { packing }] of packed.entries()) {
     const factors = factorsOf(operands, readsOf(architecture.layers[layer]!, layer))
-    const kept = factors.weights === 'clear' && costs.model.retaining
-    const made = weightSeconds(packing, costs, TYPICAL_LEVEL, factors) + (factors.weights === 'encrypted' ? making : 0)
+    const count = weightCount(packing)
     seconds += turns * stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors)
-    seconds += kept ? encoded.seconds(packing, factors) : weightCount(packing) * made
+    seconds += costs.model.retaining ? weights.seconds(packing, factors) : count * weightSeconds(packing, costs, TYPICAL_LEVEL, factors)
+    if (factors.weights === 'encrypted') seconds += count * making
     if (packing.kind === 'diagonals') for (const rotation of packing.rotations(factors.input)) rotations.add(rotation)
   }
   return { running: seconds, keys: keys ? turns * keys.seconds([...rotations], TYPICAL_LEVEL) : rotations.size * key }

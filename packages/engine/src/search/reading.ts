@@ -1,6 +1,6 @@
 /** What an evaluator reads or encodes while it evaluates, and how many batch blocks it takes through the program together. */
 
-import { RESIDENT_WEIGHT_BYTES, Residence, SHARED_PASS_BYTES } from '../costs/residence.js'
+import { RESIDENT_WEIGHT_BYTES, Residence, type Resident, SHARED_PASS_BYTES } from '../costs/residence.js'
 import type { OperandKind } from '../steps/operands.js'
 import { inputCount, type LayerPacking, scalarWeights, vectorBytes, waitingBytes, weightCount } from '../steps/packed.js'
 import type { WeightsRead } from '../steps/price.js'
@@ -34,11 +34,11 @@ export function readingOf(
   const perPass = blocksPerPass(batchBlocks, held, weightBytes, settings.evaluatorMemory)
   const passes = Math.ceil(batchBlocks / perPass)
   const residence = new Residence(perPass * held, 0)
-  const outside = (kind: 'weights' | 'inputs', count: number, operand: OperandKind): number =>
+  const outside = (kind: Resident, count: number, operand: OperandKind): number =>
     operand === 'clear' || settings.costModel.retaining ? residence.outside(kind, count, bytes(operand)) : count
   const storing = settings.weights === 'clear' && settings.costModel.retaining
   const weights = packed.map(({ packing }): WeightsRead => {
-    const outsideKernel = outside('weights', vectors(packing), settings.weights)
+    const outsideKernel = outside(`${settings.weights} weights`, vectors(packing), settings.weights)
     const copied = storing ? residence.stored(outsideKernel, waitingBytes(packing, typical.N)) : 0
     return { made: passes * (outsideKernel - copied), copied: passes * copied }
   })

@@ -5,7 +5,7 @@ import { KeyCosts } from '../costs/key-costs.js'
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { Sizes } from '../costs/sizes.js'
 import { samplesPerSlot } from '../packing/slots.js'
-import { bothEncrypted, factorsOf } from '../steps/operands.js'
+import { bothEncrypted, factorsOf, publicCoins } from '../steps/operands.js'
 import { inputCount, isSlotwise, vectorBytes, weightCount } from '../steps/packed.js'
 import { readingSeconds, SENDING_WEIGHT, stepSeconds } from '../steps/price.js'
 import { blocksPerPass, type Reading, readingOf } from './reading.js'
@@ -60,8 +60,13 @@ export class RunningCosts {
     const { costs } = this
     const { settings, batchBlocks, turns } = this.trial
     if (settings.data === 'clear') return batchBlocks * this.inputCount * costs.encoding(level)
-    const sending = costs.inputEncryption(level, settings.seededInputs) + costs.transfer(this.sizes.input(level, settings.seededInputs))
-    return this.inputCount * (batchBlocks * SENDING_WEIGHT * sending + turns * this.reading.inputs * costs.loading(level))
+    const { seededInputs } = settings
+    const inputs = batchBlocks * this.inputCount
+    const sending =
+      inputs * (costs.inputEncryption(level, seededInputs) + costs.transfer(this.sizes.input(level, seededInputs))) +
+      (seededInputs ? 0 : costs.proofs(level, inputs))
+    const coins = publicCoins(settings.threshold, settings) ? inputs * costs.coinedRerandomization(level) : 0
+    return SENDING_WEIGHT * sending + coins + this.inputCount * turns * this.reading.inputs * costs.loading(level)
   }
 
   /** Clear inputs come for every step that reads them. */

@@ -21,6 +21,8 @@ interface EvaluatorRoleOptions {
   readonly network: Network | undefined
   /** Bytes of weights that are kept in memory from one query to the next, as far as there is room. */
   readonly weightCacheBytes: number
+  /** The same of encoded clear weights. */
+  readonly clearWeightBytes: number
 }
 
 export class EvaluatorRole {
@@ -66,7 +68,7 @@ export class EvaluatorRole {
     }
     if (session.plan.operands.weights === 'clear') {
       if (options.network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
-      this.#clearWeights = new ClearWeights(session.plan, options.network, evaluator, options.weightCacheBytes)
+      this.#clearWeights = new ClearWeights(session.plan, options.network, evaluator, options.clearWeightBytes)
     }
     void touchMemory(evaluator, evaluationBytes(session.plan), this.#abort.signal)
   }

@@ -3,7 +3,7 @@
  * directly. It is synchronous inside; whoever must stay responsive puts it behind a worker.
  */
 import { type Context, type Evaluator, KernelEvaluator } from '@slytherin/ckks'
-import { type Architecture, type CostModel, measureCosts, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
+import { type Architecture, type CostModel, measureCosts, RESIDENT_CLEAR_WEIGHT_BYTES, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
 import type { ShareLedger, WholeKeyHolder } from '@slytherin/mhe'
 import { type Kernel, type KernelVariant, loadKernel, warmUp } from '@slytherin/ring'
 import type { QueryInputs } from '../cryptography/data-owner.js'
@@ -33,7 +33,7 @@ export interface LocalCryptographyOptions {
   readonly store?: PartStore
   /** Makes an evaluator that computes in place of the kernel's: `SealEvaluator.create` of `@slytherin/ckks/seal`. */
   readonly evaluator?: (context: Context) => Promise<Evaluator>
-  /** Bytes of weights that an evaluator keeps in memory from one query to the next, as far as there is room; 1 GiB when not given. */
+  /** Bytes of weights that an evaluator keeps in memory from one query to the next, as far as there is room; when not given 1 GiB, and of encoded clear ones 2.5. */
   readonly weightCacheBytes?: number
   /** That a key holder which is the only one gives shares of refreshes and switches; only an attack that shows what this would lay open allows it. */
   readonly allowSoleShares?: boolean
@@ -240,9 +240,14 @@ export class LocalCryptography implements PartyCryptography {
   }
 
   async #makeEvaluatorRole(session: OpenSession): Promise<EvaluatorRole> {
-    const { weightCacheBytes = RESIDENT_WEIGHT_BYTES } = this.#options
+    const { weightCacheBytes = RESIDENT_WEIGHT_BYTES, weightCacheBytes: clearWeightBytes = RESIDENT_CLEAR_WEIGHT_BYTES } = this.#options
     const network = session.plan.operands.weights === 'clear' ? (await this.#asModelOwner()).network : undefined
-    return new EvaluatorRole(session, await this.#makeEvaluator(session.context), { store: this.#store, network, weightCacheBytes })
+    return new EvaluatorRole(session, await this.#makeEvaluator(session.context), {
+      store: this.#store,
+      network,
+      weightCacheBytes,
+      clearWeightBytes
+    })
   }
 
   async #makeEvaluator(context: Context): Promise<Evaluator> {

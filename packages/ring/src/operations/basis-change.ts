@@ -34,7 +34,7 @@ export function reduceIntegers(
 }
 
 /** See Ring.fromIntegers. @throws LengthMismatchError InvalidArgumentError when a value is not an integer below 2^98 */
-export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float64Array): Polynomial {
+export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float64Array, domain: Domain): Polynomial {
   checkOperand(ring, 'fromIntegers', out, out)
   if (values.length !== ring.N) throw new LengthMismatchError('integers', ring.N, values.length)
   let largest = 0
@@ -46,12 +46,20 @@ export function fromIntegers(ring: RingStructure, out: Polynomial, values: Float
   }
   if (!(largest < WIDE_LIMIT)) throw new InvalidArgumentError('values', 'magnitudes below 2^98', largest)
   const { kernel, N } = ring
-  out.domain = 'coefficient'
+  out.domain = domain
   const { indices } = out
   kernel.withScratch(
     N * 8,
     scratch => {
       kernel.doubles(scratch, N).set(values)
+      if (domain === 'ntt') {
+        ring.forEachRow(indices, COST.product + COST.transform, (calls, index, k) => {
+          const to = out.rowAddress(k)
+          reduceIntegers(ring, calls, to, scratch, N, largest, index)
+          calls.forward(to, to, ring.block(index))
+        })
+        return
+      }
       ring.forEachBlock(indices.length, COST.product, (calls, k, offset, n) =>
         reduceIntegers(ring, calls, out.rowAddress(k) + offset, scratch + offset, n, largest, indices[k]!)
       )

@@ -76,7 +76,7 @@ export function fromSlots(ring: RingStructure, out: Polynomial, slots: ComplexSl
 /** See Ring.interpolate. @throws LengthMismatchError */
 export function interpolate(ring: RingStructure, slots: ComplexSlots, scale: number): { coefficients: Float64Array; largest: number } {
   return interpolated(ring, slots, scale, (integers, largest) => ({
-    coefficients: Float64Array.from(ring.kernel.doubles(integers, ring.N)),
+    coefficients: ring.kernel.doubles(integers, ring.N).slice(),
     largest
   }))
 }

@@ -1,7 +1,7 @@
 /** One release in an epoch, for all roles that a party has in it. */
 
 import { SecretKey } from '@slytherin/ckks'
-import { ClearWeights, type Network, RESIDENT_WEIGHT_BYTES } from '@slytherin/engine'
+import { ClearWeights, type Network, RESIDENT_CLEAR_WEIGHT_BYTES } from '@slytherin/engine'
 import type { Attempt, WholeKeyHolder } from '@slytherin/mhe'
 import { digest, toHex } from '../../base/digest.js'
 import type { QueryInputs } from '../../cryptography/data-owner.js'
@@ -187,7 +187,7 @@ export class LocalRelease implements ReleaseCryptography {
     if (plan.operands.weights === 'clear') {
       const { network } = this.#options
       if (network === undefined) throw new SessionStateError('an evaluator of clear weights needs the model')
-      this.#clear ??= new ClearWeights(plan, network, evaluator, RESIDENT_WEIGHT_BYTES)
+      this.#clear ??= new ClearWeights(plan, network, evaluator, RESIDENT_CLEAR_WEIGHT_BYTES)
       return { weights: this.#clear.source, scalars: this.#clear.scalar, retainWeights: true }
     }
     this.#weights ??= this.#encryptedWeights()

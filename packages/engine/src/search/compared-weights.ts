@@ -1,4 +1,4 @@
-/** What clear weights cost while packings are compared, at a typical level: they are encoded once, and again in every query where they are more than an evaluator keeps. */
+/** What weights cost while packings are compared, at a typical level, at an evaluator that keeps them: clear ones are encoded once, and again, as encrypted ones are read, in every query where they are more than it keeps. */
 import type { OperationCosts } from '../costs/operation-costs.js'
 import { Residence } from '../costs/residence.js'
 import type { Factors } from '../steps/operands.js'
@@ -7,12 +7,12 @@ import { readingSeconds, weightSeconds } from '../steps/price.js'
 import { TYPICAL_LEVEL } from './typical.js'
 
 /** Counts the weights of layers into memory, in the order in which they come. */
-export class EncodedWeights {
+export class ComparedWeights {
   private readonly residence = new Residence(0, 0)
 
   constructor(private readonly costs: OperationCosts) {}
 
-  /** Seconds of a query for the clear weights of a layer: their encoding as far as preparation counts, and what does not stay in memory. */
+  /** Seconds of a query for the weights of a layer: the encoding of clear ones as far as preparation counts, and what does not stay in memory. */
   seconds(packing: LayerPacking, factors: Factors): number {
     const { costs, residence } = this
     const count = weightCount(packing)
@@ -20,7 +20,9 @@ export class EncodedWeights {
     // numbers, which need no encoding
     if (each === 0) return 0
     const N = 2 ** costs.logN
-    const outside = residence.outside('weights', count, vectorBytes('clear', TYPICAL_LEVEL, N))
+    if (factors.weights === 'encrypted')
+      return each * residence.outside('encrypted weights', count, vectorBytes('encrypted', TYPICAL_LEVEL, N))
+    const outside = residence.outside('clear weights', count, vectorBytes('clear', TYPICAL_LEVEL, N))
     const copied = residence.stored(outside, waitingBytes(packing, N))
     return (
       count * costs.model.preparation * each + readingSeconds(packing, { made: outside - copied, copied }, costs, TYPICAL_LEVEL, factors)
