@@ -1,6 +1,5 @@
 /**
- * How much faster several workers of one thread are than one, on many queries at the same time and on one query of many samples, whose plan has blocks for all of them, and
- * whether results are the same bytes.
+ * How much faster several workers of one thread are than one, on many queries at the same time and on large ones, and whether results are the same bytes.
  */
 import type { DealtService, PreparedQuery } from './dealt-service.js'
 import { digestOf, type MeasuredRun, type Measuring } from './measuring.js'
@@ -8,8 +7,10 @@ import { digestOf, type MeasuredRun, type Measuring } from './measuring.js'
 export interface SpeedupOptions {
   /** Ascending, from 1 on. */
   readonly workers: readonly number[]
-  /** Samples of a large query, planned for as many workers as there are; 0 for none. */
+  /** Samples of a large query; 0 for none. */
   readonly images: number
+  /** That it is planned for as many workers as there are: in blocks for all of them, where one machine would have a single block of less work. */
+  readonly divide: boolean
   /** At the same time; 0 for none. */
   readonly queries: number
   /** Samples of each of them. */
@@ -42,7 +43,7 @@ export interface Measured {
 
 /** The model encrypted for the queries, clear at the evaluator's operator for the many samples: as the reports of this network have it. */
 export async function measureSpeedup(measuring: Measuring, options: SpeedupOptions): Promise<Measured[]> {
-  const { images, queries, batch, model, refreshes: refreshing } = options
+  const { images, divide, queries, batch, model, refreshes: refreshing } = options
   const measured: Measured[] = []
   if (queries > 0) {
     const { service, samples } = await measuring.service({ name: model, batch, refreshing })
@@ -57,9 +58,15 @@ export async function measureSpeedup(measuring: Measuring, options: SpeedupOptio
   }
   if (images > 0) {
     const workers = options.workers.at(-1)!
-    const { service, samples } = await measuring.service({ name: model, batch: images, refreshing, weights: 'clear', workers })
+    const { service, samples } = await measuring.service({
+      name: model,
+      batch: images,
+      refreshing,
+      weights: 'clear',
+      workers: divide ? workers : 1
+    })
     const all = Array.from({ length: images }, (_, i) => samples[i % samples.length]!)
-    // Where no more blocks are worth it, a query is one worker's.
+    // A query of one block is one worker's.
     const count = service.plan.batchBlocks === 1 ? workers : 1
     const prepared: PreparedQuery[] = []
     for (let k = 0; k < count; k++) prepared.push(await service.prepare(`large-${k}`, all))
