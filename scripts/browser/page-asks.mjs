@@ -19,7 +19,7 @@ const at = path => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 /** A busy machine takes its time. */
 const PATIENCE = 180_000
 /** Script and one kernel of the page, compressed by gzip, bytes. */
-const MOST = 200_000
+const MOST = 202_000
 /** Consecutive bytes of an image, as it is asked, that must not be seen on the line. */
 const RUN = 8
 
