@@ -19,6 +19,7 @@ const COSTS: CostModel = {
   product: 2e-5,
   scalarProduct: 1e-5,
   keyProduct: 2e-5,
+  division: 0,
   rescaling: 1e-4,
   embedding: 5e-4,
   hoisting: true,

@@ -51,6 +51,17 @@ describe('measured costs', () => {
     )
   })
 
+  test('count what dividing a key switch takes, in every one of them', () => {
+    const request: PlanOptions = { batch: 4, data: 'encrypted', weights: 'clear', parties: 1, floodingBits: 30, floodingBounds: 'norms' }
+    const seconds = (division: number): number =>
+      plan(architectureFor('cryptonet-square'), { ...request, costModel: { ...KERNEL_COSTS, division } }).costs.seconds.evaluation
+    // so little of it that the plan stays the same, with dozens of key switches
+    const added = (seconds(1e-6) - seconds(0)) / 1e-6
+    expect(added).toBeGreaterThan(10)
+    expect(added).toBeLessThan(1000)
+    expect(Math.abs(added - Math.round(added))).toBeLessThan(1e-6)
+  })
+
   test('stop when asked to, and leave nothing behind', async () => {
     const abort = new AbortController()
     const measuring = measureCosts({ ...options(), signal: abort.signal })

@@ -22,6 +22,8 @@ export const costModelSchema = z.strictObject({
   scalarProduct: unit,
   /** seconds per residue of a product with a key-switching key */
   keyProduct: unit,
+  /** seconds of a key switch beside its passes, whatever its level: dividing it among threads, several times, and waiting for the last; nothing with one thread */
+  division: z.number().nonnegative().max(MAXIMUM_UNIT_SECONDS).default(0),
   /** seconds per residue of a rescaling, transforms included */
   rescaling: unit,
   /** seconds of the canonical embedding and rounding of one vector in the evaluator, whatever its level */
@@ -78,6 +80,7 @@ export const SEAL_COSTS: CostModel = {
   product: 147e-6,
   scalarProduct: 103e-6,
   keyProduct: 30e-6,
+  division: 0,
   rescaling: 345e-6,
   embedding: 540e-6,
   hoisting: false,
@@ -96,6 +99,7 @@ export const KERNEL_COSTS: CostModel = {
   product: 13e-6,
   scalarProduct: 7e-6,
   keyProduct: 15.5e-6,
+  division: 0,
   rescaling: 75e-6,
   embedding: 540e-6,
   hoisting: true,

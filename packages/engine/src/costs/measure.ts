@@ -1,6 +1,6 @@
 /**
  * The cost model of a machine: times every operation of an evaluator on a small set of parameters (N = 2^14, six primes and a special one) and solves the formulas of
- * `operation-costs.ts` for their constants. Takes about a second, some seconds where other work holds it up. Costs are rounded to steps of 5 %, so that noise in a measurement does not make another plan every time.
+ * `operation-costs.ts` for their constants. Takes about two seconds. Costs are rounded to steps of 5 %.
  */
 import {
   Context,
@@ -41,14 +41,10 @@ const COMBINED_ROWS = 12
 const COMBINED_INPUTS = 32
 /** Measured costs are powers of this. */
 const STEP = 1.05
-/** Runs of an operation at least and at most, and seconds after which no further one begins. */
-const LEAST_RUNS = 3
-const MAXIMUM_RUNS = 15
-const BUDGET_SECONDS = 0.09
-/** On a busy machine longer, until so many runs have come as near to the shortest as this factor; seconds after which there are no more in any case. */
-const ALIKE_RUNS = 3
-const ALIKE = 1.1
-const LONGEST_SECONDS = 0.8
+/** Runs of an operation at least and at most, and seconds after which no further one begins once there are the least. */
+const LEAST_RUNS = 5
+const MAXIMUM_RUNS = 25
+const BUDGET_SECONDS = 0.12
 /** Runs and seconds before time is taken, whichever end later: until then the engine may still be compiling. */
 const WARM_RUNS = 2
 const WARM_SECONDS = 0.02
@@ -100,7 +96,7 @@ export async function measureCosts(options: MeasureCostsOptions): Promise<CostMo
 /** Rounded to steps of 5 %, with few digits. */
 function quantized<T extends Record<string, unknown>>(units: T): { [K in keyof T]: T[K] } {
   const round = (value: unknown): unknown =>
-    typeof value === 'number' ? Number((STEP ** Math.round(Math.log(value) / Math.log(STEP))).toPrecision(4)) : value
+    typeof value === 'number' && value > 0 ? Number((STEP ** Math.round(Math.log(value) / Math.log(STEP))).toPrecision(4)) : value
   return Object.fromEntries(Object.entries(units).map(([name, value]) => [name, round(value)])) as { [K in keyof T]: T[K] }
 }
 
@@ -128,23 +124,7 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
   }
 
   const residues = LEVEL + 1
-  const one = await time(() => drop(...evaluator.rotateMany(a, steps.slice(0, 1))))
-  const many = await time(() => drop(...evaluator.rotateMany(a, steps)))
-  const decompositionTransforms = residues * (residues + 1) + residues
-  const hoistedTransforms = 2 * (residues + 2)
-  const products = 2 * residues * (residues + 1)
-  let transform: number
-  let keyProduct: number
-  if (hoisting) {
-    const hoisted = positive((many - one) / HOISTED, one)
-    transform = positive(one - hoisted, one) / decompositionTransforms
-    keyProduct = positive(hoisted - hoistedTransforms * transform, hoisted) / products
-  } else {
-    // Without sharing the two always come together: divided as the kernel's are.
-    const unit = one / (decompositionTransforms + hoistedTransforms + products * KEY_PRODUCT_SHARE)
-    transform = unit
-    keyProduct = unit * KEY_PRODUCT_SHARE
-  }
+  const { transform, keyProduct, division } = await keySwitching(evaluator, a, steps, hoisting, time)
   // as layers do it: a few products at a time, of operands that have long left the caches
   using distinct = new DisposableStack()
   const copies = Array.from({ length: DISTINCT_OPERANDS }, () => distinct.use(evaluator.copy(a)))
@@ -187,6 +167,7 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
   return {
     transform,
     keyProduct,
+    division,
     product: Math.sqrt(clear * encryptedProduct),
     scalarProduct,
     rescaling,
@@ -211,8 +192,63 @@ async function broughtIn(
   return all / outside.length
 }
 
-/** A pass over a key against a transform, in an evaluator that does not tell them apart. */
-const KEY_PRODUCT_SHARE = 0.1
+/** A pass over a key against a transform: in the ring kernel, and in an evaluator that does not tell them apart. The difference of two measured times would tell it less well. */
+const KEY_PRODUCT_SHARE = { hoisting: 0.3, single: 0.1 } as const
+/** The levels at which key switches are timed: what does not grow with the level is what their division takes. */
+const KEY_SWITCH_LEVELS = [LEVEL, 2] as const
+
+/** A transform, a pass over a key, and what a key switch takes beside them: from one rotation and several, at two levels. */
+async function keySwitching(
+  evaluator: Evaluator,
+  a: EvaluatorCiphertext,
+  steps: readonly number[],
+  hoisting: boolean,
+  time: (work: () => unknown) => Promise<number>
+): Promise<Pick<CostModel, 'transform' | 'keyProduct' | 'division'>> {
+  const share = hoisting ? KEY_PRODUCT_SHARE.hoisting : KEY_PRODUCT_SHARE.single
+  const timed: { passes: number; seconds: number }[] = []
+  for (const level of KEY_SWITCH_LEVELS) {
+    const lower = level === a.level ? evaluator.copy(a) : evaluator.dropLevel(a, level)
+    try {
+      for (const count of hoisting ? [1, steps.length] : [1]) {
+        const taken = await time(() => {
+          for (const made of evaluator.rotateMany(lower, steps.slice(0, count))) made.dispose()
+        })
+        timed.push({ passes: keySwitchPasses(level, count, share), seconds: taken })
+      }
+    } finally {
+      lower.dispose()
+    }
+  }
+  const { slope, intercept } = line(timed)
+  return { transform: slope, keyProduct: share * slope, division: intercept }
+}
+
+/** Transforms of so many rotations with one decomposition (`operation-costs.ts`), passes over keys counted as their share of one. */
+function keySwitchPasses(level: number, count: number, share: number): number {
+  const residues = level + 1
+  return residues * (residues + 1) + residues + count * (2 * (residues + 2) + share * 2 * residues * (residues + 1))
+}
+
+/** The line through (passes, seconds) with the least sum of squared relative distances, through the origin where it would begin below it. */
+function line(timed: readonly { readonly passes: number; readonly seconds: number }[]): { slope: number; intercept: number } {
+  // a·x + b·y ≈ 1 for every run, x = passes / seconds, y = 1 / seconds
+  let [xx, xy, yy, x1, y1] = [0, 0, 0, 0, 0]
+  for (const { passes, seconds } of timed) {
+    const x = passes / seconds
+    const y = 1 / seconds
+    xx += x * x
+    xy += x * y
+    yy += y * y
+    x1 += x
+    y1 += y
+  }
+  const determinant = xx * yy - xy * xy
+  const intercept = (xx * y1 - xy * x1) / determinant
+  const slope = (yy * x1 - xy * y1) / determinant
+  return intercept > 0 && slope > 0 ? { slope, intercept } : { slope: x1 / xx, intercept: 0 }
+}
+
 /** The least share of a whole that the difference of two measured times may be. */
 const LEAST_SHARE = 0.05
 
@@ -246,8 +282,7 @@ function setKeys(evaluator: Evaluator, context: Context, secret: SecretKey, step
 }
 
 /**
- * Seconds of one run that nothing held up: the least of several, once a few are about as short. Other work on the machine makes runs longer, never shorter, and a plan should be the
- * same while there is some. Lets the event loop turn after every run.
+ * Seconds of a run as it usually is here: the median of several. The least of them would be what an evaluation takes that nothing ever holds up. Lets the event loop turn after every run.
  */
 async function seconds(work: () => unknown, signal: AbortSignal | undefined): Promise<number> {
   const run = async (): Promise<number> => {
@@ -261,18 +296,19 @@ async function seconds(work: () => unknown, signal: AbortSignal | undefined): Pr
   let spent = 0
   for (let runs = 0; runs < WARM_RUNS || spent < WARM_SECONDS; runs++) spent += await run()
   const times: number[] = []
-  const settled = (): boolean => {
-    const limit = ALIKE * Math.min(...times)
-    return times.filter(taken => taken <= limit).length >= ALIKE_RUNS
-  }
-  for (spent = 0; ; ) {
+  for (spent = 0; times.length < LEAST_RUNS || (times.length < MAXIMUM_RUNS && spent < BUDGET_SECONDS); ) {
     const taken = await run()
     times.push(taken)
     spent += taken
-    if (times.length < LEAST_RUNS) continue
-    const enough = times.length >= MAXIMUM_RUNS || spent >= BUDGET_SECONDS
-    if (spent >= LONGEST_SECONDS || (enough && settled())) return Math.min(...times)
   }
+  return median(times)
+}
+
+/** Of an odd number of values, or the mean of the two in the middle. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((x, y) => x - y)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 /** Values of no meaning between -1 and 1, the same every time. */

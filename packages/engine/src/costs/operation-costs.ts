@@ -6,7 +6,7 @@
  *
  *   hoisted      2·(R+1+α) transforms, 2·d·(R+α) passes of the key, after one decomposition of d·(R+α) + R transforms
  *   extension    of a digit of several primes, and of a remainder: α terms for each residue that it is brought to; with α = 1 there is nothing to add up
- *   key switch   all of it
+ *   key switch   all of it, and what it takes to divide it among threads
  *   rescale      2·R passes of the rescaling
  *   multiply     4·R products (ciphertexts), 2·R (plaintext)
  */
@@ -81,7 +81,7 @@ export class OperationCosts {
   private decomposition(level: number): number {
     const residues = level + 1
     const extended = this.keyRows(level)
-    return (extended + residues) * this.model.transform * this.transformation + this.extension(extended)
+    return this.model.division + (extended + residues) * this.model.transform * this.transformation + this.extension(extended)
   }
 
   private hoisted(level: number): number {

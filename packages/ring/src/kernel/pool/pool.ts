@@ -28,13 +28,14 @@ import { Recorder } from './recorder.js'
 /** How often the caller looks before it waits in the operating system. */
 const LOOKS = 50_000
 /**
- * When the caller has waited longer than this many of its own items took, and these milliseconds, the machine is busy with other things: the next operations are not divided,
- * twice as many every time, up to MOST_UNDIVIDED. A thread that has been suspended with an item in hand costs more than it brings.
+ * When the caller has waited longer than this many of its own items took, and these milliseconds, the machine is busy with other things: for LEAST_UNDIVIDED milliseconds operations
+ * are not divided, twice as long every time, up to MOST_UNDIVIDED. A thread that has been suspended with an item in hand costs more than it brings. As many milliseconds of divided
+ * work without such a wait shorten the next pause by as much: one interruption in an idle hour costs a few operations, and a busy machine is asked again a few times a second.
  */
 const STALL_ITEMS = 3
 const STALL_MILLISECONDS = 0.5
-const FEWEST_UNDIVIDED = 8
-const MOST_UNDIVIDED = 512
+const LEAST_UNDIVIDED = 1
+const MOST_UNDIVIDED = 64
 /** Length of one wait, milliseconds. Only whole waits count against the deadline, so a suspended machine does not use it up. */
 const SLICE_MILLISECONDS = 50
 /** How long a thread may take for the items it has claimed, milliseconds. Items take fractions of a millisecond. */
@@ -54,9 +55,9 @@ export class KernelPool {
   readonly #mayWait = mayWait()
   #threads: Thread[] = []
   #failure: KernelThreadError | undefined
-  /** Operations not to be divided yet, and how many it will be after the next stall. */
-  #undivided = 0
-  #penalty = FEWEST_UNDIVIDED
+  /** Until when operations are not divided (`performance.now`), and for how many milliseconds it will be after the next stall. */
+  #undividedUntil = 0
+  #penalty = LEAST_UNDIVIDED
   #disposed = false
 
   private constructor(module: WebAssembly.Module, exports: KernelExports, options: PoolOptions) {
@@ -103,9 +104,7 @@ export class KernelPool {
 
   /** Whether to divide the operation at hand; asked once per operation. Not while the machine is known to be busy. */
   isWorthwhile(): boolean {
-    if (this.#undivided === 0) return true
-    this.#undivided--
-    return false
+    return performance.now() >= this.#undividedUntil
   }
 
   /** @internal The memory shared with the threads, for tests. */
@@ -157,18 +156,19 @@ export class KernelPool {
     const own = executeItems(this.#area, this.#functions, 0)
     const finished = performance.now()
     this.#await(total - own)
-    this.#judge((finished - started) / Math.max(1, own), performance.now() - finished)
+    this.#judge(started, finished, performance.now(), own)
     const failed = Atomics.load(words, FAILED)
     if (failed !== 0) throw this.#fail(new KernelThreadError(failed - 1, failureReason(this.#area)))
     this.#recorder.clear()
   }
 
-  /** @param item milliseconds an item took the caller @param waited milliseconds it waited for the others */
-  #judge(item: number, waited: number): void {
-    if (waited > STALL_ITEMS * item + STALL_MILLISECONDS) {
-      this.#undivided = this.#penalty
+  /** @param finished when the caller had done its `own` items @param ended when all were done */
+  #judge(started: number, finished: number, ended: number, own: number): void {
+    const item = (finished - started) / Math.max(1, own)
+    if (ended - finished > STALL_ITEMS * item + STALL_MILLISECONDS) {
+      this.#undividedUntil = ended + this.#penalty
       this.#penalty = Math.min(MOST_UNDIVIDED, 2 * this.#penalty)
-    } else this.#penalty = Math.max(FEWEST_UNDIVIDED, this.#penalty - 1)
+    } else this.#penalty = Math.max(LEAST_UNDIVIDED, this.#penalty - (ended - started))
   }
 
   /** Waits until the threads have done `expected` items. */

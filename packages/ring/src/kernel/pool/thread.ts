@@ -13,10 +13,10 @@ export interface ThreadData {
 }
 
 /**
- * Milliseconds of active waiting. Between the operations of an evaluation the caller runs some ten microseconds of its own code; waking a thread that waits in
- * the operating system takes twenty and more.
+ * Milliseconds of active waiting. Between the operations of an evaluation the caller runs some ten microseconds of its own code, and at times does an operation alone; waking a thread
+ * that waits in the operating system takes twenty, and in a virtual machine hundreds.
  */
-const ACTIVE_MILLISECONDS = 0.2
+const ACTIVE_MILLISECONDS = 0.5
 const LOADS_PER_LOOK = 200
 
 function waitForChange({ words }: ControlArea, seen: number): number {
