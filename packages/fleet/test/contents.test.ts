@@ -213,6 +213,51 @@ describe('contents', () => {
     expect(sha256(await contents.get('space', name))).toBe(name)
   })
 
+  test('that are handed over are kept on the disk, not in memory, and are the taker’s own', async () => {
+    const backend = new MemoryStore()
+    const cache = join(directory, 'cache')
+    const content = new Uint8Array(randomBytes(1000))
+    const name = sha256(content)
+    await backend.write('release-a', name, content)
+    const contents = new FleetContents({ backend, memoryBytes: 1e6, disk: await DiskCache.open(cache, 10_000) })
+    const loaded = await contents.load('release-a', name)
+    expect(loaded).toEqual(content)
+    // While it may be on its way to the disk.
+    loaded.fill(0)
+    await vi.waitFor(async () => expect(await readdir(cache)).toEqual([name]))
+    expect(await contents.load('release-a', name)).toEqual(content)
+    expect(backend.reads).toBe(1)
+    await rm(join(cache, name))
+    expect(await contents.load('release-a', name)).toEqual(content)
+    expect(backend.reads).toBe(2)
+  })
+
+  test('that are read once go before weights that were asked for long before', async () => {
+    const backend = new MemoryStore()
+    const names: string[] = []
+    for (let k = 0; k < 50; k++) {
+      const content = randomBytes(100)
+      names.push(sha256(content))
+      await backend.write('release-a', names[k]!, content)
+    }
+    const order: string[] = []
+    const read = backend.read.bind(backend)
+    vi.spyOn(backend, 'read').mockImplementation(async (space, name) => {
+      order.push(name)
+      // Slow enough that the others wait.
+      await new Promise(resolve => setTimeout(resolve, 5))
+      return await read(space, name)
+    })
+    const contents = new FleetContents({ backend, memoryBytes: 0 })
+    const [input, ...weights] = names as [string, ...string[]]
+    const ahead = weights.map(async name => await contents.load('release-a', name))
+    using lent = await contents.borrow('release-a', input)
+    expect(sha256(lent.bytes)).toBe(input)
+    await Promise.all(ahead)
+    expect(order.indexOf(input)).toBeLessThan(16)
+    expect(order.filter(name => name !== input)).toEqual(weights)
+  })
+
   test('of releases stay on the disk, those of queries do not; a damaged file is fetched again', async () => {
     const backend = new MemoryStore()
     const cache = join(directory, 'cache')

@@ -4,11 +4,13 @@
  */
 import { hash as digest } from 'node:crypto'
 import type { BorrowedBytes, SharedContents } from '@slytherin/protocol/service'
+import PQueue from 'p-queue'
 import { ContentMissingError, CorruptStoreError } from '../errors.js'
 import type { StoreBackend } from './backend.js'
 import { BufferPool } from './buffer-pool.js'
 import type { DiskCache } from './disk-cache.js'
 import { MemoryCache } from './memory-cache.js'
+import { made } from './read-whole.js'
 
 /** Where byte strings are, and how much of them is kept at hand. */
 export interface FleetContentsOptions {
@@ -24,7 +26,12 @@ export interface FleetContentsOptions {
 
 /** Bytes that may be on their way to a disk: what comes faster than it takes them is not kept there. */
 const MOST_WRITING = 2 ** 28
-/** Bytes of buffers between two borrowings. */
+/** Reads at the same time: enough for a link, and few enough that what is waited for comes soon. */
+const AT_ONCE = 8
+/** What is read once is waited for; weights are asked for long before. */
+const SOON = { priority: 1 }
+const AHEAD = { priority: 0 }
+/** Bytes of buffers between two uses. */
 const MOST_IDLE = 2 ** 26
 
 /** SHA-256 in hexadecimal. */
@@ -37,6 +44,7 @@ export class FleetContents implements SharedContents {
   /** Bytes that are on their way to the disk. */
   #writing = 0
   readonly #buffers = new BufferPool(MOST_IDLE)
+  readonly #reads = new PQueue({ concurrency: AT_ONCE })
   /** What is being fetched, by hash. */
   readonly #fetching = new Map<string, Promise<Uint8Array>>()
 
@@ -59,16 +67,24 @@ export class FleetContents implements SharedContents {
     if (known !== undefined) return new Uint8Array(known)
     let fetching = this.#fetching.get(hash)
     if (fetching === undefined) {
-      fetching = this.#fetch(space, hash).finally(() => this.#fetching.delete(hash))
+      fetching = this.#fetch(space, hash)
+        .then(bytes => this.#keep(hash, bytes))
+        .finally(() => this.#fetching.delete(hash))
       this.#fetching.set(hash, fetching)
     }
     return new Uint8Array(await fetching)
   }
 
-  /** As `get`, of what is read once: neither memory nor disk keeps it. */
+  /** As `get`, for whoever keeps it in a memory of its own: the disk here keeps it, memory does not, and nothing is copied but what goes to the disk. */
+  async load(space: string, hash: string): Promise<Uint8Array> {
+    const known = this.#memory.get(hash)
+    return known === undefined ? await this.#fetch(space, hash) : new Uint8Array(known)
+  }
+
+  /** As `get`, of what is read once, ahead of what `get` and `load` wait for: neither memory nor disk keeps it. */
   async take(space: string, hash: string): Promise<Uint8Array> {
     const known = this.#memory.get(hash)
-    return known === undefined ? await this.#read(space, hash) : new Uint8Array(known)
+    return known === undefined ? await this.#read(space, hash, SOON) : new Uint8Array(known)
   }
 
   /** Verified as what `get` gives; neither memory nor disk keeps it, and its buffer is used again. @throws as `get` */
@@ -76,7 +92,7 @@ export class FleetContents implements SharedContents {
     const known = this.#memory.get(hash)
     if (known !== undefined) return { bytes: known, [Symbol.dispose]: () => undefined }
     const buffers = this.#buffers
-    const bytes = await this.#read(space, hash, length => buffers.take(length))
+    const bytes = await this.#read(space, hash, SOON, length => buffers.take(length))
     let lent = true
     const giveBack = (): void => {
       if (lent) buffers.give(bytes)
@@ -105,25 +121,26 @@ export class FleetContents implements SharedContents {
     this.#options.backend.close()
   }
 
+  /** The caller's own. */
   async #fetch(space: string, hash: string): Promise<Uint8Array> {
     // What is of one query is read once.
     const disk = space.startsWith('query-') ? undefined : this.#options.disk
     const cached = await disk?.get(hash)
     if (cached !== undefined) {
-      if (sha256(cached) === hash) return this.#keep(hash, cached)
+      if (sha256(cached) === hash) return cached
       await disk!.remove(hash)
     }
-    const bytes = await this.#read(space, hash)
+    const bytes = await this.#read(space, hash, AHEAD)
     // Beside what is done with it: nobody waits for a disk that is slower than the network.
     if (disk !== undefined && this.#writing < MOST_WRITING) this.#write(disk, hash, bytes)
-    return this.#keep(hash, bytes)
+    return bytes
   }
 
   /** From the store; what is not what its name says is asked for once more. */
-  async #read(space: string, hash: string, allocate?: (length: number) => Uint8Array): Promise<Uint8Array> {
+  async #read(space: string, hash: string, turn: { readonly priority: number }, allocate = made): Promise<Uint8Array> {
     const { backend, onMismatch } = this.#options
     for (let time = 0; ; time++) {
-      const bytes = await backend.read(space, hash, allocate)
+      const bytes = await this.#reads.add(async () => await backend.read(space, hash, allocate), turn)
       if (bytes === undefined) throw new ContentMissingError(backend.name, space, hash)
       if (sha256(bytes) === hash) return bytes
       if (time > 0) throw new CorruptStoreError(backend.name, space, hash)
@@ -131,10 +148,14 @@ export class FleetContents implements SharedContents {
     }
   }
 
+  /** A copy, for these are the reader's; in a buffer that is used again. */
   #write(disk: DiskCache, hash: string, bytes: Uint8Array): void {
-    this.#writing += bytes.length
-    void disk.put(hash, bytes).finally(() => {
-      this.#writing -= bytes.length
+    const copy = this.#buffers.take(bytes.length)
+    copy.set(bytes)
+    this.#writing += copy.length
+    void disk.put(hash, copy).finally(() => {
+      this.#writing -= copy.length
+      this.#buffers.give(copy)
     })
   }
 

@@ -4,27 +4,9 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreUnreachableError } from '../errors.js'
 import { checkName, type StoreBackend } from './backend.js'
+import { made, readWhole } from './read-whole.js'
 
 const UNFINISHED = '.part'
-
-const made = (length: number): Uint8Array => new Uint8Array(length)
-
-/** A file that nobody changes: in one piece, where `readFile` takes half a megabyte at a time. */
-async function readWhole(path: string, allocate: (length: number) => Uint8Array): Promise<Uint8Array> {
-  const file = await open(path, 'r')
-  try {
-    const { size } = await file.stat()
-    const bytes = allocate(size)
-    for (let at = 0; at < size; ) {
-      const { bytesRead } = await file.read(bytes, at, size - at, at)
-      if (bytesRead === 0) return bytes.subarray(0, at)
-      at += bytesRead
-    }
-    return bytes
-  } finally {
-    await file.close()
-  }
-}
 
 /** A store in a directory; writes are whole or not there. */
 export class DirectoryStore implements StoreBackend {

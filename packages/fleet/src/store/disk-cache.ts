@@ -7,8 +7,9 @@
  * directory may be above the budget by a sixteenth of it for every worker.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readWhole } from './read-whole.js'
 
 const HASH = /^[0-9a-f]{64}$/
 /** Part of the budget that is written between two looks through the directory, and that is made free at once when there is no room. */
@@ -47,12 +48,12 @@ export class DiskCache {
   /** As it is on the disk: whoever takes it checks it. */
   async get(hash: string): Promise<Uint8Array | undefined> {
     const path = join(this.#directory, hash)
-    const bytes = await readFile(path).catch(() => undefined)
+    const bytes = await readWhole(path).catch(() => undefined)
     this.#forget(hash)
     if (bytes === undefined) return undefined
     this.#note(hash, bytes.length)
     await used(path)
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return bytes
   }
 
   /** A disk that is full keeps nothing more. */

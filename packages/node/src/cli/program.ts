@@ -1,26 +1,34 @@
-/** The `slytherin` command: its subcommands, help and exit codes. */
-import { BindingRefusedError } from '@slytherin/gateway'
+/**
+ * The `slytherin` command: its subcommands, help and exit codes. A subcommand is loaded when it is asked for: most of what all of them need takes seconds to load, and a
+ * worker that is started for a query needs little of it.
+ */
 import { Command, CommanderError } from 'commander'
 import { ConfigurationError } from '../configuration/errors.js'
 import { CommandFailedError, ControlProtocolError, NoPartyError } from '../control/errors.js'
 import { VERSION } from '../version.js'
-import { auditCommand } from './audit.js'
-import { cohortCommand } from './cohort.js'
 import { ExitError, type Streams, UsageError } from './console.js'
-import { doctorCommand } from './doctor.js'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from './exit-codes.js'
-import { grantCommand } from './grant.js'
-import { initCommand } from './init.js'
-import { modelCommand } from './model.js'
-import { newCommand } from './new.js'
-import { partyCommand } from './party.js'
-import { planCommand } from './plan.js'
-import { queryCommand } from './query.js'
-import { rosterCommand } from './roster.js'
-import { serveCommand } from './serve.js'
-import { statusCommand } from './status.js'
-import { tokenCommand } from './token.js'
-import { workerCommand } from './worker.js'
+
+type Made = (streams: Streams) => Command
+
+/** By name, as help lists them. */
+const COMMANDS: Readonly<Record<string, () => Promise<Made>>> = {
+  new: async () => (await import('./new.js')).newCommand,
+  init: async () => (await import('./init.js')).initCommand,
+  party: async () => (await import('./party.js')).partyCommand,
+  roster: async () => (await import('./roster.js')).rosterCommand,
+  cohort: async () => (await import('./cohort.js')).cohortCommand,
+  model: async () => (await import('./model.js')).modelCommand,
+  grant: async () => (await import('./grant.js')).grantCommand,
+  query: async () => (await import('./query.js')).queryCommand,
+  status: async () => (await import('./status.js')).statusCommand,
+  serve: async () => (await import('./serve.js')).serveCommand,
+  token: async () => (await import('./token.js')).tokenCommand,
+  worker: async () => (await import('./worker.js')).workerCommand,
+  doctor: async () => (await import('./doctor.js')).doctorCommand,
+  plan: async () => (await import('./plan.js')).planCommand,
+  audit: async () => (await import('./audit.js')).auditCommand
+}
 
 /**
  * @param parameters without `node` and script name
@@ -33,24 +41,10 @@ export async function runProgram(parameters: readonly string[], streams: Streams
     .showSuggestionAfterError()
     .showHelpAfterError('(run with --help for usage)')
     .addHelpText('after', EXAMPLES)
-  const commands = [
-    newCommand,
-    initCommand,
-    partyCommand,
-    rosterCommand,
-    cohortCommand,
-    modelCommand,
-    grantCommand,
-    queryCommand,
-    statusCommand,
-    serveCommand,
-    tokenCommand,
-    workerCommand,
-    doctorCommand,
-    planCommand,
-    auditCommand
-  ]
-  for (const command of commands) program.addCommand(command(streams))
+  const [first = ''] = parameters
+  // Help, and what to say of a name that there is not, take all of them.
+  const wanted = Object.hasOwn(COMMANDS, first) ? [COMMANDS[first]!] : Object.values(COMMANDS)
+  for (const command of await Promise.all(wanted.map(async load => await load()))) program.addCommand(command(streams))
   configure(program, streams)
   try {
     if (parameters.length === 0) {
@@ -62,13 +56,20 @@ export async function runProgram(parameters: readonly string[], streams: Streams
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
     if (error instanceof ExitError) return error.exitCode
-    if (error instanceof ConfigurationError || error instanceof BindingRefusedError || error instanceof UsageError) {
-      streams.err(`${error.message}\n`)
+    if (error instanceof ConfigurationError || error instanceof UsageError || (await isBindingRefused(error))) {
+      streams.err(`${(error as Error).message}\n`)
       return EXIT_USAGE
     }
     streams.err(`${failure(error, parameters.includes('--json'))}\n`)
     return EXIT_FAILURE
   }
+}
+
+/** Only a gateway throws it, which is loaded by then. */
+async function isBindingRefused(error: unknown): Promise<boolean> {
+  if (!(error instanceof Error && error.name === 'BindingRefusedError')) return false
+  const { BindingRefusedError } = await import('@slytherin/gateway')
+  return error instanceof BindingRefusedError
 }
 
 /** What comes from a running party has its code, and what to do, in it: a line of JSON where JSON was asked for. */

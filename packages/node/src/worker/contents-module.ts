@@ -36,7 +36,7 @@ export async function createCryptography({ fleet, cache }: HostedContentsOptions
   })
   return {
     put: async (space, bytes) => await contents.put(space, bytes),
-    get: async (space, hash) => await contents.get(space, hash),
+    get: async (space, hash) => await contents.load(space, hash),
     take: async (space, hash) => await contents.take(space, hash),
     has: async (space, hash) => await contents.has(space, hash),
     clear: async space => await contents.clear(space),
