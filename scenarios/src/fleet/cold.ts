@@ -13,8 +13,8 @@ import { loadNow, type ReportFiles, report } from './reporting.js'
 const DOWNLOAD = fileURLToPath(new URL('./download-process.js', import.meta.url))
 /** How long the link is measured. */
 const LINK_SECONDS = 4
-/** 3.8 GB of encrypted weights. */
-const MODEL = { name: 'nn20-square', batch: 292 } as const
+/** 7.3 GB of encrypted weights. */
+const MODEL = { name: 'nn20-square', batch: 8 } as const
 
 export interface ColdOptions {
   /** Of the link, as tc writes it. */
