@@ -1,5 +1,5 @@
 /**
- * `npm run fleet:kills -- --json FILE`: many queries on a fleet of which a worker is killed every so many seconds, and another one started; every answer is held against
+ * `npm run fleet:kills -- --json FILE`: many queries on a fleet of which a worker is killed every so many seconds, and started again on its disk; every answer is held against
  * the one of this process alone, byte for byte, and the time against that of the same fleet without kills. What holders answer is known from the run in this process.
  */
 import { Command } from 'commander'
@@ -114,7 +114,7 @@ async function measuredWithKills(): Promise<boolean> {
       killed = performance.now()
       await victim?.kill()
       kills++
-      await measuring.worker()
+      await measuring.worker(victim === undefined ? {} : { directory: victim.directory })
     }
   })
   say(`${workers} workers, ${kills} kills: ${disturbed.seconds.toFixed(1)} s, ${again} parts done again`)

@@ -133,8 +133,8 @@ export class Measuring {
     return `BullMQ on ${this.redis.version}, ${this.transport.description}`
   }
 
-  /** One more of one thread. */
-  async worker(init: Pick<WorkerProcessOptions, 'weightBytes'> = {}): Promise<WorkerProcess> {
+  /** One more of one thread. @param init in the directory of one that is gone, as a machine starts it again */
+  async worker(init: Partial<Pick<WorkerProcessOptions, 'weightBytes' | 'directory'>> = {}): Promise<WorkerProcess> {
     const { transport, command, redis } = this
     const index = this.#started++
     const worker = await WorkerProcess.start({

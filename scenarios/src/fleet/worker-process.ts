@@ -23,10 +23,14 @@ export interface WorkerProcessOptions {
 
 /** Of a clock of the kernel, a second, as /proc counts. */
 const TICKS = 100
+/** In its directory. */
+const LOG = 'log'
 /** Characters of a log, in errors. */
 const LAST = 2000
 
 export class WorkerProcess {
+  /** Its own; another that is started in it finds what this one has fetched. */
+  readonly directory: string
   readonly #child: ResultPromise
   readonly #log: string
   readonly #lost = Promise.withResolvers<never>()
@@ -34,9 +38,10 @@ export class WorkerProcess {
   readonly lost: Promise<never> = this.#lost.promise
   #ending = false
 
-  private constructor(child: ResultPromise, log: string) {
+  private constructor(child: ResultPromise, directory: string) {
+    this.directory = directory
     this.#child = child
-    this.#log = log
+    this.#log = join(directory, LOG)
     this.lost.catch(() => undefined)
     const gone = atExit(() => child.kill('SIGKILL'))
     void child.then(async ({ shortMessage = 'it ended' }) => {
@@ -49,7 +54,7 @@ export class WorkerProcess {
     const { directory, fleet, threads = 1, weightBytes, command = COMMAND, through = [], environment = {} } = options
     await mkdir(directory, { recursive: true })
     const configuration = join(directory, 'worker.yaml')
-    const path = join(directory, 'log')
+    const path = join(directory, LOG)
     const settings = {
       fleet,
       threads,
@@ -71,7 +76,7 @@ export class WorkerProcess {
       cleanup: true
     })
     log.close()
-    return new WorkerProcess(child, path)
+    return new WorkerProcess(child, directory)
   }
 
   /** kill -9. Resolves when it is gone. */
