@@ -3,6 +3,7 @@
  */
 import type { DealtService, PreparedQuery } from './dealt-service.js'
 import { digestOf, type MeasuredRun, type Measuring } from './measuring.js'
+import { warmUp } from './warm-up.js'
 
 export interface SpeedupOptions {
   /** Ascending, from 1 on. */
@@ -22,6 +23,14 @@ export interface SpeedupOptions {
   readonly signal: AbortSignal
 }
 
+/** With workers that had keys and weights of the model in memory. */
+export interface WarmRun extends MeasuredRun {
+  /** By each worker, before the clock was started. */
+  readonly partsBefore: readonly number[]
+  /** By each worker, while it ran. */
+  readonly partsMeasured: readonly number[]
+}
+
 export interface Measured {
   readonly what: string
   readonly weights: 'encrypted' | 'clear'
@@ -34,7 +43,7 @@ export interface Measured {
   readonly refreshes: number
   /** That each worker process could use at most; undefined for as much as there was. */
   readonly coresPerWorker?: number
-  readonly runs: readonly MeasuredRun[]
+  readonly runs: readonly WarmRun[]
   /** With one worker, and with most of them. */
   readonly seconds: readonly [number, number]
   readonly speedup: number
@@ -87,7 +96,7 @@ async function measure(
 ): Promise<Measured> {
   const { plan } = service
   const digests = new Set<string>()
-  const runs: MeasuredRun[] = []
+  const runs: WarmRun[] = []
   // Most of them first: what they do before they are measured has every answer of the holders, who are machines of their own from then on.
   for (const count of workers.toReversed()) {
     const fleet = await measuring.fleet()
@@ -98,10 +107,10 @@ async function measure(
         const results = await Promise.all(of.map(async query => await evaluate(query)))
         return digestOf(results.flat())
       }
-      // Each worker has keys and weights in memory.
-      await all(count === 1 ? queries.slice(0, 1) : queries)
+      const partsDone = (): number[] => fleet.status().workers.map(worker => worker.done)
+      const partsBefore = await warmUp(partsDone, async () => await all(count === 1 ? queries.slice(0, 1) : queries))
       const { value, ...done } = await measuring.run(service, async () => await all(queries))
-      runs.push(done)
+      runs.push({ ...done, partsBefore, partsMeasured: partsDone().map((parts, worker) => parts - partsBefore[worker]!) })
       digests.add(value)
       await dispose()
       measuring.say(

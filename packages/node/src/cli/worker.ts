@@ -13,6 +13,7 @@ import { ContentsThread } from '../service/contents-thread.js'
 import { VERSION } from '../version.js'
 import type { Streams } from './console.js'
 import { EXIT_FAILURE } from './exit-codes.js'
+import { countBuffersWithHeap } from './external-memory.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 /** Share of the machine's memory that parts may take. */
@@ -27,7 +28,10 @@ export function workerCommand(streams: Streams): Command {
     )
     .requiredOption('-c, --config <path>', 'worker.yaml')
     .addHelpText('after', HELP)
-    .action(async ({ config }: { config: string }) => await work(await loadWorkerConfiguration(config), streams))
+    .action(async ({ config }: { config: string }) => {
+      countBuffersWithHeap()
+      await work(await loadWorkerConfiguration(config), streams)
+    })
 }
 
 /** Until SIGINT or SIGTERM; the second of them does not wait. @throws WorkerRefusedError */

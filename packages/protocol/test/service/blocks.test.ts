@@ -237,6 +237,17 @@ describe.each([
     expect(await shared.spaces()).not.toContain(`query-${QUERY}`)
   })
 
+  test('the largest part of a pass comes first: the last that is done leaves other places without work', async () => {
+    const { batchBlocks } = service.terms.plan
+    for (const slots of [2, 3]) {
+      const runner = new Workshops(shared, slots, async job => await workshop.compute(job))
+      expect(await service.evaluate(key.publicKey, runner)).toEqual(alone)
+      const sizes = runner.jobs.filter(({ after }) => after < 0).map(({ blocks: [from, to] }) => to - from)
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(batchBlocks)
+      expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))
+    }
+  })
+
   test('here and there in turn, the same', async () => {
     let turn = 0
     const runner = new Workshops(shared, 3, async (job, hooks) => (turn++ % 2 === 0 ? await hooks.local() : await workshop.compute(job)))

@@ -166,6 +166,7 @@ class BlockEvaluation {
 
   /**
    * As few parts as keep all places busy with about as many blocks each, for weights are read once a part. A part is of one pass, and takes no longer than parts should.
+   * The largest is the first: parts are done in this order, and what comes last leaves a place without work for as long as it takes.
    */
   #ranges(after: number, from: number, to: number): Blocks[] {
     const { blocks, session } = this.#options
@@ -174,7 +175,7 @@ class BlockEvaluation {
     const short = Math.floor(blocks.partSeconds / secondsOf(session.plan, after, [0, 1]))
     const parts = Math.ceil((to - from) / Math.max(1, Math.min(fair, short)))
     return Array.from({ length: parts }, (_, k): Blocks => {
-      const at = (part: number): number => from + Math.floor((part * (to - from)) / parts)
+      const at = (part: number): number => from + Math.ceil((part * (to - from)) / parts)
       return [at(k), at(k + 1)]
     })
   }
