@@ -56,5 +56,7 @@ describe('what stays in the memory of an evaluator', () => {
     expect(fifth).toBeLessThan(last)
     const once = new ComparedWeights(new OperationCosts({ ...KERNEL_COSTS, preparation: 1 }, 14))
     expect(once.seconds(packing, factors) - first).toBeCloseTo((width + 1) * costs.encoding(3), 3)
+    // what has no room is brought in for every pass
+    expect(new ComparedWeights(costs, 3).seconds(packing, factors)).toBeCloseTo(3 * first, 6)
   })
 })

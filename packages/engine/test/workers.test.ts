@@ -29,19 +29,37 @@ describe('a plan on workers', () => {
     expect(onWorkers(large, KERNEL_COSTS, LAN, 10 * batchBlocks).total).toBe(enough.total)
   })
 
-  test('that evaluate side by side take a plan whose blocks are divided among them, where they are sooner done with it', () => {
-    const convolutional = architectureFor('cryptonet-square')
-    const query = { batch: 8192, data: 'encrypted', weights: 'clear', parties: 2, floodingBits: 30, refreshing: false, link: NEAR } as const
-    const one = plan(convolutional, query)
-    const four = plan(convolutional, { ...query, workers: 4 })
-    expect(one.batchBlocks).toBe(1)
-    expect(four.batchBlocks).toBeGreaterThanOrEqual(4)
-    const seconds = [one, four].map(each => onWorkers(each, KERNEL_COSTS, NEAR, 4).total)
+  test('that evaluate side by side take a plan whose blocks are divided among them, where they are sooner done with about the same work', () => {
+    // so slow that what is computed counts most
+    const slow = { ...KERNEL_COSTS }
+    for (const unit of ['transform', 'product', 'scalarProduct', 'keyProduct', 'rescaling', 'embedding', 'load', 'copy'] as const)
+      slow[unit] *= 20
+    const query = {
+      batch: 4000,
+      data: 'encrypted',
+      weights: 'encrypted',
+      parties: 2,
+      floodingBits: 30,
+      refreshing: false,
+      link: NEAR
+    } as const
+    const one = plan(architecture, { ...query, costModel: slow })
+    const four = plan(architecture, { ...query, costModel: slow, workers: 4 })
+    expect(four.batchBlocks).toBeGreaterThan(one.batchBlocks)
+    const seconds = [one, four].map(each => onWorkers(each, slow, NEAR, 4).total)
     expect(seconds[1]).toBeLessThan(seconds[0]!)
     // alone, the evaluator is done sooner with the other
     expect(four.costs.seconds.evaluation).toBeGreaterThan(one.costs.seconds.evaluation)
+    expect(four.costs.seconds.evaluation).toBeLessThan(1.5 * one.costs.seconds.evaluation)
     expect(plan(architecture, { ...BOTH, workers: 1 })).toEqual(large)
     expect(() => plan(architecture, { ...BOTH, workers: 0 })).toThrow(/workers/)
+  })
+
+  test('leave a block of numbers as it is, which divided would be many times the work', () => {
+    const query = { batch: 8192, data: 'encrypted', weights: 'clear', parties: 2, floodingBits: 30, refreshing: false, link: NEAR } as const
+    const one = plan(architectureFor('cryptonet-square'), query)
+    expect(one.batchBlocks).toBe(1)
+    expect(plan(architectureFor('cryptonet-square'), { ...query, workers: 2 })).toEqual(one)
   })
 
   test('have no part in clear data, for which plans are the same', () => {

@@ -3,7 +3,7 @@
  * whatever a fleet has, so that results can be held against each other byte for byte. What holders answer is kept, and given again when the same is asked: they are
  * machines of their own elsewhere, and take no part in what a second evaluation of the same queries measures.
  */
-import { architectureOf, calibrate, type Network, plan } from '@slytherin/engine'
+import { architectureOf, type CostModel, calibrate, type Network, plan } from '@slytherin/engine'
 import { type FleetContents, sha256 } from '@slytherin/fleet'
 import { inputCount, type ModelSource, type Plan } from '@slytherin/protocol'
 import {
@@ -38,6 +38,8 @@ export interface DealtServiceOptions {
   readonly weights: 'encrypted' | 'clear'
   /** That a query's blocks are to be divided among; 1 when not given. */
   readonly workers?: number
+  /** What the plan is made with; the engine's reference when not given. */
+  readonly costModel?: CostModel
   /** Where all of it is kept: what a fleet shares. */
   readonly contents: FleetContents
 }
@@ -70,7 +72,18 @@ export class DealtService {
   /** Of holders, in this process. */
   secondsOfHolders = 0
 
-  private constructor({ kernel, network, source, training, batch, refreshing, weights, workers = 1, contents }: DealtServiceOptions) {
+  private constructor({
+    kernel,
+    network,
+    source,
+    training,
+    batch,
+    refreshing,
+    weights,
+    workers = 1,
+    costModel,
+    contents
+  }: DealtServiceOptions) {
     const ranges = calibrate(network, training)
     this.#source = { ...source, ranges: () => ranges }
     this.plan = plan(architectureOf(network, ranges), {
@@ -80,6 +93,7 @@ export class DealtService {
       parties: HOLDERS,
       refreshing,
       workers,
+      ...(costModel === undefined ? {} : { costModel }),
       floodingBits: FLOODING_BITS,
       link: LINK
     })

@@ -22,7 +22,6 @@ interface Options extends ReportFiles {
   /** Ascending, from 1 on. */
   readonly workers: readonly number[]
   readonly images: number
-  readonly divide: boolean
   readonly queries: number
   readonly batch?: number
   readonly model?: string
@@ -38,8 +37,12 @@ interface Options extends ReportFiles {
 const options = new Command('fleet')
   .description('Measures what worker processes of one thread each gain over one of them, and that results are the same bytes.')
   .option('--workers <counts>', 'how many, with commas between them; one worker is measured in any case', counts, [1, 2])
-  .option('--images <count>', 'samples of a large query for each worker, with the model clear at its evaluator; 0 for none', natural, 8192)
-  .option('--divide', 'plan one large query for all workers, in blocks for each of them, at more work in all', false)
+  .option(
+    '--images <count>',
+    'samples of a large query, with the model clear at its evaluator: one whose blocks are divided, or one for each worker where its plan has a single block; 0 for none',
+    natural,
+    8192
+  )
   .option('--queries <count>', 'at the same time, with the model encrypted; 0 for none', natural, 10)
   .option('--batch <count>', 'samples of each of them; 83, or 8 with --cold, when not given', positive)
   .option('--model <name>', 'of the manifest; cryptonet-square, or nn20-square with --cold, when not given')

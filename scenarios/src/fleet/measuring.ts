@@ -5,7 +5,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fuse, importOnnx } from '@slytherin/engine'
+import { KernelEvaluator } from '@slytherin/ckks'
+import { type CostModel, fuse, importOnnx, measureCosts } from '@slytherin/engine'
 import { DirectoryStore, Fleet, FleetContents, type FleetEvent, openMailbox } from '@slytherin/fleet'
 import { SampleFile, sourceOf, VERSION } from '@slytherin/node'
 import { knownAnswer } from '@slytherin/protocol/service'
@@ -114,11 +115,27 @@ export class Measuring {
       refreshing,
       weights,
       workers,
+      // what is to be divided is planned by what this machine takes
+      ...(workers > 1 ? { costModel: await this.costs() } : {}),
       contents: this.contents
     }
     const service = await DealtService.open(options, this.say)
     this.#services.push(service)
     return { service, samples: all }
+  }
+
+  /** Of a worker of one thread on this machine. */
+  private async costs(): Promise<CostModel> {
+    const kernel = this.kernel.threads === 1 ? this.kernel : await loadKernel({ threads: 1 })
+    const costs = await measureCosts({
+      name: 'kernel, measured',
+      kernel,
+      evaluator: context => new KernelEvaluator(context),
+      hoisting: true,
+      retaining: true
+    })
+    if (kernel !== this.kernel) await kernel.dispose()
+    return costs
   }
 
   async fleet(onEvent: (event: FleetEvent) => void = () => undefined): Promise<Fleet> {

@@ -8,10 +8,8 @@ import { warmUp } from './warm-up.js'
 export interface SpeedupOptions {
   /** Ascending, from 1 on. */
   readonly workers: readonly number[]
-  /** Samples of a large query; 0 for none. */
+  /** Samples of a large query, planned for most of the workers; 0 for none. */
   readonly images: number
-  /** That it is planned for as many workers as there are: in blocks for all of them, where one machine would have a single block of less work. */
-  readonly divide: boolean
   /** At the same time; 0 for none. */
   readonly queries: number
   /** Samples of each of them. */
@@ -52,7 +50,7 @@ export interface Measured {
 
 /** The model encrypted for the queries, clear at the evaluator's operator for the many samples: as the reports of this network have it. */
 export async function measureSpeedup(measuring: Measuring, options: SpeedupOptions): Promise<Measured[]> {
-  const { images, divide, queries, batch, model, refreshes: refreshing } = options
+  const { images, queries, batch, model, refreshes: refreshing } = options
   const measured: Measured[] = []
   if (queries > 0) {
     const { service, samples } = await measuring.service({ name: model, batch, refreshing })
@@ -72,7 +70,7 @@ export async function measureSpeedup(measuring: Measuring, options: SpeedupOptio
       batch: images,
       refreshing,
       weights: 'clear',
-      workers: divide ? workers : 1
+      workers
     })
     const all = Array.from({ length: images }, (_, i) => samples[i % samples.length]!)
     // A query of one block is one worker's.

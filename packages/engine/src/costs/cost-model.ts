@@ -92,21 +92,24 @@ export const SEAL_COSTS: CostModel = {
   ...ASSUMED_COSTS
 }
 
-/** The ring kernel on the same machine, one thread. */
+/**
+ * The ring kernel on one thread of the same machine. Its transform was measured there; every other unit is relative to it what the operations of `measure.ts` took by their shortest runs on one thread of an AMD EPYC, of which other
+ * work had a part: the medians of the less disturbed half of 24 measurements.
+ */
 export const KERNEL_COSTS: CostModel = {
   name: 'kernel',
   transform: 54e-6,
-  product: 13e-6,
-  scalarProduct: 7e-6,
-  keyProduct: 15.5e-6,
+  product: 16.3e-6,
+  scalarProduct: 11.3e-6,
+  keyProduct: 14.8e-6,
   division: 0,
-  rescaling: 75e-6,
-  embedding: 540e-6,
+  rescaling: 67e-6,
+  embedding: 217e-6,
   hoisting: true,
   combining: true,
   retaining: true,
-  load: 100e-6,
-  copy: 60e-6,
-  ringTransform: 54e-6,
+  load: 67e-6,
+  copy: 140e-6,
+  ringTransform: 45.5e-6,
   ...ASSUMED_COSTS
 }

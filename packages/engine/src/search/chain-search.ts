@@ -26,6 +26,11 @@ const FEWER_PRIMES = 3
 const NARROWER_BITS = 14
 /** Costs of the same program with and without primes that it does not use differ by no more. */
 const TRIMMING_TOLERANCE = 1.05
+/**
+ * How many times the work of the plan for one worker a plan may take of several workers together. One that takes many times as much may answer a single query sooner, since less is sent, but every worker is then busy for
+ * longer than one of them would have been with the whole query.
+ */
+const MOST_DIVIDED_WORK = 1.5
 
 export class ChainSearch {
   private best: Candidate | undefined
@@ -34,6 +39,8 @@ export class ChainSearch {
   private anyPlan = false
   /** chains whose cheapest plan must be looked for to know whether they have one */
   private readonly doubtful: Chain[] = []
+  /** seconds of evaluation, of all workers together, that a plan may take */
+  private mostWork = Number.POSITIVE_INFINITY
 
   constructor(
     private readonly preparation: Preparation,
@@ -47,13 +54,30 @@ export class ChainSearch {
 
   /** The cheapest plan; undefined when there is none. */
   run(): Plan | undefined {
-    const { epoch, costModel, insecure: allowInsecure } = this.settings
+    const alone = this.settings.workers > 1 ? this.forOneWorker() : undefined
+    const undivided = this.best
     this.search(RING_DEGREES)
     if (!this.best) return undefined
-    if (epoch) return derivePlan(this.best.core, costModel, { allowInsecure, held: epoch.keys })
-    this.chooseSpecialPrimes()
-    this.chooseWidth()
-    return derivePlan(this.best.core, costModel, { allowInsecure })
+    if (alone && this.best === undivided) return alone
+    if (!this.settings.epoch) {
+      this.chooseSpecialPrimes()
+      this.chooseWidth()
+    }
+    return this.derived(this.best)
+  }
+
+  /** What one worker would be given, which is left as it is where nothing of about its work is done sooner: a worker that has no block is free for another query. */
+  private forOneWorker(): Plan | undefined {
+    const alone = new ChainSearch(this.preparation.forOneWorker(), { ...this.settings, workers: 1 })
+    const made = alone.run()
+    if (made) this.mostWork = MOST_DIVIDED_WORK * workOf(made)
+    this.best = alone.best
+    return made
+  }
+
+  private derived({ core }: Candidate): Plan {
+    const { epoch, costModel, insecure: allowInsecure } = this.settings
+    return derivePlan(core, costModel, epoch ? { allowInsecure, held: epoch.keys } : { allowInsecure })
   }
 
   /** Seconds by which plans are compared: preparation, as far as it counts, and evaluation. Infinite without a plan. */
@@ -166,6 +190,7 @@ export class ChainSearch {
       if (!this.closest || isCloser(found, this.closest)) this.closest = found
       return 'impossible'
     }
+    if (this.mostWork < Number.POSITIVE_INFINITY && workOf(this.derived(found)) > this.mostWork) return 'worse'
     this.best = found
     return 'better'
   }
@@ -211,6 +236,9 @@ export class ChainSearch {
     if (typeof trimmed === 'object' && 'core' in trimmed) this.best = trimmed
   }
 }
+
+/** Seconds of evaluation, without what key holders do. */
+const workOf = ({ costs: { seconds } }: Plan): number => seconds.evaluation - seconds.refresh - seconds.result
 
 /** Bits of the ciphertext primes when `primes` of them share what the security table leaves beside the special primes; undefined when that is too few. */
 export function widestPrimes(logN: number, primes: number, insecure: boolean, specialPrimes = 1): number | undefined {

@@ -11,6 +11,7 @@ import { stepSeconds, weightSeconds } from '../steps/price.js'
 import { ComparedWeights } from './compared-weights.js'
 import { inputOrders } from './map-packing.js'
 import { type KeyPrices, type PackedLayer, Packer, type Patterns } from './packer.js'
+import { passesOf, type ReadingSettings } from './reading.js'
 import { inputSeconds, TYPICAL_LEVEL, typicalSizes } from './typical.js'
 
 /** Structural patterns of the affine layers, of each value that they read; undefined for dense ones. */
@@ -22,6 +23,7 @@ export interface PackingPrices {
   readonly batchBlocks: number
   /** Of these, those that one worker evaluates. */
   readonly turns: number
+  readonly reading: ReadingSettings
   /** Seconds that a key costs, as far as preparation counts. */
   readonly key: number
 }
@@ -79,19 +81,22 @@ function roughSeconds(
   packed: readonly PackedLayer[],
   costs: OperationCosts,
   operands: Encrypting,
-  { batchBlocks, turns, key }: PackingPrices,
+  { batchBlocks, turns, reading, key }: PackingPrices,
   keys: KeyPrices | undefined
 ): Rough {
   const rotations = new Set<number>()
   const sizes = typicalSizes(costs)
   const making = costs.model.preparation * (costs.encryption(TYPICAL_LEVEL) + costs.transfer(sizes.ciphertext(TYPICAL_LEVEL)))
   let seconds = batchBlocks * inputCount(packed[0]!.packing, operands.data) * inputSeconds(costs, operands.data, operands.seededInputs)
-  const weights = new ComparedWeights(costs)
+  const { passes } = passesOf(packed, turns, reading, { level: TYPICAL_LEVEL, N: 2 ** costs.logN })
+  const weights = new ComparedWeights(costs, passes)
   for (const [layer, { packing }] of packed.entries()) {
     const factors = factorsOf(operands, readsOf(architecture.layers[layer]!, layer))
     const count = weightCount(packing)
     seconds += turns * stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors)
-    seconds += costs.model.retaining ? weights.seconds(packing, factors) : count * weightSeconds(packing, costs, TYPICAL_LEVEL, factors)
+    seconds += costs.model.retaining
+      ? weights.seconds(packing, factors)
+      : passes * count * weightSeconds(packing, costs, TYPICAL_LEVEL, factors)
     if (factors.weights === 'encrypted') seconds += count * making
     if (packing.kind === 'diagonals') for (const rotation of packing.rotations(factors.input)) rotations.add(rotation)
   }

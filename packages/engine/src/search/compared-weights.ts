@@ -10,22 +10,25 @@ import { TYPICAL_LEVEL } from './typical.js'
 export class ComparedWeights {
   private readonly residence = new Residence(0, 0)
 
-  constructor(private readonly costs: OperationCosts) {}
+  /** @param passes in which blocks are taken through the program: what does not stay in memory is read in each of them */
+  constructor(
+    private readonly costs: OperationCosts,
+    private readonly passes = 1
+  ) {}
 
   /** Seconds of a query for the weights of a layer: the encoding of clear ones as far as preparation counts, and what does not stay in memory. */
   seconds(packing: LayerPacking, factors: Factors): number {
-    const { costs, residence } = this
+    const { costs, residence, passes } = this
     const count = weightCount(packing)
     const each = weightSeconds(packing, costs, TYPICAL_LEVEL, factors)
     // numbers, which need no encoding
     if (each === 0) return 0
     const N = 2 ** costs.logN
     if (factors.weights === 'encrypted')
-      return each * residence.outside('encrypted weights', count, vectorBytes('encrypted', TYPICAL_LEVEL, N))
+      return passes * each * residence.outside('encrypted weights', count, vectorBytes('encrypted', TYPICAL_LEVEL, N))
     const outside = residence.outside('clear weights', count, vectorBytes('clear', TYPICAL_LEVEL, N))
     const copied = residence.stored(outside, waitingBytes(packing, N))
-    return (
-      count * costs.model.preparation * each + readingSeconds(packing, { made: outside - copied, copied }, costs, TYPICAL_LEVEL, factors)
-    )
+    const read = { made: passes * (outside - copied), copied: passes * copied }
+    return count * costs.model.preparation * each + readingSeconds(packing, read, costs, TYPICAL_LEVEL, factors)
   }
 }

@@ -53,7 +53,7 @@ export interface PlanOptions {
   readonly expectedQueries?: number
   /**
    * workers of a fleet, each like the machine of the cost model, that evaluate batch blocks of a query side by side (default 1): a plan with more, smaller blocks is chosen where
-   * all of them together are done sooner with it. Clear data are evaluated by the evaluator alone, whatever is said here
+   * all of them together are done sooner with it, and the work of all of them is at most half as much again as that of the plan for one. Clear data are evaluated by the evaluator alone, whatever is said here
    */
   readonly workers?: number
   /** bytes of ciphertexts that the evaluator may hold at a time (default 3 GiB) */

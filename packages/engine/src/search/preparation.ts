@@ -20,7 +20,7 @@ export class Preparation {
     readonly architecture: Architecture,
     private readonly settings: Pick<
       Settings,
-      'data' | 'weights' | 'seededInputs' | 'searched' | 'batch' | 'threshold' | 'epoch' | 'workers'
+      'data' | 'weights' | 'seededInputs' | 'costModel' | 'searched' | 'evaluatorMemory' | 'batch' | 'threshold' | 'epoch' | 'workers'
     >
   ) {
     this.patterns = patternsOf(architecture)
@@ -39,6 +39,11 @@ export class Preparation {
     return architecture === this.architecture ? this : new Preparation(architecture, this.settings)
   }
 
+  /** The same for one worker. */
+  forOneWorker(): Preparation {
+    return this.settings.workers === 1 ? this : new Preparation(this.architecture, { ...this.settings, workers: 1 })
+  }
+
   costsOf(logN: number, specialPrimes: number): OperationCosts {
     return remembered(this.costs, `${logN} ${specialPrimes}`, () => new OperationCosts(this.settings.searched, logN, specialPrimes))
   }
@@ -54,7 +59,7 @@ export class Preparation {
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
       const key = settings.searched.preparation * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
       const keys = (): KeyPrices => this.keyPrices(costs, stride, turns)
-      return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, turns, key }, keys)
+      return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, turns, reading: settings, key }, keys)
     })
   }
 

@@ -17,28 +17,41 @@ export interface Reading {
   readonly inputs: number
 }
 
-/** @param typical size of the ciphertexts to reckon with, while levels are not known */
-export function readingOf(
+/** Of settings, what reading depends on. */
+export type ReadingSettings = Pick<Settings, 'data' | 'weights' | 'costModel' | 'evaluatorMemory'>
+
+/** Size of the ciphertexts to reckon with, while levels are not known. */
+export interface TypicalSize {
+  readonly level: number
+  readonly N: number
+}
+
+/** Vectors of weights of a layer; numbers take no room. */
+const vectorsOf = (packing: LayerPacking, { data, weights, costModel }: ReadingSettings): number =>
+  costModel.combining && scalarWeights(packing, { weights, input: data }) ? 0 : weightCount(packing)
+
+/** How many batch blocks are taken together, in how many passes, and the bytes that a pass holds. */
+export function passesOf(
   packed: readonly PackedLayer[],
   batchBlocks: number,
-  settings: Settings,
-  typical: { readonly level: number; readonly N: number }
-): Reading {
+  settings: ReadingSettings,
+  { level, N }: TypicalSize
+): { readonly passes: number; readonly bytes: number } {
+  const held = Math.max(...packed.map(layer => layer.held)) * vectorBytes('encrypted', level, N)
+  const vectors = packed.reduce((sum, { packing }) => sum + vectorsOf(packing, settings), 0)
+  const perPass = blocksPerPass(batchBlocks, held, vectors * vectorBytes(settings.weights, level, N), settings.evaluatorMemory)
+  return { passes: Math.ceil(batchBlocks / perPass), bytes: perPass * held }
+}
+
+export function readingOf(packed: readonly PackedLayer[], batchBlocks: number, settings: ReadingSettings, typical: TypicalSize): Reading {
   const bytes = (kind: OperandKind): number => vectorBytes(kind, typical.level, typical.N)
-  const held = Math.max(...packed.map(layer => layer.held)) * bytes('encrypted')
-  const factors = { weights: settings.weights, input: settings.data }
-  // numbers take no room
-  const vectors = (packing: LayerPacking): number =>
-    settings.costModel.combining && scalarWeights(packing, factors) ? 0 : weightCount(packing)
-  const weightBytes = packed.reduce((sum, { packing }) => sum + vectors(packing) * bytes(settings.weights), 0)
-  const perPass = blocksPerPass(batchBlocks, held, weightBytes, settings.evaluatorMemory)
-  const passes = Math.ceil(batchBlocks / perPass)
-  const residence = new Residence(perPass * held, 0)
+  const { passes, bytes: held } = passesOf(packed, batchBlocks, settings, typical)
+  const residence = new Residence(held, 0)
   const outside = (kind: Resident, count: number, operand: OperandKind): number =>
     operand === 'clear' || settings.costModel.retaining ? residence.outside(kind, count, bytes(operand)) : count
   const storing = settings.weights === 'clear' && settings.costModel.retaining
   const weights = packed.map(({ packing }): WeightsRead => {
-    const outsideKernel = outside(`${settings.weights} weights`, vectors(packing), settings.weights)
+    const outsideKernel = outside(`${settings.weights} weights`, vectorsOf(packing, settings), settings.weights)
     const copied = storing ? residence.stored(outsideKernel, waitingBytes(packing, typical.N)) : 0
     return { made: passes * (outsideKernel - copied), copied: passes * copied }
   })
