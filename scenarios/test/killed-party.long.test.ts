@@ -25,7 +25,7 @@ function killDuring(phase: string): { onEvent: NonNullable<ScenarioRunOptions['o
 }
 
 describe.each(['galois-keys', 'refresh'])('a key holder killed in %s', phase => {
-  it('is named by all others, who stop within 30 seconds; run again, all is well', async () => {
+  it('is named by all others, who stop within 30 seconds', async () => {
     const scenario = smallScenario()
     const killing = killDuring(phase)
     const failure = await runScenario(scenario, { onEvent: killing.onEvent }).then(
@@ -42,7 +42,10 @@ describe.each(['galois-keys', 'refresh'])('a key holder killed in %s', phase => 
       const error = errors.get(name)
       expect(`${error?.culprit ?? ''} ${error?.peer ?? ''} ${error?.message ?? ''}`, name).toContain(killing.peer())
     }
-    const { report } = await runScenario(scenario)
-    expect(report.agreement).toBe(1)
   })
+})
+
+it('run again after both, all is well', async () => {
+  const { report } = await runScenario(smallScenario())
+  expect(report.agreement).toBe(1)
 })

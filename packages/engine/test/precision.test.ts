@@ -13,6 +13,7 @@ import { networkOf } from './data.js'
 
 const architecture = architectureOf(networkOf('breast-cancer-wdbc-mlp-square'))
 const options: PlanOptions = { batch: 16, data: 'encrypted', weights: 'encrypted', parties: 2, floodingBits: 30, floodingBounds: 'norms' }
+const usual = plan(architecture, options)
 const { largest } = architecture.output
 /** The error of a plan is reckoned by search and by derivation, which round differently. */
 const TOLERANCE = 1.01
@@ -25,7 +26,7 @@ describe('precision', () => {
   })
 
   test('that is not asked for is half a percent of the largest logit: more is not had by chance', () => {
-    const { precision } = plan(architecture, options)
+    const { precision } = usual
     expect(precision.relativeError).toBeLessThanOrEqual(TOLERANCE * 0.005)
     expect(precision.relativeError).toBeGreaterThan(2 ** -14)
   })
@@ -35,13 +36,13 @@ describe('precision', () => {
     const made = plan(architecture, { ...options, precision: { logitError: wanted } })
     expect(made.precision.worstError).toBeLessThanOrEqual(TOLERANCE * wanted)
     expect(logitDeviation(made)).toBe(made.precision.worstError / 5)
-    expect(logitDeviation(plan(architecture, options))).toBeGreaterThan(2 * logitDeviation(made))
+    expect(logitDeviation(usual)).toBeGreaterThan(2 * logitDeviation(made))
   })
 
   test('that cannot be had is refused, naming the layer, what it lacks and what would help', () => {
-    const refused = () => plan(architecture, { ...options, precision: { bits: 58 } })
-    expect(refused).toThrow(InfeasiblePlanError)
-    expect(refused).toThrow(/the result (must have|misses).*would help: .*less precision/s)
+    const message = expect.stringMatching(/the result (must have|misses).*would help: .*less precision/s)
+    const refusal = expect.objectContaining({ name: InfeasiblePlanError.name, message })
+    expect(() => plan(architecture, { ...options, precision: { bits: 58 } })).toThrow(refusal)
   })
 
   test.each<[string, NonNullable<PlanOptions['precision']>]>([
@@ -56,10 +57,7 @@ describe('precision', () => {
 })
 
 describe('a plan in words', () => {
-  const small = (error: number): string => {
-    const made = plan(architecture, options)
-    return describePlan({ ...made, precision: { worstError: error * largest, relativeError: error } })
-  }
+  const small = (error: number): string => describePlan({ ...usual, precision: { worstError: error * largest, relativeError: error } })
 
   test('tells small errors, too', () => {
     expect(small(0.0023)).toContain('(0.23 % of the largest logit)')

@@ -154,14 +154,14 @@ describe('slytherin plan', () => {
     const text = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--minimum-refreshes', '1')
     expect(text).toMatchObject({ code: 0, err: '' })
     expect(text.out).toContain('128-bit security')
-    const json = await slytherin('plan', model, '--reference-costs', '--batch', '64', '--parties', '5', '--threshold', '3', '--json')
+    const json = await slytherin('plan', small, '--reference-costs', '--batch', '64', '--parties', '5', '--threshold', '3', '--json')
     expect(JSON.parse(json.out)).toMatchObject({ version: 5, parties: 5, threshold: 3, batch: 64 })
   })
 
   it('plans into a key epoch, says which keys it lacks, and where it does not do', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'slytherin-epoch-'))
     try {
-      const planned = ['plan', model, '--reference-costs', '--batch', '16']
+      const planned = ['plan', small, '--reference-costs', '--batch', '16']
       const alone = JSON.parse((await slytherin(...planned, '--parties', '3', '--threshold', '2', '--json')).out)
       const { parameters, floodingBits, maximumDecryptions, relinearizationLevel, galoisKeys: galois } = alone
       const terms = { parameters, floodingBits, maximumDecryptions, relinearizationLevel, galois }
@@ -215,7 +215,7 @@ describe('slytherin plan', () => {
     ['data', { data: 'encrypted', weights: 'clear' }, 1],
     ['model', { data: 'clear', weights: 'encrypted' }, 1]
   ])('plans for scenario %s', async (scenario, operands, parties) => {
-    const { out } = await slytherin('plan', model, '--reference-costs', '--batch', '4', '--scenario', scenario, '--json')
+    const { out } = await slytherin('plan', small, '--reference-costs', '--batch', '4', '--scenario', scenario, '--json')
     expect(JSON.parse(out)).toMatchObject({ operands, parties })
   })
 

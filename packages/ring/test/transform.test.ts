@@ -18,18 +18,28 @@ const SIZES: readonly (readonly [logN: number, bits: number])[] = [
   [16, 49]
 ]
 
+/** BigInt transforms by the prime and the input that they are of: every variant has the same ones. */
+const known = new Map<string, bigint[]>()
+function expectedTransform(input: readonly bigint[], name: string, q: bigint, root: bigint): bigint[] {
+  const key = `${q} ${root} ${input.length} ${name}`
+  const values = known.get(key) ?? referenceTransform(input, q, root)
+  known.set(key, values)
+  return values
+}
+
 describe.each(['simd', 'fallback', 'revectorised'] as const)('transform (%s)', variant => {
   it.each(SIZES)('N = 2^%i, prime below 2^%i: equals the BigInt transform, on random and extreme residues', async (logN, bits) => {
     const [q] = findNttPrimes(logN, bits, 1)
     const ring = await makeRing(variant, logN, [q!])
     const patterns = logN >= 15 ? (['random signs'] as const) : (Object.keys(EXTREMES) as (keyof typeof EXTREMES)[])
-    for (const input of [randomRow(q!, ring.N, logN), ...patterns.map(pattern => extremeRow(q!, ring.N, pattern))]) {
+    const inputs = patterns.map(pattern => [pattern, extremeRow(q!, ring.N, pattern)] as const)
+    for (const [name, input] of [['random', randomRow(q!, ring.N, logN)] as const, ...inputs]) {
       const a = fromRows(ring, [input], [0], 'coefficient')
       ring.ntt(a)
       expect(a.domain).toBe('ntt')
       const limit = (Number(q!) - 1) / 2
       expect(a.row(0).every(x => Number.isInteger(x) && Math.abs(x) <= limit)).toBe(true)
-      expect(rowsOf(a)[0]).toEqual(referenceTransform(input, q!, ring.roots[0]!))
+      expect(rowsOf(a)[0]).toEqual(expectedTransform(input, name, q!, ring.roots[0]!))
       ring.inverseNtt(a)
       expect(a.domain).toBe('coefficient')
       expect(a.row(0).every(x => Number.isInteger(x) && Math.abs(x) <= limit)).toBe(true)
@@ -65,7 +75,7 @@ describe.each(['simd', 'fallback', 'revectorised'] as const)('transform (%s)', v
         ring.kernel.exports.forward(b.rowAddress(0), a.rowAddress(0), ring.block(0))
         const limit = (Number(q!) - 1) / 2
         expect(b.row(0).every(x => Number.isInteger(x) && Math.abs(x) <= limit)).toBe(true)
-        expect(rowsOf(b)[0]).toEqual(referenceTransform(input, q!, ring.roots[0]!))
+        expect(rowsOf(b)[0]).toEqual(expectedTransform(input, `${pattern} up to 2^50`, q!, ring.roots[0]!))
       }
     }
   })

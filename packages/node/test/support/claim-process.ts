@@ -1,6 +1,6 @@
 /** Claims instances one after the other, says so after each, and kills itself in the middle. */
 import { writeSync } from 'node:fs'
-import { SqliteShareLedger } from '@slytherin/node'
+import { SqliteShareLedger } from '../../dist/storage/share-ledger.js'
 
 const ledger = new SqliteShareLedger(process.argv[2]!)
 for (let i = 0; ; i++) {

@@ -1,6 +1,6 @@
 /**
- * The protocol's cryptography as a module that a worker hosts, with a ledger in memory: of the options, the state is what its secrets are derived from, and the
- * model a path.
+ * The protocol's cryptography as a module that a worker hosts, on a small ring, with a ledger in memory: of the options, the state is what its secrets are derived
+ * from, and the model a path.
  */
 import { readFile } from 'node:fs/promises'
 import { calibrate, plan } from '@slytherin/engine'
@@ -15,6 +15,7 @@ const samples = Array.from({ length: 64 }, (_, i) => Float64Array.from({ length:
 export async function createCryptography({ state, model }: CryptographyOptions): Promise<HostedCryptography> {
   const seed = Number(state)
   const cryptography = await LocalCryptography.create({
+    allowInsecure: true,
     ledger: new InMemoryShareLedger(),
     secrets: new MemorySessionSecrets(fixedSecrets(seed)),
     model: {
@@ -24,6 +25,6 @@ export async function createCryptography({ state, model }: CryptographyOptions):
     }
   })
   return Object.assign(cryptography, {
-    plan: async (architecture: Architecture, request: PlanRequest) => plan(architecture, request)
+    plan: async (architecture: Architecture, request: PlanRequest) => plan(architecture, { ...request, insecure: true, logN: 8 })
   })
 }

@@ -30,7 +30,9 @@ import { afterEach } from 'vitest'
 import { FakeSigner } from '../../support/fake-signer.js'
 import { smallPlan } from './small-model.js'
 
-export const kernel = await loadKernel()
+/** Named, not chosen: to find the fastest takes longer than what a party computes on a small ring. */
+export const KERNEL = 'simd'
+export const kernel = await loadKernel({ variant: KERNEL })
 
 /** Counts proposals: no two are the same. */
 let proposals = 0
@@ -74,7 +76,14 @@ export class TestCohort {
     this.#disks.set(self, disk)
     const transport = this.network.transport(self)
     const { secrets, contents, ledger, records } = disk
-    const cryptography = await LocalServiceCryptography.create({ self, secrets, contents, ledger, allowInsecure: true })
+    const cryptography = await LocalServiceCryptography.create({
+      self,
+      secrets,
+      contents,
+      ledger,
+      allowInsecure: true,
+      kernelVariant: KERNEL
+    })
     const epochs = new Epochs({
       self,
       signer: new FakeSigner(self),

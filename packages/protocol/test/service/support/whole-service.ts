@@ -22,7 +22,7 @@ import {
 import { MemoryNetwork } from '@slytherin/protocol/testing'
 import { afterEach } from 'vitest'
 import { FakeSigner } from '../../support/fake-signer.js'
-import { proposalFor } from './cohort.js'
+import { KERNEL, proposalFor } from './cohort.js'
 import { modelSource, smallPlan } from './small-model.js'
 
 const ROLES: Record<string, RosterEntry['roles']> = {
@@ -80,6 +80,7 @@ export class Service {
       contents,
       ledger,
       allowInsecure: true,
+      kernelVariant: KERNEL,
       models: async () => modelSource
     })
     this.#cryptography.set(self, cryptography)
