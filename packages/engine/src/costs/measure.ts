@@ -39,6 +39,9 @@ const OUTSIDE_VECTORS = 192
 /** A small layer of a large batch: outputs share inputs, three at a time. */
 const COMBINED_ROWS = 12
 const COMBINED_INPUTS = 32
+/** Seconds of a transform in the ring kernel where ASSUMED_COSTS are from, and how many times as fast or as slow another processor may be for them to be corrected in full. */
+const ASSUMED_RING_TRANSFORM = 21e-6
+const MOST_TIMES = 4
 /** Measured costs are powers of this. */
 const STEP = 1.05
 /** Runs of an operation at least and at most, and seconds after which no further one begins once there are the least. */
@@ -89,8 +92,18 @@ export async function measureCosts(options: MeasureCostsOptions): Promise<CostMo
     hoisting: options.hoisting,
     retaining: options.retaining,
     ...ASSUMED_COSTS,
+    ...quantized(handling(ringTransform)),
     combining: units.combining
   }
+}
+
+/**
+ * What the first step of a kind and a round between parties take, on this processor: code that runs for the first time, bookkeeping and messages, which a processor is as quick at as
+ * at encrypting, within bounds.
+ */
+function handling(ringTransform: number): Pick<CostModel, 'step' | 'roundTrip'> {
+  const times = Math.min(MOST_TIMES, Math.max(1 / MOST_TIMES, ringTransform / ASSUMED_RING_TRANSFORM))
+  return { step: times * ASSUMED_COSTS.step, roundTrip: times * ASSUMED_COSTS.roundTrip }
 }
 
 /** Rounded to steps of 5 %, with few digits. */
