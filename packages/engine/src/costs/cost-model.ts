@@ -60,7 +60,7 @@ export type CostModel = Readonly<z.infer<typeof costModelSchema>>
  * encryption and framing at both ends included; over a network that is slower the transfer takes longer. It and the rate of reading are those of the kept reports (docs/reports): between 60 and 80, and between 340 and
  * 530 MB/s.
  */
-export const ASSUMED_COSTS = { step: 0.012, reading: 4e8, bandwidth: 70e6, roundTrip: 0.02, preparation: 0.25 } as const
+export const ASSUMED_COSTS = { step: 0.014, reading: 4e8, bandwidth: 70e6, roundTrip: 0.024, preparation: 0.25 } as const
 
 /** The way between parties. */
 export interface Link {

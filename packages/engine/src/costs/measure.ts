@@ -39,15 +39,18 @@ const OUTSIDE_VECTORS = 192
 /** A small layer of a large batch: outputs share inputs, three at a time. */
 const COMBINED_ROWS = 12
 const COMBINED_INPUTS = 32
-/** Seconds of a transform in the ring kernel where ASSUMED_COSTS are from, and how many times as fast or as slow another processor may be for them to be corrected in full. */
-const ASSUMED_RING_TRANSFORM = 21e-6
-const MOST_TIMES = 4
+/** What an operation takes among the others of a first evaluation, of what it takes when it is repeated: caches, and code and memory that are new. As the kept reports were measured (docs/reports). */
+const AMONG_OTHERS = 1.08
 /** Measured costs are powers of this. */
 const STEP = 1.05
-/** Runs of an operation at least and at most, and seconds after which no further one begins once there are the least. */
-const LEAST_RUNS = 5
-const MAXIMUM_RUNS = 25
-const BUDGET_SECONDS = 0.12
+/** Runs of an operation at least and at most, and seconds after which no further one begins. */
+const LEAST_RUNS = 4
+const MAXIMUM_RUNS = 20
+const BUDGET_SECONDS = 0.1
+/** On a busy machine more, until so many runs are at most this factor longer than the shortest; seconds after which there are no more in any case. */
+const ALIKE_RUNS = 4
+const ALIKE = 1.25
+const LONGEST_SECONDS = 0.8
 /** Runs and seconds before time is taken, whichever end later: until then the engine may still be compiling. */
 const WARM_RUNS = 2
 const WARM_SECONDS = 0.02
@@ -88,28 +91,18 @@ export async function measureCosts(options: MeasureCostsOptions): Promise<CostMo
   const ringTransform = await measureEncryption(party, signal)
   return {
     name: options.name,
-    ...quantized({ ...units, ringTransform }),
+    ...quantized({ ...units, ringTransform }, AMONG_OTHERS),
     hoisting: options.hoisting,
     retaining: options.retaining,
     ...ASSUMED_COSTS,
-    ...quantized(handling(ringTransform)),
     combining: units.combining
   }
 }
 
-/**
- * What the first step of a kind and a round between parties take, on this processor: code that runs for the first time, bookkeeping and messages, which a processor is as quick at as
- * at encrypting, within bounds.
- */
-function handling(ringTransform: number): Pick<CostModel, 'step' | 'roundTrip'> {
-  const times = Math.min(MOST_TIMES, Math.max(1 / MOST_TIMES, ringTransform / ASSUMED_RING_TRANSFORM))
-  return { step: times * ASSUMED_COSTS.step, roundTrip: times * ASSUMED_COSTS.roundTrip }
-}
-
-/** Rounded to steps of 5 %, with few digits. */
-function quantized<T extends Record<string, unknown>>(units: T): { [K in keyof T]: T[K] } {
+/** So many times as long, rounded to steps of 5 %, with few digits. */
+function quantized<T extends Record<string, unknown>>(units: T, times: number): { [K in keyof T]: T[K] } {
   const round = (value: unknown): unknown =>
-    typeof value === 'number' && value > 0 ? Number((STEP ** Math.round(Math.log(value) / Math.log(STEP))).toPrecision(4)) : value
+    typeof value === 'number' && value > 0 ? Number((STEP ** Math.round(Math.log(times * value) / Math.log(STEP))).toPrecision(4)) : value
   return Object.fromEntries(Object.entries(units).map(([name, value]) => [name, round(value)])) as { [K in keyof T]: T[K] }
 }
 
@@ -295,7 +288,9 @@ function setKeys(evaluator: Evaluator, context: Context, secret: SecretKey, step
 }
 
 /**
- * Seconds of a run as it usually is here: the median of several. The least of them would be what an evaluation takes that nothing ever holds up. Lets the event loop turn after every run.
+ * Seconds of a run as it usually is while nothing else works: the median of those that come near to the shortest, once there are several. Other work on the machine makes runs longer by
+ * whole factors, and a plan should be the same while there is some; the shortest alone would be what an evaluation takes that nothing ever holds up. Lets the event loop turn after
+ * every run.
  */
 async function seconds(work: () => unknown, signal: AbortSignal | undefined): Promise<number> {
   const run = async (): Promise<number> => {
@@ -309,12 +304,18 @@ async function seconds(work: () => unknown, signal: AbortSignal | undefined): Pr
   let spent = 0
   for (let runs = 0; runs < WARM_RUNS || spent < WARM_SECONDS; runs++) spent += await run()
   const times: number[] = []
-  for (spent = 0; times.length < LEAST_RUNS || (times.length < MAXIMUM_RUNS && spent < BUDGET_SECONDS); ) {
+  const alike = (): number[] => {
+    const limit = ALIKE * Math.min(...times)
+    return times.filter(taken => taken <= limit)
+  }
+  for (spent = 0; ; ) {
     const taken = await run()
     times.push(taken)
     spent += taken
+    if (times.length < LEAST_RUNS) continue
+    const enough = times.length >= MAXIMUM_RUNS || spent >= BUDGET_SECONDS
+    if (spent >= LONGEST_SECONDS || (enough && alike().length >= ALIKE_RUNS)) return median(alike())
   }
-  return median(times)
 }
 
 /** Of an odd number of values, or the mean of the two in the middle. */

@@ -178,9 +178,9 @@ export class OperationCosts {
     return this.model.roundTrip + this.transfer(bytes) + count * (parties + 1) * share
   }
 
-  /** The switch of `count` results at this level to the querier's key by `parties` on one machine: a step of theirs, in one round. */
+  /** The switch of `count` results at this level to the querier's key by `parties` on one machine: a step of each, in one round. */
   switching(level: number, count: number, parties: number, bytes: number): number {
-    return this.model.step + this.model.roundTrip + this.transfer(bytes) + (parties + 1) * this.switchShares(level, count)
+    return parties * this.model.step + this.model.roundTrip + this.transfer(bytes) + (parties + 1) * this.switchShares(level, count)
   }
 
   /** One share of a switch of each of `count` results: also what covers them where their querier holds the whole key, and nobody is asked. */

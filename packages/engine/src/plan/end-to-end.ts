@@ -54,7 +54,7 @@ export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
   const encryption = seconds.dataEncryption - upload - proofs - rounds
   const evaluation = seconds.evaluation - seconds.refresh - seconds.result
   const download = down / link.bandwidth + link.roundTrip
-  const decryption = results * costs.encoding(output.level)
+  const decryption = model.step + results * costs.encoding(output.level)
   const stages = {
     encryption,
     proofs,

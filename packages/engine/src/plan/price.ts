@@ -25,15 +25,15 @@ function packingOf(step: Exclude<CompiledStep, CompiledRefresh>, slots: SlotPack
   return { kind: 'polynomial', outputBlocks, slots, operations }
 }
 
-/** What a step takes beside its operations, of what the first of its kind does, whose code runs for the first time: six milliseconds of twelve, as networks of five steps and a few milliseconds of operations were measured. */
+/** What a step takes beside its operations, of what the first of its kind does, whose code runs for the first time: half of it, as networks of five steps and a few milliseconds of operations were measured. */
 const AGAIN = 0.5
 
 /** Rounds in which a query is opened, and its inputs are said to be all there. */
 export const QUERY_ROUNDS = 2
 
-/** Seconds in which the inputs of a query are proved to be encryptions, by code that runs for the first time, and the proofs checked. What the only key holder encrypts is not proved. */
+/** Seconds in which the inputs of a query are proved to be encryptions, and the proofs checked, both by code that runs for the first time. What the only key holder encrypts is not proved. */
 export function inputProofs({ operands, seededInputs, inputLevel }: PlanCore, costs: OperationCosts, inputs: number): number {
-  return operands.data === 'clear' || seededInputs ? 0 : costs.model.step + costs.proofs(inputLevel, inputs)
+  return operands.data === 'clear' || seededInputs ? 0 : 2 * costs.model.step + costs.proofs(inputLevel, inputs)
 }
 
 /** Seconds and bytes of a plan by a cost model. @param held keys that there are and that cost nothing */
