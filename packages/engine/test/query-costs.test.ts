@@ -22,9 +22,9 @@ describe('the switch of a result', () => {
     expect(down).toBeGreaterThan(results * 2 * (both.output.level + 1) * 2 ** both.parameters.logN * 4)
   })
 
-  test('is a step, in a round', () => {
+  test('is a step of each that makes a share, in a round', () => {
     const { switching } = priced(both, {})
-    expect(switching - priced(both, { step: 0 }).switching).toBeCloseTo(KERNEL_COSTS.step, 9)
+    expect(switching - priced(both, { step: 0 }).switching).toBeCloseTo(both.threshold * KERNEL_COSTS.step, 9)
     expect(switching - priced(both, { roundTrip: 0 }).switching).toBeCloseTo(KERNEL_COSTS.roundTrip, 9)
   })
 
@@ -45,8 +45,8 @@ test('a step whose kind has run before takes half of what the first one does bes
   expect(priced(whole, {}).evaluation - priced(whole, { step: 0 }).evaluation).toBeCloseTo((first + (kinds.length - first) / 2) * step, 9)
 })
 
-test('proofs of inputs are sent, too, and made by code that runs for the first time', () => {
-  expect(priced(both, {}).proofs - priced(both, { step: 0 }).proofs).toBeCloseTo(KERNEL_COSTS.step, 9)
+test('proofs of inputs are sent, too, and made and checked by code that runs for the first time', () => {
+  expect(priced(both, {}).proofs - priced(both, { step: 0 }).proofs).toBeCloseTo(2 * KERNEL_COSTS.step, 9)
   expect(priced(whole, {}).proofs).toBe(0)
   const [near, far] = [LAN, WAN].map(link => endToEnd(both, KERNEL_COSTS, link).proofs)
   const bytes = ((far! - near!) * LAN.bandwidth * WAN.bandwidth) / (LAN.bandwidth - WAN.bandwidth)
