@@ -53,7 +53,7 @@ const ALIKE = 1.25
 const LONGEST_SECONDS = 0.8
 /** Runs and seconds before time is taken, whichever end later: until then the engine may still be compiling. */
 const WARM_RUNS = 2
-const WARM_SECONDS = 0.02
+const WARM_SECONDS = 0.08
 
 type Kernel = globalThis.Parameters<typeof Context.create>[1]
 
