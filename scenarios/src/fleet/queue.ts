@@ -116,6 +116,8 @@ async function queuedOn(
   const memory: Looked[] = []
   const look = async (queued: number): Promise<void> => {
     memory.push({ queued, ...(await probe.look(processes.processId(EVALUATOR)!, signal)) })
+    // several look at a time, and the last need not be the last to have seen
+    memory.sort((a, b) => a.queued - b.queued)
   }
   await look(0)
   const asked: Asked[] = []
