@@ -1,6 +1,6 @@
 /**
  * The cost model of a machine: times every operation of an evaluator on a small set of parameters (N = 2^14, six primes and a special one) and solves the formulas of
- * `operation-costs.ts` for their constants. Takes about two seconds. Costs are rounded to steps of 5 %.
+ * `operation-costs.ts` for their constants. Takes some seconds, more where other work holds it up. Costs are rounded to steps of 5 %.
  */
 import {
   Context,
