@@ -21,10 +21,10 @@ import {
   serializeCiphertext,
   storesPlaintexts
 } from '@slytherin/ckks'
-import { nextTurn } from '../event-loop.js'
 import { ASSUMED_COSTS, type CostModel } from './cost-model.js'
 import { ENCRYPTION_TRANSFORMS } from './operation-costs.js'
 import { PRODUCTS_AT_ONCE } from './residence.js'
+import { type TimingOptions, usualSeconds } from './timing.js'
 
 const LOG_N = 14
 const LEVEL = 5
@@ -43,17 +43,6 @@ const COMBINED_INPUTS = 32
 const AMONG_OTHERS = 1.08
 /** Measured costs are powers of this. */
 const STEP = 1.05
-/** Runs of an operation at least and at most, and seconds after which no further one begins. */
-const LEAST_RUNS = 4
-const MAXIMUM_RUNS = 20
-const BUDGET_SECONDS = 0.1
-/** On a busy machine more, until so many runs are at most this factor longer than the shortest; seconds after which there are no more in any case. */
-const ALIKE_RUNS = 4
-const ALIKE = 1.25
-const LONGEST_SECONDS = 0.8
-/** Runs and seconds before time is taken, whichever end later: until then the engine may still be compiling. */
-const WARM_RUNS = 2
-const WARM_SECONDS = 0.08
 
 type Kernel = globalThis.Parameters<typeof Context.create>[1]
 
@@ -88,7 +77,7 @@ export async function measureCosts(options: MeasureCostsOptions): Promise<CostMo
   using context = Context.create(parameters, kernel)
   const units = await measureEvaluator(context, options)
   using party = Context.create(parameters, partyKernel)
-  const ringTransform = await measureEncryption(party, signal)
+  const ringTransform = await measureEncryption(party, { threads: partyKernel.threads, signal })
   return {
     name: options.name,
     ...quantized({ ...units, ringTransform }, AMONG_OTHERS),
@@ -108,7 +97,7 @@ function quantized<T extends Record<string, unknown>>(units: T, times: number): 
 
 type Units = Omit<CostModel, 'name' | 'hoisting' | 'retaining' | 'ringTransform' | keyof typeof ASSUMED_COSTS>
 
-async function measureEvaluator(context: Context, { evaluator: make, hoisting, signal }: MeasureCostsOptions): Promise<Units> {
+async function measureEvaluator(context: Context, { kernel, evaluator: make, hoisting, signal }: MeasureCostsOptions): Promise<Units> {
   const { parameters } = context
   const steps = Array.from({ length: HOISTED + 1 }, (_, k) => k + 1)
   using evaluator = await make(context)
@@ -124,13 +113,14 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
   using weight = evaluator.plaintext(slots, options)
   using plainSum = evaluator.multiplyPlain(a, weight)
   using sum = evaluator.multiply(a, b)
-  const time = (work: () => unknown): Promise<number> => seconds(work, signal)
+  const timing = { threads: kernel.threads, signal }
+  const time = (work: () => unknown): Promise<number> => usualSeconds(work, timing)
   const drop = (...made: EvaluatorCiphertext[]): void => {
     for (const ciphertext of made) ciphertext.dispose()
   }
 
   const residues = LEVEL + 1
-  const { transform, keyProduct, division } = await keySwitching(evaluator, a, steps, hoisting, time)
+  const { transform, keyProduct, division } = await keySwitching(evaluator, a, steps, { hoisting, divided: kernel.threads > 1 }, time)
   // as layers do it: a few products at a time, of operands that have long left the caches
   using distinct = new DisposableStack()
   const copies = Array.from({ length: DISTINCT_OPERANDS }, () => distinct.use(evaluator.copy(a)))
@@ -160,7 +150,7 @@ async function measureEvaluator(context: Context, { evaluator: make, hoisting, s
     using ciphertext = deserializeCiphertext(context, bytes.slice(), { level: LEVEL, degree: 1, scale: SCALE })
     drop(evaluator.load(ciphertext))
   })
-  const copying = storesPlaintexts(evaluator) ? await broughtIn(evaluator, slots, options, signal) : encoding
+  const copying = storesPlaintexts(evaluator) ? await broughtIn(evaluator, slots, options, timing) : encoding
   const combining = isCombiner(evaluator)
   const inputs = Array.from({ length: COMBINED_INPUTS }, (_, k) => k)
   const row = { inputs, coefficients: noise(COMBINED_INPUTS), constant: 1 }
@@ -189,12 +179,12 @@ async function broughtIn(
   evaluator: Evaluator & PlaintextStorage,
   slots: Float64Array,
   options: EncodeOptions,
-  signal: AbortSignal | undefined
+  timing: TimingOptions
 ): Promise<number> {
   const outside = Array.from({ length: OUTSIDE_VECTORS }, () => evaluator.encodeOutside(slots, options))
-  const all = await seconds(() => {
+  const all = await usualSeconds(() => {
     for (const encoded of outside) evaluator.bringIn(encoded)[Symbol.dispose]()
-  }, signal)
+  }, timing)
   return all / outside.length
 }
 
@@ -203,12 +193,12 @@ const KEY_PRODUCT_SHARE = { hoisting: 0.3, single: 0.1 } as const
 /** The levels at which key switches are timed: what does not grow with the level is what their division takes. */
 const KEY_SWITCH_LEVELS = [LEVEL, 2] as const
 
-/** A transform, a pass over a key, and what a key switch takes beside them: from one rotation and several, at two levels. */
+/** A transform, a pass over a key, and what a key switch takes beside them where threads share it: from one rotation and several, at two levels. */
 async function keySwitching(
   evaluator: Evaluator,
   a: EvaluatorCiphertext,
   steps: readonly number[],
-  hoisting: boolean,
+  { hoisting, divided }: { readonly hoisting: boolean; readonly divided: boolean },
   time: (work: () => unknown) => Promise<number>
 ): Promise<Pick<CostModel, 'transform' | 'keyProduct' | 'division'>> {
   const share = hoisting ? KEY_PRODUCT_SHARE.hoisting : KEY_PRODUCT_SHARE.single
@@ -226,7 +216,7 @@ async function keySwitching(
       lower.dispose()
     }
   }
-  const { slope, intercept } = line(timed)
+  const { slope, intercept } = line(timed, divided)
   return { transform: slope, keyProduct: share * slope, division: intercept }
 }
 
@@ -236,8 +226,11 @@ function keySwitchPasses(level: number, count: number, share: number): number {
   return residues * (residues + 1) + residues + count * (2 * (residues + 2) + share * 2 * residues * (residues + 1))
 }
 
-/** The line through (passes, seconds) with the least sum of squared relative distances, through the origin where it would begin below it. */
-function line(timed: readonly { readonly passes: number; readonly seconds: number }[]): { slope: number; intercept: number } {
+/** The line through (passes, seconds) with the least sum of squared relative distances; through the origin where nothing is divided, or where it would begin below it. */
+function line(
+  timed: readonly { readonly passes: number; readonly seconds: number }[],
+  divided: boolean
+): { slope: number; intercept: number } {
   // a·x + b·y ≈ 1 for every run, x = passes / seconds, y = 1 / seconds
   let [xx, xy, yy, x1, y1] = [0, 0, 0, 0, 0]
   for (const { passes, seconds } of timed) {
@@ -252,7 +245,7 @@ function line(timed: readonly { readonly passes: number; readonly seconds: numbe
   const determinant = xx * yy - xy * xy
   const intercept = (xx * y1 - xy * x1) / determinant
   const slope = (yy * x1 - xy * y1) / determinant
-  return intercept > 0 && slope > 0 ? { slope, intercept } : { slope: x1 / xx, intercept: 0 }
+  return divided && intercept > 0 && slope > 0 ? { slope, intercept } : { slope: x1 / xx, intercept: 0 }
 }
 
 /** The least share of a whole that the difference of two measured times may be. */
@@ -262,16 +255,16 @@ const LEAST_SHARE = 0.05
 const positive = (difference: number, whole: number): number => Math.max(difference, LEAST_SHARE * whole)
 
 /** Encoding, encrypting and serialising. @returns seconds of what `OperationCosts.encryption` takes for one transform */
-async function measureEncryption(context: Context, signal: AbortSignal | undefined): Promise<number> {
+async function measureEncryption(context: Context, timing: TimingOptions): Promise<number> {
   using secret = SecretKey.generate(context)
   using publicKey = new KeyGenerator(context).publicKey(secret)
   const encryptor = new Encryptor(context, publicKey)
   const slots = noise(context.parameters.slots)
-  const whole = await seconds(() => {
+  const whole = await usualSeconds(() => {
     using plaintext = context.encoder.encode(slots, { level: LEVEL, scale: SCALE })
     using ciphertext = encryptor.encrypt(plaintext)
     return serializeCiphertext(ciphertext)
-  }, signal)
+  }, timing)
   return whole / (ENCRYPTION_TRANSFORMS * (LEVEL + 2))
 }
 
@@ -285,44 +278,6 @@ function setKeys(evaluator: Evaluator, context: Context, secret: SecretKey, step
     for (const key of galoisKeys.values()) key.dispose()
   }
   return generator.publicKey(secret)
-}
-
-/**
- * Seconds of a run as it usually is while nothing else works: the median of those that come near to the shortest, once there are several. Other work on the machine makes runs longer by
- * whole factors, and a plan should be the same while there is some; the shortest alone would be what an evaluation takes that nothing ever holds up. Lets the event loop turn after
- * every run.
- */
-async function seconds(work: () => unknown, signal: AbortSignal | undefined): Promise<number> {
-  const run = async (): Promise<number> => {
-    const start = performance.now()
-    work()
-    const taken = (performance.now() - start) / 1000
-    await nextTurn()
-    signal?.throwIfAborted()
-    return taken
-  }
-  let spent = 0
-  for (let runs = 0; runs < WARM_RUNS || spent < WARM_SECONDS; runs++) spent += await run()
-  const times: number[] = []
-  const alike = (): number[] => {
-    const limit = ALIKE * Math.min(...times)
-    return times.filter(taken => taken <= limit)
-  }
-  for (spent = 0; ; ) {
-    const taken = await run()
-    times.push(taken)
-    spent += taken
-    if (times.length < LEAST_RUNS) continue
-    const enough = times.length >= MAXIMUM_RUNS || spent >= BUDGET_SECONDS
-    if (spent >= LONGEST_SECONDS || (enough && alike().length >= ALIKE_RUNS)) return median(alike())
-  }
-}
-
-/** Of an odd number of values, or the mean of the two in the middle. */
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((x, y) => x - y)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 /** Values of no meaning between -1 and 1, the same every time. */
