@@ -12,8 +12,8 @@ import {
   WorkerRefusedError,
   type Workshop
 } from '@slytherin/fleet'
-import type { BlockHooks, BlockJob, BlockResult } from '@slytherin/protocol/service'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { BlockHooks, BlockJob, BlockResult, BlockStretch } from '@slytherin/protocol/service'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 const ANSWER = 'a'.repeat(64)
 const MEANS = 'b'.repeat(64)
@@ -100,8 +100,32 @@ const hooks = (job: BlockJob, init: Partial<BlockHooks> = {}): BlockHooks => ({
   ...init
 })
 
-const ask = async (fleet: Fleet, query: string, init: Partial<BlockHooks> = {}, seconds = 1): Promise<BlockResult> =>
-  await fleet.run(jobOf(query), { name: query, seconds }, hooks(jobOf(query), init))
+/** A stretch of so many blocks of a query. */
+const stretchOf = (query: string, most = 1): BlockStretch => ({
+  most,
+  divide: parts =>
+    Array.from({ length: parts }, (_, k) => {
+      const blocks = [Math.ceil((k * most) / parts), Math.ceil(((k + 1) * most) / parts)] as const
+      return { ...jobOf(query), blocks }
+    })
+})
+
+const ask = async (fleet: Fleet, query: string, init: Partial<BlockHooks> = {}, seconds = 1): Promise<BlockResult | undefined> =>
+  (await fleet.run(stretchOf(query), { name: query, seconds }, hooks(jobOf(query), init)))[0]
+
+/** How many blocks each part of a query had, in their order. */
+const askDivided = async (fleet: Fleet, query: string, most: number): Promise<readonly number[]> => {
+  const results = await fleet.run(stretchOf(query, most), { name: query, seconds: 1 }, hooks(jobOf(query)))
+  return results.map(({ refresh }) => refresh!)
+}
+
+/** Says as its result how many blocks it did, when it may. */
+const counting =
+  (gate?: Promise<void>): Compute =>
+  async job => {
+    await gate
+    return { ...resultOf(job), refresh: job.blocks[1] - job.blocks[0] }
+  }
 
 const never: Compute = async (_job, signal) =>
   await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
@@ -175,6 +199,33 @@ test('the part of a worker whose box nobody reads any more is done by another be
   expect(await asked).toEqual(resultOf(jobOf('q')))
   const reason = 'its worker is lost'
   expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: dying.worker.id, reason, seconds: expect.any(Number) }))
+})
+
+test('a worker may be silent for as long as its part takes: it hears and says nothing while it computes', async () => {
+  const fleet = await coordinator({ timing: { ...TIMING, hedge: 100, patience: 60_000, silence: 100 } })
+  const mailbox = post.mailbox()
+  const gate = Promise.withResolvers<void>()
+  const planned = 0.2
+  const busy = await worker(
+    async job => {
+      await gate.promise
+      return resultOf(job)
+    },
+    { mailbox }
+  )
+  await vi.waitFor(() => expect(fleet.slots).toBe(1))
+  const job = { ...jobOf('q'), expected: { seconds: planned, bytes: 1e9 } }
+  const asked = fleet.run({ most: 1, divide: () => [job] }, { name: 'q', seconds: 1 }, hooks(job))
+  await vi.waitFor(() => expect(busy.jobs).toHaveLength(1))
+  const quiet = vi.spyOn(mailbox, 'send').mockImplementation(async () => undefined)
+  await new Promise(resolve => setTimeout(resolve, 400))
+  expect(fleet.slots).toBe(1)
+  quiet.mockRestore()
+  gate.resolve()
+  expect(await asked).toEqual([resultOf(job)])
+  vi.spyOn(mailbox, 'send').mockImplementation(async () => undefined)
+  await vi.waitFor(() => expect(fleet.status().workers).toEqual([]))
+  expect(events.filter(({ event }) => event === 'again')).toEqual([])
 })
 
 test('a worker that is stopped while the queue goes away ends all the same', async () => {
@@ -289,6 +340,77 @@ test('a small query waits for the part that is under way, not for those that wai
   expect(order).toEqual(['large', 'small', 'large', 'large'])
 })
 
+describe('a query', () => {
+  async function workers(count: number, gate?: Promise<void>): Promise<Fleet> {
+    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000, expected: 500 } })
+    for (let k = 0; k < count; k++) await worker(counting(gate))
+    await vi.waitFor(() => expect(fleet.slots).toBe(count))
+    return fleet
+  }
+
+  test('is divided among all places where no other wants one, in the order of its blocks', async () => {
+    const fleet = await workers(3)
+    expect(await askDivided(fleet, 'q', 8)).toEqual([3, 3, 2])
+    expect(await askDivided(fleet, 'r', 2)).toEqual([1, 1])
+    expect(await askDivided(fleet, 's', 1)).toEqual([1])
+  })
+
+  test('stays whole where as many others wait as there are places, and when its turn comes', async () => {
+    const gate = Promise.withResolvers<void>()
+    const fleet = await workers(2, gate.promise)
+    const asked = ['q', 'r', 's', 't'].map(async query => await askDivided(fleet, query, 8))
+    await vi.waitFor(() => expect(fleet.status().waiting).toBe(2))
+    gate.resolve()
+    expect(await Promise.all(asked)).toEqual([[8], [8], [8], [8]])
+  })
+
+  test('is divided among the places alone that are free when its turn comes', async () => {
+    const [gate, other] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
+    for (const each of [gate, gate, other]) await worker(counting(each.promise))
+    await vi.waitFor(() => expect(fleet.slots).toBe(3))
+    const busy = ['q', 'r', 's'].map(async query => await askDivided(fleet, query, 1))
+    await vi.waitFor(() => expect(fleet.status().waiting).toBe(0))
+    other.resolve()
+    expect(await Promise.race(busy)).toEqual([1])
+    // Two of three places are busy.
+    expect(await askDivided(fleet, 't', 8)).toEqual([8])
+    gate.resolve()
+    await Promise.all(busy)
+    expect(await askDivided(fleet, 'u', 8)).toEqual([3, 3, 2])
+  })
+
+  test('leaves places to others that are about to come, for a while', async () => {
+    const fleet = await workers(2)
+    const come = fleet.expect()
+    expect(await askDivided(fleet, 'q', 8)).toEqual([8])
+    come()
+    expect(await askDivided(fleet, 'r', 8)).toEqual([4, 4])
+    fleet.expect()
+    await new Promise(resolve => setTimeout(resolve, 600))
+    expect(await askDivided(fleet, 's', 8)).toEqual([4, 4])
+  })
+
+  test('that is divided has the part of a worker that leaves done by another, and fails with a part that fails', async () => {
+    const fleet = await workers(1)
+    const leaving = await worker(never)
+    await vi.waitFor(() => expect(fleet.slots).toBe(2))
+    const asked = askDivided(fleet, 'q', 8)
+    await vi.waitFor(() => expect(leaving.jobs).toHaveLength(1))
+    await leaving.worker.stop()
+    expect(await asked).toEqual([4, 4])
+    await worker(async () => {
+      throw new RangeError('no room')
+    })
+    await vi.waitFor(() => expect(fleet.slots).toBe(2))
+    const abort = new AbortController()
+    const given = fleet.run(stretchOf('r', 8), { name: 'r', seconds: 1 }, hooks(jobOf('r'), { signal: abort.signal }))
+    abort.abort(new Error('cancelled'))
+    await expect(given).rejects.toThrow('cancelled')
+    expect(fleet.status().waiting).toBe(0)
+  })
+})
+
 test('a query that is aborted takes its parts with it', async () => {
   const fleet = await coordinator()
   const abort = new AbortController()
@@ -304,7 +426,7 @@ test('a part that was lost with the queue is given again to a worker that knows 
   await vi.waitFor(() => expect(fleet.slots).toBe(1))
   const send = vi.spyOn(post, 'send').mockImplementationOnce(() => undefined)
   const asked = ask(fleet, 'q')
-  expect(send).toHaveBeenCalled()
+  await vi.waitFor(() => expect(send).toHaveBeenCalled())
   expect(await asked).toEqual(resultOf(jobOf('q')))
   expect(jobs).toHaveLength(1)
   expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: there.id, reason: 'its worker does not know of it' }))

@@ -8,6 +8,7 @@ const task = (id: string, init: Partial<Task> = {}): Task => ({
   querySeconds: 1,
   bytes: 1e9,
   since: 0,
+  most: 1,
   allows: () => true,
   ...init
 })
@@ -60,6 +61,32 @@ describe('parts', () => {
     expect(names(scheduler)).toEqual(['large@b'])
     expect(scheduler.waiting).toEqual([picky])
     scheduler.withdraw('picky')
+    expect(scheduler.waiting).toEqual([])
+  })
+
+  test('are divided among places that are free and that no other needs, as far as they can be', () => {
+    const scheduler = new Scheduler()
+    for (const id of ['a', 'b', 'c', 'd', 'e']) scheduler.add(place(id))
+    const divide = ({ id }: Task, parts: number): Task[] => {
+      const made = Array.from({ length: parts }, (_, k) => task(k === 0 ? id : `${id}.${k}`))
+      for (const one of made) scheduler.put(one)
+      return made
+    }
+    const turn = (expected = 0): string[] => scheduler.assign(0, { expected, divide }).map(({ task: { id }, place: at }) => `${id}@${at}`)
+    scheduler.put(task('1', { most: 9 }))
+    scheduler.put(task('2', { most: 9 }))
+    expect(turn()).toEqual(['1@a', '1.1@b', '2@c', '2.1@d', '2.2@e'])
+    scheduler.put(task('3', { most: 9 }))
+    expect(turn()).toEqual([])
+    for (const [at, id] of [
+      ['a', '1'],
+      ['b', '1.1'],
+      ['c', '2']
+    ] as const)
+      scheduler.free(at, id)
+    expect(turn(1)).toEqual(['3@a'])
+    scheduler.put(task('4', { most: 9 }))
+    expect(turn()).toEqual(['4@b', '4.1@c'])
     expect(scheduler.waiting).toEqual([])
   })
 

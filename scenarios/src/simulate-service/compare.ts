@@ -62,11 +62,11 @@ function simulated(entry: MeasuredEntry, { segment, holder, coordinator }: PartC
   return simulateTogether(oneMachine(entry, costs, fleet, workers), parts)
 }
 
-/** A pass of a query is divided where that keeps more workers busy, each part with about as many blocks. */
+/** A pass is divided among workers that no other needs, where there are any. */
 function partsWith({ parts, queries, blocks }: MeasuredEntry, workers: number): number {
   const passes = Math.max(1, Math.round(parts / queries))
   const blocksOfPass = Math.ceil(blocks / passes)
-  return queries * passes * Math.ceil(blocksOfPass / Math.ceil(blocks / workers))
+  return parts * Math.max(1, Math.min(blocksOfPass, Math.floor(workers / parts)))
 }
 
 /** By bisection of the worker's core seconds. */

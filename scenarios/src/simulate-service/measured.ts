@@ -21,7 +21,7 @@ const entrySchema = z.looseObject({
   /** Passes of all queries: evaluated apart from each other, all there from the start. */
   parts: z.number().int().positive(),
   queries: z.number().int().positive().optional(),
-  /** Of each query: passes are divided by them among workers. */
+  /** Of each query: passes are divided by them among workers that no other query needs. */
   blocks: z.number().int().positive().default(1),
   refreshes: z.number().int().nonnegative(),
   /** Where workers had a share of a core each: they were machines of their own, and shared none. */

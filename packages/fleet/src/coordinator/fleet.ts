@@ -4,23 +4,19 @@
  * whoever is done first has done it.
  */
 import { randomUUID } from 'node:crypto'
-import type { BlockHooks, BlockJob, BlockResult, BlockRunner } from '@slytherin/protocol/service'
+import type { BlockResult, BlockRunner } from '@slytherin/protocol/service'
 import { PartFailedError, WorkerRefusedError } from '../errors.js'
 import { boxOf, COORDINATOR } from '../mailbox/mailbox.js'
 import { type Hello, readAtCoordinator, type ToCoordinator, type ToWorker } from '../messages.js'
 import type { FleetContents } from '../store/contents.js'
+import { Expectations } from './expectations.js'
 import { Leases } from './leases.js'
+import { obstacleOf, waitingFor } from './obstacles.js'
 import { type FleetEvent, type FleetOptions, type FleetStatus, type FleetTiming, TIMING } from './options.js'
-import { Part } from './part.js'
+import { Pace } from './pace.js'
+import { Part, type PartOptions } from './part.js'
 import { Presence } from './presence.js'
-import { HERE, Scheduler } from './scheduler.js'
-
-/** By how much a part may be slower than planned. */
-const SLOWER = 20
-/** By how much it may be slower than others were of late, before a second place does it, too. */
-const SLOW = 3
-/** Of the last part in that. */
-const PACE_WEIGHT = 0.2
+import { HERE, Scheduler, type Task, type Turn } from './scheduler.js'
 
 interface KnownWorker {
   hello: Hello
@@ -40,21 +36,22 @@ export class Fleet implements BlockRunner {
   readonly #refused = new Map<string, WorkerRefusedError>()
   readonly #parts = new Map<string, Part>()
   readonly #leases: Leases
-  #swept = performance.now()
   readonly #presence: Presence
   readonly #timer: ReturnType<typeof setInterval>
   #count = 0
-  /** How much longer than planned parts take of late. */
-  #pace = 1
+  readonly #name = (): string => `${this.#life}-${++this.#count}`
+  readonly #pace: Pace
+  readonly #expected: Expectations
   #closed = false
 
   private constructor(options: FleetOptions) {
     this.#options = options
     this.contents = options.contents
     this.#timing = { ...TIMING, ...options.timing }
-    const { querySpaces, otherSpaces } = this.#timing
-    this.#leases = new Leases(options.contents, { query: querySpaces, other: otherSpaces })
+    this.#leases = new Leases(options.contents, { query: this.#timing.querySpaces, other: this.#timing.otherSpaces })
     this.#presence = new Presence(options.mailbox, this.#timing.absence)
+    this.#expected = new Expectations(this.#timing.expected)
+    this.#pace = new Pace(this.#timing.patience, this.#timing.hedge)
     this.#scheduler.add({ id: HERE, memory: Number.POSITIVE_INFINITY, ready: new Set() })
     this.#timer = setInterval(() => this.#tick(), this.#timing.tick)
     this.#timer.unref()
@@ -102,19 +99,16 @@ export class Fleet implements BlockRunner {
     return { queue, connected, workers, waiting: this.#scheduler.waiting.length }
   }
 
-  /** Has one part done, wherever there is a place; some are done twice and compared. @throws PartFailedError when it fails everywhere; the signal's reason */
-  async run(job: BlockJob, query: { readonly name: string; readonly seconds: number }, hooks: BlockHooks): Promise<BlockResult> {
-    const checked = (this.#options.random ?? Math.random)() < this.#options.check
-    return await this.#do({
-      means: job.means.hash,
-      querySeconds: query.seconds,
-      bytes: job.expected.bytes,
-      patience: Math.max(this.#timing.patience, SLOWER * 1000 * job.expected.seconds),
-      checked,
-      job,
-      hooks,
-      mayBeHere: this.#options.here
-    })
+  /** That a stretch is about to come, until what it returns is called, or it is late. */
+  expect(): () => void {
+    return this.#expected.add(performance.now())
+  }
+
+  /** In as many parts as there are places for it when it is its turn; some are done twice and compared. @throws PartFailedError when one fails everywhere; the signal's reason */
+  async run(...[stretch, query, hooks]: Parameters<BlockRunner['run']>): Promise<readonly BlockResult[]> {
+    const { means, expected } = stretch.divide(1)[0]!
+    const work = { means: means.hash, querySeconds: query.seconds, bytes: expected.bytes, stretch, hooks }
+    return await this.#do({ ...work, mayBeHere: this.#options.here })
   }
 
   /** Work that only this process can do, when its turn comes. @throws what the work throws; the signal's reason */
@@ -124,16 +118,8 @@ export class Fleet implements BlockRunner {
       made = { value: await work() }
       return { refresh: null, results: [], values: [], steps: [] }
     }
-    await this.#do({
-      means: '',
-      querySeconds: 0,
-      bytes: 0,
-      patience: Number.POSITIVE_INFINITY,
-      checked: false,
-      job: undefined,
-      hooks: { signal, local, onWaiting: () => undefined },
-      mayBeHere: true
-    })
+    const hooks = { signal, local, onWaiting: () => undefined }
+    await this.#do({ means: '', querySeconds: 0, bytes: 0, stretch: undefined, hooks, mayBeHere: true })
     return made!.value
   }
 
@@ -146,48 +132,70 @@ export class Fleet implements BlockRunner {
     this.contents.close()
   }
 
-  async #do(of: Omit<ConstructorParameters<typeof Part>[0], 'id' | 'since'>): Promise<BlockResult> {
+  async #do(
+    of: Pick<PartOptions, 'means' | 'querySeconds' | 'bytes' | 'stretch' | 'hooks' | 'mayBeHere'>
+  ): Promise<readonly BlockResult[]> {
     const { signal } = of.hooks
     signal.throwIfAborted()
-    const part = new Part({ ...of, id: `${this.#life}-${++this.#count}`, since: performance.now() })
-    const stop = (): void => part.fail(signal.reason)
+    const part = new Part({
+      ...of,
+      id: this.#name(),
+      since: performance.now(),
+      patience: job => this.#pace.late(job.expected.seconds),
+      checked: () => (this.#options.random ?? Math.random)() < this.#options.check
+    })
+    const stop = (): void => {
+      for (const one of part.divided) one.fail(signal.reason)
+    }
     signal.addEventListener('abort', stop, { once: true })
-    this.#parts.set(part.id, part)
-    this.#scheduler.put(part)
-    this.#assign()
+    this.#put(part)
+    // What comes at the same time is divided together.
+    queueMicrotask(() => this.#assign())
     this.#explain()
     try {
-      return await part.result
+      return await Promise.all((await part.parts).map(async ({ result }) => await result))
     } finally {
       signal.removeEventListener('abort', stop)
-      this.#parts.delete(part.id)
-      this.#scheduler.withdraw(part.id)
+      for (const { id } of part.divided) {
+        this.#parts.delete(id)
+        this.#scheduler.withdraw(id)
+      }
       this.#assign()
     }
   }
 
+  #put(part: Part): void {
+    this.#parts.set(part.id, part)
+    this.#scheduler.put(part)
+  }
+
   #assign(): void {
     if (this.#closed) return
-    for (const { id } of this.#scheduler.waiting) {
-      const part = this.#parts.get(id)
-      if (part !== undefined && !this.#scheduler.hasPlaceFor(part)) part.settle()
-    }
-    for (const { task, place } of this.#scheduler.assign(performance.now())) {
+    for (const task of this.#scheduler.waiting) if (!this.#scheduler.hasPlaceFor(task)) this.#parts.get(task.id)?.settle()
+    const now = performance.now()
+    const turn: Turn = { expected: this.#expected.count(now), divide: (task, parts) => this.#divide(task, parts) }
+    for (const { task, place } of this.#scheduler.assign(now, turn)) {
       const part = this.#parts.get(task.id)!
       // Settled a moment ago.
       if (part.isOver) {
         this.#scheduler.free(place, task.id)
         continue
       }
-      part.begin(place, performance.now())
+      part.begin(place, now)
       if (place === HERE) void this.#doHere(part)
       else void this.#send(place, { kind: 'part', part: part.id, job: part.job! })
     }
   }
 
+  #divide({ id }: Task, parts: number): readonly Part[] {
+    const divided = this.#parts.get(id)!.divide(parts, this.#name)
+    for (const part of divided) this.#put(part)
+    return divided
+  }
+
   async #doHere(part: Part): Promise<void> {
     try {
-      const result = await part.hooks.local()
+      const result = await part.hooks.local(part.job!)
       this.#came(part.id, HERE, () => part.came(HERE, result))
     } catch (error) {
       // What fails here fails everywhere: everything is there.
@@ -201,8 +209,7 @@ export class Fleet implements BlockRunner {
     const part = this.#parts.get(id)
     if (part !== undefined) {
       const since = part.sinceAt(place)
-      const planned = part.job?.expected.seconds ?? 0
-      if (since !== undefined && planned > 0) this.#pace += PACE_WEIGHT * ((performance.now() - since) / 1000 / planned - this.#pace)
+      if (since !== undefined) this.#pace.took((performance.now() - since) / 1000, part.job?.expected.seconds ?? 0)
       take()
       this.#follow(part)
     }
@@ -261,12 +268,9 @@ export class Fleet implements BlockRunner {
 
   #hello(hello: Hello): void {
     const { worker, host, memory, ready } = hello
-    const refused = this.#refused.get(worker) ?? this.#obstacle(hello)
+    const refused = this.#refused.get(worker) ?? obstacleOf(hello, this.#options)
     if (refused !== undefined) {
-      if (!this.#refused.has(worker)) this.#event({ event: 'refused', worker, host, error: refused })
-      this.#refused.set(worker, refused)
-      const { field, expected, actual } = refused
-      void this.#send(worker, { kind: 'refused', field, expected, actual })
+      this.#refuse(worker, host, refused)
       return
     }
     const known = this.#workers.get(worker)
@@ -277,8 +281,7 @@ export class Fleet implements BlockRunner {
       this.#event({ event: 'worker', worker, host, state: 'joined' })
       void this.#send(worker, { kind: 'admitted', coordinator: this.#life })
     } else {
-      const place = this.#scheduler.places.find(({ id }) => id === worker)
-      if (place !== undefined) Object.assign(place, { memory, ready: new Set(ready) })
+      this.#scheduler.add({ id: worker, memory, ready: new Set(ready) })
       if (hello.busy === null) this.#idle(worker)
     }
     this.#assign()
@@ -298,23 +301,18 @@ export class Fleet implements BlockRunner {
     }
   }
 
-  /** Why a worker would not come to the same bytes. */
-  #obstacle({ worker, software, answer, variant }: Hello): WorkerRefusedError | undefined {
-    const { software: expected, answer: own } = this.#options
-    if (software !== expected) return new WorkerRefusedError(worker, 'software', expected, software)
-    if (answer !== own) return new WorkerRefusedError(worker, 'known answer', own, `${answer} on the kernel variant ${variant}`)
-    return undefined
-  }
-
   #ban(worker: string): void {
     if (worker === HERE) return
     const host = this.#workers.get(worker)?.hello.host ?? ''
-    const error = new WorkerRefusedError(worker, 'result', 'the same that others came to', 'another')
+    this.#refuse(worker, host, new WorkerRefusedError(worker, 'result', 'the same that others came to', 'another'))
+    this.#forget(worker, 'it was refused')
+  }
+
+  #refuse(worker: string, host: string, error: WorkerRefusedError): void {
+    if (!this.#refused.has(worker)) this.#event({ event: 'refused', worker, host, error })
     this.#refused.set(worker, error)
-    this.#event({ event: 'refused', worker, host, error })
     const { field, expected, actual } = error
     void this.#send(worker, { kind: 'refused', field, expected, actual })
-    this.#forget(worker, 'it was refused')
   }
 
   #gone(worker: string, state: 'left' | 'lost'): void {
@@ -338,12 +336,17 @@ export class Fleet implements BlockRunner {
     this.#explain()
   }
 
+  /** How long a worker may say nothing, milliseconds: an operation of many ciphertexts, for which it hears and says nothing, takes seconds of a slow machine. */
+  #silence(worker: string): number {
+    const at = [...this.#parts.values()].filter(part => part.isAt(worker))
+    return Math.max(this.#timing.silence, ...at.map(({ job }) => this.#pace.slow(job?.expected.seconds ?? 0)))
+  }
+
   #tick(): void {
     const now = performance.now()
-    const { silence } = this.#timing
-    for (const [worker, { seen }] of this.#workers) if (now - seen > silence) this.#gone(worker, 'lost')
+    for (const [worker, { seen }] of this.#workers) if (now - seen > this.#silence(worker)) this.#gone(worker, 'lost')
     for (const part of this.#parts.values()) {
-      const slow = part.slowAt(now, this.#timing.hedge + SLOW * this.#pace * 1000 * (part.job?.expected.seconds ?? 0))
+      const slow = part.slowAt(now, this.#pace.slow(part.job?.expected.seconds ?? 0))
       if (slow !== undefined) {
         this.#again(part, slow, 'it takes longer than others do')
         this.#scheduler.put(part)
@@ -355,10 +358,7 @@ export class Fleet implements BlockRunner {
       part.leave(late)
       this.#follow(part)
     }
-    if (now - this.#swept >= this.#timing.sweep) {
-      this.#swept = now
-      void this.#leases.sweep(now).catch(error => this.#event({ event: 'fault', error: error as Error }))
-    }
+    void this.#leases.sweepEvery(this.#timing.sweep).catch(error => this.#event({ event: 'fault', error: error as Error }))
     void this.#presence.look([...this.#workers.keys()]).then(gone => {
       for (const worker of gone) this.#gone(worker, 'lost')
     })
@@ -373,9 +373,7 @@ export class Fleet implements BlockRunner {
     for (const task of this.#scheduler.waiting) {
       const part = this.#parts.get(task.id)
       if (part === undefined || this.#scheduler.hasPlaceFor(task)) continue
-      if (!mailbox.connected) part.hooks.onWaiting(`waiting for the queue of the fleet: ${mailbox.name} cannot be reached`)
-      else if (this.#workers.size === 0) part.hooks.onWaiting('waiting for a worker of the fleet: none is there')
-      else part.hooks.onWaiting(`waiting for a worker of the fleet with ${Math.ceil(task.bytes / 1e9)} GB of memory, or another one`)
+      part.hooks.onWaiting(waitingFor(task.bytes, this.#workers.size, mailbox))
     }
   }
 

@@ -22,9 +22,19 @@ export class Leases {
   /** What is being erased. */
   readonly #clearing = new Map<string, Promise<void>>()
 
+  #swept = performance.now()
+
   constructor(contents: Pick<FleetContents, 'spaces' | 'clear'>, lifetimes: Lifetimes) {
     this.#contents = contents
     this.#lifetimes = lifetimes
+  }
+
+  /** As `sweep`, unless it was done a shorter while ago. @param pause milliseconds */
+  async sweepEvery(pause: number): Promise<void> {
+    const now = performance.now()
+    if (now - this.#swept < pause) return
+    this.#swept = now
+    await this.sweep(now)
   }
 
   /** Resolves when the space is safe to be used. @returns lets go of it; once */

@@ -40,6 +40,8 @@ export interface FleetTiming {
   readonly patience: number
   /** What a part may take beyond three times as long as others have taken of late, before a second place does it beside the first. */
   readonly hedge: number
+  /** How long a stretch that is about to come has others leave it a place: about what key holders take to answer. */
+  readonly expected: number
   /** Pause before a part that has failed is tried again. */
   readonly retry: number
   /** How often all of this is looked at. */
@@ -78,6 +80,7 @@ export const TIMING: FleetTiming = {
   absence: 500,
   patience: 60_000,
   hedge: 1_000,
+  expected: 2_000,
   retry: 1_000,
   tick: 300,
   querySpaces: 600_000,

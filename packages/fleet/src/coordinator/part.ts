@@ -1,5 +1,5 @@
 /** One part of an evaluation, from when it is asked for until it is done: who is at it, what has come of it, whether two came to the same. */
-import type { BlockHooks, BlockJob, BlockResult } from '@slytherin/protocol/service'
+import type { BlockHooks, BlockJob, BlockResult, BlockStretch } from '@slytherin/protocol/service'
 import { HERE, type Task } from './scheduler.js'
 
 export interface PartOptions {
@@ -9,14 +9,14 @@ export interface PartOptions {
   readonly bytes: number
   /** Milliseconds. */
   readonly since: number
-  /** What it may take at one place, milliseconds. */
-  readonly patience: number
-  /** Whether a second one does it again. */
-  readonly checked: boolean
-  /** Undefined for what can be done in this process alone. */
-  readonly job: BlockJob | undefined
+  /** What may be made several parts of; undefined for what can be done in this process alone. */
+  readonly stretch: BlockStretch | undefined
   readonly hooks: BlockHooks
   readonly mayBeHere: boolean
+  /** What a part may take at one place, milliseconds. */
+  patience(job: BlockJob): number
+  /** Whether a second one does a part again. */
+  checked(): boolean
 }
 
 /** How often a part is tried where it fails. */
@@ -28,10 +28,14 @@ export class Part implements Task {
   readonly querySeconds: number
   readonly bytes: number
   readonly since: number
-  readonly job: BlockJob | undefined
   readonly hooks: BlockHooks
   readonly result: Promise<BlockResult>
+  /** This one, and those that were made of it when it was its turn. */
+  readonly parts: Promise<readonly Part[]>
   readonly #options: PartOptions
+  readonly #begun = Promise.withResolvers<readonly Part[]>()
+  #divided: readonly Part[] = [this]
+  #job: BlockJob | undefined
   readonly #settled = Promise.withResolvers<BlockResult>()
   /** By place, since when. */
   readonly #at = new Map<string, number>()
@@ -47,18 +51,42 @@ export class Part implements Task {
 
   constructor(options: PartOptions) {
     this.#options = options
-    const { id, means, querySeconds, bytes, since, job, hooks, checked } = options
+    const { id, means, querySeconds, bytes, since, stretch, hooks, checked } = options
     this.id = id
     this.means = means
     this.querySeconds = querySeconds
     this.bytes = bytes
     this.since = since
-    this.job = job
     this.hooks = hooks
-    this.#wanted = checked ? 2 : 1
+    this.#job = stretch?.divide(1)[0]
+    this.#wanted = stretch !== undefined && checked() ? 2 : 1
     this.result = this.#settled.promise
+    this.parts = this.#begun.promise
     // Heard of by whoever asked, later.
     this.result.catch(() => undefined)
+  }
+
+  get job(): BlockJob | undefined {
+    return this.#job
+  }
+
+  /** Into how many it can be divided; what was given to somebody stays as it is. */
+  get most(): number {
+    return this.#given.size > 0 || this.#divided.length > 1 ? 1 : (this.#options.stretch?.most ?? 1)
+  }
+
+  /** Itself, and what was made of it so far. */
+  get divided(): readonly Part[] {
+    return this.#divided
+  }
+
+  /** Makes so many parts of it, of which it is the first, before anybody is given it. @param name of another one */
+  divide(parts: number, name: () => string): readonly Part[] {
+    const [first, ...others] = this.#options.stretch!.divide(parts)
+    this.#job = first
+    const part = (job: BlockJob): Part => new Part({ ...this.#options, id: name(), stretch: { most: 1, divide: () => [job] } })
+    this.#divided = [this, ...others.map(part)]
+    return this.#divided
   }
 
   get isOver(): boolean {
@@ -74,12 +102,13 @@ export class Part implements Task {
     // One that has failed at it, or was too slow, is not given it again while there is another; a second opinion never comes from the first.
     if (this.#given.has(place)) return false
     // Where workers contradict each other this process has the last word.
-    return place === HERE ? this.#options.mayBeHere || this.#results.size > 1 : this.job !== undefined
+    return place === HERE ? this.#options.mayBeHere || this.#results.size > 1 : this.#job !== undefined
   }
 
   begin(place: string, now: number): void {
     this.#at.set(place, now)
     this.#given.add(place)
+    this.#begun.resolve(this.#divided)
   }
 
   isAt(place: string): boolean {
@@ -98,14 +127,16 @@ export class Part implements Task {
 
   /** The place that has been at it for too long, if there is one. */
   lateSince(now: number): string | undefined {
-    for (const [place, since] of this.#at) if (place !== HERE && now - since > this.#options.patience) return place
+    if (this.#job === undefined) return undefined
+    const patience = this.#options.patience(this.#job)
+    for (const [place, since] of this.#at) if (place !== HERE && now - since > patience) return place
     return undefined
   }
 
   /** The only place that is at it, where that has been for longer than so many milliseconds: a second one may do it beside the first. */
   slowAt(now: number, milliseconds: number): string | undefined {
     const [only] = this.#at
-    if (only === undefined || this.#at.size > 1 || only[0] === HERE || this.#hedged || this.job === undefined) return undefined
+    if (only === undefined || this.#at.size > 1 || only[0] === HERE || this.#hedged || this.#job === undefined) return undefined
     if (now - only[1] < milliseconds) return undefined
     this.#hedged = true
     return only[0]
@@ -131,6 +162,7 @@ export class Part implements Task {
 
   fail(error: unknown): void {
     this.#over = true
+    this.#begun.resolve(this.#divided)
     this.#settled.reject(error)
   }
 

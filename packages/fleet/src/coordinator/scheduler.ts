@@ -4,6 +4,9 @@
  * Parts go to places that are free, of which each does one at a time, so that a large query yields to a small one between two parts. The part with the highest response
  * ratio is next (time waited and expected, by the expected time of its whole query): small queries go first, large ones are not forgotten. It goes to a place that has the
  * keys and weights in memory already, if one of those that are free does, and never to one with too little memory.
+ *
+ * What can be divided is divided when it is its turn, among the places that are free then, less those that others which wait need: each part reads the model again, so that
+ * dividing what finds all places busy costs time, and gains none.
  */
 
 /** This process among the places. */
@@ -27,6 +30,8 @@ export interface Task {
   readonly bytes: number
   /** When it came, milliseconds. */
   readonly since: number
+  /** Into how many it can be divided before it goes anywhere; 1 for what cannot. */
+  readonly most: number
   /** Whether a place may do it. */
   allows(place: string): boolean
 }
@@ -34,6 +39,14 @@ export interface Task {
 export interface Assignment {
   readonly task: Task
   readonly place: string
+}
+
+/** What else is known when parts are assigned. */
+export interface Turn {
+  /** Of others that will wait in a moment. */
+  readonly expected: number
+  /** Makes two or more of one: itself, smaller, and others. */
+  divide(task: Task, parts: number): readonly Task[]
 }
 
 /** Below this a query is as small as any, seconds. */
@@ -90,25 +103,37 @@ export class Scheduler {
   }
 
   /** What goes where now; the places are busy with it from then on. @param now milliseconds */
-  assign(now: number): Assignment[] {
+  assign(now: number, { expected, divide }: Turn = UNDIVIDED): Assignment[] {
     const ratio = ({ since, querySeconds }: Task): number => {
-      const expected = Math.max(SMALL, querySeconds)
-      return ((now - since) / 1000 + expected) / expected
+      const planned = Math.max(SMALL, querySeconds)
+      return ((now - since) / 1000 + planned) / planned
     }
     // Of parts of equal urgency those of small queries, then those that came first.
-    const ordered = this.waiting.toSorted((a, b) => ratio(b) - ratio(a) || a.querySeconds - b.querySeconds || a.since - b.since)
+    const ordered = this.waiting
+      .filter(task => this.#freeFor(task).length > 0)
+      .toSorted((a, b) => ratio(b) - ratio(a) || a.querySeconds - b.querySeconds || a.since - b.since)
     const assigned: Assignment[] = []
-    for (const task of ordered) {
-      const free = this.places.filter(place => this.isFree(place.id) && suits(task, place))
-      const place = free.find(({ ready }) => ready.has(task.means)) ?? free.toSorted((a, b) => a.ready.size - b.ready.size)[0]
-      if (place === undefined) continue
-      this.#waiting.delete(task.id)
-      this.#busy.set(place.id, new Set([task.id]))
-      assigned.push({ task, place: place.id })
+    for (const [k, task] of ordered.entries()) {
+      const others = ordered.length - k - 1 + expected
+      const share = Math.min(task.most, Math.floor(this.#freeFor(task).length / (1 + others)))
+      for (const part of share > 1 ? divide(task, share) : [task]) {
+        const free = this.#freeFor(part)
+        const place = free.find(({ ready }) => ready.has(part.means)) ?? free.toSorted((a, b) => a.ready.size - b.ready.size)[0]
+        if (place === undefined) continue
+        this.#waiting.delete(part.id)
+        this.#busy.set(place.id, new Set([part.id]))
+        assigned.push({ task: part, place: place.id })
+      }
     }
     return assigned
   }
+
+  #freeFor(task: Task): Place[] {
+    return this.places.filter(place => this.isFree(place.id) && suits(task, place))
+  }
 }
+
+const UNDIVIDED: Turn = { expected: 0, divide: task => [task] }
 
 function suits(task: Task, { id, memory }: Place): boolean {
   return task.bytes <= memory && task.allows(id)

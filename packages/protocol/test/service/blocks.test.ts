@@ -6,6 +6,7 @@ import {
   type BlockJob,
   type BlockResult,
   type BlockRunner,
+  type BlockStretch,
   BlockWorkshop,
   type ContentStore,
   LocalReleases,
@@ -54,6 +55,9 @@ function sharedOf(contents: ContentStore): SharedContents {
 class Workshops implements BlockRunner {
   readonly jobs: BlockJob[] = []
   readonly partSeconds = 1e9
+  /** Stretches that are said to come, now and whenever one came. */
+  expected = 0
+  readonly expectedAtRun: number[] = []
   /** Spaces that are in use. */
   readonly held = new Set<string>()
   clearModels = false
@@ -65,11 +69,22 @@ class Workshops implements BlockRunner {
   ) {
     this.contents = sharedOf(contents)
   }
-  async run(job: BlockJob, _query: unknown, hooks: BlockHooks): Promise<BlockResult> {
-    // As it is after a journey.
-    const travelled = JSON.parse(JSON.stringify(job)) as BlockJob
-    this.jobs.push(travelled)
-    return JSON.parse(JSON.stringify(await this.place(travelled, hooks, this.contents))) as BlockResult
+  async run(stretch: BlockStretch, _query: unknown, hooks: BlockHooks): Promise<readonly BlockResult[]> {
+    this.expectedAtRun.push(this.expected)
+    // As they are after a journey.
+    const travelled = JSON.parse(JSON.stringify(stretch.divide(Math.min(this.slots, stretch.most)))) as BlockJob[]
+    this.jobs.push(...travelled)
+    return await Promise.all(
+      travelled.map(async job => JSON.parse(JSON.stringify(await this.place(job, hooks, this.contents))) as BlockResult)
+    )
+  }
+  expect(): () => void {
+    this.expected++
+    let counted = true
+    return () => {
+      if (counted) this.expected--
+      counted = false
+    }
   }
   async alone<T>(work: () => Promise<T>): Promise<T> {
     return await work()
@@ -248,9 +263,21 @@ describe.each([
     }
   })
 
+  test('every stretch of a pass is said to come until it is there, whatever becomes of it', async () => {
+    const runner = new Workshops(shared, 2, async job => await workshop.compute(job))
+    expect(await service.evaluate(key.publicKey, runner)).toEqual(alone)
+    expect(Math.min(...runner.expectedAtRun)).toBeGreaterThan(0)
+    expect(runner.expected).toBe(0)
+    const failing = new Workshops(shared, 2, async () => {
+      throw new RangeError('no')
+    })
+    await expect(service.evaluate(key.publicKey, failing)).rejects.toThrow(RangeError)
+    expect(failing.expected).toBe(0)
+  })
+
   test('here and there in turn, the same', async () => {
     let turn = 0
-    const runner = new Workshops(shared, 3, async (job, hooks) => (turn++ % 2 === 0 ? await hooks.local() : await workshop.compute(job)))
+    const runner = new Workshops(shared, 3, async (job, hooks) => (turn++ % 2 === 0 ? await hooks.local(job) : await workshop.compute(job)))
     expect(await service.evaluate(key.publicKey, runner)).toEqual(alone)
     expect(turn).toBeGreaterThan(2)
   })

@@ -76,6 +76,14 @@ export interface BlockJob {
   readonly expected: { readonly seconds: number; readonly bytes: number }
 }
 
+/** Work that is the same for each of some batch blocks, before it is known in how many parts it is done. */
+export interface BlockStretch {
+  /** Parts that it can be divided into, at most: each has the model brought in again. */
+  readonly most: number
+  /** So many parts, in the order of their blocks; the first is no smaller than any other. */
+  divide(parts: number): readonly BlockJob[]
+}
+
 /** What a part has come to: where it stopped, and what it left. */
 export interface BlockResult {
   /** The refresh that it stands before; null at the end. */
@@ -114,8 +122,8 @@ export interface BlockHooks {
   readonly signal: AbortSignal
   /** Nothing is done, and why. */
   onWaiting(reason: string): void
-  /** Does the part in this process. */
-  local(): Promise<BlockResult>
+  /** Does a part in this process. */
+  local(job: BlockJob): Promise<BlockResult>
 }
 
 /** Has parts done, by whoever is there. */
@@ -126,12 +134,16 @@ export interface BlockRunner {
   readonly clearModels: boolean
   /** That a space is in use, until what it returns is called: what nobody uses is erased after a while. */
   hold(space: string): Promise<() => void>
-  /** How many parts may be done at the same time; at least one. */
-  readonly slots: number
   /** Longest that a part should take, seconds, where blocks can be divided: what others wait for. */
   readonly partSeconds: number
-  /** What is worth waiting for among several evaluations: the seconds of the whole query. */
-  run(job: BlockJob, query: { readonly name: string; readonly seconds: number }, hooks: BlockHooks): Promise<BlockResult>
+  /** That a stretch is about to come, until what it returns is called: others that come before it leave it a place. */
+  expect(): () => void
+  /**
+   * Divided, when it is its turn, among the places that are free then and that no other needs. What is worth waiting for among several evaluations: the seconds of the
+   * whole query.
+   * @returns what its parts have come to, in the order of their blocks
+   */
+  run(stretch: BlockStretch, query: { readonly name: string; readonly seconds: number }, hooks: BlockHooks): Promise<readonly BlockResult[]>
   /** Does what cannot be done in parts in this process, when it is its turn. */
   alone<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
 }

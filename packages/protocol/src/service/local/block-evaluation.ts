@@ -7,7 +7,16 @@ import { refreshedValue } from '@slytherin/engine'
 import type { EvaluationProgress } from '../../cryptography/evaluator.js'
 import { passCount } from '../../terms/instances.js'
 import type { Plan, StepReport } from '../../terms/plan.js'
-import type { BlockJob, BlockResult, BlockRunner, ContentName, KeptCiphertext, KeptValue, SharedContents } from '../cryptography/blocks.js'
+import type {
+  BlockJob,
+  BlockResult,
+  BlockRunner,
+  BlockStretch,
+  ContentName,
+  KeptCiphertext,
+  KeptValue,
+  SharedContents
+} from '../cryptography/blocks.js'
 import type { EvaluationTerms } from '../cryptography/release.js'
 import { querySpace } from '../store/content-store.js'
 import type { AssistedQuery, AttemptedAssistance } from './attempted-assistance.js'
@@ -35,13 +44,13 @@ export async function evaluateInBlocks(options: BlockEvaluationOptions): Promise
   const signal = AbortSignal.any([query.signal, stop.signal])
   const space = querySpace(terms.query)
   const loaded: EvaluatorCiphertext[] = []
+  const coming = Array.from({ length: passCount(plan) }, () => blocks.expect())
   const letGo = await blocks.hold(space)
   try {
     const means = await shared.name()
     for (const hash of terms.inputs) await shared.share(terms.space, hash)
-    const passes = passCount(plan)
     const run = new BlockEvaluation(options, means, signal)
-    const tasks = Array.from({ length: passes }, async (_, pass) => await run.pass(pass))
+    const tasks = coming.map(async (come, pass) => await run.pass(pass, come))
     const outputs = await Promise.all(tasks).catch(async error => {
       stop.abort(error)
       await Promise.allSettled(tasks)
@@ -53,6 +62,7 @@ export async function evaluateInBlocks(options: BlockEvaluationOptions): Promise
     for (const ciphertext of loaded) ciphertext.dispose()
     throw error
   } finally {
+    for (const come of coming) come()
     // What is left of it is computed again when it is asked again, to the same bytes.
     letGo()
     await contents.clear(space).catch(() => undefined)
@@ -73,31 +83,30 @@ class BlockEvaluation {
     this.#contents = options.blocks.contents
   }
 
-  async pass(pass: number): Promise<readonly (readonly KeptCiphertext[])[]> {
-    const { session } = this.#options
+  /** @param expected withdraws that its first stretch is expected */
+  async pass(pass: number, expected: () => void): Promise<readonly (readonly KeptCiphertext[])[]> {
+    const { session, blocks } = this.#options
     const { plan } = session
     const from = pass * plan.batchBlocksPerPass
     const to = Math.min(from + plan.batchBlocksPerPass, plan.batchBlocks)
-    let { after, values } = await this.#begin(pass, to - from)
-    for (;;) {
-      const ranges = this.#ranges(after, from, to)
-      const found = await Promise.all(
-        ranges.map(
-          async range =>
-            await this.#part(
-              range,
-              after,
-              values.map(value => cut(value, range[0] - from, range[1] - from))
-            )
-        )
-      )
-      const results = found.flatMap(part => part.results)
-      const { refresh } = found[0]!
-      if (refresh === null) return results
-      const refreshed = await this.#refreshed(pass, refresh, results)
-      const others = (found[0]?.values ?? []).map(({ value }, k) => ({ value, blocks: found.flatMap(part => part.values[k]!.blocks) }))
-      values = [...others, refreshed]
-      after = refresh
+    let come = expected
+    try {
+      let { after, values } = await this.#begin(pass, to - from)
+      for (;;) {
+        const tasks = this.#pieces(after, from, to).map(async piece => await this.#stretch(piece, after, values, from))
+        come()
+        const found = (await Promise.all(tasks)).flat()
+        const results = found.flatMap(part => part.results)
+        const { refresh } = found[0]!
+        if (refresh === null) return results
+        come = blocks.expect()
+        const refreshed = await this.#refreshed(pass, refresh, results)
+        const others = (found[0]?.values ?? []).map(({ value }, k) => ({ value, blocks: found.flatMap(part => part.values[k]!.blocks) }))
+        values = [...others, refreshed]
+        after = refresh
+      }
+    } finally {
+      come()
     }
   }
 
@@ -135,26 +144,44 @@ class BlockEvaluation {
     return { value, blocks: await keepAll(byBlock, querySpace(terms.query), { evaluator, contents: this.#contents }) }
   }
 
-  async #part(blocks: Blocks, after: number, values: readonly KeptValue[]): Promise<BlockResult> {
+  /** Behind a refresh, for some blocks of a pass, in as many parts as there are places when it is its turn. @param first block of the pass */
+  async #stretch([from, to]: Blocks, after: number, values: readonly KeptValue[], first: number): Promise<readonly BlockResult[]> {
     const { terms, session, blocks: runner, tell } = this.#options
+    const { plan } = session
+    const { query } = terms
+    const stretch: BlockStretch = {
+      most: to - from,
+      divide: parts =>
+        rangesOf(from, to, parts).map(range =>
+          this.#job(
+            range,
+            after,
+            values.map(value => cut(value, range[0] - first, range[1] - first))
+          )
+        )
+    }
+    const total = plan.batchBlocks * (plan.steps.length - plan.refreshes.length)
+    const results = await runner.run(
+      stretch,
+      { name: query, seconds: plan.costs.seconds.evaluation },
+      {
+        signal: this.#signal,
+        onWaiting: reason => tell({ done: this.#done, total, step: reason }),
+        local: async job => await computeStretch(job, { ...this.#options, contents: this.#contents, signal: this.#signal })
+      }
+    )
+    for (const { steps } of results) for (const step of steps) this.#step(step, total)
+    return results
+  }
+
+  #job(blocks: Blocks, after: number, values: readonly KeptValue[]): BlockJob {
+    const { terms, session } = this.#options
     const { plan } = session
     const { count } = plan.inputs
     const { query, space, proved } = terms
     const hashes = terms.inputs.slice(blocks[0] * count, blocks[1] * count)
     const expected = { seconds: secondsOf(plan, after, blocks), bytes: plan.costs.bytes.evaluatorMemory }
-    const job: BlockJob = { means: this.#means, query, blocks, after, inputs: { space, hashes, proved }, values, expected }
-    const total = plan.batchBlocks * (plan.steps.length - plan.refreshes.length)
-    const result = await runner.run(
-      job,
-      { name: query, seconds: plan.costs.seconds.evaluation },
-      {
-        signal: this.#signal,
-        onWaiting: reason => tell({ done: this.#done, total, step: reason }),
-        local: async () => await computeStretch(job, { ...this.#options, contents: this.#contents, signal: this.#signal })
-      }
-    )
-    for (const step of result.steps) this.#step(step, total)
-    return result
+    return { means: this.#means, query, blocks, after, inputs: { space, hashes, proved }, values, expected }
   }
 
   #step(step: StepReport, total: number): void {
@@ -164,21 +191,20 @@ class BlockEvaluation {
     tell({ done: this.#done, total, step: step.layer })
   }
 
-  /**
-   * As few parts as keep all places busy with about as many blocks each, for weights are read once a part. A part is of one pass, and takes no longer than parts should.
-   * The largest is the first: parts are done in this order, and what comes last leaves a place without work for as long as it takes.
-   */
-  #ranges(after: number, from: number, to: number): Blocks[] {
+  /** What is one part at least: it is of one pass, and takes no longer than parts should. */
+  #pieces(after: number, from: number, to: number): Blocks[] {
     const { blocks, session } = this.#options
-    const { batchBlocks } = session.plan
-    const fair = Math.ceil(batchBlocks / blocks.slots)
     const short = Math.floor(blocks.partSeconds / secondsOf(session.plan, after, [0, 1]))
-    const parts = Math.ceil((to - from) / Math.max(1, Math.min(fair, short)))
-    return Array.from({ length: parts }, (_, k): Blocks => {
-      const at = (part: number): number => from + Math.ceil((part * (to - from)) / parts)
-      return [at(k), at(k + 1)]
-    })
+    return rangesOf(from, to, Math.ceil((to - from) / Math.max(1, short)))
   }
+}
+
+/** About as many blocks each. The largest is the first: parts are done in this order, and what comes last leaves a place without work for as long as it takes. */
+function rangesOf(from: number, to: number, parts: number): Blocks[] {
+  return Array.from({ length: parts }, (_, k): Blocks => {
+    const at = (part: number): number => from + Math.ceil((part * (to - from)) / parts)
+    return [at(k), at(k + 1)]
+  })
 }
 
 const cut = ({ value, blocks }: KeptValue, from: number, to: number): KeptValue => ({ value, blocks: blocks.slice(from, to) })
