@@ -1,0 +1,28 @@
+/** What is compiled while a kernel is tried out: every function that a sum of products may come to. */
+import { expect, test } from 'vitest'
+import { loadKernel } from '../src/index.js'
+import type { Kernel } from '../src/kernel/kernel.js'
+import { exercise } from '../src/start/self-test.js'
+
+const SHAPES = ['multiplyAccumulate21', 'multiplyAccumulate22'] as const
+
+test('sums of products of every size of burst are tried out, overwriting and adding', async () => {
+  const kernel = await loadKernel({ variant: 'simd' })
+  const seen = new Set<string>()
+  const exports = Object.fromEntries(
+    Object.entries(kernel.exports).map(([name, value]) => {
+      const shape = SHAPES.find(one => one === name)
+      if (shape === undefined) return [name, value]
+      const counted = (...given: number[]): unknown => {
+        const [count, , , add] = given.slice(-4)
+        seen.add(`${shape} ${count} ${add ? 'adding' : 'overwriting'}`)
+        return (value as (...given: number[]) => unknown)(...given)
+      }
+      return [name, counted]
+    })
+  )
+  Object.defineProperty(kernel, 'exports', { value: exports })
+  exercise(kernel as Kernel)
+  for (const shape of SHAPES)
+    for (let count = 1; count <= 8; count++) for (const how of ['adding', 'overwriting']) expect(seen).toContain(`${shape} ${count} ${how}`)
+})
