@@ -11,6 +11,8 @@ const SHARING = 'packages/{ring,ckks,mhe,engine,protocol,fleet,dashboard}/test/*
 const WHOLE_PROCESS = ['packages/ring/test/{kernel,threads,warm-up}.test.ts', 'packages/*/test/**/*memory*.test.ts']
 /** Parties with sockets, files and processes of their own, and pages. */
 const ALONE = '{packages/{node,gateway,web,slytherin},scenarios}/test/**/*.test.ts'
+/** Bundles the processes that tests of these two kinds start. */
+const PROCESSES = 'test/processes.ts'
 
 // Code that a process has compiled is there for the next, for the parties that tests start as processes, too.
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url))
@@ -27,10 +29,10 @@ export default defineConfig({
     // Packages as they are built are loaded as Node does it, not transformed.
     server: { deps: { external: [/\/(packages\/[^/]+|scenarios)\/dist\//] } },
     projects: long
-      ? [{ extends: true, test: { name: 'long', include: [LONG] } }]
+      ? [{ extends: true, test: { name: 'long', include: [LONG], globalSetup: PROCESSES } }]
       : [
           { extends: true, test: { name: 'sharing', include: [SHARING], exclude: [LONG, ...WHOLE_PROCESS], isolate: false } },
-          { extends: true, test: { name: 'alone', include: [ALONE, ...WHOLE_PROCESS], exclude: [LONG] } }
+          { extends: true, test: { name: 'alone', include: [ALONE, ...WHOLE_PROCESS], exclude: [LONG], globalSetup: PROCESSES } }
         ]
   }
 })

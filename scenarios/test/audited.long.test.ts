@@ -5,10 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runScenario } from '@slytherin/scenarios'
 import { execa } from 'execa'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { smallScenario } from './support.js'
 
-const COMMAND = fileURLToPath(new URL('./cli/main.js', import.meta.resolve('@slytherin/node')))
 const LYING = fileURLToPath(new URL('./support/lying-party.ts', import.meta.url))
 
 let directory: string
@@ -26,7 +25,7 @@ const witnessed = () => {
 }
 
 async function slytherin(cwd: string, ...parameters: string[]): Promise<{ code: number | undefined; out: string }> {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [COMMAND, ...parameters], { cwd, reject: false })
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [inject('command'), ...parameters], { cwd, reject: false })
   return { code: exitCode, out: `${stdout}\n${stderr}` }
 }
 
@@ -46,7 +45,7 @@ async function audited(cwd: string, ...keepers: string[]): Promise<{ code: numbe
 
 describe('slytherin audit, between processes', () => {
   it('finds that an honest session holds, whoever has kept it, to the result that the querier was given', async () => {
-    const { report: ran } = await runScenario(witnessed(), { evidence: join(directory, 'evidence') })
+    const { report: ran } = await runScenario(witnessed(), { evidence: join(directory, 'evidence'), commandOf: () => inject('command') })
     expect(ran.agreement).toBe(1)
     for (const keepers of [['evaluator'], ['evaluator', 'witness', 'querier', 'key-holder-1']]) {
       const { code, out, report } = await audited(directory, ...keepers)
@@ -69,7 +68,7 @@ describe('slytherin audit, between processes', () => {
     await expect(
       runScenario(witnessed(), {
         evidence: join(directory, 'evidence'),
-        commandOf: party => (party === 'evaluator' ? LYING : undefined),
+        commandOf: party => (party === 'evaluator' ? LYING : inject('command')),
         onEvent: (party, event) => {
           if (event.event === 'started' && party === 'evaluator') evaluator = event.peer
           if (event.event === 'error') refusals.push(`${party}: ${event.error.message}`)

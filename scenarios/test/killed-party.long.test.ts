@@ -1,6 +1,6 @@
 /** Real processes, really killed: the others say who is missing, stop by themselves, and the next run succeeds. */
 import { PartyFailedError, runScenario, type ScenarioRunOptions } from '@slytherin/scenarios'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, inject, it } from 'vitest'
 import { smallScenario } from './support.js'
 
 const VICTIM = 'key-holder-2'
@@ -28,7 +28,7 @@ describe.each(['galois-keys', 'refresh'])('a key holder killed in %s', phase => 
   it('is named by all others, who stop within 30 seconds', async () => {
     const scenario = smallScenario()
     const killing = killDuring(phase)
-    const failure = await runScenario(scenario, { onEvent: killing.onEvent }).then(
+    const failure = await runScenario(scenario, { onEvent: killing.onEvent, commandOf: () => inject('command') }).then(
       () => undefined,
       (error: unknown) => error
     )
@@ -46,6 +46,6 @@ describe.each(['galois-keys', 'refresh'])('a key holder killed in %s', phase => 
 })
 
 it('run again after both, all is well', async () => {
-  const { report } = await runScenario(smallScenario())
+  const { report } = await runScenario(smallScenario(), { commandOf: () => inject('command') })
   expect(report.agreement).toBe(1)
 })

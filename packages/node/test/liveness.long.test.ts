@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, inject, it } from 'vitest'
 import { connected, type Identity, identity, Network, until } from './support/network.js'
 
 const network = new Network()
@@ -11,7 +11,7 @@ afterEach(async () => {
   await network.stop()
 })
 
-const SCRIPT = fileURLToPath(new URL('./support/echo-process.ts', import.meta.url))
+const SCRIPT = join(inject('processes'), 'echo-process.js')
 
 async function startChild(
   self: Identity,

@@ -2,10 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { ConfigurationError, createLogger, loadConfiguration, Party, type PartyEvent, StateInUseError } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, inject, it } from 'vitest'
 import { Cohort, npyOf } from './support/cohort.js'
 import { until } from './support/network.js'
 
@@ -53,8 +52,7 @@ interface Child {
 }
 
 function spawnParty(file: string): Child {
-  const script = fileURLToPath(new URL('./support/party-process.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, file], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(inject('processes'), 'party-process.js'), file], { stdio: ['pipe', 'pipe', 'inherit'] })
   cleanups.push(() => child.kill('SIGKILL'))
   const events: PartyEvent[] = []
   createInterface({ input: child.stdout! }).on('line', line => events.push(JSON.parse(line) as PartyEvent))

@@ -42,12 +42,19 @@ const lazily: Plugin = {
 /** What CommonJS modules ask Node for. */
 const BANNER = "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);"
 
-/** @param directory the files go to one below it @returns path of the command */
-export async function bundleCommand(directory: string): Promise<string> {
+/**
+ * @param directory the files go to one below it
+ * @param beside further processes by name, and modules that their threads load: they share files with the command, and lie beside it
+ * @returns path of the command
+ */
+export async function bundleCommand(directory: string, beside: Readonly<Record<string, string>> = {}): Promise<string> {
   // The second module of worker/ is named from its folder: `../worker/service-cryptography.js`.
   const worker = join(directory, 'slytherin', 'worker')
   await build({
-    entryPoints: Object.fromEntries(ENTRIES.map(entry => [entry.split('/')[1]!, `${join(NODE, ...entry.split('/'))}.js`])),
+    entryPoints: {
+      ...Object.fromEntries(ENTRIES.map(entry => [entry.split('/')[1]!, `${join(NODE, ...entry.split('/'))}.js`])),
+      ...beside
+    },
     outdir: worker,
     outExtension: { '.js': '.js' },
     bundle: true,

@@ -1,13 +1,13 @@
 /** Scenarios that are run whole, and what must be true of their reports. */
 import { fileURLToPath } from 'node:url'
 import { failuresOf, loadScenario, partiesOf, renderReport, runScenario, type Scenario } from '@slytherin/scenarios'
-import { expect } from 'vitest'
+import { expect, inject } from 'vitest'
 import { smallScenario } from '../support.js'
 
 /** The small network, both operands encrypted. */
 export async function expectAnswers(evaluator: Scenario['evaluator']): Promise<void> {
   const scenario = smallScenario({ evaluator })
-  const { report, predictions, clear } = await runScenario(scenario)
+  const { report, predictions, clear } = await runScenario(scenario, { commandOf: () => inject('command') })
   expect(failuresOf(report, scenario)).toEqual([])
   expect(report).toMatchObject({ scenario: 'small', parties: 2, images: 16, agreement: 1, evaluator })
   expect(report.accuracyEncrypted).toBe(report.accuracyClear)
@@ -43,7 +43,7 @@ async function small(file: string): Promise<Scenario> {
 /** A scenario in which one operand is clear at the evaluator. */
 export async function expectAnswersWithClearOperand(name: 'encrypted-data' | 'encrypted-model'): Promise<void> {
   const scenario = await small(`${name}.yaml`)
-  const { report } = await runScenario(scenario)
+  const { report } = await runScenario(scenario, { commandOf: () => inject('command') })
   expect(failuresOf(report, scenario)).toEqual([])
   expect(report).toMatchObject({ parties: 1, images: 10, batch: 6, queries: 2, agreement: 1 })
   expect(report.refreshes).toBeGreaterThanOrEqual(2)

@@ -1,4 +1,5 @@
 /** A party with fake cryptography in a process of its own: `node party-process.ts party.yaml`. Prints its events as JSON lines. */
+import { extname } from 'node:path'
 import { createLogger, loadConfiguration, Party, type PartyEvent, readCommands } from '@slytherin/node'
 
 const file = process.argv[2]!
@@ -9,7 +10,7 @@ const party = await Party.open(configuration, {
   logger: createLogger(configuration.name, { level: 'silent', readable: false }),
   onEvent: emit,
   commands: readCommands(process.stdin),
-  worker: { module: new URL('./fake-cryptography.ts', import.meta.url).href }
+  worker: { module: new URL(`./fake-cryptography${extname(import.meta.url)}`, import.meta.url).href }
 })
 let exitCode = 0
 try {

@@ -1,15 +1,15 @@
 /** Parties with fake cryptography, each a process of its own, that tests kill, suspend and start again. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { PartyEvent } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
-import { expect } from 'vitest'
+import { expect, inject } from 'vitest'
 import { Cohort } from './cohort.js'
 import { until } from './network.js'
 
 const MODEL = 'model: none.onnx\ncalibration: { manifest: none.json }'
-const SCRIPT = fileURLToPath(new URL('./party-process.ts', import.meta.url))
+const SCRIPT = join(inject('processes'), 'party-process.js')
 
 export interface Child {
   readonly name: string

@@ -4,11 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { runProgram } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
+import { inject } from 'vitest'
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const START_PATIENCE = 120_000
 
 export interface Told {
@@ -88,7 +87,7 @@ export class ServiceCohort {
   /** Resolves when it takes commands. @returns milliseconds until then */
   async start(name: string): Promise<number> {
     const started = performance.now()
-    const child = spawn(process.execPath, [MAIN, 'party', '--config', this.file(name)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [inject('command'), 'party', '--config', this.file(name)], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#processes.set(name, child)
     const ready = Promise.withResolvers<void>()
     let told = ''
