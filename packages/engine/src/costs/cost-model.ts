@@ -57,10 +57,10 @@ export type CostModel = Readonly<z.infer<typeof costModelSchema>>
 
 /**
  * What no measurement on one machine tells: how many queries a session answers, how warm its code is, what else its disk does, and the way between parties. The bandwidth is what parties on one machine reach, hashing,
- * encryption and framing at both ends included; over a network that is slower the transfer takes longer. It and the rate of reading are those of the kept reports (docs/reports): between 60 and 80, and between 340 and
- * 530 MB/s.
+ * encryption and framing at both ends included, as in the kept reports (docs/reports): between 60 and 80 MB/s; over a network that is slower the transfer takes longer. What is read back was written a while ago, and the
+ * system still has it in memory as a rule: copying it takes 2 to 3 GB/s, and networks with 4 to 8 GB of encrypted weights take what that comes to. From a disk that is slower a query of such a network takes longer.
  */
-export const ASSUMED_COSTS = { step: 0.014, reading: 4e8, bandwidth: 70e6, roundTrip: 0.024, preparation: 0.25 } as const
+export const ASSUMED_COSTS = { step: 0.014, reading: 2.5e9, bandwidth: 70e6, roundTrip: 0.024, preparation: 0.25 } as const
 
 /** The way between parties. */
 export interface Link {
