@@ -67,6 +67,27 @@ export interface LinearCombiner {
 /** Whether an evaluator multiplies matrices of numbers by ciphertexts. */
 export const isCombiner = (evaluator: Evaluator): evaluator is Evaluator & LinearCombiner => 'linearCombinations' in evaluator
 
+/** A sum of products, and what it is added to. */
+export interface ProductSum {
+  /** At least one. */
+  readonly pairs: readonly EvaluatorPair[]
+  /** Takes the products in place; a new ciphertext when absent. */
+  readonly sum?: EvaluatorCiphertext | undefined
+}
+
+/** What an evaluator may offer that computes sums with factors in common faster together. */
+export interface ProductSummer {
+  /**
+   * What `multiplyAccumulate` makes of each, or `multiplyAddInPlace` of its sum pair by pair: the sums that were given, and new ciphertexts for the others. No sum is a factor or another sum.
+   *
+   * @throws as those; EmptySumError where there are no pairs
+   */
+  multiplyAddMany(sums: readonly ProductSum[]): EvaluatorCiphertext[]
+}
+
+/** Whether an evaluator computes many sums of products together. */
+export const isProductSummer = (evaluator: Evaluator): evaluator is Evaluator & ProductSummer => 'multiplyAddMany' in evaluator
+
 /**
  * What an evaluator may offer whose memory is smaller than the machine's: encoded vectors wait outside, from where they come back in a fraction of the time that encoding takes. They
  * wait as coefficients, which are the same for all primes: in a fraction of the bytes, too.

@@ -19,9 +19,12 @@ export {
   type EvaluatorPlaintext,
   isCiphertext,
   isCombiner,
+  isProductSummer,
   type LinearCombination,
   type LinearCombiner,
   type PlaintextStorage,
+  type ProductSum,
+  type ProductSummer,
   storesPlaintexts
 } from './evaluator.js'
 export {

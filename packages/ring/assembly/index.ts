@@ -1,4 +1,4 @@
-export { multiplyAccumulate11, multiplyAccumulate21, multiplyAccumulate22 } from './accumulate'
+export { multiplyAccumulate11, multiplyAccumulate21, multiplyAccumulate22, multiplyAccumulateMany22 } from './accumulate'
 export { probeFusedMultiplyAdd } from './arithmetic'
 export { keyStream } from './chacha'
 export { decodeIntegers, decodePacked, decodeWords, encodeIntegers, encodePacked, encodeWords } from './codec'

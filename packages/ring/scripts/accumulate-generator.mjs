@@ -15,7 +15,7 @@
  */
 
 const HALVES = [0, 1]
-const SIGNATURE = 'table: usize, n: i32, block: usize'
+const SIGNATURE = 'table: usize, from: usize, to: usize, block: usize'
 const CONSTANTS = 'const q = modulusOf(block), s = subtrahendOf(block), inverse = inverseOf(block), R = roundingOf(block)'
 
 const load = (row, h) => `v128.load(${row} + i${h ? ', 16' : ''})`
@@ -30,7 +30,7 @@ function rows(names, count) {
   return { pairs, statement: `const ${loads.join(', ')}` }
 }
 
-const loop = body => ['for (let i: usize = 0, bytes = <usize>n << 3; i < bytes; i += 32) {', ...body, '}']
+const loop = body => ['for (let i = from; i < to; i += 32) {', ...body, '}']
 
 /** (1,1) and (2,1): `outputs` sums that share their second factor. */
 function shared(outputs, count, add) {
@@ -93,24 +93,45 @@ function tensor(count, add) {
   ]
 }
 
-/** The exported function: burst after burst, the first of which overwrites unless told to add. `counts` are the sizes of burst there are. */
+/** Burst after burst over the bytes from..to of the rows, the first of which overwrites unless told to add. `counts` are the sizes of burst there are. */
 function dispatcher(shape, outputs, rowsPerPair, counts) {
   const arguments_ = Array.from({ length: outputs }, (_, k) => `c${k}`)
-  const call = (count, add) => `sum${shape}_${count}${add}(${arguments_.join(', ')}, t, n, block)`
+  const parameters = arguments_.map(name => `${name}: usize`).join(', ')
+  const call = (count, add) => `sum${shape}_${count}${add}(${arguments_.join(', ')}, t, from, to, block)`
   const sizes = [...counts].sort((a, b) => b - a)
   const branches = sizes.map(
     size =>
       `if (count >= ${size}) { if (add) ${call(size, 'add')}; else ${call(size, '')}; count -= ${size}; t += ${4 * rowsPerPair * size} }`
   )
   return [
-    `export function multiplyAccumulate${shape}(${arguments_.map(name => `${name}: usize`).join(', ')}, table: usize, count: i32, n: i32, block: usize, add: bool): void {`,
-    `if (count == 0 && !add) { ${arguments_.map(name => `memory.fill(${name}, 0, <usize>n << 3)`).join('; ')} }`,
+    `function sum${shape}(${parameters}, table: usize, count: i32, from: usize, to: usize, block: usize, add: bool): void {`,
+    `if (count == 0 && !add) { ${arguments_.map(name => `memory.fill(${name} + from, 0, to - from)`).join('; ')} }`,
     'for (let t = table; count > 0; add = true) {',
     branches.join(' else '),
     '}',
+    '}',
+    `export function multiplyAccumulate${shape}(${parameters}, table: usize, count: i32, n: i32, block: usize, add: bool): void {`,
+    `sum${shape}(${arguments_.join(', ')}, table, count, 0, <usize>n << 3, block, add)`,
     '}'
   ]
 }
+
+/**
+ * Many sums over the bytes from..to of their rows, `tile` bytes of all of them before the next: rows that several sums read stay in the cache. A sum is the u32 values
+ * c0, c1, c2, number of pairs, whether to add, and the addresses of its pairs.
+ */
+const TILED = [
+  'export function multiplyAccumulateMany22(sums: usize, count: i32, from: usize, to: usize, tile: usize, block: usize): void {',
+  'for (let at = from; at < to; at += tile) {',
+  'const end = at + tile < to ? at + tile : to',
+  'for (let k: i32 = 0, p = sums; k < count; k++) {',
+  'const pairs = load<i32>(p, 12)',
+  'sum22(load<u32>(p), load<u32>(p, 4), load<u32>(p, 8), p + 20, pairs, at, end, block, load<u32>(p, 16) != 0)',
+  'p += 20 + (<usize>pairs << 4)',
+  '}',
+  '}',
+  '}'
+]
 
 /** @returns the AssemblyScript source */
 export function generateAccumulate({ fused }) {
@@ -128,6 +149,7 @@ export function generateAccumulate({ fused }) {
     ...variants(powers, tensor),
     ...dispatcher('11', 1, 2, powers),
     ...dispatcher('21', 2, 3, every),
-    ...dispatcher('22', 3, 4, powers)
+    ...dispatcher('22', 3, 4, powers),
+    ...TILED
   ].join('\n')}\n`
 }

@@ -21,7 +21,9 @@ import {
   type ComponentPair,
   innerProduct,
   type KeyDigit,
-  multiplyAccumulate
+  multiplyAccumulate,
+  multiplyAccumulateMany,
+  type SumOfProducts
 } from './operations/products.js'
 import { DEFAULT_SIGMA, gaussian, ternary, uniform, uniformBits, wideGaussian } from './operations/sampler.js'
 import type { Basis } from './structure/basis.js'
@@ -236,6 +238,16 @@ export class Ring extends RingStructure {
    */
   multiplyAccumulate(out: readonly Polynomial[], pairs: readonly ComponentPair[], add = false): void {
     multiplyAccumulate(this, out, pairs, add)
+  }
+
+  /**
+   * Many sums of products of pairs, each factor of two components: as `multiplyAccumulate` one after another, but a few columns of all of them at a time, so that factors that several sums
+   * share come from the cache. Outputs have one basis; none may be an input or the output of another sum.
+   *
+   * @throws LengthMismatchError AliasError and the usual
+   */
+  multiplyAccumulateMany(sums: readonly SumOfProducts[]): void {
+    multiplyAccumulateMany(this, sums)
   }
 
   /**

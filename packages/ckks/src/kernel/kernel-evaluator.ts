@@ -19,7 +19,9 @@ import type {
   EvaluatorPlaintext,
   LinearCombination,
   LinearCombiner,
-  PlaintextStorage
+  PlaintextStorage,
+  ProductSum,
+  ProductSummer
 } from '../evaluator.js'
 import { conjugationElement, galoisElementOf } from '../galois.js'
 import type { KeySwitchKey } from '../keys.js'
@@ -33,10 +35,9 @@ import { type LinearTransform, LinearTransformer } from './linear-transform.js'
 import { blank, blankLike, disposeAll, divided, into, mapAll } from './memory.js'
 import { Monomials } from './monomials.js'
 import { checkForeign, ownCiphertext, ownPlaintext } from './operands.js'
-import { batches, type Factors, Products, sameShape } from './products.js'
+import { type Product, ProductSums, productOf } from './product-sums.js'
+import { batches, Products, sameShape } from './products.js'
 import { Sums } from './sums.js'
-
-type Product = Factors & { readonly state: CiphertextMetadata }
 
 /** How much memory the evaluator's keys may take. */
 export interface KernelEvaluatorOptions {
@@ -44,7 +45,7 @@ export interface KernelEvaluatorOptions {
   keyBytes?: number
 }
 
-export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStorage {
+export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStorage, ProductSummer {
   readonly name = 'kernel'
   readonly parameters: Parameters
   readonly slots: number
@@ -54,6 +55,7 @@ export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStor
   private readonly keys: StoredKeys
   private readonly keySwitch: KeySwitch
   private readonly products: Products
+  private readonly productSums: ProductSums
   private readonly sums: Sums
   private readonly constants: Constants
   private readonly monomials: Monomials
@@ -70,6 +72,7 @@ export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStor
     this.keys = new StoredKeys(context, options.keyBytes ?? DEFAULT_KEY_BYTES)
     this.keySwitch = new KeySwitch(context, this.keys)
     this.products = new Products(context.ring)
+    this.productSums = new ProductSums(context.ring, this.rules, this.live)
     this.sums = new Sums(context.ring)
     this.monomials = new Monomials(context)
     this.constants = new Constants(context, this.monomials)
@@ -233,6 +236,11 @@ export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStor
     this.accumulate(operation, this.ciphertext(operation, accumulator), [[a, b]])
   }
 
+  /** Sums of products of ciphertexts share what comes from the cache; others are computed one after another. */
+  multiplyAddMany(sums: readonly ProductSum[]): EvaluatorCiphertext[] {
+    return this.productSums.together('multiplyAddMany', sums) ?? this.productSums.oneByOne(this, sums)
+  }
+
   relinearize(a: EvaluatorCiphertext): EvaluatorCiphertext {
     const own = this.ciphertext('relinearize', a)
     if (own.degree === 1) return this.copy(own)
@@ -353,13 +361,7 @@ export class KernelEvaluator implements Evaluator, LinearCombiner, PlaintextStor
 
   /** The components of two factors and the metadata of their product. */
   private factors(operation: string, a: EvaluatorCiphertext, b: EvaluatorCiphertext | EvaluatorPlaintext): Product {
-    const x = this.ciphertext(operation, a)
-    if (b instanceof KernelPlaintext) {
-      const y = this.plain(operation, b)
-      return { a: [...x.components], b: [y.polynomial], state: this.rules.multiplyPlain(operation, x, y) }
-    }
-    const y = this.ciphertext(operation, b)
-    return { a: [...x.components], b: [...y.components], state: this.rules.multiply(operation, x, y, x === y) }
+    return productOf(this.live, this.rules, operation, a, b)
   }
 
   private accumulate(operation: string, sum: KernelCiphertext, batch: readonly EvaluatorPair[]): void {

@@ -5,8 +5,10 @@
 
 /** Products that are summed with one reduction. */
 export const PRODUCTS_AT_ONCE = 8
+/** Giant steps whose sums take their products together, where data and weights are encrypted: rotated inputs are then read from memory once for all of them. */
+export const GIANT_STEPS_AT_ONCE = 4
 /** Weights that a runner holds at a time: those of products to be summed, and the next one. */
-export const WEIGHTS_HELD = PRODUCTS_AT_ONCE + 1
+export const WEIGHTS_HELD = GIANT_STEPS_AT_ONCE * PRODUCTS_AT_ONCE + 1
 
 /** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
 export const RESIDENT_WEIGHT_BYTES = 2 ** 30

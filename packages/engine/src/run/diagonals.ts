@@ -1,15 +1,19 @@
 /** Matrices by diagonals, of one value or several: baby rotations are made once for every input block, sums of products turned by giant steps. */
 import { type EvaluatorCiphertext, isCombiner } from '@slytherin/ckks'
-import { PRODUCTS_AT_ONCE } from '../costs/residence.js'
+import { GIANT_STEPS_AT_ONCE, PRODUCTS_AT_ONCE } from '../costs/residence.js'
 import type { DiagonalItem, DiagonalsPacking, Folding } from '../packing/diagonals.js'
 import type { CompiledDiagonals } from '../steps/diagonals.js'
-import { factorsOf } from '../steps/operands.js'
+import { bothEncrypted, factorsOf } from '../steps/operands.js'
 import { scalarWeights } from '../steps/packed.js'
 import type { CompiledSum } from '../steps/sum.js'
 import { runCombinations } from './combinations.js'
+import { ordersOf } from './diagonal-order.js'
 import type { Operand } from './options.js'
 import { Turns } from './ownership.js'
 import type { Gathered, Workbench } from './workbench.js'
+
+/** Sums that take products together, of several giant steps and batch blocks: between two turns of the event loop no more. */
+const SUMS_AT_ONCE = 64
 
 /**
  * Blocks from..to-1, of the values so far or of the inputs of the query.
@@ -28,66 +32,111 @@ export async function runDiagonals(
     return await runCombinations(bench, step, values, [from, to], scalars, bench.evaluator)
   const rotated = turnsOf(bench, step, values, from, to)
   const { packing } = step
-  const { stride } = bench.program
   const results: EvaluatorCiphertext[][] = rotated.map(() => [])
-  const giant = packing.babySteps * stride
-  let sums: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
-  let partial: (EvaluatorCiphertext | undefined)[] = rotated.map(() => undefined)
-  let current = packing.giantSteps - 1
-  /** sum ← rot(sum) for the giant steps down to `target`, one by one or in a leap, after adding what has been multiplied at the present one */
-  const descend = async (target: number): Promise<void> => {
-    for (let block = 0; block < rotated.length; block++) {
-      const part = partial[block]
+  const orders = ordersOf(packing.items, bothEncrypted(factors) ? GIANT_STEPS_AT_ONCE : 1, PRODUCTS_AT_ONCE)
+  const offsets = orders.flatMap(({ steps, bias }) => [...steps.flatMap(({ groups }) => groups.flat()), bias].map(({ offset }) => offset))
+  let fetched = 0
+  const nextWeight = async (): Promise<Operand> => {
+    const next = offsets[++fetched] ?? offsets.length
+    return await bench.supply.weight(step.firstWeight + offsets[fetched - 1]!, step.firstWeight + next)
+  }
+  for (const { steps } of orders) {
+    const sums = new GiantSums(bench, packing, rotated.length)
+    for (const { giants, groups } of steps) {
+      for (const group of groups) {
+        const gathered: Gathered<DiagonalItem>[] = []
+        for (const { offset, item } of group) gathered.push({ offset, item, weight: await nextWeight() })
+        await multiply(bench, sums, rotated, gathered)
+        bench.releaseAll(step, gathered)
+      }
+      // the last use of an input block may be any of these
+      for (const { offset } of groups.flat()) for (const turns of rotated) turns.used(offset)
+      for (const giant of giants) await sums.descend(giant)
+    }
+    await sums.descend(0)
+    const bias = await nextWeight()
+    for (const [block, result] of results.entries()) {
+      let sum = sums.whole(block)
+      for (const folding of packing.foldings) sum = await folded(bench, sum, folding)
+      result.push(await bench.finish(step, sum, bias))
+    }
+    bench.releaseAll(step, [{ weight: bias }])
+  }
+  return results
+}
+
+/** Adds the products of a few giant steps with the baby steps of one input block, of every batch block. */
+async function multiply(
+  bench: Workbench,
+  sums: GiantSums,
+  rotated: readonly Turns[],
+  gathered: readonly Gathered<DiagonalItem>[]
+): Promise<void> {
+  const together: { readonly block: number; readonly giant: number; readonly pairs: (readonly [Operand, Operand])[] }[] = []
+  for (const [block, turns] of rotated.entries()) {
+    for (const [giant, products] of Map.groupBy(gathered, ({ item }) => item.giant)) {
+      const pairs: (readonly [Operand, Operand])[] = []
+      for (const { item, weight } of products) pairs.push([await turns.get(item.inputBlock, item.baby), weight])
+      together.push({ block, giant, pairs })
+    }
+  }
+  for (let from = 0; from < together.length; from += SUMS_AT_ONCE) {
+    sums.add(together.slice(from, from + SUMS_AT_ONCE))
+    await bench.breathe()
+  }
+}
+
+/** The sums of one output block, of every batch block: of the giant steps that are being multiplied, and what those before have come to. */
+class GiantSums {
+  /** by batch block and giant step */
+  private readonly partial: Map<number, EvaluatorCiphertext>[]
+  private readonly sums: (EvaluatorCiphertext | undefined)[]
+  private current: number
+
+  constructor(
+    private readonly bench: Workbench,
+    private readonly packing: DiagonalsPacking,
+    blocks: number
+  ) {
+    this.partial = Array.from({ length: blocks }, () => new Map())
+    this.sums = new Array<undefined>(blocks).fill(undefined)
+    this.current = packing.giantSteps - 1
+  }
+
+  add(
+    products: readonly { readonly block: number; readonly giant: number; readonly pairs: readonly (readonly [Operand, Operand])[] }[]
+  ): void {
+    const made = this.bench.accumulateMany(products.map(({ block, giant, pairs }) => ({ sum: this.partial[block]!.get(giant), pairs })))
+    for (const [k, { block, giant }] of products.entries()) this.partial[block]!.set(giant, made[k]!)
+  }
+
+  /** sum ← rot(sum) for the giant steps down to `target`, one by one or in a leap, and what has been multiplied there is added. */
+  async descend(target: number): Promise<void> {
+    const { bench, packing, current } = this
+    const giant = packing.babySteps * bench.program.stride
+    const distance = packing.leaps ? current - target : 1
+    for (const [block, partial] of this.partial.entries()) {
+      for (let rest = current; rest > target && this.sums[block]; rest -= distance)
+        this.sums[block] = bench.replace(this.sums[block], bench.evaluator.rotate(this.sums[block], distance * giant))
+      const part = partial.get(target)
       if (part) {
+        partial.delete(target)
         const linear = bench.linear(part)
-        const sum = sums[block]
+        const sum = this.sums[block]
         if (sum) {
           bench.evaluator.addInPlace(sum, linear)
           bench.scope.drop(linear)
-        } else sums[block] = linear
+        } else this.sums[block] = linear
       }
-      const distance = packing.leaps ? current - target : 1
-      for (let rest = current; rest > target && sums[block]; rest -= distance)
-        sums[block] = bench.replace(sums[block]!, bench.evaluator.rotate(sums[block]!, distance * giant))
       await bench.breathe()
     }
-    partial = rotated.map(() => undefined)
-    current = target
+    this.current = target
   }
-  const gathered: Gathered<DiagonalItem>[] = []
-  const multiply = async (): Promise<void> => {
-    for (let block = 0; block < rotated.length && gathered.length > 0; block++) {
-      const pairs: [Operand, Operand][] = []
-      for (const { item, weight } of gathered) pairs.push([await rotated[block]!.get(item.inputBlock, item.baby), weight])
-      partial[block] = bench.accumulate(partial[block], pairs)
-      for (const { offset } of gathered) rotated[block]!.used(offset)
-      await bench.breathe()
-    }
-    bench.releaseAll(step, gathered)
+
+  /** All giant steps of a batch block, which the caller takes over. */
+  whole(block: number): EvaluatorCiphertext {
+    return this.sums[block]!
   }
-  for (const [offset, item] of packing.items.entries()) {
-    const weight = await bench.supply.weight(step.firstWeight + offset)
-    const previous = gathered.at(-1)?.item
-    // one input block at a time, so that no more of them are in memory than need be
-    if (item.kind === 'bias' || item.giant !== current || item.inputBlock !== previous?.inputBlock) await multiply()
-    if (item.kind === 'bias') {
-      await descend(0)
-      for (let block = 0; block < rotated.length; block++) {
-        let sum = sums[block]!
-        for (const folding of packing.foldings) sum = await folded(bench, sum, folding)
-        sum = await bench.finish(step, sum, weight)
-        results[block]!.push(sum)
-      }
-      sums = rotated.map(() => undefined)
-      current = packing.giantSteps - 1
-      bench.releaseAll(step, [{ weight }])
-    } else {
-      if (item.giant !== current) await descend(item.giant)
-      gathered.push({ offset, item, weight })
-      if (gathered.length === PRODUCTS_AT_ONCE) await multiply()
-    }
-  }
-  return results
 }
 
 /** Rotated inputs of every batch block: from the values so far, which are taken over, or from the inputs of the query. */

@@ -46,8 +46,12 @@ export class Supply {
     return input
   }
 
-  /** The weight, while the next one is already being fetched. @throws PlanMismatchError, whatever the source throws */
-  async weight(index: number): Promise<Operand> {
+  /**
+   * The weight, while the next one is already being fetched.
+   * @param next index of the one that will be asked for next
+   * @throws PlanMismatchError, whatever the source throws
+   */
+  async weight(index: number, next = index + 1): Promise<Operand> {
     this.options.signal?.throwIfAborted()
     if (this.prefetched?.index !== index) {
       this.dropPrefetched()
@@ -57,7 +61,7 @@ export class Supply {
     this.prefetched = undefined
     const weight = await pending
     if (!this.options.retainWeights) this.scope.keep(weight)
-    if (index + 1 < this.program.weights.length) this.prefetch(index + 1)
+    if (next < this.program.weights.length) this.prefetch(next)
     const item = this.program.weights[index]!
     demandKind(`weight ${index}`, weight, this.program.operands.weights)
     demandState(`weight ${index}`, weight, item)

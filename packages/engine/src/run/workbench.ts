@@ -1,5 +1,5 @@
 /** What every kind of step works with: the evaluator, what is alive, what comes from outside, and the few operations that all of them end with. */
-import { type Evaluator, type EvaluatorCiphertext, type EvaluatorPair, isCiphertext } from '@slytherin/ckks'
+import { type Evaluator, type EvaluatorCiphertext, type EvaluatorPair, isCiphertext, isProductSummer } from '@slytherin/ckks'
 import { nextTurn } from '../event-loop.js'
 import { walkNoise } from '../plan/noise.js'
 import type { Plan } from '../plan/plan.js'
@@ -87,8 +87,7 @@ export class Workbench {
 
   /** sum + Σ a·b, in place when there is a sum; operands stay. */
   accumulate(sum: EvaluatorCiphertext | undefined, pairs: readonly (readonly [Operand, Operand])[]): EvaluatorCiphertext {
-    const ordered = pairs.map(([a, b]): EvaluatorPair => (isCiphertext(a) ? [a, b] : [b as EvaluatorCiphertext, a]))
-    const products = this.evaluator.multiplyAccumulate(ordered)
+    const products = this.evaluator.multiplyAccumulate(pairs.map(orderedPair))
     if (!sum) return this.scope.keep(products)
     try {
       this.evaluator.addInPlace(sum, products)
@@ -96,6 +95,18 @@ export class Workbench {
     } finally {
       products.dispose()
     }
+  }
+
+  /** The same for many sums with factors in common: together, where the evaluator can. */
+  accumulateMany(
+    sums: readonly { readonly sum: EvaluatorCiphertext | undefined; readonly pairs: readonly (readonly [Operand, Operand])[] }[]
+  ): EvaluatorCiphertext[] {
+    const { evaluator } = this
+    const encrypted = sums.every(({ pairs }) => pairs.every(pair => pair.every(isCiphertext)))
+    if (!encrypted || !isProductSummer(evaluator)) return sums.map(({ sum, pairs }) => this.accumulate(sum, pairs))
+    const made = evaluator.multiplyAddMany(sums.map(({ sum, pairs }) => ({ sum, pairs: pairs.map(orderedPair) })))
+    for (const result of made) this.scope.keep(result)
+    return made
   }
 
   /** Disposes the old one, keeps the new one. */
@@ -126,3 +137,6 @@ export class Workbench {
     this.options.signal?.throwIfAborted()
   }
 }
+
+/** The ciphertext first. */
+const orderedPair = ([a, b]: readonly [Operand, Operand]): EvaluatorPair => (isCiphertext(a) ? [a, b] : [b as EvaluatorCiphertext, a])

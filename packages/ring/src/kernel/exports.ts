@@ -50,6 +50,7 @@ export interface KernelExports {
   multiplyAccumulate11(c0: number, table: number, count: number, n: number, block: number, add: number): void
   multiplyAccumulate21(c0: number, c1: number, table: number, count: number, n: number, block: number, add: number): void
   multiplyAccumulate22(c0: number, c1: number, c2: number, table: number, count: number, n: number, block: number, add: number): void
+  multiplyAccumulateMany22(sums: number, count: number, from: number, to: number, tile: number, block: number): void
 
   linearCombinations(
     inputs: number,

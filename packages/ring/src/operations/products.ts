@@ -72,6 +72,67 @@ export function multiplyAccumulate(ring: RingStructure, out: readonly Polynomial
   })
 }
 
+/** Sums of products of pairs with two components each, as Ring.multiplyAccumulate has them. */
+export interface SumOfProducts {
+  /** three components */
+  readonly out: readonly Polynomial[]
+  readonly pairs: readonly ComponentPair[]
+  /** Whether the sum is added to what `out` holds. */
+  readonly add: boolean
+}
+
+/** What a few columns of all rows may take: with what else there is they should stay in the second-level cache. */
+const TILE_BYTES = 384 * 1024
+const SMALLEST_TILE = 512
+/** A sum in the kernel's table before its pairs, and a pair: 32-bit words. */
+const SUM_WORDS = 5
+const PAIR_WORDS = 4
+
+/** See Ring.multiplyAccumulateMany. */
+export function multiplyAccumulateMany(ring: RingStructure, sums: readonly SumOfProducts[]): void {
+  const operation = 'multiplyAccumulateMany'
+  const first = sums[0]?.out[0]
+  if (!first) return
+  const rows = new Set<Polynomial>()
+  let words = 0
+  for (const { out, pairs, add } of sums) {
+    if (out.length !== 3) throw new LengthMismatchError(`outputs of ${operation}`, 3, out.length)
+    const inputs = pairs.flatMap(({ a, b }) => {
+      if (a.length !== 2) throw new LengthMismatchError('components of a', 2, a.length)
+      if (b.length !== 2) throw new LengthMismatchError('components of b', 2, b.length)
+      return [...a, ...b]
+    })
+    checkOutputs(ring, operation, [first, ...out.filter(output => output !== first)])
+    if (add) for (const output of out) checkDomain(operation, output, 'ntt')
+    checkInputs(ring, operation, out, inputs)
+    for (const row of [...out, ...inputs]) rows.add(row)
+    words += SUM_WORDS + PAIR_WORDS * pairs.length
+  }
+  const outputs = new Set(sums.flatMap(({ out }) => out))
+  if (outputs.size !== 3 * sums.length || sums.some(({ pairs }) => pairs.some(({ a, b }) => [...a, ...b].some(row => outputs.has(row)))))
+    throw new AliasError(operation)
+  const { kernel } = ring
+  const { indices } = first
+  const products = sums.reduce((count, { pairs }) => count + pairs.length, 0)
+  const tile = Math.max(SMALLEST_TILE, 2 ** Math.floor(Math.log2(TILE_BYTES / rows.size)))
+  kernel.withScratch(4 * words * indices.length, tables => {
+    const table = new Uint32Array(kernel.memory.buffer, tables)
+    let at = 0
+    for (const [k, index] of indices.entries()) {
+      for (const { out, pairs, add } of sums) {
+        for (const output of out) table[at++] = output.rowAddress(k)
+        table[at++] = pairs.length
+        table[at++] = Number(add)
+        for (const { a, b } of pairs) for (const factor of [a[0]!, a[1]!, b[0]!, b[1]!]) table[at++] = factor.addressOf(index)
+      }
+    }
+    ring.forEachBlock(indices.length, COST.product * 3 * products, (calls, k, offset, n) =>
+      calls.multiplyAccumulateMany22(tables + 4 * words * k, sums.length, offset, offset + 8 * n, tile, ring.block(indices[k]!))
+    )
+  })
+  for (const output of outputs) output.domain = 'ntt'
+}
+
 /** See Ring.addAutomorphism. */
 export function addAutomorphism(ring: RingStructure, out: Polynomial, a: Polynomial, galoisElement: number): Polynomial {
   const operation = 'addAutomorphism'

@@ -10,6 +10,12 @@ import { DisposedError } from '../errors.js'
 import type { Basis } from './basis.js'
 import type { RingStructure } from './ring-structure.js'
 
+/**
+ * Bytes between the rows of one polynomial and those of the next, beside a power of two: an odd number of cache lines. Without them the same column of all polynomials would be in the same few
+ * lines of every cache, and an operation on more of them than a cache has ways would find none of them there.
+ */
+const GAP = 13 * 64
+
 /** N coefficients or N values at roots of unity, modulo some of a ring's primes: rows of balanced doubles in the kernel's memory, freed by `dispose`. */
 export class Polynomial implements Disposable {
   #address: number
@@ -27,7 +33,7 @@ export class Polynomial implements Disposable {
   /** With unspecified residues: to be overwritten. @throws DisposedError OutOfMemoryError */
   static uninitialised(ring: RingStructure, basis: Basis, domain: Domain): Polynomial {
     if (ring.isDisposed) throw new DisposedError('ring')
-    return new Polynomial(ring, basis, ring.kernel.arena.allocate(basis.indices.length * ring.rowBytes), domain)
+    return new Polynomial(ring, basis, ring.kernel.arena.allocate(basis.indices.length * ring.rowBytes + GAP), domain)
   }
 
   /** Indices into `ring.moduli`, ascending. */
