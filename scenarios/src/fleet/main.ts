@@ -44,8 +44,8 @@ const options = new Command('fleet')
     8192
   )
   .option('--queries <count>', 'at the same time, with the model encrypted; 0 for none', natural, 10)
-  .option('--batch <count>', 'samples of each of them; 83, or 8 with --cold, when not given', positive)
-  .option('--model <name>', 'of the manifest; cryptonet-square, or nn20-square with --cold, when not given')
+  .option('--batch <count>', 'samples of each of them; 83, or 1 with --cold, when not given', positive)
+  .option('--model <name>', 'of the manifest; cryptonet-square, or lenet-square with --cold, when not given')
   .option('--refreshes', 'plans with refreshes; what holders answer is known before anything is measured', false)
   .option('--cores-per-worker <cores>', 'each worker process in a control group with so much of a core, as 0.25; takes root', finite)
   .option('--append', 'keep what the file of --json has of other measurements', false)
@@ -53,7 +53,7 @@ const options = new Command('fleet')
   .option('--rate <rate>', 'of the links of the namespaces, as tc writes it: 1gbit')
   .option(
     '--cold',
-    'instead: how long a worker that has nothing takes until it computes with a large release, beside what its transfer takes',
+    'instead: how long a worker that has nothing takes until all of a large release is there and until it answers, beside what a transfer takes',
     false
   )
   .option('--queue <count>', 'instead: a coordinator with so many queries that wait, killed and started again', positive)

@@ -138,11 +138,18 @@ export class Measuring {
     return costs
   }
 
-  async fleet(onEvent: (event: FleetEvent) => void = () => undefined): Promise<Fleet> {
+  async fleet(onEvent: (event: FleetEvent) => void = event => this.#tell(event)): Promise<Fleet> {
     const mailbox = await openMailbox({ name: 'fleet', redis: this.redis.url })
     const answer = knownAnswer(this.kernel)
     const common = { contents: this.contents, software: VERSION, answer }
     return await Fleet.start({ mailbox, ...common, here: false, check: 0, clearModels: true, partSeconds: 1e9, onEvent })
+  }
+
+  /** What costs a measurement its worth. */
+  #tell(event: FleetEvent): void {
+    if (event.event === 'again') this.say(`a part is done again, after ${event.seconds.toFixed(1)} s: ${event.reason}`)
+    else if (event.event === 'refused' || event.event === 'fault') this.say(event.error.message)
+    else if (event.event === 'worker' && event.state === 'lost') this.say(`worker ${event.worker} is lost`)
   }
 
   /** For reports. */

@@ -100,8 +100,25 @@ export class WorkerProcess {
     return fields.length < 13 ? 0 : (Number(fields[11]) + Number(fields[12])) / TICKS
   }
 
+  /** When it first logged a message, milliseconds of the epoch; undefined unless it has. */
+  async saidAt(message: string): Promise<number | undefined> {
+    return await loggedAt(this.#log, message)
+  }
+
   /** What it has said. */
   async log(): Promise<string> {
     return await readFile(this.#log, 'utf8').catch(() => '')
   }
+}
+
+/** When a log first has a message, milliseconds of the epoch; undefined unless it has. @param path lines of JSON, and others */
+export async function loggedAt(path: string, message: string): Promise<number | undefined> {
+  const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n')
+  // What it tells people stands between, and the last may be half written.
+  for (const line of lines.slice(0, -1)) {
+    if (!line.startsWith('{')) continue
+    const { msg, time } = JSON.parse(line) as { readonly msg?: string; readonly time: number }
+    if (msg === message) return time
+  }
+  return undefined
 }

@@ -3,7 +3,7 @@
  * memory and on the disk of this machine. What does not match is fetched again; then the store is named as corrupt.
  */
 import { hash as digest } from 'node:crypto'
-import type { BorrowedBytes, SharedContents } from '@slytherin/protocol/service'
+import type { BorrowedBytes, ContentName, SharedContents } from '@slytherin/protocol/service'
 import PQueue from 'p-queue'
 import { ContentMissingError, CorruptStoreError } from '../errors.js'
 import type { StoreBackend } from './backend.js'
@@ -31,6 +31,26 @@ const AT_ONCE = 8
 /** What is read once is waited for; weights are asked for long before. */
 const SOON = { priority: 1 }
 const AHEAD = { priority: 0 }
+/** What nobody waits for yet. */
+const IDLE = { priority: -1 }
+/** Byte strings at the same time that nobody waits for yet. */
+const STAGED_AT_ONCE = 4
+/** When something is read, among what else is. */
+interface Turn {
+  readonly priority: number
+  /** By which its priority is changed. */
+  readonly id?: string
+  begun?(): void
+}
+
+/** What comes before it is asked for. */
+interface Staging {
+  /** Its read has not begun. */
+  queued: boolean
+  /** The disk's. */
+  readonly bytes: Promise<Uint8Array>
+}
+
 /** Bytes of buffers between two uses. */
 const MOST_IDLE = 2 ** 26
 
@@ -47,6 +67,10 @@ export class FleetContents implements SharedContents {
   readonly #reads = new PQueue({ concurrency: AT_ONCE })
   /** What is being fetched, by hash. */
   readonly #fetching = new Map<string, Promise<Uint8Array>>()
+  /** What somebody has asked for and the disk may be given, by hash. */
+  readonly #loading = new Map<string, Promise<Uint8Array>>()
+  /** What comes before it is asked for, by hash. */
+  readonly #staging = new Map<string, Staging>()
 
   constructor(options: FleetContentsOptions) {
     this.#options = options
@@ -101,6 +125,30 @@ export class FleetContents implements SharedContents {
     return { bytes, [Symbol.dispose]: giveBack }
   }
 
+  /**
+   * Has byte strings on the disk here, in this order, while reads that somebody waits for leave time: a link is not idle when whoever computes is slower. What is asked for
+   * meanwhile is fetched once.
+   * @returns whether all of them are there, and those that came are what their names say (what the disk had is checked when it is read); false without a disk, or with too
+   * small a one
+   * @throws as `get`
+   */
+  async stage(names: readonly ContentName[]): Promise<boolean> {
+    const { disk } = this.#options
+    if (disk === undefined) return false
+    const left = names.values()
+    let fits = true
+    const next = async (): Promise<void> => {
+      for (const { space, hash } of left) {
+        const loading = this.#loading.get(hash)
+        if (loading !== undefined) await loading
+        else if (!(await disk.has(hash))) fits = (await this.#stage(disk, space, hash)) && fits
+        if (!fits) return
+      }
+    }
+    await Promise.all(Array.from({ length: STAGED_AT_ONCE }, next))
+    return fits
+  }
+
   /** Asks the store alone. */
   async has(space: string, hash: string): Promise<boolean> {
     return await this.#options.backend.has(space, hash)
@@ -123,24 +171,61 @@ export class FleetContents implements SharedContents {
 
   /** The caller's own. */
   async #fetch(space: string, hash: string): Promise<Uint8Array> {
+    const staging = this.#staging.get(hash)
+    if (staging !== undefined) {
+      // It is waited for now.
+      if (staging.queued) this.#reads.setPriority(hash, AHEAD.priority)
+      const staged = await staging.bytes.catch(() => undefined)
+      if (staged !== undefined) return new Uint8Array(staged)
+    }
+    const { disk } = this.#options
     // What is of one query is read once.
-    const disk = space.startsWith('query-') ? undefined : this.#options.disk
-    const cached = await disk?.get(hash)
+    if (disk === undefined || space.startsWith('query-')) return await this.#read(space, hash, AHEAD)
+    const loading = this.#load(disk, space, hash)
+    this.#loading.set(hash, loading)
+    return await loading.finally(() => this.#loading.delete(hash))
+  }
+
+  /** From the disk, which is given what it does not have. */
+  async #load(disk: DiskCache, space: string, hash: string): Promise<Uint8Array> {
+    const cached = await disk.get(hash)
     if (cached !== undefined) {
       if (sha256(cached) === hash) return cached
-      await disk!.remove(hash)
+      await disk.remove(hash)
     }
     const bytes = await this.#read(space, hash, AHEAD)
     // Beside what is done with it: nobody waits for a disk that is slower than the network.
-    if (disk !== undefined && this.#writing < MOST_WRITING) this.#write(disk, hash, bytes)
+    if (this.#writing < MOST_WRITING) this.#write(disk, hash, bytes)
     return bytes
   }
 
+  /** To the disk alone. @returns false where it has no room */
+  async #stage(disk: DiskCache, space: string, hash: string): Promise<boolean> {
+    const turn = { queued: true }
+    const begun = (): void => {
+      turn.queued = false
+    }
+    const staging: Staging = Object.assign(turn, { bytes: this.#read(space, hash, { ...IDLE, id: hash, begun }) })
+    this.#staging.set(hash, staging)
+    try {
+      const bytes = await staging.bytes
+      if (!disk.hasRoomFor(bytes.length)) return false
+      await disk.put(hash, bytes)
+      return true
+    } finally {
+      this.#staging.delete(hash)
+    }
+  }
+
   /** From the store; what is not what its name says is asked for once more. */
-  async #read(space: string, hash: string, turn: { readonly priority: number }, allocate = made): Promise<Uint8Array> {
+  async #read(space: string, hash: string, { begun, ...turn }: Turn, allocate = made): Promise<Uint8Array> {
     const { backend, onMismatch } = this.#options
+    const read = async (): Promise<Uint8Array | undefined> => {
+      begun?.()
+      return await backend.read(space, hash, allocate)
+    }
     for (let time = 0; ; time++) {
-      const bytes = await this.#reads.add(async () => await backend.read(space, hash, allocate), turn)
+      const bytes = await this.#reads.add(read, turn)
       if (bytes === undefined) throw new ContentMissingError(backend.name, space, hash)
       if (sha256(bytes) === hash) return bytes
       if (time > 0) throw new CorruptStoreError(backend.name, space, hash)

@@ -45,6 +45,22 @@ export class DiskCache {
     return this.#bytes
   }
 
+  /** Whether something is there, and stays within the budget as what was used last; not whether it is what it should be. */
+  async has(hash: string): Promise<boolean> {
+    const path = join(this.#directory, hash)
+    const file = await stat(path).catch(() => undefined)
+    this.#forget(hash)
+    if (file === undefined) return false
+    this.#note(hash, file.size)
+    await used(path)
+    return true
+  }
+
+  /** Whether so many bytes more stay without others having to go. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#bytes + bytes <= this.#budget
+  }
+
   /** As it is on the disk: whoever takes it checks it. */
   async get(hash: string): Promise<Uint8Array | undefined> {
     const path = join(this.#directory, hash)

@@ -40,6 +40,7 @@ export interface FleetWorkerOptions {
 export type WorkerEvent =
   | { readonly event: 'admitted'; readonly coordinator: string }
   | { readonly event: 'connection'; readonly name: string; readonly connected: boolean }
+  | { readonly event: 'given'; readonly part: string; readonly query: string }
   | { readonly event: 'done'; readonly part: string; readonly query: string; readonly seconds: number }
   | { readonly event: 'failed'; readonly part: string; readonly query: string; readonly error: Error }
   | { readonly event: 'fault'; readonly error: Error }
@@ -152,6 +153,7 @@ export class FleetWorker {
     if (signal.aborted) return
     const started = performance.now()
     this.#busy = part
+    onEvent?.({ event: 'given', part, query: job.query })
     try {
       const result = await workshop.compute(job, signal)
       const seconds = (performance.now() - started) / 1000

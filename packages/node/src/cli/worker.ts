@@ -64,7 +64,14 @@ async function work(configuration: WorkerConfiguration, streams: Streams): Promi
     lost.catch(() => void worker?.stop())
     // Loaded, and connected, while the kernel is.
     const [workshop, mailbox] = await Promise.all([
-      BlockWorkshop.create({ contents, threads, warmUp: true, weightBytes }),
+      BlockWorkshop.create({
+        contents,
+        threads,
+        warmUp: true,
+        weightBytes,
+        onRelease: (release, state) =>
+          logger.info({ release }, state === 'open' ? 'keys are in memory: evaluation begins' : 'all of a release is here and verified')
+      }),
       openMailbox(fleet, error => logger.warn({ error }, 'the queue complains'))
     ])
     try {
@@ -97,6 +104,9 @@ function show(event: WorkerEvent, tell: (text: string) => void, logger: Logger):
       break
     case 'connection':
       tell(`${event.name} ${event.connected ? 'is connected' : 'cannot be reached: waiting'}`)
+      break
+    case 'given':
+      logger.info({ part: event.part, query: event.query }, 'given')
       break
     case 'done':
       logger.info({ part: event.part, query: event.query, seconds: Number(event.seconds.toFixed(3)) }, 'done')

@@ -2,7 +2,7 @@
  * The byte strings of a fleet in a thread of their own: a worker computes in its own for seconds on end, and what it needs next is meanwhile received, hashed and written to
  * its disk. What was fetched is handed over, not copied.
  */
-import type { BorrowedBytes, SharedContents } from '@slytherin/protocol/service'
+import type { BorrowedBytes, ContentName, SharedContents } from '@slytherin/protocol/service'
 import type { ContentsListener, HostedContents, HostedContentsOptions } from '../worker/contents-module.js'
 import { CryptographyWorker } from '../worker/cryptography-worker.js'
 import { WorkerClosedError } from '../worker/errors.js'
@@ -53,6 +53,11 @@ export class ContentsThread implements SharedContents {
       if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0)
     }
     return { bytes, [Symbol.dispose]: giveBack }
+  }
+
+  /** To its disk. @throws as `get` */
+  async stage(names: readonly ContentName[]): Promise<boolean> {
+    return await (await this.#contents()).stage(names)
   }
 
   async has(space: string, hash: string): Promise<boolean> {

@@ -15,7 +15,7 @@ export interface ContentsListener {
   mismatch(store: string, space: string, hash: string): void
 }
 
-export interface HostedContents extends Omit<SharedContents, 'borrow'> {
+export interface HostedContents extends Required<Omit<SharedContents, 'borrow'>> {
   /** What is read once; handed over. @throws as `get` */
   take(space: string, hash: string): Promise<Uint8Array>
   /** Tells what the store gives until it is disposed of. */
@@ -38,6 +38,7 @@ export async function createCryptography({ fleet, cache }: HostedContentsOptions
     put: async (space, bytes) => await contents.put(space, bytes),
     get: async (space, hash) => await contents.load(space, hash),
     take: async (space, hash) => await contents.take(space, hash),
+    stage: async names => await contents.stage(names),
     has: async (space, hash) => await contents.has(space, hash),
     clear: async space => await contents.clear(space),
     follow: async listener => {

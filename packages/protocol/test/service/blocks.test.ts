@@ -292,6 +292,25 @@ describe.each([
     expect(runner.jobs.every(({ after }) => after > 0)).toBe(true)
   })
 
+  test('whoever does parts has keys and model come before they are asked for, in this order, and tells when it begins and when all are there', async () => {
+    const told: string[] = []
+    const staged: string[] = []
+    const contents: SharedContents = {
+      ...sharedOf(shared),
+      stage: async names => {
+        staged.push(...names.map(({ hash }) => hash))
+        return true
+      }
+    }
+    const onRelease = (space: string, state: string): void => void told.push(`${space} ${state}`)
+    const other = await BlockWorkshop.create({ contents, weightBytes: 2 ** 24, kernelVariant: 'fallback', onRelease })
+    const runner = new Workshops(shared, 1, async job => await other.compute(job))
+    expect(await service.evaluate(key.publicKey, runner)).toEqual(alone)
+    await other.dispose()
+    expect(told).toEqual([`release-${NONCE} open`, `release-${NONCE} here`])
+    expect(staged.slice(1)).toEqual([...service.keys.map(({ hash }) => hash), ...service.terms.parts])
+  })
+
   test('a part that fails fails the query with its error', async () => {
     const runner = new Workshops(shared, 3, async () => {
       throw new RangeError('no')

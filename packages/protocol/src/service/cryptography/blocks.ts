@@ -110,6 +110,12 @@ export interface SharedContents {
   get(space: string, hash: string): Promise<Uint8Array>
   /** What is read once, and is not worth keeping at hand: without a copy. @throws as `get` */
   borrow(space: string, hash: string): Promise<BorrowedBytes>
+  /**
+   * Has what will be asked for come before, in this order, to where it is read from sooner, while nothing else is waited for; not everybody can.
+   * @returns whether all of it came, and is what its names say; false where there is no room
+   * @throws as `get`
+   */
+  stage?(names: readonly ContentName[]): Promise<boolean>
   /** Whether it is there. */
   has(space: string, hash: string): Promise<boolean>
   /** Erases a space and everything in it; one that is not there is no fault. */

@@ -39,6 +39,8 @@ export interface BlockWorkshopOptions {
   readonly weightBytes: number
   /** Releases that are open at the same time; each has its own keys in memory. */
   readonly releases?: number
+  /** Told of a release, by its space, that its keys are in memory and evaluation begins, or that all of it is on this machine, verified; must not throw. */
+  onRelease?(space: string, state: 'open' | 'here'): void
 }
 
 /** Epochs seldom have more than a few releases that are asked at the same time. */
@@ -103,15 +105,22 @@ export class BlockWorkshop {
       this.#open.set(hash, known)
       return known
     }
-    const { contents, releases = RELEASES } = this.#options
+    const { contents, releases = RELEASES, onRelease } = this.#options
     const means = JSON.parse(new TextDecoder().decode(await contents.get(space, hash))) as BlockMeans
     for (const [oldest, open] of this.#open) {
       if (this.#open.size < releases) break
       this.#open.delete(oldest)
       open.dispose()
     }
+    // In the order in which it is asked for. What cannot be had is missed when it is.
+    const names = [means.publicKey, ...means.keys, ...means.parts.map(part => ({ space: means.space, hash: part }))]
+    const staged = contents.stage?.(names.map(({ space, hash }) => ({ space, hash }))).catch(() => false)
     const opened = await OpenMeans.open(means, contents, this.#kernel, bytes => this.#reserve(hash, bytes))
     this.#open.set(hash, opened)
+    onRelease?.(means.space, 'open')
+    void staged?.then(all => {
+      if (all) onRelease?.(means.space, 'here')
+    })
     return opened
   }
 
