@@ -51,7 +51,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
       const file = join(party.home, 'party.yaml')
       const { data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link, refreshing } =
         scenario.session
-      const { expectedQueries } = scenario.session
+      const { expectedQueries, maximumKeyBytes } = scenario.session
       const { batch, queries } = batchesOf(scenario)
       const asks = party.roles.includes('data-owner')
       const configuration = {
@@ -72,6 +72,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
           ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
           ...(precision === undefined ? {} : { precision }),
           ...(expectedQueries === undefined ? {} : { expectedQueries }),
+          ...(maximumKeyBytes === undefined ? {} : { maximumKeyBytes }),
           ...(link === undefined ? {} : { link })
         },
         ...(party.roles.includes('model-owner') ? modelKeys(scenario, choice, calibration) : {}),

@@ -75,7 +75,8 @@ export const scenarioSchema = z.strictObject({
       /** How exact logits must be; as in a party's configuration. */
       precision: configurationSchema.shape.session.unwrap().shape.precision,
       link: configurationSchema.shape.session.unwrap().shape.link,
-      expectedQueries: configurationSchema.shape.session.unwrap().shape.expectedQueries
+      expectedQueries: configurationSchema.shape.session.unwrap().shape.expectedQueries,
+      maximumKeyBytes: configurationSchema.shape.session.unwrap().shape.maximumKeyBytes
     })
     .prefault({}),
   /** What key holders want to see before they help. */

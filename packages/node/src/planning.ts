@@ -53,6 +53,8 @@ export interface PlanModelOptions extends ModelChoice {
   readonly link?: Link
   /** Queries that keys and encrypted weights are made for once; what the cost model says when not given. */
   readonly expectedQueries?: number
+  /** Bytes of evaluation keys that a key holder makes at most; as many as pay when not given. */
+  readonly maximumKeyBytes?: number
   /** Workers of a fleet that evaluate blocks of a query side by side; 1 when not given. */
   readonly workers?: number
   /** What operations cost; built-in figures of the kernel when not given. */

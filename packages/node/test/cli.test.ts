@@ -156,6 +156,9 @@ describe('slytherin plan', () => {
     expect(text.out).toContain('128-bit security')
     const json = await slytherin('plan', small, '--reference-costs', '--batch', '64', '--parties', '5', '--threshold', '3', '--json')
     expect(JSON.parse(json.out)).toMatchObject({ version: 5, parties: 5, threshold: 3, batch: 64 })
+    // fewer keys than any plan takes
+    const keyless = await slytherin('plan', small, '--reference-costs', '--key-megabytes', '0.001')
+    expect(keyless).toMatchObject({ code: 1, err: expect.stringContaining('evaluation keys') })
   })
 
   it('plans into a key epoch, says which keys it lacks, and where it does not do', async () => {

@@ -40,6 +40,13 @@ describe('party.yaml', () => {
     expect(issuesOf(`${GOOD}\nsession: { expectedQueries: 0 }`)).toHaveLength(1)
   })
 
+  it('says how large evaluation keys may be, and otherwise leaves it to what pays', () => {
+    const asked = (session: string) => planRequest(parseConfiguration(`${GOOD}\nsession: ${session}`, '/etc/slytherin/party.yaml'))
+    expect(asked('{ maximumKeyBytes: 60000000 }')).toMatchObject({ maximumKeyBytes: 60e6 })
+    expect(asked('{}')).not.toHaveProperty('maximumKeyBytes')
+    expect(issuesOf(`${GOOD}\nsession: { maximumKeyBytes: 0 }`)).toHaveLength(1)
+  })
+
   it('is read with defaults, paths relative to the file', () => {
     const configuration = parseConfiguration(GOOD, '/etc/slytherin/party.yaml')
     expect(configuration).toMatchObject({

@@ -27,7 +27,7 @@ export type EpochOptions = Pick<
 >
 
 /** A model that the epoch is to serve, and what may differ from model to model. */
-export interface EpochModel extends Omit<PlanOptions, keyof EpochOptions | 'epoch'> {
+export interface EpochModel extends Omit<PlanOptions, keyof EpochOptions | 'epoch' | 'maximumKeyBytes'> {
   readonly architecture: Architecture
 }
 

@@ -52,6 +52,10 @@ export interface PlanOptions {
    */
   readonly expectedQueries?: number
   /**
+   * bytes of evaluation keys that a key holder makes at most (default: as many as pay). A plan within them may take longer. Not for plans into an epoch, whose keys are there
+   */
+  readonly maximumKeyBytes?: number
+  /**
    * workers of a fleet, each like the machine of the cost model, that evaluate batch blocks of a query side by side (default 1): a plan with more, smaller blocks is chosen where
    * all of them together are done sooner with it, and the work of all of them is at most half as much again as that of the plan for one. Clear data are evaluated by the evaluator alone, whatever is said here
    */
@@ -80,8 +84,12 @@ const DEFAULT_EVALUATOR_MEMORY = 3 * 2 ** 30
 
 /** Options with every default filled in; precision as a share of the largest logit. */
 export type Settings = Required<
-  Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch' | 'link' | 'expectedQueries'>
+  Omit<PlanOptions, 'logN' | 'packing' | 'precision' | 'floodingBits' | 'epoch' | 'link' | 'expectedQueries' | 'maximumKeyBytes'>
 > & {
+  /** infinite where nothing is said */
+  readonly maximumKeyBytes: number
+  /** how much what a key costs counts: the share of preparation, and more where there are to be fewer of them */
+  readonly keyShare: number
   /** what the search counts with: the cost model with the link in it, and the share of preparation */
   readonly searched: CostModel
   readonly precision: number
@@ -111,6 +119,12 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     throw new InvalidInputError('plan option link.roundTrip', 'seconds of at least 0', String(link.roundTrip))
   const preparation =
     options.expectedQueries === undefined ? costModel.preparation : 1 / whole('expectedQueries', options.expectedQueries, 1)
+  if (options.maximumKeyBytes !== undefined && options.epoch)
+    throw new InvalidInputError(
+      'plan option maximumKeyBytes',
+      'nothing where a plan is made into an epoch',
+      String(options.maximumKeyBytes)
+    )
   const usual = threshold === 1 ? LEAST_DISTANCE_BITS : WANTED_DISTANCE_BITS
   const epoch = options.epoch && plannedInto(options, options.epoch)
   const { floodingBits = epoch?.keys.floodingBits, floodingDistanceBits = usual } = options
@@ -145,6 +159,9 @@ export function checkOptions(options: PlanOptions, largestLogit: number): Settin
     costModel,
     workers: options.data === 'clear' ? 1 : whole('workers', options.workers ?? 1, 1),
     searched: { ...costModel, ...link, preparation },
+    maximumKeyBytes:
+      options.maximumKeyBytes === undefined ? Number.POSITIVE_INFINITY : whole('maximumKeyBytes', options.maximumKeyBytes, 1),
+    keyShare: preparation,
     evaluatorMemory: whole('evaluatorMemory', options.evaluatorMemory ?? DEFAULT_EVALUATOR_MEMORY, 1),
     logN: options.logN ?? epoch?.parameters.logN,
     packing: options.packing,

@@ -5,6 +5,8 @@
  * levels and refreshes from a shortest path (`error-budget.ts`, `placement.ts`). Everything is deterministic: same inputs, same plan.
  */
 import { type Architecture, parseArchitecture } from '../architecture/architecture.js'
+import { formatBytes } from '../costs/byte-size.js'
+import { InfeasiblePlanError } from '../errors.js'
 import type { Plan } from '../plan/plan.js'
 import { ChainSearch } from './chain-search.js'
 import { describeBlockage, diagnose } from './diagnosis.js'
@@ -34,11 +36,35 @@ function planFreely(parsed: Architecture, settings: Settings): Plan {
   const preparation = new Preparation(parsed, settings)
   const possible = mostFlooding(preparation, settings)
   const made = possible && new ChainSearch(preparation, possible).run()
-  if (made) return made
+  if (made) return made.costs.bytes.keysPerParty <= settings.maximumKeyBytes ? made : withFewerKeys(parsed, possible, made)
   const least = leastFlooding(settings)
   const planner = new ChainSearch(preparation, least)
   planner.feasible()
   throw diagnose(parsed, least, planner.blockage, (changed, other) => new ChainSearch(preparation.of(changed), other).feasible())
+}
+
+/** Where keys are more than there may be they are made to count so many times as much, again and again, until every query bears this many times what making them costs. */
+const KEY_STEP = 1.5
+const LARGEST_KEY_SHARE = 64
+/** Where they count for nothing, or nearly, this is what is begun with. */
+const LEAST_KEY_SHARE = 0.01
+
+/** The plan that costs least of those that have as few keys as there may be, or nearly so. @throws InfeasiblePlanError */
+function withFewerKeys(parsed: Architecture, settings: Settings, { costs }: Plan): Plan {
+  let least = costs.bytes.keysPerParty
+  for (let keyShare = Math.max(LEAST_KEY_SHARE, KEY_STEP * settings.keyShare); keyShare < LARGEST_KEY_SHARE; keyShare *= KEY_STEP) {
+    const weighed = { ...settings, keyShare }
+    const made = new ChainSearch(new Preparation(parsed, weighed), weighed).run()
+    if (!made) continue
+    const { keysPerParty } = made.costs.bytes
+    if (keysPerParty <= settings.maximumKeyBytes) return made
+    least = Math.min(least, keysPerParty)
+  }
+  throw new InfeasiblePlanError(
+    parsed.name,
+    `it takes ${formatBytes(least)} of evaluation keys, and may have ${formatBytes(settings.maximumKeyBytes)}`,
+    'allow more of them'
+  )
 }
 
 /** What is asked for, with as little flooding as there may be where its amount is free. */

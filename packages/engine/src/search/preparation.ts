@@ -20,7 +20,17 @@ export class Preparation {
     readonly architecture: Architecture,
     private readonly settings: Pick<
       Settings,
-      'data' | 'weights' | 'seededInputs' | 'costModel' | 'searched' | 'evaluatorMemory' | 'batch' | 'threshold' | 'epoch' | 'workers'
+      | 'data'
+      | 'weights'
+      | 'seededInputs'
+      | 'costModel'
+      | 'searched'
+      | 'keyShare'
+      | 'evaluatorMemory'
+      | 'batch'
+      | 'threshold'
+      | 'epoch'
+      | 'workers'
     >
   ) {
     this.patterns = patternsOf(architecture)
@@ -57,7 +67,7 @@ export class Preparation {
     const batchBlocks = Math.ceil(settings.batch / batchBlock)
     const turns = Math.ceil(batchBlocks / settings.workers)
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
-      const key = settings.searched.preparation * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
+      const key = settings.keyShare * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
       const keys = (): KeyPrices => this.keyPrices(costs, stride, turns)
       return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, turns, reading: settings, key }, keys)
     })
@@ -65,7 +75,7 @@ export class Preparation {
 
   /** Those of an epoch cost nothing; outside one no level is known yet, and a typical one stands for it. */
   private keyPrices(costs: OperationCosts, stride: number, turns: number): KeyPrices {
-    const { epoch, threshold, searched } = this.settings
+    const { epoch, threshold, keyShare } = this.settings
     const sizes = epoch
       ? new Sizes(
           epoch.chain.logN,
@@ -83,7 +93,7 @@ export class Preparation {
     return {
       seconds: (rotations, level) => {
         const making = elements(rotations).filter(element => !added.has(element) && held(element) < level)
-        return (searched.preparation * making.length * keys.galois(Math.min(level, highest))) / turns
+        return (keyShare * making.length * keys.galois(Math.min(level, highest))) / turns
       },
       add: rotations => {
         for (const element of elements(rotations)) added.add(element)

@@ -99,7 +99,7 @@ export class RunningCosts {
   private keyCost(index: number, level: number): number {
     const { galois, relinearization } = this.firstKeyUses[index]!
     const rotating = galois.reduce((sum, element) => sum + this.galoisKey(element, level), 0)
-    return this.trial.settings.searched.preparation * (rotating + (relinearization ? this.relinearizationKey(level) : 0))
+    return this.trial.settings.keyShare * (rotating + (relinearization ? this.relinearizationKey(level) : 0))
   }
 
   /** Seconds until there is a key; none where the epoch has one. */
@@ -127,7 +127,7 @@ export class RunningCosts {
           ) - this.galoisKey(key, level)
       if (first.relinearization) sum += this.relinearizationKey(highest(use => use.relinearization)) - this.relinearizationKey(level)
     }
-    return this.trial.settings.searched.preparation * sum
+    return this.trial.settings.keyShare * sum
   }
 
   /** Bytes that one batch block needs in the evaluator. */

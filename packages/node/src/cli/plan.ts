@@ -77,6 +77,7 @@ interface Options {
   bandwidth?: number
   roundTrip?: number
   expectedQueries?: number
+  keyMegabytes?: number
   workers?: number
   threads?: number
   memoryBandwidth?: number
@@ -162,6 +163,11 @@ export function planCommand(streams: Streams): Command {
     .option('--bandwidth <Mbit/s>', 'between the parties: what the plan is made for (default: 100)', finite)
     .option('--round-trip <ms>', 'between the parties (default: 20)', finite)
     .option('--expected-queries <number>', EXPECTED_QUERIES_HELP, positive)
+    .addOption(
+      new Option('--key-megabytes <MB>', 'evaluation keys that a key holder makes, at most (default: as many as pay)')
+        .argParser(finite)
+        .conflicts('epoch')
+    )
     .option('--workers <number>', 'plan for so many workers of a fleet, each like this machine, and say what they make of it', positive)
     .option('--threads <number>', 'what so many threads of the evaluator make of it, on as many cores', positive)
     .option('--memory-bandwidth <GB/s>', 'that these cores share (default: 40, as of two channels of DDR4)', finite)
@@ -189,6 +195,7 @@ export function planCommand(streams: Streams): Command {
         costModel,
         ...(link === undefined ? {} : { link }),
         ...(options.expectedQueries === undefined ? {} : { expectedQueries: options.expectedQueries }),
+        ...(options.keyMegabytes === undefined ? {} : { maximumKeyBytes: Math.round(1e6 * options.keyMegabytes) }),
         ...(options.workers === undefined ? {} : { workers: options.workers }),
         ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
         output: options.output,

@@ -186,6 +186,8 @@ export const configurationSchema = z.strictObject({
        * and fewer rotations, above all where several holders make them.
        */
       expectedQueries: count.optional(),
+      /** Bytes of evaluation keys that a key holder makes at most; as many as pay when absent. With fewer an evaluation may take longer. */
+      maximumKeyBytes: count.optional(),
       /** Least flooding that this party accepts in a descriptor. */
       minimumFloodingBits: z.number().int().min(30).max(100).default(30),
       /** Least statistical distance of flooded results over a session that this party accepts, as minus log2; any when absent. */

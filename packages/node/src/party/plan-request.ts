@@ -8,7 +8,7 @@ import type { PlanRequest } from '../worker/cryptography-module.js'
 /** The evaluator plans for this; the owner of the model takes it that all configurations say the same. */
 export function planRequest({ session, roster }: Configuration): PlanRequest {
   const { batch, data, weights, floodingBits, floodingBounds, maximumDecryptions, minimumRefreshes, precision, link, refreshing } = session
-  const { expectedQueries } = session
+  const { expectedQueries, maximumKeyBytes } = session
   return {
     batch,
     data,
@@ -22,6 +22,7 @@ export function planRequest({ session, roster }: Configuration): PlanRequest {
     ...(maximumDecryptions === undefined ? {} : { maximumDecryptions }),
     ...(precision === undefined ? {} : { precision }),
     ...(expectedQueries === undefined ? {} : { expectedQueries }),
+    ...(maximumKeyBytes === undefined ? {} : { maximumKeyBytes }),
     ...(link === undefined || link === 'measured' ? {} : { link: linkOf(link) })
   }
 }

@@ -63,6 +63,8 @@ export interface PlanRequest {
   readonly link?: Link
   /** Queries that keys and encrypted weights are made for once; what the cost model says when not given. */
   readonly expectedQueries?: number
+  /** Bytes of evaluation keys that a key holder makes at most; as many as pay when not given. */
+  readonly maximumKeyBytes?: number
   /** Workers of the evaluator's fleet that blocks of a query are divided among; 1 when not given. */
   readonly workers?: number
   /** Who encrypts samples: `clear` where the evaluator owns them. */
