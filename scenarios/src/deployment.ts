@@ -79,6 +79,7 @@ export async function deploy(scenario: Scenario, directory: string, evidence?: s
         ...(asks ? { samples: samplesOf(scenario) } : {}),
         ...(party.roles.includes('key-holder') ? { assist: scenario.assist } : {}),
         evaluator: scenario.evaluator,
+        costs: scenario.costs,
         ...(evidence === undefined ? {} : { evidence: { directory: join(evidence, party.name) } }),
         log: { level: 'silent' }
       }

@@ -82,6 +82,8 @@ export const scenarioSchema = z.strictObject({
   /** What key holders want to see before they help. */
   assist: z.strictObject({ witnesses: z.number().int().min(0).default(0) }).prefault({}),
   evaluator: z.enum(['kernel', 'seal']).default('kernel'),
+  /** What plans are priced with; as in a party's configuration: the evaluator measures its machine where nothing else is said. */
+  costs: configurationSchema.shape.costs,
   /** What makes the run a failure. */
   expect: z
     .strictObject({

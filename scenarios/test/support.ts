@@ -22,6 +22,7 @@ export function smallScenario(changes: Partial<Scenario> = {}): Scenario {
     ],
     session: { minimumRefreshes: 1 },
     evaluator: 'kernel',
+    costs: 'reference',
     ...changes
   })
   return { ...parsed, data: parsed.data! }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { loadKernel } from '../src/index.js'
 import type { Kernel } from '../src/kernel/kernel.js'
-import { exercise } from '../src/start/self-test.js'
+import { exercise, sameBytes } from '../src/start/self-test.js'
 
 const SHAPES = ['multiplyAccumulate21', 'multiplyAccumulate22'] as const
 
@@ -25,4 +25,21 @@ test('sums of products of every size of burst are tried out, overwriting and add
   exercise(kernel as Kernel)
   for (const shape of SHAPES)
     for (let count = 1; count <= 8; count++) for (const how of ['adding', 'overwriting']) expect(seen).toContain(`${shape} ${count} ${how}`)
+})
+
+test('outputs are the same to the last bit, or not the same', () => {
+  const outputs = (): Uint8Array[] => [Uint8Array.from({ length: 64 }, (_, i) => i), new Uint8Array(72).subarray(8, 72)]
+  expect(sameBytes(outputs(), outputs())).toBe(true)
+  for (const [k, i] of [
+    [0, 0],
+    [0, 63],
+    [1, 31],
+    [1, 63]
+  ] as const) {
+    const other = outputs()
+    other[k]![i]! ^= 0x80
+    expect(sameBytes(outputs(), other)).toBe(false)
+  }
+  expect(sameBytes(outputs(), outputs().slice(1))).toBe(false)
+  expect(sameBytes(outputs(), [outputs()[0]!, new Uint8Array(32)])).toBe(false)
 })
