@@ -30,6 +30,7 @@ describe('measured costs', () => {
       expect(costs[field] / KERNEL_COSTS[field]).toBeGreaterThan(0.02)
       expect(costs[field] / KERNEL_COSTS[field]).toBeLessThan(200)
     }
+    expect(costs.ciphertextProduct! / KERNEL_COSTS.ciphertextProduct!).toBeGreaterThan(0.02)
     expect(kernel.bytesInUse).toBe(0)
   })
 

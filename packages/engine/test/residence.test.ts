@@ -7,12 +7,19 @@ import { sequentialLayout } from '../src/packing/layout.ts'
 import { ComparedWeights } from '../src/search/compared-weights.ts'
 import { architectureFor } from './simulate.ts'
 
+test('a product of ciphertexts costs what was measured of them, where it was', () => {
+  const { ciphertextProduct, ...without } = KERNEL_COSTS
+  expect(new OperationCosts(KERNEL_COSTS, 14).multiply(3)).toBeCloseTo(4 * 4 * ciphertextProduct!, 12)
+  expect(new OperationCosts(without, 14).multiply(3)).toBeCloseTo(4 * 4 * KERNEL_COSTS.product, 12)
+})
+
 describe('what stays in the memory of an evaluator', () => {
   test('weights and inputs up to their shares, as far as there is room beside the evaluation', () => {
     const roomy = new Residence(0, 0)
-    expect(roomy.outside('encrypted weights', 1200, 2 ** 20)).toBe(1200 - RESIDENT_WEIGHT_BYTES / 2 ** 20)
-    expect(roomy.outside('encrypted weights', 5, 2 ** 20)).toBe(5)
     expect(roomy.outside('inputs', 2100, 2 ** 20)).toBe(2100 - RESIDENT_INPUT_BYTES / 2 ** 20)
+    const weighty = new Residence(0, 0)
+    expect(weighty.outside('encrypted weights', 2000, 2 ** 20)).toBe(2000 - RESIDENT_WEIGHT_BYTES / 2 ** 20)
+    expect(weighty.outside('encrypted weights', 5, 2 ** 20)).toBe(5)
     const crowded = new Residence(2.5 * 2 ** 30, 2 ** 28)
     expect(crowded.outside('encrypted weights', 4, 2 ** 20)).toBe(4)
     expect(hasRoom(3.5 * 2 ** 30, 2 ** 20, 2.5 * 2 ** 30)).toBe(false)

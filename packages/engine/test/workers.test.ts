@@ -31,7 +31,7 @@ describe('a plan on workers', () => {
 
   test('that evaluate side by side take a plan whose blocks are divided among them, where they are sooner done with about the same work', () => {
     // so slow that what is computed counts most
-    const slow = { ...KERNEL_COSTS }
+    const slow = { ...KERNEL_COSTS, ciphertextProduct: 20 * KERNEL_COSTS.product }
     for (const unit of ['transform', 'product', 'scalarProduct', 'keyProduct', 'rescaling', 'embedding', 'load', 'copy'] as const)
       slow[unit] *= 20
     const query = {

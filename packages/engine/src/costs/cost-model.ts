@@ -18,6 +18,8 @@ export const costModelSchema = z.strictObject({
   transform: unit,
   /** seconds per residue of a product that is added to a sum */
   product: unit,
+  /** the same where both are ciphertexts and several sums have factors in common (run/diagonals.ts), per residue of the four products of their components; `product` when absent */
+  ciphertextProduct: unit.optional(),
   /** the same where one factor is a number */
   scalarProduct: unit,
   /** seconds per residue of a product with a key-switching key */
@@ -100,6 +102,7 @@ export const KERNEL_COSTS: CostModel = {
   name: 'kernel',
   transform: 54e-6,
   product: 16.3e-6,
+  ciphertextProduct: 8.5e-6,
   scalarProduct: 11.3e-6,
   keyProduct: 14.8e-6,
   division: 0,

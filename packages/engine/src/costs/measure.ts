@@ -12,10 +12,12 @@ import {
   type EvaluatorPair,
   galoisElementOf,
   isCombiner,
+  isProductSummer,
   KeyGenerator,
   MAXIMUM_PRIME_BITS,
   Parameters,
   type PlaintextStorage,
+  type ProductSummer,
   type PublicKey,
   SecretKey,
   serializeCiphertext,
@@ -23,7 +25,7 @@ import {
 } from '@slytherin/ckks'
 import { ASSUMED_COSTS, type CostModel } from './cost-model.js'
 import { ENCRYPTION_TRANSFORMS } from './operation-costs.js'
-import { PRODUCTS_AT_ONCE } from './residence.js'
+import { GIANT_STEPS_AT_ONCE, PRODUCTS_AT_ONCE } from './residence.js'
 import { type TimingOptions, usualSeconds } from './timing.js'
 
 const LOG_N = 14
@@ -136,7 +138,8 @@ async function measureEvaluator(context: Context, { kernel, evaluator: make, hoi
     return all / DISTINCT_OPERANDS
   }
   const clear = (await summed(plainSum, k => weights[k]!)) / (2 * residues)
-  const encryptedProduct = (await summed(sum, k => copies[DISTINCT_OPERANDS - 1 - k]!)) / (4 * residues)
+  const single = (await summed(sum, k => copies[DISTINCT_OPERANDS - 1 - k]!)) / (4 * residues)
+  const together = isProductSummer(evaluator) ? (await summedTogether(evaluator, sum, copies, time)) / (4 * residues) : undefined
   const rescaling = (await time(() => drop(evaluator.rescale(a)))) / (2 * residues)
   // as weights and clear inputs are made: values are looked up one by one first
   const order = Int32Array.from(slots, (_, slot) => (slot * 31) % slots.length)
@@ -164,13 +167,41 @@ async function measureEvaluator(context: Context, { kernel, evaluator: make, hoi
     transform,
     keyProduct,
     division,
-    product: Math.sqrt(clear * encryptedProduct),
+    product: Math.sqrt(clear * single),
+    ...(together === undefined ? {} : { ciphertextProduct: together }),
     scalarProduct,
     rescaling,
     embedding: positive(encoding - residues * transform, encoding),
     load: loading / (2 * residues),
     copy: positive(copying - residues * transform, copying),
     combining
+  }
+}
+
+/** Sums as the giant steps of a layer have them, of a few batch blocks: inputs are shared by giant steps, weights by blocks. @returns seconds of one product */
+async function summedTogether(
+  evaluator: Evaluator & ProductSummer,
+  sum: EvaluatorCiphertext,
+  operands: readonly EvaluatorCiphertext[],
+  time: (work: () => unknown) => Promise<number>
+): Promise<number> {
+  const weights = operands.slice(0, GIANT_STEPS_AT_ONCE * PRODUCTS_AT_ONCE)
+  const inputs = operands.slice(weights.length)
+  const blocks = inputs.length / PRODUCTS_AT_ONCE
+  const sums = Array.from({ length: GIANT_STEPS_AT_ONCE * blocks }, () => evaluator.copy(sum))
+  try {
+    const all = await time(() => {
+      evaluator.multiplyAddMany(
+        sums.map((total, k) => {
+          const [giant, block] = [Math.floor(k / blocks) * PRODUCTS_AT_ONCE, (k % blocks) * PRODUCTS_AT_ONCE]
+          const pairs = Array.from({ length: PRODUCTS_AT_ONCE }, (_, t): EvaluatorPair => [inputs[block + t]!, weights[giant + t]!])
+          return { sum: total, pairs }
+        })
+      )
+    })
+    return all / (sums.length * PRODUCTS_AT_ONCE)
+  } finally {
+    for (const total of sums) total.dispose()
   }
 }
 

@@ -65,7 +65,7 @@ export class OperationCosts {
 
   /** sum += ciphertext × ciphertext */
   multiply(level: number): number {
-    return 4 * (level + 1) * this.model.product * this.pass
+    return 4 * (level + 1) * (this.model.ciphertextProduct ?? this.model.product) * this.pass
   }
 
   /** sum += ciphertext × plaintext */

@@ -11,7 +11,7 @@ export const GIANT_STEPS_AT_ONCE = 4
 export const WEIGHTS_HELD = GIANT_STEPS_AT_ONCE * PRODUCTS_AT_ONCE + 1
 
 /** Bytes of weights that are kept, encrypted or encoded, as far as there is room. */
-export const RESIDENT_WEIGHT_BYTES = 2 ** 30
+export const RESIDENT_WEIGHT_BYTES = 1.75 * 2 ** 30
 /** The same of encoded clear weights, of which a session's or a release's evaluator has its kernel's memory almost to itself. */
 export const RESIDENT_CLEAR_WEIGHT_BYTES = 2.5 * 2 ** 30
 /** Bytes of encoded clear weights that wait outside the kernel's memory when there is no more room in it. */

@@ -7,8 +7,8 @@ import type { CostModel } from './cost-model.js'
 /** Bytes of one pass over one residue at N = 2^14. */
 const RESIDUE_BYTES = 8 * 2 ** 14
 
-/** Residues that one unit of a cost reads from memory or writes to it, caches holding what is used again at once: a transform reads and writes its row; a product reads a weight, and two of them share a ciphertext; a key is read once. */
-const RESIDUES = { transform: 2, product: 1.5, scalarProduct: 1, keyProduct: 1, rescaling: 2, load: 2 } as const
+/** Residues that one unit of a cost reads from memory or writes to it, caches holding what is used again at once: a transform reads and writes its row; a product reads a weight, and two of them share a ciphertext; of ciphertexts that several sums share less is read than is computed; a key is read once. */
+const RESIDUES = { transform: 2, product: 1.5, ciphertextProduct: 0.5, scalarProduct: 1, keyProduct: 1, rescaling: 2, load: 2 } as const
 
 type Divided = keyof typeof RESIDUES
 
@@ -36,9 +36,11 @@ export function speedupOf(seconds: number, bytes: number, { threads, bandwidth }
  * @param measured how many threads the model was measured with; they are taken to have been so many times as fast as one
  */
 export function withThreads(model: CostModel, measured: number, cores: Cores): CostModel {
-  const units = Object.entries(RESIDUES).map(([unit, residues]) => {
-    const one = model[unit as Divided] * measured
-    return [unit, one / speedupOf(one, residues * RESIDUE_BYTES, cores)]
+  const units = Object.entries(RESIDUES).flatMap(([unit, residues]) => {
+    const seconds = model[unit as Divided]
+    if (seconds === undefined) return []
+    const one = seconds * measured
+    return [[unit, one / speedupOf(one, residues * RESIDUE_BYTES, cores)] as const]
   })
   return { ...model, ...Object.fromEntries(units), name: `${model.name.slice(0, 40)}, as ${cores.threads} threads` }
 }
