@@ -71,6 +71,8 @@ export class FleetContents implements SharedContents {
   readonly #loading = new Map<string, Promise<Uint8Array>>()
   /** What comes before it is asked for, by hash. */
   readonly #staging = new Map<string, Staging>()
+  /** What was asked for, and came, since something is staged; by what is staged. */
+  readonly #stages = new Set<Set<string>>()
 
   constructor(options: FleetContentsOptions) {
     this.#options = options
@@ -136,17 +138,25 @@ export class FleetContents implements SharedContents {
     const { disk } = this.#options
     if (disk === undefined) return false
     const left = names.values()
+    const came = new Set<string>()
     let fits = true
     const next = async (): Promise<void> => {
       for (const { space, hash } of left) {
+        const there = !this.#loading.has(hash) && (await disk.has(hash))
         const loading = this.#loading.get(hash)
         if (loading !== undefined) await loading
-        else if (!(await disk.has(hash))) fits = (await this.#stage(disk, space, hash)) && fits
+        // What has come may still be on its way to the disk.
+        else if (!there && !came.has(hash)) fits = (await this.#stage(disk, space, hash)) && fits
         if (!fits) return
       }
     }
-    await Promise.all(Array.from({ length: STAGED_AT_ONCE }, next))
-    return fits
+    this.#stages.add(came)
+    try {
+      await Promise.all(Array.from({ length: STAGED_AT_ONCE }, next))
+      return fits
+    } finally {
+      this.#stages.delete(came)
+    }
   }
 
   /** Asks the store alone. */
@@ -181,7 +191,10 @@ export class FleetContents implements SharedContents {
     const { disk } = this.#options
     // What is of one query is read once.
     if (disk === undefined || space.startsWith('query-')) return await this.#read(space, hash, AHEAD)
-    const loading = this.#load(disk, space, hash)
+    const loading = this.#load(disk, space, hash).then(bytes => {
+      for (const came of this.#stages) came.add(hash)
+      return bytes
+    })
     this.#loading.set(hash, loading)
     return await loading.finally(() => this.#loading.delete(hash))
   }

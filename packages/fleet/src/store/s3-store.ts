@@ -1,4 +1,6 @@
 /** A bucket of an S3-compatible service. Credentials are found as the AWS SDK finds them: environment, profile, role of the machine. */
+import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { StoreUnreachableError } from '../errors.js'
 import { checkName, type StoreBackend } from './backend.js'
@@ -71,7 +73,7 @@ export class S3Store implements StoreBackend {
     return await this.#ask(async () => {
       const { Body, ContentLength } = await this.#client.send(new GetObjectCommand(at))
       if (allocate === undefined || ContentLength === undefined || Body === undefined) return await Body?.transformToByteArray()
-      return await readInto(allocate(ContentLength), Body as AsyncIterable<Uint8Array>)
+      return await readInto(allocate(ContentLength), Body as Readable)
     })
   }
 
@@ -135,12 +137,14 @@ export class S3Store implements StoreBackend {
   }
 }
 
-/** @returns as much as came, which is no more than there is room for @throws RangeError for more */
-async function readInto(bytes: Uint8Array, chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** @returns as much as came @throws RangeError for more than there is room for */
+async function readInto(bytes: Uint8Array, body: Readable): Promise<Uint8Array> {
   let at = 0
-  for await (const chunk of chunks) {
-    bytes.set(chunk, at)
+  body.on('data', (chunk: Uint8Array) => {
+    if (at + chunk.length > bytes.length) body.destroy(new RangeError(`more than the ${bytes.length} bytes that were announced`))
+    else bytes.set(chunk, at)
     at += chunk.length
-  }
+  })
+  await finished(body)
   return at === bytes.length ? bytes : bytes.subarray(0, at)
 }
