@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import {
   type CostModel,
   endToEnd,
+  firstOfStreamSeconds,
   KERNEL_COSTS,
   LAN,
   type Link,
@@ -19,7 +20,7 @@ export interface EndToEndSeconds {
   readonly loopback: number
   /** Of one batch, by the costs of this machine. */
   readonly planned: {
-    /** For what processes of one machine reach: what `loopback` is to be held against. Absent from reports of before it was counted. */
+    /** For what processes of one machine reach, where the next query, if there is one, takes its part of the processors: what `loopback` is to be held against. Absent from reports of before it was counted. */
     readonly loopback?: number
     readonly lan: number
     readonly wan: number
@@ -58,9 +59,10 @@ export function endToEndSeconds(plan: Plan, { queries, first, last }: SeenQuerie
     lan: planned(LAN, count),
     wan: planned(WAN, count)
   })
+  const alone = several(1)
   return {
     loopback: first,
-    planned: several(1),
+    planned: queries === 1 ? alone : { ...alone, loopback: firstOfStreamSeconds(endToEnd(plan, model, model), true) + beside },
     ...(queries === 1 || last === undefined ? {} : { stream: { loopback: last, planned: several(queries) } })
   }
 }

@@ -9,7 +9,13 @@ describe('seconds from samples to logits', () => {
     const one = endToEndSeconds(plan, { queries: 1, first: 1.5, last: 1.5 }, KERNEL_COSTS, 0)
     expect(one.stream).toBeUndefined()
     const three = endToEndSeconds(plan, { queries: 3, first: 1.5, last: 3.25 }, KERNEL_COSTS, 0)
-    expect({ ...three, stream: undefined }).toEqual({ ...one, stream: undefined })
+    expect(three.loopback).toBe(one.loopback)
+    expect({ ...three.planned, loopback: 0 }).toEqual({ ...one.planned, loopback: 0 })
+    // the second is made while the first is evaluated, by the same processors
+    const { encryption, proofs, upload, evaluation, refreshes } = endToEnd(plan, KERNEL_COSTS, KERNEL_COSTS)
+    const meanwhile = Math.min(encryption + proofs + upload, evaluation + refreshes)
+    expect(meanwhile).toBeGreaterThan(0)
+    expect(three.planned.loopback).toBeCloseTo(one.planned.loopback! + meanwhile, 9)
     const { loopback, planned } = three.stream!
     expect(loopback).toBe(3.25)
     // machines of their own overlap, processes of one machine share its processors

@@ -34,7 +34,7 @@ describe('how large evaluation keys may be', () => {
   })
 
   test('is said where no plan has so few', () => {
-    const impossible = () => plan(architecture, { ...QUERY, maximumKeyBytes: 1000 })
+    const impossible = () => plan(architecture, { ...QUERY, expectedQueries: 1, maximumKeyBytes: 1000 })
     expect(impossible).toThrow(InfeasiblePlanError)
     expect(impossible).toThrow(/takes [\d.]+ MB of evaluation keys, and may have /)
   })

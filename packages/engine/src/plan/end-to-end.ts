@@ -82,6 +82,13 @@ export function endToEnd(plan: Plan, model: CostModel, link: Link): EndToEnd {
 export const streamSeconds = (cost: EndToEnd, queries: number, shared: boolean): number =>
   cost.total + (queries - 1) * (shared ? cost.steadyShared : cost.steady)
 
+/**
+ * Seconds to the first logits, where more queries are asked after this one: on a machine that all parties share the next one is encrypted and sent on the processors that evaluate this one, as far as its
+ * evaluation lasts.
+ */
+export const firstOfStreamSeconds = ({ encryption, proofs, upload, evaluation, refreshes, total }: EndToEnd, shared: boolean): number =>
+  total + (shared ? Math.min(encryption + proofs + upload, evaluation + refreshes) : 0)
+
 const STAGES = ['encryption', 'proofs', 'rounds', 'upload', 'evaluation', 'refreshes', 'switching', 'download', 'decryption'] as const
 
 /** Lines like those of `describePlan`: for a local network and a wide one, or for the link given. */
