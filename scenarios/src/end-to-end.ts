@@ -11,7 +11,7 @@ import {
   SEAL_COSTS,
   streamSeconds,
   WAN,
-  witnessedSeconds
+  type WitnessedSeconds
 } from '@slytherin/engine'
 import { readCosts, userCostFile } from '@slytherin/node'
 
@@ -49,11 +49,15 @@ export async function machineModel(evaluator: 'kernel' | 'seal', state: string):
   return evaluator === 'seal' ? SEAL_COSTS : KERNEL_COSTS
 }
 
-/** @param witnesses which compute beside the evaluator, on the same processors */
-export function endToEndSeconds(plan: Plan, { queries, first, last }: SeenQueries, model: CostModel, witnesses: number): EndToEndSeconds {
+/** @param witnessed seconds that witnesses on the same processors take longer */
+export function endToEndSeconds(
+  plan: Plan,
+  { queries, first, last }: SeenQueries,
+  model: CostModel,
+  witnessed: WitnessedSeconds
+): EndToEndSeconds {
   const planned = (link: Link, count = 1): number => streamSeconds(endToEnd(plan, model, link), count, link === model)
-  const { inputs, evaluation } = witnessedSeconds(plan, model, witnesses)
-  const beside = inputs + evaluation
+  const beside = witnessed.inputs + witnessed.evaluation
   const several = (count: number): { loopback: number; lan: number; wan: number } => ({
     loopback: planned(model, count) + count * beside,
     lan: planned(LAN, count),

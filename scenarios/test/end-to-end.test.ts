@@ -1,4 +1,4 @@
-import { endToEnd, KERNEL_COSTS, LAN, WAN } from '@slytherin/engine'
+import { endToEnd, KERNEL_COSTS, LAN, WAN, witnessedSeconds } from '@slytherin/engine'
 import { describe, expect, it } from 'vitest'
 import { endToEndSeconds } from '../src/end-to-end.js'
 import { recorded } from './observation.js'
@@ -6,9 +6,10 @@ import { recorded } from './observation.js'
 describe('seconds from samples to logits', () => {
   it('of several queries are those of the first, and a turn in the stream for each that follows', async () => {
     const { plan } = await recorded()
-    const one = endToEndSeconds(plan, { queries: 1, first: 1.5, last: 1.5 }, KERNEL_COSTS, 0)
+    const none = witnessedSeconds(plan, KERNEL_COSTS, 0)
+    const one = endToEndSeconds(plan, { queries: 1, first: 1.5, last: 1.5 }, KERNEL_COSTS, none)
     expect(one.stream).toBeUndefined()
-    const three = endToEndSeconds(plan, { queries: 3, first: 1.5, last: 3.25 }, KERNEL_COSTS, 0)
+    const three = endToEndSeconds(plan, { queries: 3, first: 1.5, last: 3.25 }, KERNEL_COSTS, none)
     expect(three.loopback).toBe(one.loopback)
     expect({ ...three.planned, loopback: 0 }).toEqual({ ...one.planned, loopback: 0 })
     // the second is made while the first is evaluated, by the same processors
@@ -25,7 +26,7 @@ describe('seconds from samples to logits', () => {
     }
     const { total, steadyShared } = endToEnd(plan, KERNEL_COSTS, KERNEL_COSTS)
     expect(planned.loopback).toBeCloseTo(total + 2 * steadyShared, 9)
-    const witnessed = endToEndSeconds(plan, { queries: 3, first: 1.5, last: 3.25 }, KERNEL_COSTS, 1)
+    const witnessed = endToEndSeconds(plan, { queries: 3, first: 1.5, last: 3.25 }, KERNEL_COSTS, witnessedSeconds(plan, KERNEL_COSTS, 1))
     expect(witnessed.stream!.planned.loopback).toBeGreaterThan(planned.loopback)
   })
 })

@@ -78,6 +78,17 @@ describe('witnesses on the same processors', () => {
     expect(steps.every(seconds => seconds === 0)).toBe(true)
   })
 
+  test('hold the evaluator up only where there are more threads than processors', () => {
+    const rounds = { ...KERNEL_COSTS, step: 0 }
+    const ofMap = refreshed.steps.findIndex(({ kind }) => kind !== 'refresh')
+    const held = (witnesses: number, threadsPerProcessor?: number): number =>
+      witnessedSeconds(refreshed, rounds, witnesses, threadsPerProcessor).steps[ofMap]!
+    expect(held(1)).toBeGreaterThan(0)
+    expect(held(1, 0.5)).toBe(0)
+    expect(held(2, 0.5)).toBeCloseTo(0.5 * held(1), 9)
+    expect(held(3, 0.5)).toBeCloseTo(held(1), 9)
+  })
+
   test('compute every step again but for what one thread does, are sent every share, and endorse every refresh and the switch in a round', () => {
     const one = witnessedSeconds(refreshed, KERNEL_COSTS, 1)
     const two = witnessedSeconds(refreshed, KERNEL_COSTS, 2)

@@ -27,8 +27,11 @@ export interface WitnessedSeconds {
   readonly evaluation: number
 }
 
-/** @param model what operations cost, and the way between processes of the machine */
-export function witnessedSeconds(plan: Plan, model: CostModel, witnesses: number): WitnessedSeconds {
+/**
+ * @param model what operations cost, and the way between processes of the machine
+ * @param threadsPerProcessor threads with which each of them computes, of the machine's processors: less than 1 where some are left for the others, as by stock SEAL, which has one
+ */
+export function witnessedSeconds(plan: Plan, model: CostModel, witnesses: number, threadsPerProcessor = 1): WitnessedSeconds {
   const program = programOf(plan)
   const core = coreOf(plan)
   const { parameters, output } = program
@@ -44,9 +47,11 @@ export function witnessedSeconds(plan: Plan, model: CostModel, witnesses: number
   )
   const top = parameters.maxLevel
   const passes = Math.ceil(plan.batchBlocks / plan.batchBlocksPerPass)
+  // so many times as long again, once there are more threads than processors
+  const heldUp = Math.max(0, (1 + witnesses) * threadsPerProcessor - 1)
   let refresh = 0
   const steps = program.steps.map(step => {
-    if (step.kind !== 'refresh') return witnesses * seconds.steps[step.index]!
+    if (step.kind !== 'refresh') return heldUp * seconds.steps[step.index]!
     const { level, ciphertextsPerBlock } = step.step
     const count = ciphertextsPerBlock * plan.batchBlocks
     const shares = count * threshold * (sizes.polynomial(level) + sizes.polynomial(top))
