@@ -62,6 +62,8 @@ export function exercise(kernel: Kernel): Uint8Array[] {
         record(...outs)
       }
     }
+    ring.multiplyAccumulateMany([{ out: [c0, c1, c2], pairs: [{ a: [x, y], b: [y, x] }], add: true }])
+    record(c0, c1, c2)
     // Every size of group and of burst.
     for (let group = 1; group <= 3; group++) {
       const outs = [c0, c1, c2].slice(0, group)

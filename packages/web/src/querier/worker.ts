@@ -1,6 +1,7 @@
 /** The page's worker: identity, connection, encryption and decryption. Nothing that is secret, and no sample, leaves it but encrypted. */
+import './interpreted-schemas.js'
+
 import { type Kernel, loadKernel } from '@slytherin/ring'
-import * as z from 'zod'
 import { openPageDatabase, type PageDatabase } from '../storage/page-database.js'
 import { readCohortTerms } from './cohort-terms.js'
 import { reportOf } from './error-report.js'
@@ -8,9 +9,6 @@ import { exportIdentity, hexadecimal, importIdentity, ownIdentity, type PageIden
 import { invitationBytes } from './invitation.js'
 import { LiveQuerier } from './live-querier.js'
 import type { AskReport, IdentitySummary, Invitation, Outcome, QuerierWorker, WorkerMessage, WorkerRequest } from './messages.js'
-
-// Schemas that compile themselves would need a content security policy that allows any code.
-z.config({ jitless: true })
 
 class PageWorker implements QuerierWorker {
   readonly #database: Promise<PageDatabase> = openPageDatabase()
