@@ -391,7 +391,7 @@ describe('a query', () => {
     expect(await askDivided(fleet, 's', 8)).toEqual([4, 4])
   })
 
-  test('that is divided has the part of a worker that leaves done by another, and fails with a part that fails', async () => {
+  test('that is divided has the part of a worker that leaves done by another', async () => {
     const fleet = await workers(1)
     const leaving = await worker(never)
     await vi.waitFor(() => expect(fleet.slots).toBe(2))
@@ -399,14 +399,48 @@ describe('a query', () => {
     await vi.waitFor(() => expect(leaving.jobs).toHaveLength(1))
     await leaving.worker.stop()
     expect(await asked).toEqual([4, 4])
-    await worker(async () => {
-      throw new RangeError('no room')
-    })
+  })
+
+  test('that was begun whole stays whole, though all that have failed at it are free again', async () => {
+    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
+    const failingFirst = (): Compute => {
+      let failed = false
+      return async job => {
+        if (failed) return await counting()(job, new AbortController().signal)
+        failed = true
+        throw new RangeError('no room')
+      }
+    }
+    for (let k = 0; k < 2; k++) await worker(failingFirst())
+    await vi.waitFor(() => expect(fleet.slots).toBe(2))
+    const come = fleet.expect()
+    const asked = askDivided(fleet, 'q', 8)
+    await vi.waitFor(() => expect(events.some(({ event }) => event === 'again')).toBe(true))
+    come()
+    expect(await asked).toEqual([8])
+  })
+
+  test('that is divided fails as a whole where a part of it fails everywhere', async () => {
+    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
+    for (let k = 0; k < 2; k++)
+      await worker(async job => {
+        if (job.blocks[0] > 0) throw new RangeError('no room')
+        return resultOf(job)
+      })
+    await vi.waitFor(() => expect(fleet.slots).toBe(2))
+    await expect(askDivided(fleet, 'q', 8)).rejects.toThrow(PartFailedError)
+    expect(fleet.status().waiting).toBe(0)
+  })
+
+  test('that is divided is withdrawn as a whole', async () => {
+    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
+    const given = [await worker(never), await worker(never)]
     await vi.waitFor(() => expect(fleet.slots).toBe(2))
     const abort = new AbortController()
-    const given = fleet.run(stretchOf('r', 8), { name: 'r', seconds: 1 }, hooks(jobOf('r'), { signal: abort.signal }))
+    const asked = fleet.run(stretchOf('q', 8), { name: 'q', seconds: 1 }, hooks(jobOf('q'), { signal: abort.signal }))
+    await vi.waitFor(() => expect(given.map(({ jobs }) => jobs.length)).toEqual([1, 1]))
     abort.abort(new Error('cancelled'))
-    await expect(given).rejects.toThrow('cancelled')
+    await expect(asked).rejects.toThrow('cancelled')
     expect(fleet.status().waiting).toBe(0)
   })
 })

@@ -35,6 +35,8 @@ export class Part implements Task {
   readonly #options: PartOptions
   readonly #begun = Promise.withResolvers<readonly Part[]>()
   #divided: readonly Part[] = [this]
+  /** It is known of how many parts it is one. */
+  #isDivided = false
   #job: BlockJob | undefined
   readonly #settled = Promise.withResolvers<BlockResult>()
   /** By place, since when. */
@@ -70,9 +72,9 @@ export class Part implements Task {
     return this.#job
   }
 
-  /** Into how many it can be divided; what was given to somebody stays as it is. */
+  /** Into how many it can be divided; what was given to somebody once stays as it is, whoever may be given it again: whoever asked waits for these parts. */
   get most(): number {
-    return this.#given.size > 0 || this.#divided.length > 1 ? 1 : (this.#options.stretch?.most ?? 1)
+    return this.#isDivided ? 1 : (this.#options.stretch?.most ?? 1)
   }
 
   /** Itself, and what was made of it so far. */
@@ -86,6 +88,7 @@ export class Part implements Task {
     this.#job = first
     const part = (job: BlockJob): Part => new Part({ ...this.#options, id: name(), stretch: { most: 1, divide: () => [job] } })
     this.#divided = [this, ...others.map(part)]
+    this.#isDivided = true
     return this.#divided
   }
 
@@ -108,6 +111,7 @@ export class Part implements Task {
   begin(place: string, now: number): void {
     this.#at.set(place, now)
     this.#given.add(place)
+    this.#isDivided = true
     this.#begun.resolve(this.#divided)
   }
 

@@ -44,8 +44,8 @@ export async function evaluateInBlocks(options: BlockEvaluationOptions): Promise
   const signal = AbortSignal.any([query.signal, stop.signal])
   const space = querySpace(terms.query)
   const loaded: EvaluatorCiphertext[] = []
-  const coming = Array.from({ length: passCount(plan) }, () => blocks.expect())
   const letGo = await blocks.hold(space)
+  const coming = Array.from({ length: passCount(plan) }, () => blocks.expect())
   try {
     const means = await shared.name()
     for (const hash of terms.inputs) await shared.share(terms.space, hash)
