@@ -1,134 +1,10 @@
 /** Coordinator and workers over a queue in memory, with evaluations that take as long as a test wants: whatever happens to a worker, results are right. */
-import {
-  Fleet,
-  FleetContents,
-  type FleetEvent,
-  type FleetOptions,
-  FleetWorker,
-  type MemoryMailbox,
-  MemoryPost,
-  MemoryStore,
-  PartFailedError,
-  WorkerRefusedError,
-  type Workshop
-} from '@slytherin/fleet'
-import type { BlockHooks, BlockJob, BlockResult, BlockStretch } from '@slytherin/protocol/service'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { FleetContents, MemoryPost, MemoryStore, PartFailedError, WorkerRefusedError } from '@slytherin/fleet'
+import { expect, test, vi } from 'vitest'
+import { ask, fleetInMemory, hooks, jobOf, never, resultOf, TIMING } from './support/fleet-in-memory.js'
 
-const ANSWER = 'a'.repeat(64)
-const MEANS = 'b'.repeat(64)
-const TIMING = { silence: 200, absence: 60, patience: 400, hedge: 60_000, retry: 50, tick: 20 }
-
-let post: MemoryPost
-let events: FleetEvent[]
-const closing: (() => Promise<void>)[] = []
-
-beforeEach(() => {
-  post = new MemoryPost()
-  events = []
-})
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
-})
-
-async function coordinator(init: Partial<FleetOptions> = {}): Promise<Fleet> {
-  const fleet = await Fleet.start({
-    mailbox: post.mailbox(),
-    contents: new FleetContents({ backend: new MemoryStore(), memoryBytes: 0 }),
-    software: '1',
-    answer: ANSWER,
-    here: false,
-    check: 0,
-    partSeconds: 10,
-    timing: TIMING,
-    onEvent: event => events.push(event),
-    ...init
-  })
-  closing.push(async () => await fleet.close())
-  return fleet
-}
-
-type Compute = (job: BlockJob, signal: AbortSignal) => Promise<BlockResult>
-
-interface Started {
-  readonly worker: FleetWorker
-  readonly jobs: BlockJob[]
-}
-
-async function worker(
-  compute: Compute = async job => resultOf(job),
-  init: { software?: string; answer?: string; mailbox?: MemoryMailbox } = {}
-): Promise<Started> {
-  const jobs: BlockJob[] = []
-  const workshop: Workshop = {
-    variant: 'fallback',
-    ready: [],
-    knownAnswer: () => init.answer ?? ANSWER,
-    compute: async (job, signal) => {
-      jobs.push(job)
-      return await compute(job, signal)
-    }
-  }
-  const common = { software: init.software ?? '1', threads: 1, memory: 8e9, heartbeat: 50 }
-  const options = { mailbox: init.mailbox ?? post.mailbox(), workshop, ...common }
-  const started = await FleetWorker.start(options)
-  started.run().catch(() => undefined)
-  closing.push(async () => await started.stop())
-  return { worker: started, jobs }
-}
-
-const jobOf = (query: string): BlockJob => ({
-  means: { space: 'release-a', hash: MEANS },
-  query,
-  blocks: [0, 1],
-  after: -1,
-  inputs: { space: `query-${query}`, hashes: [], proved: false },
-  values: [],
-  expected: { seconds: 0.01, bytes: 1e9 }
-})
-
-/** What an evaluation comes to: what it is asked for, in other words. */
-const resultOf = ({ query }: BlockJob, wrong = ''): BlockResult => {
-  const hash = Buffer.from(`${wrong}${query}`).toString('hex').padEnd(64, '0').slice(0, 64)
-  return { refresh: null, results: [[{ space: `query-${query}`, hash, level: 1, scale: 2, degree: 1 }]], values: [], steps: [] }
-}
-
-const hooks = (job: BlockJob, init: Partial<BlockHooks> = {}): BlockHooks => ({
-  signal: new AbortController().signal,
-  onWaiting: () => undefined,
-  local: async () => resultOf(job),
-  ...init
-})
-
-/** A stretch of so many blocks of a query. */
-const stretchOf = (query: string, most = 1): BlockStretch => ({
-  most,
-  divide: parts =>
-    Array.from({ length: parts }, (_, k) => {
-      const blocks = [Math.ceil((k * most) / parts), Math.ceil(((k + 1) * most) / parts)] as const
-      return { ...jobOf(query), blocks }
-    })
-})
-
-const ask = async (fleet: Fleet, query: string, init: Partial<BlockHooks> = {}, seconds = 1): Promise<BlockResult | undefined> =>
-  (await fleet.run(stretchOf(query), { name: query, seconds }, hooks(jobOf(query), init)))[0]
-
-/** How many blocks each part of a query had, in their order. */
-const askDivided = async (fleet: Fleet, query: string, most: number): Promise<readonly number[]> => {
-  const results = await fleet.run(stretchOf(query, most), { name: query, seconds: 1 }, hooks(jobOf(query)))
-  return results.map(({ refresh }) => refresh!)
-}
-
-/** Says as its result how many blocks it did, when it may. */
-const counting =
-  (gate?: Promise<void>): Compute =>
-  async job => {
-    await gate
-    return { ...resultOf(job), refresh: job.blocks[1] - job.blocks[0] }
-  }
-
-const never: Compute = async (_job, signal) =>
-  await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+const memory = fleetInMemory()
+const { coordinator, worker } = memory
 
 test('parts are shared among the workers that are there, and come to what they come to', async () => {
   const fleet = await coordinator()
@@ -160,12 +36,12 @@ test('a queue that is gone is named; what was asked meanwhile is done when it is
   await worker()
   await vi.waitFor(() => expect(fleet.slots).toBe(1))
   await ask(fleet, 'before')
-  post.up = false
+  memory.post.up = false
   const told: string[] = []
   const asked = ask(fleet, 'meanwhile', { onWaiting: reason => told.push(reason) })
   await vi.waitFor(() => expect(told.at(-1)).toBe('waiting for the queue of the fleet: the queue in memory cannot be reached'))
-  expect(events).toContainEqual({ event: 'connection', name: 'the queue in memory', connected: false })
-  post.up = true
+  expect(memory.events).toContainEqual({ event: 'connection', name: 'the queue in memory', connected: false })
+  memory.post.up = true
   expect(await asked).toEqual(resultOf(jobOf('meanwhile')))
 })
 
@@ -176,8 +52,8 @@ test('a worker that dies has its part done by another', async () => {
   const asked = ask(fleet, 'q')
   await vi.waitFor(() => expect(dying.jobs).toHaveLength(1))
   // As if killed: it takes no leave.
-  post.read(`worker-${dying.worker.id}`, async () => undefined)
-  vi.spyOn(post, 'send').mockImplementation(function (this: MemoryPost, box: string, message: unknown) {
+  memory.post.read(`worker-${dying.worker.id}`, async () => undefined)
+  vi.spyOn(memory.post, 'send').mockImplementation(function (this: MemoryPost, box: string, message: unknown) {
     if ((message as { worker?: string }).worker !== dying.worker.id) MemoryPost.prototype.send.call(this, box, message)
   })
   const other = await worker()
@@ -189,7 +65,7 @@ test('a worker that dies has its part done by another', async () => {
 
 test('the part of a worker whose box nobody reads any more is done by another before its silence is noticed', async () => {
   const fleet = await coordinator({ timing: { ...TIMING, silence: 600_000, patience: 600_000 } })
-  const mailbox = post.mailbox()
+  const mailbox = memory.post.mailbox()
   const dying = await worker(never, { mailbox })
   await vi.waitFor(() => expect(fleet.slots).toBe(1))
   const asked = ask(fleet, 'q')
@@ -198,12 +74,14 @@ test('the part of a worker whose box nobody reads any more is done by another be
   await worker()
   expect(await asked).toEqual(resultOf(jobOf('q')))
   const reason = 'its worker is lost'
-  expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: dying.worker.id, reason, seconds: expect.any(Number) }))
+  expect(memory.events).toContainEqual(
+    expect.objectContaining({ event: 'again', worker: dying.worker.id, reason, seconds: expect.any(Number) })
+  )
 })
 
 test('a worker may be silent for as long as its part takes: it hears and says nothing while it computes', async () => {
   const fleet = await coordinator({ timing: { ...TIMING, hedge: 100, patience: 60_000, silence: 100 } })
-  const mailbox = post.mailbox()
+  const mailbox = memory.post.mailbox()
   const gate = Promise.withResolvers<void>()
   const planned = 0.2
   const busy = await worker(
@@ -225,11 +103,11 @@ test('a worker may be silent for as long as its part takes: it hears and says no
   expect(await asked).toEqual([resultOf(job)])
   vi.spyOn(mailbox, 'send').mockImplementation(async () => undefined)
   await vi.waitFor(() => expect(fleet.status().workers).toEqual([]))
-  expect(events.filter(({ event }) => event === 'again')).toEqual([])
+  expect(memory.events.filter(({ event }) => event === 'again')).toEqual([])
 })
 
 test('a worker that is stopped while the queue goes away ends all the same', async () => {
-  const mailbox = post.mailbox()
+  const mailbox = memory.post.mailbox()
   const started = await worker(never, { mailbox })
   vi.spyOn(mailbox, 'send').mockImplementation(async () => await new Promise(() => undefined))
   await started.worker.stop()
@@ -252,10 +130,12 @@ test('a worker that leaves, one that hangs and one that fails cost time only', a
   await vi.waitFor(() => expect(failing.jobs).not.toEqual([]), { timeout: 3000 })
   await worker()
   expect(await first).toEqual(resultOf(jobOf('leaves')))
-  expect(events).toContainEqual(
+  expect(memory.events).toContainEqual(
     expect.objectContaining({ event: 'again', worker: hanging.worker.id, reason: 'it takes far longer than expected' })
   )
-  expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: failing.worker.id, reason: 'RangeError: no room' }))
+  expect(memory.events).toContainEqual(
+    expect.objectContaining({ event: 'again', worker: failing.worker.id, reason: 'RangeError: no room' })
+  )
 })
 
 test('a part that takes longer than others did is done by a second worker beside the first; whoever is first has done it', async () => {
@@ -267,7 +147,7 @@ test('a part that takes longer than others did is done by a second worker beside
   const quick = await worker()
   expect(await asked).toEqual(resultOf(jobOf('q')))
   expect(quick.jobs).toHaveLength(1)
-  expect(events).toContainEqual(
+  expect(memory.events).toContainEqual(
     expect.objectContaining({ event: 'again', worker: slow.worker.id, reason: 'it takes longer than others do' })
   )
 })
@@ -291,7 +171,7 @@ test('a worker that comes to wrong results is found by a second one and refused;
   expect(await ask(fleet, 'q')).toEqual(resultOf(jobOf('q')))
   await expect(liar.worker.run()).rejects.toThrow(WorkerRefusedError)
   expect(fleet.slots).toBe(1)
-  expect(events).toContainEqual(expect.objectContaining({ event: 'refused', worker: liar.worker.id }))
+  expect(memory.events).toContainEqual(expect.objectContaining({ event: 'refused', worker: liar.worker.id }))
   // Nobody is left for a second opinion.
   expect(await ask(fleet, 'r')).toEqual(resultOf(jobOf('r')))
 })
@@ -340,111 +220,6 @@ test('a small query waits for the part that is under way, not for those that wai
   expect(order).toEqual(['large', 'small', 'large', 'large'])
 })
 
-describe('a query', () => {
-  async function workers(count: number, gate?: Promise<void>): Promise<Fleet> {
-    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000, expected: 500 } })
-    for (let k = 0; k < count; k++) await worker(counting(gate))
-    await vi.waitFor(() => expect(fleet.slots).toBe(count))
-    return fleet
-  }
-
-  test('is divided among all places where no other wants one, in the order of its blocks', async () => {
-    const fleet = await workers(3)
-    expect(await askDivided(fleet, 'q', 8)).toEqual([3, 3, 2])
-    expect(await askDivided(fleet, 'r', 2)).toEqual([1, 1])
-    expect(await askDivided(fleet, 's', 1)).toEqual([1])
-  })
-
-  test('stays whole where as many others wait as there are places, and when its turn comes', async () => {
-    const gate = Promise.withResolvers<void>()
-    const fleet = await workers(2, gate.promise)
-    const asked = ['q', 'r', 's', 't'].map(async query => await askDivided(fleet, query, 8))
-    await vi.waitFor(() => expect(fleet.status().waiting).toBe(2))
-    gate.resolve()
-    expect(await Promise.all(asked)).toEqual([[8], [8], [8], [8]])
-  })
-
-  test('is divided among the places alone that are free when its turn comes', async () => {
-    const [gate, other] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
-    for (const each of [gate, gate, other]) await worker(counting(each.promise))
-    await vi.waitFor(() => expect(fleet.slots).toBe(3))
-    const busy = ['q', 'r', 's'].map(async query => await askDivided(fleet, query, 1))
-    await vi.waitFor(() => expect(fleet.status().waiting).toBe(0))
-    other.resolve()
-    expect(await Promise.race(busy)).toEqual([1])
-    // Two of three places are busy.
-    expect(await askDivided(fleet, 't', 8)).toEqual([8])
-    gate.resolve()
-    await Promise.all(busy)
-    expect(await askDivided(fleet, 'u', 8)).toEqual([3, 3, 2])
-  })
-
-  test('leaves places to others that are about to come, for a while', async () => {
-    const fleet = await workers(2)
-    const come = fleet.expect()
-    expect(await askDivided(fleet, 'q', 8)).toEqual([8])
-    come()
-    expect(await askDivided(fleet, 'r', 8)).toEqual([4, 4])
-    fleet.expect()
-    await new Promise(resolve => setTimeout(resolve, 600))
-    expect(await askDivided(fleet, 's', 8)).toEqual([4, 4])
-  })
-
-  test('that is divided has the part of a worker that leaves done by another', async () => {
-    const fleet = await workers(1)
-    const leaving = await worker(never)
-    await vi.waitFor(() => expect(fleet.slots).toBe(2))
-    const asked = askDivided(fleet, 'q', 8)
-    await vi.waitFor(() => expect(leaving.jobs).toHaveLength(1))
-    await leaving.worker.stop()
-    expect(await asked).toEqual([4, 4])
-  })
-
-  test('that was begun whole stays whole, though all that have failed at it are free again', async () => {
-    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
-    const failingFirst = (): Compute => {
-      let failed = false
-      return async job => {
-        if (failed) return await counting()(job, new AbortController().signal)
-        failed = true
-        throw new RangeError('no room')
-      }
-    }
-    for (let k = 0; k < 2; k++) await worker(failingFirst())
-    await vi.waitFor(() => expect(fleet.slots).toBe(2))
-    const come = fleet.expect()
-    const asked = askDivided(fleet, 'q', 8)
-    await vi.waitFor(() => expect(events.some(({ event }) => event === 'again')).toBe(true))
-    come()
-    expect(await asked).toEqual([8])
-  })
-
-  test('that is divided fails as a whole where a part of it fails everywhere', async () => {
-    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
-    for (let k = 0; k < 2; k++)
-      await worker(async job => {
-        if (job.blocks[0] > 0) throw new RangeError('no room')
-        return resultOf(job)
-      })
-    await vi.waitFor(() => expect(fleet.slots).toBe(2))
-    await expect(askDivided(fleet, 'q', 8)).rejects.toThrow(PartFailedError)
-    expect(fleet.status().waiting).toBe(0)
-  })
-
-  test('that is divided is withdrawn as a whole', async () => {
-    const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
-    const given = [await worker(never), await worker(never)]
-    await vi.waitFor(() => expect(fleet.slots).toBe(2))
-    const abort = new AbortController()
-    const asked = fleet.run(stretchOf('q', 8), { name: 'q', seconds: 1 }, hooks(jobOf('q'), { signal: abort.signal }))
-    await vi.waitFor(() => expect(given.map(({ jobs }) => jobs.length)).toEqual([1, 1]))
-    abort.abort(new Error('cancelled'))
-    await expect(asked).rejects.toThrow('cancelled')
-    expect(fleet.status().waiting).toBe(0)
-  })
-})
-
 test('a query that is aborted takes its parts with it', async () => {
   const fleet = await coordinator()
   const abort = new AbortController()
@@ -458,12 +233,14 @@ test('a part that was lost with the queue is given again to a worker that knows 
   const fleet = await coordinator({ timing: { ...TIMING, patience: 60_000 } })
   const { worker: there, jobs } = await worker()
   await vi.waitFor(() => expect(fleet.slots).toBe(1))
-  const send = vi.spyOn(post, 'send').mockImplementationOnce(() => undefined)
+  const send = vi.spyOn(memory.post, 'send').mockImplementationOnce(() => undefined)
   const asked = ask(fleet, 'q')
   await vi.waitFor(() => expect(send).toHaveBeenCalled())
   expect(await asked).toEqual(resultOf(jobOf('q')))
   expect(jobs).toHaveLength(1)
-  expect(events).toContainEqual(expect.objectContaining({ event: 'again', worker: there.id, reason: 'its worker does not know of it' }))
+  expect(memory.events).toContainEqual(
+    expect.objectContaining({ event: 'again', worker: there.id, reason: 'its worker does not know of it' })
+  )
 })
 
 test('work that stays in this process has its turn, one after the other', async () => {
