@@ -5,10 +5,23 @@ import { powerModulo } from './modulus.js'
 
 const SMALL_PRIMES = [2n, 3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n, 37n] as const
 
+/** What was proved once: searches of plans try some thousand chains out of the same few hundred primes. */
+const proved = new Set<bigint>()
+/** Primes that are remembered, at most: whoever names more has them proved again. */
+const MOST_PROVED = 10_000
+
 /**
  * Miller-Rabin with the first twelve primes as bases: a proof for n < 2^64 (Sorenson and Webster 2015), and a compositeness test beyond.
  */
 export function isPrime(n: bigint): boolean {
+  if (proved.has(n)) return true
+  if (!passes(n)) return false
+  if (proved.size >= MOST_PROVED) proved.clear()
+  proved.add(n)
+  return true
+}
+
+function passes(n: bigint): boolean {
   if (n < 2n) return false
   for (const p of SMALL_PRIMES) if (n % p === 0n) return n === p
   let odd = n - 1n
