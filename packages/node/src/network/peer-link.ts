@@ -74,7 +74,8 @@ export class PeerLink {
   /** A request stream; a connection that goes away while the stream is opened is waited for to come back. */
   private async openStream(signal: AbortSignal): Promise<Stream> {
     for (;;) {
-      await this.whenConnected(this.state === 'interrupted' ? this.deadlines.down : this.deadlines.connect, signal)
+      // Up without a connection is one whose loss was not told yet: as interrupted.
+      await this.whenConnected(this.state === 'down' ? this.deadlines.connect : this.deadlines.down, signal)
       const { connection } = this
       if (connection === undefined) continue
       try {
