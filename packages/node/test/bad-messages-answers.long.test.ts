@@ -23,6 +23,7 @@ import {
   type PartyName,
   type Session,
   WiredCohort,
+  type WiredOptions,
   withResidueAtItsPrime
 } from './support/wired-cohort.js'
 
@@ -60,9 +61,9 @@ function behave(): void {
 afterEach(behave)
 
 /** Parties for the tests of a suite. */
-function withCohort(model: ModelName): void {
+function withCohort(model: ModelName, ring: WiredOptions['ring'] = 'small'): void {
   beforeAll(async () => {
-    cohort = await WiredCohort.start(model)
+    cohort = await WiredCohort.start(model, { ring })
   })
   afterAll(async () => {
     await cohort.stop()
@@ -221,7 +222,7 @@ describe('a key holder that answers badly in the middle of a query', () => {
 })
 
 describe('an answer that is damaged once', () => {
-  withCohort('logreg')
+  withCohort('logreg', 'as shipped')
   type Answer = (request: Header, answer: Uint8Array) => Uint8Array
   const shares = (alter: (shares: Uint8Array[]) => Uint8Array[]): Answer => {
     return (request, answer) => {
