@@ -26,6 +26,8 @@ export const forgedRoundOne: Attack = {
         patient: ['data-owner', 'querier']
       },
       operands: { data: 'encrypted', weights: 'encrypted' },
+      // One layer: what is attacked is over before anything is evaluated.
+      model: 'breast-cancer-wdbc-logreg',
       party: peer => (layerOn && peer !== 'clinic' ? {} : { shareChecks: NO_SHARE_CHECKS })
     })
     const publicKeyShare = Promise.withResolvers<Uint8Array>()

@@ -64,6 +64,8 @@ export const roguePublicKey: Attack = {
         patient: ['data-owner', 'querier']
       },
       operands: { data: 'encrypted', weights: 'encrypted' },
+      // One layer: what is attacked is over before anything is evaluated.
+      model: 'breast-cancer-wdbc-logreg',
       party: peer => (layerOn && (peer === 'honest' || peer === 'patient') ? {} : { shareChecks: NO_SHARE_CHECKS }),
       cryptography: (peer, options) => (peer === 'rogue' ? RogueHolder.create(options).then(made => (rogue = made)) : undefined)
     })
