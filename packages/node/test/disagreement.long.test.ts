@@ -1,10 +1,11 @@
 /** Processes that come back: started anew before they were missed, or suspended until everybody else had given them up. */
 import { readFile, writeFile } from 'node:fs/promises'
+import type { PartyEvent } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Cohort } from './support/cohort.js'
 import { until } from './support/network.js'
-import { answers, of, ready, start, startAll } from './support/processes.js'
+import { answers, type Child, of, ready, start, startAll } from './support/processes.js'
 
 /** Every role in a process of its own. */
 const ROLES: Record<string, readonly Role[]> = {
@@ -31,19 +32,43 @@ async function rewriteRoster(cohort: Cohort, name: string, change: (lines: strin
   await writeFile(file, lines.map(line => (isEntry(line) ? entries.shift()! : line)).join('\n'))
 }
 
-const SERVING = 'session: { batch: 4 }\nkeepServing: true'
+const SERVING = 'session: { batch: 4 }\ndeadlines: { idle: 6000 }\nkeepServing: true'
 
-describe('a querier that is killed while nothing happens and started again at once', () => {
-  it('ends the session of the others by name, and is served in the next one', async () => {
-    const { cohort, children } = await startAll(ROLES, SERVING, cleanups)
+/** One cohort goes through all of it, whose holder `second` has its roster in another order. */
+describe('a cohort that keeps serving', () => {
+  const own: (() => Promise<unknown> | unknown)[] = []
+  let cohort: Cohort
+  let children: Record<string, Child>
+  beforeAll(async () => {
+    cohort = await Cohort.make({ roles: ROLES, yaml: SERVING, yamlOf: { owner: MODEL } })
+    own.push(() => cohort.remove())
+    await rewriteRoster(cohort, 'second', lines => lines.reverse())
+    children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name, own)]))
     await ready(children, 1)
+  })
+  afterAll(async () => {
+    for (const clean of own.reverse()) await clean()
+  })
+
+  /** All but one of them, with how many events of a kind each has told. */
+  const others = (name: string, kind: PartyEvent['event']): (Child & { told: number })[] =>
+    Object.values(children)
+      .filter(child => child.name !== name)
+      .map(child => ({ ...child, told: of(child.events, kind).length }))
+
+  it('answers with a roster in another order at one holder', async () => {
+    await answers(children['patient']!, 5)
+  })
+
+  it('whose querier is killed while nothing happens and started again at once: its session ends by name, and the next one serves it', async () => {
+    const left = others('patient', 'ready')
+    const errors = new Map(others('patient', 'error').map(({ name, told }) => [name, told]))
     children['patient']!.child.kill('SIGKILL')
     await children['patient']!.exit
-    children['patient'] = start(cohort, 'patient', cleanups)
-    const others = Object.values(children).filter(({ name }) => name !== 'patient')
-    for (const { name, events } of others) await until(() => of(events, 'ready').length === 2, 40_000, `${name} ready again`)
-    for (const { name, events } of others) {
-      expect(of(events, 'error')[0]!.error, name).toMatchObject({
+    children['patient'] = start(cohort, 'patient', own)
+    for (const { name, events, told } of left) await until(() => of(events, 'ready').length === told + 1, 40_000, `${name} ready again`)
+    for (const { name, events } of left) {
+      expect(of(events, 'error')[errors.get(name)!]!.error, name).toMatchObject({
         code: 'party-missing',
         peer: cohort.members['patient']!.peer,
         peerName: 'patient',
@@ -53,6 +78,24 @@ describe('a querier that is killed while nothing happens and started again at on
     await answers(children['patient'], 7)
   })
 
+  it('whose evaluator is suspended until the others have given it up: it ends its session when it comes back, and leads the next one', async () => {
+    const clinic = children['clinic']!
+    const sessions = others('', 'ready')
+    const known = of(clinic.events, 'error').length
+    const left = others('clinic', 'error')
+    clinic.child.kill('SIGSTOP')
+    for (const { name, events, told } of left) {
+      await until(() => of(events, 'error').length > told, 20_000, `${name} has given the evaluator up`)
+      expect(of(events, 'error')[told]!.error, name).toMatchObject({ code: 'party-missing', peer: cohort.members['clinic']!.peer })
+    }
+    clinic.child.kill('SIGCONT')
+    for (const { told, ...child } of sessions) await ready({ [child.name]: child }, told + 1)
+    expect(of(clinic.events, 'error')[known]!.error).toMatchObject({ code: 'party-missing' })
+    await answers(children['patient']!, -3)
+  })
+})
+
+describe('a querier that is killed while nothing happens and started again at once', () => {
   it('where nobody serves for ever, ends every process', async () => {
     // Where the others have ended before the new process could meet them, it waits as long as a roster may take.
     const { cohort, children } = await startAll(ROLES, 'session: { batch: 4 }\ndeadlines: { roster: 60000 }', cleanups)
@@ -67,38 +110,7 @@ describe('a querier that is killed while nothing happens and started again at on
   })
 })
 
-describe('an evaluator that is suspended until the others have given it up', () => {
-  it('ends its session when it comes back, and leads the next one', async () => {
-    const { cohort, children } = await startAll(
-      ROLES,
-      `${SERVING}\n`.replace('keepServing', 'deadlines: { idle: 6000 }\nkeepServing'),
-      cleanups
-    )
-    await ready(children, 1)
-    const clinic = children['clinic']!
-    clinic.child.kill('SIGSTOP')
-    const others = Object.values(children).filter(({ name }) => name !== 'clinic')
-    for (const { name, events } of others) {
-      await until(() => of(events, 'error').length > 0, 20_000, `${name} has given the evaluator up`)
-      expect(of(events, 'error')[0]!.error, name).toMatchObject({ code: 'party-missing', peer: cohort.members['clinic']!.peer })
-    }
-    clinic.child.kill('SIGCONT')
-    await ready(children, 2)
-    expect(of(clinic.events, 'error')[0]!.error).toMatchObject({ code: 'party-missing' })
-    await answers(children['patient']!, -3)
-  })
-})
-
 describe('a roster at one holder', () => {
-  it('in another order makes no difference', async () => {
-    const cohort = await Cohort.make({ roles: ROLES, yaml: SERVING, yamlOf: { owner: MODEL } })
-    cleanups.push(() => cohort.remove())
-    await rewriteRoster(cohort, 'second', lines => lines.reverse())
-    const children = Object.fromEntries(Object.keys(ROLES).map(name => [name, start(cohort, name, cleanups)]))
-    await ready(children, 1)
-    await answers(children['patient']!, 5)
-  })
-
   it('that differs is refused at the hello: everybody ends, and hears what is different', async () => {
     const cohort = await Cohort.make({ roles: ROLES, yaml: 'session: { batch: 4 }', yamlOf: { owner: MODEL } })
     cleanups.push(() => cohort.remove())

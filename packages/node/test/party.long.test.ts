@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import { ConfigurationError, createLogger, loadConfiguration, Party, type PartyEvent, StateInUseError } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
 import { afterEach, describe, expect, inject, it } from 'vitest'
@@ -14,7 +15,8 @@ const ROLES: Record<string, readonly Role[]> = {
   carol: ['key-holder', 'querier']
 }
 const MODEL = 'model: none.onnx\ncalibration: { manifest: none.json }'
-const module = new URL('./support/fake-cryptography.ts', import.meta.url).href
+/** Bundled: a thread finds and loads some files, not everything that they are made of. */
+const module = pathToFileURL(join(inject('processes'), 'fake-cryptography.js')).href
 
 const cleanups: (() => Promise<unknown> | unknown)[] = []
 afterEach(async () => {

@@ -1,6 +1,8 @@
 /** Witnesses in processes of their own: killed in the middle, suspended for longer than anybody's patience, started again. */
+import type { PartyEvent } from '@slytherin/node'
 import type { Role } from '@slytherin/protocol'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Cohort } from './support/cohort.js'
 import { until } from './support/network.js'
 import { answers, ask, type Child, of, ready, start, startAll } from './support/processes.js'
 
@@ -25,11 +27,16 @@ afterEach(async () => {
 const except = (children: Record<string, Child>, name: string): Record<string, Child> =>
   Object.fromEntries(Object.entries(children).filter(([other]) => other !== name))
 
-/** Everybody else has ended a session for want of this party, and says who it is. */
-async function missed(children: Record<string, Child>, name: string, peer: string): Promise<void> {
+/** How many events of a kind each has told. */
+const counts = (children: Record<string, Child>, kind: PartyEvent['event']): Map<string, number> =>
+  new Map(Object.values(children).map(({ name, events }) => [name, of(events, kind).length]))
+
+/** Everybody else has ended a session for want of this party, and says who it is. @param before how many errors they had told, none if not given */
+async function missed(children: Record<string, Child>, name: string, peer: string, before = new Map<string, number>()): Promise<void> {
   for (const { name: other, events } of Object.values(except(children, name))) {
-    await until(() => of(events, 'error').length > 0, 30_000, `${other} misses ${name}`)
-    expect(of(events, 'error')[0]!.error, other).toMatchObject({ code: 'party-missing', peer, peerName: name })
+    const known = before.get(other) ?? 0
+    await until(() => of(events, 'error').length > known, 30_000, `${other} misses ${name}`)
+    expect(of(events, 'error')[known]!.error, other).toMatchObject({ code: 'party-missing', peer, peerName: name })
   }
 }
 
@@ -37,23 +44,22 @@ function noErrors(children: Record<string, Child>): void {
   for (const { name, events } of Object.values(children)) expect(of(events, 'error'), name).toEqual([])
 }
 
+/** One cohort goes through all of it: what it had said before is known. */
 describe('the only witness, which every key holder demands by default', () => {
-  it('killed after a query: the session ends, everybody says who is missing, and the next one has it again', async () => {
-    const { cohort, children } = await startAll(ALONE, SERVING, cleanups)
+  const own: (() => unknown)[] = []
+  let cohort: Cohort
+  let children: Record<string, Child>
+  let peer: string
+  beforeAll(async () => {
+    ;({ cohort, children } = await startAll(ALONE, SERVING, own))
+    peer = cohort.members['onlooker']!.peer
     await ready(children, 1)
-    await answers(children['patient']!, 3)
-    children['onlooker']!.child.kill('SIGKILL')
-    await children['onlooker']!.exit
-    await missed(children, 'onlooker', cohort.members['onlooker']!.peer)
-    children['onlooker'] = start(cohort, 'onlooker', cleanups)
-    await ready(except(children, 'onlooker'), 2)
-    await ready({ onlooker: children['onlooker'] }, 1)
-    await answers(children['patient']!, 4)
+  })
+  afterAll(async () => {
+    for (const clean of own.reverse()) await clean()
   })
 
   it('suspended for less than the patience of the others: its query is late, and is answered', async () => {
-    const { children } = await startAll(ALONE, SERVING, cleanups)
-    await ready(children, 1)
     children['onlooker']!.child.kill('SIGSTOP')
     ask(children['patient']!, 5)
     await new Promise(resolve => setTimeout(resolve, PATIENCE / 3))
@@ -65,15 +71,28 @@ describe('the only witness, which every key holder demands by default', () => {
   })
 
   it('suspended for longer, in the middle of a query: the session ends by its name; when it goes on, it is in the next one', async () => {
-    const { cohort, children } = await startAll(ALONE, SERVING, cleanups)
-    await ready(children, 1)
+    const [errors, results] = [counts(children, 'error'), of(children['patient']!.events, 'result').length]
+    const sessions = counts(children, 'ready')
     children['onlooker']!.child.kill('SIGSTOP')
     ask(children['patient']!, 6)
-    await missed(children, 'onlooker', cohort.members['onlooker']!.peer)
-    expect(of(children['patient']!.events, 'result')).toEqual([])
+    await missed(children, 'onlooker', peer, errors)
+    expect(of(children['patient']!.events, 'result')).toHaveLength(results)
     children['onlooker']!.child.kill('SIGCONT')
-    await ready(children, 2)
+    for (const [name, child] of Object.entries(children)) await ready({ [name]: child }, sessions.get(name)! + 1)
     await answers(children['patient']!, 7)
+  })
+
+  it('killed after a query: the session ends, everybody says who is missing, and the next one has it again', async () => {
+    await answers(children['patient']!, 3)
+    const [errors, sessions] = [counts(children, 'error'), counts(children, 'ready')]
+    children['onlooker']!.child.kill('SIGKILL')
+    await children['onlooker']!.exit
+    await missed(children, 'onlooker', peer, errors)
+    const others = except(children, 'onlooker')
+    children['onlooker'] = start(cohort, 'onlooker', own)
+    for (const [name, child] of Object.entries(others)) await ready({ [name]: child }, sessions.get(name)! + 1)
+    await ready({ onlooker: children['onlooker'] }, 1)
+    await answers(children['patient']!, 4)
   })
 })
 
