@@ -9,7 +9,7 @@ const MOST_LAYOUT_SHIFT = 0.1
 /** At which nobody looks for a better run. */
 const GOOD = 95
 /** A busy machine loses Lighthouse's traces now and then (NO_NAVSTART and the like), which says nothing of the page. */
-const TRIES = 3
+const TRIES = 6
 
 /**
  * Demands that the page is accessible without exception, and that what is on it stays where it is. How fast it is depends on what else the machine does: that is measured, and demanded of
