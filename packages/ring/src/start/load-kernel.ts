@@ -2,7 +2,8 @@
  * Choosing, starting and checking a kernel.
  *
  * Under Node the choice is by trial: both are started, made to compute the same things (self-test.ts), and `revectorised` is taken when it gives the same bytes in less
- * time. The flag is on only during that trial, so the code that came out of the experimental pass is the code that has been compared. Browsers take `simd`.
+ * time. The flag is on only during that trial, so the code that came out of the experimental pass is the code that has been compared. Further kernels of a process have
+ * that same code, and are not tried again. Browsers take `simd`.
  */
 
 import { InvalidArgumentError, KernelSelfTestError, KernelUnavailableError } from '../errors.js'
@@ -100,12 +101,26 @@ const WORTH_TAKING = 0.9
 
 const startReference = async (): Promise<Trial> => (await startVariant('simd', TRIAL_OPTIONS, [OPTIMISED], tryOut)).result
 
+/** Modules whose code has been compared with that of `simd`. */
+const compared = new WeakSet<WebAssembly.Module>()
+/** What was taken, by whether the memory is shared. */
+const fastest = new Map<boolean, KernelVariant>()
+
+const REVECTORISED_FLAGS = [OPTIMISED, REVECTORISED]
+
 /** @throws KernelUnavailableError KernelSelfTestError unless it computes what `simd` has computed, in less than `within` milliseconds */
 async function startRevectorised(options: KernelOptions, reference: Trial, within = Number.POSITIVE_INFINITY): Promise<Kernel> {
-  const { kernel, result } = await startVariant('revectorised', options, [OPTIMISED, REVECTORISED], tryOut)
+  const { kernel, result } = await startVariant('revectorised', options, REVECTORISED_FLAGS, tryOut)
   if (!sameBytes(result.outputs, reference.outputs)) throw new KernelSelfTestError('revectorised', null, 'comparison with simd')
+  compared.add(kernel.module)
   if (result.milliseconds > within) throw new KernelUnavailableError('revectorised', 'it is not faster than simd here')
   return kernel
+}
+
+/** `revectorised`, tried unless this process has tried it. */
+async function startCompared(options: KernelOptions): Promise<Kernel> {
+  if (!compared.has(await compileKernel('revectorised', options.shared ?? false))) return startRevectorised(options, await startReference())
+  return (await startVariant('revectorised', options, REVECTORISED_FLAGS, () => undefined)).kernel
 }
 
 /** The fastest that works here. */
@@ -113,14 +128,20 @@ async function startFastest(options: KernelOptions, start: (variant: KernelVaria
   const unlessMisused = (error: unknown): void => {
     if (error instanceof InvalidArgumentError) throw error
   }
+  const take = (kernel: Kernel): Kernel => {
+    fastest.set(options.shared ?? false, kernel.variant)
+    return kernel
+  }
   try {
-    if (!new EngineFlags().available) return await start('simd')
+    const known = fastest.get(options.shared ?? false)
+    if (known === 'revectorised') return await startCompared(options)
+    if (known === 'simd' || !new EngineFlags().available) return await start('simd')
     const reference = await startReference()
     try {
-      return await startRevectorised(options, reference, WORTH_TAKING * reference.milliseconds)
+      return take(await startRevectorised(options, reference, WORTH_TAKING * reference.milliseconds))
     } catch (error) {
       unlessMisused(error)
-      return await start('simd')
+      return take(await start('simd'))
     }
   } catch (error) {
     unlessMisused(error)
@@ -154,6 +175,6 @@ async function loadVariant(options: KernelOptions): Promise<Kernel> {
   const variant = options.variant ?? 'auto'
   const start = async (chosen: KernelVariant) => (await startVariant(chosen, options, [OPTIMISED], () => undefined)).kernel
   if (variant === 'auto') return startFastest(options, start)
-  if (variant === 'revectorised') return startRevectorised(options, await startReference())
+  if (variant === 'revectorised') return startCompared(options)
   return start(variant)
 }
