@@ -1,6 +1,7 @@
 /** Slow, obvious BigInt counterparts of what the kernel does, and shared helpers of the tests. */
 
 import { type Domain, encodeWords, type KernelVariant, loadKernel, type Polynomial, powerModulo, Ring } from '@slytherin/ring'
+import { expect } from 'vitest'
 
 /** Every observable behaviour is tested on both of these; `revectorised` shares all code but the pass layout with `simd`. */
 export const VARIANTS: readonly KernelVariant[] = ['simd', 'fallback']
@@ -29,8 +30,11 @@ export function generator(seed: number): () => bigint {
   }
 }
 
-export const reverse = (i: number, bits: number): number =>
-  Number.parseInt(i.toString(2).padStart(bits, '0').split('').reverse().join(''), 2)
+export function reverse(i: number, bits: number): number {
+  let reversed = 0
+  for (let bit = 0; bit < bits; bit++) reversed = 2 * reversed + ((i >> bit) & 1)
+  return reversed
+}
 
 /** Cooley-Tukey with bit-reversed output: output i is the value at root^(2·bitreverse(i)+1). */
 export function referenceTransform(a: readonly bigint[], q: bigint, root: bigint): bigint[] {
@@ -77,9 +81,19 @@ export function rowsOf(a: Polynomial): bigint[][] {
   return a.indices.map((_, k) => Array.from(words.subarray(k * a.ring.N, (k + 1) * a.ring.N)))
 }
 
+/** That two rows are equal, residue by residue; `toEqual` by itself takes longer over as many integers than the transform that they come from. */
+export function expectRow(actual: readonly bigint[], expected: readonly bigint[]): void {
+  if (actual.length !== expected.length || actual.some((x, i) => x !== expected[i])) expect(actual).toEqual(expected)
+}
+
 /** A polynomial with these canonical residues (standard order). */
 export function fromRows(ring: Ring, rows: readonly (readonly bigint[])[], indices: readonly number[], domain: Domain): Polynomial {
-  return ring.decodeWords(new Uint8Array(BigUint64Array.from(rows.flat()).buffer), indices, domain)
+  return ring.decodeWords(wordsOf(rows), indices, domain)
+}
+
+/** Canonical residues as they are decoded. */
+export function wordsOf(rows: readonly (readonly bigint[])[]): Uint8Array {
+  return new Uint8Array(BigUint64Array.from(rows.flat()).buffer)
 }
 
 /** The residues of integers in every row. */
@@ -127,7 +141,8 @@ export const EXTREMES: Readonly<Record<string, (i: number, random: () => bigint)
 /** (q-1)/2 where positive, else its negative, canonical. */
 export function extremeRow(q: bigint, N: number, pattern: keyof typeof EXTREMES): bigint[] {
   const random = generator(5)
-  return Array.from({ length: N }, (_, i) => (EXTREMES[pattern]!(i, random) ? (q - 1n) / 2n : (q + 1n) / 2n))
+  const [positive, negative] = [(q - 1n) / 2n, (q + 1n) / 2n]
+  return Array.from({ length: N }, (_, i) => (EXTREMES[pattern]!(i, random) ? positive : negative))
 }
 
 export function randomRow(q: bigint, N: number, seed: number): bigint[] {
