@@ -1,7 +1,7 @@
 /** Sessions in which one operand is clear at the evaluator, with the real cryptography; and cohorts of one. */
 import { decodeBody, type Member, messageSizes, type Role } from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
-import { type RealSession, realSamples, realSession, relativeError } from './support/real-session.js'
+import { type RealSession, realSamples, realSession, relativeError, SMALL_RING } from './support/real-session.js'
 
 const ENCRYPTED_DATA: Record<string, Role[]> = {
   company: ['model-owner', 'evaluator'],
@@ -34,7 +34,7 @@ describe('encrypted data, model clear at the evaluator', () => {
   it('answers many batches in one call, read and answered as they come', async () => {
     const session = await realSession({
       roles: ENCRYPTED_DATA,
-      planning: { batch: 4, data: 'encrypted', weights: 'clear' },
+      planning: { ...SMALL_RING, batch: 4, data: 'encrypted', weights: 'clear' },
       queries: 5
     })
     const asked = realSamples(18)
@@ -66,7 +66,7 @@ describe('encrypted data, model clear at the evaluator', () => {
   it('under the key of a cohort', async () => {
     const session = await realSession({
       roles: { ...ENCRYPTED_DATA, another: ['key-holder'] },
-      planning: { batch: 2, data: 'encrypted', weights: 'clear', minimumRefreshes: 1 }
+      planning: { ...SMALL_RING, batch: 2, data: 'encrypted', weights: 'clear', minimumRefreshes: 1 }
     })
     const asked = realSamples(2)
     const run = session.coordinator.run()
@@ -98,7 +98,7 @@ describe('encrypted model, data clear at the evaluator', () => {
   it('answers its own queries; neither data nor first components leave it', async () => {
     const session = await realSession({
       roles: ENCRYPTED_MODEL,
-      planning: { batch: 8, data: 'clear', weights: 'encrypted', minimumRefreshes: 1 },
+      planning: { ...SMALL_RING, batch: 8, data: 'clear', weights: 'encrypted', minimumRefreshes: 1 },
       queries: 2
     })
     const asked = realSamples(13)
@@ -129,7 +129,10 @@ describe('encrypted model, data clear at the evaluator', () => {
   })
 
   it('says at once what is wrong with a sample', async () => {
-    const session = await realSession({ roles: ENCRYPTED_MODEL, planning: { batch: 2, data: 'clear', weights: 'encrypted' } })
+    const session = await realSession({
+      roles: ENCRYPTED_MODEL,
+      planning: { ...SMALL_RING, batch: 2, data: 'clear', weights: 'encrypted' }
+    })
     const run = session.coordinator.run()
     const wrong = realSamples(1)[0]!.subarray(1)
     await expect(session.coordinator.query([wrong])).rejects.toThrow(/30 values/)
@@ -142,7 +145,7 @@ describe('a cohort of one', () => {
   it('evaluates what is encrypted on both sides', async () => {
     const session = await realSession({
       roles: { evaluator: ['evaluator'], holder: ['key-holder'], owner: ['model-owner'], patient: ['data-owner', 'querier'] },
-      planning: { batch: 2, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 }
+      planning: { ...SMALL_RING, batch: 2, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 }
     })
     const asked = realSamples(2)
     const run = session.coordinator.run()

@@ -6,12 +6,13 @@ import { GaloisKeyGeneration, InMemoryShareLedger, RelinearizationKeyGeneration 
 import { LocalCryptography, MemorySessionSecrets, messageSizes, type Plan, type Role } from '@slytherin/protocol'
 import { loadKernel } from '@slytherin/ring'
 import { describe, expect, it } from 'vitest'
-import { realSamples, realSession, relativeError, wdbcPlan } from './support/real-session.js'
+import { realSamples, realSession, relativeError, SMALL_RING, wdbcPlan } from './support/real-session.js'
 
 const SESSION = new Uint8Array(32).fill(7)
 
 async function party(plan: Plan, roles: Role[]): Promise<LocalCryptography> {
   const cryptography = await LocalCryptography.create({
+    allowInsecure: true,
     ledger: new InMemoryShareLedger(),
     secrets: new MemorySessionSecrets()
   })
@@ -21,8 +22,8 @@ async function party(plan: Plan, roles: Role[]): Promise<LocalCryptography> {
 }
 
 describe('keys at the levels of the plan', async () => {
-  const plan = await wdbcPlan({ data: 'encrypted', weights: 'encrypted', parties: 1, batch: 8, minimumRefreshes: 1 })
-  const context = Context.create(Parameters.fromJSON(plan.parameters), await loadKernel(), { parties: 1 })
+  const plan = await wdbcPlan({ ...SMALL_RING, data: 'encrypted', weights: 'encrypted', parties: 1, batch: 8, minimumRefreshes: 1 })
+  const context = Context.create(Parameters.fromJSON(plan.parameters, { allowInsecure: true }), await loadKernel(), { parties: 1 })
   const { maxLevel } = context.parameters
   const relinearizationLevel = plan.relinearizationLevel!
   const { element, level } = plan.galoisKeys.find(key => key.level < maxLevel)!
@@ -75,7 +76,7 @@ describe('keys at the levels of the plan', async () => {
 it('stock SEAL evaluates with keys for the levels of the plan', async () => {
   const session = await realSession({
     roles: { clinic: ['evaluator'], first: ['key-holder'], second: ['key-holder', 'model-owner'], patient: ['querier', 'data-owner'] },
-    planning: { batch: 4, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1, costModel: SEAL_COSTS },
+    planning: { ...SMALL_RING, batch: 4, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1, costModel: SEAL_COSTS },
     evaluator: context => SealEvaluator.create(context)
   })
   const asked = realSamples(4)

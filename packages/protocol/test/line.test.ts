@@ -1,6 +1,6 @@
 import { MAXIMUM_PADDING_BYTES, measureLine } from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
-import { realSamples, realSession, relativeError } from './support/real-session.js'
+import { realSamples, realSession, relativeError, SMALL_RING } from './support/real-session.js'
 
 /** A line of so many bytes a second, each way, and so many seconds there and back, on a clock of its own: its connection is quick after a slow start. */
 function line(peer: string, bandwidth: number, roundTrip: number) {
@@ -36,7 +36,7 @@ describe('the line to other parties', () => {
   it('is measured before a session is planned where that is asked for', async () => {
     const session = await realSession({
       roles: { company: ['model-owner', 'evaluator'], hospital: ['key-holder', 'data-owner', 'querier'] },
-      planning: { batch: 2, data: 'encrypted', weights: 'clear' },
+      planning: { ...SMALL_RING, batch: 2, data: 'encrypted', weights: 'clear' },
       measuresLine: true
     })
     const run = session.coordinator.run()

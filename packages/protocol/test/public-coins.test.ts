@@ -1,7 +1,7 @@
 /** Who computes without public coins comes to something else than who follows: it is endorsed by nobody, and key holders give it nothing. */
 import { EndorsementRefusedError, type RemoteFailureError } from '@slytherin/protocol'
 import { expect, it } from 'vitest'
-import { realSamples, realSession } from './support/real-session.js'
+import { realSamples, realSession, SMALL_RING } from './support/real-session.js'
 
 it('an evaluator that leaves public coins out of inputs is not endorsed', async () => {
   const session = await realSession({
@@ -12,7 +12,7 @@ it('an evaluator that leaves public coins out of inputs is not endorsed', async 
       other: ['witness'],
       patient: ['querier', 'data-owner']
     },
-    planning: { batch: 2, data: 'encrypted', weights: 'encrypted' },
+    planning: { ...SMALL_RING, batch: 2, data: 'encrypted', weights: 'encrypted' },
     model: 'breast-cancer-wdbc-logreg',
     cryptography: { clinic: { omitPublicCoins: ['input'] } }
   })

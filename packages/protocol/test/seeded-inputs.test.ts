@@ -3,7 +3,7 @@ import { SealEvaluator } from '@slytherin/ckks/seal'
 import { InMemoryShareLedger } from '@slytherin/mhe'
 import { decodeBody, LocalCryptography, MemorySessionSecrets, messageSizes, type Role } from '@slytherin/protocol'
 import { describe, expect, it } from 'vitest'
-import { type RealSession, realSamples, realSession, relativeError, wdbcPlan } from './support/real-session.js'
+import { type RealSession, realSamples, realSession, relativeError, SMALL_RING, wdbcPlan } from './support/real-session.js'
 
 const ROLES: Record<string, Role[]> = {
   company: ['model-owner', 'evaluator'],
@@ -53,7 +53,7 @@ describe('inputs encrypted with the whole key', () => {
   it('are answered with an encrypted model', async () => {
     const session = await realSession({
       roles: { company: ['model-owner'], cloud: ['evaluator'], hospital: ['key-holder', 'data-owner', 'querier'] },
-      planning: { ...PLANNING, weights: 'encrypted' }
+      planning: { ...PLANNING, ...SMALL_RING, weights: 'encrypted' }
     })
     expect(await ask(session, 1)).toBeLessThan(0.01)
   })

@@ -3,6 +3,7 @@
  * holders and an evaluator.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { equalBytes } from '../base/digest.js'
 import type { QueryInputs } from '../cryptography/data-owner.js'
 import type { EvaluationCallbacks, QueryEvaluation } from '../cryptography/evaluator.js'
 import type { RefreshRequest } from '../cryptography/key-holder.js'
@@ -38,11 +39,7 @@ async function failure(promise: Promise<unknown>): Promise<unknown> {
 
 /** Whether shares are the same; element by element through `expect` takes seconds. */
 function same(one: readonly Uint8Array[], other: readonly Uint8Array[]): boolean {
-  return one.length === other.length && one.every((bytes, i) => sameBytes(bytes, other[i]!))
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i])
+  return one.length === other.length && one.every((bytes, i) => equalBytes(bytes, other[i]!))
 }
 
 /** Three parties of one implementation, session after session. */
@@ -285,7 +282,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         ]
         const given = await shares(first)
         expect(same(await shares(first), given)).toBe(true)
-        for (const [i, share] of (await shares(second)).entries()) expect(sameBytes(share, given[i]!)).toBe(false)
+        for (const [i, share] of (await shares(second)).entries()) expect(equalBytes(share, given[i]!)).toBe(false)
       })
 
       it('a sum takes one share of each holder, the same again, no second one, and what is a share', async () => {
@@ -302,7 +299,7 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
         await clinic.finishKey('galois', instance)
         // What was given is still the giver's.
         expect(mine.byteLength).toBeGreaterThan(0)
-        expect(sameBytes(await first.galoisShare(element), mine)).toBe(true)
+        expect(equalBytes(await first.galoisShare(element), mine)).toBe(true)
       })
     })
 
@@ -413,11 +410,11 @@ export function cryptographyCompliance(name: string, harness: CryptographyHarnes
 
       it('encrypts and proves the same again when it is asked again', async () => {
         const { first, second } = parties.of
-        expect(sameBytes(await first.modelPart(0), await first.modelPart(0))).toBe(true)
-        expect(sameBytes(await first.proveModel(0), await first.proveModel(0))).toBe(true)
+        expect(equalBytes(await first.modelPart(0), await first.modelPart(0))).toBe(true)
+        expect(equalBytes(await first.proveModel(0), await first.proveModel(0))).toBe(true)
         const inputs = await second.openQuery([one], parties.name())
-        expect(sameBytes(await inputs.encryptInput(0), await inputs.encryptInput(0))).toBe(true)
-        expect(sameBytes(await inputs.proveInputs(0), await inputs.proveInputs(0))).toBe(true)
+        expect(equalBytes(await inputs.encryptInput(0), await inputs.encryptInput(0))).toBe(true)
+        expect(equalBytes(await inputs.proveInputs(0), await inputs.proveInputs(0))).toBe(true)
         await inputs.dispose()
       })
 

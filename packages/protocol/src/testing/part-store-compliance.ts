@@ -1,5 +1,6 @@
 /** What every part store must do, wherever it keeps its parts. */
 import { afterEach, describe, expect, it } from 'vitest'
+import { equalBytes } from '../base/digest.js'
 import { MissingPartError, type PartStore } from '../local/part-store.js'
 
 /** An implementation under test. */
@@ -13,8 +14,7 @@ export interface PartStoreHarness {
 const part = (value: number, length = 100_000): Uint8Array => new Uint8Array(length).fill(value)
 
 /** Whether a part is what was put; element by element through `expect` takes seconds. */
-const isPart = (bytes: Uint8Array, value: number, length = 100_000): boolean =>
-  bytes.length === length && bytes.every(byte => byte === value)
+const isPart = (bytes: Uint8Array, value: number, length = 100_000): boolean => equalBytes(bytes, part(value, length))
 
 /** Registers the suite. */
 export function partStoreCompliance(name: string, harness: PartStoreHarness): void {
@@ -33,7 +33,7 @@ export function partStoreCompliance(name: string, harness: PartStoreHarness): vo
     it('gives back what was put, as often as it is asked', async () => {
       const store = await harness.create()
       for (const length of [0, 1, 100_000]) await store.put(`part ${length}`, part(7, length))
-      for (const length of [0, 1, 100_000, 1]) expect(await store.get(`part ${length}`)).toEqual(part(7, length))
+      for (const length of [0, 1, 100_000, 1]) expect(isPart(await store.get(`part ${length}`), 7, length)).toBe(true)
       await missing(store, 'part 2')
     })
 
@@ -50,9 +50,9 @@ export function partStoreCompliance(name: string, harness: PartStoreHarness): vo
       await store.put('a', mine)
       mine.fill(2)
       const got = await store.get('a')
-      expect(got).toEqual(part(1))
+      expect(isPart(got, 1)).toBe(true)
       got.fill(3)
-      expect(await store.get('a')).toEqual(part(1))
+      expect(isPart(await store.get('a'), 1)).toBe(true)
     })
 
     it('puts one part in place of another of its key', async () => {
@@ -60,7 +60,7 @@ export function partStoreCompliance(name: string, harness: PartStoreHarness): vo
       for (const length of [100, 100, 200, 50]) {
         await store.put('a', part(length, length))
         await store.put('b', part(1))
-        expect(await store.get('a')).toEqual(part(length, length))
+        expect(isPart(await store.get('a'), length, length)).toBe(true)
       }
     })
 
@@ -72,10 +72,11 @@ export function partStoreCompliance(name: string, harness: PartStoreHarness): vo
       await store.delete('a')
       await store.delete('c')
       await missing(store, 'a')
-      expect(await store.get('b')).toEqual(part(2))
+      expect(isPart(await store.get('b'), 2)).toBe(true)
       await store.put('a', part(3))
       await store.put('c', part(4))
-      expect(await Promise.all(['a', 'b', 'c'].map(async key => await store.get(key)))).toEqual([part(3), part(2), part(4)])
+      const kept = await Promise.all(['a', 'b', 'c'].map(async key => await store.get(key)))
+      expect(kept.map((bytes, i) => isPart(bytes, [3, 2, 4][i]!))).toEqual([true, true, true])
     })
 
     it('forgets everything when cleared, and is used again', async () => {
@@ -86,7 +87,7 @@ export function partStoreCompliance(name: string, harness: PartStoreHarness): vo
       await missing(store, 'a')
       await missing(store, 'b')
       await store.put('b', part(3))
-      expect(await store.get('b')).toEqual(part(3))
+      expect(isPart(await store.get('b'), 3)).toBe(true)
     })
 
     it('keeps parts apart that are put, read, replaced and deleted at the same time', async () => {

@@ -14,8 +14,19 @@ export const modelSource: ModelSource = { name: NAME, onnx, ranges: () => ranges
 
 export type SmallPlanOptions = Pick<PlanOptions, 'parties'> & Partial<PlanOptions>
 
+const architecture = architectureOf(network, ranges)
+const plans = new Map<string, Plan>()
+
+/** One search for a plan does for every world that asks for it, and so does one compilation. */
 export function smallPlan(options: SmallPlanOptions): Plan {
-  return plan(architectureOf(network, ranges), {
+  const key = JSON.stringify(options)
+  const known = plans.get(key) ?? planned(options)
+  plans.set(key, known)
+  return known
+}
+
+function planned(options: SmallPlanOptions): Plan {
+  return plan(architecture, {
     batch: 2,
     data: 'encrypted',
     weights: 'encrypted',
