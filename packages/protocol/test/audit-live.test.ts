@@ -1,7 +1,7 @@
 import { audit, LocalCryptography, MemoryEvidenceStore } from '@slytherin/protocol'
 import { expect, it, vi } from 'vitest'
 import { FakeSigner } from './support/fake-signer.js'
-import { realSamples, realSession } from './support/real-session.js'
+import { realSamples, realSession, SMALL_RING } from './support/real-session.js'
 
 const verify = async (peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> =>
   await new FakeSigner('auditor').verify(peer, bytes, signature)
@@ -21,7 +21,7 @@ it('a session between parties is kept by each of them, and run again from what t
       other: ['witness'],
       patient: ['querier', 'data-owner']
     },
-    planning: { batch: 8, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 },
+    planning: { ...SMALL_RING, batch: 8, data: 'encrypted', weights: 'encrypted', minimumRefreshes: 1 },
     evidence: stores
   })
   const run = session.coordinator.run()
@@ -34,11 +34,17 @@ it('a session between parties is kept by each of them, and run again from what t
   for (const party of Object.keys(stores) as (keyof typeof stores)[]) {
     await vi.waitFor(() => expect(kept(party).records.at(-1)).toMatchObject({ record: 'end' }), { timeout: 60_000 })
   }
-  const report = await audit([kept('clinic')], { verify, cryptography: async () => await LocalCryptography.create() })
+  const report = await audit([kept('clinic')], {
+    verify,
+    cryptography: async () => await LocalCryptography.create({ allowInsecure: true })
+  })
   expect(report.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
   expect([report.session, report.evaluated, report.queries]).toEqual([id, 1, 1])
   // A witness has all of it, too, but for the result, which is nothing to it.
-  const witnessed = await audit([kept('other')], { verify, cryptography: async () => await LocalCryptography.create() })
+  const witnessed = await audit([kept('other')], {
+    verify,
+    cryptography: async () => await LocalCryptography.create({ allowInsecure: true })
+  })
   expect(witnessed.findings.filter(({ holds }) => holds !== 'yes')).toEqual([])
   const committed = kept('other').records.flatMap(entry => (entry.record === 'commitment' ? [`${entry.protocol} ${entry.peer}`] : []))
   expect(committed.toSorted()).toEqual(['public key first', 'public key second', 'relinearization first', 'relinearization second'])
