@@ -39,7 +39,7 @@ async function useThem(where, tarballs) {
   await cp(fileURLToPath(new URL('./project/', import.meta.url)), project, { recursive: true })
   const dependencies = Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:../${file}`]))
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'project', private: true, type: 'module', dependencies }, null, 2))
-  // The files of what they depend on are in npm's cache after `npm ci`; which versions there are is asked for.
+  // What they depend on is in npm's cache after `npm ci`.
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], project)
   await assert.rejects(stat(join(project, 'node_modules/node-seal')), 'node-seal is installed only by who asks for it')
 
