@@ -6,12 +6,14 @@ const LONG = '{packages/*,scenarios}/test/**/*.long.test.ts'
 const long = process.env['SLYTHERIN_TESTS'] === 'long'
 
 /** Their files run one after another in a process that has loaded and compiled what they test; it is not loaded anew for every file. */
-const SHARING = 'packages/{ring,ckks,mhe,engine,protocol,fleet,dashboard}/test/**/*.test.ts'
-/** Those of these packages that look at what a whole process does: at what it compiles, at its threads, at its memory. */
-const WHOLE_PROCESS = ['packages/ring/test/{kernel,threads,warm-up}.test.ts', 'packages/*/test/**/*memory*.test.ts']
-/** Parties with sockets, files and processes of their own, and pages. */
-const ALONE = '{packages/{node,gateway,web,slytherin},scenarios}/test/**/*.test.ts'
-/** Bundles the processes that tests of these two kinds start. */
+const SHARING = '{packages/*,scenarios}/test/**/*.test.ts'
+/** Those that look at what a whole process does, at what it compiles or loads, at its threads, at its memory, or that put something else in the place of a module. */
+const ALONE = [
+  'packages/ring/test/{kernel,threads,warm-up}.test.ts',
+  'packages/*/test/**/*memory*.test.ts',
+  'packages/node/test/{loading,worker-command}.test.ts'
+]
+/** Bundles the processes that tests start. */
 const PROCESSES = 'test/processes.ts'
 
 // Code that a process has compiled is there for the next, for the parties that tests start as processes, too.
@@ -31,8 +33,11 @@ export default defineConfig({
     projects: long
       ? [{ extends: true, test: { name: 'long', include: [LONG], globalSetup: PROCESSES } }]
       : [
-          { extends: true, test: { name: 'sharing', include: [SHARING], exclude: [LONG, ...WHOLE_PROCESS], isolate: false } },
-          { extends: true, test: { name: 'alone', include: [ALONE, ...WHOLE_PROCESS], exclude: [LONG], globalSetup: PROCESSES } }
+          {
+            extends: true,
+            test: { name: 'sharing', include: [SHARING], exclude: [LONG, ...ALONE], isolate: false, globalSetup: PROCESSES }
+          },
+          { extends: true, test: { name: 'alone', include: ALONE, exclude: [LONG] } }
         ]
   }
 })
