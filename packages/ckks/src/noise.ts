@@ -161,8 +161,10 @@ export class NoiseModel {
     const logP = parameters.specialPrimes.reduce((sum, prime) => sum + prime.log2, 0)
     const meanSquare = digits === 'centred' ? CENTRED_DIGIT : POSITIVE_DIGIT
     const terms: number[] = []
-    for (let digit = 0; digit < parameters.digits(level); digit++) {
-      const logD = parameters.digitIndices(digit, level).reduce((sum, index) => sum + parameters.primes[index]!.log2, 0)
+    // plain loops: plans are looked for with millions of key switches
+    for (let first = 0; first <= level; first += parameters.alpha) {
+      let logD = 0
+      for (let index = first; index <= level && index < first + parameters.alpha; index++) logD += parameters.primes[index]!.log2
       terms.push(0.5 * (this.logN + Math.log2(meanSquare)) + logD + keyNoise - logP)
     }
     return combineNoise(combineNoise(...terms) + SOURCE_MARGIN_BITS, this.rounding(1))

@@ -70,6 +70,13 @@ export interface DiagonalsShape extends Stepping {
   readonly joint?: readonly JointBlock[]
 }
 
+/** What follows from products alone, whatever way rotations are made. */
+interface FoundOut {
+  babies?: readonly (readonly number[])[]
+  /** by output block */
+  readonly giants: (readonly number[])[]
+}
+
 /** An input block, rotated by some positions. */
 export interface Turn {
   readonly inputBlock: number
@@ -97,8 +104,8 @@ export class DiagonalsPacking {
   /** of every input block, where they are of several values */
   readonly joint: readonly JointBlock[] | undefined
   private readonly present: DiagonalMask | undefined
-  private babiesOf: readonly (readonly number[])[] | undefined
-  private giantsOf: (readonly number[])[] = []
+  private found: FoundOut = { giants: [] }
+  private readonly rotationsOf: { clear?: readonly number[]; encrypted?: readonly number[] } = {}
   private ordered: readonly DiagonalsItem[] | undefined
   private laidOut: Layout | undefined
   private lastRows: { readonly outputBlock: number; readonly rows: Int32Array } | undefined
@@ -127,8 +134,7 @@ export class DiagonalsPacking {
   /** The same products by other rotations; what has been found out of the products is kept. */
   stepping(stepping: Stepping): DiagonalsPacking {
     const made = new DiagonalsPacking({ ...this.shape, ...stepping })
-    made.babiesOf = this.babiesOf
-    made.giantsOf = this.giantsOf
+    made.found = this.found
     return made
   }
 
@@ -186,42 +192,48 @@ export class DiagonalsPacking {
     return this.present ? this.present.size : this.outputBlocks * this.inputBlocks * this.diagonals
   }
 
-  /** By output block: the giant steps at which anything is multiplied, ascending. */
+  /** The same by output block. */
+  productsIn(outputBlock: number): number {
+    return this.present ? this.present.sizeOf(outputBlock) : this.inputBlocks * this.diagonals
+  }
+
+  /** By output block: the giant steps at which anything is multiplied, ascending; there is always one. */
   giants(outputBlock: number): readonly number[] {
-    if (!this.present) return Array.from({ length: this.giantSteps }, (_, giant) => giant)
-    const known = this.giantsOf[outputBlock]
-    if (known) return known
-    const used = new Set<number>()
-    this.present.each(outputBlock, (_, diagonal) => used.add(Math.floor(diagonal / this.babySteps)))
-    const giants = [...used].sort((a, b) => a - b)
-    this.giantsOf[outputBlock] = giants
-    return giants
+    const { babySteps, found, giantSteps, present } = this
+    found.giants[outputBlock] ??= present
+      ? [...new Set(present.diagonalsOf(outputBlock).map(diagonal => diagonal / babySteps))]
+      : Array.from({ length: giantSteps }, (_, giant) => giant)
+    return found.giants[outputBlock]
   }
 
-  /** Giant rotations of one output block, in giant steps: from the last that it has down to the first. */
-  descents(outputBlock: number): readonly number[] {
+  /** Giant rotations of one output block: from the last giant step that it has down to the first. */
+  descentCount(outputBlock: number): number {
     const giants = this.giants(outputBlock)
-    if (!this.leaps) return new Array<number>(giants.at(-1) ?? 0).fill(1)
-    return giants.map((giant, k) => giant - (giants[k - 1] ?? 0)).filter(distance => distance > 0)
+    return this.leaps ? positives(giants) : giants.at(-1)!
   }
 
-  /** All of them that occur. */
+  /** Giant steps from one to the next, all that occur. */
   get distances(): ReadonlySet<number> {
     const found = new Set<number>()
-    for (let block = 0; block < this.outputBlocks; block++) for (const distance of this.descents(block)) found.add(distance)
+    for (let block = 0; block < this.outputBlocks; block++) {
+      const giants = this.giants(block)
+      if (this.leaps) for (const [k, giant] of giants.entries()) found.add(giant - (giants[k - 1] ?? 0))
+      else found.add(Math.min(1, giants.at(-1)!))
+    }
+    found.delete(0)
     return found
   }
 
   /** Whether leaps would save some output block a rotation. */
   get gaps(): boolean {
-    const gap = (giants: readonly number[]): boolean => (giants.at(-1) ?? 0) > giants.filter(giant => giant > 0).length
-    return Array.from({ length: this.outputBlocks }, (_, block) => this.giants(block)).some(gap)
+    for (let block = 0; block < this.outputBlocks; block++) if (this.giants(block).at(-1)! > positives(this.giants(block))) return true
+    return false
   }
 
   /** Giant rotations of one output block at most. */
   get mostGiantRotations(): number {
     let most = 0
-    for (let block = 0; block < this.outputBlocks; block++) most = Math.max(most, this.descents(block).length)
+    for (let block = 0; block < this.outputBlocks; block++) most = Math.max(most, this.descentCount(block))
     return most
   }
 
@@ -318,8 +330,13 @@ export class DiagonalsPacking {
 
   /** Baby rotations, in positions, that input block `inputBlock` needs; ascending. */
   babies(inputBlock: number): readonly number[] {
-    this.babiesOf ??= this.findBabies()
-    return this.babiesOf[inputBlock]!
+    this.found.babies ??= this.findBabies()
+    return this.found.babies[inputBlock]!
+  }
+
+  /** How many rotations of an input block there are, by whichever way they are made. */
+  turnCount(inputBlock: number): number {
+    return positives(this.babies(inputBlock))
   }
 
   /** Rotations, in positions, by which the baby rotations of an input block are made: of it, or each of the one before. */
@@ -329,21 +346,28 @@ export class DiagonalsPacking {
   }
 
   private findBabies(): readonly (readonly number[])[] {
-    const steps = Array.from({ length: this.babySteps }, (_, baby) => baby)
-    if (!this.present) return this.input.blocks.map(() => steps)
-    const used = new Uint8Array(this.inputBlocks * this.babySteps)
-    for (let outputBlock = 0; outputBlock < this.outputBlocks; outputBlock++)
-      this.present.each(outputBlock, (inputBlock, diagonal) => {
-        used[inputBlock * this.babySteps + (diagonal % this.babySteps)] = 1
-      })
-    return this.input.blocks.map((_, inputBlock) => steps.filter(baby => used[inputBlock * this.babySteps + baby] === 1))
+    const { babySteps, diagonals, present } = this
+    const all = Array.from({ length: babySteps }, (_, baby) => baby)
+    if (!present) return this.input.blocks.map(() => all)
+    const used = new Uint8Array(babySteps)
+    return this.input.blocks.map((_, inputBlock) => {
+      used.fill(0)
+      for (let diagonal = 0; diagonal < diagonals; diagonal++)
+        if (present.used[inputBlock * diagonals + diagonal]) used[diagonal % babySteps] = 1
+      return all.filter(baby => used[baby])
+    })
   }
 
   /**
    * All rotations, in positions, that need a Galois key; ascending.
    * @param input clear inputs come rotated already
    */
-  rotations(input: 'clear' | 'encrypted' = 'encrypted'): number[] {
+  rotations(input: 'clear' | 'encrypted' = 'encrypted'): readonly number[] {
+    this.rotationsOf[input] ??= this.findRotations(input)
+    return this.rotationsOf[input]
+  }
+
+  private findRotations(input: 'clear' | 'encrypted'): number[] {
     const needed = new Set<number>(this.foldings.map(({ rotation }) => rotation))
     for (const distance of this.distances) needed.add(distance * this.babySteps)
     for (let inputBlock = 0; inputBlock < this.inputBlocks; inputBlock++) {
@@ -370,6 +394,9 @@ export class DiagonalsPacking {
     })
   }
 }
+
+/** How many of ascending numbers, of which none is negative, are not zero. */
+const positives = (steps: readonly number[]): number => (steps[0] === 0 ? steps.length - 1 : steps.length)
 
 /** D of a layout that the layer before, or nobody, has chunked: all diagonals of the shorter side. */
 export const fullDiagonals = (outputs: number, input: Layout): number => Math.min(rowPeriod(outputs, input.width), input.period)

@@ -16,6 +16,20 @@ export const nextPowerOfTwo = (value: number): number => 2 ** Math.ceil(Math.log
 /** r: rows rounded up to a power of two, at most the width. */
 export const rowPeriod = (outputs: number, width: number): number => Math.min(width, nextPowerOfTwo(outputs))
 
+/** What is remembered at a time. */
+const MOST_KNOWN = 1024
+const known = new Map<string, WeakRef<object>>()
+
+/** What has this name, as long as somebody has it: a planner lays the same values out many times. Not to be changed. */
+export function once<T extends object>(name: string, make: () => T): T {
+  const found = known.get(name)?.deref() as T | undefined
+  if (found) return found
+  const made = make()
+  if (known.size >= MOST_KNOWN) known.clear()
+  known.set(name, new WeakRef(made))
+  return made
+}
+
 /** A plain loop: planning makes thousands of these, and `Int32Array.from` takes ten times as long. */
 function blockOf(width: number, feature: (position: number) => number): Int32Array {
   const block = new Int32Array(width)
@@ -25,16 +39,20 @@ function blockOf(width: number, feature: (position: number) => number): Int32Arr
 
 /** Features in order, `width` to a block. */
 export function sequentialLayout(features: number, width: number): Layout {
-  const blocks = Array.from({ length: Math.ceil(features / width) }, (_, block) =>
-    blockOf(width, position => (block * width + position < features ? block * width + position : -1))
-  )
-  return { width, period: width, blocks }
+  return once(`s ${features} ${width}`, () => {
+    const blocks = Array.from({ length: Math.ceil(features / width) }, (_, block) =>
+      blockOf(width, position => (block * width + position < features ? block * width + position : -1))
+    )
+    return { width, period: width, blocks }
+  })
 }
 
 /** Feature p mod period at position p, in one block. */
 export function periodicLayout(features: number, width: number, period: number): Layout {
-  const block = blockOf(width, position => (position % period < features ? position % period : -1))
-  return { width, period, blocks: [block] }
+  return once(`p ${features} ${width} ${period}`, () => {
+    const block = blockOf(width, position => (position % period < features ? position % period : -1))
+    return { width, period, blocks: [block] }
+  })
 }
 
 /**

@@ -13,7 +13,7 @@
  */
 import * as z from 'zod'
 import type { Layout } from './layout.js'
-import { nextPowerOfTwo } from './layout.js'
+import { nextPowerOfTwo, once } from './layout.js'
 
 const count = z
   .int()
@@ -78,8 +78,13 @@ export function isSound(order: MapOrder): boolean {
   return width * gap <= row && last <= plane && positionsOf(order) <= most
 }
 
-/** Feature, in channel-row-column order, at every position; -1 where there is none. */
+/** Feature, in channel-row-column order, at every position; -1 where there is none. Not to be changed. */
 export function featuresByPosition(order: MapOrder): Int32Array {
+  const { channels, height, width, row, plane, gap, origin, places, flat } = order
+  return once([channels, height, width, row, plane, gap, origin, flat, places].join(), () => placeFeatures(order))
+}
+
+function placeFeatures(order: MapOrder): Int32Array {
   const { channels, height, width, row, plane, gap, origin, places } = order
   const perPlane = channelsPerPlane(order)
   const out = new Int32Array(positionsOf(order)).fill(-1)
@@ -92,14 +97,25 @@ export function featuresByPosition(order: MapOrder): Int32Array {
   return out
 }
 
-/** Positions `width` to a block; where one block holds them all, repeated in it with a period that is a power of two. */
+/** By features and width: a planner lays the same maps out many times. */
+const laidOut = new WeakMap<Int32Array, Layout[]>()
+
+/** Positions `width` to a block; where one block holds them all, repeated in it with a period that is a power of two. Features must not be changed afterwards. */
 export function orderedLayout(features: Int32Array, width: number): Layout {
+  const known = laidOut.get(features) ?? []
+  laidOut.set(features, known)
+  known[width] ??= layOut(features, width)
+  return known[width]
+}
+
+function layOut(features: Int32Array, width: number): Layout {
   const period = Math.min(width, nextPowerOfTwo(features.length))
-  const at = (position: number): number => features[position] ?? -1
-  if (features.length <= width)
-    return { width, period, blocks: [Int32Array.from({ length: width }, (_, position) => at(position % period))] }
-  const blocks = Array.from({ length: Math.ceil(features.length / width) }, (_, block) =>
-    Int32Array.from({ length: width }, (_, position) => at(block * width + position))
-  )
+  const blocks: Int32Array[] = []
+  for (let first = 0; first < features.length; first += width) {
+    const block = new Int32Array(width).fill(-1)
+    const held = features.subarray(first, first + width)
+    for (let position = 0; position < width; position += period) block.set(held, position)
+    blocks.push(block)
+  }
   return { width, period, blocks }
 }

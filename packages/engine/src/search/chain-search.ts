@@ -5,7 +5,7 @@ import { SLOT_PACKINGS, type SlotPacking, samplesPerSlot, smallestBlock } from '
 import { derivePlan } from '../plan/derive.js'
 import type { Plan } from '../plan/plan.js'
 import { type Candidate, Search } from './candidate.js'
-import type { Chain } from './chain.js'
+import { type Chain, parametersFor } from './chain.js'
 import { isCloser } from './diagnosis.js'
 import type { Settings } from './options.js'
 import type { Preparation } from './preparation.js'
@@ -75,9 +75,10 @@ export class ChainSearch {
     return made
   }
 
-  private derived({ core }: Candidate): Plan {
+  private derived({ core, chain }: Candidate): Plan {
     const { epoch, costModel, insecure: allowInsecure } = this.settings
-    return derivePlan(core, costModel, epoch ? { allowInsecure, held: epoch.keys } : { allowInsecure })
+    const parameters = epoch?.parameters ?? parametersFor(chain, allowInsecure)
+    return derivePlan(core, costModel, { allowInsecure, parameters, ...(epoch ? { held: epoch.keys } : {}) })
   }
 
   /** Seconds by which plans are compared: preparation, as far as it counts, and evaluation. Infinite without a plan. */

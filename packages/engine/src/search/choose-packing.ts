@@ -10,7 +10,7 @@ import { inputCount, weightCount } from '../steps/packed.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
 import { ComparedWeights } from './compared-weights.js'
 import { inputOrders } from './map-packing.js'
-import { type KeyPrices, type PackedLayer, Packer, type Patterns } from './packer.js'
+import { type KeyPrices, type KnownPackings, type PackedLayer, Packer, type Patterns } from './packer.js'
 import { passesOf, type ReadingSettings } from './reading.js'
 import { inputSeconds, TYPICAL_LEVEL, typicalSizes } from './typical.js'
 
@@ -37,11 +37,12 @@ export function packLayers(
   operands: Encrypting,
   slots: SlotPacking,
   prices: PackingPrices,
+  known: KnownPackings,
   keys?: () => KeyPrices
 ): PackedLayer[] {
   const leap = prices.key / prices.turns
   const pack = (order: MapOrder | undefined, stretch: number): PackedLayer[] =>
-    new Packer(architecture, patterns, width, costs, operands, slots, order, leap, keys?.(), stretch).run()
+    new Packer(architecture, patterns, width, costs, operands, slots, known, order, leap, keys?.(), stretch).run()
   const rough = (packed: readonly PackedLayer[]): Rough => roughSeconds(architecture, packed, costs, operands, prices, keys?.())
   let best = { order: undefined as MapOrder | undefined, packed: pack(undefined, 0) }
   const orders = inputOrders(architecture, width)

@@ -114,6 +114,18 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
   const primeBits = chain.primeBits - PRIME_DEFICIT_BITS
   const shares = switchShares(settings.threshold, settings)
   const flooded = (scale: number): number => noiseAfterFlooding(noise, budget + SOURCES_BITS + scale, trial.flooding, shares)
+  let last = { value: -1, scale: 0, bits: 0 }
+  /** least bits of a modulus in which a value of this scale is refreshed; what was asked last is asked again for other levels */
+  const refreshedModulus = (value: number, scale: number): number => {
+    if (last.value === value && last.scale === scale) return last.bits
+    const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[value]!
+    const modulusBits =
+      settings.threshold === 1
+        ? wholeKeyModulusBits(messageBits, chain.logN)
+        : maskedModulusBits(messageBits, refreshShares(settings.threshold, settings))
+    last = { value, scale, bits: modulusBits + MASK_MARGIN_BITS }
+    return last.bits
+  }
   const leavingModulus = (level: number): number => (level + 1) * primeBits - 1
   return {
     operations,
@@ -132,15 +144,7 @@ export function problemOf(trial: Trial, costs: RunningCosts, tightening: number)
     inputMagnitude: magnitudes[0]!,
     inputCost: level => costs.inputCost(level),
     minimumRefreshes: Math.min(settings.minimumRefreshes, operations.length - 1),
-    refreshable: (value, level, scale) => {
-      if (!settings.refreshing) return false
-      const messageBits = scale + SCALE_ROUNDING_BITS + magnitudes[value]!
-      const modulusBits =
-        settings.threshold === 1
-          ? wholeKeyModulusBits(messageBits, chain.logN)
-          : maskedModulusBits(messageBits, refreshShares(settings.threshold, settings))
-      return (level + 1) * primeBits >= modulusBits + MASK_MARGIN_BITS
-    },
+    refreshable: (value, level, scale) => settings.refreshing && (level + 1) * primeBits >= refreshedModulus(value, scale),
     refreshCost: (value, level) => costs.refreshCost(value, level),
     finishable: (level, scale) => fitsFlooded(leavingModulus(level), flooded(scale), 2 ** scale, 2 ** magnitudes.at(-1)!),
     floodedBits: leaving =>

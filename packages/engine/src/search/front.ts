@@ -36,14 +36,18 @@ const ALIKE_STATES = 3
 export function prune(states: State[]): State[] {
   const sorted = states.sort((a, b) => a.cost - b.cost || a.low - b.low || b.level - a.level || b.refreshes - a.refreshes)
   const kept: State[] = []
+  // the same by level: only those that are as high can better another
+  const high: State[][] = []
   // by level, of those kept there or above the one with the lowest scale: it betters nearly whatever any of them does
   const lowest: State[] = []
   for (const state of sorted) {
     const likely = lowest[state.level]
     // none of them has so low a scale
     const unrivalled = likely === undefined || likely.low > state.low
-    if (!unrivalled && (betters(likely, state) || kept.some(other => betters(other, state)))) continue
+    if (!unrivalled && (betters(likely, state) || bettered(high, state))) continue
     kept.push(state)
+    for (let level = high.length; level <= state.level; level++) high.push([])
+    high[state.level]!.push(state)
     if (!unrivalled) continue
     for (let level = state.level; level >= 0 && (lowest[level]?.low ?? Number.POSITIVE_INFINITY) > state.low; level--) lowest[level] = state
   }
@@ -65,12 +69,34 @@ export function thinned(states: State[]): State[] {
   })
 }
 
+function bettered(high: readonly (readonly State[])[], state: State): boolean {
+  for (let level = high.length - 1; level >= state.level; level--) {
+    const others = high[level]!
+    for (let k = 0; k < others.length; k++) if (betters(others[k]!, state)) return true
+  }
+  return false
+}
+
+/** Whether another state of the same level, nothing waiting, betters one that comes after it: `prune` would drop that. */
+export function outdone(
+  rivals: readonly State[],
+  { cost, low, high, refreshes }: Pick<State, 'cost' | 'low' | 'high' | 'refreshes'>
+): boolean {
+  for (let k = 0; k < rivals.length; k++) {
+    const other = rivals[k]!
+    if (other.cost <= cost && other.low <= low && other.refreshes >= refreshes && other.high >= Math.min(high, other.low + RAISE_BITS))
+      return true
+  }
+  return false
+}
+
 /** Whether a state that costs no more makes another one superfluous. */
 const betters = (other: State, state: State): boolean =>
   other.low <= state.low &&
   other.level >= state.level &&
   other.refreshes >= state.refreshes &&
   other.high >= Math.min(state.high, other.low + RAISE_BITS) &&
-  other.waiting.every(({ low, level }, k) => low <= state.waiting[k]!.low && level >= state.waiting[k]!.level) &&
+  (other.waiting.length === 0 ||
+    other.waiting.every(({ low, level }, k) => low <= state.waiting[k]!.low && level >= state.waiting[k]!.level)) &&
   // a state that has just been refreshed cannot raise its scale at will
   (other.refreshed === undefined || state.refreshed !== undefined)

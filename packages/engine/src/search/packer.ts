@@ -19,7 +19,7 @@ import { commonLayout } from '../packing/overlap.js'
 import type { SlotPacking } from '../packing/slots.js'
 import { type TapArrangement, TapsPacking } from '../packing/taps.js'
 import { diagonalsSeconds } from '../steps/diagonals.js'
-import { type Encrypting, type Factors, factorsOf } from '../steps/operands.js'
+import { type Encrypting, type Factors, factorsOf, type OperandKind } from '../steps/operands.js'
 import { heldVectors, inputCount, type LayerPacking, weightCount } from '../steps/packed.js'
 import { profileOf } from '../steps/polynomial-profile.js'
 import { stepSeconds, weightSeconds } from '../steps/price.js'
@@ -52,6 +52,34 @@ export type Patterns = readonly (readonly (SparseMatrix | undefined)[])[]
 /** Narrower blocks than this may hold a first convolution as a sparse matrix. */
 const NARROW_WIDTH = 16
 
+/**
+ * Packings of matrices by all the ways to make their rotations: first those that have a key for everything, then those that save some. Layouts that a planner compares share
+ * most of them, and what has been found out of one is kept.
+ */
+export class KnownPackings {
+  private readonly known = new Map<
+    Layout,
+    { readonly shape: PackingShape; readonly input: OperandKind; readonly all: readonly Steppings[] }[]
+  >()
+
+  of(shape: PackingShape, factors: Factors): readonly Steppings[] {
+    const { input } = factors
+    const packed = this.known.get(shape.input) ?? []
+    const found = packed.find(other => other.input === input && sameShape(other.shape, shape))
+    if (found) return found.all
+    const powers: number[] = []
+    for (let babySteps = 1; babySteps <= shape.diagonals; babySteps *= 2) powers.push(babySteps)
+    const all = powers.map(babySteps => steppings(new DiagonalsPacking({ ...shape, babySteps }), factors))
+    // joint inputs are put together anew every time
+    if (!shape.joint) this.known.set(shape.input, [...packed, { shape, input, all }])
+    return all
+  }
+}
+
+const sameShape = (a: PackingShape, b: PackingShape): boolean =>
+  a.outputs === b.outputs && a.order === b.order && a.diagonals === b.diagonals && a.present === b.present && a.joint === b.joint
+
+type Steppings = readonly [usual: DiagonalsPacking[], saving: DiagonalsPacking[]]
 type Unheld = Omit<PackedLayer, 'held'>
 type PackingShape = Omit<DiagonalsShape, 'babySteps' | keyof Stepping>
 
@@ -75,6 +103,7 @@ export class Packer {
     private readonly costs: OperationCosts,
     private readonly operands: Encrypting,
     private readonly slots: SlotPacking,
+    private readonly known: KnownPackings,
     private readonly first: MapOrder | undefined,
     private readonly leap: number,
     private readonly keys: KeyPrices | undefined,
@@ -163,7 +192,7 @@ export class Packer {
 
   private matrix(shape: PackingShape, index: number, order: MapOrder | undefined): Unheld {
     const factors = factorsOf(this.operands, readsOf(this.architecture.layers[index]!, index))
-    const packing = cheapestSteps(shape, this.costs, factors, this.leap, this.keys, this.stretch)
+    const packing = cheapestSteps(this.known.of(shape, factors), this.costs, factors, this.leap, this.keys, this.stretch)
     this.keys?.add(packing.rotations(factors.input))
     this.layouts.push(packing.output)
     this.orders.push(order)
@@ -194,7 +223,7 @@ export class Packer {
     if (!layer.convolution || meetsProduct(architecture, readers, 1)) return undefined
     const { packing, chunk } = tapsFor(architecture, readers, layer, width)
     const factors = factorsOf(this.operands, [0])
-    if (cheaperAsMatrix(packing, layer, this.patterns[0]![0], costs, factors, this.operands.seededInputs)) return undefined
+    if (cheaperAsMatrix(packing, layer, this.patterns[0]![0], costs, factors, this.operands.seededInputs, this.known)) return undefined
     this.layouts.push(packing.output)
     this.orders.push(undefined)
     if (chunk !== undefined) this.keepChunk(1, chunk)
@@ -247,14 +276,15 @@ function cheaperAsMatrix(
   pattern: SparseMatrix | undefined,
   costs: OperationCosts,
   factors: Factors,
-  seeded: boolean
+  seeded: boolean,
+  known: KnownPackings
 ): boolean {
   const { width } = taps
   if (width > NARROW_WIDTH || factors.weights === 'encrypted' || !pattern) return false
   const layout = sequentialLayout(layer.inputs, width)
   const diagonals = fullDiagonals(layer.outputs, layout)
   const shape = { outputs: layer.outputs, input: layout, diagonals, present: presentOnce(pattern, layout, diagonals) }
-  const matrix = cheapestSteps(shape, costs, factors, 0)
+  const matrix = cheapestSteps(known.of(shape, factors), costs, factors, 0)
   const seconds = (packing: LayerPacking): number =>
     stepSeconds(packing, costs, TYPICAL_LEVEL, 1, factors) +
     weightCount(packing) * weightSeconds(packing, costs, TYPICAL_LEVEL, factors) +
@@ -262,8 +292,8 @@ function cheaperAsMatrix(
   return seconds(matrix) < seconds(taps)
 }
 
-/** A packing by all the ways to make its rotations that differ: first those that have a key for everything, then those that save some. */
-function steppings(usual: DiagonalsPacking, factors: Factors): readonly [DiagonalsPacking[], DiagonalsPacking[]] {
+/** A packing by all the ways to make its rotations that differ. */
+function steppings(usual: DiagonalsPacking, factors: Factors): Steppings {
   const leaps: Stepping[] = usual.gaps ? [{}, { leaps: true }] : [{}]
   const saving: Stepping[] = []
   const turning = factors.input === 'encrypted' && usual.babySteps > 2
@@ -277,7 +307,7 @@ function steppings(usual: DiagonalsPacking, factors: Factors): readonly [Diagona
 
 /** The number of baby steps (a power of two) that costs least, and how rotations are made. @param leap seconds that the key for another distance of leaps costs */
 function cheapestSteps(
-  shape: PackingShape,
+  all: readonly Steppings[],
   costs: OperationCosts,
   factors: Factors,
   leap: number,
@@ -296,9 +326,6 @@ function cheapestSteps(
     lowest = step + encodings + making
     best = packing
   }
-  const powers: number[] = []
-  for (let babySteps = 1; babySteps <= shape.diagonals; babySteps *= 2) powers.push(babySteps)
-  const all = powers.map(babySteps => steppings(new DiagonalsPacking({ ...shape, babySteps }), factors))
   for (const [usual] of all) for (const packing of usual) consider(packing, Number.POSITIVE_INFINITY)
   if (stretch === 0) return best!
   const longest = stretch * diagonalsSeconds(best!, costs, TYPICAL_LEVEL, factors)

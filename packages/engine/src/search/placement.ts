@@ -18,7 +18,7 @@
  */
 
 import { MOST_RESCALINGS } from '../steps/step.js'
-import { prune, type Reach, type State, thinned, type Waiting } from './front.js'
+import { outdone, prune, type Reach, type State, thinned, type Waiting } from './front.js'
 import type { Blockage, Schedule, ScheduledOperation, ScheduledRefresh, ScheduledStep, ScheduleProblem } from './schedule.js'
 
 /** Largest log2 scale at this level of slots of this log2 bound. */
@@ -52,6 +52,8 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
     const costs = remembered(operation)
     const states = index === 0 ? front : prune([...front, ...refreshed(problem, front, index, top)])
     const reached: State[] = []
+    // by level; of the same level, whatever comes later and is no better is none that would be kept
+    const before: State[][] = []
     for (const state of states) {
       const operands = operandsOf(operation, index, state)
       const highest = highestLevel(operands)
@@ -64,8 +66,12 @@ export function schedule(problem: ScheduleProblem, bound = Number.POSITIVE_INFIN
             costly = true
             continue
           }
-          const next = transition(problem, operation, index, state, operands, level, rescalings, cost, capacity)
-          if (next) reached.push(next)
+          before[level - rescalings] ??= []
+          const rivals = before[level - rescalings]!
+          const next = transition(problem, operation, index, state, operands, level, rescalings, cost, capacity, rivals)
+          if (!next) continue
+          reached.push(next)
+          rivals.push(next)
         }
       }
     }
@@ -194,7 +200,8 @@ function scalesOf(
     low = Math.max(minimum, polynomial.resultMinimum(scaleIn) + ROUNDING_BITS)
   } else if (operation.kind === 'affine') {
     low = minimum
-    for (const [k, { weightMinimum, weightMaximum, magnitude }] of operation.operands.entries()) {
+    for (let k = 0; k < operation.operands.length; k++) {
+      const { weightMinimum, weightMaximum, magnitude } = operation.operands[k]!
       const scale = operands[k]!.low
       low = Math.max(low, scale + weightMinimum + ROUNDING_BITS - dropped)
       high = Math.min(high, scale + weightMaximum - dropped)
@@ -224,12 +231,16 @@ function transition(
   level: number,
   rescalings: number,
   cost: number,
-  capacity: Capacity
+  capacity: Capacity,
+  rivals: readonly State[]
 ): State | undefined {
-  const { scaleIn, largestIn, low, high } = scalesOf(problem, operation, operands, level, rescalings, capacity)
-  if (low > high || scaleIn > largestIn) return undefined
-  const [first] = operands as readonly [Reach]
+  const { scaleIn, largestIn, low, high: highest } = scalesOf(problem, operation, operands, level, rescalings, capacity)
+  if (low > highest || scaleIn > largestIn) return undefined
   const [{ value }] = operation.operands
+  // what others read as well keeps its scale, and so does what is made of it without weights
+  const high = (operation.kind === 'square' || operation.kind === 'product') && operation.waiting.includes(value) ? low : highest
+  if (operation.waiting.length === 0 && outdone(rivals, { cost, low, high, refreshes: state.refreshes })) return undefined
+  const [first] = operands as readonly [Reach]
   // a scale that is raised was so before the refresh
   const refresh = scaleIn === first.low ? undefined : state.refreshed?.find(other => other.value === value)
   if (refresh && !problem.refreshable(value, refresh.level, scaleIn)) return undefined
@@ -242,8 +253,7 @@ function transition(
   return {
     cost,
     low,
-    // what others read as well keeps its scale, and so does what is made of it without weights
-    high: (operation.kind === 'square' || operation.kind === 'product') && operation.waiting.includes(value) ? low : high,
+    high,
     level: level - rescalings,
     refreshes: state.refreshes,
     waiting,

@@ -7,12 +7,13 @@ import { Sizes } from '../costs/sizes.js'
 import { type SlotPacking, samplesPerSlot } from '../packing/slots.js'
 import { packLayers, patternsOf } from './choose-packing.js'
 import type { Settings } from './options.js'
-import type { KeyPrices, PackedLayer, Patterns } from './packer.js'
+import { type KeyPrices, KnownPackings, type PackedLayer, type Patterns } from './packer.js'
 import { TYPICAL_LEVEL, typicalSizes } from './typical.js'
 
 export class Preparation {
   private readonly patterns: Patterns
   private readonly costs = new Map<string, OperationCosts>()
+  private readonly known = new KnownPackings()
   private readonly packed = new Map<string, readonly PackedLayer[]>()
 
   /** @param settings of which what packings depend on is read: every planner of this preparation has the same */
@@ -69,7 +70,17 @@ export class Preparation {
     return remembered(this.packed, `${logN} ${packing} ${batchBlock}`, () => {
       const key = settings.keyShare * new KeyCosts(costs, typicalSizes(costs), settings.threshold).galois(TYPICAL_LEVEL)
       const keys = (): KeyPrices => this.keyPrices(costs, stride, turns)
-      return packLayers(architecture, patterns, width, costs, settings, packing, { batchBlocks, turns, reading: settings, key }, keys)
+      return packLayers(
+        architecture,
+        patterns,
+        width,
+        costs,
+        settings,
+        packing,
+        { batchBlocks, turns, reading: settings, key },
+        this.known,
+        keys
+      )
     })
   }
 
@@ -87,16 +98,18 @@ export class Preparation {
     const keys = new KeyCosts(costs, sizes, threshold)
     const highest = epoch?.parameters.maxLevel ?? TYPICAL_LEVEL
     const held = (element: number): number => epoch?.galoisLevel(element) ?? -1
+    // different rotations of fewer positions than there are have different elements
     const added = new Set<number>()
-    const elements = (rotations: readonly number[]): number[] =>
-      rotations.map(rotation => galoisElementOf(rotation * stride, 2 ** costs.logN))
+    const missing = (rotation: number, level: number): boolean =>
+      !added.has(rotation) && (!epoch || held(galoisElementOf(rotation * stride, 2 ** costs.logN)) < level)
     return {
       seconds: (rotations, level) => {
-        const making = elements(rotations).filter(element => !added.has(element) && held(element) < level)
-        return (keyShare * making.length * keys.galois(Math.min(level, highest))) / turns
+        let making = 0
+        for (const rotation of rotations) if (missing(rotation, level)) making++
+        return (keyShare * making * keys.galois(Math.min(level, highest))) / turns
       },
       add: rotations => {
-        for (const element of elements(rotations)) added.add(element)
+        for (const rotation of rotations) added.add(rotation)
       }
     }
   }

@@ -19,40 +19,59 @@ interface KeyUse {
   readonly relinearization: boolean
 }
 
+interface KeyUses {
+  /** by layer */
+  readonly all: readonly KeyUse[]
+  /** by layer: the keys that no layer before it needs */
+  readonly first: readonly KeyUse[]
+}
+
+/** By packing of all layers, which chains of one ring share. */
+const knownKeyUses = new WeakMap<Trial['packed'], KeyUses>()
+
+function keyUsesOf({ chain, settings, architecture, packings, parameters: { N } }: Trial): KeyUses {
+  const stride = chain.batchBlock / samplesPerSlot(chain.packing)
+  const all = packings.map((packing, layer): KeyUse => {
+    const factors = factorsOf(settings, readsOf(architecture.layers[layer]!, layer))
+    const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
+    const conjugated = isSlotwise(packing) && packing.slots === 'complex'
+    return {
+      galois: conjugated ? [conjugationElement(N)] : rotations.map(rotation => galoisElementOf(rotation * stride, N)),
+      relinearization: isSlotwise(packing) || bothEncrypted(factors)
+    }
+  })
+  const before = new Set<number>()
+  let relinearized = false
+  const first = all.map(({ galois, relinearization }): KeyUse => {
+    const use = { galois: galois.filter(key => !before.has(key)), relinearization: relinearization && !relinearized }
+    for (const key of galois) before.add(key)
+    relinearized ||= relinearization
+    return use
+  })
+  return { all, first }
+}
+
 export class RunningCosts {
   private readonly sizes: Sizes
   private readonly keys: KeyCosts
   private readonly reading: Reading
-  /** by layer */
-  private readonly keyUses: readonly KeyUse[]
-  /** by layer: the keys that no layer before it needs */
-  private readonly firstKeyUses: readonly KeyUse[]
+  private readonly keyUses: KeyUses['all']
+  private readonly firstKeyUses: KeyUses['first']
+  /** seconds by layer, level and number of rescalings, as far as they have been asked for */
+  private readonly known: number[][][] = []
+  private inputs: number | undefined
 
   constructor(
     private readonly trial: Trial,
     private readonly costs: OperationCosts
   ) {
-    const { chain, settings, packings, packed, turns, parameters } = trial
+    const { chain, settings, packed, turns, parameters } = trial
     this.sizes = new Sizes(chain.logN, new Array<number>(chain.primes).fill(chain.primeBits), chain.specialPrimeBits, chain.specialPrimes)
     this.keys = new KeyCosts(costs, this.sizes, settings.threshold)
-    const { N } = parameters
-    const stride = chain.batchBlock / samplesPerSlot(chain.packing)
-    this.keyUses = packings.map((packing, layer) => {
-      const factors = factorsOf(trial.settings, readsOf(trial.architecture.layers[layer]!, layer))
-      const rotations = packing.kind === 'diagonals' ? packing.rotations(factors.input) : []
-      const conjugated = isSlotwise(packing) && packing.slots === 'complex'
-      return {
-        galois: conjugated ? [conjugationElement(N)] : rotations.map(rotation => galoisElementOf(rotation * stride, N)),
-        relinearization: isSlotwise(packing) || bothEncrypted(factors)
-      }
-    })
-    this.firstKeyUses = this.keyUses.map(({ galois, relinearization }, layer) => {
-      const before = this.keyUses.slice(0, layer)
-      return {
-        galois: galois.filter(key => !before.some(use => use.galois.includes(key))),
-        relinearization: relinearization && !before.some(use => use.relinearization)
-      }
-    })
+    const uses = knownKeyUses.get(packed) ?? keyUsesOf(trial)
+    knownKeyUses.set(packed, uses)
+    this.keyUses = uses.all
+    this.firstKeyUses = uses.first
     this.reading = readingOf(packed, turns, settings, { level: chain.primes >> 1, N: parameters.N })
   }
 
@@ -71,6 +90,11 @@ export class RunningCosts {
 
   /** Clear inputs come for every step that reads them. */
   private get inputCount(): number {
+    this.inputs ??= this.countInputs()
+    return this.inputs
+  }
+
+  private countInputs(): number {
     const { architecture, packings, settings } = this.trial
     const [first, ...others] = readersOf(architecture.layers)[0]!
     const again = settings.data === 'clear' ? others.reduce((sum, layer) => sum + inputCount(packings[layer]!, 'clear'), 0) : 0
@@ -78,6 +102,13 @@ export class RunningCosts {
   }
 
   operationCost(index: number, level: number, rescalings: number): number {
+    this.known[index] ??= []
+    this.known[index][level] ??= []
+    this.known[index][level][rescalings] ??= this.findOperationCost(index, level, rescalings)
+    return this.known[index][level][rescalings]
+  }
+
+  private findOperationCost(index: number, level: number, rescalings: number): number {
     const { costs, sizes } = this
     const { settings, turns } = this.trial
     const packing = this.trial.packings[index]!
@@ -114,18 +145,19 @@ export class RunningCosts {
   /** What keys cost beyond `keyCost`: after a refresh a layer may run at a higher level than the first one that needs the same key. */
   raisedKeyCost({ steps }: Schedule): number {
     const { keyUses, firstKeyUses } = this
+    // by key, the highest level at which a layer needs it
+    const highest = new Map<number, number>()
+    let relinearizing = 0
+    for (const [layer, { level }] of steps.entries()) {
+      const { galois, relinearization } = keyUses[layer]!
+      for (const key of galois) highest.set(key, Math.max(level, highest.get(key) ?? 0))
+      if (relinearization) relinearizing = Math.max(level, relinearizing)
+    }
     let sum = 0
     for (const [layer, first] of firstKeyUses.entries()) {
       const { level } = steps[layer]!
-      const highest = (uses: (use: KeyUse) => boolean): number =>
-        Math.max(...steps.filter((_, index) => uses(keyUses[index]!)).map(step => step.level))
-      for (const key of first.galois)
-        sum +=
-          this.galoisKey(
-            key,
-            highest(use => use.galois.includes(key))
-          ) - this.galoisKey(key, level)
-      if (first.relinearization) sum += this.relinearizationKey(highest(use => use.relinearization)) - this.relinearizationKey(level)
+      for (const key of first.galois) sum += this.galoisKey(key, highest.get(key)!) - this.galoisKey(key, level)
+      if (first.relinearization) sum += this.relinearizationKey(relinearizing) - this.relinearizationKey(level)
     }
     return this.trial.settings.keyShare * sum
   }

@@ -35,13 +35,17 @@ export interface AffineOperation extends Common {
 /** What a step does to each of the values that it reads. */
 export const partsOfStep = ({ layer }: { readonly layer: MapArchitecture }): readonly MapPart[] => partsOf(layer)
 
-/** Scales and weight descriptors of an affine step whose packing uses these items. @throws InvalidPlanError */
+/**
+ * Scales and weight descriptors of an affine step.
+ * @param runs how many weights of products its packing uses, how many biases, and so on, in the order of use
+ * @throws InvalidPlanError
+ */
 export function advanceAffine(
   state: CompilerState,
   step: AffineStep,
   layer: AffineArchitecture,
   path: string,
-  items: readonly { readonly kind: string }[]
+  runs: readonly { readonly products: number; readonly biases: number }[]
 ): void {
   const { operands, slotFactor } = state.setting
   state.checkFits(`${path}.weightScale`, step.level, step.weightScale, layer.weightMagnitude)
@@ -53,7 +57,10 @@ export function advanceAffine(
   if (bothEncrypted(factorsOf(operands, readsOf(layer, step.layer)))) state.needRelinearization(step.level)
   const weight = { layer: step.layer, level: step.level, scale: step.weightScale, magnitude: layer.weightMagnitude }
   const bias = { layer: step.layer, level: state.level, scale: state.scale, magnitude: biasMagnitude }
-  for (const item of items) state.weights.push(item.kind === 'bias' ? bias : weight)
+  for (const { products, biases } of runs) {
+    for (let k = 0; k < products; k++) state.weights.push(weight)
+    for (let k = 0; k < biases; k++) state.weights.push(bias)
+  }
 }
 
 /**

@@ -61,7 +61,9 @@ export function compileDiagonals(
   const { operands, parameters, stride } = state.setting
   const firstWeight = state.weights.length
   const packing = packingOf(state, step, layer, path, arrival.reads[0]!)
-  advanceAffine(state, step, layer, path, packing.items)
+  // without a list of items, of which there may be millions: most programs are compiled to see whether they are precise enough
+  const runs = Array.from({ length: packing.outputBlocks }, (_, block) => ({ products: packing.productsIn(block), biases: 1 }))
+  advanceAffine(state, step, layer, path, runs)
   for (const rotation of packing.rotations(factorsOf(operands, arrival.reads).input))
     state.needGaloisKey(galoisElementOf(rotation * stride, parameters.N), step.level)
   state.layout = packing.output
@@ -169,14 +171,17 @@ export function turned(setting: Setting, packing: DiagonalsPacking, x: Factor): 
 /** Baby rotations, products, relinearisations, giant rotations and folds of one batch block. */
 export function diagonalsSeconds(packing: DiagonalsPacking, costs: OperationCosts, level: number, factors: Factors): number {
   let sum = 0
+  // most blocks have as many rotations as the one before
+  let [counted, seconds] = [0, 0]
   for (let block = 0; block < packing.inputBlocks; block++) {
     if (packing.clear(block, factors.input)) continue
-    const count = packing.turnsBetween(block).length
-    sum += packing.successive ? count * costs.keySwitch(level) : costs.rotations(level, count)
+    const count = packing.turnCount(block)
+    if (count !== counted) [counted, seconds] = [count, packing.successive ? count * costs.keySwitch(level) : costs.rotations(level, count)]
+    sum += seconds
   }
   let switches = packing.outputBlocks * packing.foldings.reduce((count, { times }) => count + times, 0)
   for (let block = 0; block < packing.outputBlocks; block++) {
-    switches += packing.descents(block).length + (bothEncrypted(factors) ? packing.giants(block).length : 0)
+    switches += packing.descentCount(block) + (bothEncrypted(factors) ? packing.giants(block).length : 0)
   }
   return (
     sum +

@@ -35,7 +35,8 @@ export function compileTaps(state: CompilerState, step: TapsStep, layer: AffineA
   const firstWeight = state.weights.length
   const packing = packingOf(state, step, layer, path)
   const blocksOut = packing.outputBlocks
-  advanceAffine(state, step, layer, path, packing.items)
+  const runs = packing.items.map(({ kind }) => (kind === 'bias' ? { products: 0, biases: 1 } : { products: 1, biases: 0 }))
+  advanceAffine(state, step, layer, path, runs)
   state.layout = packing.output
   return { ...arrival, kind: 'taps', step, layer, packing, firstWeight, blocksIn: blocksOut, blocksOut, layout: packing.output }
 }
