@@ -146,6 +146,11 @@ describe('slytherin roster check', () => {
   })
 })
 
+interface Approximated {
+  readonly steps: readonly { readonly kind: string }[]
+  readonly architecture: { readonly layers: readonly { readonly kind: string; readonly coefficients?: readonly number[] }[] }
+}
+
 describe('slytherin plan', () => {
   const model = join(MODELS, 'onnx', 'cryptonet-square.onnx')
   const small = join(MODELS, 'onnx', 'breast-cancer-wdbc-mlp-square.onnx')
@@ -278,24 +283,27 @@ describe('slytherin plan', () => {
 
   it('measures on all samples of a file that has few', async () => {
     const file = join(directory, 'few.csv')
-    const row = new Array(784).fill('0.5').join(',')
+    const row = new Array(30).fill('0.5').join(',')
     await writeFile(file, `${row}\n${row}\n${row}\n`)
-    expect(await slytherin('plan', model, '--reference-costs', '--samples', file, '--batch', '2')).toMatchObject({ code: 0 })
-    const tooMany = await slytherin('plan', model, '--reference-costs', '--samples', file, '--count', '4')
+    expect(await slytherin('plan', small, '--reference-costs', '--samples', file, '--batch', '2')).toMatchObject({ code: 0 })
+    const tooMany = await slytherin('plan', small, '--reference-costs', '--samples', file, '--count', '4')
     expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining('samples should be at least 4, got 3') })
   })
 
   it('approximates activations, as it is told', async () => {
     const model = join(MODELS, 'onnx', 'wine-two-silu.onnx')
-    for (const [method, degree, kind] of [
-      ['fit', '2', 'square'],
-      ['minimax', '6', 'polynomial']
+    // With clear weights, a search of plans around two polynomials of this degree is short.
+    for (const [method, degree, kind, scenario] of [
+      ['fit', '2', 'square', 'both'],
+      ['minimax', '6', 'polynomial', 'data']
     ] as const) {
-      const options = ['--approximation', method, '--degree', degree, '--batch', '2', '--json']
+      const options = ['--approximation', method, '--degree', degree, '--batch', '2', '--scenario', scenario, '--json']
       const { code, out, err } = await slytherin('plan', model, '--reference-costs', ...options)
       expect({ code, err }).toEqual({ code: 0, err: '' })
-      const { steps } = JSON.parse(out) as { steps: { kind: string }[] }
+      const { steps, architecture } = JSON.parse(out) as Approximated
       expect(steps.filter(step => step.kind === kind)).toHaveLength(2)
+      const polynomials = architecture.layers.filter(layer => layer.kind === 'polynomial')
+      expect(polynomials.map(({ coefficients }) => coefficients!.length)).toEqual(kind === 'polynomial' ? [7, 7] : [])
     }
     expect(await slytherin('plan', model, '--reference-costs', '--approximation', 'guess')).toMatchObject({ code: 2 })
   })

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { MalformedShareError } from '@slytherin/mhe'
 import { CryptographyWorker, type HostedCryptography, MissingFileError, WorkerClosedError, WorkerCrashedError } from '@slytherin/node'
 import { type EvaluationCallbacks, PartyMissingError, type Plan, type QueryEvaluation, SessionStateError } from '@slytherin/protocol'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import {
   LARGE_BYTES,
   PART_CRASHES,
@@ -34,6 +34,9 @@ async function start(): Promise<CryptographyWorker> {
 afterEach(async () => {
   await Promise.all(workers.splice(0).map(worker => worker.dispose()))
 })
+afterAll(async () => {
+  await (await common)?.worker.dispose()
+})
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
   return await promise.then(
@@ -42,13 +45,29 @@ async function failure(promise: Promise<unknown>): Promise<Error> {
   )
 }
 
-async function opened(refreshes = 2): Promise<{ worker: CryptographyWorker; cryptography: HostedCryptography; plan: Plan }> {
-  const worker = await start()
+interface Opened {
+  readonly worker: CryptographyWorker
+  readonly cryptography: HostedCryptography
+  readonly plan: Plan
+}
+
+async function opened(): Promise<Opened> {
+  return await openSession(await start())
+}
+
+let common: Promise<Opened> | undefined
+/** For what ends neither its thread nor its session, and counts nothing that others leave to be collected: loading a thread takes longer than any of these. */
+async function shared(): Promise<Opened> {
+  common ??= CryptographyWorker.start(options, { module }).then(openSession)
+  return await common
+}
+
+async function openSession(worker: CryptographyWorker): Promise<Opened> {
   const { cryptography } = worker
   const plan = await cryptography.plan(await cryptography.architecture(), {
     batch: 4,
     parties: 1,
-    minimumRefreshes: refreshes,
+    minimumRefreshes: 2,
     floodingBits: 30,
     data: 'encrypted',
     weights: 'encrypted'
@@ -104,7 +123,7 @@ describe('cryptography worker', () => {
   })
 
   it('gives back bytes in a buffer of their own, also those that were a view of shared memory', async () => {
-    const { cryptography } = await opened()
+    const { cryptography } = await shared()
     const part = await cryptography.modelPart(PART_IS_A_VIEW)
     expect(part).toEqual(new Uint8Array(50).fill(9))
     expect(part.buffer).toBeInstanceOf(ArrayBuffer)
@@ -121,7 +140,7 @@ describe('cryptography worker', () => {
   })
 
   it('hosts objects with methods of their own, and callbacks into this thread', async () => {
-    const { cryptography } = await opened()
+    const { cryptography } = await shared()
     const queries = await Promise.all([
       cryptography.openQuery([Float64Array.of(1, 2)], 'q'),
       cryptography.openQuery([Float64Array.of(-4, 1)], 'q')
@@ -179,7 +198,7 @@ describe('cryptography worker', () => {
   })
 
   it('keeps nothing of what it has answered', async () => {
-    const { cryptography } = await opened()
+    const { cryptography } = await shared()
     for (let i = 0; i < 40; i++) expect((await cryptography.modelPart(PART_IS_LARGE)).byteLength).toBe(LARGE_BYTES)
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
@@ -229,7 +248,7 @@ describe('cryptography worker', () => {
   })
 
   it('has a bound on the part of its heap that is for new objects, which would grow for hundreds of queries', async () => {
-    const { cryptography } = await opened()
+    const { cryptography } = await shared()
     const [young] = await cryptography.modelPart(PART_YOUNG_GENERATION)
     expect(young).toBeGreaterThanOrEqual(8)
     expect(young).toBeLessThanOrEqual(32)
