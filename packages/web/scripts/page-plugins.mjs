@@ -15,11 +15,11 @@ export function onceEach(root) {
   }
 }
 
-/** Modules whose functions do nothing in the page: identities are Ed25519, nobody asks for JSON schemas, no code is made of text (the page's policy forbids it), and nobody writes bytes as emoji. */
+/** Modules whose functions do nothing in the page: identities are Ed25519, nobody asks for JSON schemas, what is parsed has no cycles, no code is made of text (the page's policy forbids it), and nobody writes bytes as emoji. */
 const UNUSED = [
   '@noble/curves/secp256k1',
   '@libp2p/crypto/dist/src/keys/(rsa|ecdsa|secp256k1)/[^/]+',
-  'zod/v4/core/(to-json-schema|json-schema-processors|doc)',
+  'zod/v4/core/(to-json-schema|json-schema-processors|doc|memoizer)',
   'multiformats/dist/src/bases/base256emoji'
 ]
 
