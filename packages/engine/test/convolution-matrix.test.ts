@@ -43,6 +43,20 @@ function example(geometry: ConvolutionGeometry): ConvolutionMatrix {
   return new ConvolutionMatrix(geometry, values(outputChannels * (channels / groups) * kernel[0] * kernel[1], 3))
 }
 
+/** Kernels as large as their image, with what is padded and without: one output to a channel. */
+const whole: ConvolutionGeometry = {
+  channels: 4,
+  outputChannels: 6,
+  height: 3,
+  width: 4,
+  groups: 2,
+  kernel: [3, 4],
+  strides: [1, 1],
+  dilations: [1, 1],
+  pads: [0, 0, 0, 0]
+}
+const padded: ConvolutionGeometry = { ...whole, height: 2, width: 3, pads: [1, 0, 0, 1] }
+
 test('products, transposed products, norms and entries are those of the matrix', () => {
   fc.assert(
     fc.property(geometries, small(1, 5), (geometry, count) => {
@@ -72,7 +86,14 @@ test('products, transposed products, norms and entries are those of the matrix',
         expect(convolution.pick(Int32Array.of(-1), Int32Array.of(0))[0]).toBe(0)
       }
     }),
-    { numRuns: 60, seed: 11 }
+    {
+      numRuns: 60,
+      seed: 11,
+      examples: [
+        [whole, 3],
+        [padded, 2]
+      ]
+    }
   )
 })
 

@@ -41,6 +41,7 @@ export class ConvolutionMatrix implements Matrix {
   }
 
   applyTransposedTogether(x: Float64Array, count: number): Float64Array {
+    if (this.rows === this.geometry.outputChannels) return this.spread(x, count)
     this.#back ??= this.channelsBack()
     return correlate(this.ways.back, this.#back, x, count)
   }
@@ -100,6 +101,26 @@ export class ConvolutionMatrix implements Matrix {
         if (source >= 0) put(source, kernel[channel * taps + tap]!)
       }
     })
+  }
+
+  /** Aᵀ·X where there is one output to a channel, of which an input has one weight: all else that a correlation would add up is padding. */
+  private spread(x: Float64Array, count: number): Float64Array {
+    const { geometry, kernel } = this
+    const taps = tapCount(geometry)
+    const outputsOf = geometry.outputChannels / geometry.groups
+    const out = new Float64Array(this.columns * count)
+    for (let first = 0; first < geometry.outputChannels; first += outputsOf) {
+      const sources = Int32Array.from({ length: taps }, (_, tap) => tapSource(geometry, tap, first, 0))
+      for (let channel = first; channel < first + outputsOf; channel++) {
+        for (let tap = 0; tap < taps; tap++) {
+          if (sources[tap]! < 0) continue
+          const value = kernel[channel * taps + tap]!
+          const [from, to] = [channel * count, sources[tap]! * count]
+          for (let vector = 0; vector < count; vector++) out[to + vector]! += x[from + vector]! * value
+        }
+      }
+    }
+    return out
   }
 
   private channels(kernel: Float64Array): Channels {
